@@ -1,0 +1,54 @@
+import { formatIp, parseIp } from "./ip.ts";
+import { parseHostname } from "./hostname.ts";
+import { failure, type Result, success } from "./result.ts";
+
+/** A host and a TCP port. */
+export interface Endpoint {
+  /** Canonical IP address without brackets, or hostname; `""` means every local address. */
+  readonly host: string;
+  /** 1–65535; for a listener also 0, "any free port". */
+  readonly port: number;
+}
+
+/**
+ * Parses where to listen: `":443"` (every IPv4 and IPv6 address), `"192.0.2.1:443"` or
+ * `"[::1]:443"`. Names are refused: which of a name's addresses to bind would be a guess.
+ */
+export function parseListenEndpoint(text: string): Result<Endpoint> {
+  const parts = split(text, 0);
+  if (!parts.ok || parts.value.host === "") return parts;
+  const ip = parseIp(parts.value.host);
+  if (!ip.ok) return failure("the host is not an IP address or empty");
+  return success({ host: formatIp(ip.value), port: parts.value.port });
+}
+
+/** Parses where to connect: `"192.0.2.1:443"`, `"[::1]:443"` or `"name:443"`. */
+export function parseBackendEndpoint(text: string): Result<Endpoint> {
+  const parts = split(text, 1);
+  if (!parts.ok) return parts;
+  const { host, port } = parts.value;
+  if (host === "") return failure("the host is missing");
+  const ip = parseIp(host);
+  if (ip.ok) return success({ host: formatIp(ip.value), port });
+  const name = parseHostname(host);
+  return name.ok ? success({ host: name.value, port }) : name;
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function split(text: string, minPort: number): Result<Endpoint> {
+  const colon = text.lastIndexOf(":");
+  if (colon < 0) return failure("the port is missing");
+  const digits = text.slice(colon + 1);
+  if (!/^(0|[1-9][0-9]{0,4})$/.test(digits)) return failure("the port is not a number");
+  const port = Number(digits);
+  if (port < minPort || port > 65535) return failure(`the port is not in ${minPort}–65535`);
+  const host = text.slice(0, colon);
+  const bracketed = host.startsWith("[") && host.endsWith("]");
+  if (!bracketed && host.includes(":")) return failure("an IPv6 address needs brackets");
+  if (bracketed && !host.includes(":")) return failure("only an IPv6 address takes brackets");
+  return success({ host: bracketed ? host.slice(1, -1) : host, port });
+}

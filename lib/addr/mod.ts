@@ -1,0 +1,24 @@
+/**
+ * Addresses and names, parsed strictly: IP addresses, CIDR blocks, hostnames and `host:port`.
+ * Pure; every parser returns a {@link Result} and never throws.
+ *
+ * @module
+ */
+export { type Result } from "./result.ts";
+export {
+  formatIp,
+  type IpAddress,
+  ipEquals,
+  ipFromBytes,
+  ipToBytes,
+  isLoopback,
+  parseIp,
+} from "./ip.ts";
+export { type Cidr, cidrContains, formatCidr, parseCidr } from "./cidr.ts";
+export { type HostPattern, parseHostname, parseHostPattern } from "./hostname.ts";
+export {
+  type Endpoint,
+  formatEndpoint,
+  parseBackendEndpoint,
+  parseListenEndpoint,
+} from "./endpoint.ts";
