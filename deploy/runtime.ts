@@ -1,0 +1,53 @@
+/**
+ * How the program is run: the version of Deno and the permissions it is given. Everything that
+ * names either of them is checked against this file by `tests/unit/deploy`.
+ *
+ * @module
+ */
+
+/** The version of Deno that the program is built, tested and deployed with. */
+export const DENO_VERSION = "2.9.6";
+
+/** sd_notify(3): where to say that the program is ready and alive, and how often. */
+export const NOTIFY_VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC"] as const;
+
+/** Where an installation keeps its files. */
+export interface Folders {
+  /** `main.ts`, `lib`, `deno.json`, `deno.lock`. */
+  readonly source: string;
+  /** Configuration, database, certificates, GeoIP file, admin socket. */
+  readonly data: string;
+}
+
+/** Where `deploy/install.sh` puts them. */
+export const INSTALLED: Folders = { source: "/opt/mc-proxy", data: "/srv/mc-proxy" };
+
+/**
+ * Deno's flags for `mc-proxy server` and the other commands that open the database.
+ *
+ * The network is open: routes name backends at run time. Files are not: the program reads its own
+ * source (a worker is loaded like a dynamic import) and its data, and writes its data. No
+ * subprocess, no native library, no code from elsewhere. Of the environment it sees what systemd
+ * tells it about notification; other variables, which npm packages look up while they load, read
+ * as unset instead of ending the program.
+ *
+ * @example
+ * ```ts
+ * import { INSTALLED, serverFlags } from "./runtime.ts";
+ *
+ * console.assert(serverFlags(INSTALLED).includes("--allow-write=/srv/mc-proxy"));
+ * ```
+ */
+export function serverFlags({ source, data }: Folders): string[] {
+  return [
+    "--no-prompt",
+    "--frozen",
+    "--no-remote",
+    "--unstable-worker-options",
+    "--allow-net",
+    `--allow-env=${NOTIFY_VARIABLES.join(",")}`,
+    "--ignore-env",
+    `--allow-read=${source},${data}`,
+    `--allow-write=${data}`,
+  ];
+}

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
+import { ROOT } from "../../support/module_graph.ts";
+import { repositoryFiles } from "../../support/repository.ts";
+
+interface Task {
+  readonly command: string;
+}
+
+const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))) as {
+  tasks: Record<string, Task | undefined>;
+};
+
+const VERSION_PATTERNS = [
+  /deno@([0-9]+\.[0-9]+\.[0-9]+)/g,
+  /\| Deno ([0-9]+\.[0-9]+\.[0-9]+)/g,
+  /DENO_VERSION ?= ?"?([0-9]+\.[0-9]+\.[0-9]+)/g,
+];
+
+Deno.test("every file that names a version of Deno names the same one", async () => {
+  const named = new Map<string, string[]>();
+  for (const file of await repositoryFiles()) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    for (const [, version = ""] of VERSION_PATTERNS.flatMap((it) => [...text.matchAll(it)])) {
+      named.set(version, [...named.get(version) ?? [], file]);
+    }
+  }
+  assert.deepEqual([...named.keys()], [DENO_VERSION], JSON.stringify([...named]));
+  const files = named.get(DENO_VERSION) ?? [];
+  for (const file of ["README.md", ".ci/run"]) assert.ok(files.includes(file), file);
+});
+
+Deno.test("the server task runs under exactly the deployed flags", () => {
+  const want = serverFlags({ source: ".", data: "srv" });
+  assert.deepEqual(flagsOf("server", "run"), want);
+});
+
+Deno.test("the compile task bakes in the deployed flags, without reading any source", () => {
+  const want = serverFlags(INSTALLED).map((flag) => flag.replace(`${INSTALLED.source},`, ""));
+  const got = flagsOf("compile", "compile");
+  assert.deepEqual(got.slice(0, want.length), want);
+});
+
+Deno.test("the server may neither run programs, load libraries, nor fetch code", () => {
+  for (const flag of serverFlags(INSTALLED)) {
+    assert.doesNotMatch(flag, /^(-A|--allow-(all|run|ffi|import|sys))/);
+  }
+});
+
+Deno.test("continuous integration runs the test command of the README", async () => {
+  const readme = await Deno.readTextFile(join(ROOT, "README.md"));
+  const script = await Deno.readTextFile(join(ROOT, ".ci/run"));
+  const command = `npx -y deno@${DENO_VERSION} task test`;
+  assert.ok(readme.includes(`\n${command}\n`));
+  assert.ok(script.includes(`\n${command} `));
+});
+
+/** The options between `deno <command>` and the script of a task. */
+function flagsOf(task: string, command: string): string[] {
+  const words = tasks[task]?.command.split(" ") ?? [];
+  assert.deepEqual(words.slice(0, 2), ["deno", command]);
+  const options = words.slice(2);
+  return options.slice(0, options.findIndex((word) => word.endsWith(".ts")));
+}
