@@ -1,0 +1,215 @@
+import { type KeyObject, verify, X509Certificate } from "node:crypto";
+import { type Certificate, KEY_USAGE, parseCertificate } from "./certificate.ts";
+import {
+  booleanOf,
+  DerError,
+  DerReader,
+  integerHex,
+  octetsOfBits,
+  oidOf,
+  TAG,
+  timeOf,
+} from "./der.ts";
+
+/** Lists of public authorities reach a few MiB; the reader's own bound is 16 MiB. */
+const MAX_LIST_BYTES = 16 * 1024 * 1024;
+
+/** What one authority revoked. */
+export interface IssuerRevocations {
+  /** Serial numbers in hexadecimal, as {@link Certificate.serial}. */
+  readonly serials: ReadonlySet<string>;
+  /** Milliseconds since 1970; afterwards nobody of this issuer gets in. */
+  readonly nextUpdate: number;
+}
+
+/** Revocations by the DER of the issuer's name; plain data that a worker can be sent. */
+export type RevocationLists = ReadonlyMap<string, IssuerRevocations>;
+
+/** Why a chain is refused by the revocation lists. */
+export type RevocationRefusal = "revoked" | "revocation_list_expired" | "malformed_certificate";
+
+/** Every list is good, or why each bad one is not; `file` is its index. */
+export type RevocationResult =
+  | { readonly ok: true; readonly lists: RevocationLists }
+  | { readonly ok: false; readonly problems: readonly { file: number; reason: string }[] };
+
+/** Settings of {@link loadRevocationLists}. */
+export interface RevocationOptions {
+  /** PEM of the authorities that may have signed the lists, each text with one or more. */
+  readonly authorities: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+interface ParsedList {
+  readonly issuer: string;
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+  readonly serials: Set<string>;
+  readonly algorithm: string;
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+interface Signer {
+  readonly certificate: Certificate;
+  readonly key: KeyObject;
+}
+
+/** Signature algorithms, as the digest that node:crypto wants (RFC 5758, RFC 4055, RFC 8410). */
+const DIGESTS: ReadonlyMap<string, string | null> = new Map([
+  ["1.2.840.10045.4.3.2", "sha256"],
+  ["1.2.840.10045.4.3.3", "sha384"],
+  ["1.2.840.10045.4.3.4", "sha512"],
+  ["1.2.840.113549.1.1.11", "sha256"],
+  ["1.2.840.113549.1.1.12", "sha384"],
+  ["1.2.840.113549.1.1.13", "sha512"],
+  ["1.3.101.112", null],
+]);
+
+/**
+ * Reads revocation lists (RFC 5280 §5), PEM or DER, one or more to a file. Deno 2.9.6 parses the
+ * `crl` option of node:tls and then ignores it, so {@link checkRevocation} does the work.
+ *
+ * All or nothing: a list that is broken, unsigned by one of the authorities, not yet valid or with
+ * a critical extension we do not know (partial and indirect lists) is a problem. A list that has
+ * expired loads: it refuses its issuer's certificates until a fresh one comes. A list without
+ * entries revokes nothing, and an authority without a list is not checked. Lists of one issuer
+ * (name) add up, and the latest `nextUpdate` counts.
+ */
+export function loadRevocationLists(
+  files: readonly Uint8Array[],
+  options: RevocationOptions,
+): RevocationResult {
+  const signers = readSigners(options.authorities);
+  const lists = new Map<string, { serials: Set<string>; nextUpdate: number }>();
+  const problems: { file: number; reason: string }[] = [];
+  for (const [file, bytes] of files.entries()) {
+    try {
+      for (const der of decodePem(bytes)) {
+        const list = readList(der);
+        checkList(list, signers, options.nowMs);
+        const known = lists.get(list.issuer);
+        lists.set(list.issuer, {
+          serials: known ? known.serials.union(list.serials) : list.serials,
+          nextUpdate: Math.max(known?.nextUpdate ?? 0, list.nextUpdate),
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof DerError)) throw error;
+      problems.push({ file, reason: error.message });
+    }
+  }
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, lists };
+}
+
+/**
+ * Holds every certificate a client presented against the lists: which of them made the verified
+ * path is not known here, and a revoked one among them is reason enough.
+ */
+export function checkRevocation(
+  chain: readonly Uint8Array[],
+  { lists, nowMs }: { readonly lists: RevocationLists; readonly nowMs: number },
+): RevocationRefusal | undefined {
+  for (const der of chain) {
+    const parsed = parseCertificate(der);
+    if (!parsed.ok) return "malformed_certificate";
+    const list = lists.get(parsed.value.issuer);
+    if (list === undefined) continue;
+    if (list.serials.has(parsed.value.serial)) return "revoked";
+    if (nowMs > list.nextUpdate) return "revocation_list_expired";
+  }
+  return undefined;
+}
+
+function checkList(list: ParsedList, signers: readonly Signer[], nowMs: number): void {
+  if (list.thisUpdate > nowMs) throw new DerError("the list is not yet valid");
+  const digest = DIGESTS.get(list.algorithm);
+  if (digest === undefined) throw new DerError(`signature algorithm ${list.algorithm} is unknown`);
+  const candidates = signers.filter(({ certificate }) => certificate.subject === list.issuer);
+  if (candidates.length === 0) throw new DerError("its issuer is not among the authorities");
+  const signed = candidates.some(({ key, certificate: { keyUsage } }) =>
+    (keyUsage?.(KEY_USAGE.cRLSign) ?? true) && verify(digest, list.signed, key, list.signature)
+  );
+  if (!signed) throw new DerError("no authority of that name signed it");
+}
+
+/** CertificateList (RFC 5280 §5.1). */
+function readList(der: Uint8Array): ParsedList {
+  const outer = new DerReader(der);
+  const whole = outer.inside(TAG.sequence);
+  outer.end();
+  const signed = whole.value(TAG.sequence);
+  const algorithm = oidOf(whole.inside(TAG.sequence).value(TAG.oid).content);
+  const signature = octetsOfBits(whole.value(TAG.bitString).content);
+  whole.end();
+
+  const tbs = new DerReader(signed.content);
+  tbs.optional(TAG.integer); // version
+  if (oidOf(tbs.inside(TAG.sequence).value(TAG.oid).content) !== algorithm) {
+    throw new DerError("its two signature algorithms differ");
+  }
+  const issuer = tbs.value(TAG.sequence).encoded.toHex();
+  const thisUpdate = timeOf(tbs.any()) * 1000;
+  if (!tbs.nextIs(TAG.utcTime) && !tbs.nextIs(TAG.generalizedTime)) {
+    throw new DerError("nextUpdate is missing"); // RFC 5280 §5.1.2.5 requires it
+  }
+  const nextUpdate = timeOf(tbs.any()) * 1000;
+  const serials = new Set<string>();
+  if (tbs.nextIs(TAG.sequence)) readEntries(tbs.inside(TAG.sequence), serials);
+  const extensions = tbs.optional(0xa0);
+  tbs.end();
+  if (extensions) refuseCritical(new DerReader(extensions.content).inside(TAG.sequence));
+  return { issuer, thisUpdate, nextUpdate, serials, algorithm, signed: signed.encoded, signature };
+}
+
+function readEntries(entries: DerReader, serials: Set<string>): void {
+  while (!entries.done) {
+    const entry = entries.inside(TAG.sequence);
+    serials.add(integerHex(entry.value(TAG.integer).content));
+    timeOf(entry.any());
+    const extensions = entry.optional(TAG.sequence);
+    entry.end();
+    if (extensions) refuseCritical(new DerReader(extensions.content));
+  }
+}
+
+/** RFC 5280 §5.2: a list with an unknown critical extension must not be used. */
+function refuseCritical(extensions: DerReader): void {
+  while (!extensions.done) {
+    const extension = extensions.inside(TAG.sequence);
+    const oid = oidOf(extension.value(TAG.oid).content);
+    const critical = extension.optional(TAG.boolean);
+    if (critical && booleanOf(critical.content)) {
+      throw new DerError(`its critical extension ${oid} is unknown`);
+    }
+  }
+}
+
+function readSigners(authorities: readonly string[]): Signer[] {
+  const signers: Signer[] = [];
+  for (const pem of authorities.join("\n").match(PEM_CERTIFICATE) ?? []) {
+    const x509 = new X509Certificate(pem);
+    const parsed = parseCertificate(new Uint8Array(x509.raw));
+    if (parsed.ok) signers.push({ certificate: parsed.value, key: x509.publicKey });
+  }
+  return signers;
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const PEM_LIST = /-----BEGIN (?:X509 )?CRL-----([^-]+)-----END (?:X509 )?CRL-----/g;
+
+/** The lists in a file: PEM (RFC 7468 §7), or the file itself as DER. */
+function decodePem(bytes: Uint8Array): Uint8Array[] {
+  if (bytes.length > MAX_LIST_BYTES) throw new DerError(`it is over ${MAX_LIST_BYTES} octets`);
+  if (bytes[0] === TAG.sequence) return [bytes];
+  const lists = [...new TextDecoder().decode(bytes).matchAll(PEM_LIST)];
+  if (lists.length === 0) throw new DerError("it holds no revocation list");
+  return lists.map(([, base64 = ""]) => {
+    try {
+      return Uint8Array.fromBase64(base64);
+    } catch (cause) {
+      throw new DerError("its base64 is broken", { cause });
+    }
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * The mTLS connector's decisions: who a client certificate names, which host the server name asks
+ * for, whether that user may reach that host, and which live sessions have lost that right.
+ *
+ * @module
+ */
+export {
+  MAX_SPIFFE_ID,
+  parseSpiffeId,
+  parseTrustDomain,
+  parseUserSpiffeId,
+  type SpiffeId,
+  type UserSpiffeId,
+} from "./spiffe.ts";
+export { type Certificate, parseCertificate } from "./certificate.ts";
+export {
+  type ClientIdentity,
+  type IdentityOptions,
+  type IdentityRefusal,
+  type IdentityResult,
+  readIdentity,
+} from "./identity.ts";
+export {
+  checkRevocation,
+  type IssuerRevocations,
+  loadRevocationLists,
+  type RevocationLists,
+  type RevocationOptions,
+  type RevocationRefusal,
+  type RevocationResult,
+} from "./crl.ts";
+export { identifyPeer, type PeerOptions, type PeerResult, type TlsPeer } from "./peer.ts";
+export { checkConnectId, parseConnectId, parseHostAddress } from "./host.ts";
