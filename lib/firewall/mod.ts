@@ -1,0 +1,23 @@
+/**
+ * The global firewall: rules compiled to look-ups whose cost does not grow with their number,
+ * countries from a MaxMind DB, and a limit of connections per source address. Pure: bytes, values
+ * and the time come in as arguments; what workers share lies in `SharedArrayBuffer`s.
+ *
+ * @module
+ */
+export { type FirewallRule, FirewallRuleError, parseFirewallRule, type RuleType } from "./rule.ts";
+export {
+  type CompiledFirewall,
+  compileFirewall,
+  type FirewallPatch,
+  MAX_OVERLAY_RULES,
+  patchFirewall,
+} from "./compile.ts";
+export { createFirewall, type Firewall, type Verdict } from "./firewall.ts";
+export { type GeoIp, GeoIpError, type GeoIpErrorCode, openGeoIp } from "./geoip.ts";
+export {
+  createRateLimiter,
+  MAX_RATE_LIMIT,
+  type RateLimiter,
+  type RateLimiterOptions,
+} from "./rate_limiter.ts";
