@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 
 const FOLDER = new URL("../../../shared/vectors/", import.meta.url);
 
@@ -18,6 +19,12 @@ export function vectorTest<T>(file: string, claim: string, check: (vectors: T[])
       check(lines.map((line) => JSON.parse(line) as T));
     },
   });
+}
+
+/** The path of a file that is not JSON Lines; nothing without it. */
+export function vectorPath(file: string): string | undefined {
+  const url = new URL(file, FOLDER);
+  return exists(url) ? fileURLToPath(url) : undefined;
 }
 
 function exists(url: URL): boolean {

@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import type { KeyPath } from "./key_path.ts";
+import type { Report } from "./problem.ts";
+import { quote } from "./schema.ts";
+
+/** Reads a whole file or throws, like `readFileSync`. */
+export type ReadFile = (path: string) => Uint8Array;
+
+/** What a failed read means to an operator, by the code of Node's error. */
+const READ_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: "does not exist",
+  ENOTDIR: "does not exist",
+  EISDIR: "is a directory",
+  EACCES: "may not be read by this user (EACCES)",
+  EPERM: "may not be read by this user (EPERM)",
+};
+
+/** The files that a configuration names, each read at most once. */
+export class ConfigFiles {
+  readonly #readFile: ReadFile;
+  readonly #read = new Map<string, Uint8Array | string>();
+
+  constructor(readFile: ReadFile = (path) => readFileSync(path)) {
+    this.#readFile = readFile;
+  }
+
+  /** The contents, or nothing after a report at `at`. */
+  read(file: string, at: KeyPath, report: Report): Uint8Array | undefined {
+    let found = this.#read.get(file);
+    if (found === undefined) {
+      try {
+        found = this.#readFile(file);
+      } catch (error) {
+        found = reasonOf(error);
+      }
+      this.#read.set(file, found);
+    }
+    if (typeof found !== "string") return found;
+    report.problem(at, `${quote(file)} ${found}`);
+  }
+
+  /** {@link read}, as UTF-8. */
+  readText(file: string, at: KeyPath, report: Report): string | undefined {
+    const bytes = this.read(file, at, report);
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  // Deno's own refusal has a class but no code.
+  if (error instanceof Deno.errors.NotCapable) {
+    return "may not be read by this program (--allow-read)";
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  return READ_ERRORS[code] ?? `cannot be read (${code})`;
+}

@@ -1,0 +1,59 @@
+import { parse, TomlError } from "smol-toml";
+import { checkConfig } from "./checks.ts";
+import { ConfigFiles, type ReadFile } from "./files.ts";
+import { locateKeys } from "./locate.ts";
+import { type Problem, Report } from "./problem.ts";
+import type { Raw } from "./schema.ts";
+import { SETTINGS } from "./settings.ts";
+import type { Config } from "./types.ts";
+
+/** A configuration with what is odd about it, or everything that is wrong with it. */
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export interface LoadOptions {
+  /** Reads certificates, keys and the GeoIP database. Default: from the file system. */
+  readonly readFile?: ReadFile;
+  /** When certificates must be valid. Default: now. */
+  readonly now?: Date;
+}
+
+/**
+ * Turns the text of a configuration file into a {@link Config}, or into every problem that it has,
+ * in the order of the file. Reads the files that it names, writes nothing.
+ *
+ * @example
+ * ```ts
+ * import { formatProblem, loadConfig } from "./mod.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const result = loadConfig('[database]\npath = "a.db"\n[log]\nlevel = "warning"\n');
+ * assert(!result.ok);
+ * assert.deepEqual(result.problems.map((problem) => formatProblem("mc-proxy.toml", problem)), [
+ *   'mc-proxy.toml:4:1: log.level: "warning" is not one of debug, info, warn, error',
+ * ]);
+ * ```
+ */
+export function loadConfig(text: string, options: LoadOptions = {}): LoadResult {
+  let document: Raw;
+  try {
+    document = parse(text, { integersAsBigInt: true });
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    return { ok: false, problems: [syntaxProblem(error)] };
+  }
+  const report = new Report(locateKeys(text));
+  const config = SETTINGS.read(document, { path: [], report });
+  const files = new ConfigFiles(options.readFile);
+  checkConfig(config, { report, files, now: options.now ?? new Date() });
+  const { problems, warnings } = report;
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings };
+}
+
+/** smol-toml's message ends in a picture of the line, which would break "one line per problem". */
+function syntaxProblem({ message, line, column }: TomlError): Problem {
+  const [first = ""] = message.split("\n", 1);
+  const reason = first.replace(/^Invalid TOML document: /, "");
+  return { line, column, key: "", message: `not valid TOML: ${reason}` };
+}

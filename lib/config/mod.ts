@@ -1,0 +1,25 @@
+/**
+ * The configuration file: TOML in, a checked {@link Config} or every problem at once out, each with
+ * its line, column and a hint. `settings.ts` is the table of all settings; `docs/config.md` is
+ * written from it.
+ *
+ * @module
+ */
+export { loadConfig, type LoadOptions, type LoadResult } from "./load.ts";
+export { type ReadFile } from "./files.ts";
+export { formatProblem, type Problem } from "./problem.ts";
+export { renderConfigReference } from "./reference.ts";
+export { checkTlsPair, coversHost, type TlsPairCheck, type TlsPairFault } from "./tls_pair.ts";
+export {
+  type Config,
+  type DatabaseConfig,
+  type FirewallConfig,
+  type GrpcConfig,
+  type ListenerSeed,
+  type LogConfig,
+  type LogFormat,
+  type LogLevel,
+  type ProxyConfig,
+  type RouteSeed,
+  type ServerConfig,
+} from "./types.ts";

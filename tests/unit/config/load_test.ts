@@ -1,0 +1,390 @@
+import assert from "node:assert/strict";
+import { formatProblem, loadConfig, type LoadResult } from "../../../lib/config/mod.ts";
+
+/** Nothing exists. */
+function readFile(path: string): Uint8Array {
+  throw Object.assign(new Error(path), { code: "ENOENT" });
+}
+
+const load = (text: string): LoadResult => loadConfig(text, { readFile });
+
+/** The problems, as an operator reads them, without the file's name. */
+function problemsOf(text: string): string[] {
+  const result = load(text);
+  return result.ok ? [] : result.problems.map((problem) => formatProblem("", problem).slice(1));
+}
+
+/** The warnings of a configuration that must be usable. */
+function warningsOf(text: string): string[] {
+  const result = load(text);
+  assert(result.ok, JSON.stringify(result));
+  return result.warnings.map((warning) => formatProblem("", warning).slice(1));
+}
+
+/** The config of a usable file. */
+function configOf(text: string) {
+  const result = load(text);
+  assert(result.ok, JSON.stringify(result));
+  return result.config;
+}
+
+/** A file with a database, which is all that a file must have, and then `text` from line 2 on. */
+const withDatabase = (text: string): string => `database.path = "/srv/a.db"\n${text}`;
+
+/** {@link withDatabase} and one l4 route; its further settings start in line 7. */
+const withRoute = (text: string): string =>
+  withDatabase(
+    `[[listeners]]\naddr = ":443"\n[[listeners.routes]]\nhostname = "a.example"\n` +
+      `backend = "10.0.0.1:443"\n${text}`,
+  );
+
+Deno.test("loadConfig() fills in every default", () => {
+  assert.deepEqual({ ...configOf(withDatabase("")) }, {
+    database: { path: "/srv/a.db" },
+    listeners: [],
+    firewall: {
+      blockedIps: [],
+      blockedCidrs: [],
+      blockedCountries: [],
+      rateLimit: 0,
+      rateWindowMs: 10_000,
+    },
+    proxy: { connectTimeoutMs: 5_000, idleTimeoutMs: 300_000, shutdownTimeoutMs: 30_000 },
+    log: { level: "info", format: "text" },
+    server: {},
+  });
+});
+
+Deno.test("loadConfig() reads every setting, in canonical form", () => {
+  const config = configOf(`
+    [database]
+    path = "srv/a.db"
+    [[listeners]]
+    addr = "[2001:DB8:0::1]:8443"
+    proxy_protocol = true
+    max_connections = 1_000
+    trusted_proxies = ["::ffff:10.0.0.1", "2001:db8::/32"]
+      [[listeners.routes]]
+      hostname = "*.Bücher.Example."
+      backend = "Backend.internal.:443"
+      send_proxy_protocol = true
+      [[listeners.routes]]
+      hostname = "host.example"
+      mode = "mtls"
+    [grpc]
+    addr = "/srv/a.sock"
+    [firewall]
+    blocked_ips = ["192.0.2.1", "2001:DB8::0"]
+    blocked_cidrs = ["10.0.0.0/8"]
+    rate_limit = 20
+    rate_window = "1m"
+    [proxy]
+    connect_timeout = "300ms"
+    idle_timeout = "2m"
+    shutdown_timeout = "1h"
+    [log]
+    level = "debug"
+    format = "json"
+    [server]
+    workers = 0
+  `);
+  const noTls = { tlsCert: "", tlsKey: "", backendTls: false };
+  assert.deepEqual(config, {
+    database: { path: "srv/a.db" },
+    listeners: [{
+      addr: "[2001:db8::1]:8443",
+      proxyProtocol: true,
+      maxConnections: 1000,
+      trustedProxies: ["10.0.0.1", "2001:db8::/32"],
+      routes: [
+        {
+          hostname: "*.xn--bcher-kva.example",
+          backend: "backend.internal:443",
+          mode: "l4",
+          ...noTls,
+          sendProxyProtocol: true,
+        },
+        { hostname: "host.example", backend: "", mode: "mtls", ...noTls, sendProxyProtocol: false },
+      ],
+    }],
+    grpc: { addr: "/srv/a.sock" },
+    firewall: {
+      blockedIps: ["192.0.2.1", "2001:db8::"],
+      blockedCidrs: ["10.0.0.0/8"],
+      blockedCountries: [],
+      rateLimit: 20,
+      rateWindowMs: 60_000,
+    },
+    proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
+    log: { level: "debug", format: "json" },
+    server: { workers: 0 },
+  });
+});
+
+Deno.test("loadConfig() reports every problem at once, in the order of the file", () => {
+  assert.deepEqual(
+    problemsOf(`[listeners]
+[grpc]
+adr = "/x"
+[firewall]
+rate_limit = -1
+blocked_ips = ["10.0.0.1", "nope", "::ffff:10.0.0.1"]
+[proxy]
+idle_timeout = "1"
+[log]
+level = "wran"
+colour = true
+[sever]
+`),
+    [
+      "1:1: database.path: is missing",
+      "1:2: listeners: a table instead of an array of tables",
+      "2:2: grpc.addr: is missing",
+      "3:1: grpc.adr: unknown key; did you mean addr?",
+      "5:1: firewall.rate_limit: -1 is not in 0–65535",
+      '6:28: firewall.blocked_ips[1]: "nope" is invalid: not an IPv4 or IPv6 address',
+      '6:36: firewall.blocked_ips[2]: "10.0.0.1" repeats firewall.blocked_ips[0]',
+      '8:1: proxy.idle_timeout: "1" is not a duration such as "300ms", "5s", "2m" or "1h"',
+      '10:1: log.level: "wran" is not one of debug, info, warn, error; did you mean "warn"?',
+      "11:1: log.colour: unknown key",
+      "12:2: sever: unknown key; did you mean server?",
+    ],
+  );
+});
+
+Deno.test("loadConfig() points at the key inside nested arrays of tables", () => {
+  const text = withRoute(`[[listeners.routes]]
+hostname = "b.example"
+backend = "10.0.0.2:443"
+  mode = "l5"`);
+  assert.deepEqual(problemsOf(text), [
+    '10:3: listeners[0].routes[1].mode: "l5" is not one of l4, l7, mtls; did you mean "l4"?',
+  ]);
+});
+
+Deno.test("loadConfig() reports bad TOML with line and column on one line", () => {
+  assert.deepEqual(problemsOf('[database]\npath = "a"x\n'), [
+    "2:11: not valid TOML: each key-value declaration must be followed by an end-of-line",
+  ]);
+});
+
+Deno.test("loadConfig() reports a key that is given twice", () => {
+  assert.match(problemsOf("a = 1\na = 2\n")[0] ?? "", /^2:\d+: not valid TOML: /);
+});
+
+Deno.test.each([
+  ['database.path = ""', 'database.path: "" is invalid: the path is empty'],
+  ['database.path = "a\\u0000"', 'database.path: "a\\u0000" is invalid: a path cannot hold a NUL'],
+  ["database.path = 1", "database.path: an integer instead of a string"],
+  ["database.path = 1979-05-27", "database.path: a date or time instead of a string"],
+  ['database = "/srv/a.db"', "database: a string instead of a table"],
+  ["__proto__.x = 1\ndatabase.path = 'a'", "__proto__: unknown key"],
+  ["'data base'.x = 1\ndatabase.path = 'a'", '"data base": unknown key; did you mean database?'],
+])("loadConfig() refuses %j", (text, problem) => {
+  const problems = problemsOf(text);
+  assert(problems.some((line) => line.endsWith(`: ${problem}`)), problems.join("\n"));
+});
+
+Deno.test.each([
+  ["[server]\nworkers = 1.0", "3:1: server.workers: a float instead of an integer"],
+  [
+    '[server]\nworkers = "4"',
+    "3:1: server.workers: a string instead of an integer; did you mean 4?",
+  ],
+  ["[server]\nworkers = 1025", "3:1: server.workers: 1025 is not in 0–1024"],
+  [
+    "[server]\nworkers = 9223372036854775807",
+    "3:1: server.workers: 9223372036854775807 is not in 0–1024",
+  ],
+  ["[server]\nworkers = true", "3:1: server.workers: a boolean instead of an integer"],
+  ["[log]\nlevel = ['info']", "3:1: log.level: an array instead of a string"],
+  [
+    "[log]\nlevel = 'INFO'",
+    '3:1: log.level: "INFO" is not one of debug, info, warn, error; did you mean "info"?',
+  ],
+  [
+    "[grpc]\naddr = '" + "a".repeat(108) + "'",
+    `3:1: grpc.addr: "${"a".repeat(80)}…" is invalid: the path is over 107 bytes`,
+  ],
+  ["grpc = {}", "2:1: grpc.addr: is missing"],
+  [
+    "[firewall]\nblocked_ips = '10.0.0.1'",
+    "3:1: firewall.blocked_ips: a string instead of an array",
+  ],
+  [
+    "[firewall]\nblocked_ips = [1]",
+    "3:16: firewall.blocked_ips[0]: an integer instead of a string",
+  ],
+  [
+    "[firewall]\nblocked_cidrs = ['10.0.0.1/8']",
+    '3:18: firewall.blocked_cidrs[0]: "10.0.0.1/8" is invalid: host bits are set; did you mean 10.0.0.0/8?',
+  ],
+  [
+    "[firewall]\nblocked_countries = ['de']",
+    "2:2: firewall.geoip_db: is missing: blocked_countries needs it",
+  ],
+  ["[firewall]\ngeoip_db = '/a.mmdb'", '3:1: firewall.geoip_db: "/a.mmdb" does not exist'],
+  ["[firewall]\ngeoip_db = ''", '3:1: firewall.geoip_db: "" is invalid: the path is empty'],
+])("loadConfig() refuses %j", (text, problem) => {
+  assert.deepEqual(problemsOf(withDatabase(text)), [problem]);
+});
+
+Deno.test.each([
+  ['"300ms"', 300],
+  ['"5s"', 5_000],
+  ['"2m"', 120_000],
+  ['"1h"', 3_600_000],
+  ['"168h"', 604_800_000],
+  ['"100ms"', 100],
+])("loadConfig() reads the duration %s", (text, ms) => {
+  assert.equal(configOf(withDatabase(`proxy.idle_timeout = ${text}`)).proxy.idleTimeoutMs, ms);
+});
+
+Deno.test.each([
+  ["300", '300 has no unit; did you mean "300s"?'],
+  ["1.5", 'a float instead of a duration such as "5s"'],
+  ['"99ms"', '"99ms" is not in the range 100ms to 168h'],
+  ['"169h"', '"169h" is not in the range 100ms to 168h'],
+  ...["", "s", "5", "5 s", " 5s", "5S", "-5s", "+5s", "05s", "1.5s", "1h30m", "1d", "5s\\n", "٥s"]
+    .map(
+      (text) =>
+        [`"${text}"`, `"${text}" is not a duration such as "300ms", "5s", "2m" or "1h"`] as const,
+    ),
+])("loadConfig() refuses the duration %s", (text, problem) => {
+  assert.deepEqual(problemsOf(withDatabase(`proxy.idle_timeout = ${text}`)), [
+    `2:7: proxy.idle_timeout: ${problem}`,
+  ]);
+});
+
+Deno.test.each([
+  [
+    "proxy_protocol = 'true'",
+    "proxy_protocol: a string instead of true or false; did you mean true?",
+  ],
+  ["proxy_protocol = 1", "proxy_protocol: an integer instead of true or false"],
+  ["proxyProtocol = true", "proxyProtocol: unknown key; did you mean proxy_protocol?"],
+  ["max_conections = 1", "max_conections: unknown key; did you mean max_connections?"],
+  ["routes = [1]", "routes[0]: an integer instead of a table"],
+  ["[listeners.routes]", "routes: a table instead of an array of tables"],
+])("loadConfig() refuses %j in a listener", (text, problem) => {
+  const problems = problemsOf(withDatabase(`[[listeners]]\naddr = ":443"\n${text}`));
+  assert(problems.some((line) => line.endsWith(`: listeners[0].${problem}`)), problems.join("\n"));
+});
+
+Deno.test.each([
+  ["443", "the port is missing"],
+  [":65536", "the port is not in 0–65535"],
+  [":0443", "the port is not a number"],
+  ["localhost:443", "the host is not an IP address or empty"],
+  ["::1:443", "an IPv6 address needs brackets"],
+])("loadConfig() refuses the listener %s", (addr, reason) => {
+  assert.deepEqual(problemsOf(withDatabase(`[[listeners]]\naddr = "${addr}"`)), [
+    `3:1: listeners[0].addr: "${addr}" is invalid: ${reason}`,
+  ]);
+});
+
+Deno.test.each([
+  [":443", ":443", "repeats listeners[0].addr"],
+  ["[::1]:443", "[0::1]:443", "repeats listeners[0].addr"],
+  [":443", "0.0.0.0:443", 'overlaps listeners[0].addr ":443"'],
+  ["0.0.0.0:443", ":443", 'overlaps listeners[0].addr "0.0.0.0:443"'],
+  [":443", "[::]:443", 'overlaps listeners[0].addr ":443"'],
+  [":443", "192.0.2.1:443", 'overlaps listeners[0].addr ":443"'],
+  ["0.0.0.0:443", "192.0.2.1:443", 'overlaps listeners[0].addr "0.0.0.0:443"'],
+  ["[2001:db8::1]:443", "[::]:443", 'overlaps listeners[0].addr "[2001:db8::1]:443"'],
+  ["[::]:443", "192.0.2.1:443", 'overlaps listeners[0].addr "[::]:443"'],
+])("loadConfig() refuses the listeners %s and %s together", (first, second, problem) => {
+  const problems = problemsOf(
+    withDatabase(`[[listeners]]\naddr = "${first}"\n[[listeners]]\naddr = "${second}"`),
+  );
+  assert.equal(problems.length, 1);
+  assert.match(problems[0] ?? "", /^5:1: listeners\[1\]\.addr: /);
+  assert(problems[0]?.endsWith(problem), problems[0]);
+});
+
+Deno.test.each([
+  [":443", ":8443"],
+  ["192.0.2.1:443", "192.0.2.2:443"],
+  ["0.0.0.0:443", "[2001:db8::1]:443"],
+  [":0", ":0"],
+])("loadConfig() takes the listeners %s and %s together", (first, second) => {
+  const text = `[[listeners]]\naddr = "${first}"\n[[listeners]]\naddr = "${second}"`;
+  assert.equal(configOf(withDatabase(text)).listeners.length, 2);
+});
+
+Deno.test("loadConfig() refuses a hostname twice in one listener, after canonicalisation", () => {
+  const again = `[[listeners.routes]]\nhostname = "A.EXAMPLE."\nbackend = "10.0.0.2:443"`;
+  assert.deepEqual(problemsOf(withRoute(again)), [
+    '8:1: listeners[0].routes[1].hostname: "a.example" repeats listeners[0].routes[0]',
+  ]);
+});
+
+Deno.test("loadConfig() takes a hostname in two listeners", () => {
+  const other = `[[listeners]]\naddr = ":8443"\n[[listeners.routes]]\nhostname = "a.example"\n` +
+    `backend = "10.0.0.2:443"`;
+  assert.equal(configOf(withRoute(other)).listeners.length, 2);
+});
+
+Deno.test.each([
+  ["", "is invalid: the name is empty"],
+  ["10.0.0.1", "is invalid: an IP address is not a hostname"],
+  ["a.*.example", 'is invalid: "*" is allowed only as the whole first label'],
+  ["*", 'is invalid: "*" is allowed only as the whole first label'],
+  ["a b", "is invalid: a character is not allowed in names"],
+])("loadConfig() refuses the hostname %j", (hostname, problem) => {
+  const route = `[[listeners.routes]]\nhostname = "${hostname}"\nbackend = "10.0.0.2:443"`;
+  assert.deepEqual(problemsOf(withRoute(route)), [
+    `8:1: listeners[0].routes[1].hostname: "${hostname}" ${problem}`,
+  ]);
+});
+
+Deno.test.each([
+  ["backend = ':443'", 'backend: ":443" is invalid: the host is missing'],
+  ["backend = '10.0.0.1:0'", 'backend: "10.0.0.1:0" is invalid: the port is not in 1–65535'],
+  ["backend = '10.0.0.1'", 'backend: "10.0.0.1" is invalid: the port is missing'],
+  ["backend = ''", 'backend: "" is invalid: the port is missing'],
+  ["mode = 'l7'\nbackend = 'a'", 'backend: "a" is invalid: the port is missing'],
+  ["", "backend: is missing"],
+])("loadConfig() refuses a route with %j", (text, problem) => {
+  const problems = problemsOf(
+    withRoute(`[[listeners.routes]]\nhostname = "b.example"\n${text}`),
+  );
+  const wanted = `: listeners[0].routes[1].${problem}`;
+  assert.equal(problems.filter((line) => line.endsWith(wanted)).length, 1, problems.join("\n"));
+  assert.equal(problems.filter((line) => line.includes("backend")).length, 1);
+});
+
+Deno.test("loadConfig() warns of settings that do nothing", () => {
+  const text = withRoute(`backend_tls = true
+tls_cert = "/nowhere.pem"
+tls_key = "/nowhere.key"
+[[listeners.routes]]
+hostname = "b.example"
+mode = "mtls"
+backend = "10.0.0.2:443"
+backend_tls = true
+[[listeners]]
+addr = ":8443"
+trusted_proxies = ["10.0.0.1"]
+`);
+  assert.deepEqual(warningsOf(text), [
+    '7:1: listeners[0].routes[0].backend_tls: ignored with mode = "l4"',
+    '8:1: listeners[0].routes[0].tls_cert: ignored with mode = "l4"',
+    '9:1: listeners[0].routes[0].tls_key: ignored with mode = "l4"',
+    "13:1: listeners[0].routes[1].backend: ignored: the authoriser names the host",
+    '14:1: listeners[0].routes[1].backend_tls: ignored with mode = "mtls"',
+    "17:1: listeners[1].trusted_proxies: ignored without proxy_protocol",
+  ]);
+});
+
+Deno.test("loadConfig() reads 10,000 routes, and reports 10,000 problems, without slowing down", () => {
+  const routes = (backend: string) =>
+    Array.from(
+      { length: 10_000 },
+      (_, i) => `[[listeners.routes]]\nhostname = "h${i}.example"\n${backend}\n`,
+    ).join("");
+  const listener = '[[listeners]]\naddr = ":443"\n';
+  const config = configOf(withDatabase(listener + routes('backend = "10.0.0.1:443"')));
+  assert.equal(config.listeners[0]?.routes.length, 10_000);
+  assert.equal(problemsOf(withDatabase(listener + routes(""))).length, 10_000);
+});

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { renderConfigReference } from "../../../lib/config/mod.ts";
+
+Deno.test("docs/config.md is what `deno task reference` writes", () => {
+  const file = new URL("../../../docs/config.md", import.meta.url);
+  assert.equal(Deno.readTextFileSync(file), renderConfigReference());
+});
+
+Deno.test("renderConfigReference() gives bounds and defaults as they are written in TOML", () => {
+  const page = renderConfigReference();
+  for (
+    const line of [
+      "## `[[listeners.routes]]`",
+      "### `connect_timeout`",
+      'Duration from 10ms to 5m; default `"5s"`.',
+      'Duration from 100ms to 168h; default `"5m"`.',
+      "Integer from 0 to 1024; optional.",
+      '`"l4"`, `"l7"` or `"mtls"`; default `"l4"`.',
+    ]
+  ) assert(page.split("\n").includes(line), line);
+});
