@@ -60,7 +60,9 @@ export function readSslValue(value: Uint8Array): ProxySsl | undefined {
     const octets = findTlv(nested, type);
     if (octets === undefined) continue;
     const text = decode(octets);
-    if (text === undefined) return undefined;
+    // Two common names could be two identities to two readers.
+    const isRepeated = nested.some((tlv) => tlv.type === type && tlv.value !== octets);
+    if (text === undefined || isRepeated) return undefined;
     texts[key] = text;
   }
   return {

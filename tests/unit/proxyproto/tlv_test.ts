@@ -109,6 +109,9 @@ Deno.test.each([
     [tlv(0x20, concat([new Uint8Array(5), tlv(0x22, NOT_UTF8)]))],
     "a v2 header has a malformed SSL TLV",
   ],
+  ["two common names in an SSL", [
+    tlv(0x20, concat([new Uint8Array(5), tlv(0x22, "a"), tlv(0x22, "a")])),
+  ], "a v2 header has a malformed SSL TLV"],
 ])("parseProxyHeader() refuses %s", (_, rest, reason) => {
   assert.equal(reasonFor(...rest), reason);
 });
@@ -159,4 +162,6 @@ Deno.test("the TLV writers throw RangeError for what the specification forbids",
   assert.throws(() => alpnTlv("x".repeat(256)), RangeError);
   assert.throws(() => alpnTlv("\u0100"), RangeError);
   assert.throws(() => authorityTlv("a".repeat(65_536)), RangeError);
+  const ssl = { overTls: true, certificateOnConnection: false, certificateInSession: false };
+  assert.throws(() => sslTlv({ ...ssl, verify: 1, cipher: "a".repeat(65_536) }), RangeError);
 });
