@@ -1,0 +1,140 @@
+/**
+ * What the development server shows: the sites behind the proxy, the configuration that routes to
+ * them, and commands to try.
+ *
+ * @module
+ */
+
+/** The first port: the proxy listens here, and with PROXY protocol on the next one. */
+export const DEFAULT_PORT = 8443;
+
+/** The sites listen this far above the proxy's first port. */
+const SITE_PORT_OFFSET = 1000;
+
+/** One site, its route and how to reach it. */
+export interface Demo {
+  /** Hostname of the route; `*.` in front makes it a wildcard. */
+  readonly hostname: string;
+  /** A name that the route matches. */
+  readonly example: string;
+  /** What it shows, one line. */
+  readonly about: string;
+  /** Who terminates TLS: an l4 site itself, otherwise the proxy. */
+  readonly mode: "l4" | "l7";
+  readonly sendProxyProtocol: boolean;
+}
+
+/** Every demo, in the order in which they are printed; the index decides the site's port. */
+export const DEMOS: readonly Demo[] = [
+  {
+    hostname: "one.localhost",
+    example: "one.localhost",
+    about: "l4: relayed by server name, TLS ends at the site",
+    mode: "l4",
+    sendProxyProtocol: false,
+  },
+  {
+    hostname: "two.localhost",
+    example: "two.localhost",
+    about: "l4 with a PROXY v2 header: the site sees the real client",
+    mode: "l4",
+    sendProxyProtocol: true,
+  },
+  {
+    hostname: "*.wild.localhost",
+    example: "any.wild.localhost",
+    about: "l4 by wildcard",
+    mode: "l4",
+    sendProxyProtocol: false,
+  },
+];
+
+/** Ports of the proxy and, by index, of the sites. */
+export interface DemoPorts {
+  readonly public: number;
+  readonly proxyProtocol: number;
+  readonly sites: readonly number[];
+}
+
+/** The ports that follow from the first one. */
+export function demoPorts(first: number): DemoPorts {
+  return {
+    public: first,
+    proxyProtocol: first + 1,
+    sites: DEMOS.map((_, index) => first + SITE_PORT_OFFSET + index),
+  };
+}
+
+/** The name of a demo's certificate files. */
+export function fileName({ hostname }: Demo): string {
+  return hostname.replace("*.", "");
+}
+
+/** The configuration that the first run writes; `folder` is where its files are. */
+export function demoConfig(ports: DemoPorts, folder: string): string {
+  const routes = DEMOS.map((demo, index) => route(demo, ports.sites[index] ?? 0, folder));
+  return `# Made by the development server. Listeners, routes and firewall rules seed the database on
+# the first run; afterwards the database is the truth, and editing them here changes nothing.
+# Remove the folder to start afresh.
+
+[database]
+path = "${folder}/mc-proxy.db"
+
+[[listeners]]
+addr = "127.0.0.1:${ports.public}"
+${routes.join("\n")}
+# Behind another proxy: each connection has to begin with a PROXY protocol header.
+[[listeners]]
+addr = "127.0.0.1:${ports.proxyProtocol}"
+proxy_protocol = true
+${routes.join("\n")}
+[grpc]
+addr = "${folder}/mc-proxy.sock"
+
+[firewall]
+blocked_ips = ["203.0.113.9"]
+blocked_cidrs = ["198.51.100.0/24", "2001:db8:bad::/48"]
+rate_limit = 100
+rate_window = "10s"
+
+[proxy]
+connect_timeout = "5s"
+idle_timeout = "300s"
+shutdown_timeout = "2s"
+
+[log]
+level = "info"
+format = "text"
+`;
+}
+
+function route(demo: Demo, port: number, folder: string): string {
+  const terminated = demo.mode === "l4" ? "" : `
+  tls_cert = "${folder}/certs/${fileName(demo)}.pem"
+  tls_key = "${folder}/certs/${fileName(demo)}.key"`;
+  return `
+  # ${demo.about}
+  [[listeners.routes]]
+  hostname = "${demo.hostname}"
+  backend = "127.0.0.1:${port}"
+  mode = "${demo.mode}"
+  send_proxy_protocol = ${demo.sendProxyProtocol}${terminated}
+`;
+}
+
+/** The commands to try, each with a line that says what it shows. */
+export function demoCommands(
+  ports: DemoPorts,
+  folder: string,
+): { about: string; command: string }[] {
+  const curl = (example: string, port: number, options = "") =>
+    `curl ${options}--cacert ${folder}/ca.pem --resolve ${example}:${port}:127.0.0.1 ` +
+    `https://${example}:${port}/`;
+  return [
+    ...DEMOS.map(({ about, example }) => ({ about, command: curl(example, ports.public) })),
+    {
+      about: "the listener that requires a PROXY header",
+      command: curl("one.localhost", ports.proxyProtocol, "--haproxy-protocol "),
+    },
+  ];
+}
