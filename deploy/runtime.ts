@@ -8,8 +8,11 @@
 /** The version of Deno that the program is built, tested and deployed with. */
 export const DENO_VERSION = "2.9.6";
 
-/** sd_notify(3): where to say that the program is ready and alive, and how often. */
-export const NOTIFY_VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC"] as const;
+/**
+ * The environment that the program sees: where systemd wants to hear that it is ready and alive,
+ * and how often (sd_notify(3)); and whether another allocator was preloaded, which it reports.
+ */
+export const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "LD_PRELOAD"] as const;
 
 /** Where an installation keeps its files. */
 export interface Folders {
@@ -27,9 +30,9 @@ export const INSTALLED: Folders = { source: "/opt/mc-proxy", data: "/srv/mc-prox
  *
  * The network is open: routes name backends at run time. Files are not: the program reads its own
  * source (a worker is loaded like a dynamic import) and its data, and writes its data. No
- * subprocess, no native library, no code from elsewhere. Of the environment it sees what systemd
- * tells it about notification; other variables, which npm packages look up while they load, read
- * as unset instead of ending the program.
+ * subprocess, no native library, no code from elsewhere. Of the environment it sees
+ * {@link VARIABLES}; others, which npm packages look up while they load, read as unset instead of
+ * ending the program.
  *
  * @example
  * ```ts
@@ -45,7 +48,7 @@ export function serverFlags({ source, data }: Folders): string[] {
     "--no-remote",
     "--unstable-worker-options",
     "--allow-net",
-    `--allow-env=${NOTIFY_VARIABLES.join(",")}`,
+    `--allow-env=${VARIABLES.join(",")}`,
     "--ignore-env",
     `--allow-read=${source},${data}`,
     `--allow-write=${data}`,

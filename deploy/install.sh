@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Installs, upgrades, rolls back and removes mc-proxy on a host with systemd.
+#
+#   deploy/install.sh install [--deno PATH] [--root DIR]
+#   deploy/install.sh rollback [--root DIR]
+#   deploy/install.sh uninstall [--purge] [--root DIR]
+#
+# install   also upgrades; running it again changes nothing that is as it should be. It never
+#           touches a configuration, a certificate or a database that is there. An upgrade whose
+#           program refuses the present configuration stops before anything was changed.
+# rollback  goes back to what was installed before the last upgrade.
+# uninstall leaves /srv/mc-proxy alone, unless --purge is given.
+#
+# --deno    the Deno binary to install; without it the npm package deno is used
+# --root    works below DIR for packaging: no user, no packages, no services
+#
+# Downloads come from npm (Deno, dependencies) and apt (libjemalloc2) only.
+set -euo pipefail
+
+DENO_VERSION=2.9.6
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+USER_NAME=mc-proxy
+UNITS=(mc-proxy.service mc-proxy-backup.service mc-proxy-backup.timer)
+PARTS=(main.ts deno.json deno.lock lib proto deploy README.md LICENSE)
+
+die() { echo "install.sh: $*" >&2; exit 1; }
+say() { echo "install.sh: $*"; }
+
+usage() { sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+
+command=${1:-}
+if (($#)); then shift; fi
+deno= root= purge=
+while (($#)); do
+  case $1 in
+    --deno) deno=${2:?--deno needs a path}; shift 2 ;;
+    --root) root=${2:?--root needs a directory}; shift 2 ;;
+    --purge) purge=yes; shift ;;
+    *) usage >&2; die "unknown option $1" ;;
+  esac
+done
+
+OPT=$root/opt/mc-proxy
+PREVIOUS=$root/opt/mc-proxy.previous
+NEXT=$root/opt/mc-proxy.next
+DATA=$root/srv/mc-proxy
+UNIT_DIR=$root/etc/systemd/system
+SYSCTL=$root/etc/sysctl.d/90-mc-proxy.conf
+COMMAND_LINK=$root/usr/local/bin/mc-proxy
+
+on_this_host() { [[ -z $root ]]; }
+systemd_runs() { on_this_host && [[ -d /run/systemd/system ]]; }
+
+require_root() {
+  if on_this_host && [[ $(id -u) != 0 ]]; then die "run it as root"; fi
+}
+
+make_user() {
+  on_this_host || return 0
+  id -u "$USER_NAME" >/dev/null 2>&1 && return 0
+  useradd --system --user-group --no-create-home --home-dir /srv/mc-proxy \
+    --shell /usr/sbin/nologin "$USER_NAME"
+  say "made the user $USER_NAME"
+}
+
+install_allocator() {
+  on_this_host || return 0
+  compgen -G '/usr/lib*/libjemalloc.so.2' >/dev/null && return 0
+  compgen -G '/usr/lib/*/libjemalloc.so.2' >/dev/null && return 0
+  if command -v apt-get >/dev/null; then
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends libjemalloc2 \
+      >/dev/null && return 0
+  fi
+  say "libjemalloc.so.2 is not installed: l7 routes will run at about half the speed"
+}
+
+# The path of a Deno binary of the right version.
+find_deno() {
+  if [[ -z $deno ]]; then
+    command -v npx >/dev/null || die "give --deno PATH, or install npm"
+    deno=$(npx -y "deno@$DENO_VERSION" eval 'console.log(Deno.execPath())')
+  fi
+  [[ -x $deno ]] || die "$deno is not a program"
+  local version
+  version=$("$deno" eval 'console.log(Deno.version.deno)')
+  [[ $version == "$DENO_VERSION" ]] || die "$deno is Deno $version, not $DENO_VERSION"
+}
+
+# Builds the new program beside the old one, with its dependencies in its own cache.
+build_next() {
+  rm -rf "$NEXT"
+  install -d -m 0755 "$NEXT" "$NEXT/bin"
+  local part
+  for part in "${PARTS[@]}"; do
+    if [[ -e $SOURCE/$part ]]; then cp -R "$SOURCE/$part" "$NEXT/"; fi
+  done
+  install -m 0755 "$deno" "$NEXT/bin/deno"
+  install -m 0755 "$SOURCE/deploy/bin/"* "$NEXT/bin/"
+  (cd "$NEXT" && DENO_DIR=$NEXT/.deno bin/deno install --quiet --frozen \
+    --entrypoint main.ts deploy/backup.ts) || die "could not fetch the dependencies from npm"
+  chmod -R u=rwX,go=rX "$NEXT"
+}
+
+# The new program has to accept the configuration that is there.
+check_config() {
+  [[ -f $DATA/mc-proxy.toml ]] || return 0
+  DENO_DIR=$NEXT/.deno "$NEXT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+    --ignore-env --allow-read "$NEXT/main.ts" check -c "$DATA/mc-proxy.toml" ||
+    die "the new version refuses $DATA/mc-proxy.toml: nothing was changed"
+}
+
+swap_in() {
+  rm -rf "$PREVIOUS"
+  if [[ -d $OPT ]]; then mv "$OPT" "$PREVIOUS"; fi
+  mv "$NEXT" "$OPT"
+  warm_up
+}
+
+# Compiled modules are cached by path, and the service cannot write: fill the cache now.
+warm_up() {
+  DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+    --ignore-env --allow-read="$OPT" "$OPT/main.ts" --version >/dev/null
+  chmod -R u=rwX,go=rX "$OPT/.deno"
+}
+
+make_folders() {
+  local owner=()
+  if on_this_host; then owner=(-o "$USER_NAME" -g "$USER_NAME"); fi
+  install -d "${owner[@]}" -m 0700 "$DATA" "$DATA/certs" "$DATA/backups"
+  if [[ ! -e $DATA/mc-proxy.toml ]]; then
+    install "${owner[@]}" -m 0600 "$SOURCE/deploy/examples/public-edge.toml" "$DATA/mc-proxy.toml"
+    say "wrote an example configuration to $DATA/mc-proxy.toml: edit it"
+    new_config=yes
+  fi
+}
+
+install_system_files() {
+  install -d -m 0755 "$UNIT_DIR" "$(dirname "$SYSCTL")" "$(dirname "$COMMAND_LINK")"
+  local unit
+  for unit in "${UNITS[@]}"; do
+    install -m 0644 "$SOURCE/deploy/$unit" "$UNIT_DIR/$unit"
+  done
+  ln -sfn /opt/mc-proxy/bin/mc-proxy "$COMMAND_LINK"
+  if [[ ! -e $SYSCTL ]]; then
+    install -m 0644 "$SOURCE/deploy/90-mc-proxy.conf" "$SYSCTL"
+  fi
+  if on_this_host && ! sysctl -q -p "$SYSCTL" 2>/dev/null; then
+    say "this host does not allow all of $SYSCTL"
+  fi
+}
+
+# Also after a rollback: whatever is in $OPT now.
+restart() {
+  if ! systemd_runs; then return 0; fi
+  systemctl daemon-reload
+  systemctl -q enable mc-proxy.service
+  systemctl -q enable --now mc-proxy-backup.timer
+  systemctl try-restart mc-proxy.service
+}
+
+do_install() {
+  require_root
+  find_deno
+  make_user
+  install_allocator
+  install -d -m 0755 "$root/opt"
+  build_next
+  check_config
+  local new_config=
+  make_folders
+  swap_in
+  install_system_files
+  restart
+  if [[ -n $new_config ]]; then
+    say "installed; edit $DATA/mc-proxy.toml, then: systemctl start mc-proxy"
+  else
+    say "installed"
+  fi
+}
+
+do_rollback() {
+  require_root
+  [[ -d $PREVIOUS ]] || die "there is nothing to go back to"
+  mv "$OPT" "$NEXT"
+  mv "$PREVIOUS" "$OPT"
+  mv "$NEXT" "$PREVIOUS"
+  warm_up
+  local unit
+  for unit in "${UNITS[@]}"; do install -m 0644 "$OPT/deploy/$unit" "$UNIT_DIR/$unit"; done
+  restart
+  say "went back to the version before"
+}
+
+do_uninstall() {
+  require_root
+  if systemd_runs; then
+    systemctl -q disable --now mc-proxy.service mc-proxy-backup.timer 2>/dev/null || true
+  fi
+  local unit
+  for unit in "${UNITS[@]}"; do rm -f "$UNIT_DIR/$unit"; done
+  if systemd_runs; then systemctl daemon-reload; fi
+  rm -f "$SYSCTL" "$COMMAND_LINK"
+  rm -rf "$OPT" "$PREVIOUS" "$NEXT"
+  if [[ -n $purge ]]; then
+    rm -rf "$DATA"
+    if on_this_host && id -u "$USER_NAME" >/dev/null 2>&1; then userdel "$USER_NAME"; fi
+    say "removed, with $DATA"
+  else
+    say "removed; $DATA is still there"
+  fi
+}
+
+case $command in
+  install) do_install ;;
+  rollback) do_rollback ;;
+  uninstall) do_uninstall ;;
+  -h | --help | help) usage ;;
+  *) usage >&2; exit 2 ;;
+esac

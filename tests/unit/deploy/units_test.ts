@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
+import { runCommand, testWithCommands } from "../../support/commands.ts";
+import { ROOT } from "../../support/module_graph.ts";
+
+/** systemd calls up to 2.0 "OK"; the aim here is lower. */
+const MAX_EXPOSURE = 1.5;
+
+const deployed = (name: string) => Deno.readTextFile(join(ROOT, "deploy", name));
+
+/** What an installation adds to the permission flags: no look at the registry at run time. */
+const INSTALLED_FLAGS = ["--cached-only", ...serverFlags(INSTALLED)];
+
+/** The words after `deno run` in a unit or script, over continued lines. */
+function denoArguments(text: string): string[] {
+  const [, command = ""] = /^(?:ExecStart=|exec )\S+\/deno run ((?:.*\\\n)*.*)$/m.exec(text) ?? [];
+  return command.replaceAll("\\\n", " ").split(/\s+/).filter((word) => word !== "");
+}
+
+Deno.test("mc-proxy.service runs the server under exactly the deployed flags", async () => {
+  assert.deepEqual(denoArguments(await deployed("mc-proxy.service")), [
+    ...INSTALLED_FLAGS,
+    "/opt/mc-proxy/main.ts",
+    "server",
+    "-c",
+    "/srv/mc-proxy/mc-proxy.toml",
+  ]);
+});
+
+Deno.test("the installed mc-proxy command runs under exactly the deployed flags", async () => {
+  assert.deepEqual(denoArguments(await deployed("bin/mc-proxy")), [
+    ...INSTALLED_FLAGS,
+    "/opt/mc-proxy/main.ts",
+    '"$@"',
+  ]);
+});
+
+Deno.test("mc-proxy-backup.service may reach the data folder and nothing else", async () => {
+  const flags = denoArguments(await deployed("mc-proxy-backup.service"));
+  const permissions = flags.filter((word) => word.startsWith("--allow"));
+  const { data } = INSTALLED;
+  assert.deepEqual(permissions, [`--allow-read=${data}`, `--allow-write=${data}`]);
+});
+
+Deno.test("mc-proxy.service holds one capability and says why V8 needs writable code", async () => {
+  const unit = await deployed("mc-proxy.service");
+  const capabilities = [...unit.matchAll(/^(?:Ambient|CapabilityBounding).*=(.*)$/gm)];
+  assert.deepEqual(capabilities.map(([, value]) => value), [
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BIND_SERVICE",
+  ]);
+  assert.doesNotMatch(unit, /^MemoryDenyWriteExecute/m);
+  assert.match(unit, /^# - MemoryDenyWriteExecute: V8 /m);
+});
+
+Deno.test("install.sh installs the version of Deno that everything else names", async () => {
+  assert.ok((await deployed("install.sh")).includes(`\nDENO_VERSION=${DENO_VERSION}\n`));
+});
+
+for (const name of ["mc-proxy.service", "mc-proxy-backup.service"]) {
+  testWithCommands(
+    ["systemd-analyze"],
+    `systemd rates the exposure of ${name} at ${MAX_EXPOSURE} or less`,
+    async () => {
+      const { code, stdout, stderr } = await runCommand("systemd-analyze", [
+        "security",
+        "--offline=true",
+        "--no-pager",
+        join(ROOT, "deploy", name),
+      ]);
+      assert.equal(code, 0, stderr);
+      const [, exposure] = /exposure level for \S+: ([0-9.]+)/.exec(stdout) ?? [];
+      assert.ok(Number(exposure) <= MAX_EXPOSURE, stdout);
+    },
+  );
+}
+
+testWithCommands(
+  ["systemd-analyze"],
+  "systemd finds nothing odd in the units, apart from programs that are not installed here",
+  async () => {
+    const names = ["mc-proxy.service", "mc-proxy-backup.service", "mc-proxy-backup.timer"];
+    const { stderr } = await runCommand("systemd-analyze", [
+      "verify",
+      "--man=no",
+      ...names.map((name) => join(ROOT, "deploy", name)),
+    ]);
+    const complaints = stderr.split("\n").filter((line) =>
+      /mc-proxy[a-z-]*\.(service|timer):/.test(line) && !/is not executable/.test(line)
+    );
+    assert.deepEqual(complaints, []);
+  },
+);
+
+testWithCommands(["systemd-analyze"], "the backup timer elapses at 02:00 UTC", async () => {
+  const [, calendar = ""] = /^OnCalendar=(.*)$/m.exec(await deployed("mc-proxy-backup.timer")) ??
+    [];
+  const { stdout } = await runCommand("systemd-analyze", ["calendar", calendar]);
+  assert.match(stdout, /Normalized form: \*-\*-\* 02:00:00 UTC/);
+});
