@@ -1,0 +1,25 @@
+/**
+ * What the planes tell about themselves: log events, outcomes of connections, counters and gauges
+ * in shared memory. Pure; writing them somewhere is the command's business.
+ *
+ * @module
+ */
+export { type ConnectionEvent, type OutcomeName, OUTCOMES } from "./outcome.ts";
+export {
+  COUNTER_NAMES,
+  type CounterName,
+  type Counters,
+  COUNTERS_BYTES,
+  createCounters,
+  nullCounters,
+  sumCounters,
+} from "./counters.ts";
+export { ConnectionGauge, GAUGE_BYTES, MAX_WORKERS } from "./gauge.ts";
+export {
+  describeError,
+  LOG_LEVELS,
+  type LogLevel,
+  type LogRecord,
+  type LogSink,
+  nullSink,
+} from "./log.ts";

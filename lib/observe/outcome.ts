@@ -1,0 +1,74 @@
+/**
+ * How a connection can end. The names are stable: they appear in logs, counters and metrics.
+ * Grouped by the step of the connection's path that decides.
+ */
+export const OUTCOMES = [
+  // The stream was relayed until both sides had finished, or one of them broke off.
+  "relayed",
+  "client_reset",
+  "backend_reset",
+  "idle_timeout",
+  // Refused before any routing.
+  "too_many_connections",
+  "proxy_untrusted",
+  "proxy_invalid",
+  "proxy_timeout",
+  "blocked",
+  "rate_limited",
+  // Refused while reading the ClientHello or routing on it.
+  "hello_invalid",
+  "hello_timeout",
+  "no_server_name",
+  "no_route",
+  "mode_unavailable",
+  // The client went away before it had said where to.
+  "client_gone",
+  // The backend could not be reached.
+  "backend_unreachable",
+  "backend_timeout",
+  // TLS termination (l7, mtls).
+  "tls_failed",
+  "tls_timeout",
+  // The connector's verdicts (mtls).
+  "certificate_refused",
+  "not_authorized",
+  "authorization_revoked",
+  // Cut by us.
+  "shutdown",
+  "closed_by_operator",
+  "internal_error",
+] as const;
+
+/** One of {@link OUTCOMES}. */
+export type OutcomeName = typeof OUTCOMES[number];
+
+/** What one place logs, counts and shows of one connection when it has ended. */
+export interface ConnectionEvent {
+  /** Unique in this run of the process; the same id is sent to l7 backends. */
+  readonly id: string;
+  /** The listener's address as configured. */
+  readonly listener: string;
+  /** The TCP peer, `ip:port`. */
+  readonly peer: string;
+  /** The real client, `ip:port`: from the PROXY header, or the peer. */
+  readonly client: string;
+  /** The server name asked for, canonical. */
+  readonly sni?: string;
+  /** The hostname (or wildcard) of the route that matched. */
+  readonly route?: string;
+  readonly mode?: string;
+  readonly backend?: string;
+  /** The firewall rule that blocked, as `type value (#id)`. */
+  readonly rule?: string;
+  /** The identity behind an mtls session: `org/user`. */
+  readonly identity?: string;
+  readonly outcome: OutcomeName;
+  /** One line on why, for people; never bytes of the peer. */
+  readonly reason?: string;
+  /** Octets from the client, relayed to the backend (l7, mtls: decrypted). */
+  readonly bytesIn: number;
+  /** Octets from the backend, relayed to the client. */
+  readonly bytesOut: number;
+  /** From accept to end. */
+  readonly durationMs: number;
+}

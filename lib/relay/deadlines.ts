@@ -1,0 +1,104 @@
+/** A wait that ends with a call unless it is cancelled. */
+export interface Deadline {
+  /** Starts the wait anew. */
+  touch(): void;
+  /** Ends the wait; calling it again does nothing. */
+  cancel(): void;
+}
+
+/** Where the time comes from; tests use a fake. */
+export interface Clock {
+  /** Milliseconds from any fixed point; never runs backwards. */
+  now(): number;
+  /** Milliseconds since 1970, the same in every worker; may jump. */
+  wallNow(): number;
+  /** Calls `fn` every `ms` until the returned function is called; keeps no process alive. */
+  every(ms: number, fn: () => void): () => void;
+}
+
+/** The machine's monotonic clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
+  every(ms, fn) {
+    const id = setInterval(fn, ms);
+    Deno.unrefTimer(id);
+    return () => clearInterval(id);
+  },
+};
+
+/** How often a set looks, as a share of its duration; so late may a deadline fire. */
+const TICKS_PER_DURATION = 8;
+const MIN_TICK_MS = 10;
+const MAX_TICK_MS = 1000;
+
+/**
+ * Many waits of one duration behind one timer. Arming, touching and cancelling are a few
+ * instructions, because every read of every relayed stream touches one; the price is that a
+ * deadline fires up to one tick (an eighth of the duration, at most a second) late, never early.
+ */
+export class Deadlines {
+  readonly #durationMs: number;
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Wait>();
+  #stop: (() => void) | undefined;
+
+  constructor(durationMs: number, clock: Clock = systemClock) {
+    this.#durationMs = durationMs;
+    this.#clock = clock;
+  }
+
+  /** Waits that are armed now. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Arms a wait; `onExpire` is called at most once. */
+  arm(onExpire: () => void): Deadline {
+    const tick = Math.min(
+      MAX_TICK_MS,
+      Math.max(MIN_TICK_MS, this.#durationMs / TICKS_PER_DURATION),
+    );
+    this.#stop ??= this.#clock.every(tick, () => this.#expire());
+    const wait = new Wait(this.#waiting, this.#clock, onExpire, () => this.#rest());
+    this.#waiting.add(wait);
+    return wait;
+  }
+
+  #expire(): void {
+    const latest = this.#clock.now() - this.#durationMs;
+    for (const wait of this.#waiting) {
+      if (wait.touchedAt > latest) continue;
+      wait.cancel();
+      wait.onExpire();
+    }
+  }
+
+  /** No timer runs while nothing waits. */
+  #rest(): void {
+    if (this.#waiting.size > 0) return;
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+}
+
+class Wait implements Deadline {
+  touchedAt: number;
+
+  constructor(
+    readonly waiting: Set<Wait>,
+    readonly clock: Clock,
+    readonly onExpire: () => void,
+    readonly onCancel: () => void,
+  ) {
+    this.touchedAt = clock.now();
+  }
+
+  touch(): void {
+    this.touchedAt = this.clock.now();
+  }
+
+  cancel(): void {
+    if (this.waiting.delete(this)) this.onCancel();
+  }
+}

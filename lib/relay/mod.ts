@@ -1,0 +1,19 @@
+/**
+ * Carrying a stream to a backend: dialling it, pumping both ways, and the deadlines behind both.
+ *
+ * @module
+ */
+export { type Clock, type Deadline, Deadlines, systemClock } from "./deadlines.ts";
+export {
+  type Connect,
+  connectTcp,
+  dial,
+  DialError,
+  type DialErrorCode,
+  type DialOptions,
+  interleaveFamilies,
+  type Lookup,
+  systemLookup,
+} from "./dial.ts";
+export { BufferPool } from "./buffers.ts";
+export { Relay, type RelayEnd, type RelayOptions } from "./relay.ts";

@@ -1,0 +1,276 @@
+import type { Socket } from "node:net";
+import { parseIp } from "../addr/mod.ts";
+import { createFirewall, createRateLimiter, openGeoIp } from "../firewall/mod.ts";
+import {
+  type ConnectionEvent,
+  type Counters,
+  describeError,
+  type LogSink,
+} from "../observe/mod.ts";
+import type { SocketAddress } from "../proxyproto/mod.ts";
+import { BufferPool, type Clock, Deadlines, systemClock } from "../relay/mod.ts";
+import { type Connection, type Ending, formatSocketAddress, serve } from "./connection.ts";
+import { ActiveListener } from "./listener.ts";
+import type { ConnectionInfo } from "./plane.ts";
+import type { PlaneState } from "./plane_state.ts";
+import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "./snapshot.ts";
+
+/** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
+export const PREFACE_TIMEOUT_MS = 5000;
+
+/** What the data plane is given from outside. */
+export interface DataPlaneOptions {
+  /** Index of this worker, for the gauges. */
+  readonly worker: number;
+  /** Starts every connection id; unique per incarnation of a worker. */
+  readonly idPrefix: string;
+  readonly counters: Counters;
+  /** Receives one event per ended connection. */
+  readonly onEvent: (event: ConnectionEvent) => void;
+  readonly log: LogSink;
+  readonly clock?: Clock;
+  /** Default {@link PREFACE_TIMEOUT_MS}. */
+  readonly prefaceTimeoutMs?: number;
+}
+
+/**
+ * The data plane of one thread: accepts, routes and relays by the snapshot it was given last.
+ * A connection looks its firewall, routes and settings up when it reaches each step, in one
+ * turn of the event loop per step, so a change is seen whole or not at all.
+ */
+export class DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #clock: Clock;
+  readonly #state: PlaneState;
+  readonly #listeners = new Map<number, ActiveListener>();
+  readonly #connections = new Map<string, Connection>();
+  #sequence = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(options: DataPlaneOptions, snapshot: Pick<Snapshot, "settings" | "firewall">) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    const idle = new Deadlines(snapshot.settings.idleTimeoutMs, this.#clock);
+    this.#state = {
+      clock: this.#clock,
+      settings: snapshot.settings,
+      ...compileFirewallState(snapshot.firewall),
+      prefaceDeadlines: new Deadlines(
+        options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS,
+        this.#clock,
+      ),
+      relayOptions: { idle, buffers: new BufferPool() },
+    };
+  }
+
+  /** Connections that are open now. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /**
+   * Applies changes in order. If one fails, those before it stay: the control plane then sends
+   * the snapshot it wants to be true.
+   *
+   * @throws {ListenError} if a new listener cannot be bound.
+   */
+  async apply(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) await this.#applyOne(change);
+  }
+
+  async #applyOne(change: Change): Promise<void> {
+    switch (change.kind) {
+      case "snapshot":
+        return await this.#applySnapshot(change.snapshot);
+      case "firewall":
+        return this.#applyFirewall(change.firewall);
+      case "add_listener":
+        return await this.#addListener(change.listener);
+      case "remove_listener":
+        return this.#removeListener(change.listenerId);
+      case "routes": {
+        const routes = this.#listeners.get(change.listenerId)?.routes;
+        for (const hostname of change.remove) routes?.delete(hostname);
+        for (const route of change.set) routes?.set(route);
+      }
+    }
+  }
+
+  async #applySnapshot(snapshot: Snapshot): Promise<void> {
+    this.#applyFirewall(snapshot.firewall);
+    if (snapshot.settings.idleTimeoutMs !== this.#state.settings.idleTimeoutMs) {
+      const idle = new Deadlines(snapshot.settings.idleTimeoutMs, this.#clock);
+      this.#state.relayOptions = { ...this.#state.relayOptions, idle };
+    }
+    this.#state.settings = snapshot.settings;
+    const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
+    for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
+    for (const listener of snapshot.listeners) await this.#addListener(listener);
+  }
+
+  /** Binds, or updates in place a listener that is bound already. */
+  async #addListener(snapshot: ListenerSnapshot): Promise<void> {
+    const existing = this.#listeners.get(snapshot.id);
+    if (existing?.host === snapshot.host && existing.port === snapshot.port) {
+      existing.update(snapshot);
+      return;
+    }
+    const listener = new ActiveListener(snapshot);
+    await listener.open(
+      (socket) => this.#accept(socket, listener),
+      (error) => this.#logError("listener failed", error, { listener: listener.addr }),
+    );
+    existing?.close();
+    this.#listeners.set(snapshot.id, listener);
+  }
+
+  #removeListener(id: number): void {
+    this.#listeners.get(id)?.close();
+    this.#listeners.delete(id);
+  }
+
+  #applyFirewall(firewall: FirewallSnapshot): void {
+    Object.assign(this.#state, compileFirewallState(firewall));
+  }
+
+  #accept(socket: Socket, listener: ActiveListener): void {
+    socket.on("error", () => {}); // Node's rule: an error event without a listener ends the process.
+    const startedAt = this.#clock.now();
+    const { worker, idPrefix, counters } = this.#options;
+    const peer = socketAddress(socket.remoteAddress, socket.remotePort);
+    if (peer === undefined) {
+      // Already disconnected: there is nobody to speak of.
+      socket.destroy();
+      return;
+    }
+    const connection: Connection = {
+      id: `${idPrefix}-${(this.#sequence++).toString(36)}`,
+      socket,
+      listener,
+      startedAt,
+      peer,
+      client: peer,
+      destination: socketAddress(socket.localAddress, socket.localPort) ?? peer,
+    };
+    counters.add("accepted");
+    if (!listener.gauge.acquire(worker, listener.maxConnections)) {
+      this.#settle(connection, { outcome: "too_many_connections" });
+      return;
+    }
+    this.#connections.set(connection.id, connection);
+    serve(connection, this.#state)
+      .catch((error): Ending => {
+        this.#logError("connection failed unexpectedly", error, { id: connection.id });
+        return { outcome: "internal_error", reason: describeError(error) };
+      })
+      .then((ending) => {
+        listener.gauge.release(worker);
+        this.#connections.delete(connection.id);
+        this.#settle(connection, { ...ending, outcome: connection.cutBy ?? ending.outcome });
+        if (this.#connections.size === 0) this.#idle?.();
+      })
+      .catch((error) => this.#logError("connection could not be settled", error, {}));
+  }
+
+  /** Step 7: the one place that closes what is open, counts and logs. */
+  #settle(connection: Connection, ending: Ending): void {
+    const { socket, relay } = connection;
+    if (!socket.destroyed) socket.resetAndDestroy();
+    const { counters } = this.#options;
+    counters.add(ending.outcome);
+    counters.add("bytes_in", relay?.bytesIn ?? 0);
+    counters.add("bytes_out", relay?.bytesOut ?? 0);
+    this.#options.onEvent(toEvent(connection, ending, this.#clock.now()));
+  }
+
+  /** Live connections, oldest first. */
+  connections(): ConnectionInfo[] {
+    const now = this.#clock.now();
+    return Array.from(this.#connections.values(), (connection) => ({
+      id: connection.id,
+      listener: connection.listener.addr,
+      client: formatSocketAddress(connection.client),
+      ...routeFields(connection),
+      bytesIn: connection.relay?.bytesIn ?? 0,
+      bytesOut: connection.relay?.bytesOut ?? 0,
+      ageMs: Math.round(now - connection.startedAt),
+    }));
+  }
+
+  /** Cuts one connection off; `false` if there is none of that id. */
+  closeConnection(id: string): boolean {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return false;
+    this.#cut(connection, "closed_by_operator");
+    return true;
+  }
+
+  /** Stops accepting; resolves when the last connection has ended. */
+  async drain(): Promise<void> {
+    for (const id of [...this.#listeners.keys()]) this.#removeListener(id);
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => this.#idle = resolve);
+  }
+
+  /** Cuts every connection that is still open. */
+  cutAll(): void {
+    for (const connection of [...this.#connections.values()]) this.#cut(connection, "shutdown");
+  }
+
+  #cut(connection: Connection, outcome: "shutdown" | "closed_by_operator"): void {
+    connection.cutBy = outcome;
+    if (connection.relay !== undefined) connection.relay.cut(outcome);
+    else connection.socket.resetAndDestroy();
+  }
+
+  #logError(message: string, error: unknown, fields: Record<string, unknown>): void {
+    this.#options.log({
+      level: "error",
+      message,
+      fields: { ...fields, error: describeError(error) },
+    });
+  }
+}
+
+function compileFirewallState(
+  snapshot: FirewallSnapshot,
+): Pick<PlaneState, "firewall" | "rateLimiter"> {
+  const geoip = snapshot.geoip && openGeoIp(new Uint8Array(snapshot.geoip));
+  return {
+    firewall: createFirewall(snapshot.rules, geoip),
+    rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),
+  };
+}
+
+/** Zone identifiers are cut off: they name an interface of ours, not the peer. */
+function socketAddress(text: string | undefined, port: number | undefined) {
+  const ip = parseIp(text?.split("%", 1)[0] ?? "");
+  if (!ip.ok || port === undefined) return undefined;
+  const address: SocketAddress = { ip: ip.value, port };
+  return address;
+}
+
+function routeFields({ sni, route }: Connection) {
+  return {
+    ...(sni === undefined ? {} : { sni }),
+    ...(route === undefined
+      ? {}
+      : { route: route.hostname, mode: route.mode, backend: route.backend }),
+  };
+}
+
+function toEvent(connection: Connection, ending: Ending, now: number): ConnectionEvent {
+  return {
+    id: connection.id,
+    listener: connection.listener.addr,
+    peer: formatSocketAddress(connection.peer),
+    client: formatSocketAddress(connection.client),
+    ...routeFields(connection),
+    ...(ending.rule === undefined ? {} : { rule: ending.rule }),
+    outcome: ending.outcome,
+    ...(ending.reason === undefined ? {} : { reason: ending.reason }),
+    bytesIn: connection.relay?.bytesIn ?? 0,
+    bytesOut: connection.relay?.bytesOut ?? 0,
+    durationMs: Math.round((now - connection.startedAt) * 10) / 10,
+  };
+}

@@ -1,0 +1,9 @@
+/**
+ * The data plane of one thread: listeners, the path of one connection, drain.
+ *
+ * @module
+ */
+export { DataPlane, type DataPlaneOptions, PREFACE_TIMEOUT_MS } from "./data_plane.ts";
+export type { ConnectionInfo, Plane, PlaneStatus, WorkerStatus } from "./plane.ts";
+export { ListenError } from "./listener.ts";
+export type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";

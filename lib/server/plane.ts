@@ -1,0 +1,51 @@
+import type { CounterName } from "../observe/mod.ts";
+import type { Change, Snapshot } from "./snapshot.ts";
+
+/** What a live connection looks like to an operator. */
+export interface ConnectionInfo {
+  readonly id: string;
+  readonly listener: string;
+  /** The real client, `ip:port`. */
+  readonly client: string;
+  readonly sni?: string;
+  readonly route?: string;
+  readonly mode?: string;
+  readonly backend?: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly ageMs: number;
+}
+
+/** One worker as the pool sees it. */
+export interface WorkerStatus {
+  readonly index: number;
+  readonly state: "starting" | "serving" | "draining" | "dead";
+  /** How often it was replaced. */
+  readonly restarts: number;
+}
+
+/** A look at the whole data plane. */
+export interface PlaneStatus {
+  readonly workers: readonly WorkerStatus[];
+  readonly counters: Readonly<Record<CounterName, number>>;
+}
+
+/**
+ * The data plane as the control plane drives it, whether it runs in workers or in the same thread.
+ */
+export interface Plane {
+  /**
+   * Makes every worker apply `changes`; `snapshot` is the state they lead to, from which a worker
+   * that has to be replaced starts. Resolves when all have applied them.
+   *
+   * @throws {Error} if one worker could not; the others may have. Applying the snapshot of before
+   * brings all of them back.
+   */
+  apply(changes: readonly Change[], snapshot: Snapshot): Promise<void>;
+  status(): PlaneStatus;
+  connections(): Promise<ConnectionInfo[]>;
+  /** Cuts one connection off; `false` if no worker has it. */
+  closeConnection(id: string): Promise<boolean>;
+  /** Stops accepting, waits for connections to end, and cuts those open after `timeoutMs`. */
+  drain(timeoutMs: number): Promise<void>;
+}

@@ -1,0 +1,97 @@
+import type { Socket } from "node:net";
+import type { Deadline, Deadlines } from "../relay/mod.ts";
+import type { Decoded } from "../wire/mod.ts";
+
+/** Room for a usual ClientHello; grows by doubling, so that one-byte segments cost no more. */
+const INITIAL_CAPACITY = 2048;
+const NOTHING = new Uint8Array(0);
+
+/** Why a preface could not be read to its end. */
+export type PrefaceFailure = { readonly kind: "timeout" } | { readonly kind: "closed" };
+
+/**
+ * The first octets of a connection, read without being consumed from the stream's point of view:
+ * what {@link take} returns has to be handed to whoever continues with the socket. One deadline
+ * covers all of it, so a client cannot win time by sending one octet a second.
+ */
+export class Preface {
+  readonly #socket: Socket;
+  readonly #deadline: Deadline;
+  #bytes: Uint8Array = NOTHING;
+  #length = 0;
+  #failure: PrefaceFailure | undefined;
+  #wake: (() => void) | undefined;
+  readonly #onData = (chunk: Uint8Array) => this.#append(chunk);
+  readonly #onClosed = () => this.#fail({ kind: "closed" });
+
+  constructor(socket: Socket, deadlines: Deadlines) {
+    this.#socket = socket;
+    this.#deadline = deadlines.arm(() => this.#fail({ kind: "timeout" }));
+    socket.on("data", this.#onData);
+    // A client that ends before it has said where to go wants nothing.
+    socket.on("end", this.#onClosed);
+    socket.on("close", this.#onClosed);
+    socket.resume();
+  }
+
+  /**
+   * Reads until `parse` is satisfied or refuses. The parser bounds how much that can be: past its
+   * limit it must answer `invalid`. The octets stay; {@link consume} drops them.
+   */
+  async read<T>(parse: (bytes: Uint8Array) => Decoded<T>): Promise<Decoded<T> | PrefaceFailure> {
+    for (;;) {
+      const result = this.#length === 0 ? undefined : parse(this.#bytes.subarray(0, this.#length));
+      if (result !== undefined && result.kind !== "need") return result;
+      if (this.#failure !== undefined) return this.#failure;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  /** Drops the first `size` octets: they were for us and not for the backend. */
+  consume(size: number): void {
+    this.#bytes = this.#bytes.subarray(size);
+    this.#length -= size;
+  }
+
+  /** Stops reading and hands over what was read. */
+  take(): Uint8Array {
+    this.close();
+    this.#socket.pause();
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Lets go of socket and deadline; calling it again does nothing. */
+  close(): void {
+    this.#deadline.cancel();
+    this.#socket.off("data", this.#onData);
+    this.#socket.off("end", this.#onClosed);
+    this.#socket.off("close", this.#onClosed);
+  }
+
+  #append(chunk: Uint8Array): void {
+    if (this.#length === 0) {
+      this.#bytes = chunk;
+    } else {
+      const needed = this.#length + chunk.length;
+      if (needed > this.#bytes.length) {
+        const grown = new Uint8Array(Math.max(INITIAL_CAPACITY, needed * 2));
+        grown.set(this.#bytes.subarray(0, this.#length));
+        this.#bytes = grown;
+      }
+      this.#bytes.set(chunk, this.#length);
+    }
+    this.#length += chunk.length;
+    this.#wakeUp();
+  }
+
+  #fail(failure: PrefaceFailure): void {
+    this.#failure ??= failure;
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

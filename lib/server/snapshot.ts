@@ -1,0 +1,63 @@
+import type { CompiledFirewall } from "../firewall/mod.ts";
+import type { Route } from "../routes/mod.ts";
+
+/**
+ * Everything the data plane needs to know, compiled by the control plane and cloned to every
+ * worker. Large and shared things travel as `SharedArrayBuffer`s, so one copy serves all.
+ */
+export interface Snapshot {
+  readonly settings: Settings;
+  readonly listeners: readonly ListenerSnapshot[];
+  readonly firewall: FirewallSnapshot;
+}
+
+/** Deadlines of the data plane, in milliseconds. */
+export interface Settings {
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** One listener with its routes. */
+export interface ListenerSnapshot {
+  readonly id: number;
+  /** As configured; names the listener in logs. */
+  readonly addr: string;
+  /** Where to bind: the configured address, with port 0 replaced by a real one. */
+  readonly host: string;
+  readonly port: number;
+  readonly proxyProtocol: boolean;
+  /** Over all workers; 0: no limit. */
+  readonly maxConnections: number;
+  /** Addresses and blocks that may send PROXY headers; empty: every peer. */
+  readonly trustedProxies: readonly string[];
+  readonly routes: readonly Route[];
+  /** The listener's `ConnectionGauge`, the same for all workers. */
+  readonly gauge: SharedArrayBuffer;
+}
+
+/** The global firewall. */
+export interface FirewallSnapshot {
+  readonly rules: CompiledFirewall;
+  /** The octets of the GeoIP database. */
+  readonly geoip?: SharedArrayBuffer;
+  readonly rateLimit?: {
+    readonly limit: number;
+    readonly windowMs: number;
+    readonly buffer: SharedArrayBuffer;
+  };
+}
+
+/** One step from a snapshot to the next; a mutation is a list of them, applied together. */
+export type Change =
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  | { readonly kind: "firewall"; readonly firewall: FirewallSnapshot }
+  | { readonly kind: "add_listener"; readonly listener: ListenerSnapshot }
+  | { readonly kind: "remove_listener"; readonly listenerId: number }
+  | {
+    readonly kind: "routes";
+    readonly listenerId: number;
+    /** Added, or replacing the route of the same hostname. */
+    readonly set: readonly Route[];
+    /** Hostnames of removed routes. */
+    readonly remove: readonly string[];
+  };

@@ -1,0 +1,74 @@
+/// <reference lib="deno.worker" />
+/**
+ * A data-plane worker. It runs with no permission but the network: whatever a hostile stream makes
+ * it do, there are no files, no environment and no subprocess to reach. Everything it knows comes
+ * in messages.
+ *
+ * @module
+ */
+import { createCounters, describeError } from "../observe/mod.ts";
+import { DataPlane } from "../server/mod.ts";
+import type { FromWorker, Reply, StartMessage, ToWorker } from "./messages.ts";
+import { EventOutbox } from "./outbox.ts";
+
+// Every connection that ends in a RST makes node:net build an error; its stack trace costs more
+// than the connection. Messages are kept, and the control plane keeps its traces.
+Error.stackTraceLimit = 0;
+
+let plane: DataPlane | undefined;
+let outbox: EventOutbox | undefined;
+
+self.onmessage = (message: MessageEvent<ToWorker>) => {
+  answer(message.data).then(
+    (value) => reply({ type: "reply", id: message.data.id, ...value }),
+    (error) => reply({ type: "reply", id: message.data.id, error: describeError(error) }),
+  );
+};
+
+async function answer(message: ToWorker): Promise<Pick<Reply, "value">> {
+  if (message.type === "start") {
+    await start(message);
+    return {};
+  }
+  if (plane === undefined) throw new Error("the worker was not started");
+  switch (message.type) {
+    case "apply":
+      await plane.apply(message.changes);
+      return {};
+    case "connections":
+      return { value: plane.connections() };
+    case "close_connection":
+      return { value: plane.closeConnection(message.connection) };
+    case "ping":
+      return {};
+    case "drain":
+      await plane.drain();
+      outbox?.flush();
+      return {};
+    case "cut_all":
+      plane.cutAll();
+      return {};
+  }
+}
+
+async function start(message: StartMessage): Promise<void> {
+  const counters = createCounters(message.counters);
+  const sender = new EventOutbox({
+    batchesInFlight: message.batchesInFlight,
+    send: (events) => reply({ type: "events", events }),
+    onDrop: (count) => counters.add("events_dropped", count),
+  });
+  outbox = sender;
+  plane = new DataPlane({
+    worker: message.index,
+    idPrefix: message.idPrefix,
+    counters,
+    onEvent: (event) => sender.push(event),
+    log: (record) => reply({ type: "log", record }),
+  }, message.snapshot);
+  await plane.apply([{ kind: "snapshot", snapshot: message.snapshot }]);
+}
+
+function reply(message: FromWorker): void {
+  self.postMessage(message);
+}

@@ -1,0 +1,83 @@
+import {
+  type ConnectionEvent,
+  COUNTERS_BYTES,
+  createCounters,
+  type LogSink,
+  sumCounters,
+} from "../observe/mod.ts";
+import {
+  type Change,
+  type ConnectionInfo,
+  DataPlane,
+  type DataPlaneOptions,
+  type Plane,
+  type PlaneStatus,
+  type Snapshot,
+} from "../server/mod.ts";
+
+/** What a plane reports to. */
+export interface PlaneSinks {
+  readonly onEvent: (event: ConnectionEvent) => void;
+  readonly log: LogSink;
+}
+
+/** The data plane in this very thread (`workers = 0`): for debugging and for tests. */
+export class InlinePlane implements Plane {
+  readonly #plane: DataPlane;
+  readonly #counters = new SharedArrayBuffer(COUNTERS_BYTES);
+  #draining = false;
+
+  private constructor(snapshot: Snapshot, options: InlineOptions) {
+    this.#plane = new DataPlane({
+      worker: 0,
+      counters: createCounters(this.#counters),
+      ...options,
+    }, snapshot);
+  }
+
+  /**
+   * Binds the snapshot's listeners and serves.
+   *
+   * @throws {ListenError} if one cannot be bound.
+   */
+  static async start(snapshot: Snapshot, options: InlineOptions): Promise<InlinePlane> {
+    const plane = new InlinePlane(snapshot, options);
+    try {
+      await plane.apply([{ kind: "snapshot", snapshot }]);
+    } catch (error) {
+      await plane.drain(0);
+      throw error;
+    }
+    return plane;
+  }
+
+  apply(changes: readonly Change[]): Promise<void> {
+    return this.#plane.apply(changes);
+  }
+
+  status(): PlaneStatus {
+    const state = this.#draining ? "draining" : "serving";
+    return {
+      workers: [{ index: 0, state, restarts: 0 }],
+      counters: sumCounters([this.#counters]),
+    };
+  }
+
+  connections(): Promise<ConnectionInfo[]> {
+    return Promise.resolve(this.#plane.connections());
+  }
+
+  closeConnection(id: string): Promise<boolean> {
+    return Promise.resolve(this.#plane.closeConnection(id));
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const cut = setTimeout(() => this.#plane.cutAll(), timeoutMs);
+    await this.#plane.drain();
+    clearTimeout(cut);
+  }
+}
+
+/** What {@link InlinePlane} needs beside the snapshot. */
+export type InlineOptions = PlaneSinks & Omit<DataPlaneOptions, "worker" | "counters">;

@@ -1,0 +1,42 @@
+import type { ConnectionEvent, LogRecord } from "../observe/mod.ts";
+import type { Change, ConnectionInfo, Snapshot } from "../server/mod.ts";
+
+/** What a worker is given to begin with. */
+export interface StartMessage {
+  readonly type: "start";
+  readonly index: number;
+  readonly idPrefix: string;
+  readonly snapshot: Snapshot;
+  /** Counters with this worker as their only writer. */
+  readonly counters: SharedArrayBuffer;
+  /** One `Int32`: batches of events sent and not yet taken by the control plane. */
+  readonly batchesInFlight: SharedArrayBuffer;
+}
+
+/** A request to a worker; answered by a {@link Reply} with the same `id`. */
+export type Request =
+  | { readonly type: "apply"; readonly changes: readonly Change[] }
+  | { readonly type: "connections" }
+  | { readonly type: "close_connection"; readonly connection: string }
+  | { readonly type: "ping" }
+  /** Answered when the last connection has ended. */
+  | { readonly type: "drain" }
+  | { readonly type: "cut_all" };
+
+/** From the control plane to a worker. */
+export type ToWorker = (StartMessage | Request) & { readonly id: number };
+
+/** The answer to a request; `value` depends on its type. */
+export interface Reply {
+  readonly type: "reply";
+  readonly id: number;
+  readonly value?: boolean | readonly ConnectionInfo[];
+  /** Why the request failed. */
+  readonly error?: string;
+}
+
+/** From a worker to the control plane. */
+export type FromWorker =
+  | Reply
+  | { readonly type: "events"; readonly events: readonly ConnectionEvent[] }
+  | { readonly type: "log"; readonly record: LogRecord };

@@ -1,0 +1,9 @@
+/**
+ * Where the data plane runs: in a pool of workers with no permission but the network, or in this
+ * thread. Both are a `Plane` to the control plane.
+ *
+ * @module
+ */
+export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
+export { WorkerPool } from "./pool.ts";
+export { WorkerError } from "./worker_handle.ts";

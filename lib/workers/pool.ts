@@ -1,0 +1,241 @@
+import { ConnectionGauge, type CounterName, sumCounters } from "../observe/mod.ts";
+import type {
+  Change,
+  ConnectionInfo,
+  Plane,
+  PlaneStatus,
+  Snapshot,
+  WorkerStatus,
+} from "../server/mod.ts";
+import type { PlaneSinks } from "./inline.ts";
+import { newCounters, WorkerError, WorkerHandle } from "./worker_handle.ts";
+
+/** A worker that has not applied a change by then is replaced (DESIGN). */
+const APPLY_TIMEOUT_MS = 2000;
+/** Loading the code and compiling a large snapshot for the first time. */
+const START_TIMEOUT_MS = 30_000;
+const QUERY_TIMEOUT_MS = 2000;
+const HEARTBEAT_MS = 1000;
+/** Heartbeats in a row without an answer after which a worker counts as stuck. */
+const MISSED_HEARTBEATS = 10;
+const FIRST_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 10_000;
+/** A worker that lived this long starts again without back-off. */
+const STABLE_MS = 60_000;
+/** After the drain deadline, for workers to close what was cut and to send their last events. */
+const CUT_GRACE_MS = 1000;
+
+/** One place in the pool; workers come and go in it. */
+interface Slot {
+  readonly index: number;
+  readonly counters: SharedArrayBuffer;
+  handle: WorkerHandle | undefined;
+  state: WorkerStatus["state"];
+  restarts: number;
+  backoffMs: number;
+  startedAt: number;
+  missed: number;
+  respawn: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * The data plane over N workers: fans changes out, replaces workers that die or hang, and adds up
+ * what they count.
+ */
+export class WorkerPool implements Plane {
+  readonly #slots: Slot[];
+  readonly #sinks: PlaneSinks;
+  readonly #heartbeat: ReturnType<typeof setInterval>;
+  #snapshot: Snapshot;
+  #draining = false;
+
+  private constructor(count: number, snapshot: Snapshot, sinks: PlaneSinks) {
+    this.#snapshot = snapshot;
+    this.#sinks = sinks;
+    this.#slots = Array.from({ length: count }, (_, index) => ({
+      index,
+      counters: newCounters(),
+      handle: undefined,
+      state: "starting",
+      restarts: 0,
+      backoffMs: FIRST_BACKOFF_MS,
+      startedAt: 0,
+      missed: 0,
+      respawn: undefined,
+    }));
+    this.#heartbeat = setInterval(() => this.#checkHeartbeats(), HEARTBEAT_MS);
+  }
+
+  /**
+   * Starts `count` workers with the snapshot; resolves when all have bound its listeners.
+   *
+   * @throws {WorkerError} if one could not.
+   */
+  static async start(count: number, snapshot: Snapshot, sinks: PlaneSinks): Promise<WorkerPool> {
+    const pool = new WorkerPool(count, snapshot, sinks);
+    try {
+      await Promise.all(pool.#slots.map((slot) => pool.#spawn(slot)));
+    } catch (error) {
+      pool.#end();
+      throw error;
+    }
+    return pool;
+  }
+
+  async apply(changes: readonly Change[], snapshot: Snapshot): Promise<void> {
+    this.#snapshot = snapshot;
+    const results = await Promise.allSettled(
+      this.#slots.map((slot) => this.#applyTo(slot, changes)),
+    );
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  status(): PlaneStatus {
+    return {
+      workers: this.#slots.map(({ index, state, restarts }) => ({ index, state, restarts })),
+      counters: this.#counters(),
+    };
+  }
+
+  async connections(): Promise<ConnectionInfo[]> {
+    const replies = await this.#ask({ type: "connections" });
+    return replies.flatMap((value) => Array.isArray(value) ? value : []);
+  }
+
+  async closeConnection(connection: string): Promise<boolean> {
+    return (await this.#ask({ type: "close_connection", connection })).includes(true);
+  }
+
+  /** Ends one worker as if it had died; a new one takes its place. */
+  replace(index: number, reason: string): void {
+    const slot = this.#slots[index];
+    if (slot?.handle !== undefined) this.#bury(slot, reason);
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#heartbeat);
+    await Promise.all(this.#slots.map((slot) => this.#drainOne(slot, timeoutMs)));
+    this.#end();
+  }
+
+  async #drainOne(slot: Slot, timeoutMs: number): Promise<void> {
+    clearTimeout(slot.respawn);
+    slot.state = "draining";
+    const drained = slot.handle?.request({ type: "drain" }, timeoutMs + CUT_GRACE_MS)
+      .catch(() => undefined);
+    const cut = setTimeout(() => {
+      slot.handle?.request({ type: "cut_all" }, CUT_GRACE_MS).catch(() => undefined);
+    }, timeoutMs);
+    await drained;
+    clearTimeout(cut);
+  }
+
+  async #spawn(slot: Slot): Promise<void> {
+    slot.state = "starting";
+    slot.missed = 0;
+    const handle = new WorkerHandle({
+      ...this.#sinks,
+      index: slot.index,
+      idPrefix: crypto.randomUUID().slice(0, 6) + slot.index.toString(36),
+      counters: slot.counters,
+      onDeath: (reason) => this.#bury(slot, reason),
+    });
+    slot.handle = handle;
+    const snapshot = this.#snapshot;
+    await handle.start(snapshot, START_TIMEOUT_MS);
+    // Changes that came while it was starting were not sent to it.
+    if (snapshot !== this.#snapshot) {
+      const change: Change = { kind: "snapshot", snapshot: this.#snapshot };
+      await handle.request({ type: "apply", changes: [change] }, START_TIMEOUT_MS);
+    }
+    slot.state = "serving";
+    slot.startedAt = performance.now();
+  }
+
+  async #applyTo(slot: Slot, changes: readonly Change[]): Promise<void> {
+    // A worker that is starting takes the newest snapshot when it is up.
+    if (slot.state !== "serving" || slot.handle === undefined) return;
+    try {
+      await slot.handle.request({ type: "apply", changes }, APPLY_TIMEOUT_MS);
+    } catch (error) {
+      if (error instanceof WorkerError && error.code !== "refused") {
+        this.#bury(slot, error.message); // Its successor starts from the new snapshot.
+        return;
+      }
+      throw error;
+    }
+  }
+
+  /** A worker is gone: its permits come back, its loss is logged, a new one is on its way. */
+  #bury(slot: Slot, reason: string): void {
+    if (slot.state === "dead" || this.#draining) return;
+    slot.handle?.terminate(reason);
+    slot.handle = undefined;
+    slot.restarts++;
+    const lived = slot.state === "serving" ? performance.now() - slot.startedAt : 0;
+    slot.state = "dead";
+    for (const listener of this.#snapshot.listeners) {
+      new ConnectionGauge(listener.gauge).releaseAll(slot.index);
+    }
+    slot.backoffMs = lived > STABLE_MS
+      ? FIRST_BACKOFF_MS
+      : Math.min(slot.backoffMs * 2, MAX_BACKOFF_MS);
+    this.#sinks.log({
+      level: "error",
+      message: "worker died",
+      fields: { worker: slot.index, reason, restarts: slot.restarts, backoffMs: slot.backoffMs },
+    });
+    slot.respawn = setTimeout(() => {
+      this.#spawn(slot).then(
+        () =>
+          this.#sinks.log({
+            level: "info",
+            message: "worker replaced",
+            fields: { worker: slot.index },
+          }),
+        (error) => this.#bury(slot, error.message),
+      );
+    }, slot.backoffMs);
+  }
+
+  #checkHeartbeats(): void {
+    for (const slot of this.#slots) {
+      if (slot.state !== "serving") continue;
+      if (slot.missed >= MISSED_HEARTBEATS) {
+        this.#bury(slot, `no heartbeat for ${(MISSED_HEARTBEATS * HEARTBEAT_MS) / 1000} s`);
+        continue;
+      }
+      slot.missed++;
+      const handle = slot.handle;
+      handle?.request({ type: "ping" }, MISSED_HEARTBEATS * HEARTBEAT_MS).then(
+        () => slot.handle === handle && (slot.missed = 0),
+        () => {}, // Counted as missed.
+      );
+    }
+  }
+
+  /** Asks every serving worker; those that do not answer are left out. */
+  async #ask(request: Parameters<WorkerHandle["request"]>[0]) {
+    const serving = this.#slots.filter((slot) => slot.state === "serving");
+    const replies = await Promise.allSettled(
+      serving.map((slot) => slot.handle?.request(request, QUERY_TIMEOUT_MS)),
+    );
+    return replies.map((reply) => reply.status === "fulfilled" ? reply.value?.value : undefined);
+  }
+
+  #counters(): Record<CounterName, number> {
+    return sumCounters(this.#slots.map((slot) => slot.counters));
+  }
+
+  #end(): void {
+    this.#draining = true;
+    clearInterval(this.#heartbeat);
+    for (const slot of this.#slots) {
+      clearTimeout(slot.respawn);
+      slot.handle?.terminate("shut down");
+      slot.handle = undefined;
+    }
+  }
+}

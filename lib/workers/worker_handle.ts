@@ -1,0 +1,128 @@
+import { COUNTERS_BYTES } from "../observe/mod.ts";
+import type { Snapshot } from "../server/mod.ts";
+import type { PlaneSinks } from "./inline.ts";
+import type { FromWorker, Reply, Request, StartMessage } from "./messages.ts";
+
+/** A worker that did not answer a request in time, or that died before it did. */
+export class WorkerError extends Error {
+  override readonly name = "WorkerError";
+  readonly code: "refused" | "timeout" | "died";
+
+  constructor(code: WorkerError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What {@link WorkerHandle} is given. */
+export interface WorkerHandleOptions extends PlaneSinks {
+  readonly index: number;
+  readonly idPrefix: string;
+  /** Survives the worker: its successor counts on. */
+  readonly counters: SharedArrayBuffer;
+  /** Called once when the worker has died on its own. */
+  readonly onDeath: (reason: string) => void;
+}
+
+/** The permissions of a data-plane worker: the network as far as we have it, nothing else. */
+const PERMISSIONS = {
+  net: "inherit",
+  read: false,
+  write: false,
+  run: false,
+  env: false,
+  sys: false,
+  ffi: false,
+  import: false,
+} as const;
+
+/** One incarnation of a worker: requests with answers, events and logs, and its end. */
+export class WorkerHandle {
+  readonly #worker: Worker;
+  readonly #options: WorkerHandleOptions;
+  readonly #inFlight = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  readonly #pending = new Map<number, (reply: Reply | WorkerError) => void>();
+  #nextId = 1;
+  #dead = false;
+
+  constructor(options: WorkerHandleOptions) {
+    this.#options = options;
+    this.#worker = new Worker(new URL("./entry.ts", import.meta.url), {
+      type: "module",
+      name: `data-plane-${options.index}`,
+      deno: { permissions: PERMISSIONS },
+    });
+    this.#worker.onmessage = (message: MessageEvent<FromWorker>) => this.#receive(message.data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault(); // Or the error would end the whole process.
+      if (this.#dead) return;
+      this.terminate(event.message);
+      options.onDeath(event.message);
+    };
+  }
+
+  /** Hands over the snapshot; resolves when the listeners are bound. */
+  start(snapshot: Snapshot, timeoutMs: number): Promise<Reply> {
+    const { index, idPrefix, counters } = this.#options;
+    return this.#send(
+      { type: "start", index, idPrefix, snapshot, counters, batchesInFlight: this.#inFlight },
+      timeoutMs,
+    );
+  }
+
+  /**
+   * Sends a request and waits for the answer.
+   *
+   * @throws {WorkerError} `refused` when the worker answered with an error, `timeout`, or `died`.
+   */
+  request(request: Request, timeoutMs: number): Promise<Reply> {
+    return this.#send(request, timeoutMs);
+  }
+
+  /** Ends the worker at once; requests in flight fail with `died`. */
+  terminate(reason: string): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#worker.terminate();
+    for (const settle of [...this.#pending.values()]) {
+      settle(new WorkerError("died", `worker ${this.#options.index}: ${reason}`));
+    }
+  }
+
+  async #send(body: Request | StartMessage, timeoutMs: number): Promise<Reply> {
+    if (this.#dead) throw new WorkerError("died", `worker ${this.#options.index} is gone`);
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<Reply | WorkerError>();
+    this.#pending.set(id, resolve);
+    const timer = setTimeout(
+      () => resolve(new WorkerError("timeout", `worker ${this.#options.index} did not answer`)),
+      timeoutMs,
+    );
+    this.#worker.postMessage({ ...body, id });
+    const reply = await promise;
+    clearTimeout(timer);
+    this.#pending.delete(id);
+    if (reply instanceof WorkerError) throw reply;
+    if (reply.error !== undefined) throw new WorkerError("refused", reply.error);
+    return reply;
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case "reply":
+        this.#pending.get(message.id)?.(message);
+        return;
+      case "log":
+        this.#options.log(message.record);
+        return;
+      case "events":
+        for (const event of message.events) this.#options.onEvent(event);
+        Atomics.sub(new Int32Array(this.#inFlight), 0, 1);
+    }
+  }
+}
+
+/** A fresh block of counters. */
+export function newCounters(): SharedArrayBuffer {
+  return new SharedArrayBuffer(COUNTERS_BYTES);
+}

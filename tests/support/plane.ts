@@ -1,0 +1,127 @@
+/**
+ * A data plane in this thread, on `127.0.0.1` and a free port, with the events it reports.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { compileFirewall, type FirewallRule } from "../../lib/firewall/mod.ts";
+import {
+  type ConnectionEvent,
+  ConnectionGauge,
+  GAUGE_BYTES,
+  type LogRecord,
+} from "../../lib/observe/mod.ts";
+import type { Route } from "../../lib/routes/mod.ts";
+import type {
+  FirewallSnapshot,
+  ListenerSnapshot,
+  Settings,
+  Snapshot,
+} from "../../lib/server/mod.ts";
+import { InlinePlane } from "../../lib/workers/mod.ts";
+import { eventually } from "./deadline.ts";
+import { unusedPort } from "./ports.ts";
+
+/** Settings of {@link startPlane}; what is left out is off. */
+export interface PlaneOptions {
+  readonly routes?: readonly (Partial<Route> & Pick<Route, "hostname" | "backend">)[];
+  readonly rules?: readonly Omit<FirewallRule, "id">[];
+  readonly firewall?: Partial<FirewallSnapshot>;
+  readonly listener?: Partial<ListenerSnapshot>;
+  readonly settings?: Partial<Settings>;
+  readonly prefaceTimeoutMs?: number;
+}
+
+/** A running plane. Disposing of it fails the test when a connection is left open. */
+export class TestPlane implements AsyncDisposable {
+  readonly events: ConnectionEvent[] = [];
+  readonly logs: LogRecord[] = [];
+  readonly snapshot: Snapshot;
+  #plane: InlinePlane | undefined;
+
+  constructor(snapshot: Snapshot) {
+    this.snapshot = snapshot;
+  }
+
+  get plane(): InlinePlane {
+    assert(this.#plane !== undefined, "the plane was started");
+    return this.#plane;
+  }
+
+  get port(): number {
+    return this.snapshot.listeners[0]?.port ?? 0;
+  }
+
+  /** Connections that hold a permit. */
+  get active(): number {
+    const [listener] = this.snapshot.listeners;
+    return listener === undefined ? 0 : new ConnectionGauge(listener.gauge).active;
+  }
+
+  async start(prefaceTimeoutMs: number | undefined): Promise<this> {
+    this.#plane = await InlinePlane.start(this.snapshot, {
+      idPrefix: "t",
+      onEvent: (event) => this.events.push(event),
+      log: (record) => this.logs.push(record),
+      ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
+    });
+    return this;
+  }
+
+  /** Waits for the event number `index` (from 0) and returns it. */
+  async event(index = 0): Promise<ConnectionEvent> {
+    await eventually(() => this.events.length > index, `connection event ${index}`);
+    const event = this.events[index];
+    assert(event !== undefined);
+    return event;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await eventually(() => this.active === 0, "the proxy's last connection ends");
+      assert.deepEqual(this.logs.filter(({ level }) => level === "error"), []);
+    } finally {
+      await this.#plane?.drain(0);
+    }
+  }
+}
+
+/** Starts a plane with one listener. */
+export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane> {
+  const port = await unusedPort();
+  const listener: ListenerSnapshot = {
+    id: 1,
+    addr: `127.0.0.1:${port}`,
+    host: "127.0.0.1",
+    port,
+    proxyProtocol: false,
+    maxConnections: 0,
+    trustedProxies: [],
+    routes: (options.routes ?? []).map(routeOf),
+    gauge: new SharedArrayBuffer(GAUGE_BYTES),
+    ...options.listener,
+  };
+  const rules = (options.rules ?? []).map((rule, i) => ({ id: i + 1, ...rule }));
+  const plane = new TestPlane({
+    settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000, ...options.settings },
+    listeners: [listener],
+    firewall: { rules: compileFirewall(rules), ...options.firewall },
+  });
+  return await plane.start(options.prefaceTimeoutMs);
+}
+
+/** A route with the defaults of an l4 route. */
+export function routeOf(
+  route: Partial<Route> & Pick<Route, "hostname" | "backend">,
+  index = 0,
+): Route {
+  return {
+    id: index + 1,
+    mode: "l4",
+    tlsCert: "",
+    tlsKey: "",
+    backendTls: false,
+    sendProxyProtocol: false,
+    ...route,
+  };
+}

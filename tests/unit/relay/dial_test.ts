@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { type Connect, dial, DialError, interleaveFamilies } from "../../../lib/relay/mod.ts";
+
+/** A connection that remembers whether it was closed. */
+class FakeConnection {
+  closed = false;
+  constructor(readonly hostname: string) {}
+  close() {
+    this.closed = true;
+  }
+}
+
+type Plan = Record<string, "ok" | "refuse" | "hang" | "late">;
+
+/** Answers per address as planned, and keeps what was asked for and opened. */
+function network(plan: Plan) {
+  const tried: string[] = [];
+  const opened: FakeConnection[] = [];
+  const late: (() => void)[] = [];
+  const connect: Connect<FakeConnection> = ({ hostname, signal }) => {
+    tried.push(hostname);
+    const open = () => {
+      const connection = new FakeConnection(hostname);
+      opened.push(connection);
+      return connection;
+    };
+    switch (plan[hostname]) {
+      case "ok":
+        return Promise.resolve(open());
+      case "late":
+        return new Promise((resolve) => late.push(() => resolve(open())));
+      case "hang":
+        return new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+        });
+      default:
+        return Promise.reject(new Error("connection refused"));
+    }
+  };
+  return { tried, opened, late, connect };
+}
+
+const target = { host: "origin.internal", port: 443 };
+
+Deno.test("interleaveFamilies() alternates, starting with the resolver's first family", () => {
+  assert.deepEqual(interleaveFamilies(["::1", "::2", "::3", "1.1.1.1"]), [
+    "::1",
+    "1.1.1.1",
+    "::2",
+    "::3",
+  ]);
+  assert.deepEqual(interleaveFamilies(["1.1.1.1", "::1", "2.2.2.2"]), [
+    "1.1.1.1",
+    "::1",
+    "2.2.2.2",
+  ]);
+  assert.deepEqual(interleaveFamilies([]), []);
+});
+
+Deno.test("dial() connects to a literal address without asking the resolver", async () => {
+  const { connect } = network({ "192.0.2.1": "ok" });
+  const lookup = () => assert.fail("resolver asked");
+  const connection = await dial({ host: "192.0.2.1", port: 1 }, {
+    timeoutMs: 1000,
+    lookup,
+    connect,
+  });
+  assert.equal(connection.hostname, "192.0.2.1");
+});
+
+Deno.test("dial() tries every address until one answers", async () => {
+  const { tried, connect } = network({ "::1": "refuse", "10.0.0.1": "refuse", "10.0.0.2": "ok" });
+  const lookup = () => Promise.resolve(["::1", "10.0.0.1", "10.0.0.2"]);
+  const connection = await dial(target, { timeoutMs: 1000, lookup, connect });
+  assert.equal(connection.hostname, "10.0.0.2");
+  assert.deepEqual(tried, ["::1", "10.0.0.1", "10.0.0.2"]);
+});
+
+Deno.test("dial() starts the next address while one hangs, and closes a late winner", async () => {
+  const { tried, opened, late, connect } = network({ "::1": "late", "10.0.0.1": "ok" });
+  const lookup = () => Promise.resolve(["::1", "10.0.0.1"]);
+  const connection = await dial(target, { timeoutMs: 5000, lookup, connect });
+  assert.equal(connection.hostname, "10.0.0.1");
+  assert.deepEqual(tried, ["::1", "10.0.0.1"]);
+  late[0]?.();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(opened.find(({ hostname }) => hostname === "::1")?.closed, true);
+  assert.equal(connection.closed, false);
+});
+
+Deno.test("dial() reports unreachable with the last cause when every address refused", async () => {
+  const { connect } = network({});
+  const lookup = () => Promise.resolve(["::1", "10.0.0.1"]);
+  await assert.rejects(dial(target, { timeoutMs: 1000, lookup, connect }), (error) => {
+    assert(error instanceof DialError);
+    assert.equal(error.code, "unreachable");
+    assert.match(error.message, /origin\.internal:443/);
+    assert.match(String((error.cause as Error).message), /refused/);
+    return true;
+  });
+});
+
+Deno.test("dial() gives up at its deadline while connecting and while resolving", async () => {
+  const { connect } = network({ "10.0.0.1": "hang" });
+  const hanging = () => Promise.resolve(["10.0.0.1"]);
+  const silent = () => new Promise<string[]>(() => {});
+  for (const lookup of [hanging, silent]) {
+    await assert.rejects(dial(target, { timeoutMs: 20, lookup, connect }), {
+      name: "DialError",
+      code: "timeout",
+    });
+  }
+});
+
+Deno.test("dial() tells a name that does not resolve from a backend that is down", async () => {
+  const { connect } = network({});
+  for (const lookup of [() => Promise.reject(new Error("ENOTFOUND")), () => Promise.resolve([])]) {
+    await assert.rejects(dial(target, { timeoutMs: 1000, lookup, connect }), {
+      code: "unresolved",
+    });
+  }
+});
+
+Deno.test("dial() stops when its signal aborts, before and while connecting", async () => {
+  const { connect } = network({ "192.0.2.1": "hang" });
+  const abort = new AbortController();
+  const dialling = dial({ host: "192.0.2.1", port: 1 }, {
+    timeoutMs: 5000,
+    connect,
+    signal: abort.signal,
+  });
+  abort.abort();
+  await assert.rejects(dialling, { code: "aborted" });
+  await assert.rejects(
+    dial(target, { timeoutMs: 5000, connect, signal: AbortSignal.abort() }),
+    { code: "aborted" },
+  );
+});
