@@ -9,7 +9,7 @@ import {
 } from "../proxyproto/mod.ts";
 import { connectTcp, dial, DialError, Relay } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import { type ClientHello, parseClientHello } from "../sni/mod.ts";
+import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
 import type { ActiveListener } from "./listener.ts";
 import type { PlaneState } from "./plane_state.ts";
 import { Preface, type PrefaceFailure } from "./preface.ts";
@@ -62,7 +62,8 @@ export async function serve(connection: Connection, state: PlaneState): Promise<
         checkFirewall(connection, state);
       if (refusal !== undefined) return refusal;
     }
-    const hello = await preface.read(parseClientHello);
+    const reader = new ClientHelloReader();
+    const hello = await preface.read((bytes) => reader.read(bytes));
     if (hello.kind !== "ok") return helloRefused(hello);
     const refusal = matchRoute(connection, hello.value);
     if (refusal !== undefined) return refusal;

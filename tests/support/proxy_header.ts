@@ -64,3 +64,21 @@ export function crc32cBitwise(bytes: Uint8Array): number {
   }
   return ~crc >>> 0;
 }
+
+/** A v2 header from its octet for version and command, the one for the family, and the rest. */
+export function proxyV2(command: number, family: number, block: Uint8Array): Uint8Array {
+  return buildV2Header({ command, family, block });
+}
+
+/** A v1 line for TCP over IPv4 or IPv6, told apart by the colons. */
+export function proxyV1(
+  source: string,
+  destination: string,
+  ports: { readonly source?: number; readonly destination?: number } = {},
+): Uint8Array {
+  const family = source.includes(":") ? "TCP6" : "TCP4";
+  const line = `PROXY ${family} ${source} ${destination} ${ports.source ?? 40000} ${
+    ports.destination ?? 443
+  }\r\n`;
+  return new TextEncoder().encode(line);
+}
