@@ -1,0 +1,329 @@
+import { AbuseGuard, type Budget } from "./abuse.ts";
+import { ErrorCode, H2StateError } from "./error_codes.ts";
+import { ReceiveWindow } from "./flow_control.ts";
+import { checkFields } from "./header_rules.ts";
+import type { Limits } from "./limits.ts";
+import type { OutputPool } from "./output.ts";
+import { Sender, type SenderEvents } from "./sender.ts";
+import { defaultPeerSettings } from "./settings.ts";
+import { StreamImpl, type StreamPort } from "./stream.ts";
+import { StreamTable } from "./stream_table.ts";
+import type {
+  CloseCause,
+  Fields,
+  H2Handler,
+  RequestInit,
+  ResetCause,
+  ResponseInit,
+} from "./types.ts";
+
+/** Which side of the connection this is. */
+export type Role = "server" | "client";
+
+/** WINDOW_UPDATE frames that a full DATA frame of ours explains: stream and connection, and spare. */
+const UPDATES_PER_FRAME = 4;
+/** `:status` with its text, made once for each code. */
+const STATUS_FIELDS: (Fields | undefined)[] = [];
+
+/** What makes a connection. */
+export interface ConnectionInit {
+  readonly role: Role;
+  readonly limits: Limits;
+  readonly handler: H2Handler;
+  readonly pool: OutputPool;
+}
+
+/**
+ * The state both directions of a connection share: its streams, its windows, its budgets, and how
+ * streams and the connection end. `Inbound` feeds it, `Sender` writes for it.
+ */
+export class Connection implements StreamPort, SenderEvents {
+  readonly role: Role;
+  readonly limits: Limits;
+  readonly handler: H2Handler;
+  readonly streams: StreamTable;
+  readonly sender: Sender;
+  readonly guard: AbuseGuard;
+  readonly peer = defaultPeerSettings();
+  readonly window: ReceiveWindow;
+
+  /** On the owner's clock. */
+  now = 0;
+  /** No more input is looked at and no stream is open. */
+  closed = false;
+  /** Our SETTINGS were acknowledged. */
+  settingsAcked = false;
+  /** The peer's SETTINGS arrived. */
+  settingsReceived = false;
+  /** No new stream is opened or taken; the connection closes after the last one. */
+  draining = false;
+  /** Highest stream of the peer that we take; lowered by the final GOAWAY. */
+  acceptUpTo = Infinity;
+  /** Since when no stream is open; meaningless while one is. */
+  idleSince = 0;
+  /** `canOpenStream` was asked and was false. */
+  #wasFull = false;
+
+  constructor(init: ConnectionInit) {
+    this.role = init.role;
+    this.limits = init.limits;
+    this.handler = init.handler;
+    this.streams = new StreamTable(init.role === "client" ? 1 : 0);
+    this.guard = new AbuseGuard(init.limits);
+    this.sender = new Sender(init.pool, init.limits, this);
+    this.window = new ReceiveWindow(init.limits.connectionWindow);
+  }
+
+  /** Moves the clock; a step back is ignored. */
+  setNow(now: number): void {
+    if (now > this.now) this.now = this.sender.now = now;
+  }
+
+  // --- streams -------------------------------------------------------------------------------
+
+  /** Whether `request` may open another stream now. */
+  get canOpenStream(): boolean {
+    const open = !this.closed && !this.draining && this.streams.hasLocalId &&
+      this.streams.size < this.peer.maxConcurrentStreams;
+    if (!open) this.#wasFull = true;
+    return open;
+  }
+
+  /** Adds a stream with the windows that hold now. */
+  open(id: number): StreamImpl {
+    const stream = new StreamImpl(this, {
+      id,
+      sendWindow: this.peer.initialWindowSize,
+      receiveWindow: this.limits.streamWindow,
+      now: this.now,
+    });
+    this.streams.add(stream);
+    return stream;
+  }
+
+  /** Opens a stream with a request head. */
+  request(head: RequestInit, endStream: boolean): StreamImpl {
+    if (!this.canOpenStream) throw new H2StateError("cannot open a stream: none is available");
+    checkFields(head.fields);
+    const stream = this.open(this.streams.takeLocalId());
+    stream.headSent = true;
+    stream.isHead = head.method === "HEAD";
+    stream.isConnect = head.method === "CONNECT";
+    if (endStream) stream.endQueued = true;
+    const { fields, neverIndexed } = head;
+    const pseudo = pseudoFields(head);
+    this.sender.headers({ streamId: stream.id, pseudo, fields, neverIndexed, endStream });
+    if (endStream) this.onLocalEnd(stream);
+    return stream;
+  }
+
+  respond(stream: StreamImpl, head: ResponseInit, endStream: boolean): void {
+    if (stream.closed) return;
+    if (this.role === "client") throw new H2StateError("cannot respond: this is a client session");
+    if (stream.headSent) throw new H2StateError("cannot respond: a final head was sent");
+    const informational = head.status < 200;
+    if (informational && endStream) throw new H2StateError("cannot end with an informational head");
+    const pseudo = STATUS_FIELDS[head.status] ??= Object.freeze([":status", String(head.status)]);
+    const { fields, neverIndexed } = head;
+    this.sender.headers({ streamId: stream.id, pseudo, fields, neverIndexed, endStream });
+    if (informational) return;
+    stream.headSent = stream.responded = true;
+    if (endStream) {
+      stream.endQueued = true;
+      this.onLocalEnd(stream);
+    }
+  }
+
+  sendData(stream: StreamImpl, bytes: Uint8Array, endStream: boolean): boolean {
+    if (stream.closed) return false;
+    if (!stream.headSent) throw new H2StateError("cannot send data: no head was sent");
+    if (stream.endQueued) throw new H2StateError("cannot send data: the stream was ended");
+    return this.sender.data(stream, bytes, endStream);
+  }
+
+  sendTrailers(stream: StreamImpl, fields: Fields): void {
+    if (stream.closed) return;
+    if (!stream.headSent) throw new H2StateError("cannot send trailers: no head was sent");
+    if (stream.endQueued) throw new H2StateError("cannot send trailers: the stream was ended");
+    checkFields(fields);
+    this.sender.trailers(stream, fields);
+  }
+
+  consume(stream: StreamImpl, octets: number): void {
+    const passed = Math.min(octets, stream.unconsumed);
+    if (stream.closed || passed <= 0) return;
+    stream.unconsumed -= passed;
+    const increment = stream.receiveWindow.give(passed);
+    if (increment > 0 && !stream.remoteEnded) this.sender.windowUpdate(stream.id, increment);
+    this.credit(passed);
+  }
+
+  reset(stream: StreamImpl, code: number): void {
+    if (stream.closed) return;
+    if (code === ErrorCode.noError && stream.endQueued && !stream.localEnded) {
+      stream.resetWhenSent = true;
+      return;
+    }
+    this.sender.reset(stream.id, code);
+    this.#remove(stream, true);
+  }
+
+  /** Opens the connection's window again. */
+  credit(octets: number): void {
+    const increment = this.window.give(octets);
+    if (increment > 0 && !this.closed) this.sender.windowUpdate(0, increment);
+  }
+
+  /** Tells a client that waited for a stream. */
+  announceRoom(): void {
+    if (!this.#wasFull || this.role === "server" || !this.canOpenStream) return;
+    this.#wasFull = false;
+    this.handler.onStreamAvailable?.();
+  }
+
+  // --- ends ----------------------------------------------------------------------------------
+
+  /** The peer's END_STREAM arrived and the owner was told. */
+  afterRemoteEnd(stream: StreamImpl): void {
+    if (stream.localEnded && !stream.closed) this.#end(stream);
+  }
+
+  /** Takes one token; without one the connection ends (RFC 9113 §10.5). */
+  spend(budget: Budget, what: string): boolean {
+    if (budget.spend(this.now)) return true;
+    this.fail(ErrorCode.enhanceYourCalm, `too many ${what}`);
+    return false;
+  }
+
+  /**
+   * Resets a stream because the peer broke a rule. It counts like a reset by the peer: provoking
+   * ours is the same attack (CVE-2025-8671).
+   */
+  streamError(id: number, code: number, reason: string): void {
+    const stream = this.streams.get(id);
+    this.sender.reset(id, code);
+    if (stream === undefined) {
+      this.streams.remember(id, true);
+    } else {
+      this.#remove(stream, true);
+      this.handler.onReset(stream, { code, by: "rules", reason, retryable: false });
+    }
+    this.spend(this.guard.resets, "stream errors");
+  }
+
+  /** The peer ended a stream early. */
+  peerReset(stream: StreamImpl, cause: ResetCause): void {
+    // RFC 9113 §8.1: after a whole response this only says that the rest of the request is not
+    // wanted; gRPC servers do it often.
+    if (cause.code === ErrorCode.noError && stream.remoteEnded) return this.#end(stream);
+    this.#remove(stream, false);
+    this.handler.onReset(stream, cause);
+  }
+
+  /** The peer takes no streams of ours above `lastStreamId` (RFC 9113 §6.8). */
+  peerGoaway(code: number, lastStreamId: number): void {
+    if (this.role === "client") {
+      this.draining = true;
+      const reason = "not processed before GOAWAY";
+      for (const stream of this.streams.all()) {
+        if (stream.id <= lastStreamId) continue;
+        this.#remove(stream, true);
+        this.handler.onReset(stream, { code, by: "session", reason, retryable: true });
+      }
+    }
+    this.handler.onGoaway?.(code, lastStreamId);
+    this.closeIfDrained();
+  }
+
+  /** The peer broke a rule of the connection: GOAWAY, and nothing more is read. */
+  fail(code: number, reason: string): void {
+    this.end({ code, by: "rules", reason });
+  }
+
+  /** Ends the connection now. An error by us is announced with GOAWAY. */
+  end(cause: CloseCause): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (cause.by !== "peer") {
+      const last = Math.min(this.streams.lastPeerId, this.acceptUpTo);
+      this.sender.goaway(last, cause.code, cause.reason);
+    }
+    this.abandon(cause);
+    this.handler.onClose(cause);
+  }
+
+  /** Resets every open stream without telling the peer. */
+  abandon(cause: CloseCause): void {
+    this.closed = true;
+    // A peer that never sent SETTINGS does not speak HTTP/2 and cannot have processed anything.
+    const retryable = this.role === "client" && !this.settingsReceived;
+    const { code, reason } = cause;
+    for (const stream of this.streams.all()) {
+      this.#remove(stream, true);
+      this.handler.onReset(stream, { code, by: "session", reason, retryable });
+    }
+  }
+
+  /** Closes a draining connection whose last stream is gone. */
+  closeIfDrained(): void {
+    if (!this.draining || this.closed || this.streams.size > 0) return;
+    if (this.role === "server" && this.acceptUpTo === Infinity) return;
+    this.closed = true;
+    this.handler.onClose({ code: ErrorCode.noError, by: "owner", reason: "drained" });
+  }
+
+  // --- what the sender tells -------------------------------------------------------------------
+
+  onOutput(): void {
+    this.handler.onOutput();
+  }
+
+  onOverflow(): void {
+    this.fail(ErrorCode.enhanceYourCalm, "peer does not read what it asked for");
+  }
+
+  onDrain(stream: StreamImpl): void {
+    this.handler.onDrain(stream);
+  }
+
+  onFullFrame(): void {
+    this.guard.windowUpdates.credit(UPDATES_PER_FRAME);
+  }
+
+  onLocalEnd(stream: StreamImpl): void {
+    if (stream.closed) return;
+    stream.localEnded = true;
+    if (stream.remoteEnded) {
+      this.#end(stream);
+    } else if (stream.resetWhenSent) {
+      this.sender.reset(stream.id, ErrorCode.noError);
+      this.#remove(stream, true);
+    }
+  }
+
+  #end(stream: StreamImpl): void {
+    this.#remove(stream, false);
+    this.handler.onEnd?.(stream);
+  }
+
+  #remove(stream: StreamImpl, resetByUs: boolean): void {
+    stream.closed = true;
+    stream.queue.length = 0;
+    stream.bufferedOctets = 0;
+    this.streams.remove(stream.id, resetByUs);
+    if (stream.unconsumed > 0) this.credit(stream.unconsumed);
+    stream.unconsumed = 0;
+    if (this.streams.size === 0) this.idleSince = this.now;
+    this.announceRoom();
+    this.closeIfDrained();
+  }
+}
+
+function pseudoFields(head: RequestInit): string[] {
+  const pseudo = [":method", head.method];
+  if (head.scheme !== "") pseudo.push(":scheme", head.scheme);
+  if (head.authority !== "") pseudo.push(":authority", head.authority);
+  if (head.path !== "") pseudo.push(":path", head.path);
+  if (head.protocol !== undefined && head.protocol !== "") pseudo.push(":protocol", head.protocol);
+  return pseudo;
+}

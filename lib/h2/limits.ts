@@ -1,0 +1,96 @@
+/** How fast something may happen: `burst` at once, refilled at `perSecond`. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** Every bound of a session. Sizes are octets, times milliseconds. */
+export interface Limits {
+  /** Streams the peer may have open at once. */
+  readonly maxConcurrentStreams: number;
+  /** Octets the peer may send on one stream beyond what was consumed. */
+  readonly streamWindow: number;
+  /** The same over all streams of the connection. */
+  readonly connectionWindow: number;
+  /** Decoded header list, by HPACK's count (32 octets more for each field). */
+  readonly maxHeaderListSize: number;
+  /** Encoded header block over all its frames; more ends the connection. */
+  readonly maxHeaderBlock: number;
+  /** CONTINUATION frames of one header block, empty ones included (CVE-2024-27983). */
+  readonly maxContinuations: number;
+  /** Queued octets of one stream at which `sendData` asks the owner to pause. */
+  readonly streamSendBuffer: number;
+  /** Octets waiting for the owner's flush at which no more DATA is framed. */
+  readonly outputHighWater: number;
+  /** Octets waiting for the owner's flush at which the connection ends: the peer does not read. */
+  readonly maxOutput: number;
+
+  /** Resets: the peer's (CVE-2023-44487) and those its errors make us send (CVE-2025-8671). */
+  readonly resets: Rate;
+  /** PING, PRIORITY, unknown frames, and frames for streams that are over. */
+  readonly control: Rate;
+  /** SETTINGS frames. */
+  readonly settings: Rate;
+  /** DATA frames without content that do not end their stream. */
+  readonly emptyData: Rate;
+  /** WINDOW_UPDATE frames beyond those that DATA sent by us explains. */
+  readonly windowUpdates: Rate;
+
+  /** Until the peer's preface and first SETTINGS. */
+  readonly prefaceTimeout: number;
+  /** Until the acknowledgement of our SETTINGS. */
+  readonly settingsTimeout: number;
+  /** From a HEADERS frame to the end of its block. */
+  readonly headerBlockTimeout: number;
+  /** Without progress of queued DATA because of the peer's windows. */
+  readonly stallTimeout: number;
+  /** Until the answer to a PING of ours. */
+  readonly pingTimeout: number;
+  /** From the first GOAWAY of a drain to the final one, if no PING comes back before. */
+  readonly drainNotice: number;
+}
+
+/** For strangers: Envoy's edge defaults for streams and windows, nginx's and nghttp2's rates. */
+export const EDGE_LIMITS: Limits = Object.freeze({
+  maxConcurrentStreams: 100,
+  streamWindow: 65536,
+  connectionWindow: 1048576,
+  maxHeaderListSize: 65536,
+  // A list between the two gets an answer (431); a block above this is an attack.
+  maxHeaderBlock: 131072,
+  // 64 KiB fit five full frames; the rest is for peers that cut small.
+  maxContinuations: 32,
+  streamSendBuffer: 65536,
+  outputHighWater: 131072,
+  // The owner stops reading at the high water, so only an owner that does not gets here.
+  maxOutput: 1048576,
+  // A page with a hundred images left at once is a hundred resets; a flood is thousands a second.
+  resets: { burst: 400, perSecond: 40 },
+  // gRPC pings once for each round trip while it measures the bandwidth.
+  control: { burst: 1000, perSecond: 200 },
+  settings: { burst: 20, perSecond: 2 },
+  emptyData: { burst: 100, perSecond: 10 },
+  windowUpdates: { burst: 1000, perSecond: 200 },
+  prefaceTimeout: 10_000,
+  settingsTimeout: 10_000,
+  headerBlockTimeout: 10_000,
+  stallTimeout: 60_000,
+  pingTimeout: 10_000,
+  drainNotice: 1_000,
+});
+
+/**
+ * For backends that the operator named: a stream window that keeps a fast download going, and a
+ * connection window for all streams at once, so that one slow client cannot take the window of the
+ * others on a shared connection. Rates are wide: a gRPC server resets each stream it answers early.
+ */
+export const BACKEND_LIMITS: Limits = Object.freeze({
+  ...EDGE_LIMITS,
+  streamWindow: 262144,
+  connectionWindow: 33554432,
+  resets: { burst: 100_000, perSecond: 50_000 },
+  control: { burst: 100_000, perSecond: 50_000 },
+  settings: { burst: 1000, perSecond: 100 },
+  emptyData: { burst: 10_000, perSecond: 1000 },
+  windowUpdates: { burst: 100_000, perSecond: 50_000 },
+});

@@ -1,0 +1,288 @@
+import { Connection, type Role } from "./connection.ts";
+import { ErrorCode } from "./error_codes.ts";
+import { FrameReader } from "./frame_reader.ts";
+import { CLIENT_PREFACE, DEFAULT_MAX_FRAME, MAX_31_BITS } from "./frames.ts";
+import { Inbound, type InboundEvents } from "./inbound.ts";
+import { BACKEND_LIMITS, EDGE_LIMITS, type Limits } from "./limits.ts";
+import { OutputPool } from "./output.ts";
+import { DEFAULT_WINDOW, type PeerSettings, SettingId } from "./settings.ts";
+import type { H2Handler, H2Stream, RequestInit } from "./types.ts";
+
+/** What makes a session. */
+export interface SessionOptions {
+  readonly role: Role;
+  readonly handler: H2Handler;
+  /** `EDGE_LIMITS` for a server and `BACKEND_LIMITS` for a client unless given. */
+  readonly limits?: Limits;
+  /** Buffers for output; give one pool to all sessions of a thread. */
+  readonly pool?: OutputPool;
+  /** The owner's clock in milliseconds; any monotonic one. */
+  readonly now: number;
+}
+
+/**
+ * One HTTP/2 connection of either role, without I/O and without a clock. The owner passes octets
+ * to `receive` and time to `tick`; the session calls the handler and collects output.
+ *
+ * The owner's duties:
+ * - flush once after construction (the preface and SETTINGS wait), then at each `onOutput`:
+ *   schedule one flush (a microtask, say) and write everything `takeOutput` gives. While the socket
+ *   is full, do not take: the session then queues, and pauses the sources;
+ * - while `congested`, do not read from the socket;
+ * - call `tick` about once a second;
+ * - at `onClose`, flush and close the connection. When it is lost, call `abort`.
+ *
+ * @example
+ * ```ts
+ * import { H2Session } from "./session.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const nothing = () => {};
+ * const base = {
+ *   onOutput: nothing, onClose: nothing, onData: nothing,
+ *   onTrailers: nothing, onReset: nothing, onDrain: nothing,
+ * };
+ * const server = new H2Session({
+ *   role: "server",
+ *   now: 0,
+ *   handler: {
+ *     ...base,
+ *     onRequest: (stream, head) => stream.respond({ status: 200, fields: ["x-path", head.path] }, true),
+ *   },
+ * });
+ * let answer: readonly string[] = [];
+ * const client = new H2Session({
+ *   role: "client",
+ *   now: 0,
+ *   handler: { ...base, onResponse: (_stream, head) => answer = head.fields },
+ * });
+ * client.request({ method: "GET", scheme: "https", authority: "a.example", path: "/x", fields: [] }, true);
+ * for (const bytes of client.takeOutput()) server.receive(bytes, 1);
+ * for (const bytes of server.takeOutput()) client.receive(bytes, 2);
+ * assert.deepEqual(answer, ["x-path", "/x"]);
+ * ```
+ */
+export class H2Session implements InboundEvents {
+  readonly #connection: Connection;
+  readonly #inbound: Inbound;
+  readonly #reader: FrameReader;
+  readonly #startedAt: number;
+  /** Octets of the client's preface still expected. */
+  #preface: number;
+  #pingSerial = 0;
+  #pingSince = -1;
+  #drainSerial = -1;
+  #drainSince = -1;
+
+  /** @throws {RangeError} if a window of `limits` is below 65,535 octets. */
+  constructor(options: SessionOptions) {
+    const { role, handler, now } = options;
+    const limits = options.limits ?? (role === "server" ? EDGE_LIMITS : BACKEND_LIMITS);
+    if (limits.streamWindow < DEFAULT_WINDOW || limits.connectionWindow < DEFAULT_WINDOW) {
+      throw new RangeError(`windows must be at least ${DEFAULT_WINDOW} octets: peers assume that`);
+    }
+    const pool = options.pool ?? new OutputPool();
+    this.#connection = new Connection({ role, handler, limits, pool });
+    this.#connection.setNow(now);
+    this.#startedAt = now;
+    this.#inbound = new Inbound(this.#connection, this);
+    this.#reader = new FrameReader(this.#inbound, DEFAULT_MAX_FRAME);
+    this.#preface = role === "server" ? CLIENT_PREFACE.length : 0;
+    this.#greet(limits);
+  }
+
+  // --- what the owner may ask ------------------------------------------------------------------
+
+  /** The session is over; it neither reads nor opens anything. */
+  get closed(): boolean {
+    return this.#connection.closed;
+  }
+
+  /** Enough output waits: stop reading from the socket until it was written. */
+  get congested(): boolean {
+    return this.#connection.sender.pending >= this.#connection.limits.outputHighWater;
+  }
+
+  /** Octets waiting for `takeOutput`. */
+  get pendingOutput(): number {
+    return this.#connection.sender.pending;
+  }
+
+  /** Streams that are open in either direction. */
+  get openStreams(): number {
+    return this.#connection.streams.size;
+  }
+
+  /** Since when no stream is open, on the owner's clock; -1 while one is. */
+  get idleSince(): number {
+    return this.#connection.streams.size > 0 ? -1 : this.#connection.idleSince;
+  }
+
+  /** Whether `request` would open a stream now (client role). */
+  get canOpenStream(): boolean {
+    return this.#connection.role === "client" && this.#connection.canOpenStream;
+  }
+
+  /** The peer's SETTINGS arrived: it does speak HTTP/2. */
+  get settingsReceived(): boolean {
+    return this.#connection.settingsReceived;
+  }
+
+  /** What the peer allows, or the defaults until it said so. */
+  get peerSettings(): Readonly<PeerSettings> {
+    return this.#connection.peer;
+  }
+
+  /** GOAWAY went out or came in: no new streams. */
+  get draining(): boolean {
+    return this.#connection.draining;
+  }
+
+  // --- octets and time -------------------------------------------------------------------------
+
+  /** Reads octets from the peer, cut anywhere, at `now`. Every event happens inside this call. */
+  receive(bytes: Uint8Array, now: number): void {
+    this.#connection.setNow(now);
+    if (this.#connection.closed) return;
+    const rest = this.#preface > 0 ? this.#readPreface(bytes) : bytes;
+    if (rest.length > 0 && !this.#connection.closed) this.#reader.receive(rest);
+    if (this.#connection.closed) this.#reader.stop();
+  }
+
+  /** Everything to write now, in order. It may be called at any time and may give nothing. */
+  takeOutput(): Uint8Array[] {
+    return this.#connection.sender.take();
+  }
+
+  /** Checks every deadline; call it about once a second. */
+  tick(now: number): void {
+    const connection = this.#connection;
+    connection.setNow(now);
+    if (this.#drainSince >= 0 && now - this.#drainSince >= connection.limits.drainNotice) {
+      this.#finishDrain();
+    }
+    if (!connection.closed) this.#checkDeadlines(now);
+  }
+
+  /** The connection is lost: every stream ends, nothing is written. */
+  abort(reason: string): void {
+    this.#reader.stop();
+    if (this.#connection.closed) return;
+    this.#connection.abandon({ code: ErrorCode.cancel, by: "peer", reason });
+  }
+
+  // --- the owner's wishes ----------------------------------------------------------------------
+
+  /**
+   * Opens a stream with a request (client role).
+   *
+   * @throws {H2StateError} if `canOpenStream` is false.
+   * @throws {H2FieldError} if a field cannot be sent; nothing was written then.
+   */
+  request(head: RequestInit, endStream = false): H2Stream {
+    return this.#connection.request(head, endStream);
+  }
+
+  /** Sends a PING; `onPong` tells of its answer, `tick` ends the session without one. */
+  ping(): void {
+    if (this.#connection.closed) return;
+    if (this.#pingSince < 0) this.#pingSince = this.#connection.now;
+    this.#sendPing();
+  }
+
+  /**
+   * Ends in good order: open streams finish, new ones are not taken, then `onClose`. A server first
+   * says so without a limit, so that requests already on their way are still served (RFC 9113 §6.8).
+   */
+  shutdown(): void {
+    const connection = this.#connection;
+    if (connection.closed || this.#drainSince >= 0 || connection.acceptUpTo < Infinity) return;
+    connection.draining = true;
+    if (connection.role === "client") {
+      connection.sender.goaway(0, ErrorCode.noError, "shutdown");
+      return connection.closeIfDrained();
+    }
+    connection.sender.goaway(MAX_31_BITS, ErrorCode.noError, "shutdown");
+    this.#drainSince = connection.now;
+    this.#drainSerial = this.#sendPing();
+  }
+
+  /** Ends at once: GOAWAY with `code`, every open stream is reset, then `onClose`. */
+  close(code: number, reason: string): void {
+    this.#connection.end({ code, by: "owner", reason });
+    this.#reader.stop();
+  }
+
+  /** Called by the inbound side. */
+  pong(serial: number): void {
+    if (serial === this.#drainSerial && this.#drainSince >= 0) return this.#finishDrain();
+    if (serial !== this.#pingSerial || this.#pingSince < 0) return;
+    this.#pingSince = -1;
+    this.#connection.handler.onPong?.();
+  }
+
+  #greet(limits: Limits): void {
+    const { sender, role } = this.#connection;
+    if (role === "client") sender.raw(CLIENT_PREFACE);
+    sender.settings([
+      role === "client"
+        ? [SettingId.enablePush, 0]
+        : [SettingId.maxConcurrentStreams, limits.maxConcurrentStreams],
+      [SettingId.initialWindowSize, limits.streamWindow],
+      [SettingId.maxHeaderListSize, limits.maxHeaderListSize],
+      ...(role === "server" ? [[SettingId.enableConnectProtocol, 1] as const] : []),
+    ]);
+    const more = limits.connectionWindow - DEFAULT_WINDOW;
+    if (more > 0) sender.windowUpdate(0, more);
+  }
+
+  /** RFC 9113 §3.4. Answers what follows the preface. */
+  #readPreface(bytes: Uint8Array): Uint8Array {
+    const seen = CLIENT_PREFACE.length - this.#preface;
+    const length = Math.min(this.#preface, bytes.length);
+    for (let i = 0; i < length; i++) {
+      if (bytes[i] !== CLIENT_PREFACE[seen + i]) {
+        this.#connection.fail(ErrorCode.protocolError, "invalid connection preface");
+        break;
+      }
+    }
+    this.#preface -= length;
+    return bytes.subarray(length);
+  }
+
+  #sendPing(): number {
+    this.#connection.sender.ping([0, ++this.#pingSerial], false);
+    return this.#pingSerial;
+  }
+
+  #finishDrain(): void {
+    const connection = this.#connection;
+    this.#drainSince = -1;
+    if (connection.closed) return;
+    connection.acceptUpTo = connection.streams.lastPeerId;
+    connection.sender.goaway(connection.acceptUpTo, ErrorCode.noError, "shutdown");
+    connection.closeIfDrained();
+  }
+
+  #checkDeadlines(now: number): void {
+    const connection = this.#connection;
+    const { limits, sender, streams } = connection;
+    const late = (since: number, limit: number) => since >= 0 && now - since >= limit;
+    if (!connection.settingsReceived && late(this.#startedAt, limits.prefaceTimeout)) {
+      connection.fail(ErrorCode.settingsTimeout, "no SETTINGS in time");
+    } else if (!connection.settingsAcked && late(this.#startedAt, limits.settingsTimeout)) {
+      connection.fail(ErrorCode.settingsTimeout, "SETTINGS not acknowledged in time");
+    } else if (late(this.#inbound.blocks.openSince, limits.headerBlockTimeout)) {
+      connection.fail(ErrorCode.enhanceYourCalm, "header block not finished in time");
+    } else if (late(this.#pingSince, limits.pingTimeout)) {
+      connection.fail(ErrorCode.noError, "no answer to PING");
+    } else if (late(sender.waitingSince, limits.stallTimeout)) {
+      connection.fail(ErrorCode.enhanceYourCalm, "peer does not read");
+    } else {
+      for (const stream of streams.all()) {
+        if (!late(stream.stalledSince, limits.stallTimeout)) continue;
+        connection.streamError(stream.id, ErrorCode.cancel, "peer keeps its window closed");
+      }
+    }
+  }
+}
