@@ -31,3 +31,26 @@ export {
 } from "./crl.ts";
 export { identifyPeer, type PeerOptions, type PeerResult, type TlsPeer } from "./peer.ts";
 export { checkConnectId, parseConnectId, parseHostAddress } from "./host.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  type AccessRequest,
+  type Authorizer,
+  type Decision,
+  type DenialCause,
+} from "./authorizer.ts";
+export {
+  type AuthorizationCache,
+  type AuthorizationCacheOptions,
+  createAuthorizationCache,
+} from "./authorization_cache.ts";
+export { type PostgresServer } from "./postgres_socket.ts";
+export {
+  createPostgresAuthorizer,
+  DatabaseFault,
+  type PostgresAuthorizerOptions,
+} from "./postgres_authorizer.ts";
+export {
+  createSqliteAuthorizer,
+  DIRECTORY_SCHEMA,
+  type SqliteAuthorizerOptions,
+} from "./sqlite_authorizer.ts";

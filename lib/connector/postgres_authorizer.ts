@@ -1,0 +1,207 @@
+import {
+  type AccessRequest,
+  type Authorizer,
+  type Decision,
+  decisionOf,
+  type DecisionRow,
+  denied,
+  denyImpossible,
+} from "./authorizer.ts";
+import { Gate } from "./gate.ts";
+import { openPostgres, type PostgresClient } from "./postgres_client.ts";
+import type { PostgresServer } from "./postgres_socket.ts";
+
+/** Every answer comes within this time, "I do not know" included. */
+const DEFAULT_DEADLINE_MS = 2_000;
+
+/** The server gives up before we do, and then keeps its connection. */
+const STATEMENT_SHARE = 0.75;
+
+const DEFAULT_CONNECTIONS = 8;
+
+/** Questions that wait for a connection: more would only wait for their deadline. */
+const MAX_WAITING = 1_000;
+
+/** Requests in one query: each is a few hundred octets of JSON. */
+const MAX_BATCH = 500;
+
+/**
+ * One query decides, for as many requests as wanted. NULL arrays, NULL organisations and NULL
+ * elements are never a yes. Only SELECT on the three tables is needed.
+ */
+const DECIDE = `
+SELECT h.internal_ip_addr AS "address", h.host_user AS "hostUser",
+  CASE
+    WHEN h.internal_ip_addr IS NULL THEN 'unknown_host'
+    WHEN u.user_id IS NULL THEN 'unknown_user'
+    WHEN h.org_id IS DISTINCT FROM q.org_id OR u.org_id IS DISTINCT FROM q.org_id THEN 'other_org'
+    WHEN q.user_id = ANY (h.user_ids)
+      OR EXISTS (
+        SELECT FROM teams t
+        WHERE t.team_id = ANY (h.team_ids) AND t.org_id = q.org_id AND q.user_id = ANY (t.user_ids)
+      ) THEN 'allowed'
+    ELSE 'not_listed'
+  END AS "verdict"
+FROM (
+  SELECT n, r ->> 0 AS org_id, r ->> 1 AS user_id, r ->> 2 AS connect_id
+  FROM json_array_elements($1::text::json) WITH ORDINALITY AS requests (r, n)
+) q
+LEFT JOIN backend_hosts h ON h.connect_id = q.connect_id
+LEFT JOIN users u ON u.user_id = q.user_id
+ORDER BY q.n
+`;
+
+/** Why the database did not answer; the driver's own errors can hold identifiers. */
+export class DatabaseFault extends Error {
+  override readonly name = "DatabaseFault";
+  /** The driver's, the system's or PostgreSQL's code, or `DEADLINE` or `OVERLOADED`. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Settings of {@link createPostgresAuthorizer}. */
+export interface PostgresAuthorizerOptions {
+  readonly server: PostgresServer;
+  /** Connections at most. */
+  readonly connections?: number;
+  /** Longest time to a decision, milliseconds: the wait for a connection, login and query. */
+  readonly deadlineMs?: number;
+  /** Told why a decision was `unavailable`. */
+  readonly onFault?: (fault: DatabaseFault) => void;
+}
+
+/**
+ * An {@link Authorizer} over PostgreSQL. It connects when it is first asked and reconnects by
+ * itself, with back-off; while the database is down or slow every decision is `unavailable`, within
+ * the deadline.
+ *
+ * The driver also reads PGAPPNAME and PGTARGETSESSIONATTRS: run with `--ignore-env`, or allow both.
+ *
+ * @example
+ * ```ts
+ * import { createPostgresAuthorizer } from "./postgres_authorizer.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const authorizer = createPostgresAuthorizer({
+ *   server: { host: "127.0.0.1", port: 1, user: "u", password: "p", database: "d" },
+ * });
+ * const request = { orgId: "acme", userId: "alice", connectId: "host-1" };
+ * assert.deepEqual(await authorizer.authorize(request), { allowed: false, cause: "unavailable" });
+ * await authorizer.close();
+ * ```
+ */
+export function createPostgresAuthorizer(options: PostgresAuthorizerOptions): Authorizer {
+  return new PostgresAuthorizer(options);
+}
+
+class PostgresAuthorizer implements Authorizer {
+  readonly #options: PostgresAuthorizerOptions;
+  readonly #deadlineMs: number;
+  readonly #gate: Gate;
+  #client: PostgresClient | undefined;
+  /** Clients that were given up and are not quite gone. */
+  readonly #ending = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(options: PostgresAuthorizerOptions) {
+    this.#options = options;
+    this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+    // One query to a connection: one that hangs must not hold up others behind it.
+    this.#gate = new Gate(options.connections ?? DEFAULT_CONNECTIONS, MAX_WAITING);
+  }
+
+  async authorize(request: AccessRequest): Promise<Decision> {
+    const [decision] = await this.#decide([request]);
+    return decision ?? denied("unavailable");
+  }
+
+  async authorizeAll(requests: readonly AccessRequest[]): Promise<Decision[]> {
+    const decisions: Decision[] = [];
+    for (let i = 0; i < requests.length; i += MAX_BATCH) {
+      decisions.push(...await this.#decide(requests.slice(i, i + MAX_BATCH)));
+    }
+    return decisions;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.destroy();
+    await Promise.all(this.#ending);
+  }
+
+  async #decide(requests: readonly AccessRequest[]): Promise<Decision[]> {
+    const impossible = requests.map(denyImpossible);
+    const askable = requests.filter((_, i) => impossible[i] === undefined);
+    const answers = (askable.length === 0 ? [] : await this.#ask(askable)).values();
+    return impossible.map((known) => known ?? answers.next().value ?? denied("unavailable"));
+  }
+
+  /** The answers in order, or none at all. */
+  async #ask(requests: readonly AccessRequest[]): Promise<Decision[]> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.#deadlineMs);
+    try {
+      using place = await this.#gate.enter(deadline.signal);
+      if (place === undefined) {
+        throw new DatabaseFault("OVERLOADED", "no database connection became free in time");
+      }
+      const rows = await this.#query(requests, deadline.signal);
+      if (rows.length !== requests.length) {
+        throw new DatabaseFault("ROW_COUNT", "the answer has another number of rows");
+      }
+      return rows.map(decisionOf);
+    } catch (error) {
+      if (!this.#closed) this.#options.onFault?.(faultOf(error));
+      return [];
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #query(requests: readonly AccessRequest[], signal: AbortSignal): Promise<DecisionRow[]> {
+    if (this.#closed) throw new DatabaseFault("CLOSED", "the authorizer is closed");
+    const client = this.#client ??= this.#open();
+    const parameter = JSON.stringify(
+      requests.map(({ orgId, userId, connectId }) => [orgId, userId, connectId]),
+    );
+    const late = Promise.withResolvers<never>();
+    const abort = () => {
+      // The server missed its own statement timeout, too: nothing on these connections can be
+      // trusted to answer. The next question gets new ones.
+      if (this.#client === client) this.#client = undefined;
+      const ended = client.destroy();
+      this.#ending.add(ended);
+      ended.finally(() => this.#ending.delete(ended));
+      late.reject(new DatabaseFault("DEADLINE", `no answer within ${this.#deadlineMs} ms`));
+    };
+    signal.addEventListener("abort", abort);
+    try {
+      const query = client.sql.unsafe<DecisionRow[]>(DECIDE, [parameter], { prepare: true });
+      return await Promise.race([query, late.promise]);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  #open(): PostgresClient {
+    return openPostgres({
+      server: this.#options.server,
+      connections: this.#options.connections ?? DEFAULT_CONNECTIONS,
+      connectTimeoutMs: this.#deadlineMs,
+      statementTimeoutMs: Math.ceil(this.#deadlineMs * STATEMENT_SHARE),
+      applicationName: "mc-proxy connector",
+    });
+  }
+}
+
+function faultOf(error: unknown): DatabaseFault {
+  if (error instanceof DatabaseFault) return error;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return new DatabaseFault(typeof code === "string" ? code : "UNKNOWN", String(message ?? error));
+}
