@@ -1,0 +1,274 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { FirewallRule } from "../firewall/mod.ts";
+import { DatabaseError, NotFoundError, toDatabaseError } from "./errors.ts";
+import { readVersion } from "./migrations.ts";
+import {
+  type ListenerRow,
+  type NewFirewallRule,
+  type NewListener,
+  type NewRoute,
+  type RouteRow,
+  toFirewallRule,
+  toListenerRow,
+  toRouteRow,
+} from "./rows.ts";
+import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
+import { transact } from "./transact.ts";
+
+const LISTENER = "id, addr, proxy_protocol, max_connections, trusted_proxies";
+const ROUTE = `id, listener_id, hostname, backend, mode, tls_cert, tls_key, backend_tls,
+  send_proxy_protocol`;
+
+const SQL = {
+  listeners: `SELECT ${LISTENER} FROM listeners ORDER BY id`,
+  listener: `SELECT ${LISTENER} FROM listeners WHERE id = ?`,
+  addListener: `INSERT INTO listeners (addr, proxy_protocol, max_connections, trusted_proxies)
+    VALUES (?, ?, ?, ?)`,
+  removeListener: "DELETE FROM listeners WHERE id = ?",
+  routes: `SELECT ${ROUTE} FROM routes WHERE listener_id = ? ORDER BY id`,
+  route: `SELECT ${ROUTE} FROM routes WHERE id = ?`,
+  addRoute: `INSERT INTO routes (hostname, backend, mode, tls_cert, tls_key, backend_tls,
+    send_proxy_protocol, listener_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  updateRoute: `UPDATE routes SET hostname = ?, backend = ?, mode = ?, tls_cert = ?, tls_key = ?,
+    backend_tls = ?, send_proxy_protocol = ? WHERE id = ?`,
+  removeRoute: "DELETE FROM routes WHERE id = ?",
+  rules: "SELECT id, type, value FROM firewall_rules ORDER BY id",
+  addRule: "INSERT INTO firewall_rules (type, value) VALUES (?, ?)",
+  removeRule: "DELETE FROM firewall_rules WHERE id = ?",
+  seeded: "SELECT 1 FROM seeded",
+} as const;
+
+/** The part of a configuration that a new database starts with. */
+export interface Seed {
+  readonly listeners: readonly (NewListener & { readonly routes: readonly NewRoute[] })[];
+  readonly firewall: {
+    readonly blockedIps: readonly string[];
+    readonly blockedCidrs: readonly string[];
+    readonly blockedCountries: readonly string[];
+  };
+}
+
+/**
+ * Listeners, routes and firewall rules. Every method is one step that happens entirely or not at
+ * all; {@link transaction} makes one of several. What is written is taken as valid and canonical:
+ * the caller has parsed it. Every error is a {@link DatabaseError}.
+ */
+export class Database implements Disposable {
+  /** The absolute path of the file. */
+  readonly path: string;
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @private Use `openDatabase`. */
+  constructor(db: DatabaseSync, path: string) {
+    this.#db = db;
+    this.path = path;
+  }
+
+  /** The version of the schema. */
+  get version(): number {
+    return this.#run("cannot read the version", () => readVersion(this.#db));
+  }
+
+  /** In the order in which they were added. */
+  listeners(): ListenerRow[] {
+    return this.#run("cannot read the listeners", () => {
+      return this.#prepare(SQL.listeners).all().map(toListenerRow);
+    });
+  }
+
+  addListener(listener: NewListener): ListenerRow {
+    const { addr, proxyProtocol = false, maxConnections = 0, trustedProxies = [] } = listener;
+    return this.#run(`cannot add the listener ${JSON.stringify(addr)}`, () => {
+      const id = this.#insert(
+        SQL.addListener,
+        [addr, Number(proxyProtocol), maxConnections, JSON.stringify(trustedProxies)],
+      );
+      return { id, addr, proxyProtocol, maxConnections, trustedProxies };
+    });
+  }
+
+  /**
+   * Removes a listener and its routes.
+   *
+   * @throws {NotFoundError}
+   */
+  removeListener(id: number): void {
+    this.#change(SQL.removeListener, [id], `cannot remove listener ${id}`);
+  }
+
+  /** Of one listener, in the order in which they were added; none if there is no such listener. */
+  routes(listenerId: number): RouteRow[] {
+    return this.#run("cannot read the routes", () => {
+      return this.#prepare(SQL.routes).all(listenerId).map(toRouteRow);
+    });
+  }
+
+  /**
+   * @throws {NotFoundError} if there is no such listener.
+   * @throws {AlreadyExistsError} if the listener has a route of that hostname.
+   */
+  addRoute(listenerId: number, route: NewRoute): RouteRow {
+    const full = withDefaults(route);
+    return this.#run(`cannot add the route ${JSON.stringify(route.hostname)}`, () => {
+      const id = this.#insert(SQL.addRoute, [...routeValues(full), listenerId]);
+      return { ...full, id, listenerId };
+    });
+  }
+
+  /**
+   * Replaces every field of a route but its listener.
+   *
+   * @throws {NotFoundError}
+   * @throws {AlreadyExistsError} if the listener has another route of that hostname.
+   */
+  updateRoute(id: number, route: NewRoute): RouteRow {
+    const action = `cannot update route ${id}`;
+    return this.transaction(() => {
+      this.#change(SQL.updateRoute, [...routeValues(withDefaults(route)), id], action);
+      return this.#run(action, () => toRouteRow(this.#prepare(SQL.route).get(id) ?? {}));
+    });
+  }
+
+  /** @throws {NotFoundError} */
+  removeRoute(id: number): void {
+    this.#change(SQL.removeRoute, [id], `cannot remove route ${id}`);
+  }
+
+  /** In the order in which they were added. */
+  firewallRules(): FirewallRule[] {
+    return this.#run("cannot read the firewall rules", () => {
+      return this.#prepare(SQL.rules).all().map(toFirewallRule);
+    });
+  }
+
+  /** @throws {AlreadyExistsError} */
+  addFirewallRule({ type, value }: NewFirewallRule): FirewallRule {
+    return this.#run(`cannot add the rule ${type} ${JSON.stringify(value)}`, () => {
+      return { id: this.#insert(SQL.addRule, [type, value]), type, value };
+    });
+  }
+
+  /** @throws {NotFoundError} */
+  removeFirewallRule(id: number): void {
+    this.#change(SQL.removeRule, [id], `cannot remove firewall rule ${id}`);
+  }
+
+  /**
+   * Fills a database that has never held a listener or a firewall rule; any other is left alone,
+   * also one from which an operator has removed everything. Returns whether it wrote something.
+   */
+  seed({ listeners, firewall }: Seed): boolean {
+    return this.transaction(() => {
+      if (this.#prepare(SQL.seeded).get() !== undefined) return false;
+      for (const { routes, ...listener } of listeners) {
+        const { id } = this.addListener(listener);
+        for (const route of routes) this.addRoute(id, route);
+      }
+      for (const value of firewall.blockedIps) this.addFirewallRule({ type: "ip", value });
+      for (const value of firewall.blockedCidrs) this.addFirewallRule({ type: "cidr", value });
+      for (const value of firewall.blockedCountries) {
+        this.addFirewallRule({ type: "country", value });
+      }
+      return this.#prepare(SQL.seeded).get() !== undefined;
+    });
+  }
+
+  /**
+   * Runs `body` as one step: if it throws, nothing has happened. Holds the write lock from start to
+   * end, so `body` is synchronous. Inside another transaction it undoes only itself.
+   */
+  transaction<T>(body: () => T): T {
+    const failed: { error?: unknown } = {};
+    try {
+      return transact(this.#db, () => {
+        try {
+          const result = body();
+          if (!(result instanceof Promise)) return result;
+          throw new TypeError("the body of a transaction must not be async");
+        } catch (error) {
+          failed.error = error;
+          throw error;
+        }
+      });
+    } catch (error) {
+      // The caller's own error stays what it is.
+      throw error === failed.error ? error : toDatabaseError(error, "cannot write the database");
+    }
+  }
+
+  /**
+   * Writes a consistent copy to a new file of mode 0600, complete and on disk when the promise
+   * resolves, while writers go on. A failure leaves no file, and an existing one as it was.
+   *
+   * @throws {AlreadyExistsError} if the file exists and `overwrite` is not set.
+   */
+  async snapshot(path: string, options: SnapshotOptions = {}): Promise<Snapshot> {
+    return await writeSnapshot(this.#db, { ...options, from: this.path, to: path });
+  }
+
+  /** Closes the file; nothing can be read or written afterwards. */
+  [Symbol.dispose](): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /**
+   * Not `RETURNING id` with `get()`: that stops at the row, and the error of a commit that fails
+   * afterwards would be lost.
+   */
+  #insert(sql: string, values: readonly (string | number)[]): number {
+    return Number(this.#prepare(sql).run(...bindable(values)).lastInsertRowid);
+  }
+
+  #change(sql: string, values: readonly (string | number)[], action: string): void {
+    this.#run(action, () => {
+      if (Number(this.#prepare(sql).run(...bindable(values)).changes) > 0) return;
+      throw new NotFoundError(`${action}: it does not exist`);
+    });
+  }
+
+  #run<T>(action: string, body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      throw toDatabaseError(error, action);
+    }
+  }
+}
+
+/**
+ * @throws {DatabaseError} `invalid_value` for a text with a NUL, which the runtime would cut there.
+ */
+function bindable(values: readonly (string | number)[]): readonly (string | number)[] {
+  if (!values.some((value) => typeof value === "string" && value.includes("\0"))) return values;
+  throw new DatabaseError("invalid_value", "a text with a NUL cannot be stored");
+}
+
+function withDefaults(route: NewRoute): Omit<RouteRow, "id" | "listenerId"> {
+  const { hostname, backend, mode = "l4", tlsCert = "", tlsKey = "" } = route;
+  const { backendTls = false, sendProxyProtocol = false } = route;
+  return { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
+}
+
+/** In the order of `SQL.addRoute` and `SQL.updateRoute`. */
+function routeValues(route: Omit<RouteRow, "id" | "listenerId">): (string | number)[] {
+  return [
+    route.hostname,
+    route.backend,
+    route.mode,
+    route.tlsCert,
+    route.tlsKey,
+    Number(route.backendTls),
+    Number(route.sendProxyProtocol),
+  ];
+}

@@ -1,0 +1,169 @@
+import type { DatabaseSync } from "node:sqlite";
+import { DatabaseError, toDatabaseError } from "./errors.ts";
+import { transact } from "./transact.ts";
+
+/** One step from a version of the schema to the next. Never edited once it has been released. */
+export interface Migration {
+  readonly version: number;
+  /** Each is one statement: only prepared statements report SQLite's result code. */
+  readonly statements: readonly string[];
+}
+
+/** In order, without gaps from 1. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    statements: [
+      `CREATE TABLE listeners (
+        id INTEGER PRIMARY KEY,
+        addr TEXT NOT NULL UNIQUE
+      )`,
+      `CREATE TABLE routes (
+        id INTEGER PRIMARY KEY,
+        listener_id INTEGER NOT NULL REFERENCES listeners(id) ON DELETE CASCADE,
+        hostname TEXT NOT NULL,
+        backend TEXT NOT NULL,
+        UNIQUE(listener_id, hostname)
+      )`,
+      `CREATE TABLE firewall_rules (
+        id INTEGER PRIMARY KEY,
+        type TEXT NOT NULL CHECK(type IN ('ip','cidr','country')),
+        value TEXT NOT NULL,
+        UNIQUE(type, value)
+      )`,
+    ],
+  },
+  {
+    version: 2,
+    statements: [
+      "ALTER TABLE listeners ADD COLUMN proxy_protocol INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE routes ADD COLUMN mode TEXT NOT NULL DEFAULT 'l4' CHECK(mode IN ('l4','l7'))",
+      "ALTER TABLE routes ADD COLUMN tls_cert TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE routes ADD COLUMN tls_key TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE routes ADD COLUMN backend_tls INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE routes ADD COLUMN send_proxy_protocol INTEGER NOT NULL DEFAULT 0",
+    ],
+  },
+  {
+    // Limits and trusted proxies of listeners; a JSON array of addresses and blocks.
+    version: 3,
+    statements: [
+      `ALTER TABLE listeners ADD COLUMN max_connections INTEGER NOT NULL DEFAULT 0
+        CHECK(max_connections >= 0)`,
+      `ALTER TABLE listeners ADD COLUMN trusted_proxies TEXT NOT NULL DEFAULT '[]'
+        CHECK(json_valid(trusted_proxies) AND json_type(trusted_proxies) = 'array')`,
+    ],
+  },
+  {
+    // The mode mtls. SQLite cannot change a CHECK, so the table is built anew
+    // (https://sqlite.org/lang_altertable.html#otheralter).
+    version: 4,
+    statements: [
+      `CREATE TABLE routes_new (
+        id INTEGER PRIMARY KEY,
+        listener_id INTEGER NOT NULL REFERENCES listeners(id) ON DELETE CASCADE,
+        hostname TEXT NOT NULL,
+        backend TEXT NOT NULL,
+        mode TEXT NOT NULL DEFAULT 'l4' CHECK(mode IN ('l4','l7','mtls')),
+        tls_cert TEXT NOT NULL DEFAULT '',
+        tls_key TEXT NOT NULL DEFAULT '',
+        backend_tls INTEGER NOT NULL DEFAULT 0,
+        send_proxy_protocol INTEGER NOT NULL DEFAULT 0,
+        UNIQUE(listener_id, hostname)
+      )`,
+      `INSERT INTO routes_new (id, listener_id, hostname, backend, mode, tls_cert, tls_key,
+          backend_tls, send_proxy_protocol)
+        SELECT id, listener_id, hostname, backend, mode, tls_cert, tls_key,
+          backend_tls, send_proxy_protocol FROM routes`,
+      "DROP TABLE routes",
+      "ALTER TABLE routes_new RENAME TO routes",
+    ],
+  },
+  {
+    // Whether the database has ever held a listener or a rule: an operator who removed the last
+    // one does not get the config file's back at the next start. Triggers cannot be forgotten.
+    version: 5,
+    statements: [
+      "CREATE TABLE seeded (once INTEGER PRIMARY KEY CHECK(once = 1))",
+      `CREATE TRIGGER seeded_by_listener AFTER INSERT ON listeners
+        BEGIN INSERT OR IGNORE INTO seeded VALUES (1); END`,
+      `CREATE TRIGGER seeded_by_rule AFTER INSERT ON firewall_rules
+        BEGIN INSERT OR IGNORE INTO seeded VALUES (1); END`,
+      `INSERT INTO seeded SELECT 1
+        WHERE EXISTS (SELECT 1 FROM listeners) OR EXISTS (SELECT 1 FROM firewall_rules)`,
+    ],
+  },
+];
+
+/** The version that this program reads and writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+const CREATE_VERSIONS = `CREATE TABLE IF NOT EXISTS schema_migrations (
+  version INTEGER PRIMARY KEY,
+  applied_at TEXT NOT NULL
+)`;
+
+/**
+ * The version of a database; 0 for an empty one.
+ *
+ * @throws {DatabaseError} `foreign_database` if it holds tables, but not ours.
+ */
+export function readVersion(db: DatabaseSync): number {
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  if (!tables.some(({ name }) => name === "schema_migrations")) {
+    if (tables.length === 0) return 0;
+    throw new DatabaseError("foreign_database", "the file is a database of another program");
+  }
+  const row = db.prepare("SELECT max(version) AS version FROM schema_migrations").get();
+  return typeof row?.version === "number" ? row.version : 0;
+}
+
+/**
+ * Brings a database to the version of the last migration. Each migration is one transaction with
+ * its version row: a failure leaves the version before it.
+ *
+ * @throws {DatabaseError} `newer_schema` if the database is ahead of this program.
+ */
+export function migrate(db: DatabaseSync, migrations: readonly Migration[] = MIGRATIONS): void {
+  const latest = migrations.length;
+  const found = readVersion(db);
+  refuseNewer(found, latest);
+  if (found === latest) return;
+  // A table that is built anew must not take the rows that refer to it along. This setting is
+  // ignored inside a transaction; `apply` checks every reference before it commits.
+  db.prepare("PRAGMA foreign_keys = OFF").run();
+  try {
+    for (const migration of migrations.slice(found)) apply(db, migration);
+  } finally {
+    db.prepare("PRAGMA foreign_keys = ON").run();
+  }
+}
+
+/**
+ * @throws {DatabaseError} `newer_schema` if `found` is over `latest`.
+ */
+export function refuseNewer(found: number, latest: number = SCHEMA_VERSION): void {
+  if (found <= latest) return;
+  const message =
+    `the database has version ${found} and this program knows ${latest}: a newer one wrote it`;
+  throw new DatabaseError("newer_schema", message);
+}
+
+function apply(db: DatabaseSync, { version, statements }: Migration): void {
+  try {
+    transact(db, () => {
+      // Another process may have been faster, before this transaction took the lock.
+      if (readVersion(db) >= version) return;
+      db.prepare(CREATE_VERSIONS).run();
+      for (const statement of statements) db.prepare(statement).run();
+      const dangling = db.prepare("PRAGMA foreign_key_check").get();
+      if (dangling !== undefined) {
+        throw new DatabaseError("corrupt", `a row of ${dangling.table} refers to nothing`);
+      }
+      db.prepare("INSERT INTO schema_migrations (version, applied_at) VALUES (?, ?)")
+        .run(version, new Date().toISOString());
+    });
+  } catch (error) {
+    throw toDatabaseError(error, `cannot migrate the database to version ${version}`);
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Listeners, routes and firewall rules in SQLite: the truth once the configuration file has seeded
+ * it. Migrations run forward when the file is opened.
+ *
+ * @module
+ */
+export { openDatabase, type OpenOptions } from "./open.ts";
+export { type Database, type Seed } from "./database.ts";
+export {
+  AlreadyExistsError,
+  DatabaseError,
+  type DatabaseErrorCode,
+  NotFoundError,
+} from "./errors.ts";
+export {
+  type ListenerRow,
+  type NewFirewallRule,
+  type NewListener,
+  type NewRoute,
+  type RouteRow,
+} from "./rows.ts";
+export { SCHEMA_VERSION } from "./migrations.ts";
+export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";

@@ -1,0 +1,120 @@
+import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Database } from "./database.ts";
+import { DatabaseError, toDatabaseError } from "./errors.ts";
+import { FILE_MODE } from "./file_mode.ts";
+import { migrate, readVersion, refuseNewer } from "./migrations.ts";
+
+/** How long a statement waits for the lock of another process; the control plane stands still. */
+const BUSY_TIMEOUT_MS = 2_000;
+
+export interface OpenOptions {
+  /** How long to wait for another process's lock. Default: 2,000 ms. */
+  readonly busyTimeoutMs?: number;
+  /**
+   * Neither create nor migrate nor change the database. One with an older schema can be opened for
+   * {@link Database.snapshot} and {@link Database.version} alone.
+   */
+  readonly readOnly?: boolean;
+  /** The most pages of 4 KiB that the file may have. Default: SQLite's own limit. */
+  readonly maxPages?: number;
+}
+
+/**
+ * Opens the database and brings its schema up to date. A new file has mode 0600; an older one gets
+ * it. The path is a path: neither `:memory:` nor a `file:` URI means anything special.
+ *
+ * @throws {DatabaseError}
+ *
+ * @example
+ * ```ts
+ * import { openDatabase } from "./mod.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const folder = await Deno.makeTempDir();
+ * {
+ *   using db = openDatabase(`${folder}/mc-proxy.db`);
+ *   const { id } = db.addListener({ addr: ":443" });
+ *   db.addRoute(id, { hostname: "a.example", backend: "10.0.0.1:443" });
+ *   assert.equal(db.routes(id)[0]?.mode, "l4");
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export function openDatabase(path: string, options: OpenOptions = {}): Database {
+  const { readOnly = false, busyTimeoutMs = BUSY_TIMEOUT_MS, maxPages } = options;
+  const file = resolve(path);
+  const action = `cannot open the database ${JSON.stringify(file)}`;
+  let db: DatabaseSync | undefined;
+  try {
+    prepareFile(file, { readOnly });
+    db = new DatabaseSync(file, { readOnly, timeout: busyTimeoutMs });
+    // First: what is no database says so here.
+    checkIntegrity(db);
+    // Before the first write: a file that is not ours stays as it is.
+    refuseNewer(readVersion(db));
+    if (!readOnly) {
+      configure(db, maxPages);
+      migrate(db);
+      restrictMode(file);
+    }
+    return new Database(db, file);
+  } catch (error) {
+    db?.close();
+    throw describe(error, action);
+  }
+}
+
+/**
+ * @throws {DatabaseError} `corrupt` if SQLite finds damage in any page.
+ */
+export function checkIntegrity(db: DatabaseSync): void {
+  const row = db.prepare("PRAGMA quick_check(1)").get();
+  if (row?.quick_check === "ok") return;
+  throw new DatabaseError("corrupt", `the file is damaged: ${row?.quick_check}`);
+}
+
+/**
+ * Looks at the file before SQLite does, which reports nothing but "unable to open". An existing
+ * file is never opened here: closing it again would drop the locks that SQLite holds on it in this
+ * process (https://sqlite.org/howtocorrupt.html §2.2).
+ */
+function prepareFile(file: string, { readOnly }: { readOnly: boolean }): void {
+  const directory = dirname(file);
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new DatabaseError(
+      "missing_directory",
+      `the directory ${JSON.stringify(directory)} does not exist`,
+    );
+  }
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found !== undefined) {
+    if (!found.isFile()) throw new DatabaseError("cannot_open", "it is not a regular file");
+    if (!readOnly) restrictMode(file);
+    return;
+  }
+  if (readOnly) throw new DatabaseError("not_found", "the file does not exist");
+  closeSync(openSync(file, "wx", FILE_MODE));
+}
+
+/** SQLite gives its two companions the mode of the database, but only when it creates them. */
+function restrictMode(file: string): void {
+  for (const path of [file, `${file}-wal`, `${file}-shm`]) {
+    if (existsSync(path) && (statSync(path).mode & 0o077) !== 0) chmodSync(path, FILE_MODE);
+  }
+}
+
+function configure(db: DatabaseSync, maxPages: number | undefined): void {
+  // WAL: readers and the backup do not block the writer. FULL: an acknowledged row survives a
+  // power cut.
+  db.prepare("PRAGMA journal_mode = WAL").get();
+  db.prepare("PRAGMA synchronous = FULL").run();
+  db.prepare("PRAGMA foreign_keys = ON").run();
+  if (maxPages !== undefined) db.prepare(`PRAGMA max_page_count = ${maxPages}`).get();
+}
+
+function describe(error: unknown, action: string): DatabaseError {
+  if (!(error instanceof DatabaseError)) return toDatabaseError(error, action);
+  return new DatabaseError(error.code, `${action}: ${error.message}`, { cause: error.cause });
+}

@@ -1,0 +1,108 @@
+import { parseHostPattern } from "../addr/mod.ts";
+import { type FirewallRule, parseFirewallRule } from "../firewall/mod.ts";
+import type { Mode, Route } from "../routes/mod.ts";
+import { DatabaseError } from "./errors.ts";
+
+/** A listener; canonical `addr`. */
+export interface ListenerRow {
+  readonly id: number;
+  readonly addr: string;
+  readonly proxyProtocol: boolean;
+  /** 0: no limit. */
+  readonly maxConnections: number;
+  /** IP addresses and CIDR blocks; empty: any peer. */
+  readonly trustedProxies: readonly string[];
+}
+
+/** A route and the listener that it belongs to. */
+export interface RouteRow extends Route {
+  readonly listenerId: number;
+}
+
+/** What `addListener` needs; the rest has the defaults of the configuration. */
+export type NewListener = Pick<ListenerRow, "addr"> & Partial<Omit<ListenerRow, "id" | "addr">>;
+
+/** What `addRoute` needs; the rest has the defaults of the configuration. */
+export type NewRoute =
+  & Pick<Route, "hostname" | "backend">
+  & Partial<Omit<Route, "id" | "hostname" | "backend">>;
+
+/** What `addFirewallRule` needs. */
+export type NewFirewallRule = Omit<FirewallRule, "id">;
+
+/** A row as SQLite gives it. */
+type Row = Readonly<Record<string, unknown>>;
+
+export function toListenerRow(row: Row): ListenerRow {
+  return {
+    id: number(row, "id"),
+    addr: text(row, "addr"),
+    proxyProtocol: number(row, "proxy_protocol") !== 0,
+    maxConnections: number(row, "max_connections"),
+    trustedProxies: textArray(row, "trusted_proxies"),
+  };
+}
+
+export function toRouteRow(row: Row): RouteRow {
+  return {
+    id: number(row, "id"),
+    listenerId: number(row, "listener_id"),
+    hostname: canonicalHostname(text(row, "hostname")),
+    backend: text(row, "backend"),
+    mode: mode(row),
+    tlsCert: text(row, "tls_cert"),
+    tlsKey: text(row, "tls_key"),
+    backendTls: number(row, "backend_tls") !== 0,
+    sendProxyProtocol: number(row, "send_proxy_protocol") !== 0,
+  };
+}
+
+export function toFirewallRule(row: Row): FirewallRule {
+  const type = text(row, "type");
+  if (type !== "ip" && type !== "cidr" && type !== "country") throw unexpected("type");
+  const value = text(row, "value");
+  const canonical = parseFirewallRule(type, value);
+  return { id: number(row, "id"), type, value: canonical.ok ? canonical.value : value };
+}
+
+/**
+ * Rows of the first versions, and those that an operator wrote by hand, may hold any spelling. One
+ * that does not parse stays as it is, for whoever compiles it to name it.
+ */
+function canonicalHostname(hostname: string): string {
+  const pattern = parseHostPattern(hostname);
+  if (!pattern.ok) return hostname;
+  return pattern.value.wildcard ? `*.${pattern.value.name}` : pattern.value.name;
+}
+
+function mode(row: Row): Mode {
+  const { mode } = row;
+  if (mode === "l4" || mode === "l7" || mode === "mtls") return mode;
+  throw unexpected("mode");
+}
+
+function number(row: Row, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number") throw unexpected(column);
+  return value;
+}
+
+function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") throw unexpected(column);
+  return value;
+}
+
+function textArray(row: Row, column: string): readonly string[] {
+  // The table checks that it is a JSON array.
+  const value: unknown = JSON.parse(text(row, column));
+  if (!Array.isArray(value) || !value.every((entry) => typeof entry === "string")) {
+    throw unexpected(column);
+  }
+  return value;
+}
+
+/** SQLite's types bind loosely: another program can store a text where a number belongs. */
+function unexpected(column: string): DatabaseError {
+  return new DatabaseError("corrupt", `a row has an unexpected value in the column ${column}`);
+}
