@@ -141,7 +141,7 @@ Deno.test("drain lets streams end and cuts those that do not", async () => {
     await client.write(hello);
     await client.read(hello.length);
   }
-  const drained = pool.drain(500);
+  const drained = pool.drain(2000);
   await eventually(async () => {
     try {
       await using refused = await connectRaw({ port });
