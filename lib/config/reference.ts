@@ -1,4 +1,4 @@
-import type { Setting, Table } from "./schema.ts";
+import { type Setting, tablesBelow } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 
 const INTRODUCTION = `# Configuration
@@ -15,21 +15,11 @@ says what is wrong with a file, all of it at once, and changes nothing. Unknown 
 
 /** The reference of all settings, `docs/config.md`, in Markdown. */
 export function renderConfigReference(): string {
-  return [INTRODUCTION, ...sections(SETTINGS.table, [])].join("\n");
-}
-
-function* sections(table: Table | undefined, path: readonly string[]): Generator<string> {
-  for (const setting of table?.settings ?? []) {
-    const inner = setting.kind.table;
-    if (inner === undefined) continue;
-    const name = [...path, setting.key];
-    const title = inner.repeated ? `[[${name.join(".")}]]` : `[${name.join(".")}]`;
-    yield `## \`${title}\`\n\n${wrap(setting.doc)}\n`;
-    for (const entry of inner.settings) {
-      if (entry.kind.table === undefined) yield describe(entry);
-    }
-    yield* sections(inner, name);
-  }
+  const sections = [...tablesBelow(SETTINGS.table)].flatMap(({ title, doc, table }) => {
+    const values = table.settings.filter(({ kind }) => kind.table === undefined);
+    return [`## \`${title}\`\n\n${wrap(doc)}\n`, ...values.map(describe)];
+  });
+  return [INTRODUCTION, ...sections].join("\n");
 }
 
 // deno-lint-ignore no-explicit-any -- see Table
