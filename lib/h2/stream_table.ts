@@ -39,13 +39,10 @@ export class StreamTable {
   }
 
   /** The identifier for our next stream. */
-  get nextLocalId(): number {
-    return this.#nextLocalId;
-  }
-
-  /** Uses up that identifier. */
-  takeLocalId(): void {
+  takeLocalId(): number {
+    const id = this.#nextLocalId;
     this.#nextLocalId += 2;
+    return id;
   }
 
   /** Notes that the peer used `id`; `false` if it may not (parity, or not above the last). */

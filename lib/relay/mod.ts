@@ -6,7 +6,6 @@
 export { type Clock, type Deadline, Deadlines, systemClock } from "./deadlines.ts";
 export {
   type Connect,
-  ConnectDeadlines,
   connectTcp,
   dial,
   DialError,

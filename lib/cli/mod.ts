@@ -1,6 +1,0 @@
-/**
- * The commands.
- *
- * @module
- */
-export { runMcProxy } from "./mc_proxy.ts";
