@@ -50,7 +50,7 @@ Deno.test.each([
   );
   assert.equal(problems.length, 1);
   assert.match(problems[0] ?? "", /^5:1: listeners\[1\]\.addr: /);
-  assert(problems[0]?.endsWith(problem), problems[0]);
+  assert.ok(problems[0]?.endsWith(problem), problems.join("\n"));
 });
 
 Deno.test.each([
