@@ -219,7 +219,11 @@ const server = table<Config["server"]>({
   },
 });
 
-/** Every setting that there is. */
+/**
+ * Every setting that there is. A new one is a property in `types.ts` and an entry here: its name in
+ * the file, its kind with bounds, its default, and the text for `docs/config.md`. A new section is a
+ * `table()` above and an entry below. Checks over several settings or files are in `checks.ts`.
+ */
 export const SETTINGS: TableKind<Config> = table<Config>({
   database: {
     key: "database",

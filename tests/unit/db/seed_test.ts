@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { AlreadyExistsError, openDatabase, type Seed } from "../../../lib/db/mod.ts";
+import { configOf, withRoute } from "../../support/configs.ts";
 import { withDatabase } from "../../support/databases.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 
@@ -73,5 +74,14 @@ Deno.test("seed() writes nothing at all when a part is refused", () => {
     assert.throws(() => db.seed(broken), AlreadyExistsError);
     assert.deepEqual([db.listeners(), db.firewallRules()], [[], []]);
     assert.equal(db.seed(SEED), true);
+  });
+});
+
+Deno.test("seed() takes a loaded configuration as it is", () => {
+  withDatabase((db) => {
+    const config = configOf(withRoute('[firewall]\nblocked_ips = ["::ffff:192.0.2.1"]'));
+    assert.equal(db.seed(config), true);
+    assert.deepEqual(db.routes(1).map(({ hostname }) => hostname), ["a.example"]);
+    assert.deepEqual(db.firewallRules(), [{ id: 1, type: "ip", value: "192.0.2.1" }]);
   });
 });
