@@ -54,8 +54,8 @@ class FamilyIndex {
   constructor({ base, added, removed }: FamilyRules) {
     this.#base = base;
     this.#added = added;
-    this.#baseIndex = indexOf(base);
-    this.#addedIndex = indexOf(added);
+    this.#baseIndex = new PrefixIndex(base.rules.family, base);
+    this.#addedIndex = new PrefixIndex(added.rules.family, added);
     this.#removed = new Set(removed);
   }
 
@@ -71,10 +71,6 @@ class FamilyIndex {
   }
 }
 
-function indexOf({ rules, lengths, slots, seed }: PrefixTable): PrefixIndex {
-  return new PrefixIndex(rules.family, lengths, slots, seed);
-}
-
 function rankOf(table: PrefixTable, rule: number): number {
-  return table.rules.ranks[rule] ?? NO_RULE;
+  return rule === NO_RULE ? NO_RULE : table.rules.ranks[rule] ?? NO_RULE;
 }

@@ -21,6 +21,7 @@ import {
   parseCidr,
   parseIp,
 } from "../../../lib/addr/mod.ts";
+import { hash4 } from "../../../lib/firewall/_prefix_hash.ts";
 import { createRandom, type Random } from "../../support/fuzz.ts";
 
 function ip(text: string): IpAddress {
@@ -290,9 +291,31 @@ Deno.test("patchFirewall() compiles the table anew when the changes pass their b
   }
 });
 
+Deno.test("check() finds every rule of a table large enough to have its search planned", () => {
+  const random = createRandom(7);
+  const rules: FirewallRule[] = [];
+  for (let i = 0; i < 20_000; i++) {
+    const third = `${i >> 8}.${i & 255}`;
+    rules.push(rule(i * 2, "ip", `10.${third}.${1 + random.below(200)}`));
+    if (i % 8 === 0) rules.push(rule(i * 2 + 1, "cidr", `10.${third}.0/${24 + random.below(2)}`));
+  }
+  rules.push(rule(-1, "cidr", "10.0.0.0/9"), rule(-2, "cidr", "8.0.0.0/5"));
+  const compiled = compileFirewall(rules);
+  const firewall = createFirewall(compiled);
+  for (const { id, type, value } of rules) {
+    if (type !== "ip") continue;
+    const verdict = firewall.check(ip(value));
+    assert(verdict.action === "block" && verdict.rule.id === id, value);
+  }
+  assert.equal(blockedBy(compiled, "10.0.0.0"), 1);
+  assert.equal(blockedBy(compiled, "10.0.1.255"), -1);
+  assert.equal(blockedBy(compiled, "10.128.0.1"), -2);
+  assert.equal(blockedBy(compiled, "16.0.0.1"), undefined);
+});
+
 Deno.test("prefixes chosen to collide in the hash table get spread by another seed", () => {
   // A block list written by someone who knows the first seed: all start in the same slot of 8,192.
-  const slotOf = (word: number) => murmurLike(Math.imul(33, 0x9e3779b1), word) & 8191;
+  const slotOf = (word: number) => hash4(33, word) & 8191;
   const rules: FirewallRule[] = [];
   for (let word = 0; rules.length < 400; word++) {
     if (slotOf(word) === 7) {
@@ -311,14 +334,3 @@ Deno.test("prefixes chosen to collide in the hash table get spread by another se
     assert(verdict.action === "block" && verdict.rule.id === id);
   }
 });
-
-/** The table's hash of an IPv4 /32 under its first seed, written out again. */
-function murmurLike(seed: number, word: number): number {
-  let k = Math.imul(word, 0xcc9e2d51);
-  k = Math.imul(k << 15 | k >>> 17, 0x1b873593);
-  let h = seed ^ k;
-  h = (Math.imul(h << 13 | h >>> 19, 5) + 0xe6546b64) | 0;
-  h = Math.imul(h ^ h >>> 16, 0x85ebca6b);
-  h = Math.imul(h ^ h >>> 13, 0xc2b2ae35);
-  return h ^ h >>> 16;
-}
