@@ -180,7 +180,7 @@ class SharedRateLimiter implements RateLimiter {
       const candidate = Atomics.load(this.#slots, slot);
       const high = Number(candidate >> 32n);
       const age = candidate === 0n
-        ? CLOCK
+        ? CLOCK + 1
         : this.#age(high, Number(candidate & 0xffffffffn), nowMs);
       if (candidate !== 0n && high >>> 12 === tag) return undefined;
       if (age <= oldestAge) continue;

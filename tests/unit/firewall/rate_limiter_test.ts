@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { type IpAddress, parseIp } from "../../../lib/addr/mod.ts";
+import { createRateLimiter, MAX_RATE_LIMIT, type RateLimiter } from "../../../lib/firewall/mod.ts";
+import { createRandom } from "../../support/fuzz.ts";
+
+const KEY = Uint32Array.of(0x01234567, 0x89abcdef, 0xfedcba98, 0x76543210);
+const IP = ip("192.0.2.1");
+
+function ip(text: string): IpAddress {
+  const parsed = parseIp(text);
+  assert(parsed.ok, text);
+  return parsed.value;
+}
+
+function admitted(limiter: RateLimiter, address: IpAddress, times: readonly number[]): number {
+  return times.filter((now) => limiter.admit(address, now)).length;
+}
+
+Deno.test("admit() admits the limit in a window and again in the next", () => {
+  const limiter = createRateLimiter({ limit: 3, windowMs: 1000, key: KEY });
+  const start = 1_700_000_000_123;
+  const verdicts = [0, 1, 999, 999, 999.9, 1000, 1001, 1002, 1003, 1999, 2000]
+    .map((after) => limiter.admit(IP, start + after));
+  assert.deepEqual(
+    verdicts,
+    [true, true, true, false, false, true, true, true, false, false, true],
+  );
+});
+
+Deno.test("admit() opens a window with the first connection, not at fixed times", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 10_000, key: KEY });
+  assert.equal(admitted(limiter, IP, [9_990, 9_995, 10_005, 15_000, 19_989]), 2);
+  assert.equal(limiter.admit(IP, 19_990), true);
+});
+
+Deno.test("admit() counts an IPv6 /64 as one source and IPv4 addresses apart", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY });
+  const verdicts = [
+    "2001:db8:0:1::1",
+    "2001:db8:0:1:ffff::2",
+    "2001:db8:0:2::1",
+    "192.0.2.1",
+    "192.0.2.2",
+    "::ffff:192.0.2.1",
+    // The words of 192.0.2.1 as an IPv6 prefix.
+    "c000:201::",
+  ].map((text) => limiter.admit(ip(text), 0));
+  assert.deepEqual(verdicts, [true, false, true, true, true, false, true]);
+});
+
+Deno.test("a limit of 0 admits everything", () => {
+  const limiter = createRateLimiter({ limit: 0, windowMs: 1000, key: KEY });
+  assert.equal(admitted(limiter, IP, new Array<number>(1000).fill(0)), 1000);
+});
+
+Deno.test("the largest limit is exact", () => {
+  const limiter = createRateLimiter({ limit: MAX_RATE_LIMIT, windowMs: 1000, key: KEY });
+  assert.equal(admitted(limiter, IP, new Array<number>(MAX_RATE_LIMIT + 10).fill(5)), 65_535);
+  assert.equal(limiter.admit(IP, 1005), true);
+});
+
+Deno.test("limiters on one buffer count together, whatever the limit of each", () => {
+  const first = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY });
+  const second = createRateLimiter({ limit: 3, windowMs: 1000, buffer: first.buffer });
+  assert.equal(first.admit(IP, 0), true);
+  assert.equal(second.admit(IP, 0), true);
+  assert.equal(first.admit(IP, 0), false);
+  assert.equal(second.admit(IP, 0), true);
+  assert.equal(second.admit(IP, 0), false);
+});
+
+Deno.test("a clock behind by less than a window neither opens a window nor blocks for long", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY });
+  assert.equal(admitted(limiter, IP, [10_000, 9_999, 9_998, 9_000]), 2);
+  assert.equal(limiter.admit(IP, 10_999), false);
+  assert.equal(limiter.admit(IP, 11_000), true);
+});
+
+Deno.test.each([[1001], [60_000], [1e9], [1.6e12]])(
+  "a clock that jumps back by %i ms does not lock an address out",
+  (jump) => {
+    const limiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY });
+    const start = 1_700_000_000_000;
+    assert.equal(limiter.admit(IP, start), true);
+    assert.equal(limiter.admit(IP, start - jump), true);
+    assert.equal(limiter.admit(IP, start - jump), false);
+    assert.equal(limiter.admit(IP, start - jump + 1000), true);
+  },
+);
+
+Deno.test("admit() decides about times that are no clock's", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY });
+  for (const now of [0, -1, -1e15, 1e15, Number.MAX_SAFE_INTEGER, NaN, Infinity, 0.5]) {
+    assert.equal(typeof limiter.admit(IP, now), "boolean");
+  }
+});
+
+Deno.test("a full table forgets the oldest window and admits every stranger", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 1_000_000, key: KEY, maxSources: 8 });
+  const bytes = limiter.buffer.byteLength;
+  const source = (n: number): IpAddress => ({ family: 4, w0: 0, w1: 0, w2: 0, w3: n });
+  for (let n = 0; n < 8; n++) assert.equal(limiter.admit(source(n), n * 1000), true);
+  for (let n = 0; n < 8; n++) assert.equal(limiter.admit(source(n), 9000), false);
+  assert.equal(limiter.admit(source(100), 9000), true);
+  // 0 was the oldest; it starts anew, and so forgets 1.
+  assert.equal(limiter.admit(source(2), 9000), false);
+  assert.equal(limiter.admit(source(0), 9001), true);
+  assert.equal(limiter.admit(source(7), 9002), false);
+  for (let n = 1000; n < 2000; n++) assert.equal(limiter.admit(source(n), 10_000), true);
+  assert.equal(limiter.buffer.byteLength, bytes);
+});
+
+Deno.test("a closed window is forgotten before an open one", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY, maxSources: 8 });
+  const source = (n: number): IpAddress => ({ family: 4, w0: 0, w1: 0, w2: 0, w3: n });
+  for (let n = 1; n < 8; n++) limiter.admit(source(n), 100);
+  limiter.admit(source(0), 5000);
+  for (let n = 100; n < 107; n++) assert.equal(limiter.admit(source(n), 5001), true);
+  assert.equal(limiter.admit(source(0), 5002), false);
+});
+
+Deno.test("sources spread over the sets: a table filled to a fifth forgets hardly any", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 1e6, key: KEY, maxSources: 8192 });
+  // An IPv4 /21 and as many neighbouring IPv6 /64, as one network would send.
+  const sources: IpAddress[] = [];
+  for (let n = 0; n < 820; n++) {
+    sources.push({ family: 4, w0: 0, w1: 0, w2: 0, w3: 0xc0000200 + n });
+    sources.push({ family: 6, w0: 0x20010db8, w1: n, w2: 0, w3: 1 });
+  }
+  for (const source of sources) assert.equal(limiter.admit(source, 0), true);
+  const forgotten = sources.filter((source) => limiter.admit(source, 1)).length;
+  assert(forgotten < 10, `${forgotten} of ${sources.length}`);
+});
+
+Deno.test.each([[1, 1], [2, 7], [3, 1000], [4, 65_537], [5, 200_001], [6, 86_400_000]])(
+  "admit() agrees with a list of windows (seed %i, window of %i ms)",
+  (seed, windowMs) => {
+    const random = createRandom(seed);
+    const limit = 1 + random.below(5);
+    const limiter = createRateLimiter({ limit, windowMs, key: KEY });
+    const tick = Math.ceil(windowMs / 65_536);
+    const windows = new Map<number, { start: number; count: number }>();
+    let now = 1_700_000_000_000;
+    now -= now % tick;
+    for (let i = 0; i < 20_000; i++) {
+      // Whole ticks: within one the limiter may end a window late.
+      now += random.below(2) === 0 ? 0 : tick * random.below(Math.ceil(windowMs / tick / 3) + 2);
+      const n = random.below(20);
+      const window = windows.get(n);
+      const open = window !== undefined && now - window.start < windowMs;
+      const want = !open || window.count < limit;
+      if (!open) windows.set(n, { start: now, count: 1 });
+      else if (want) window.count++;
+      const source: IpAddress = { family: 4, w0: 0, w1: 0, w2: 0, w3: n };
+      assert.equal(limiter.admit(source, now), want, `step ${i}`);
+    }
+  },
+);
+
+Deno.test("createRateLimiter() refuses options out of range", () => {
+  const good = { limit: 1, windowMs: 1000, key: KEY };
+  for (const bad of [{ limit: -1 }, { limit: 1.5 }, { limit: 65_536 }, { limit: NaN }]) {
+    assert.throws(() => createRateLimiter({ ...good, ...bad }), RangeError);
+  }
+  for (const windowMs of [0, -1, 0.5, 2 ** 32, NaN]) {
+    assert.throws(() => createRateLimiter({ ...good, windowMs }), RangeError);
+  }
+  for (const maxSources of [0, 4, 9, 2 ** 27, NaN]) {
+    assert.throws(() => createRateLimiter({ ...good, maxSources }), RangeError);
+  }
+  assert.throws(() => createRateLimiter({ ...good, key: KEY.subarray(1) }), RangeError);
+});
+
+Deno.test("createRateLimiter() refuses a buffer of another window or another kind", () => {
+  const { buffer } = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY });
+  assert.throws(() => createRateLimiter({ limit: 1, windowMs: 2000, buffer }), RangeError);
+  for (const bytes of [0, 8, 64, 128]) {
+    const foreign = new SharedArrayBuffer(bytes);
+    assert.throws(
+      () => createRateLimiter({ limit: 1, windowMs: 1000, buffer: foreign }),
+      RangeError,
+    );
+  }
+});
