@@ -15,6 +15,9 @@ export interface Leaf {
 
 /** Zero octets between the tree and the data. */
 export const DATA_SEPARATOR_BYTES = 16;
+/** Types of data fields: a record about a network is a map, or a pointer to one. */
+const TYPE_POINTER = 1;
+const TYPE_MAP = 7;
 /** IPv4 addresses lie below `::/96`. */
 const IPV4_DEPTH = 96;
 
@@ -26,11 +29,13 @@ const IPV4_DEPTH = 96;
 export class SearchTree {
   readonly #bytes: Uint8Array;
   readonly #shape: TreeShape;
+  readonly #recordSize: number;
   readonly #ipv4Root: number;
 
   constructor(bytes: Uint8Array, shape: TreeShape) {
     this.#bytes = bytes;
     this.#shape = shape;
+    this.#recordSize = shape.recordSize;
     let root = 0;
     if (shape.ipVersion === 6) {
       for (let i = 0; i < IPV4_DEPTH && root < shape.nodeCount; i++) root = this.#record(root, 0);
@@ -52,16 +57,19 @@ export class SearchTree {
     return value > nodeCount ? value : 0;
   }
 
-  /** The first record that points neither into the tree nor into the data, or `undefined`. */
-  findBrokenRecord(dataBytes: number): number | undefined {
+  /**
+   * The first record that points neither into the tree nor at a map in the data, or `undefined`.
+   * Cheap, and yet a tree that belongs to other data hardly passes: its pointers are all shifted.
+   */
+  findBrokenRecord(data: Uint8Array): number | undefined {
     const { nodeCount } = this.#shape;
     const firstData = nodeCount + DATA_SEPARATOR_BYTES;
     for (let node = 0; node < nodeCount; node++) {
       for (let bit = 0; bit < 2; bit++) {
         const value = this.#record(node, bit);
-        if (value > nodeCount && (value < firstData || value >= firstData + dataBytes)) {
-          return node * 2 + bit;
-        }
+        if (value <= nodeCount) continue;
+        const type = value < firstData ? undefined : typeOf(data[value - firstData]);
+        if (type !== TYPE_MAP && type !== TYPE_POINTER) return node * 2 + bit;
       }
     }
     return undefined;
@@ -102,16 +110,28 @@ export class SearchTree {
     return node;
   }
 
+  /** The value of a record; a node below the number of nodes lies wholly in the file. */
   #record(node: number, bit: number): number {
     const bytes = this.#bytes;
-    const size = this.#shape.recordSize;
-    let at = node * (size / 4) + (size === 24 ? bit * 3 : bit * 4);
-    const byte = () => bytes[at++] ?? 0;
-    if (size === 24) return byte() << 16 | byte() << 8 | byte();
-    if (size === 32) return (byte() << 24 | byte() << 16 | byte() << 8 | byte()) >>> 0;
+    const size = this.#recordSize;
+    if (size === 24) return read24(bytes, node * 6 + bit * 3);
+    if (size === 32) {
+      const at = node * 8 + bit * 4;
+      return (bytes[at] as number) * 2 ** 24 + read24(bytes, at + 1);
+    }
     // 28 bits: the octet in the middle holds the highest four of both.
-    const middle = bytes[node * 7 + 3] ?? 0;
-    const high = bit === 0 ? middle >>> 4 : middle & 15;
-    return high << 24 | byte() << 16 | byte() << 8 | byte();
+    const at = node * 7;
+    const middle = bytes[at + 3] as number;
+    return bit === 0
+      ? (middle & 0xf0) << 20 | read24(bytes, at)
+      : (middle & 0x0f) << 24 | read24(bytes, at + 4);
   }
+}
+
+function read24(bytes: Uint8Array, at: number): number {
+  return (bytes[at] as number) << 16 | (bytes[at + 1] as number) << 8 | bytes[at + 2] as number;
+}
+
+function typeOf(control: number | undefined): number | undefined {
+  return control === undefined ? undefined : control >>> 5;
 }

@@ -67,8 +67,15 @@ export function openGeoIp(bytes: Uint8Array): GeoIp {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records = openRecords(file);
   const { metadata } = records.reader;
+  const data = findData(file, metadata.searchTreeSize);
   const tree = new SearchTree(file, metadata);
-  checkTree(file, tree, metadata.searchTreeSize);
+  const broken = tree.findBrokenRecord(data);
+  if (broken !== undefined) {
+    throw new GeoIpError(
+      "geoip_inconsistent",
+      `record ${broken} of its tree points at no data of a network`,
+    );
+  }
   const geoip = new MaxMindGeoIp(records, tree);
   if (!knowsCountries(geoip, tree)) {
     const type = JSON.stringify(metadata.databaseType);
@@ -114,19 +121,17 @@ function checkMetadata(metadata: Reader<CountryResponse>["metadata"]): void {
   if (!isValid) throw new GeoIpError("geoip_unreadable", "its metadata are invalid");
 }
 
-function checkTree(file: Buffer, tree: SearchTree, treeBytes: number): void {
-  const dataStart = treeBytes + DATA_SEPARATOR_BYTES;
-  const dataBytes = file.lastIndexOf(METADATA_MARKER) - dataStart;
-  if (dataBytes <= 0) {
+/** The data section, which the metadata place between the tree and themselves. */
+function findData(file: Buffer, treeBytes: number): Uint8Array {
+  const start = treeBytes + DATA_SEPARATOR_BYTES;
+  const end = file.lastIndexOf(METADATA_MARKER);
+  if (end < start) {
     throw new GeoIpError("geoip_inconsistent", "it is shorter than its metadata say");
   }
-  if (file.subarray(treeBytes, dataStart).some((octet) => octet !== 0)) {
+  if (file.subarray(treeBytes, start).some((octet) => octet !== 0)) {
     throw new GeoIpError("geoip_inconsistent", "its tree is not as long as its metadata say");
   }
-  const broken = tree.findBrokenRecord(dataBytes);
-  if (broken !== undefined) {
-    throw new GeoIpError("geoip_inconsistent", `record ${broken} of its tree points nowhere`);
-  }
+  return file.subarray(start, end);
 }
 
 function knowsCountries(geoip: GeoIp, tree: SearchTree): boolean {

@@ -104,16 +104,19 @@ export class Connection implements StreamPort, SenderEvents {
   /** Opens a stream with a request head. */
   request(head: RequestInit, endStream: boolean): StreamImpl {
     if (!this.canOpenStream) throw new H2StateError("cannot open a stream: none is available");
-    checkFields(head.fields);
-    const stream = this.open(this.streams.takeLocalId());
+    const { fields, neverIndexed } = head;
+    const streamId = this.streams.nextLocalId;
+    const pseudo = pseudoFields(head);
+    this.sender.headers({ streamId, pseudo, fields, neverIndexed, endStream });
+    this.streams.takeLocalId();
+    const stream = this.open(streamId);
     stream.headSent = true;
     stream.isHead = head.method === "HEAD";
     stream.isConnect = head.method === "CONNECT";
-    if (endStream) stream.endQueued = true;
-    const { fields, neverIndexed } = head;
-    const pseudo = pseudoFields(head);
-    this.sender.headers({ streamId: stream.id, pseudo, fields, neverIndexed, endStream });
-    if (endStream) this.onLocalEnd(stream);
+    if (endStream) {
+      stream.endQueued = true;
+      this.onLocalEnd(stream);
+    }
     return stream;
   }
 
@@ -288,6 +291,7 @@ export class Connection implements StreamPort, SenderEvents {
 
   onFullFrame(): void {
     this.guard.windowUpdates.credit(UPDATES_PER_FRAME);
+    this.guard.control.credit(1);
   }
 
   onLocalEnd(stream: StreamImpl): void {
@@ -302,6 +306,7 @@ export class Connection implements StreamPort, SenderEvents {
   }
 
   #end(stream: StreamImpl): void {
+    this.guard.resets.credit(1);
     this.#remove(stream, false);
     this.handler.onEnd?.(stream);
   }

@@ -139,7 +139,7 @@ export class HeaderBlocks {
     if (streamId > connection.acceptUpTo) return streams.remember(streamId, true);
     if (streams.size >= limits.maxConcurrentStreams) return this.#tooMany(streamId);
     if (this.#assembler.tooLarge) return this.#tooLarge(streamId);
-    const head = this.#assembler.request(true);
+    const head = this.#assembler.request();
     if (head === undefined) return this.#malformed(streamId, this.#assembler.problem);
     const ends = this.#endStream;
     if (ends && head.contentLength > 0) {

@@ -81,7 +81,7 @@ export class HeaderAssembler implements FieldSink {
   }
 
   /** The block as a request, or `undefined` after setting `problem`. */
-  request(extendedConnect: boolean): RequestHead | undefined {
+  request(): RequestHead | undefined {
     if (this.#problem !== "") return undefined;
     const pseudo = this.#pseudo;
     const method = pseudo[FieldKind.method] ?? "";
@@ -103,7 +103,7 @@ export class HeaderAssembler implements FieldSink {
       return this.#refuse("missing or invalid :path");
     }
     if (pseudo[FieldKind.protocol] !== undefined) {
-      if (method !== "CONNECT" || !extendedConnect || !TOKEN.test(protocol) || authority === "") {
+      if (method !== "CONNECT" || !TOKEN.test(protocol) || authority === "") {
         return this.#refuse("invalid extended CONNECT");
       }
     }
@@ -243,6 +243,20 @@ export function checkFields(fields: Fields): number {
     const value = fields[i + 1];
     if (value === undefined) throw new H2FieldError("cannot send fields: a name has no value");
     if (!isFieldName(name)) throw new H2FieldError("cannot send fields: invalid name");
+    if (!isFieldValue(value)) {
+      throw new H2FieldError(`cannot send fields: invalid value of ${name}`);
+    }
+    characters += name.length + value.length;
+  }
+  return characters;
+}
+
+/** The same for the values of pseudo-headers, whose names are our own. */
+export function checkPseudo(pseudo: Fields): number {
+  let characters = 0;
+  for (let i = 0; i < pseudo.length; i += 2) {
+    const name = pseudo[i] as string;
+    const value = pseudo[i + 1] as string;
     if (!isFieldValue(value)) {
       throw new H2FieldError(`cannot send fields: invalid value of ${name}`);
     }

@@ -75,6 +75,7 @@ export class Inbound implements FrameSink {
     }
     const stream = connection.streams.get(streamId);
     if (stream === undefined) return this.#dataWithoutStream(streamId, flow);
+    if (content > 0) connection.guard.control.credit(1);
     if (this.#acceptData(stream, flow, content, ends)) {
       this.#dataStream = stream;
       this.#dataEnds = ends;
@@ -200,10 +201,12 @@ export class Inbound implements FrameSink {
     }
     if (!connection.spend(connection.guard.settings, "SETTINGS frames")) return;
     const { peer, sender } = connection;
-    const { initialWindowSize: before, headerTableSize: tableBefore } = peer;
-    const problem = applySettings(peer, payload, connection.role === "server");
+    const before = peer.initialWindowSize;
+    const problem = applySettings(peer, payload, {
+      pushAllowed: connection.role === "server",
+      onTableSize: (octets) => sender.encoder.setTableLimit(octets),
+    });
     if (problem !== undefined) return connection.fail(problem.code, problem.reason);
-    if (peer.headerTableSize !== tableBefore) sender.encoder.setTableLimit(peer.headerTableSize);
     if (!this.#moveWindows(peer.initialWindowSize - before)) return;
     connection.settingsReceived = true;
     sender.settingsAck();

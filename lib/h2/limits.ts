@@ -4,7 +4,7 @@ export interface Rate {
   readonly perSecond: number;
 }
 
-/** Every bound of a session. Sizes are octets, times milliseconds. */
+/** Every bound of a session. Sizes are octets. */
 export interface Limits {
   /** Streams the peer may have open at once. */
   readonly maxConcurrentStreams: number;
@@ -25,9 +25,15 @@ export interface Limits {
   /** Octets waiting for the owner's flush at which the connection ends: the peer does not read. */
   readonly maxOutput: number;
 
-  /** Resets: the peer's (CVE-2023-44487) and those its errors make us send (CVE-2025-8671). */
+  /**
+   * Resets: the peer's (CVE-2023-44487) and those its errors make us send (CVE-2025-8671). A stream
+   * that ends in good order gives one back.
+   */
   readonly resets: Rate;
-  /** PING, PRIORITY, unknown frames, and frames for streams that are over. */
+  /**
+   * PING, PRIORITY, unknown frames, and frames for streams that are over. A DATA frame either way
+   * gives one back: gRPC pings once for each round trip with data while it measures the bandwidth.
+   */
   readonly control: Rate;
   /** SETTINGS frames. */
   readonly settings: Rate;
@@ -37,17 +43,17 @@ export interface Limits {
   readonly windowUpdates: Rate;
 
   /** Until the peer's preface and first SETTINGS. */
-  readonly prefaceTimeout: number;
+  readonly prefaceTimeoutMs: number;
   /** Until the acknowledgement of our SETTINGS. */
-  readonly settingsTimeout: number;
+  readonly settingsTimeoutMs: number;
   /** From a HEADERS frame to the end of its block. */
-  readonly headerBlockTimeout: number;
+  readonly headerBlockTimeoutMs: number;
   /** Without progress of queued DATA because of the peer's windows. */
-  readonly stallTimeout: number;
+  readonly stallTimeoutMs: number;
   /** Until the answer to a PING of ours. */
-  readonly pingTimeout: number;
+  readonly pingTimeoutMs: number;
   /** From the first GOAWAY of a drain to the final one, if no PING comes back before. */
-  readonly drainNotice: number;
+  readonly drainNoticeMs: number;
 }
 
 /** For strangers: Envoy's edge defaults for streams and windows, nginx's and nghttp2's rates. */
@@ -66,17 +72,16 @@ export const EDGE_LIMITS: Limits = Object.freeze({
   maxOutput: 1048576,
   // A page with a hundred images left at once is a hundred resets; a flood is thousands a second.
   resets: { burst: 400, perSecond: 40 },
-  // gRPC pings once for each round trip while it measures the bandwidth.
   control: { burst: 1000, perSecond: 200 },
   settings: { burst: 20, perSecond: 2 },
   emptyData: { burst: 100, perSecond: 10 },
   windowUpdates: { burst: 1000, perSecond: 200 },
-  prefaceTimeout: 10_000,
-  settingsTimeout: 10_000,
-  headerBlockTimeout: 10_000,
-  stallTimeout: 60_000,
-  pingTimeout: 10_000,
-  drainNotice: 1_000,
+  prefaceTimeoutMs: 10_000,
+  settingsTimeoutMs: 10_000,
+  headerBlockTimeoutMs: 10_000,
+  stallTimeoutMs: 60_000,
+  pingTimeoutMs: 10_000,
+  drainNoticeMs: 1_000,
 });
 
 /**
@@ -93,4 +98,6 @@ export const BACKEND_LIMITS: Limits = Object.freeze({
   settings: { burst: 1000, perSecond: 100 },
   emptyData: { burst: 10_000, perSecond: 1000 },
   windowUpdates: { burst: 100_000, perSecond: 50_000 },
+  // A backend may think for long before it reads on.
+  stallTimeoutMs: 300_000,
 });

@@ -7,8 +7,8 @@ import {
   writeHead,
   writeU32,
 } from "./frames.ts";
-import { checkFields } from "./header_rules.ts";
-import { BLOCK_OVERHEAD, FIELD_OVERHEAD, HpackEncoder } from "./hpack_encoder.ts";
+import { type HeadersFrame, headersRoom, writeHeaders } from "./header_writer.ts";
+import { HpackEncoder } from "./hpack_encoder.ts";
 import type { Limits } from "./limits.ts";
 import { Output, type OutputPool } from "./output.ts";
 import { DEFAULT_WINDOW } from "./settings.ts";
@@ -34,16 +34,6 @@ export interface SenderEvents {
   onDrain(stream: StreamImpl): void;
   /** A DATA frame went out that its stream's window did not cut to a sliver. */
   onFullFrame(): void;
-}
-
-/** A header block to send. */
-export interface HeadersFrame {
-  readonly streamId: number;
-  /** Pseudo-headers, from our own code. */
-  readonly pseudo: Fields;
-  readonly fields: Fields;
-  readonly neverIndexed?: readonly string[] | undefined;
-  readonly endStream: boolean;
 }
 
 /** Frames what goes out, within both windows, and lets streams with queued DATA take turns. */
@@ -150,26 +140,8 @@ export class Sender {
    * @throws {H2FieldError} before anything is written.
    */
   headers(frame: HeadersFrame): void {
-    const { pseudo, fields, neverIndexed } = frame;
-    let room = checkFields(fields) + BLOCK_OVERHEAD;
-    for (let i = 0; i < pseudo.length; i++) room += (pseudo[i] as string).length;
-    room += (pseudo.length + fields.length) * FIELD_OVERHEAD / 2;
-    room += FRAME_HEADER * (2 + Math.floor(room / DEFAULT_MAX_FRAME));
-    const slab = this.#output.reserve(room);
-    const { bytes } = slab;
-    const start = slab.used + FRAME_HEADER;
-    let at = this.encoder.begin(bytes, start);
-    for (let i = 0; i < pseudo.length; i += 2) {
-      at = this.encoder.field(pseudo[i] as string, pseudo[i + 1] as string, bytes, at);
-    }
-    for (let i = 0; i < fields.length; i += 2) {
-      const name = fields[i] as string;
-      const never = neverIndexed !== undefined && neverIndexed.includes(name);
-      at = this.encoder.field(name, fields[i + 1] as string, bytes, at, never);
-    }
-    slab.used = at - start > DEFAULT_MAX_FRAME
-      ? splitBlock(bytes, start, at, frame)
-      : finishBlock(bytes, start, at, frame);
+    const slab = this.#output.reserve(headersRoom(frame));
+    slab.used = writeHeaders(frame, this.encoder, slab.bytes, slab.used);
     this.#announce();
   }
 
@@ -322,35 +294,4 @@ export class Sender {
     this.#announcedAt = this.now;
     this.#events.onOutput();
   }
-}
-
-/** Writes the head of a block that fits one frame. Answers the index after the block. */
-function finishBlock(bytes: Uint8Array, start: number, end: number, frame: HeadersFrame): number {
-  writeHead(bytes, start - FRAME_HEADER, {
-    length: end - start,
-    type: FrameType.headers,
-    flags: FrameFlag.endHeaders | (frame.endStream ? FrameFlag.endStream : 0),
-    streamId: frame.streamId,
-  });
-  return end;
-}
-
-/** Cuts a large block into HEADERS and CONTINUATION. Answers the index after the last one. */
-function splitBlock(bytes: Uint8Array, start: number, end: number, frame: HeadersFrame): number {
-  const block = bytes.slice(start, end);
-  let at = start - FRAME_HEADER;
-  for (let from = 0; from < block.length; from += DEFAULT_MAX_FRAME) {
-    const piece = block.subarray(from, from + DEFAULT_MAX_FRAME);
-    const endStream = from === 0 && frame.endStream ? FrameFlag.endStream : 0;
-    const endHeaders = from + piece.length === block.length ? FrameFlag.endHeaders : 0;
-    at = writeHead(bytes, at, {
-      length: piece.length,
-      type: from === 0 ? FrameType.headers : FrameType.continuation,
-      flags: endStream | endHeaders,
-      streamId: frame.streamId,
-    });
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return at;
 }

@@ -158,7 +158,7 @@ export class H2Session implements InboundEvents {
   tick(now: number): void {
     const connection = this.#connection;
     connection.setNow(now);
-    if (this.#drainSince >= 0 && now - this.#drainSince >= connection.limits.drainNotice) {
+    if (this.#drainSince >= 0 && now - this.#drainSince >= connection.limits.drainNoticeMs) {
       this.#finishDrain();
     }
     if (!connection.closed) this.#checkDeadlines(now);
@@ -268,19 +268,19 @@ export class H2Session implements InboundEvents {
     const connection = this.#connection;
     const { limits, sender, streams } = connection;
     const late = (since: number, limit: number) => since >= 0 && now - since >= limit;
-    if (!connection.settingsReceived && late(this.#startedAt, limits.prefaceTimeout)) {
-      connection.fail(ErrorCode.settingsTimeout, "no SETTINGS in time");
-    } else if (!connection.settingsAcked && late(this.#startedAt, limits.settingsTimeout)) {
-      connection.fail(ErrorCode.settingsTimeout, "SETTINGS not acknowledged in time");
-    } else if (late(this.#inbound.blocks.openSince, limits.headerBlockTimeout)) {
+    if (!connection.settingsReceived && late(this.#startedAt, limits.prefaceTimeoutMs)) {
+      connection.fail(ErrorCode.settingsTimeoutMs, "no SETTINGS in time");
+    } else if (!connection.settingsAcked && late(this.#startedAt, limits.settingsTimeoutMs)) {
+      connection.fail(ErrorCode.settingsTimeoutMs, "SETTINGS not acknowledged in time");
+    } else if (late(this.#inbound.blocks.openSince, limits.headerBlockTimeoutMs)) {
       connection.fail(ErrorCode.enhanceYourCalm, "header block not finished in time");
-    } else if (late(this.#pingSince, limits.pingTimeout)) {
+    } else if (late(this.#pingSince, limits.pingTimeoutMs)) {
       connection.fail(ErrorCode.noError, "no answer to PING");
-    } else if (late(sender.waitingSince, limits.stallTimeout)) {
+    } else if (late(sender.waitingSince, limits.stallTimeoutMs)) {
       connection.fail(ErrorCode.enhanceYourCalm, "peer does not read");
     } else {
       for (const stream of streams.all()) {
-        if (!late(stream.stalledSince, limits.stallTimeout)) continue;
+        if (!late(stream.stalledSince, limits.stallTimeoutMs)) continue;
         connection.streamError(stream.id, ErrorCode.cancel, "peer keeps its window closed");
       }
     }

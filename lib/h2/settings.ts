@@ -53,22 +53,29 @@ export interface SettingsProblem {
   readonly reason: string;
 }
 
+/** What applying SETTINGS needs besides the frame. */
+export interface ApplyOptions {
+  /** The peer may send SETTINGS_ENABLE_PUSH = 1, which a server may not (RFC 9113 §6.5.2). */
+  readonly pushAllowed: boolean;
+  /** Told each table size in order: the encoder must signal the lowest (RFC 7541 §4.2). */
+  onTableSize(octets: number): void;
+}
+
 /**
- * Applies the payload of a SETTINGS frame to `settings`. `pushAllowed`: whether the peer may send
- * SETTINGS_ENABLE_PUSH = 1, which a server may not (RFC 9113 §6.5.2). Answers a problem, in which
- * case the connection must end.
+ * Applies the payload of a SETTINGS frame to `settings`. Answers a problem, in which case the
+ * connection must end.
  */
 export function applySettings(
   settings: PeerSettings,
   payload: Uint8Array,
-  pushAllowed: boolean,
+  options: ApplyOptions,
 ): SettingsProblem | undefined {
   if (payload.length % SETTING_OCTETS !== 0) {
     return { code: ErrorCode.frameSizeError, reason: "SETTINGS length is not a multiple of 6" };
   }
   for (let at = 0; at < payload.length; at += SETTING_OCTETS) {
     const id = ((payload[at] as number) << 8) | (payload[at + 1] as number);
-    const problem = applyOne(settings, id, readU32(payload, at + 2), pushAllowed);
+    const problem = applyOne(settings, id, readU32(payload, at + 2), options);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -78,11 +85,12 @@ function applyOne(
   settings: PeerSettings,
   id: number,
   value: number,
-  pushAllowed: boolean,
+  { pushAllowed, onTableSize }: ApplyOptions,
 ): SettingsProblem | undefined {
   switch (id) {
     case SettingId.headerTableSize:
       settings.headerTableSize = value;
+      onTableSize(value);
       return undefined;
     case SettingId.enablePush:
       return value === 0 || (value === 1 && pushAllowed) ? undefined : refused("ENABLE_PUSH");

@@ -39,10 +39,13 @@ export class StreamTable {
   }
 
   /** The identifier for our next stream. */
-  takeLocalId(): number {
-    const id = this.#nextLocalId;
+  get nextLocalId(): number {
+    return this.#nextLocalId;
+  }
+
+  /** Uses up that identifier. */
+  takeLocalId(): void {
     this.#nextLocalId += 2;
-    return id;
   }
 
   /** Notes that the peer used `id`; `false` if it may not (parity, or not above the last). */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
 import { runCommand, testWithCommands } from "../../support/commands.ts";
 import { ROOT } from "../../support/module_graph.ts";
+import { denoArguments } from "../../support/units.ts";
 
 /** systemd calls up to 2.0 "OK"; the aim here is lower. */
 const MAX_EXPOSURE = 1.5;
@@ -11,12 +12,6 @@ const deployed = (name: string) => Deno.readTextFile(join(ROOT, "deploy", name))
 
 /** What an installation adds to the permission flags: no look at the registry at run time. */
 const INSTALLED_FLAGS = ["--cached-only", ...serverFlags(INSTALLED)];
-
-/** The words after `deno run` in a unit or script, over continued lines. */
-function denoArguments(text: string): string[] {
-  const [, command = ""] = /^(?:ExecStart=|exec )\S+\/deno run ((?:.*\\\n)*.*)$/m.exec(text) ?? [];
-  return command.replaceAll("\\\n", " ").split(/\s+/).filter((word) => word !== "");
-}
 
 Deno.test("mc-proxy.service runs the server under exactly the deployed flags", async () => {
   assert.deepEqual(denoArguments(await deployed("mc-proxy.service")), [

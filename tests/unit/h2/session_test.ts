@@ -159,7 +159,7 @@ Deno.test("H2Session.shutdown() ends its notice by time when the peer does not a
   const pair = new Pair();
   pair.run();
   pair.server.shutdown();
-  pair.server.tick(EDGE_LIMITS.drainNotice);
+  pair.server.tick(EDGE_LIMITS.drainNoticeMs);
   assert.equal(pair.serverSide.closed?.reason, "drained");
 });
 
@@ -180,7 +180,7 @@ Deno.test("H2Session GOAWAY makes streams above its last one retryable", () => {
   const pair = new Pair();
   pair.run();
   pair.server.shutdown();
-  pair.server.tick(EDGE_LIMITS.drainNotice);
+  pair.server.tick(EDGE_LIMITS.drainNoticeMs);
   const stream = pair.client.request(post("/"));
   pair.toClient();
   const { reset } = pair.clientSide.seen(stream);
