@@ -1,5 +1,6 @@
 import dns from "node:dns";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
+import { systemClock } from "./deadlines.ts";
 
 /** RFC 8305 §8: "Connection Attempt Delay", recommended value. */
 const ATTEMPT_DELAY_MS = 250;
@@ -7,7 +8,7 @@ const ATTEMPT_DELAY_MS = 250;
 const MAX_ADDRESSES = 16;
 
 /** Why a backend could not be reached. */
-export type DialErrorCode = "timeout" | "unreachable" | "unresolved" | "aborted";
+export type DialErrorCode = "timeout" | "unreachable" | "unresolved";
 
 /** No connection to a backend. The message names the backend; `cause` is the last error. */
 export class DialError extends Error {
@@ -30,12 +31,58 @@ export type Connect<C> = (
 
 /** What {@link dial} needs beside the target. */
 export interface DialOptions<C> {
-  /** For resolving and connecting together. */
-  readonly timeoutMs: number;
-  /** Aborts the attempt, for example because the client has gone. */
-  readonly signal?: AbortSignal;
+  /** Ends the attempt, for resolving and connecting together; see {@link ConnectDeadlines}. */
+  readonly deadline: AbortSignal;
   readonly lookup?: Lookup;
   readonly connect: Connect<C>;
+}
+
+/** How many signals are live at once, and so how late one may fire: an eighth of the timeout. */
+const SIGNALS_PER_TIMEOUT = 8;
+const MAX_SIGNAL_AGE_MS = 1000;
+
+/**
+ * Deadlines for dialling, as signals that many attempts share: one is made for all that start
+ * within an eighth of the timeout (at most a second) and fires that much late, never early. A
+ * controller and a timer for each connection would cost a tenth of relaying it.
+ */
+export class ConnectDeadlines implements Disposable {
+  readonly #timeoutMs: number;
+  readonly #now: () => number;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #current: AbortController | undefined;
+  #validUntil = 0;
+
+  constructor(timeoutMs: number, now: () => number = systemClock.now) {
+    this.#timeoutMs = timeoutMs;
+    this.#now = now;
+  }
+
+  /** A signal that aborts with a {@link DialError} `timeout`, not before the timeout from now. */
+  signal(): AbortSignal {
+    const now = this.#now();
+    if (this.#current === undefined || now >= this.#validUntil) {
+      const age = Math.min(this.#timeoutMs / SIGNALS_PER_TIMEOUT, MAX_SIGNAL_AGE_MS);
+      const controller = new AbortController();
+      const message = `no connection within ${this.#timeoutMs} ms`;
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        if (this.#current === controller) this.#current = undefined;
+        controller.abort(new DialError("timeout", message));
+      }, this.#timeoutMs + age);
+      this.#timers.add(timer);
+      this.#current = controller;
+      this.#validUntil = now + age;
+    }
+    return this.#current.signal;
+  }
+
+  /** Forgets every signal; attempts under way then wait for the system's own timeout. */
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#current = undefined;
+  }
 }
 
 /** The system's resolver: hosts file and DNS, every address, in the system's order (RFC 6724). */
@@ -52,35 +99,25 @@ export const connectTcp: Connect<Deno.TcpConn> = (address) => Deno.connect(addre
  * of RFC 8305: families alternate, a new attempt starts when the one before has failed or 250 ms
  * have passed, the first connection wins and the others are closed.
  *
- * @throws {DialError} when nothing answered within `timeoutMs`.
+ * @throws {DialError} `timeout` (or the deadline's own reason), `unresolved` or `unreachable`.
  */
 export async function dial<C extends { close(): void }>(
   target: Endpoint,
-  options: DialOptions<C>,
+  { deadline, lookup = systemLookup, connect }: DialOptions<C>,
 ): Promise<C> {
-  const name = formatEndpoint(target);
-  const deadline = new AbortController();
-  const abort = () => deadline.abort(new DialError("aborted", `connecting to ${name} was aborted`));
-  if (options.signal?.aborted) abort();
-  options.signal?.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(() => {
-    const message = `no connection to ${name} within ${options.timeoutMs} ms`;
-    deadline.abort(new DialError("timeout", message));
-  }, options.timeoutMs);
   try {
-    deadline.signal.throwIfAborted();
-    if (parseIp(target.host).ok) {
-      return await attempt(target.host, target.port, deadline.signal, options.connect);
-    }
-    const addresses = await resolve(target.host, options.lookup ?? systemLookup, deadline.signal);
-    return await race(addresses, target.port, deadline.signal, options.connect);
+    deadline.throwIfAborted();
+    if (parseIp(target.host).ok) return await attempt(target.host, target.port, deadline, connect);
+    const addresses = await resolve(target.host, lookup, deadline);
+    return await race(addresses, target.port, deadline, connect);
   } catch (error) {
-    if (deadline.signal.aborted) throw deadline.signal.reason;
-    if (error instanceof DialError) throw error;
-    throw new DialError("unreachable", `cannot connect to ${name}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", abort);
+    const cause = deadline.aborted ? deadline.reason : error;
+    if (cause instanceof DialError && cause.code === "unresolved") throw cause;
+    const timedOut = cause instanceof DialError && cause.code === "timeout";
+    const name = formatEndpoint(target);
+    throw new DialError(timedOut ? "timeout" : "unreachable", `cannot connect to ${name}`, {
+      cause,
+    });
   }
 }
 

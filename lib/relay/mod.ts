@@ -6,6 +6,7 @@
 export { type Clock, type Deadline, Deadlines, systemClock } from "./deadlines.ts";
 export {
   type Connect,
+  ConnectDeadlines,
   connectTcp,
   dial,
   DialError,

@@ -59,6 +59,8 @@ export class Relay {
   #writing = false;
   #clientEnded = false;
   #clientGone = false;
+  #clientNoDelay = false;
+  #backendNoDelay = false;
   #end: RelayEnd = "relayed";
   #closed = false;
 
@@ -73,14 +75,14 @@ export class Relay {
    * Relays until both directions have ended. `first` are octets that were read from the client
    * already. Resolves when both connections are closed.
    */
-  run(first: readonly Uint8Array[]): Promise<RelayEnd> {
+  run(first: Uint8Array): Promise<RelayEnd> {
     const client = this.#client;
     client.on("data", (chunk: Uint8Array) => this.#upload(chunk));
     client.once("end", () => this.#endUpload());
     client.once("error", (error) => this.#fail("client_reset", error));
     client.once("close", () => this.#clientClosed());
     if (client.destroyed) this.#clientClosed();
-    for (const chunk of first) this.#upload(chunk);
+    this.#upload(first);
     if (client.readableEnded) this.#endUpload();
     else client.resume();
     this.#download().catch((error) => this.#backendBroke(error));
@@ -111,6 +113,11 @@ export class Relay {
 
   async #drainQueue(): Promise<void> {
     this.#writing = true;
+    // Nagle's algorithm only ever delays a second write: a stream of one request never pays.
+    if (this.bytesIn > 0 && !this.#backendNoDelay) {
+      this.#backendNoDelay = true;
+      this.#backend.setNoDelay();
+    }
     for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
       for (let sent = 0; sent < chunk.length;) {
         const piece = sent === 0 ? chunk : chunk.subarray(sent);
@@ -123,8 +130,8 @@ export class Relay {
       if (this.#queued === 0 && this.#client.isPaused()) this.#client.resume();
     }
     this.#writing = false;
-    if (this.#clientEnded) await this.#backend.closeWrite();
     if (this.#clientGone) this.#close();
+    else if (this.#clientEnded) await this.#backend.closeWrite();
   }
 
   /**
@@ -174,6 +181,10 @@ export class Relay {
   /** Resolves when `buffer` may be reused and the client's socket takes more. */
   #deliver(buffer: Uint8Array, count: number): Promise<void> | undefined {
     const client = this.#client;
+    if (this.bytesOut > 0 && !this.#clientNoDelay) {
+      this.#clientNoDelay = true;
+      client.setNoDelay();
+    }
     if (count <= COPY_BELOW) {
       if (client.write(buffer.slice(0, count))) return undefined;
       return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { formatIp, parseBackendEndpoint } from "../addr/mod.ts";
+import { formatIp, parseBackendEndpoint, parseIp } from "../addr/mod.ts";
 import { describeError, type OutcomeName } from "../observe/mod.ts";
 import {
   encodeProxyV2,
@@ -33,8 +33,8 @@ export interface Connection {
   readonly peer: SocketAddress;
   /** The real client: the peer, or whom the PROXY header names. */
   client: SocketAddress;
-  /** Where the real client connected to, for a PROXY header to the backend. */
-  destination: SocketAddress;
+  /** Where the real client connected to, if a PROXY header says so. */
+  destination?: SocketAddress;
   sni?: string;
   route?: Route;
   /** While the stream is relayed: its byte counts, and the handle to cut it. */
@@ -158,20 +158,40 @@ async function relayL4(
   if (!target.ok) return { outcome: "internal_error", reason: `backend: ${target.reason}` };
   let backend: Deno.TcpConn;
   try {
-    const timeoutMs = state.settings.connectTimeoutMs;
-    backend = await dial(target.value, { timeoutMs, connect: connectTcp });
+    const deadline = state.connectDeadlines.signal();
+    backend = await dial(target.value, { deadline, connect: connectTcp });
   } catch (error) {
     const timedOut = error instanceof DialError && error.code === "timeout";
     const outcome = timedOut ? "backend_timeout" : "backend_unreachable";
     return { outcome, reason: describeError(error) };
   }
-  const first = route.sendProxyProtocol
-    ? [encodeProxyV2({ source: c.client, destination: c.destination }), peeked]
-    : [peeked];
   const relay = new Relay(c.socket, backend, state.relayOptions);
   c.relay = relay;
-  const outcome = await relay.run(first);
+  const outcome = await relay.run(route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked);
   return { outcome, reason: relay.reason };
+}
+
+/** Header and hello in one write: some receivers expect all of the header in their first read. */
+function withProxyHeader(c: Connection, peeked: Uint8Array): Uint8Array {
+  const header = encodeProxyV2({ source: c.client, destination: destinationOf(c) });
+  const whole = new Uint8Array(header.length + peeked.length);
+  whole.set(header);
+  whole.set(peeked, header.length);
+  return whole;
+}
+
+/** What the PROXY header named, or our end of the socket, which only now costs a system call. */
+function destinationOf(c: Connection): SocketAddress {
+  return c.destination ?? socketAddress(c.socket.localAddress, c.socket.localPort) ?? c.peer;
+}
+
+/** An address as the runtime writes it. Zone identifiers are cut off: they name our interfaces. */
+export function socketAddress(
+  text: string | undefined,
+  port: number | undefined,
+): SocketAddress | undefined {
+  const ip = parseIp(text?.split("%", 1)[0] ?? "");
+  return ip.ok && port !== undefined ? { ip: ip.value, port } : undefined;
 }
 
 /** `ip:port`, with brackets around IPv6. */

@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { parseIp } from "../addr/mod.ts";
 import { createFirewall, createRateLimiter, openGeoIp } from "../firewall/mod.ts";
 import {
   type ConnectionEvent,
@@ -7,13 +6,18 @@ import {
   describeError,
   type LogSink,
 } from "../observe/mod.ts";
-import type { SocketAddress } from "../proxyproto/mod.ts";
-import { BufferPool, type Clock, Deadlines, systemClock } from "../relay/mod.ts";
-import { type Connection, type Ending, formatSocketAddress, serve } from "./connection.ts";
+import { BufferPool, type Clock, ConnectDeadlines, Deadlines, systemClock } from "../relay/mod.ts";
+import {
+  type Connection,
+  type Ending,
+  formatSocketAddress,
+  serve,
+  socketAddress,
+} from "./connection.ts";
 import { ActiveListener } from "./listener.ts";
 import type { ConnectionInfo } from "./plane.ts";
 import type { PlaneState } from "./plane_state.ts";
-import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "./snapshot.ts";
+import type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
 export const PREFACE_TIMEOUT_MS = 5000;
@@ -44,17 +48,19 @@ export class DataPlane {
   readonly #state: PlaneState;
   readonly #listeners = new Map<number, ActiveListener>();
   readonly #connections = new Map<string, Connection>();
+  #settings: Settings;
   #sequence = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: DataPlaneOptions, snapshot: Pick<Snapshot, "settings" | "firewall">) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#settings = snapshot.settings;
     const idle = new Deadlines(snapshot.settings.idleTimeoutMs, this.#clock);
     this.#state = {
       clock: this.#clock,
-      settings: snapshot.settings,
       ...compileFirewallState(snapshot.firewall),
+      connectDeadlines: new ConnectDeadlines(snapshot.settings.connectTimeoutMs),
       prefaceDeadlines: new Deadlines(
         options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS,
         this.#clock,
@@ -98,14 +104,23 @@ export class DataPlane {
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
     this.#applyFirewall(snapshot.firewall);
-    if (snapshot.settings.idleTimeoutMs !== this.#state.settings.idleTimeoutMs) {
-      const idle = new Deadlines(snapshot.settings.idleTimeoutMs, this.#clock);
-      this.#state.relayOptions = { ...this.#state.relayOptions, idle };
-    }
-    this.#state.settings = snapshot.settings;
+    this.#applySettings(snapshot.settings);
     const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
     for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
     for (const listener of snapshot.listeners) await this.#addListener(listener);
+  }
+
+  /** Streams that are relayed already keep the deadline they began with. */
+  #applySettings(settings: Settings): void {
+    const { idleTimeoutMs, connectTimeoutMs } = this.#settings;
+    if (settings.idleTimeoutMs !== idleTimeoutMs) {
+      const idle = new Deadlines(settings.idleTimeoutMs, this.#clock);
+      this.#state.relayOptions = { ...this.#state.relayOptions, idle };
+    }
+    if (settings.connectTimeoutMs !== connectTimeoutMs) {
+      this.#state.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
+    }
+    this.#settings = settings;
   }
 
   /** Binds, or updates in place a listener that is bound already. */
@@ -150,7 +165,6 @@ export class DataPlane {
       startedAt,
       peer,
       client: peer,
-      destination: socketAddress(socket.localAddress, socket.localPort) ?? peer,
     };
     counters.add("accepted");
     if (!listener.gauge.acquire(worker, listener.maxConnections)) {
@@ -208,8 +222,10 @@ export class DataPlane {
   /** Stops accepting; resolves when the last connection has ended. */
   async drain(): Promise<void> {
     for (const id of [...this.#listeners.keys()]) this.#removeListener(id);
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((resolve) => this.#idle = resolve);
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => this.#idle = resolve);
+    }
+    this.#state.connectDeadlines[Symbol.dispose]();
   }
 
   /** Cuts every connection that is still open. */
@@ -240,14 +256,6 @@ function compileFirewallState(
     firewall: createFirewall(snapshot.rules, geoip),
     rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),
   };
-}
-
-/** Zone identifiers are cut off: they name an interface of ours, not the peer. */
-function socketAddress(text: string | undefined, port: number | undefined) {
-  const ip = parseIp(text?.split("%", 1)[0] ?? "");
-  if (!ip.ok || port === undefined) return undefined;
-  const address: SocketAddress = { ip: ip.value, port };
-  return address;
 }
 
 function routeFields({ sni, route }: Connection) {

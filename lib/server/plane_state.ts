@@ -1,14 +1,13 @@
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
-import type { Clock, Deadlines, RelayOptions } from "../relay/mod.ts";
-import type { Settings } from "./snapshot.ts";
+import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
 
 /** What every connection of one worker looks up; replaced piece by piece when changes apply. */
 export interface PlaneState {
   readonly clock: Clock;
-  settings: Settings;
   firewall: Firewall;
   rateLimiter: RateLimiter | undefined;
   /** For the PROXY header and the ClientHello together. */
   readonly prefaceDeadlines: Deadlines;
+  connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
 }

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type Connect, dial, DialError, interleaveFamilies } from "../../../lib/relay/mod.ts";
+import {
+  type Connect,
+  ConnectDeadlines,
+  dial,
+  DialError,
+  interleaveFamilies,
+} from "../../../lib/relay/mod.ts";
 
 /** A connection that remembers whether it was closed. */
 class FakeConnection {
@@ -40,6 +46,8 @@ function network(plan: Plan) {
   return { tried, opened, late, connect };
 }
 
+/** A deadline that is not reached. */
+const deadline = new AbortController().signal;
 const target = { host: "origin.internal", port: 443 };
 
 Deno.test("interleaveFamilies() alternates, starting with the resolver's first family", () => {
@@ -61,7 +69,7 @@ Deno.test("dial() connects to a literal address without asking the resolver", as
   const { connect } = network({ "192.0.2.1": "ok" });
   const lookup = () => assert.fail("resolver asked");
   const connection = await dial({ host: "192.0.2.1", port: 1 }, {
-    timeoutMs: 1000,
+    deadline,
     lookup,
     connect,
   });
@@ -71,7 +79,7 @@ Deno.test("dial() connects to a literal address without asking the resolver", as
 Deno.test("dial() tries every address until one answers", async () => {
   const { tried, connect } = network({ "::1": "refuse", "10.0.0.1": "refuse", "10.0.0.2": "ok" });
   const lookup = () => Promise.resolve(["::1", "10.0.0.1", "10.0.0.2"]);
-  const connection = await dial(target, { timeoutMs: 1000, lookup, connect });
+  const connection = await dial(target, { deadline, lookup, connect });
   assert.equal(connection.hostname, "10.0.0.2");
   assert.deepEqual(tried, ["::1", "10.0.0.1", "10.0.0.2"]);
 });
@@ -79,7 +87,7 @@ Deno.test("dial() tries every address until one answers", async () => {
 Deno.test("dial() starts the next address while one hangs, and closes a late winner", async () => {
   const { tried, opened, late, connect } = network({ "::1": "late", "10.0.0.1": "ok" });
   const lookup = () => Promise.resolve(["::1", "10.0.0.1"]);
-  const connection = await dial(target, { timeoutMs: 5000, lookup, connect });
+  const connection = await dial(target, { deadline, lookup, connect });
   assert.equal(connection.hostname, "10.0.0.1");
   assert.deepEqual(tried, ["::1", "10.0.0.1"]);
   late[0]?.();
@@ -91,7 +99,7 @@ Deno.test("dial() starts the next address while one hangs, and closes a late win
 Deno.test("dial() reports unreachable with the last cause when every address refused", async () => {
   const { connect } = network({});
   const lookup = () => Promise.resolve(["::1", "10.0.0.1"]);
-  await assert.rejects(dial(target, { timeoutMs: 1000, lookup, connect }), (error) => {
+  await assert.rejects(dial(target, { deadline, lookup, connect }), (error) => {
     assert(error instanceof DialError);
     assert.equal(error.code, "unreachable");
     assert.match(error.message, /origin\.internal:443/);
@@ -105,9 +113,12 @@ Deno.test("dial() gives up at its deadline while connecting and while resolving"
   const hanging = () => Promise.resolve(["10.0.0.1"]);
   const silent = () => new Promise<string[]>(() => {});
   for (const lookup of [hanging, silent]) {
-    await assert.rejects(dial(target, { timeoutMs: 20, lookup, connect }), {
+    using deadlines = new ConnectDeadlines(20);
+    const deadline = deadlines.signal();
+    await assert.rejects(dial(target, { deadline, lookup, connect }), {
       name: "DialError",
       code: "timeout",
+      message: "cannot connect to origin.internal:443",
     });
   }
 });
@@ -115,24 +126,28 @@ Deno.test("dial() gives up at its deadline while connecting and while resolving"
 Deno.test("dial() tells a name that does not resolve from a backend that is down", async () => {
   const { connect } = network({});
   for (const lookup of [() => Promise.reject(new Error("ENOTFOUND")), () => Promise.resolve([])]) {
-    await assert.rejects(dial(target, { timeoutMs: 1000, lookup, connect }), {
+    await assert.rejects(dial(target, { deadline, lookup, connect }), {
       code: "unresolved",
     });
   }
 });
 
-Deno.test("dial() stops when its signal aborts, before and while connecting", async () => {
+Deno.test("dial() stops when its deadline aborts, before and while connecting", async () => {
   const { connect } = network({ "192.0.2.1": "hang" });
   const abort = new AbortController();
-  const dialling = dial({ host: "192.0.2.1", port: 1 }, {
-    timeoutMs: 5000,
-    connect,
-    signal: abort.signal,
-  });
+  const literal = { host: "192.0.2.1", port: 1 };
+  const dialling = dial(literal, { connect, deadline: abort.signal });
   abort.abort();
-  await assert.rejects(dialling, { code: "aborted" });
-  await assert.rejects(
-    dial(target, { timeoutMs: 5000, connect, signal: AbortSignal.abort() }),
-    { code: "aborted" },
-  );
+  await assert.rejects(dialling, { code: "unreachable" });
+  await assert.rejects(dial(target, { connect, deadline: abort.signal }), { code: "unreachable" });
+});
+
+Deno.test("ConnectDeadlines shares a signal for an eighth of the timeout", () => {
+  let now = 0;
+  using deadlines = new ConnectDeadlines(4000, () => now);
+  const first = deadlines.signal();
+  now = 499;
+  assert.equal(deadlines.signal(), first);
+  now = 500;
+  assert.notEqual(deadlines.signal(), first);
 });

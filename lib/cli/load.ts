@@ -1,0 +1,41 @@
+import { type Config, formatProblem, loadConfig, type Problem } from "../config/mod.ts";
+import { CommandError } from "./command_error.ts";
+
+/** A configuration file that holds, with what is odd about it, one line each. */
+export interface LoadedFile {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks a configuration file.
+ *
+ * @throws {CommandError} with every problem, one a line, or why the file cannot be read.
+ */
+export function loadConfigFile(path: string): LoadedFile {
+  const result = loadConfig(readText(path));
+  const lines = (problems: readonly Problem[]) => problems.map((p) => formatProblem(path, p));
+  if (!result.ok) throw new CommandError(lines(result.problems).join("\n"));
+  return { config: result.config, warnings: lines(result.warnings) };
+}
+
+function readText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new CommandError(`cannot read ${path}: ${fileProblem(error)}`, { cause: error });
+  }
+}
+
+function fileProblem(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "the file is not readable for this user";
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno was not given --allow-read for it";
+  }
+  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (error instanceof Error && error.name === "InvalidData") return "it is not UTF-8";
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,72 @@
+import {
+  configure,
+  dispose,
+  getJsonLinesFormatter,
+  getLogfmtFormatter,
+  getLogger,
+  type LogLevel as TapeLevel,
+} from "@logtape/logtape";
+import type { LogConfig } from "../config/mod.ts";
+import type { ConnectionEvent, LogLevel, LogSink } from "../observe/mod.ts";
+import { type ByteWriter, LineWriter } from "./line_writer.ts";
+
+const TAPE_LEVEL: Readonly<Record<LogLevel, TapeLevel>> = {
+  debug: "debug",
+  info: "info",
+  warn: "warning",
+  error: "error",
+};
+
+/** A configured log. */
+export interface Logging extends AsyncDisposable {
+  readonly log: LogSink;
+  /** Logs the end of a connection: one event each. */
+  readonly logConnection: (event: ConnectionEvent) => void;
+}
+
+/**
+ * Sets the log up: logfmt (`format = "text"`) or JSON lines, in UTC, to `target`. Both formatters
+ * escape control characters, so that a name sent by a stranger cannot forge a line.
+ */
+export async function setUpLogging(config: LogConfig, target: ByteWriter): Promise<Logging> {
+  const writer = new LineWriter(target);
+  const format = config.format === "json"
+    ? getJsonLinesFormatter({ properties: "flatten" })
+    : getLogfmtFormatter();
+  await configure({
+    reset: true,
+    sinks: { lines: (record) => writer.write(format(record)) },
+    loggers: [
+      { category: ["mc-proxy"], lowestLevel: TAPE_LEVEL[config.level], sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
+    ],
+  });
+  const logger = getLogger(["mc-proxy"]);
+  const log: LogSink = ({ level, message, fields }) => {
+    logger[level](message, fields === undefined ? undefined : inSnakeCase(fields));
+  };
+  return {
+    log,
+    logConnection: (event) => log({ level: "info", message: "connection", fields: { ...event } }),
+    async [Symbol.asyncDispose]() {
+      await dispose();
+      await writer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const SNAKE_CASE = new Map<string, string>();
+
+/** Field names as the configuration and the metrics write them: `bytesIn` is `bytes_in`. */
+function inSnakeCase(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const renamed: Record<string, unknown> = {};
+  for (const key of Object.keys(fields)) {
+    let name = SNAKE_CASE.get(key);
+    if (name === undefined) {
+      name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      SNAKE_CASE.set(key, name);
+    }
+    renamed[name] = fields[key];
+  }
+  return renamed;
+}

@@ -1,0 +1,62 @@
+import { Command, CommanderError } from "commander";
+import { loadConfigFile } from "./load.ts";
+import { runServer } from "./server.ts";
+import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
+import { CommandError } from "./command_error.ts";
+import { VERSION } from "./version.ts";
+
+/** Exit codes: done, failed, called wrongly. */
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/**
+ * Runs the `mc-proxy` command. Resolves with the exit code; every failure is one line on stderr
+ * (a configuration's problems one line each), never a stack trace.
+ *
+ * @param args The arguments after the program's name.
+ */
+export async function runMcProxy(args: readonly string[]): Promise<number> {
+  let exitCode = EXIT_OK;
+  const program = new Command("mc-proxy")
+    .description("TLS proxy and router: one listener, many hostnames")
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError("(mc-proxy --help shows the usage)");
+  program.command("server")
+    .description("serve until SIGTERM or SIGINT; SIGHUP reloads the GeoIP database")
+    .requiredOption("-c, --config <file>", "configuration (TOML)")
+    .action(async ({ config }: { config: string }) => {
+      exitCode = await runServer(config);
+    });
+  program.command("check")
+    .description("check a configuration and what it names; changes nothing")
+    .requiredOption("-c, --config <file>", "configuration (TOML)")
+    .action(({ config }: { config: string }) => {
+      const { warnings } = loadConfigFile(config);
+      for (const warning of warnings) print(Deno.stderr, `warning: ${warning}`);
+      print(Deno.stdout, `${config}: ok`);
+    });
+  program.command("snapshot")
+    .description("copy the database, also while the server runs")
+    .requiredOption("-c, --config <file>", "configuration (TOML)")
+    .option("-o, --output <file>", "where to; default: beside the database, with the time")
+    .option("--overwrite", "replace the file if it is there")
+    .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
+      print(Deno.stdout, await runSnapshot(config, options));
+    });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Commander has written its message, or the help or version that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    if (!(error instanceof CommandError)) throw error;
+    print(Deno.stderr, error.message.split("\n").map((line) => `mc-proxy: ${line}`).join("\n"));
+    return EXIT_FAILED;
+  }
+}
+
+function print(target: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  target.writeSync(new TextEncoder().encode(`${text}\n`));
+}

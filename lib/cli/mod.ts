@@ -1,0 +1,6 @@
+/**
+ * The commands.
+ *
+ * @module
+ */
+export { runMcProxy } from "./mc_proxy.ts";

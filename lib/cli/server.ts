@@ -1,0 +1,91 @@
+import type { Config } from "../config/mod.ts";
+import { Control } from "../control/mod.ts";
+import { openDatabase } from "../db/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import type { Plane, Snapshot } from "../server/mod.ts";
+import { InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
+import { loadConfigFile } from "./load.ts";
+import { type Logging, setUpLogging } from "./logging.ts";
+import { handleSignals } from "./signals.ts";
+import { CommandError } from "./command_error.ts";
+import { VERSION } from "./version.ts";
+
+/** Exit code of a stop that a second signal cut short. */
+const EXIT_CUT_SHORT = 1;
+
+/**
+ * `mc-proxy server`: serves until SIGTERM or SIGINT, then drains. Resolves with the exit code.
+ *
+ * @throws {CommandError} if it cannot start.
+ */
+export async function runServer(configPath: string): Promise<number> {
+  const { config, warnings } = loadConfigFile(configPath);
+  await using logging = await setUpLogging(config.log, Deno.stderr);
+  for (const warning of warnings) logging.log({ level: "warn", message: warning });
+  using database = openSeeded(config, logging);
+  const control = await start(config, database, logging);
+  const { log } = logging;
+  for (const listener of control.listeners) {
+    const { addr, port, routes, proxyProtocol } = listener;
+    const fields = { addr, port, routes: routes.length, proxyProtocol };
+    log({ level: "info", message: "listening", fields });
+  }
+  log({ level: "info", message: "ready", fields: { version: VERSION } });
+  const stop = Promise.withResolvers<Deno.Signal>();
+  const stopAgain = Promise.withResolvers<void>();
+  using _signals = handleSignals({
+    onStop: stop.resolve,
+    onStopAgain: () => stopAgain.resolve(),
+    onReload: () => {
+      control.reloadGeoIp().catch((error) =>
+        log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
+      );
+    },
+  });
+  const signal = await stop.promise;
+  const timeoutMs = config.proxy.shutdownTimeoutMs;
+  log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
+  const ended = await Promise.race([
+    control.drain(timeoutMs).then(() => "drained" as const),
+    stopAgain.promise.then(() => "cut short" as const),
+  ]);
+  log({ level: "info", message: `stopped, ${ended}` });
+  return ended === "drained" ? 0 : EXIT_CUT_SHORT;
+}
+
+function openSeeded(config: Config, { log }: Logging) {
+  const database = asCommandError(() => openDatabase(config.database.path));
+  try {
+    const seeded = asCommandError(() => database.seed(config));
+    if (seeded) log({ level: "info", message: "database seeded from the configuration" });
+    return database;
+  } catch (error) {
+    database[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function start(
+  config: Config,
+  database: ReturnType<typeof openDatabase>,
+  { log, logConnection }: Logging,
+): Promise<Control> {
+  const workers = config.server.workers ?? navigator.hardwareConcurrency;
+  const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> =>
+    workers === 0
+      ? InlinePlane.start(snapshot, { ...sinks, idPrefix: crypto.randomUUID().slice(0, 6) })
+      : WorkerPool.start(workers, snapshot, sinks);
+  try {
+    return await Control.start({ config, database, log, onEvent: logConnection, startPlane });
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}
+
+function asCommandError<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}

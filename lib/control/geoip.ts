@@ -1,0 +1,23 @@
+import { type GeoIp, openGeoIp } from "../firewall/mod.ts";
+
+/** A GeoIP database in memory that every worker shares, with what it says of itself. */
+export interface LoadedGeoIp {
+  readonly buffer: SharedArrayBuffer;
+  readonly geoip: GeoIp;
+}
+
+/**
+ * Reads a GeoIP database whole and checks it before anybody looks anything up in it. Reading
+ * instead of mapping the file means that one overwritten in place cannot tear look-ups.
+ *
+ * @throws {GeoIpError} if the file is not a complete country database.
+ */
+export async function loadGeoIp(
+  path: string,
+  readFile: (path: string) => Promise<Uint8Array>,
+): Promise<LoadedGeoIp> {
+  const bytes = await readFile(path);
+  const buffer = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(buffer).set(bytes);
+  return { buffer, geoip: openGeoIp(new Uint8Array(buffer)) };
+}

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { compileFirewall } from "../../lib/firewall/mod.ts";
+import { type ConnectionEvent, GAUGE_BYTES, type LogRecord } from "../../lib/observe/mod.ts";
+import type { Snapshot } from "../../lib/server/mod.ts";
+import { WorkerPool } from "../../lib/workers/mod.ts";
+import { startEchoBackend } from "../support/backends.ts";
+import { connectRaw } from "../support/clients.ts";
+import { eventually } from "../support/deadline.ts";
+import { buildClientHello } from "../support/hello.ts";
+import { routeOf } from "../support/plane.ts";
+import { unusedPort } from "../support/ports.ts";
+
+const hello = buildClientHello({ serverName: "a.test" });
+
+/** A pool that is drained on disposal. */
+async function startPool(workers: number, backend: string) {
+  const port = await unusedPort();
+  const gauge = new SharedArrayBuffer(GAUGE_BYTES);
+  const snapshot: Snapshot = {
+    settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000 },
+    firewall: { rules: compileFirewall([]) },
+    listeners: [{
+      id: 1,
+      addr: `127.0.0.1:${port}`,
+      host: "127.0.0.1",
+      port,
+      proxyProtocol: false,
+      maxConnections: 0,
+      trustedProxies: [],
+      routes: [routeOf({ hostname: "a.test", backend })],
+      gauge,
+    }],
+  };
+  const events: ConnectionEvent[] = [];
+  const logs: LogRecord[] = [];
+  const pool = await WorkerPool.start(workers, snapshot, {
+    onEvent: (event) => events.push(event),
+    log: (record) => logs.push(record),
+  });
+  return {
+    pool,
+    port,
+    snapshot,
+    events,
+    logs,
+    active: () => new Int32Array(gauge)[0],
+    [Symbol.asyncDispose]: () => pool.drain(0),
+  };
+}
+
+/** One connection, whole or not at all. */
+async function exchange(port: number): Promise<"ok" | "failed"> {
+  try {
+    await using client = await connectRaw({ port });
+    client.end(hello);
+    const { bytes } = await client.readToEnd();
+    return bytes.length === hello.length ? "ok" : "failed";
+  } catch {
+    return "failed";
+  }
+}
+
+Deno.test("a worker killed under load comes back, and the others go on", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(2, backend.address);
+  const { pool, port, logs } = running;
+  let stop = false;
+  let served = 0;
+  const load = Array.from({ length: 8 }, async () => {
+    while (!stop) if (await exchange(port) === "ok") served++;
+  });
+  await eventually(() => served > 50, "traffic flows");
+  for (let round = 0; round < 3; round++) {
+    pool.replace(round % 2, "killed by the test");
+    assert.equal(pool.status().workers[round % 2]?.state, "dead");
+    await eventually(
+      () => pool.status().workers.every(({ state }) => state === "serving"),
+      "the worker is back",
+    );
+    const before = served;
+    await eventually(() => served > before + 50, "traffic flows again");
+  }
+  stop = true;
+  await Promise.all(load);
+  assert.deepEqual(pool.status().workers.map(({ restarts }) => restarts), [2, 1]);
+  assert.equal(logs.filter(({ message }) => message === "worker died").length, 3);
+  assert.equal(logs.filter(({ message }) => message === "worker replaced").length, 3);
+  // Nothing is served by a dead worker, and its permits came back.
+  await eventually(() => running.active() === 0, "every permit is back");
+  for (let i = 0; i < 20; i++) assert.equal(await exchange(port), "ok");
+});
+
+Deno.test("a change reaches every worker, and a replaced worker starts from it", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(2, backend.address);
+  const { pool, port, snapshot } = running;
+  const [listener] = snapshot.listeners;
+  assert(listener !== undefined);
+  const next: Snapshot = { ...snapshot, listeners: [{ ...listener, routes: [] }] };
+  await pool.apply([{ kind: "routes", listenerId: 1, set: [], remove: ["a.test"] }], next);
+  for (let i = 0; i < 10; i++) assert.equal(await exchange(port), "failed");
+  pool.replace(0, "killed by the test");
+  await eventually(
+    () => pool.status().workers.every(({ state }) => state === "serving"),
+    "the worker is back",
+  );
+  for (let i = 0; i < 10; i++) assert.equal(await exchange(port), "failed");
+  await pool.apply([{ kind: "routes", listenerId: 1, set: listener.routes, remove: [] }], snapshot);
+  for (let i = 0; i < 10; i++) assert.equal(await exchange(port), "ok");
+});
+
+Deno.test("connections are counted, listed and closed across workers", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(2, backend.address);
+  const { pool, port, events } = running;
+  const clients = await Promise.all(Array.from({ length: 12 }, () => connectRaw({ port })));
+  for (const client of clients) {
+    await client.write(hello);
+    await client.read(hello.length);
+  }
+  const listed = await pool.connections();
+  assert.equal(listed.length, 12);
+  assert.equal(new Set(listed.map(({ id }) => id)).size, 12);
+  assert(listed.every(({ sni, bytesIn }) => sni === "a.test" && bytesIn === hello.length));
+  assert.equal(await pool.closeConnection("nobody"), false);
+  assert.equal(await pool.closeConnection(listed[0]?.id ?? ""), true);
+  await eventually(() => events.length === 1, "its end is reported");
+  assert.equal(events[0]?.outcome, "closed_by_operator");
+  for (const client of clients) await client[Symbol.asyncDispose]();
+  await eventually(() => events.length === 12, "every end is reported");
+  assert.equal(pool.status().counters.accepted, 12);
+});
+
+Deno.test("drain lets streams end and cuts those that do not", async () => {
+  await using backend = await startEchoBackend();
+  const running = await startPool(2, backend.address);
+  const { pool, port, events } = running;
+  await using finishing = await connectRaw({ port });
+  await using lingering = await connectRaw({ port });
+  for (const client of [finishing, lingering]) {
+    await client.write(hello);
+    await client.read(hello.length);
+  }
+  const drained = pool.drain(2000);
+  await eventually(async () => {
+    try {
+      await using refused = await connectRaw({ port });
+      return (await refused.ending) === "reset";
+    } catch {
+      return true;
+    }
+  }, "nothing is accepted any more");
+  finishing.end("last words");
+  assert.equal((await finishing.readToEnd()).text, "last words");
+  assert.equal((await lingering.readToEnd()).ending, "reset");
+  await drained;
+  assert.deepEqual(events.map(({ outcome }) => outcome).sort(), ["relayed", "shutdown"]);
+});
+
+Deno.test("a port that another program holds is named in one line", async () => {
+  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = holder.addr as Deno.NetAddr;
+  try {
+    const snapshot: Snapshot = {
+      settings: { connectTimeoutMs: 1, idleTimeoutMs: 1 },
+      firewall: { rules: compileFirewall([]) },
+      listeners: [{
+        id: 1,
+        addr: `127.0.0.1:${port}`,
+        host: "127.0.0.1",
+        port,
+        proxyProtocol: false,
+        maxConnections: 0,
+        trustedProxies: [],
+        routes: [],
+        gauge: new SharedArrayBuffer(GAUGE_BYTES),
+      }],
+    };
+    await assert.rejects(
+      WorkerPool.start(2, snapshot, { onEvent: () => {}, log: () => {} }),
+      /^WorkerError: cannot listen on 127\.0\.0\.1:\d+: the port is in use/,
+    );
+  } finally {
+    holder.close();
+  }
+});
