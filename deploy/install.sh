@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, upgrades, rolls back and removes mc-proxy on a host with systemd.
 #
-#   deploy/install.sh install [--deno PATH] [--root DIR]
+#   deploy/install.sh install [--deno PATH] [--cache DIR] [--root DIR]
 #   deploy/install.sh rollback [--root DIR]
 #   deploy/install.sh uninstall [--purge] [--root DIR]
 #
@@ -12,6 +12,8 @@
 # uninstall leaves /srv/mc-proxy alone, unless --purge is given.
 #
 # --deno    the Deno binary to install; without it the npm package deno is used
+# --cache   copies the dependencies from the DENO_DIR of another machine or user, for a host that
+#           cannot reach npm
 # --root    works below DIR for packaging: no user, no packages, no services
 #
 # Downloads come from npm (Deno, dependencies) and apt (libjemalloc2) only.
@@ -26,17 +28,18 @@ PARTS=(main.ts deno.json deno.lock lib proto deploy README.md LICENSE)
 die() { echo "install.sh: $*" >&2; exit 1; }
 say() { echo "install.sh: $*"; }
 
-usage() { sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 command=${1:-}
 if (($#)); then shift; fi
-deno= root= purge=
+deno='' cache='' root='' purge=''
 while (($#)); do
   case $1 in
     --deno) deno=${2:?--deno needs a path}; shift 2 ;;
+    --cache) cache=${2:?--cache needs a directory}; shift 2 ;;
     --root) root=${2:?--root needs a directory}; shift 2 ;;
     --purge) purge=yes; shift ;;
-    *) usage >&2; die "unknown option $1" ;;
+    *) usage >&2; echo "install.sh: unknown option $1" >&2; exit 2 ;;
   esac
 done
 
@@ -96,9 +99,20 @@ build_next() {
   done
   install -m 0755 "$deno" "$NEXT/bin/deno"
   install -m 0755 "$SOURCE/deploy/bin/"* "$NEXT/bin/"
-  (cd "$NEXT" && DENO_DIR=$NEXT/.deno bin/deno install --quiet --frozen \
-    --entrypoint main.ts deploy/backup.ts) || die "could not fetch the dependencies from npm"
+  fetch_dependencies
   chmod -R u=rwX,go=rX "$NEXT"
+}
+
+fetch_dependencies() {
+  local from_cache=()
+  if [[ -n $cache ]]; then
+    [[ -d $cache/npm ]] || die "$cache has no npm folder: it is not a DENO_DIR"
+    install -d -m 0755 "$NEXT/.deno"
+    cp -R "$cache/npm" "$NEXT/.deno/"
+    from_cache=(--cached-only)
+  fi
+  (cd "$NEXT" && DENO_DIR=$NEXT/.deno bin/deno install --quiet --frozen "${from_cache[@]}" \
+    --entrypoint main.ts deploy/backup.ts) || die "could not get the dependencies"
 }
 
 # The new program has to accept the configuration that is there.
@@ -166,7 +180,7 @@ do_install() {
   install -d -m 0755 "$root/opt"
   build_next
   check_config
-  local new_config=
+  local new_config=''
   make_folders
   swap_in
   install_system_files
