@@ -54,3 +54,11 @@ export {
   DIRECTORY_SCHEMA,
   type SqliteAuthorizerOptions,
 } from "./sqlite_authorizer.ts";
+export {
+  createSessionRegistry,
+  type LiveSession,
+  type SessionEnd,
+  SessionRegistry,
+  type SessionRegistryOptions,
+} from "./session_registry.ts";
+export { type PostgresChangesOptions, watchPostgresChanges } from "./postgres_changes.ts";

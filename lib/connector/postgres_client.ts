@@ -21,6 +21,8 @@ export interface PostgresClientOptions {
   readonly applicationName: string;
   /** Called when a connection has ended. */
   readonly onClose?: () => void;
+  /** Called for every notification on a channel that is listened to. */
+  readonly onNotify?: () => void;
 }
 
 /** The driver's client and a way to end it that waits for nobody. */
@@ -74,6 +76,7 @@ export function openPostgres(options: PostgresClientOptions): PostgresClient {
     // The first thing that a server says after a login.
     onparameter: () => sockets.loggedIn(),
     ...options.onClose && { onclose: options.onClose },
+    ...options.onNotify && { onnotify: options.onNotify },
   } as postgres.Options<Record<string, never>>);
   return {
     sql,
@@ -87,9 +90,9 @@ export function openPostgres(options: PostgresClientOptions): PostgresClient {
 }
 
 /** How long to wait after so many failures in a row: exponential, with jitter of a half. */
-export function backoffMs(failures: number): number {
+export function backoffMs(failures: number, maxMs: number = MAX_BACKOFF_MS): number {
   if (failures === 0) return 0;
-  const full = Math.min(MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 16), MAX_BACKOFF_MS);
+  const full = Math.min(MIN_BACKOFF_MS * 2 ** Math.min(failures - 1, 16), maxMs);
   return full * (0.5 + Math.random() / 2);
 }
 
@@ -141,17 +144,20 @@ class Sockets {
   }
 
   #pause(): Promise<void> {
-    const { signal } = this.#end;
-    const ms = this.#notBeforeMs - performance.now();
-    if (ms <= 0 || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal.addEventListener("abort", end);
-    });
+    return pause(this.#notBeforeMs - performance.now(), this.#end.signal);
   }
+}
+
+/** Waits, but not longer than until `signal` aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 }
