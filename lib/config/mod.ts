@@ -7,6 +7,9 @@
  */
 export { loadConfig, type LoadOptions, type LoadResult } from "./load.ts";
 export { type ReadFile } from "./files.ts";
+export { formatKeyPath, type KeyPath } from "./key_path.ts";
+export { locateKeys, type Position } from "./locate.ts";
+export { suggest } from "./suggest.ts";
 export { formatProblem, type Problem } from "./problem.ts";
 export { renderConfigReference } from "./reference.ts";
 export { checkTlsPair, coversHost, type TlsPairCheck, type TlsPairFault } from "./tls_pair.ts";
