@@ -1,5 +1,5 @@
 import type { AccessRequest, Authorizer, Decision } from "./authorizer.ts";
-import type { Clock } from "./clock.ts";
+import type { WallClock } from "./clock.ts";
 
 /** About 300 octets each: 3 MB. */
 const DEFAULT_MAX_ENTRIES = 10_000;
@@ -9,7 +9,7 @@ export interface AuthorizationCacheOptions {
   /** How long a yes is repeated without asking, milliseconds; 0 turns the cache off. */
   readonly ttlMs: number;
   readonly maxEntries?: number;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<WallClock, "now">;
 }
 
 /** An {@link Authorizer} that remembers; the memory can be wiped when rows have changed. */

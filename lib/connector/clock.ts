@@ -1,5 +1,5 @@
-/** Time and timers, so that a test can turn the hands. */
-export interface Clock {
+/** The time of day, by which certificates expire, and timers; a test turns the hands. */
+export interface WallClock {
   /** Milliseconds since 1970. */
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
@@ -8,7 +8,7 @@ export interface Clock {
 }
 
 /** The real one. */
-export const systemClock: Clock = {
+export const wallClock: WallClock = {
   now: () => Date.now(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   clearTimeout: (id) => clearTimeout(id as Parameters<typeof clearTimeout>[0]),

@@ -54,6 +54,7 @@ export function checkConnectId(text: string): Result<string> {
 export function parseHostAddress(text: string, defaultPort: number): Result<Endpoint> {
   const alone = parseIp(text);
   if (alone.ok) return { ok: true, value: { host: formatIp(alone.value), port: defaultPort } };
+  if (!text.includes(":")) return failure("it is not an IP address");
   const endpoint = parseBackendEndpoint(text);
   if (endpoint.ok && !parseIp(endpoint.value.host).ok) {
     return failure("the host is a name, not an IP address");

@@ -31,7 +31,7 @@ export {
 } from "./crl.ts";
 export { identifyPeer, type PeerOptions, type PeerResult, type TlsPeer } from "./peer.ts";
 export { checkConnectId, parseConnectId, parseHostAddress } from "./host.ts";
-export { type Clock, systemClock } from "./clock.ts";
+export { type WallClock, wallClock } from "./clock.ts";
 export {
   type AccessRequest,
   type Authorizer,
@@ -62,3 +62,13 @@ export {
   type SessionRegistryOptions,
 } from "./session_registry.ts";
 export { type PostgresChangesOptions, watchPostgresChanges } from "./postgres_changes.ts";
+export {
+  type Directory,
+  type DirectoryHost,
+  type DirectoryProblem,
+  type DirectoryResult,
+  type DirectoryTeam,
+  type DirectoryUser,
+} from "./directory.ts";
+export { importDirectory } from "./directory_import.ts";
+export { openDirectory, replaceDirectory } from "./directory_store.ts";

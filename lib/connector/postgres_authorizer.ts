@@ -25,11 +25,16 @@ const MAX_WAITING = 1_000;
 /** Requests in one query: each is a few hundred octets of JSON. */
 const MAX_BATCH = 500;
 
+/** Requests as rows: of one, which the planner then knows to be one, and of many as JSON. */
+const ONE = "SELECT 1 AS n, $1::text AS org_id, $2::text AS user_id, $3::text AS connect_id";
+const MANY = `SELECT n, r ->> 0 AS org_id, r ->> 1 AS user_id, r ->> 2 AS connect_id
+  FROM json_array_elements($1::text::json) WITH ORDINALITY AS requests (r, n)`;
+
 /**
- * One query decides, for as many requests as wanted. NULL arrays, NULL organisations and NULL
- * elements are never a yes. Only SELECT on the three tables is needed.
+ * The one query that decides. NULL arrays, NULL organisations and NULL elements are never a yes.
+ * Only SELECT on the three tables is needed.
  */
-const DECIDE = `
+const decide = (requests: string) => `
 SELECT h.internal_ip_addr AS "address", h.host_user AS "hostUser",
   CASE
     WHEN h.internal_ip_addr IS NULL THEN 'unknown_host'
@@ -42,14 +47,13 @@ SELECT h.internal_ip_addr AS "address", h.host_user AS "hostUser",
       ) THEN 'allowed'
     ELSE 'not_listed'
   END AS "verdict"
-FROM (
-  SELECT n, r ->> 0 AS org_id, r ->> 1 AS user_id, r ->> 2 AS connect_id
-  FROM json_array_elements($1::text::json) WITH ORDINALITY AS requests (r, n)
-) q
+FROM (${requests}) q
 LEFT JOIN backend_hosts h ON h.connect_id = q.connect_id
 LEFT JOIN users u ON u.user_id = q.user_id
 ORDER BY q.n
 `;
+const DECIDE_ONE = decide(ONE);
+const DECIDE_MANY = decide(MANY);
 
 /** Why the database did not answer; the driver's own errors can hold identifiers. */
 export class DatabaseFault extends Error {
@@ -167,9 +171,11 @@ class PostgresAuthorizer implements Authorizer {
   async #query(requests: readonly AccessRequest[], signal: AbortSignal): Promise<DecisionRow[]> {
     if (this.#closed) throw new DatabaseFault("CLOSED", "the authorizer is closed");
     const client = this.#client ??= this.#open();
-    const parameter = JSON.stringify(
-      requests.map(({ orgId, userId, connectId }) => [orgId, userId, connectId]),
-    );
+    const rows = requests.map(({ orgId, userId, connectId }) => [orgId, userId, connectId]);
+    const [row] = rows;
+    const [statement, parameters] = row && rows.length === 1
+      ? [DECIDE_ONE, row]
+      : [DECIDE_MANY, [JSON.stringify(rows)]];
     const late = Promise.withResolvers<never>();
     const abort = () => {
       // The server missed its own statement timeout, too: nothing on these connections can be
@@ -182,7 +188,7 @@ class PostgresAuthorizer implements Authorizer {
     };
     signal.addEventListener("abort", abort);
     try {
-      const query = client.sql.unsafe<DecisionRow[]>(DECIDE, [parameter], { prepare: true });
+      const query = client.sql.unsafe<DecisionRow[]>(statement, parameters, { prepare: true });
       return await Promise.race([query, late.promise]);
     } finally {
       signal.removeEventListener("abort", abort);

@@ -1,6 +1,6 @@
 import { accessKey } from "./authorization_cache.ts";
 import type { AccessRequest, Authorizer, Decision, DenialCause } from "./authorizer.ts";
-import type { Clock } from "./clock.ts";
+import type { WallClock } from "./clock.ts";
 
 /** Keys in one question to the authorizer. */
 const BATCH = 256;
@@ -42,7 +42,7 @@ export interface SessionRegistryOptions {
    * every restart of the database an outage of the whole site.
    */
   readonly outageGraceMs: number;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   /** Told when a session's `close` threw. */
   readonly onError?: (error: unknown) => void;
 }
@@ -56,6 +56,31 @@ interface Entry<S extends LiveSession> {
  * Creates a registry of live sessions, which ends those that are no longer allowed: all are
  * re-authorised every `revalidateMs`, and at once after {@link SessionRegistry.changed}; a session
  * so ends within `revalidateMs` and one question's deadline after its right or its certificate.
+ *
+ * @example
+ * ```ts
+ * import { createSessionRegistry, type SessionEnd } from "./session_registry.ts";
+ * import { wallClock } from "./clock.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const nobody = { allowed: false, cause: "unknown_user" } as const;
+ * await using registry = createSessionRegistry({
+ *   authorizer: {
+ *     authorize: () => Promise.resolve(nobody),
+ *     authorizeAll: (requests) => Promise.resolve(requests.map(() => nobody)),
+ *     close: () => Promise.resolve(),
+ *   },
+ *   revalidateMs: 10_000,
+ *   outageGraceMs: 300_000,
+ *   clock: wallClock,
+ * });
+ * const end = await new Promise<SessionEnd>((close) => {
+ *   const key = { orgId: "acme", userId: "alice", connectId: "host-1" };
+ *   registry.add({ ...key, address: "10.0.0.5", notAfter: Date.now() + 1000, close });
+ *   registry.changed();
+ * });
+ * assert.deepEqual(end, { reason: "access_revoked", cause: "unknown_user" });
+ * ```
  */
 export function createSessionRegistry<S extends LiveSession>(
   options: SessionRegistryOptions,

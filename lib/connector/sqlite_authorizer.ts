@@ -65,6 +65,24 @@ export interface SqliteAuthorizerOptions {
 /**
  * An {@link Authorizer} over the embedded database. It answers in microseconds and in the calling
  * thread, which must be the one with file permissions.
+ *
+ * @example
+ * ```ts
+ * import { DatabaseSync } from "node:sqlite";
+ * import { createSqliteAuthorizer, DIRECTORY_SCHEMA } from "./sqlite_authorizer.ts";
+ * import assert from "node:assert/strict";
+ *
+ * using database = new DatabaseSync(":memory:");
+ * database.exec(DIRECTORY_SCHEMA);
+ * database.exec(`
+ *   INSERT INTO users (user_id, org_id) VALUES ('alice', 'acme');
+ *   INSERT INTO backend_hosts (connect_id, internal_ip_addr, org_id, user_ids)
+ *     VALUES ('host-1', '10.0.0.5:22', 'acme', '["alice"]');
+ * `);
+ * const authorizer = createSqliteAuthorizer({ database });
+ * const request = { orgId: "acme", userId: "alice", connectId: "host-1" };
+ * assert.deepEqual(await authorizer.authorize(request), { allowed: true, address: "10.0.0.5:22" });
+ * ```
  */
 export function createSqliteAuthorizer(options: SqliteAuthorizerOptions): Authorizer {
   const statement = options.database.prepare(DECIDE);

@@ -8,7 +8,7 @@ import {
   type DatabaseFault,
   type PostgresServer,
 } from "../../lib/connector/mod.ts";
-import { createAuthority, createServerIdentity } from "../support/certificates.ts";
+import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { type ConnectorDatabase, startConnectorDatabase } from "../support/connector_database.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 
@@ -17,7 +17,15 @@ const ALICE = { orgId: "acme", userId: "alice", connectId: "host-1" };
 const ALLOWED = { allowed: true, address: "10.0.0.1" };
 const UNAVAILABLE = { allowed: false, cause: "unavailable" };
 
-const identity = await createServerIdentity("database.test");
+const authority = await createAuthority({ commonName: "database root" });
+const identity = {
+  ca: authority.certPem,
+  ...await issueCertificate(authority, {
+    dnsNames: ["database.test"],
+    ipAddresses: ["127.0.0.1"],
+    usages: ["server"],
+  }),
+};
 let database: ConnectorDatabase;
 
 Deno.test.beforeAll(async () => {
@@ -142,7 +150,9 @@ Deno.test("TLS to the database is verified: authority, name, and that it is ther
   const tlsCases: [PostgresServer["tls"], boolean][] = [
     [{ ca: identity.ca, serverName: "database.test" }, true],
     [{ ca: identity.ca, serverName: "other.test" }, false],
-    [{ ca: identity.ca }, false],
+    // By its address, which is in the certificate.
+    [{ ca: identity.ca }, true],
+    [{ ca: identity.ca, serverName: "192.0.2.1" }, false],
     [
       { ca: (await createAuthority({ commonName: "x" })).certPem, serverName: "database.test" },
       false,

@@ -3,7 +3,7 @@ import {
   createPostgresAuthorizer,
   createSessionRegistry,
   type SessionEnd,
-  systemClock,
+  wallClock,
   watchPostgresChanges,
 } from "../../lib/connector/mod.ts";
 import { startConnectorDatabase } from "../support/connector_database.ts";
@@ -27,7 +27,7 @@ Deno.test("a change in PostgreSQL ends the sessions it concerns, also after a re
     authorizer,
     revalidateMs: NEVER_MS,
     outageGraceMs: NEVER_MS,
-    clock: systemClock,
+    clock: wallClock,
   });
   const ends = new Map<string, SessionEnd>();
   for (const userId of users) {

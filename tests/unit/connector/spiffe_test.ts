@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseSpiffeId, parseTrustDomain, parseUserSpiffeId } from "../../../lib/connector/mod.ts";
+import { vectorTest } from "../../support/vectors.ts";
 
 interface Vector {
   readonly uri: string;
@@ -9,41 +10,22 @@ interface Vector {
   readonly divergent?: string;
 }
 
-const VECTORS = new URL("../../../../shared/vectors/spiffe/spiffe_ids.jsonl", import.meta.url);
+const VECTORS = "spiffe/spiffe_ids.jsonl";
 
-function readVectors(): Vector[] | undefined {
-  try {
-    const lines = Deno.readTextFileSync(VECTORS).trim().split("\n");
-    return lines.map((line): Vector => JSON.parse(line));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+vectorTest<Vector>(VECTORS, "parseSpiffeId() agrees with every verdict", (vectors) => {
+  for (const { uri, valid, trust_domain: trustDomain, path, divergent } of vectors) {
+    if (divergent) continue;
+    const result = parseSpiffeId(uri);
+    assert.equal(result.ok, valid, uri);
+    if (result.ok) assert.deepEqual(result.value, { trustDomain, path }, uri);
   }
-}
-const vectors = readVectors();
-
-Deno.test({
-  name: "parseSpiffeId() agrees with every vector of the SPIFFE project",
-  ignore: vectors === undefined,
-  fn() {
-    for (const { uri, valid, trust_domain: trustDomain, path, divergent } of vectors ?? []) {
-      if (divergent) continue;
-      const result = parseSpiffeId(uri);
-      assert.equal(result.ok, valid, uri);
-      if (result.ok) assert.deepEqual(result.value, { trustDomain, path }, uri);
-    }
-  },
 });
 
-Deno.test({
-  name: "parseSpiffeId() refuses every vector on which implementations differ",
-  ignore: vectors === undefined,
-  fn() {
-    // Upper case in scheme or trust domain, a trust domain over 255 and an ID over 2,048 octets.
-    const divergent = (vectors ?? []).filter((vector) => vector.divergent);
-    assert.equal(divergent.length, 30);
-    for (const { uri } of divergent) assert.equal(parseSpiffeId(uri).ok, false, uri);
-  },
+vectorTest<Vector>(VECTORS, "parseSpiffeId() refuses where implementations differ", (vectors) => {
+  // Upper case in scheme or trust domain, a trust domain over 255 and an ID over 2,048 octets.
+  const divergent = vectors.filter((vector) => vector.divergent);
+  assert.equal(divergent.length, 30);
+  for (const { uri } of divergent) assert.equal(parseSpiffeId(uri).ok, false, uri);
 });
 
 Deno.test("parseSpiffeId() bounds the trust domain and the whole", () => {
