@@ -132,9 +132,11 @@ function welcome(folder: string, created: boolean, ports: DemoPorts): string {
 mc-proxy listens on 127.0.0.1:${ports.public}; its files are in ${where}/ (${
     created ? "just made" : "kept from an earlier run"
   }).
-Try these in another terminal; Ctrl-C here stops everything.
+Try these in another terminal:
 
 ${commands.join("\n")}
+Ctrl-C stops everything.
+
 `;
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { X509Certificate } from "@peculiar/x509";
+import { X509Certificate } from "node:crypto";
 import {
   type Authority,
   createAuthority,
@@ -72,9 +72,9 @@ async function prepareIdentity(
   if (await exists(certPath) && await exists(keyPath)) {
     const certPem = await Deno.readTextFile(certPath);
     const stored = new X509Certificate(certPem);
+    const lifeLeftMs = Date.parse(stored.validTo) - Date.now();
     if (
-      stored.issuer === authority.cert.subject &&
-      stored.notAfter.getTime() - Date.now() > RENEW_BEFORE_MS
+      stored.checkIssued(new X509Certificate(authority.certPem)) && lifeLeftMs > RENEW_BEFORE_MS
     ) return { certPem, keyPem: await Deno.readTextFile(keyPath) };
   }
   const issued = await issueCertificate(authority, { dnsNames: [hostname], usages: ["server"] });

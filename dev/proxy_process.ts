@@ -11,8 +11,8 @@ const READY_TIMEOUT_MS = 30_000;
 /** Longer than any `shutdown_timeout` that a development or test configuration sets. */
 const STOP_TIMEOUT_MS = 30_000;
 
-/** What the program logs when every listener accepts. */
-const READY = /\bready\b/;
+/** What the program logs when every listener accepts, as logfmt and as JSON. */
+const READY = / msg=ready |"message":"ready"/;
 
 /** Log lines that are kept for error messages and tests; older ones are dropped. */
 const KEPT_LINES = 100_000;

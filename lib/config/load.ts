@@ -3,9 +3,11 @@ import { checkConfig } from "./checks.ts";
 import { ConfigFiles, type ReadFile } from "./files.ts";
 import { locateKeys } from "./locate.ts";
 import { type Problem, Report } from "./problem.ts";
-import type { Raw } from "./schema.ts";
+import { homesOf, type Raw } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 import type { Config } from "./types.ts";
+
+const HOMES = homesOf(SETTINGS.table);
 
 /** A configuration with what is odd about it, or everything that is wrong with it. */
 export type LoadResult =
@@ -44,7 +46,7 @@ export function loadConfig(text: string, options: LoadOptions = {}): LoadResult 
     return { ok: false, problems: [syntaxProblem(error)] };
   }
   const report = new Report(locateKeys(text));
-  const config = SETTINGS.read(document, { path: [], report });
+  const config = SETTINGS.read(document, { path: [], report, homes: HOMES });
   const files = new ConfigFiles(options.readFile);
   checkConfig(config, { report, files, now: options.now ?? new Date() });
   const { problems, warnings } = report;

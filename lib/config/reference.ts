@@ -1,4 +1,4 @@
-import type { Setting, Table } from "./schema.ts";
+import { type Setting, tablesBelow } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 
 const INTRODUCTION = `# Configuration
@@ -13,23 +13,43 @@ says what is wrong with a file, all of it at once, and changes nothing. Unknown 
 \`deno task reference\` writes this page from the table of settings that the program itself uses.
 `;
 
+const EXAMPLE = `## Example
+
+\`\`\`toml
+[database]
+path = "/srv/mc-proxy/mc-proxy.db"
+
+[[listeners]]
+addr = ":443"
+
+  [[listeners.routes]]
+  hostname = "mail.example.net"
+  backend = "10.0.0.5:443"
+
+  [[listeners.routes]]
+  hostname = "*.apps.example.net"
+  backend = "10.0.0.6:8080"
+  mode = "l7"
+  tls_cert = "/srv/mc-proxy/certs/apps.pem"
+  tls_key = "/srv/mc-proxy/certs/apps.key"
+
+[grpc]
+addr = "/srv/mc-proxy/mc-proxy.sock"
+
+[firewall]
+blocked_cidrs = ["192.0.2.0/24"]
+rate_limit = 20
+rate_window = "10s"
+\`\`\`
+`;
+
 /** The reference of all settings, `docs/config.md`, in Markdown. */
 export function renderConfigReference(): string {
-  return [INTRODUCTION, ...sections(SETTINGS.table, [])].join("\n");
-}
-
-function* sections(table: Table | undefined, path: readonly string[]): Generator<string> {
-  for (const setting of table?.settings ?? []) {
-    const inner = setting.kind.table;
-    if (inner === undefined) continue;
-    const name = [...path, setting.key];
-    const title = inner.repeated ? `[[${name.join(".")}]]` : `[${name.join(".")}]`;
-    yield `## \`${title}\`\n\n${wrap(setting.doc)}\n`;
-    for (const entry of inner.settings) {
-      if (entry.kind.table === undefined) yield describe(entry);
-    }
-    yield* sections(inner, name);
-  }
+  const sections = [...tablesBelow(SETTINGS.table)].flatMap(({ title, doc, table }) => {
+    const values = table.settings.filter(({ kind }) => kind.table === undefined);
+    return [`## \`${title}\`\n\n${wrap(doc)}\n`, ...values.map(describe)];
+  });
+  return [INTRODUCTION, EXAMPLE, ...sections].join("\n");
 }
 
 // deno-lint-ignore no-explicit-any -- see Table

@@ -10,6 +10,8 @@ export type Raw = TomlValue;
 export interface Place {
   readonly path: KeyPath;
   readonly report: Report;
+  /** The titles of the tables that have a key, for keys in the wrong table. */
+  readonly homes?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A kind of value: how to read it and how to describe it. */
@@ -25,6 +27,9 @@ export interface Kind<T> {
   /** Present for tables. */
   readonly table?: Table;
 }
+
+/** A kind that has settings. */
+export type TableKind<T> = Kind<T> & { readonly table: Table };
 
 /** What `docs/config.md` and the hints on unknown keys need to know of a table. */
 export interface Table {
@@ -62,7 +67,7 @@ export type Settings<T> = {
 };
 
 /** `[name]`: a table with exactly these settings. */
-export function table<T extends object>(settings: Settings<T>): Kind<T> {
+export function table<T extends object>(settings: Settings<T>): TableKind<T> {
   // deno-lint-ignore no-explicit-any -- see Table
   const entries: [string, Setting<any>][] = Object.entries(settings);
   const known = entries.map(([, setting]) => setting.key);
@@ -92,7 +97,7 @@ export function table<T extends object>(settings: Settings<T>): Kind<T> {
 }
 
 /** `[[name]]`: any number of tables. */
-export function tables<T extends object>(settings: Settings<T>): Kind<readonly T[]> {
+export function tables<T extends object>(settings: Settings<T>): TableKind<readonly T[]> {
   const element = table(settings);
   return {
     doc: "tables",
@@ -102,7 +107,7 @@ export function tables<T extends object>(settings: Settings<T>): Kind<readonly T
       return value.map((entry, i) => element.read(entry, { ...place, path: [...place.path, i] }));
     },
     show: () => "[]",
-    table: { repeated: true, settings: element.table?.settings ?? [] },
+    table: { repeated: true, settings: element.table.settings },
   };
 }
 
@@ -128,21 +133,52 @@ const MAX_QUOTED = 80;
 function readSetting<T>(
   setting: Setting<T>,
   given: Record<string, Raw>,
-  { path, report }: Place,
+  parent: Place,
 ): T | undefined {
-  const place = { path: [...path, setting.key], report };
+  const place = { ...parent, path: [...parent.path, setting.key] };
   const value = Object.hasOwn(given, setting.key) ? given[setting.key] : undefined;
   if (value !== undefined) return setting.kind.read(value, place);
   if ("default" in setting) return setting.default;
   if ("section" in setting) return setting.kind.read({}, place);
   if ("optional" in setting) return undefined;
-  report.problem(place.path, "is missing");
+  place.report.problem(place.path, "is missing");
   return setting.kind.empty;
 }
 
-function refuseKey(key: string, known: readonly string[], { path, report }: Place): void {
-  const meant = suggest(key, known);
-  report.problem([...path, key], "unknown key", meant && formatKey(meant));
+function refuseKey(key: string, known: readonly string[], { path, report, homes }: Place): void {
+  const home = homes?.get(key);
+  const meant = home === undefined ? suggest(key, known) : undefined;
+  const message = home === undefined ? "unknown key" : `belongs in ${home.join(" or ")}`;
+  report.problem([...path, key], message, meant && formatKey(meant));
+}
+
+/** A table inside another one, with its title as it is written in TOML. */
+export interface TitledTable {
+  readonly title: string;
+  readonly doc: string;
+  readonly table: Table;
+}
+
+/** Every table below one, outer ones first. */
+export function* tablesBelow(root: Table, path: readonly string[] = []): Generator<TitledTable> {
+  for (const { key, kind, doc } of root.settings) {
+    if (kind.table === undefined) continue;
+    const name = [...path, key];
+    const title = kind.table.repeated ? `[[${name.join(".")}]]` : `[${name.join(".")}]`;
+    yield { title, doc, table: kind.table };
+    yield* tablesBelow(kind.table, name);
+  }
+}
+
+/** Which tables have which keys, for {@link Place.homes}. */
+export function homesOf(root: Table): ReadonlyMap<string, readonly string[]> {
+  const homes = new Map<string, string[]>();
+  for (const { title, table } of tablesBelow(root)) {
+    for (const { key, kind } of table.settings) {
+      if (kind.table === undefined) homes.set(key, [...homes.get(key) ?? [], title]);
+    }
+  }
+  return homes;
 }
 
 function isTable(value: Raw): value is Record<string, Raw> {

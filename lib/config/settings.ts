@@ -11,7 +11,7 @@ import {
 } from "../addr/mod.ts";
 import { type FirewallRule, MAX_RATE_LIMIT, parseFirewallRule } from "../firewall/mod.ts";
 import { boolean, duration, filePath, integer, list, oneOf, parsed } from "./kinds.ts";
-import { type Kind, table, tables } from "./schema.ts";
+import { type Kind, table, type TableKind, tables } from "./schema.ts";
 import type { Config, ListenerSeed, RouteSeed } from "./types.ts";
 
 const SECOND = 1_000;
@@ -219,8 +219,12 @@ const server = table<Config["server"]>({
   },
 });
 
-/** Every setting that there is. */
-export const SETTINGS: Kind<Config> = table<Config>({
+/**
+ * Every setting that there is. A new one is a property in `types.ts` and an entry here: its name in
+ * the file, its kind with bounds, its default, and the text for `docs/config.md`. A new section is a
+ * `table()` above and an entry below. Checks over several settings or files are in `checks.ts`.
+ */
+export const SETTINGS: TableKind<Config> = table<Config>({
   database: {
     key: "database",
     kind: database,
@@ -231,9 +235,10 @@ export const SETTINGS: Kind<Config> = table<Config>({
     key: "listeners",
     kind: listeners,
     default: [],
-    doc: "An address to accept connections at. Listeners and their routes are written to the " +
-      "database when it is used for the first time. From then on the database is the truth and " +
-      "these tables are not read.",
+    doc: "An address to accept connections at. Listeners, their routes and the lists of " +
+      "`[firewall]` are written to a database that has never held a listener or a firewall rule. " +
+      "From then on the database is the truth, and they are checked but not used, even when " +
+      "everything has been removed from it.",
   },
   grpc: { key: "grpc", kind: grpc, optional: true, doc: "The admin API. Absent: there is none." },
   firewall: {

@@ -1,19 +1,24 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { FirewallRule } from "../firewall/mod.ts";
-import { DatabaseError, NotFoundError, toDatabaseError } from "./errors.ts";
+import { AuditLog } from "./audit_log.ts";
+import { toDatabaseError } from "./errors.ts";
 import { readVersion } from "./migrations.ts";
+import { Policies } from "./policies.ts";
 import {
   type ListenerRow,
   type NewFirewallRule,
   type NewListener,
   type NewRoute,
   type RouteRow,
-  toFirewallRule,
   toListenerRow,
   toRouteRow,
 } from "./rows.ts";
+import { Rules } from "./rules.ts";
+import { Settings } from "./settings.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
+import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
+import { UndoLog } from "./undo.ts";
 
 const LISTENER = "id, addr, proxy_protocol, max_connections, trusted_proxies";
 const ROUTE = `id, listener_id, hostname, backend, mode, tls_cert, tls_key, backend_tls,
@@ -24,6 +29,8 @@ const SQL = {
   listener: `SELECT ${LISTENER} FROM listeners WHERE id = ?`,
   addListener: `INSERT INTO listeners (addr, proxy_protocol, max_connections, trusted_proxies)
     VALUES (?, ?, ?, ?)`,
+  updateListener: `UPDATE listeners SET addr = ?, proxy_protocol = ?, max_connections = ?,
+    trusted_proxies = ? WHERE id = ?`,
   removeListener: "DELETE FROM listeners WHERE id = ?",
   routes: `SELECT ${ROUTE} FROM routes WHERE listener_id = ? ORDER BY id`,
   route: `SELECT ${ROUTE} FROM routes WHERE id = ?`,
@@ -32,9 +39,6 @@ const SQL = {
   updateRoute: `UPDATE routes SET hostname = ?, backend = ?, mode = ?, tls_cert = ?, tls_key = ?,
     backend_tls = ?, send_proxy_protocol = ? WHERE id = ?`,
   removeRoute: "DELETE FROM routes WHERE id = ?",
-  rules: "SELECT id, type, value FROM firewall_rules ORDER BY id",
-  addRule: "INSERT INTO firewall_rules (type, value) VALUES (?, ?)",
-  removeRule: "DELETE FROM firewall_rules WHERE id = ?",
   seeded: "SELECT 1 FROM seeded",
 } as const;
 
@@ -57,12 +61,24 @@ export class Database implements Disposable {
   /** The absolute path of the file. */
   readonly path: string;
   readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements: Statements;
+  readonly #undo: UndoLog;
+  /** Firewall rules with everything that is known of them. */
+  readonly rules: Rules;
+  readonly policies: Policies;
+  readonly settings: Settings;
+  readonly audit: AuditLog;
 
   /** @private Use `openDatabase`. */
   constructor(db: DatabaseSync, path: string) {
     this.#db = db;
     this.path = path;
+    this.#statements = new Statements(db);
+    this.#undo = new UndoLog(db, this.#statements);
+    this.rules = new Rules(this.#statements);
+    this.policies = new Policies(this.#statements);
+    this.settings = new Settings(this.#statements);
+    this.audit = new AuditLog(this.#statements);
   }
 
   /** The version of the schema. */
@@ -73,19 +89,23 @@ export class Database implements Disposable {
   /** In the order in which they were added. */
   listeners(): ListenerRow[] {
     return this.#run("cannot read the listeners", () => {
-      return this.#prepare(SQL.listeners).all().map(toListenerRow);
+      return this.#statements.all(SQL.listeners).map(toListenerRow);
     });
   }
 
   addListener(listener: NewListener): ListenerRow {
     const { addr, proxyProtocol = false, maxConnections = 0, trustedProxies = [] } = listener;
     return this.#run(`cannot add the listener ${JSON.stringify(addr)}`, () => {
-      const id = this.#insert(
-        SQL.addListener,
-        [addr, Number(proxyProtocol), maxConnections, JSON.stringify(trustedProxies)],
-      );
+      const values = [addr, Number(proxyProtocol), maxConnections, JSON.stringify(trustedProxies)];
+      const id = this.#statements.insert(SQL.addListener, values);
       return { id, addr, proxyProtocol, maxConnections, trustedProxies };
     });
+  }
+
+  /** @throws {NotFoundError} */
+  updateListener({ id, addr, proxyProtocol, maxConnections, trustedProxies }: ListenerRow): void {
+    const values = [addr, Number(proxyProtocol), maxConnections, JSON.stringify(trustedProxies)];
+    this.#statements.change(SQL.updateListener, [...values, id], `cannot update listener ${id}`);
   }
 
   /**
@@ -94,13 +114,13 @@ export class Database implements Disposable {
    * @throws {NotFoundError}
    */
   removeListener(id: number): void {
-    this.#change(SQL.removeListener, [id], `cannot remove listener ${id}`);
+    this.#statements.change(SQL.removeListener, [id], `cannot remove listener ${id}`);
   }
 
   /** Of one listener, in the order in which they were added; none if there is no such listener. */
   routes(listenerId: number): RouteRow[] {
     return this.#run("cannot read the routes", () => {
-      return this.#prepare(SQL.routes).all(listenerId).map(toRouteRow);
+      return this.#statements.all(SQL.routes, [listenerId]).map(toRouteRow);
     });
   }
 
@@ -111,7 +131,7 @@ export class Database implements Disposable {
   addRoute(listenerId: number, route: NewRoute): RouteRow {
     const full = withDefaults(route);
     return this.#run(`cannot add the route ${JSON.stringify(route.hostname)}`, () => {
-      const id = this.#insert(SQL.addRoute, [...routeValues(full), listenerId]);
+      const id = this.#statements.insert(SQL.addRoute, [...routeValues(full), listenerId]);
       return { ...full, id, listenerId };
     });
   }
@@ -125,33 +145,30 @@ export class Database implements Disposable {
   updateRoute(id: number, route: NewRoute): RouteRow {
     const action = `cannot update route ${id}`;
     return this.transaction(() => {
-      this.#change(SQL.updateRoute, [...routeValues(withDefaults(route)), id], action);
-      return this.#run(action, () => toRouteRow(this.#prepare(SQL.route).get(id) ?? {}));
+      this.#statements.change(SQL.updateRoute, [...routeValues(withDefaults(route)), id], action);
+      return this.#run(action, () => toRouteRow(this.#statements.get(SQL.route, [id]) ?? {}));
     });
   }
 
   /** @throws {NotFoundError} */
   removeRoute(id: number): void {
-    this.#change(SQL.removeRoute, [id], `cannot remove route ${id}`);
+    this.#statements.change(SQL.removeRoute, [id], `cannot remove route ${id}`);
   }
 
   /** In the order in which they were added. */
   firewallRules(): FirewallRule[] {
-    return this.#run("cannot read the firewall rules", () => {
-      return this.#prepare(SQL.rules).all().map(toFirewallRule);
-    });
+    return this.rules.plain();
   }
 
   /** @throws {AlreadyExistsError} */
-  addFirewallRule({ type, value }: NewFirewallRule): FirewallRule {
-    return this.#run(`cannot add the rule ${type} ${JSON.stringify(value)}`, () => {
-      return { id: this.#insert(SQL.addRule, [type, value]), type, value };
-    });
+  addFirewallRule(rule: NewFirewallRule): FirewallRule {
+    const { id, type, value } = this.rules.add(rule);
+    return { id, type, value };
   }
 
   /** @throws {NotFoundError} */
   removeFirewallRule(id: number): void {
-    this.#change(SQL.removeRule, [id], `cannot remove firewall rule ${id}`);
+    this.rules.remove(id);
   }
 
   /**
@@ -160,7 +177,7 @@ export class Database implements Disposable {
    */
   seed({ listeners, firewall }: Seed): boolean {
     return this.transaction(() => {
-      if (this.#prepare(SQL.seeded).get() !== undefined) return false;
+      if (this.#statements.get(SQL.seeded) !== undefined) return false;
       for (const { routes, ...listener } of listeners) {
         const { id } = this.addListener(listener);
         for (const route of routes) this.addRoute(id, route);
@@ -170,7 +187,7 @@ export class Database implements Disposable {
       for (const value of firewall.blockedCountries) {
         this.addFirewallRule({ type: "country", value });
       }
-      return this.#prepare(SQL.seeded).get() !== undefined;
+      return this.#statements.get(SQL.seeded) !== undefined;
     });
   }
 
@@ -198,6 +215,15 @@ export class Database implements Disposable {
   }
 
   /**
+   * {@link transaction}, and a function that takes it back after it was committed, in a transaction
+   * of its own. It may be called once, and before the next call of this method.
+   */
+  undoable<T>(body: () => T): { result: T; undo: () => void } {
+    const result = this.#undo.record(() => this.transaction(body));
+    return { result, undo: () => this.transaction(() => this.#undo.undo()) };
+  }
+
+  /**
    * Writes a consistent copy to a new file of mode 0600, complete and on disk when the promise
    * resolves, while writers go on. A failure leaves no file, and an existing one as it was.
    *
@@ -213,45 +239,9 @@ export class Database implements Disposable {
     if (this.#db.isOpen) this.#db.close();
   }
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  /**
-   * Not `RETURNING id` with `get()`: that stops at the row, and the error of a commit that fails
-   * afterwards would be lost.
-   */
-  #insert(sql: string, values: readonly (string | number)[]): number {
-    return Number(this.#prepare(sql).run(...bindable(values)).lastInsertRowid);
-  }
-
-  #change(sql: string, values: readonly (string | number)[], action: string): void {
-    this.#run(action, () => {
-      if (Number(this.#prepare(sql).run(...bindable(values)).changes) > 0) return;
-      throw new NotFoundError(`${action}: it does not exist`);
-    });
-  }
-
   #run<T>(action: string, body: () => T): T {
-    try {
-      return body();
-    } catch (error) {
-      throw toDatabaseError(error, action);
-    }
+    return this.#statements.run(action, body);
   }
-}
-
-/**
- * @throws {DatabaseError} `invalid_value` for a text with a NUL, which the runtime would cut there.
- */
-function bindable(values: readonly (string | number)[]): readonly (string | number)[] {
-  if (!values.some((value) => typeof value === "string" && value.includes("\0"))) return values;
-  throw new DatabaseError("invalid_value", "a text with a NUL cannot be stored");
 }
 
 function withDefaults(route: NewRoute): Omit<RouteRow, "id" | "listenerId"> {

@@ -93,6 +93,53 @@ export const MIGRATIONS: readonly Migration[] = [
         WHERE EXISTS (SELECT 1 FROM listeners) OR EXISTS (SELECT 1 FROM firewall_rules)`,
     ],
   },
+  {
+    // What rules know of themselves: why, until when, and how often they blocked. AUTOINCREMENT,
+    // because the id of a rule that is gone must not name another one in logs and counts.
+    version: 6,
+    statements: [
+      `CREATE TABLE firewall_rules_new (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        type TEXT NOT NULL CHECK(type IN ('ip','cidr','country')),
+        value TEXT NOT NULL,
+        reason TEXT NOT NULL DEFAULT '',
+        expires_at INTEGER,
+        hits INTEGER NOT NULL DEFAULT 0 CHECK(hits >= 0),
+        created_at INTEGER,
+        UNIQUE(type, value)
+      )`,
+      `INSERT INTO firewall_rules_new (id, type, value)
+        SELECT id, type, value FROM firewall_rules ORDER BY id`,
+      "DROP TABLE firewall_rules",
+      "ALTER TABLE firewall_rules_new RENAME TO firewall_rules",
+      "CREATE INDEX firewall_rules_by_expiry ON firewall_rules (expires_at)",
+      `CREATE TRIGGER seeded_by_rule AFTER INSERT ON firewall_rules
+        BEGIN INSERT OR IGNORE INTO seeded VALUES (1); END`,
+    ],
+  },
+  {
+    // Changes at run time: who made them, settings that they set, and conditions on l7 requests.
+    version: 7,
+    statements: [
+      `CREATE TABLE audit_log (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL
+      )`,
+      "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+      `CREATE TABLE l7_policies (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        route_id INTEGER NOT NULL REFERENCES routes(id) ON DELETE CASCADE,
+        type TEXT NOT NULL CHECK(type IN ('block_user_agent','require_header')),
+        value TEXT NOT NULL,
+        UNIQUE(route_id, type, value)
+      )`,
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */

@@ -1,5 +1,5 @@
 /**
- * Listeners, routes and firewall rules in SQLite: the truth once the configuration file has seeded
+ * Listeners, routes, firewall rules, policies and the audit log in SQLite: the truth once the configuration file has seeded
  * it. Migrations run forward when the file is opened.
  *
  * @module
@@ -19,5 +19,9 @@ export {
   type NewRoute,
   type RouteRow,
 } from "./rows.ts";
+export { type AuditEntry, type AuditLog } from "./audit_log.ts";
+export { type NewPolicy, type Policies, type PolicyRow, type PolicyType } from "./policies.ts";
+export { type RuleCount, type Rules, type StoredRule } from "./rules.ts";
+export { type RateLimitSetting, type Settings } from "./settings.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";
 export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";

@@ -5,6 +5,7 @@ import { Database } from "./database.ts";
 import { DatabaseError, toDatabaseError } from "./errors.ts";
 import { FILE_MODE } from "./file_mode.ts";
 import { migrate, readVersion, refuseNewer } from "./migrations.ts";
+import { probeWriting } from "./probe.ts";
 
 /** How long a statement waits for the lock of another process; the control plane stands still. */
 const BUSY_TIMEOUT_MS = 2_000;
@@ -62,7 +63,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database 
     return new Database(db, file);
   } catch (error) {
     db?.close();
-    throw describe(error, action);
+    throw describe(error, { action, file });
   }
 }
 
@@ -95,7 +96,12 @@ function prepareFile(file: string, { readOnly }: { readOnly: boolean }): void {
     return;
   }
   if (readOnly) throw new DatabaseError("not_found", "the file does not exist");
-  closeSync(openSync(file, "wx", FILE_MODE));
+  try {
+    closeSync(openSync(file, "wx", FILE_MODE));
+  } catch (error) {
+    // Another process that starts at the same time was faster.
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
 }
 
 /** SQLite gives its two companions the mode of the database, but only when it creates them. */
@@ -114,7 +120,12 @@ function configure(db: DatabaseSync, maxPages: number | undefined): void {
   if (maxPages !== undefined) db.prepare(`PRAGMA max_page_count = ${maxPages}`).get();
 }
 
-function describe(error: unknown, action: string): DatabaseError {
-  if (!(error instanceof DatabaseError)) return toDatabaseError(error, action);
-  return new DatabaseError(error.code, `${action}: ${error.message}`, { cause: error.cause });
+function describe(error: unknown, { action, file }: { action: string; file: string }) {
+  if (error instanceof DatabaseError) {
+    return new DatabaseError(error.code, `${action}: ${error.message}`, { cause: error.cause });
+  }
+  const found = toDatabaseError(error, action);
+  if (found.code !== "cannot_open" && found.code !== "failed") return found;
+  // One page: what a journal needs at least.
+  return toDatabaseError(probeWriting(dirname(file), 4096) ?? error, action);
 }

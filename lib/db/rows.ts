@@ -2,6 +2,7 @@ import { parseHostPattern } from "../addr/mod.ts";
 import { type FirewallRule, parseFirewallRule } from "../firewall/mod.ts";
 import type { Mode, Route } from "../routes/mod.ts";
 import { DatabaseError } from "./errors.ts";
+import type { Row } from "./statements.ts";
 
 /** A listener; canonical `addr`. */
 export interface ListenerRow {
@@ -27,11 +28,13 @@ export type NewRoute =
   & Pick<Route, "hostname" | "backend">
   & Partial<Omit<Route, "id" | "hostname" | "backend">>;
 
-/** What `addFirewallRule` needs. */
-export type NewFirewallRule = Omit<FirewallRule, "id">;
-
-/** A row as SQLite gives it. */
-type Row = Readonly<Record<string, unknown>>;
+/** What `addFirewallRule` needs. Times are milliseconds since 1970. */
+export interface NewFirewallRule extends Omit<FirewallRule, "id"> {
+  readonly reason?: string;
+  /** When it ends on its own. */
+  readonly expiresAt?: number;
+  readonly createdAt?: number;
+}
 
 export function toListenerRow(row: Row): ListenerRow {
   return {

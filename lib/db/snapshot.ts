@@ -5,6 +5,7 @@ import { backup, DatabaseSync } from "node:sqlite";
 import { AlreadyExistsError, DatabaseError, toDatabaseError } from "./errors.ts";
 import { FILE_MODE } from "./file_mode.ts";
 import { readVersion } from "./migrations.ts";
+import { probeWriting } from "./probe.ts";
 
 export interface SnapshotOptions {
   /** Replace an existing file. Default: refuse. */
@@ -54,7 +55,7 @@ async function copyTo(
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   closeSync(openSync(temporary, "wx", FILE_MODE));
   try {
-    await backup(db, temporary);
+    await copy(db, temporary);
     const version = verify(temporary);
     sync(temporary);
     const { size } = statSync(temporary);
@@ -64,6 +65,23 @@ async function copyTo(
   } finally {
     for (const suffix of COMPANIONS) rmSync(temporary + suffix, { force: true });
   }
+}
+
+async function copy(db: DatabaseSync, file: string): Promise<void> {
+  try {
+    await backup(db, file);
+  } catch (error) {
+    rmSync(file);
+    throw probeWriting(dirname(file), sizeOf(db)) ?? error;
+  }
+}
+
+/** Of the whole database, in bytes; 0 if it cannot be read. */
+function sizeOf(db: DatabaseSync): number {
+  if (!db.isOpen) return 0;
+  const pages = db.prepare("PRAGMA page_count").get()?.page_count;
+  const size = db.prepare("PRAGMA page_size").get()?.page_size;
+  return Number(pages) * Number(size);
 }
 
 function checkTarget(path: string, { from, overwrite }: { from: string; overwrite: boolean }) {

@@ -167,7 +167,7 @@ Deno.test("TLS to the database is verified: authority, name, and that it is ther
   // A server (or someone in between) that answers "no TLS" gets no login.
   const received: Uint8Array[] = [];
   await using server = await listen((socket) => {
-    socket.on("data", (bytes) => {
+    socket.on("data", (bytes: Uint8Array) => {
       received.push(bytes);
       if (received.length === 1) socket.write("N");
     });

@@ -18,7 +18,8 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["config", "db", "relay"],
   ["connector", "l7"],
   ["server"],
-  ["workers", "control", "admin", "client"],
+  ["workers", "control", "rpc", "admin/gen"],
+  ["admin", "client"],
   ["cli"],
 ];
 
@@ -122,7 +123,8 @@ export function importCycles(edges: readonly Edge[]): string[] {
 
 /** The folder of `lib` that a file belongs to. */
 export function libFolder(path: string): string | undefined {
-  return /^lib\/([^/]+)\//.exec(path)?.[1];
+  // The generated protocol is what server and client of the admin API share: a folder of its own.
+  return /^lib\/(admin\/gen|[^/]+)\//.exec(path)?.[1];
 }
 
 function rankOf(folder: string): number {

@@ -19,6 +19,38 @@ export async function unusedPort(host = "127.0.0.1"): Promise<number> {
   return port;
 }
 
+/** Linux takes the local ports of outgoing connections from 32,768 on, unless told otherwise. */
+const FIRST_EPHEMERAL_PORT = 32_768;
+
+/** Below are the ports that programs are commonly configured with. */
+const FIRST_CANDIDATE_PORT = 20_000;
+
+/**
+ * A port such that it and the ports `offsets` above it are free, all of them outside of the range
+ * from which the kernel takes ports for other tests' connections.
+ */
+export async function unusedPortBlock(offsets: readonly number[]): Promise<number> {
+  const span = FIRST_EPHEMERAL_PORT - FIRST_CANDIDATE_PORT - Math.max(...offsets);
+  for (;;) {
+    const first = FIRST_CANDIDATE_PORT + Math.floor(Math.random() * span);
+    const free = await Promise.all([0, ...offsets].map((offset) => canListen(first + offset)));
+    if (!free.includes(false)) return first;
+  }
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer();
+  server.listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    server.close();
+    await once(server, "close");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `count` different ports, see {@link unusedPort}. */
 export async function unusedPorts(count: number): Promise<number[]> {
   const ports = new Set<number>();

@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
 import {
   AlreadyExistsError,
-  type Database,
   DatabaseError,
   type DatabaseErrorCode,
   NotFoundError,
   openDatabase,
-  type Seed,
 } from "../../../lib/db/mod.ts";
+import { withDatabase } from "../../support/databases.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
-
-/** Runs `body` on a new database, which is closed afterwards. */
-function withDatabase(body: (db: Database) => void): void {
-  using folder = temporaryFolder();
-  using db = openDatabase(`${folder.path}/a.db`);
-  body(db);
-}
 
 const refusal = (code: DatabaseErrorCode, message: RegExp = /./) => (error: unknown) => {
   assert(error instanceof DatabaseError, String(error));
@@ -220,128 +212,6 @@ Deno.test("rows survive closing and opening", () => {
   })();
   using db = openDatabase(file);
   assert.deepEqual([db.listeners(), db.routes(1), db.firewallRules()], written);
-});
-
-Deno.test("transaction() commits all of its writes and returns the result", () => {
-  withDatabase((db) => {
-    const route = db.transaction(() => db.addRoute(db.addListener({ addr: ":443" }).id, ROUTE));
-    assert.deepEqual(db.routes(1), [route]);
-  });
-});
-
-Deno.test("transaction() undoes everything and rethrows the very error of its body", () => {
-  withDatabase((db) => {
-    const mine = new RangeError("mine");
-    const body = () => {
-      db.addRoute(db.addListener({ addr: ":443" }).id, ROUTE);
-      throw mine;
-    };
-    assert.throws(() => db.transaction(body), (error) => error === mine);
-    assert.deepEqual(db.listeners(), []);
-    // The connection is usable, and not inside a transaction.
-    db.addListener({ addr: ":443" });
-  });
-});
-
-Deno.test("transaction() undoes only itself inside another one", () => {
-  withDatabase((db) => {
-    db.transaction(() => {
-      db.addListener({ addr: ":1" });
-      const inner = () =>
-        db.transaction(() => {
-          db.addListener({ addr: ":2" });
-          throw new RangeError("inner");
-        });
-      assert.throws(inner, RangeError);
-      db.transaction(() => db.addListener({ addr: ":3" }));
-    });
-    assert.deepEqual(db.listeners().map(({ addr }) => addr), [":1", ":3"]);
-  });
-});
-
-Deno.test("transaction() refuses an async body and undoes what it did", async () => {
-  using folder = temporaryFolder();
-  using db = openDatabase(`${folder.path}/a.db`);
-  let running = Promise.resolve();
-  const body = () => {
-    db.addListener({ addr: ":1" });
-    running = Promise.resolve().then(() => void db.addListener({ addr: ":2" }));
-    return running;
-  };
-  assert.throws(() => db.transaction(body), TypeError);
-  await running;
-  assert.deepEqual(db.listeners().map(({ addr }) => addr), [":2"]);
-});
-
-const SEED: Seed = {
-  listeners: [
-    { addr: ":443", proxyProtocol: true, routes: [ROUTE, FULL_ROUTE] },
-    { addr: ":8443", routes: [] },
-  ],
-  firewall: {
-    blockedIps: ["192.0.2.1"],
-    blockedCidrs: ["10.0.0.0/8"],
-    blockedCountries: ["DE", "FR"],
-  },
-};
-const NOTHING: Seed = {
-  listeners: [],
-  firewall: { blockedIps: [], blockedCidrs: [], blockedCountries: [] },
-};
-
-Deno.test("seed() fills a new database with everything", () => {
-  withDatabase((db) => {
-    assert.equal(db.seed(SEED), true);
-    assert.deepEqual(db.listeners().map(({ addr, proxyProtocol }) => [addr, proxyProtocol]), [
-      [":443", true],
-      [":8443", false],
-    ]);
-    assert.deepEqual(db.routes(1).map(({ hostname }) => hostname), ["a.example", "*.b.example"]);
-    assert.deepEqual(db.firewallRules().map(({ type, value }) => `${type} ${value}`), [
-      "ip 192.0.2.1",
-      "cidr 10.0.0.0/8",
-      "country DE",
-      "country FR",
-    ]);
-  });
-});
-
-Deno.test("seed() leaves a database with rows alone", () => {
-  withDatabase((db) => {
-    db.addFirewallRule({ type: "ip", value: "192.0.2.9" });
-    assert.equal(db.seed(SEED), false);
-    assert.deepEqual(db.listeners(), []);
-  });
-});
-
-Deno.test("seed() does not bring back what an operator has removed", () => {
-  using folder = temporaryFolder();
-  const file = `${folder.path}/a.db`;
-  {
-    using db = openDatabase(file);
-    db.seed(SEED);
-    for (const { id } of db.listeners()) db.removeListener(id);
-    for (const { id } of db.firewallRules()) db.removeFirewallRule(id);
-  }
-  using db = openDatabase(file);
-  assert.equal(db.seed(SEED), false);
-  assert.deepEqual(db.listeners(), []);
-});
-
-Deno.test("seed() with nothing leaves the database to be seeded later", () => {
-  withDatabase((db) => {
-    assert.equal(db.seed(NOTHING), false);
-    assert.equal(db.seed(SEED), true);
-  });
-});
-
-Deno.test("seed() writes nothing at all when a part is refused", () => {
-  withDatabase((db) => {
-    const broken = { ...SEED, firewall: { ...SEED.firewall, blockedIps: ["::1", "::1"] } };
-    assert.throws(() => db.seed(broken), AlreadyExistsError);
-    assert.deepEqual([db.listeners(), db.firewallRules()], [[], []]);
-    assert.equal(db.seed(SEED), true);
-  });
 });
 
 Deno.test("a closed database refuses everything and may be closed again", () => {

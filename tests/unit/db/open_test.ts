@@ -210,3 +210,23 @@ Deno.test("a full disk refuses the write with `disk_full` and keeps every row be
   using db = openDatabase(file);
   assert.equal(db.routes(1).at(-1)?.hostname, "again.example");
 });
+
+Deno.test.each(
+  [
+    ["listeners", "UPDATE listeners SET addr = x'00'"],
+    ["listeners", "UPDATE listeners SET proxy_protocol = 'yes'"],
+    ["listeners", "UPDATE listeners SET trusted_proxies = '[1]'"],
+    ["routes", "UPDATE routes SET backend_tls = 'no'"],
+    ["routes", "UPDATE routes SET backend = x'00'"],
+  ] as const,
+)("a value of another type in %s is reported as damage: %s", (table, sql) => {
+  using folder = temporaryFolder();
+  using db = openDatabase(`${folder.path}/a.db`);
+  const { id } = db.addListener({ addr: ":443" });
+  db.addRoute(id, { hostname: "a.example", backend: "10.0.0.1:443" });
+  {
+    using other = new DatabaseSync(`${folder.path}/a.db`);
+    other.exec(sql);
+  }
+  assert.throws(() => table === "routes" ? db.routes(id) : db.listeners(), code("corrupt"));
+});

@@ -1,0 +1,11 @@
+/**
+ * The gRPC service of the admin API, on a Unix socket that only its owner may open.
+ *
+ * @module
+ */
+export {
+  AdminSocketError,
+  type AdminSocketErrorCode,
+  bindPrivately,
+  type BoundSocket,
+} from "./socket.ts";

@@ -1,0 +1,129 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
+import { createConnection } from "node:net";
+import { dirname, join, resolve } from "node:path";
+
+/** The owner may connect, nobody else. */
+const SOCKET_MODE = 0o600;
+
+/** How long to wait for whoever answers on an existing socket; a local connect takes no time. */
+const PROBE_TIMEOUT_MS = 1000;
+
+/** `sun_path` of unix(7) has 108 octets, the final NUL included. */
+const MAX_PATH_BYTES = 107;
+
+/** What keeps the admin socket from being made. */
+export type AdminSocketErrorCode =
+  | "directory_missing"
+  | "directory_writable"
+  | "in_use"
+  | "not_a_socket"
+  | "path_too_long"
+  | "cannot_bind";
+
+/** The admin socket cannot be made; the message says why and what to do. */
+export class AdminSocketError extends Error {
+  override readonly name = "AdminSocketError";
+  readonly code: AdminSocketErrorCode;
+
+  constructor(code: AdminSocketErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A socket that was made; disposing of it removes its file, if it is still the same. */
+export interface BoundSocket extends Disposable {
+  readonly path: string;
+  /** The user that owns the file: beside root the only one who may connect. */
+  readonly owner: number;
+}
+
+/**
+ * Makes a Unix socket that only its owner may open, at no moment anybody else: it is bound in a
+ * directory of mode 0700 and gets its name when it has its mode. (Setting the umask instead would
+ * take a permission that the program does without.) A socket left by a process that died is
+ * replaced, one on which somebody answers is not.
+ *
+ * @param bind binds a socket at the path it is given.
+ * @throws {AdminSocketError}
+ */
+export async function bindPrivately(
+  path: string,
+  bind: (path: string) => Promise<void>,
+): Promise<BoundSocket> {
+  const target = resolve(path);
+  checkDirectory(dirname(target));
+  await checkTarget(target);
+  const nursery = join(dirname(target), `.${randomBytes(3).toString("hex")}`);
+  const cradle = join(nursery, "s");
+  if (new TextEncoder().encode(cradle).length > MAX_PATH_BYTES) {
+    const message = `${target}: the directory's name is too long for a Unix socket`;
+    throw new AdminSocketError("path_too_long", message);
+  }
+  try {
+    mkdirSync(nursery, { mode: 0o700 });
+    await bind(cradle);
+    chmodSync(cradle, SOCKET_MODE);
+    const { ino, uid } = lstatSync(cradle);
+    renameSync(cradle, target);
+    return { path: target, owner: uid, [Symbol.dispose]: () => removeSame(target, ino) };
+  } catch (cause) {
+    throw new AdminSocketError("cannot_bind", `cannot make the admin socket ${target}`, { cause });
+  } finally {
+    rmSync(nursery, { recursive: true, force: true });
+  }
+}
+
+/** Whoever may write to the directory could put a socket of their own in the place of ours. */
+function checkDirectory(directory: string): void {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) {
+    const message = `the directory ${directory} of the admin socket does not exist`;
+    throw new AdminSocketError("directory_missing", message);
+  }
+  const sticky = (found.mode & 0o1000) !== 0;
+  if ((found.mode & 0o022) === 0 || sticky) return;
+  const message = `others may write to the directory ${directory} of the admin socket ` +
+    "and could replace it: chmod go-w";
+  throw new AdminSocketError("directory_writable", message);
+}
+
+async function checkTarget(path: string): Promise<void> {
+  const found = lookUp(path);
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    const message = `${path} exists and is not a socket: it is not ours to replace`;
+    throw new AdminSocketError("not_a_socket", message);
+  }
+  if (await answers(path)) {
+    const message = `another process answers on the admin socket ${path}`;
+    throw new AdminSocketError("in_use", message);
+  }
+}
+
+/** Anything but a refusal counts as an answer: a process that is only slow lives. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const finish = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      finish(error.code !== "ECONNREFUSED" && error.code !== "ENOENT");
+    });
+    socket.on("connect", () => finish(true));
+    const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
+  });
+}
+
+function removeSame(path: string, ino: number): void {
+  if (lookUp(path)?.ino === ino) rmSync(path, { force: true });
+}
+
+/** The entry itself: a link is no socket of ours. */
+function lookUp(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}

@@ -1,0 +1,119 @@
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { health, ProxyAdminService } from "../admin/gen/mod.ts";
+import { type CallOptions, Channel } from "../rpc/mod.ts";
+import { toAdminError } from "./error.ts";
+
+export type { CallOptions };
+
+/** How a client is made. */
+export interface ClientOptions {
+  /** The socket of the proxy: `grpc.addr` of its configuration. */
+  readonly socketPath: string;
+  /** How long a call may take that has no `timeoutMs` of its own. Default: 30 s. */
+  readonly timeoutMs?: number;
+  /** Who asks, for the audit log: printable ASCII, at most 64 characters. */
+  readonly actor?: string;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+type Methods = typeof ProxyAdminService["method"];
+
+/**
+ * One function for each method of `proto/mc_proxy/v1/admin.proto`: a promise of the answer, or for
+ * `watchStatus` an iterable of answers. All of them throw {@link AdminError}.
+ */
+export type AdminClient =
+  & {
+    readonly [K in keyof Methods]: Methods[K] extends DescMethodUnary<infer I, infer O>
+      ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
+      : Methods[K] extends DescMethodServerStreaming<infer I, infer O> ? (
+          request: MessageInitShape<I>,
+          options?: CallOptions,
+        ) => AsyncGenerator<MessageShape<O>, void, undefined>
+      : never;
+  }
+  & Disposable
+  & {
+    /** Whether the proxy says that it serves (`grpc.health.v1`). */
+    healthy(options?: CallOptions): Promise<boolean>;
+    /** Ends the connection; calls in flight fail. */
+    close(): void;
+  };
+
+/**
+ * Makes a client; the connection is made by the first call and again when it is lost.
+ *
+ * The program needs `--allow-net=unix:PATH --allow-read=PATH --allow-write=PATH` and nothing else.
+ *
+ * @example
+ * ```ts no-assert
+ * import { createClient, NotFoundError } from "./mod.ts";
+ *
+ * async function reroute(socketPath: string): Promise<void> {
+ *   using client = createClient({ socketPath });
+ *   const listenerAddr = ":443";
+ *   try {
+ *     await client.removeRoute({ listenerAddr, hostname: "old.example" });
+ *   } catch (error) {
+ *     if (!(error instanceof NotFoundError)) throw error;
+ *   }
+ *   await client.addRoute({ listenerAddr, hostname: "new.example", backend: "192.0.2.1:443" });
+ *   for await (const { status } of client.watchStatus({})) {
+ *     if ((status?.activeConnections ?? 0) === 0) break;
+ *   }
+ * }
+ * ```
+ */
+export function createClient(options: ClientOptions): AdminClient {
+  const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, actor } = options;
+  const channel = new Channel(socketPath, actor === undefined ? {} : { "mc-proxy-actor": actor });
+  const methods: Record<string, unknown> = {};
+  for (const method of ProxyAdminService.methods) {
+    methods[method.localName] = method.methodKind === "unary"
+      ? unary(channel, method as DescMethodUnary, timeoutMs)
+      : stream(channel, method as DescMethodServerStreaming);
+  }
+  const check = unary(channel, health.Health.method.check, timeoutMs);
+  return {
+    ...methods,
+    healthy: async (call?: CallOptions) =>
+      (await check({}, call)).status === health.HealthCheckResponse_ServingStatus.SERVING,
+    close: () => channel.close(),
+    [Symbol.dispose]: () => channel.close(),
+    // Made from the same descriptor that the type is made from.
+  } as AdminClient;
+}
+
+function unary<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  method: DescMethodUnary<I, O>,
+  timeoutMs: number,
+): (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>> {
+  return async (request, options = {}) => {
+    try {
+      return await channel.unary(method, request, { timeoutMs, ...options });
+    } catch (error) {
+      throw toAdminError(error);
+    }
+  };
+}
+
+function stream<I extends DescMessage, O extends DescMessage>(
+  channel: Channel,
+  method: DescMethodServerStreaming<I, O>,
+): (request: MessageInitShape<I>, options?: CallOptions) => AsyncGenerator<MessageShape<O>> {
+  return async function* (request, options = {}) {
+    try {
+      yield* channel.serverStream(method, request, options);
+    } catch (error) {
+      throw toAdminError(error);
+    }
+  };
+}

@@ -1,0 +1,18 @@
+/**
+ * A typed client of the admin API of a running mc-proxy, for any Deno program that may open its
+ * socket.
+ *
+ * @module
+ */
+export { type AdminClient, type CallOptions, type ClientOptions, createClient } from "./client.ts";
+export {
+  AbortedError,
+  AdminError,
+  type AdminErrorCode,
+  AlreadyExistsError,
+  DeadlineError,
+  InvalidArgumentError,
+  NotFoundError,
+  UnreachableError,
+} from "./error.ts";
+export type * from "../admin/gen/mod.ts";

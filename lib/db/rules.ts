@@ -1,0 +1,167 @@
+import type { FirewallRule } from "../firewall/mod.ts";
+import { type NewFirewallRule, toFirewallRule } from "./rows.ts";
+import type { Row, Statements } from "./statements.ts";
+
+const STORED = "id, type, value, reason, expires_at, hits, created_at";
+
+const SQL = {
+  plain: "SELECT id, type, value FROM firewall_rules ORDER BY id",
+  stored: `SELECT ${STORED} FROM firewall_rules ORDER BY id`,
+  byId: `SELECT ${STORED} FROM firewall_rules WHERE id = ?`,
+  byValue: `SELECT ${STORED} FROM firewall_rules WHERE type = ? AND value = ?`,
+  expired: `SELECT ${STORED} FROM firewall_rules WHERE expires_at <= ? ORDER BY expires_at`,
+  nextExpiry: "SELECT min(expires_at) AS at FROM firewall_rules",
+  byType: "SELECT type, count(*) AS count, sum(hits) AS hits FROM firewall_rules GROUP BY type",
+  top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
+  add: `INSERT INTO firewall_rules (type, value, reason, expires_at, created_at)
+    VALUES (?, ?, ?, ?, ?)`,
+  update: "UPDATE firewall_rules SET reason = ?, expires_at = ? WHERE id = ?",
+  remove: "DELETE FROM firewall_rules WHERE id = ?",
+  addHits: "UPDATE firewall_rules SET hits = hits + ? WHERE id = ?",
+  rename: "UPDATE OR IGNORE firewall_rules SET value = ? WHERE id = ?",
+} as const;
+
+/** A rule with what the control plane knows of it. Times are milliseconds since 1970. */
+export interface StoredRule extends FirewallRule {
+  readonly reason: string;
+  /** When it ends on its own; absent: never. */
+  readonly expiresAt?: number;
+  /** Connections that it has blocked. */
+  readonly hits: number;
+  /** Absent for rules older than this column. */
+  readonly createdAt?: number;
+}
+
+/** Rules of one type, in numbers. */
+export interface RuleCount {
+  readonly count: number;
+  readonly hits: number;
+}
+
+/** The rules of the firewall. */
+export class Rules {
+  readonly #statements: Statements;
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+  }
+
+  /** What a firewall is compiled from, in the order in which they were added. */
+  plain(): FirewallRule[] {
+    return this.#read(() => this.#statements.all(SQL.plain).map(toFirewallRule));
+  }
+
+  /**
+   * Rewrites values in their canonical form, by which {@link find} looks. The first versions and
+   * operators with an SQL shell may have stored others. Of two that mean the same, one goes.
+   */
+  normalise(): void {
+    this.#statements.run("cannot rewrite the firewall rules", () => {
+      for (const row of this.#statements.all(SQL.plain)) {
+        const { id, value } = toFirewallRule(row);
+        if (value === row.value || this.#statements.write(SQL.rename, [value, id]) > 0) continue;
+        this.remove(id);
+      }
+    });
+  }
+
+  /** In the order in which they were added. */
+  list(): StoredRule[] {
+    return this.#read(() => this.#statements.all(SQL.stored).map(toStoredRule));
+  }
+
+  get(id: number): StoredRule | undefined {
+    return this.#read(() => optional(this.#statements.get(SQL.byId, [id])));
+  }
+
+  find(type: string, value: string): StoredRule | undefined {
+    return this.#read(() => optional(this.#statements.get(SQL.byValue, [type, value])));
+  }
+
+  /** Those whose time has come. */
+  expired(now: number): StoredRule[] {
+    return this.#read(() => this.#statements.all(SQL.expired, [now]).map(toStoredRule));
+  }
+
+  /** When the next rule ends. */
+  nextExpiry(): number | undefined {
+    return this.#read(() => {
+      const at = this.#statements.get(SQL.nextExpiry)?.at;
+      return typeof at === "number" ? at : undefined;
+    });
+  }
+
+  /** By type; types without rules are left out. */
+  counts(): Map<string, RuleCount> {
+    return this.#read(() => {
+      const rows = this.#statements.all(SQL.byType);
+      return new Map(rows.map(({ type, count, hits }) => {
+        return [String(type), { count: Number(count), hits: Number(hits) }];
+      }));
+    });
+  }
+
+  /** Those that have blocked most. */
+  top(limit: number): StoredRule[] {
+    return this.#read(() => this.#statements.all(SQL.top, [limit]).map(toStoredRule));
+  }
+
+  /** @throws {AlreadyExistsError} */
+  add(rule: NewFirewallRule): StoredRule {
+    const { type, value, reason = "", expiresAt, createdAt } = rule;
+    return this.#statements.run(`cannot add the rule ${type} ${JSON.stringify(value)}`, () => {
+      const values = [type, value, reason, expiresAt ?? null, createdAt ?? null];
+      const id = this.#statements.insert(SQL.add, values);
+      return {
+        id,
+        type,
+        value,
+        reason,
+        hits: 0,
+        ...expiresAt !== undefined && { expiresAt },
+        ...createdAt !== undefined && { createdAt },
+      };
+    });
+  }
+
+  /**
+   * Changes what may change in a rule that stays the same one.
+   *
+   * @throws {NotFoundError}
+   */
+  update(id: number, { reason, expiresAt }: { reason: string; expiresAt?: number | undefined }) {
+    const action = `cannot update firewall rule ${id}`;
+    this.#statements.change(SQL.update, [reason, expiresAt ?? null, id], action);
+  }
+
+  /** @throws {NotFoundError} */
+  remove(id: number): void {
+    this.#statements.change(SQL.remove, [id], `cannot remove firewall rule ${id}`);
+  }
+
+  /** Adds to the counts of blocked connections; rules that are gone are left out. */
+  addHits(hits: ReadonlyMap<number, number>): void {
+    this.#statements.run("cannot write the hits of firewall rules", () => {
+      for (const [id, count] of hits) this.#statements.write(SQL.addHits, [count, id]);
+    });
+  }
+
+  #read<T>(body: () => T): T {
+    return this.#statements.run("cannot read the firewall rules", body);
+  }
+}
+
+function optional(row: Row | undefined): StoredRule | undefined {
+  return row && toStoredRule(row);
+}
+
+function toStoredRule(row: Row): StoredRule {
+  const { expires_at: expiresAt, created_at: createdAt } = row;
+  return {
+    ...toFirewallRule(row),
+    reason: String(row.reason),
+    hits: Number(row.hits),
+    ...typeof expiresAt === "number" && { expiresAt },
+    ...typeof createdAt === "number" && { createdAt },
+  };
+}

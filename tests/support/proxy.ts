@@ -1,0 +1,133 @@
+/**
+ * The whole program as a process of its own, under the flags of an installation.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { stringify } from "smol-toml";
+import { ProxyProcess } from "../../dev/proxy_process.ts";
+import { eventually } from "./deadline.ts";
+
+/** A configuration as a tree; the key names are those of the TOML file. */
+export type ConfigTree = Readonly<Record<string, unknown>>;
+
+/** One parsed log line: `message`, `level` and the fields of the event. */
+export type LogEvent = Readonly<Record<string, unknown>> & { readonly message?: string };
+
+/** Settings of {@link startProxy}. */
+export interface ProxyOptions {
+  /**
+   * The configuration, or a function of the folder that it and its files are in. Filled in when
+   * missing: the database in that folder, one worker, log lines in JSON from `info` on.
+   */
+  readonly config: ConfigTree | ((folder: string) => ConfigTree);
+  /** Files to write first, by their name in the folder. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  readonly env?: Record<string, string>;
+  /** A folder that stays when the proxy stops, to start another one in it. Default: a new one. */
+  readonly folder?: string;
+  /** Replaces the flags of an installation. */
+  readonly flags?: readonly string[];
+}
+
+/** A running proxy. Disposing of it stops it with SIGTERM and fails if it does not end with 0. */
+export class Proxy implements AsyncDisposable {
+  readonly process: ProxyProcess;
+  /** Where its configuration and database are. */
+  readonly folder: string;
+  readonly #removeFolder: boolean;
+  #stopped = false;
+
+  constructor(process: ProxyProcess, folder: string, removeFolder: boolean) {
+    this.process = process;
+    this.folder = folder;
+    this.#removeFolder = removeFolder;
+  }
+
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** The port of the listener number `index`, counted from 0, also when it was configured as 0. */
+  port(index = 0): number {
+    const listening = this.events("listening")[index];
+    assert.ok(listening, `listener ${index} is not listening`);
+    return Number(listening.port);
+  }
+
+  /** What it logged so far, of all messages or of one. */
+  events(message?: string): LogEvent[] {
+    return this.process.lines
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as LogEvent)
+      .filter((event) => message === undefined || event.message === message);
+  }
+
+  /** Waits for an event of a connection with this outcome. */
+  async outcome(outcome: string, index = 0): Promise<LogEvent> {
+    const found = () => this.events("connection").filter((event) => event.outcome === outcome);
+    await eventually(() => found().length > index, `outcome ${outcome} number ${index}`);
+    const event = found()[index];
+    assert.ok(event);
+    return event;
+  }
+
+  /** Sends a signal and waits for the end; the exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    this.#stopped = true;
+    return (await this.process.stop(signal)).code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      const alreadyStopped = this.#stopped;
+      const code = await this.stop();
+      if (!alreadyStopped) assert.equal(code, 0, this.process.lines.slice(-20).join("\n"));
+    } finally {
+      if (this.#removeFolder) await Deno.remove(this.folder, { recursive: true });
+    }
+  }
+}
+
+/**
+ * Starts `main.ts server` and waits until it is ready.
+ *
+ * @throws {ProxyStartError} with the program's output when it does not start.
+ */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const folder = options.folder ?? await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
+  const removeFolder = options.folder === undefined;
+  try {
+    const configPath = await writeConfig(folder, options);
+    const process = await ProxyProcess.start({
+      configPath,
+      ...options.env && { env: options.env },
+      ...options.flags && { flags: options.flags },
+    });
+    return new Proxy(process, folder, removeFolder);
+  } catch (error) {
+    if (removeFolder) await Deno.remove(folder, { recursive: true });
+    throw error;
+  }
+}
+
+/** Writes the files and the configuration that {@link startProxy} would use; its path. */
+export async function writeConfig(
+  folder: string,
+  { config, files = {} }: Pick<ProxyOptions, "config" | "files">,
+): Promise<string> {
+  for (const [name, content] of Object.entries(files)) {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await Deno.writeFile(join(folder, name), bytes);
+  }
+  const tree = typeof config === "function" ? config(folder) : config;
+  const defaults = {
+    database: { path: join(folder, "mc-proxy.db") },
+    server: { workers: 1 },
+    log: { level: "info", format: "json" },
+  };
+  const path = join(folder, "mc-proxy.toml");
+  await Deno.writeTextFile(path, stringify({ ...defaults, ...tree }));
+  return path;
+}

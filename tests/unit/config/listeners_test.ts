@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import {
+  configOf,
+  problemsOf,
+  warningsOf,
+  withDatabase,
+  withRoute,
+} from "../../support/configs.ts";
+
+Deno.test.each([
+  [
+    "proxy_protocol = 'true'",
+    "proxy_protocol: a string instead of true or false; did you mean true?",
+  ],
+  ["proxy_protocol = 1", "proxy_protocol: an integer instead of true or false"],
+  ["proxyProtocol = true", "proxyProtocol: unknown key; did you mean proxy_protocol?"],
+  ["max_conections = 1", "max_conections: unknown key; did you mean max_connections?"],
+  ["routes = [1]", "routes[0]: an integer instead of a table"],
+  ["[listeners.routes]", "routes: a table instead of an array of tables"],
+])("loadConfig() refuses %j in a listener", (text, problem) => {
+  const problems = problemsOf(withDatabase(`[[listeners]]\naddr = ":443"\n${text}`));
+  assert(problems.some((line) => line.endsWith(`: listeners[0].${problem}`)), problems.join("\n"));
+});
+
+Deno.test.each([
+  ["443", "the port is missing"],
+  [":65536", "the port is not in 0–65535"],
+  [":0443", "the port is not a number"],
+  ["localhost:443", "the host is not an IP address or empty"],
+  ["::1:443", "an IPv6 address needs brackets"],
+])("loadConfig() refuses the listener %s", (addr, reason) => {
+  assert.deepEqual(problemsOf(withDatabase(`[[listeners]]\naddr = "${addr}"`)), [
+    `3:1: listeners[0].addr: "${addr}" is invalid: ${reason}`,
+  ]);
+});
+
+Deno.test.each([
+  [":443", ":443", "repeats listeners[0].addr"],
+  ["[::1]:443", "[0::1]:443", "repeats listeners[0].addr"],
+  [":443", "0.0.0.0:443", 'overlaps listeners[0].addr ":443"'],
+  ["0.0.0.0:443", ":443", 'overlaps listeners[0].addr "0.0.0.0:443"'],
+  [":443", "[::]:443", 'overlaps listeners[0].addr ":443"'],
+  [":443", "192.0.2.1:443", 'overlaps listeners[0].addr ":443"'],
+  ["0.0.0.0:443", "192.0.2.1:443", 'overlaps listeners[0].addr "0.0.0.0:443"'],
+  ["[2001:db8::1]:443", "[::]:443", 'overlaps listeners[0].addr "[2001:db8::1]:443"'],
+  ["[::]:443", "192.0.2.1:443", 'overlaps listeners[0].addr "[::]:443"'],
+])("loadConfig() refuses the listeners %s and %s together", (first, second, problem) => {
+  const problems = problemsOf(
+    withDatabase(`[[listeners]]\naddr = "${first}"\n[[listeners]]\naddr = "${second}"`),
+  );
+  assert.equal(problems.length, 1);
+  assert.match(problems[0] ?? "", /^5:1: listeners\[1\]\.addr: /);
+  assert.ok(problems[0]?.endsWith(problem), problems.join("\n"));
+});
+
+Deno.test.each([
+  [":443", ":8443"],
+  ["192.0.2.1:443", "192.0.2.2:443"],
+  ["0.0.0.0:443", "[2001:db8::1]:443"],
+  [":0", ":0"],
+])("loadConfig() takes the listeners %s and %s together", (first, second) => {
+  const text = `[[listeners]]\naddr = "${first}"\n[[listeners]]\naddr = "${second}"`;
+  assert.equal(configOf(withDatabase(text)).listeners.length, 2);
+});
+
+Deno.test("loadConfig() refuses a hostname twice in one listener, after canonicalisation", () => {
+  const again = `[[listeners.routes]]\nhostname = "A.EXAMPLE."\nbackend = "10.0.0.2:443"`;
+  assert.deepEqual(problemsOf(withRoute(again)), [
+    '8:1: listeners[0].routes[1].hostname: "a.example" repeats listeners[0].routes[0]',
+  ]);
+});
+
+Deno.test("loadConfig() takes a hostname in two listeners", () => {
+  const other = `[[listeners]]\naddr = ":8443"\n[[listeners.routes]]\nhostname = "a.example"\n` +
+    `backend = "10.0.0.2:443"`;
+  assert.equal(configOf(withRoute(other)).listeners.length, 2);
+});
+
+Deno.test.each([
+  ["", "is invalid: the name is empty"],
+  ["10.0.0.1", "is invalid: an IP address is not a hostname"],
+  ["a.*.example", 'is invalid: "*" is allowed only as the whole first label'],
+  ["*", 'is invalid: "*" is allowed only as the whole first label'],
+  ["a b", "is invalid: a character is not allowed in names"],
+])("loadConfig() refuses the hostname %j", (hostname, problem) => {
+  const route = `[[listeners.routes]]\nhostname = "${hostname}"\nbackend = "10.0.0.2:443"`;
+  assert.deepEqual(problemsOf(withRoute(route)), [
+    `8:1: listeners[0].routes[1].hostname: "${hostname}" ${problem}`,
+  ]);
+});
+
+Deno.test.each([
+  ["backend = ':443'", 'backend: ":443" is invalid: the host is missing'],
+  ["backend = '10.0.0.1:0'", 'backend: "10.0.0.1:0" is invalid: the port is not in 1–65535'],
+  ["backend = '10.0.0.1'", 'backend: "10.0.0.1" is invalid: the port is missing'],
+  ["backend = ''", 'backend: "" is invalid: the port is missing'],
+  ["mode = 'l7'\nbackend = 'a'", 'backend: "a" is invalid: the port is missing'],
+  ["", "backend: is missing"],
+])("loadConfig() refuses a route with %j", (text, problem) => {
+  const problems = problemsOf(
+    withRoute(`[[listeners.routes]]\nhostname = "b.example"\n${text}`),
+  );
+  const wanted = `: listeners[0].routes[1].${problem}`;
+  assert.equal(problems.filter((line) => line.endsWith(wanted)).length, 1, problems.join("\n"));
+  assert.equal(problems.filter((line) => line.includes("backend")).length, 1);
+});
+
+Deno.test("loadConfig() warns of settings that do nothing", () => {
+  const text = withRoute(`backend_tls = true
+tls_cert = "/nowhere.pem"
+tls_key = "/nowhere.key"
+[[listeners.routes]]
+hostname = "b.example"
+mode = "mtls"
+backend = "10.0.0.2:443"
+backend_tls = true
+[[listeners]]
+addr = ":8443"
+trusted_proxies = ["10.0.0.1"]
+`);
+  assert.deepEqual(warningsOf(text), [
+    '7:1: listeners[0].routes[0].backend_tls: ignored with mode = "l4"',
+    '8:1: listeners[0].routes[0].tls_cert: ignored with mode = "l4"',
+    '9:1: listeners[0].routes[0].tls_key: ignored with mode = "l4"',
+    "13:1: listeners[0].routes[1].backend: ignored: the authoriser names the host",
+    '14:1: listeners[0].routes[1].backend_tls: ignored with mode = "mtls"',
+    "17:1: listeners[1].trusted_proxies: ignored without proxy_protocol",
+  ]);
+});
+
+Deno.test("loadConfig() reads 10,000 routes, and reports 10,000 problems, without slowing down", () => {
+  const routes = (backend: string) =>
+    Array.from(
+      { length: 10_000 },
+      (_, i) => `[[listeners.routes]]\nhostname = "h${i}.example"\n${backend}\n`,
+    ).join("");
+  const listener = '[[listeners]]\naddr = ":443"\n';
+  const config = configOf(withDatabase(listener + routes('backend = "10.0.0.1:443"')));
+  assert.equal(config.listeners[0]?.routes.length, 10_000);
+  assert.equal(problemsOf(withDatabase(listener + routes(""))).length, 10_000);
+});
