@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { Config } from "../config/mod.ts";
 import { Control } from "../control/mod.ts";
 import { openDatabase } from "../db/mod.ts";
@@ -6,6 +7,7 @@ import type { Plane, Snapshot } from "../server/mod.ts";
 import { InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
+import { connectServiceManager, readNotifyVariables } from "./service_manager.ts";
 import { handleSignals } from "./signals.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
@@ -42,7 +44,14 @@ export async function runServer(configPath: string): Promise<number> {
       );
     },
   });
+  using manager = connectServiceManager({
+    ...readNotifyVariables(),
+    folder: dirname(config.database.path),
+    log,
+  });
+  await manager.ready();
   const signal = await stop.promise;
+  await manager.stopping();
   const timeoutMs = config.proxy.shutdownTimeoutMs;
   log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
   const ended = await Promise.race([
