@@ -4,7 +4,7 @@ export const ErrorCode = Object.freeze({
   protocolError: 0x1,
   internalError: 0x2,
   flowControlError: 0x3,
-  settingsTimeoutMs: 0x4,
+  settingsTimeout: 0x4,
   streamClosed: 0x5,
   frameSizeError: 0x6,
   refusedStream: 0x7,

@@ -269,9 +269,9 @@ export class H2Session implements InboundEvents {
     const { limits, sender, streams } = connection;
     const late = (since: number, limit: number) => since >= 0 && now - since >= limit;
     if (!connection.settingsReceived && late(this.#startedAt, limits.prefaceTimeoutMs)) {
-      connection.fail(ErrorCode.settingsTimeoutMs, "no SETTINGS in time");
+      connection.fail(ErrorCode.settingsTimeout, "no SETTINGS in time");
     } else if (!connection.settingsAcked && late(this.#startedAt, limits.settingsTimeoutMs)) {
-      connection.fail(ErrorCode.settingsTimeoutMs, "SETTINGS not acknowledged in time");
+      connection.fail(ErrorCode.settingsTimeout, "SETTINGS not acknowledged in time");
     } else if (late(this.#inbound.blocks.openSince, limits.headerBlockTimeoutMs)) {
       connection.fail(ErrorCode.enhanceYourCalm, "header block not finished in time");
     } else if (late(this.#pingSince, limits.pingTimeoutMs)) {

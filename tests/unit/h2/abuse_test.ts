@@ -1,0 +1,302 @@
+import assert from "node:assert/strict";
+import {
+  CLIENT_PREFACE,
+  EDGE_LIMITS,
+  ErrorCode,
+  FrameFlag,
+  FrameType,
+  HpackEncoder,
+} from "../../../lib/h2/mod.ts";
+import { get, Pair } from "../../support/h2_pair.ts";
+import { frame, RawPeer, REQUEST, setting, u32 } from "../../support/h2_raw.ts";
+
+const CALM = ErrorCode.enhanceYourCalm;
+/** More of anything than a budget allows at once. */
+const FLOOD = 5000;
+
+/** Repeats an abuse until the session closes; answers how often it was done. */
+function flood(peer: RawPeer, once: () => void): number {
+  for (let done = 0; done < FLOOD; done++) {
+    if (peer.session.closed) return done;
+    once();
+  }
+  return FLOOD;
+}
+
+/** The peer reads what it was sent, but leaves the last words for the assertion. */
+function read(peer: RawPeer): void {
+  if (!peer.session.closed) peer.session.takeOutput();
+}
+
+function assertCalmed(peer: RawPeer, done: number): void {
+  assert(done < FLOOD, "the flood was not stopped");
+  assert.equal(peer.recorder.closed?.by, "rules");
+  assert.equal(peer.goaway(), CALM);
+}
+
+Deno.test("H2Session stops a rapid reset (CVE-2023-44487)", () => {
+  const peer = new RawPeer();
+  const done = flood(peer, () => peer.rst(peer.open()));
+  assertCalmed(peer, done);
+  assert.equal(done, EDGE_LIMITS.resets.burst + 1);
+  assert.equal(peer.session.openStreams, 0);
+});
+
+Deno.test("H2Session lets a client cancel at a human pace for ever", () => {
+  const peer = new RawPeer();
+  for (let second = 0; second < 200; second++) {
+    peer.now += 1000;
+    for (let i = 0; i < EDGE_LIMITS.resets.perSecond; i++) peer.rst(peer.open());
+    peer.session.takeOutput();
+  }
+  assert(!peer.session.closed);
+});
+
+const PROVOCATIONS: Record<string, (peer: RawPeer) => void> = {
+  "a WINDOW_UPDATE of 0": (peer) => {
+    peer.send(frame(FrameType.windowUpdate, 0, peer.open(false), u32(0)));
+  },
+  "a WINDOW_UPDATE above 2^31-1": (peer) => {
+    peer.send(frame(FrameType.windowUpdate, 0, peer.open(false), u32(0x7fffffff)));
+  },
+  "DATA after END_STREAM": (peer) => {
+    peer.send(frame(FrameType.data, 0, peer.open(), [1]));
+  },
+  "HEADERS after END_STREAM": (peer) => {
+    peer.send(peer.headers(peer.open(), ["x", "y"]));
+  },
+  "too much content": (peer) => {
+    const id = peer.open(false, ["content-length", "1"]);
+    peer.send(frame(FrameType.data, 0, id, [1, 2]));
+  },
+  "malformed requests": (peer) => {
+    peer.open(true, ["connection", "close"]);
+  },
+  "trailers that do not end": (peer) => {
+    peer.send(peer.headers(peer.open(false), ["x", "y"], false));
+  },
+};
+for (const [name, provoke] of Object.entries(PROVOCATIONS)) {
+  Deno.test(`H2Session counts resets provoked by ${name} (CVE-2025-8671)`, () => {
+    const peer = new RawPeer();
+    assertCalmed(peer, flood(peer, () => provoke(peer)));
+  });
+}
+
+Deno.test("H2Session stops a flood of streams above the limit", () => {
+  const peer = new RawPeer();
+  assertCalmed(peer, flood(peer, () => void peer.open(false)));
+  assert.equal(peer.recorder.streams.size, EDGE_LIMITS.maxConcurrentStreams);
+});
+
+for (const [name, size] of [["", 100], ["empty ", 0]] as const) {
+  Deno.test(`H2Session stops a flood of ${name}CONTINUATION frames (CVE-2024-27983)`, () => {
+    const peer = new RawPeer();
+    const endless = new HpackEncoder();
+    const target = new Uint8Array(200);
+    peer.send(frame(FrameType.headers, 0, 1, peer.block(REQUEST)));
+    const done = flood(peer, () => {
+      const at = endless.field(":path", "y".repeat(size), target, 0);
+      peer.send(frame(FrameType.continuation, 0, 1, size === 0 ? [] : target.subarray(0, at)));
+    });
+    assertCalmed(peer, done);
+    assert.equal(done, EDGE_LIMITS.maxContinuations + 1);
+  });
+}
+
+Deno.test("H2Session bounds the octets of a header block", () => {
+  const peer = new RawPeer();
+  peer.send(frame(FrameType.headers, 0, 1, new Uint8Array(16384)));
+  const full = frame(FrameType.continuation, 0, 1, new Uint8Array(16384));
+  const done = flood(peer, () => peer.send(full));
+  assertCalmed(peer, done);
+  assert.equal(done, EDGE_LIMITS.maxHeaderBlock / 16384);
+});
+
+Deno.test("H2Session answers 431 to a header list above 64 KiB and goes on", () => {
+  const peer = new RawPeer();
+  const large = peer.block([
+    ...REQUEST,
+    ...Array.from({ length: 200 }, () => ["x", "z".repeat(400)]).flat(),
+  ]);
+  for (let at = 0; at < large.length; at += 16384) {
+    const type = at === 0 ? FrameType.headers : FrameType.continuation;
+    const flags = (at === 0 ? FrameFlag.endStream : 0) |
+      (at + 16384 >= large.length ? FrameFlag.endHeaders : 0);
+    peer.send(frame(type, flags, 1, large.subarray(at, at + 16384)));
+  }
+  assert.equal(peer.recorder.refusals[0]?.kind, "too-large");
+  const fields: string[] = [];
+  const answer = peer.frames().find(({ type }) => type === FrameType.headers);
+  assert(answer);
+  peer.decoder.decode(answer.payload, { field: (name, value) => fields.push(name, value) });
+  assert.deepEqual(fields, [":status", "431"]);
+  assert.equal(peer.recorder.streams.size, 0);
+  peer.send(peer.headers(3, REQUEST));
+  assert.equal(peer.recorder.streams.get(3)?.request?.path, "/");
+});
+
+Deno.test("H2Session stores no more of an HPACK bomb than the header list limit", () => {
+  const peer = new RawPeer();
+  // One large entry, then a reference of one octet to it 16,000 times: 48 MB of header list.
+  const bomb = [...peer.block([...REQUEST, "x", "z".repeat(1900)])];
+  for (let i = 0; i < 14_000; i++) bomb.push(0x80 | 62);
+  peer.send(frame(FrameType.headers, FrameFlag.endHeaders | FrameFlag.endStream, 1, bomb));
+  assert.equal(peer.recorder.refusals[0]?.kind, "too-large");
+  const again = peer.block([...REQUEST]);
+  for (let id = 3; id < 1000 && !peer.session.closed; id += 2) {
+    const flags = FrameFlag.endHeaders | FrameFlag.endStream;
+    const more = Uint8Array.of(...again, ...bomb.slice(-9000));
+    peer.send(frame(FrameType.headers, flags, id, more));
+  }
+  assertCalmed(peer, 0);
+});
+
+const FLOODS: Record<string, () => Uint8Array> = {
+  "SETTINGS": () => frame(FrameType.settings, 0, 0, setting(4, 65535)),
+  "SETTINGS acknowledgements": () => frame(FrameType.settings, FrameFlag.ack, 0),
+  "PING": () => frame(FrameType.ping, 0, 0, new Uint8Array(8)),
+  "PING acknowledgements": () => frame(FrameType.ping, FrameFlag.ack, 0, new Uint8Array(8)),
+  "PRIORITY": () => frame(FrameType.priority, 0, 1, [0, 0, 0, 3, 16]),
+  "WINDOW_UPDATE": () => frame(FrameType.windowUpdate, 0, 0, u32(1)),
+  "RST_STREAM on a closed stream": () => frame(FrameType.rstStream, 0, 1, u32(8)),
+  "unknown frames": () => frame(0x42, 0, 0),
+  "GOAWAY": () => frame(FrameType.goaway, 0, 0, [...u32(0), ...u32(0)]),
+  "empty DATA": () => frame(FrameType.data, 0, 3, []),
+  "DATA of padding alone": () => frame(FrameType.data, FrameFlag.padded, 3, [3, 0, 0, 0]),
+};
+for (const [name, make] of Object.entries(FLOODS)) {
+  Deno.test(`H2Session stops a flood of ${name}`, () => {
+    const peer = new RawPeer();
+    peer.rst(peer.open());
+    peer.open(false);
+    const bytes = make();
+    assertCalmed(
+      peer,
+      flood(peer, () => {
+        peer.send(bytes);
+        peer.session.takeOutput();
+      }),
+    );
+  });
+}
+
+Deno.test("H2Session ends with a peer that pings and never reads", () => {
+  const control = { burst: 1e9, perSecond: 1e9 };
+  const peer = new RawPeer({ limits: { ...EDGE_LIMITS, control } });
+  const pings = new Uint8Array(17 * 100);
+  for (let i = 0; i < 100; i++) pings.set(frame(FrameType.ping, 0, 0, new Uint8Array(8)), i * 17);
+  let congested = false;
+  const done = flood(peer, () => {
+    peer.send(pings);
+    congested ||= peer.session.congested;
+  });
+  assert(congested, "a well-behaved owner was told to stop reading");
+  assert(peer.session.pendingOutput < EDGE_LIMITS.maxOutput + 1000);
+  assertCalmed(peer, done);
+});
+
+Deno.test("H2Session queues content, not output, for a peer that does not read", () => {
+  const pair = new Pair();
+  pair.serverSide.request = ({ stream }) => {
+    stream.respond({ status: 200, fields: [] });
+    for (let i = 0; i < 4; i++) stream.sendData(new Uint8Array(16384));
+  };
+  pair.run();
+  for (let i = 0; i < 50; i++) pair.client.request(get("/"), true);
+  pair.toServer();
+  assert(pair.server.pendingOutput < EDGE_LIMITS.outputHighWater + 2 * 16384);
+  assert(pair.server.congested);
+});
+
+Deno.test("H2Session resets a stream whose window stays closed, and only that one", () => {
+  const peer = new RawPeer();
+  peer.send(frame(FrameType.settings, 0, 0, setting(4, 10)));
+  const [slow, quick] = [peer.open(), peer.open()];
+  for (const id of [slow, quick]) {
+    const stream = peer.recorder.streams.get(id)?.stream;
+    stream?.respond({ status: 200, fields: [] });
+    stream?.sendData(new Uint8Array(5000), true);
+  }
+  peer.session.takeOutput();
+  peer.now = EDGE_LIMITS.stallTimeoutMs - 1;
+  peer.send(frame(FrameType.windowUpdate, 0, quick, u32(2000)));
+  peer.send(frame(FrameType.windowUpdate, 0, slow, u32(1))); // dripping does not help
+  peer.session.tick(peer.now);
+  assert.equal(peer.session.openStreams, 2);
+  peer.session.takeOutput();
+  peer.session.tick(EDGE_LIMITS.stallTimeoutMs);
+  assert.equal(peer.resetCode(slow), ErrorCode.cancel);
+  assert.equal(peer.recorder.streams.get(slow)?.reset?.by, "rules");
+  assert.equal(peer.recorder.streams.get(quick)?.reset, undefined);
+});
+
+Deno.test("H2Session stops a peer that opens its window octet by octet", () => {
+  const peer = new RawPeer();
+  peer.send(frame(FrameType.settings, 0, 0, setting(4, 0)));
+  const id = peer.open();
+  const stream = peer.recorder.streams.get(id)?.stream;
+  stream?.respond({ status: 200, fields: [] });
+  stream?.sendData(new Uint8Array(50_000), true);
+  assertCalmed(
+    peer,
+    flood(peer, () => {
+      peer.send(frame(FrameType.windowUpdate, 0, id, u32(1)));
+      peer.session.takeOutput();
+    }),
+  );
+});
+
+Deno.test("H2Session ends when output waits for longer than the stall timeout", () => {
+  const peer = new RawPeer();
+  peer.send(frame(FrameType.ping, 0, 0, new Uint8Array(8)));
+  peer.session.tick(EDGE_LIMITS.stallTimeoutMs);
+  assert.equal(peer.goaway(), CALM);
+});
+
+Deno.test("H2Session ends a header block without end", () => {
+  const peer = new RawPeer();
+  peer.now = 5;
+  peer.send(frame(FrameType.headers, 0, 1, peer.block(REQUEST)));
+  peer.session.tick(EDGE_LIMITS.headerBlockTimeoutMs);
+  assert(!peer.session.closed);
+  peer.session.tick(EDGE_LIMITS.headerBlockTimeoutMs + 5);
+  assert.equal(peer.goaway(), CALM);
+});
+
+Deno.test("H2Session ends with a peer that sends no preface, or half of one", () => {
+  for (const sent of [0, 10, 24]) {
+    const peer = new RawPeer({ greet: false });
+    peer.send(CLIENT_PREFACE.subarray(0, sent));
+    peer.session.takeOutput();
+    peer.session.tick(EDGE_LIMITS.prefaceTimeoutMs);
+    assert.equal(peer.goaway(), ErrorCode.settingsTimeout);
+  }
+});
+
+Deno.test("H2Session ends with a peer that does not acknowledge SETTINGS", () => {
+  const peer = new RawPeer({ greet: false });
+  peer.send(CLIENT_PREFACE, frame(FrameType.settings, 0, 0));
+  peer.session.takeOutput();
+  peer.session.tick(EDGE_LIMITS.settingsTimeoutMs);
+  assert.equal(peer.goaway(), ErrorCode.settingsTimeout);
+});
+
+Deno.test("H2Session ends with a peer that does not answer PING", () => {
+  const peer = new RawPeer();
+  peer.session.ping();
+  peer.session.takeOutput();
+  peer.session.tick(EDGE_LIMITS.pingTimeoutMs);
+  assert.equal(peer.recorder.closed?.reason, "no answer to PING");
+});
+
+Deno.test("H2Session lets gRPC ping once for each DATA frame", () => {
+  const peer = new RawPeer();
+  const id = peer.open(false);
+  for (let i = 0; i < FLOOD; i++) {
+    peer.send(frame(FrameType.data, 0, id, [1, 2, 3]));
+    peer.send(frame(FrameType.ping, 0, 0, new Uint8Array(8)));
+    peer.session.takeOutput();
+  }
+  assert(!peer.session.closed);
+});
