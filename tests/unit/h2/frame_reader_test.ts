@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { ErrorCode, FrameFlag, FrameReader, FrameType } from "../../../lib/h2/mod.ts";
+import { frame, parseFrames } from "../../support/h2_raw.ts";
+
+const FRAMES = [
+  frame(FrameType.settings, 0, 0),
+  frame(FrameType.headers, FrameFlag.endHeaders, 1, [1, 2, 3]),
+  frame(FrameType.data, 0, 1, [4, 5, 6, 7]),
+  frame(FrameType.data, FrameFlag.padded, 1, [2, 8, 9, 0, 0]),
+  frame(FrameType.data, FrameFlag.padded, 1, [2, 0, 0]),
+  frame(FrameType.data, FrameFlag.endStream, 1),
+  frame(0xfa, 0xff, 0x7fffffff, [1]),
+  frame(FrameType.ping, 0, 0, new Uint8Array(8)),
+];
+const STREAM = Uint8Array.of(...FRAMES.flatMap((bytes) => [...bytes]));
+
+Deno.test("FrameReader finds the same frames wherever the octets are cut", () => {
+  const whole = parseFrames([STREAM]);
+  assert.equal(whole.length, FRAMES.length);
+  assert.deepEqual([...whole[3]?.payload ?? []], [8, 9]);
+  assert.equal(whole[6]?.streamId, 0x7fffffff);
+  for (let cut = 0; cut <= STREAM.length; cut++) {
+    assert.deepEqual(parseFrames([STREAM.slice(0, cut), STREAM.slice(cut)]), whole, `cut ${cut}`);
+  }
+  assert.deepEqual(parseFrames([...STREAM].map((octet) => Uint8Array.of(octet))), whole);
+});
+
+Deno.test("FrameReader ignores the reserved bit of the stream identifier", () => {
+  const bytes = frame(FrameType.ping, 0, 0x80000000, new Uint8Array(8));
+  assert.equal(parseFrames([bytes])[0]?.streamId, 0);
+});
+
+Deno.test("FrameReader passes content on as it comes", () => {
+  const pieces: [number, boolean][] = [];
+  const reader = new FrameReader({
+    frame: () => assert.fail(),
+    dataBegin: (_id, _flags, flow, content) => assert.deepEqual([flow, content], [10, 10]),
+    dataPiece: (bytes, last) => pieces.push([bytes.length, last]),
+    broken: () => assert.fail(),
+  }, 16384);
+  const bytes = frame(FrameType.data, 0, 1, new Uint8Array(10));
+  reader.receive(bytes.subarray(0, 12));
+  reader.receive(bytes.subarray(12, 18));
+  reader.receive(bytes.subarray(18));
+  assert.deepEqual(pieces, [[3, false], [6, false], [1, true]]);
+});
+
+const BROKEN: Record<string, [Uint8Array, number]> = {
+  "a frame above the limit": [frame(FrameType.headers, 0, 1, [], 16385), ErrorCode.frameSizeError],
+  "a DATA frame above the limit": [
+    frame(FrameType.data, 0, 1, [], 16385),
+    ErrorCode.frameSizeError,
+  ],
+  "padding as long as its frame": [
+    frame(FrameType.data, FrameFlag.padded, 1, [3, 0, 0]),
+    ErrorCode.protocolError,
+  ],
+  "padded DATA without a pad length": [
+    frame(FrameType.data, FrameFlag.padded, 1),
+    ErrorCode.frameSizeError,
+  ],
+};
+for (const [name, [bytes, expected]] of Object.entries(BROKEN)) {
+  Deno.test(`FrameReader refuses ${name} and stops`, () => {
+    let code = -1;
+    const reader = new FrameReader({
+      frame: () => assert.fail(),
+      dataBegin: () => assert.fail(),
+      dataPiece: () => assert.fail(),
+      broken: (found) => code = found,
+    }, 16384);
+    reader.receive(bytes);
+    reader.receive(STREAM);
+    assert.equal(code, expected);
+  });
+}

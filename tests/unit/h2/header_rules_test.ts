@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { ErrorCode, H2FieldError, type RequestHead } from "../../../lib/h2/mod.ts";
+import { get, Pair } from "../../support/h2_pair.ts";
+import { frame, RawPeer, REQUEST, u32 } from "../../support/h2_raw.ts";
+
+/** Sends one request without content. Answers its head, or the reason it was refused for. */
+function request(fields: readonly string[]): RequestHead | string {
+  const peer = new RawPeer();
+  peer.send(peer.headers(1, fields));
+  const head = peer.recorder.streams.get(1)?.request;
+  if (head !== undefined) return head;
+  assert.equal(peer.resetCode(1), ErrorCode.protocolError);
+  return peer.recorder.refusals[0]?.reason ?? "no reason";
+}
+
+/** The plain request with pseudo-headers replaced or removed. */
+function plain(change: Record<string, string | undefined>): string[] {
+  const all: Record<string, string | undefined> = {
+    ":method": "GET",
+    ":scheme": "https",
+    ":authority": "example.net",
+    ":path": "/",
+    ...change,
+  };
+  return Object.entries(all).flatMap(([name, value]) => value === undefined ? [] : [name, value]);
+}
+
+Deno.test("HeaderAssembler takes a request apart", () => {
+  const head = request([...REQUEST, "content-length", "0", "te", "trailers", "x", ""]);
+  assert.deepEqual(head, {
+    method: "POST",
+    scheme: "https",
+    authority: "example.net",
+    path: "/",
+    protocol: "",
+    fields: ["content-length", "0", "te", "trailers", "x", ""],
+    contentLength: 0,
+    neverIndexed: undefined,
+  });
+});
+
+Deno.test("HeaderAssembler keeps names like __proto__ as plain strings", () => {
+  const head = request([...REQUEST, "__proto__", "1", "constructor", "2"]);
+  assert(typeof head !== "string");
+  assert.deepEqual(head.fields, ["__proto__", "1", "constructor", "2"]);
+});
+
+Deno.test("HeaderAssembler joins cookie crumbs and remembers what must stay literal", () => {
+  const pair = new Pair();
+  pair.client.request(get("/", ["cookie", "a=1", "x", "y", "cookie", "b=2"]), true);
+  pair.run();
+  const head = pair.serverSide.streams.get(1)?.request;
+  assert.deepEqual(head?.fields, ["cookie", "a=1; b=2", "x", "y"]);
+  assert.deepEqual(head?.neverIndexed, ["cookie", "cookie"]);
+});
+
+const ACCEPTED: Record<string, readonly string[]> = {
+  "CONNECT": [":method", "CONNECT", ":authority", "a.example:443"],
+  "OPTIONS *": plain({ ":method": "OPTIONS", ":path": "*" }),
+  "host instead of :authority": [...plain({ ":authority": undefined }), "host", "example.net"],
+  "host equal to :authority but for case": [...plain({}), "host", "EXAMPLE.net"],
+  "an IPv6 authority with a port": plain({ ":authority": "[2001:db8::1]:8443" }),
+  "an unusual method": plain({ ":method": "M-SEARCH" }),
+  "every visible character of a path": plain({ ":path": "/%20!\"$&'()*+,;=:@[]{}|\\^`~?a=/?" }),
+  "Latin-1 in a value": [...plain({}), "x-name", "caf\xe9 \xff"],
+  "a tab inside a value": [...plain({}), "x-name", "a\tb"],
+};
+for (const [name, fields] of Object.entries(ACCEPTED)) {
+  Deno.test(`HeaderAssembler accepts ${name}`, () => {
+    assert.notEqual(typeof request(fields), "string");
+  });
+}
+
+const REFUSED: Record<string, readonly string[]> = {
+  "no :method": plain({ ":method": undefined }),
+  "no :scheme": plain({ ":scheme": undefined }),
+  "no :path": plain({ ":path": undefined }),
+  "an empty :path": plain({ ":path": "" }),
+  "an empty :authority": plain({ ":authority": "" }),
+  "a method with a space": plain({ ":method": "GET /" }),
+  "a scheme with a slash": plain({ ":scheme": "https://a" }),
+  "a path without a slash": plain({ ":path": "index.html" }),
+  "an absolute URL as path": plain({ ":path": "http://b.example/" }),
+  "* without OPTIONS": plain({ ":path": "*" }),
+  "a path with a space": plain({ ":path": "/ HTTP/1.1" }),
+  "a path with a fragment (CVE-2023-45539)": plain({ ":path": "/a#.png" }),
+  "a path with octets beyond ASCII": plain({ ":path": "/caf\xe9" }),
+  "user information in :authority": plain({ ":authority": "u@example.net" }),
+  "a slash in :authority": plain({ ":authority": "example.net/x" }),
+  "a space in :authority": plain({ ":authority": "example.net x" }),
+  "a second :path": [...plain({}), ":path", "/2"],
+  "a second :authority": [...plain({}), ":authority", "b.example"],
+  ":status in a request": [...plain({}), ":status", "200"],
+  "an unknown pseudo-header": [...plain({}), ":foo", "1"],
+  "a pseudo-header after a field": ["x", "y", ...plain({})],
+  "host after which comes a pseudo-header": ["host", "example.net", ...plain({})],
+  "host that differs from :authority": [...plain({}), "host", "b.example"],
+  "two hosts": [...plain({ ":authority": undefined }), "host", "a", "host", "a"],
+  "an empty host": [...plain({ ":authority": undefined }), "host", ""],
+  "CONNECT with :path": plain({ ":method": "CONNECT", ":scheme": undefined }),
+  "CONNECT without :authority": [":method", "CONNECT"],
+  ":protocol without CONNECT": [...plain({}), ":protocol", "websocket"],
+  "an empty :protocol": [...plain({ ":method": "CONNECT" }), ":protocol", ""],
+  "content-length without content": [...plain({}), "content-length", "1"],
+  "two content-lengths": [...plain({}), "content-length", "0", "content-length", "0"],
+  "a list of content-lengths": [...plain({}), "content-length", "0, 0"],
+  "a signed content-length": [...plain({}), "content-length", "+0"],
+  "a hexadecimal content-length": [...plain({}), "content-length", "0x0"],
+  "an empty content-length": [...plain({}), "content-length", ""],
+  "a huge content-length": [...plain({}), "content-length", "9".repeat(16)],
+  "te: gzip": [...plain({}), "te", "gzip"],
+  "te: trailers, gzip": [...plain({}), "te", "trailers, gzip"],
+  "an empty name": [...plain({}), "", "x"],
+  "an upper-case name": [...plain({}), "X-Name", "x"],
+  "a value that begins with a space": [...plain({}), "x", " y"],
+  "a value that ends with a tab": [...plain({}), "x", "y\t"],
+};
+for (
+  const name of ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]
+) {
+  REFUSED[name] = [...plain({}), name, "x"];
+}
+for (const [name, fields] of Object.entries(REFUSED)) {
+  Deno.test(`HeaderAssembler refuses ${name}`, () => {
+    assert.equal(typeof request(fields), "string");
+  });
+}
+
+Deno.test("HeaderAssembler tries every octet in names and values", () => {
+  for (let octet = 0; octet < 256; octet++) {
+    const char = String.fromCharCode(octet);
+    const inName = typeof request([...plain({}), `x${char}y`, "z"]) !== "string";
+    assert.equal(inName, /[!#$%&'*+\-.^_`|~0-9a-z]/.test(char), `name octet ${octet}`);
+    const inValue = typeof request([...plain({}), "x", `a${char}b`]) !== "string";
+    assert.equal(inValue, octet === 9 || (octet >= 32 && octet !== 127), `value octet ${octet}`);
+  }
+});
+
+Deno.test("HeaderAssembler refuses a bad field again when it comes from the table", () => {
+  const peer = new RawPeer();
+  for (const id of [1, 3, 5]) peer.send(peer.headers(id, [...REQUEST, "x-bad", "a\nb"]));
+  assert.equal(peer.recorder.refusals.length, 3);
+  assert.equal(peer.recorder.streams.size, 0);
+});
+
+Deno.test("H2Session compares content with content-length", () => {
+  const cases: [declared: string, sizes: number[], reset: boolean][] = [
+    ["3", [3], false],
+    ["3", [1, 2], false],
+    ["3", [2], true],
+    ["3", [2, 2], true],
+    ["0", [1], true],
+  ];
+  for (const [declared, sizes, reset] of cases) {
+    const peer = new RawPeer();
+    const id = peer.open(false, ["content-length", declared]);
+    sizes.forEach((size, i) => {
+      peer.send(frame(0, i === sizes.length - 1 ? 1 : 0, id, new Uint8Array(size)));
+    });
+    assert.equal(peer.resetCode(id), reset ? ErrorCode.protocolError : undefined, declared);
+  }
+});
+
+Deno.test("H2Session compares content with content-length at trailers too", () => {
+  const peer = new RawPeer();
+  const id = peer.open(false, ["content-length", "3"]);
+  peer.send(frame(0, 0, id, [1, 2]), peer.headers(id, ["x", "y"]));
+  assert.equal(peer.resetCode(id), ErrorCode.protocolError);
+});
+
+for (const name of [":path", ":status", "content-length", "host", "connection", "te"]) {
+  Deno.test(`H2Session refuses ${name} in trailers`, () => {
+    const peer = new RawPeer();
+    const id = peer.open(false);
+    peer.send(peer.headers(id, [name, name === "te" ? "trailers" : "0"]));
+    assert.equal(peer.resetCode(id), ErrorCode.protocolError);
+    assert.equal(peer.recorder.streams.get(id)?.trailers, undefined);
+  });
+}
+
+/** Sends a response head to a client session. Answers the head's status, or the reset's reason. */
+function response(
+  fields: readonly string[],
+  options: { endStream?: boolean; method?: string } = {},
+) {
+  const peer = new RawPeer({ role: "client" });
+  const { endStream = true, method = "GET" } = options;
+  const stream = peer.session.request({ ...get("/"), method }, true);
+  peer.send(peer.headers(stream.id, fields, endStream));
+  const seen = peer.recorder.seen(stream);
+  return { seen, peer, reason: seen.reset?.reason, status: seen.response?.status };
+}
+
+Deno.test("H2Session as a client refuses malformed responses", () => {
+  const cases: (readonly string[])[] = [
+    [],
+    ["x", "y"],
+    [":status", "20"],
+    [":status", "2000"],
+    [":status", "600"],
+    [":status", "101"],
+    [":status", "200", ":status", "200"],
+    [":status", "200", ":path", "/"],
+    [":status", "200", "connection", "close"],
+    [":status", "200", "transfer-encoding", "chunked"],
+    [":status", "200", "content-length", "4"],
+    [":status", "100"],
+  ];
+  for (const fields of cases) {
+    const { status, reason } = response(fields);
+    assert.equal(status, undefined, String(fields));
+    assert(reason, String(fields));
+  }
+});
+
+Deno.test("H2Session as a client knows which responses have no content", () => {
+  assert.equal(response([":status", "200", "content-length", "4"], { method: "HEAD" }).status, 200);
+  assert.equal(response([":status", "304", "content-length", "4"]).status, 304);
+  const { peer, seen } = response([":status", "200"], { method: "HEAD", endStream: false });
+  peer.send(frame(0, 1, 1, [1]));
+  assert.equal(seen.reset?.reason, "content longer than content-length");
+  assert.equal(seen.chunks.length, 0);
+});
+
+Deno.test("H2Stream refuses fields that cannot be sent and leaves the table as it was", () => {
+  const pair = new Pair();
+  const bad: (readonly string[])[] = [
+    ["Upper", "x"],
+    ["", "x"],
+    ["a b", "x"],
+    [":path", "/x"],
+    ["x", "a\r\nb"],
+    ["x", "\u010a"],
+    ["x", "\0"],
+    ["x", " y"],
+    ["x"],
+  ];
+  for (const fields of bad) {
+    assert.throws(
+      () => pair.client.request(get("/", ["x-first", "1", ...fields]), true),
+      H2FieldError,
+    );
+  }
+  assert.throws(() => pair.client.request(get("/a\nb"), true), H2FieldError);
+  pair.client.request(get("/", ["x-first", "1"]), true);
+  pair.run();
+  assert.deepEqual(pair.serverSide.streams.get(1)?.request?.fields, ["x-first", "1"]);
+  const stream = pair.serverSide.streams.get(1)?.stream;
+  assert.throws(() => stream?.respond({ status: 200, fields: ["x", "\n"] }, true), H2FieldError);
+  stream?.respond({ status: 200, fields: [] });
+  assert.throws(() => stream?.sendTrailers(["x", "\n"]), H2FieldError);
+  stream?.sendTrailers(["x", "y"]);
+  pair.run();
+  assert.deepEqual(pair.clientSide.streams.get(1)?.trailers, ["x", "y"]);
+});
+
+Deno.test("H2Session refuses a request whose windows the peer never opened", () => {
+  const peer = new RawPeer();
+  const id = peer.open(false);
+  for (let i = 0; i < 5; i++) peer.send(frame(0, 0, id, new Uint8Array(16384)));
+  peer.recorder.autoConsume = false;
+  const other = peer.open(false);
+  for (let i = 0; i < 5; i++) peer.send(frame(0, 0, other, new Uint8Array(16384)));
+  assert.equal(peer.recorder.streams.get(id)?.reset, undefined);
+  assert.equal(peer.recorder.streams.get(other)?.reset?.code, ErrorCode.flowControlError);
+  peer.send(frame(8, 0, 0, u32(0)));
+  assert.equal(peer.recorder.closed?.code, ErrorCode.protocolError);
+});
