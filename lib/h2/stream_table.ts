@@ -80,6 +80,7 @@ export class StreamTable {
 
   /** What became of a stream that is not open. */
   past(id: number): PastStream {
+    if (id === 0) return "idle";
     const used = (id & 1) === this.#localParity ? id < this.#nextLocalId : id <= this.#lastPeerId;
     if (!used) return "idle";
     if (this.#past?.includes(-id)) return "reset-by-us";
