@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import type { Config } from "../config/mod.ts";
 import { Control } from "../control/mod.ts";
 import { openDatabase } from "../db/mod.ts";
@@ -7,7 +6,6 @@ import type { Plane, Snapshot } from "../server/mod.ts";
 import { InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
-import { connectServiceManager, readNotifyVariables } from "./service_manager.ts";
 import { handleSignals } from "./signals.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
@@ -44,14 +42,7 @@ export async function runServer(configPath: string): Promise<number> {
       );
     },
   });
-  using manager = connectServiceManager({
-    ...readNotifyVariables(),
-    folder: dirname(config.database.path),
-    log,
-  });
-  await manager.ready();
   const signal = await stop.promise;
-  await manager.stopping();
   const timeoutMs = config.proxy.shutdownTimeoutMs;
   log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
   const ended = await Promise.race([
