@@ -14,7 +14,13 @@ export {
   patchFirewall,
 } from "./compile.ts";
 export { createFirewall, type Firewall, type Verdict } from "./firewall.ts";
-export { type GeoIp, GeoIpError, type GeoIpErrorCode, openGeoIp } from "./geoip.ts";
+export {
+  type GeoIp,
+  GeoIpError,
+  type GeoIpErrorCode,
+  openGeoIp,
+  type OpenOptions,
+} from "./geoip.ts";
 export {
   createRateLimiter,
   MAX_RATE_LIMIT,

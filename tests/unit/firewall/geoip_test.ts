@@ -171,6 +171,15 @@ Deno.test("openGeoIp() refuses what is no database, and one without countries", 
   assertRefused(buildMmdb({ networks: { "10.0.0.0/8": "NL" } }), "geoip_inconsistent");
 });
 
+Deno.test("openGeoIp() of checked octets skips the tree, but not what any look-up relies on", () => {
+  const geoip = openGeoIp(COUNTRIES, { isChecked: true });
+  assert.equal(geoip.country(ip("10.1.2.3")), "DE");
+  const cut = COUNTRIES.subarray(100);
+  assert.throws(() => openGeoIp(cut, { isChecked: true }), GeoIpError);
+  const none = buildMmdb({ networks: { "10.0.0.0/8": { autonomous_system_number: 64512 } } });
+  assert.equal(openGeoIp(none, { isChecked: true }).country(ip("10.0.0.1")), undefined);
+});
+
 Deno.test("a damaged record is no country and is counted", () => {
   const bytes = COUNTRIES.slice();
   const at = findText(bytes, "SE");
