@@ -251,7 +251,8 @@ export class DataPlane {
 function compileFirewallState(
   snapshot: FirewallSnapshot,
 ): Pick<PlaneState, "firewall" | "rateLimiter"> {
-  const geoip = snapshot.geoip && openGeoIp(new Uint8Array(snapshot.geoip));
+  // The control plane opened it before; every change of a rule comes through here.
+  const geoip = snapshot.geoip && openGeoIp(new Uint8Array(snapshot.geoip), { isChecked: true });
   return {
     firewall: createFirewall(snapshot.rules, geoip),
     rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),
