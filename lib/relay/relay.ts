@@ -161,7 +161,7 @@ export class Relay {
     try {
       for (;;) {
         const count = await this.#backend.read(buffer);
-        if (count === null || this.#clientGone) break;
+        if (count === null || this.#client.destroyed) break;
         this.#idle.touch();
         await this.#deliver(buffer, count);
         this.bytesOut += count;
@@ -175,7 +175,7 @@ export class Relay {
       // After a close the runtime may still hold the buffer of a read in flight: not for reuse.
       if (!this.#closed) this.#buffers.give(size, buffer);
     }
-    this.#client.end();
+    if (!this.#client.destroyed) this.#client.end();
   }
 
   /** Resolves when `buffer` may be reused and the client's socket takes more. */

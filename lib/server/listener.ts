@@ -14,6 +14,12 @@ const BACKLOG = 4096;
  */
 const REARM_ACCEPT_MS = 1000;
 
+/** Of both families: an IPv6 socket on Linux takes IPv4 connections too. */
+const EVERY_ADDRESS = "::";
+const EVERY_IPV4_ADDRESS = "0.0.0.0";
+/** What binding to IPv6 fails with where the kernel has none. */
+const NO_IPV6 = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
+
 /** A listener could not be bound. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
@@ -76,19 +82,17 @@ export class ActiveListener {
     onError: (error: Error) => void,
   ): Promise<void> {
     const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, onConnection);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    // ":443" is every address of both families where there is IPv6, else every IPv4 address.
-    server.listen(
-      { host: this.host || "::", port: this.port, backlog: BACKLOG, reusePort: true },
-      resolve,
-    );
     try {
-      await promise;
+      await listen(server, this.host || EVERY_ADDRESS, this.port);
     } catch (error) {
-      throw new ListenError(this.addr, error as NodeJS.ErrnoException);
+      const cause = error as NodeJS.ErrnoException;
+      if (this.host !== "" || !NO_IPV6.has(cause.code ?? "")) {
+        throw new ListenError(this.addr, cause);
+      }
+      await listen(server, EVERY_IPV4_ADDRESS, this.port).catch((error) => {
+        throw new ListenError(this.addr, error);
+      });
     }
-    server.off("error", reject);
     server.on("error", onError);
     this.#server = server;
     this.#rearm = setInterval(() => rearmAccept(server), REARM_ACCEPT_MS);
@@ -99,6 +103,17 @@ export class ActiveListener {
     clearInterval(this.#rearm);
     this.#server?.close();
     this.#server = undefined;
+  }
+}
+
+async function listen(server: net.Server, host: string, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ host, port, backlog: BACKLOG, reusePort: true }, resolve);
+  try {
+    await promise;
+  } finally {
+    server.off("error", reject);
   }
 }
 
