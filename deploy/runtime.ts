@@ -20,10 +20,15 @@ export interface Folders {
   readonly source: string;
   /** Configuration, database, certificates, GeoIP file, admin socket. */
   readonly data: string;
+  /** systemd's notification socket, which it may write to; not there outside of a service. */
+  readonly notify?: string;
 }
 
 /** Where `deploy/install.sh` puts them. */
-export const INSTALLED: Folders = { source: "/opt/mc-proxy", data: "/srv/mc-proxy" };
+export const INSTALLED = { source: "/opt/mc-proxy", data: "/srv/mc-proxy" } as const;
+
+/** An installation that is run by systemd. */
+export const SERVICE = { ...INSTALLED, notify: "/run/systemd/notify" } as const;
 
 /**
  * Deno's flags for `mc-proxy server` and the other commands that open the database.
@@ -41,16 +46,18 @@ export const INSTALLED: Folders = { source: "/opt/mc-proxy", data: "/srv/mc-prox
  * console.assert(serverFlags(INSTALLED).includes("--allow-write=/srv/mc-proxy"));
  * ```
  */
-export function serverFlags({ source, data }: Folders): string[] {
+export function serverFlags({ source, data, notify }: Folders): string[] {
   return [
     "--no-prompt",
     "--frozen",
     "--no-remote",
+    // Workers with fewer permissions, and datagrams over a Unix socket, to notify systemd.
     "--unstable-worker-options",
+    "--unstable-net",
     "--allow-net",
     `--allow-env=${VARIABLES.join(",")}`,
     "--ignore-env",
     `--allow-read=${source},${data}`,
-    `--allow-write=${data}`,
+    `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
   ];
 }

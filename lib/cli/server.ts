@@ -6,6 +6,8 @@ import type { Plane, Snapshot } from "../server/mod.ts";
 import { InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
+import { checkPermissions } from "./permissions.ts";
+import { type Pulse, readServiceEnvironment, ServiceManager } from "./service_manager.ts";
 import { handleSignals } from "./signals.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
@@ -20,8 +22,20 @@ const EXIT_CUT_SHORT = 1;
  */
 export async function runServer(configPath: string): Promise<number> {
   const { config, warnings } = loadConfigFile(configPath);
+  const environment = readServiceEnvironment();
+  const { notifySocket } = environment;
+  const excess = checkPermissions({ config, notifySocket, workerModule: workerModule() });
   await using logging = await setUpLogging(config.log, Deno.stderr);
   for (const warning of warnings) logging.log({ level: "warn", message: warning });
+  if (excess.length > 0) {
+    const fields = { permissions: excess.join(", ") };
+    logging.log({
+      level: "warn",
+      message: "Deno was given permissions that nothing needs",
+      fields,
+    });
+  }
+  await using manager = new ServiceManager(environment, logging.log);
   using database = openSeeded(config, logging);
   const control = await start(config, database, logging);
   const { log } = logging;
@@ -37,13 +51,18 @@ export async function runServer(configPath: string): Promise<number> {
     onStop: stop.resolve,
     onStopAgain: () => stopAgain.resolve(),
     onReload: () => {
-      control.reloadGeoIp().catch((error) =>
-        log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
-      );
+      manager.reloading();
+      control.reloadGeoIp()
+        .catch((error) =>
+          log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
+        )
+        .finally(() => manager.reloaded());
     },
   });
+  manager.ready(() => pulseOf(control));
   const signal = await stop.promise;
   const timeoutMs = config.proxy.shutdownTimeoutMs;
+  manager.stopping(timeoutMs);
   log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
   const ended = await Promise.race([
     control.drain(timeoutMs).then(() => "drained" as const),
@@ -51,6 +70,20 @@ export async function runServer(configPath: string): Promise<number> {
   ]);
   log({ level: "info", message: `stopped, ${ended}` });
   return ended === "drained" ? 0 : EXIT_CUT_SHORT;
+}
+
+/** Compiled programs contain their modules; every other form reads them. */
+function workerModule(): URL | undefined {
+  return Deno.build.standalone ? undefined : new URL("../workers/entry.ts", import.meta.url);
+}
+
+function pulseOf({ plane, listeners }: Control): Pulse {
+  const { workers } = plane.status();
+  const serving = workers.filter(({ state }) => state === "serving").length;
+  return {
+    alive: serving > 0 || workers.some(({ state }) => state === "draining"),
+    status: `${listeners.length} listeners, ${serving} of ${workers.length} workers serving`,
+  };
 }
 
 function openSeeded(config: Config, { log }: Logging) {

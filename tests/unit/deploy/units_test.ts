@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
+import { DENO_VERSION, INSTALLED, serverFlags, SERVICE } from "../../../deploy/runtime.ts";
 import { runCommand, testWithCommands } from "../../support/commands.ts";
 import { ROOT } from "../../support/module_graph.ts";
 import { denoArguments } from "../../support/units.ts";
@@ -10,12 +10,13 @@ const MAX_EXPOSURE = 1.5;
 
 const deployed = (name: string) => Deno.readTextFile(join(ROOT, "deploy", name));
 
-/** What an installation adds to the permission flags: no look at the registry at run time. */
-const INSTALLED_FLAGS = ["--cached-only", ...serverFlags(INSTALLED)];
+/** What an installation adds to the permissions: it never looks for packages at run time. */
+const CACHED = "--cached-only";
 
 Deno.test("mc-proxy.service runs the server under exactly the deployed flags", async () => {
   assert.deepEqual(denoArguments(await deployed("mc-proxy.service")), [
-    ...INSTALLED_FLAGS,
+    CACHED,
+    ...serverFlags(SERVICE),
     "/opt/mc-proxy/main.ts",
     "server",
     "-c",
@@ -25,7 +26,8 @@ Deno.test("mc-proxy.service runs the server under exactly the deployed flags", a
 
 Deno.test("the installed mc-proxy command runs under exactly the deployed flags", async () => {
   assert.deepEqual(denoArguments(await deployed("bin/mc-proxy")), [
-    ...INSTALLED_FLAGS,
+    CACHED,
+    ...serverFlags(INSTALLED),
     "/opt/mc-proxy/main.ts",
     '"$@"',
   ]);
@@ -36,6 +38,13 @@ Deno.test("mc-proxy-backup.service may reach the data folder and nothing else", 
   const permissions = flags.filter((word) => word.startsWith("--allow"));
   const { data } = INSTALLED;
   assert.deepEqual(permissions, [`--allow-read=${data}`, `--allow-write=${data}`]);
+});
+
+Deno.test("mc-proxy.service waits for the program's word and watches over it", async () => {
+  const unit = await deployed("mc-proxy.service");
+  for (const line of ["Type=notify", "NotifyAccess=main", "WatchdogSec=30s"]) {
+    assert.ok(unit.includes(`\n${line}\n`), line);
+  }
 });
 
 Deno.test("mc-proxy.service holds one capability and says why V8 needs writable code", async () => {

@@ -1,0 +1,105 @@
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../config/mod.ts";
+import { CommandError } from "./command_error.ts";
+
+/** Asks Deno for one permission; `Deno.permissions.querySync` is one. */
+export type QueryPermission = (
+  descriptor: Deno.PermissionDescriptor,
+) => { readonly state: Deno.PermissionState };
+
+/** What {@link checkPermissions} looks at. */
+export interface PermissionCheck {
+  readonly config: Config;
+  /** systemd's socket, if there is one: an absolute path, or `@` and an abstract name. */
+  readonly notifySocket?: string | undefined;
+  /** A module that workers are started from; absent in a compiled program, which contains it. */
+  readonly workerModule?: URL | undefined;
+  readonly query?: QueryPermission;
+}
+
+/** One thing that the program has to be allowed, and the flag that allows it. */
+interface Need {
+  readonly flag: string;
+  readonly purpose: string;
+  readonly descriptor: Deno.PermissionDescriptor;
+}
+
+/**
+ * Compares the permissions that the process holds with those that its configuration needs, before
+ * anything is opened: a proxy that finds out in the middle of a connection has failed already.
+ *
+ * @returns what it holds and does not need, as flags; each is a way out of the sandbox.
+ * @throws {CommandError} with one line that names every missing flag.
+ *
+ * @example
+ * ```ts
+ * import { checkPermissions } from "./permissions.ts";
+ * import { loadConfig } from "../config/mod.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const loaded = loadConfig('[database]\npath = "/srv/mc-proxy/a.db"\n');
+ * assert(loaded.ok);
+ * const query = ({ name }: { name: string }) => ({
+ *   state: name === "net" ? "granted" as const : "prompt" as const,
+ * });
+ * assert.throws(
+ *   () => checkPermissions({ config: loaded.config, query }),
+ *   /--allow-read=\/srv\/mc-proxy \(the database\)/,
+ * );
+ * ```
+ */
+export function checkPermissions(check: PermissionCheck): string[] {
+  const query = check.query ?? Deno.permissions.querySync;
+  const granted = (descriptor: Deno.PermissionDescriptor) => query(descriptor).state === "granted";
+  const missing = new Map<string, string>();
+  for (const { flag, purpose, descriptor } of needs(check)) {
+    if (!granted(descriptor) && !missing.has(flag)) missing.set(flag, purpose);
+  }
+  if (missing.size > 0) {
+    const flags = [...missing].map(([flag, purpose]) => `${flag} (${purpose})`).join(", ");
+    throw new CommandError(
+      `Deno was not given the permissions that this configuration needs: add ${flags}`,
+    );
+  }
+  return EXCESSIVE.filter(([, descriptor]) => granted(descriptor)).map(([flag]) => flag);
+}
+
+/** What nothing in the program needs. Reading or writing `/` is reading or writing everything. */
+const EXCESSIVE: readonly (readonly [flag: string, Deno.PermissionDescriptor])[] = [
+  ["--allow-run", { name: "run" }],
+  ["--allow-ffi", { name: "ffi" }],
+  ["--allow-read of everything", { name: "read", path: "/" }],
+  ["--allow-write of everything", { name: "write", path: "/" }],
+  // The name stands for every variable: no program has this one.
+  ["--allow-env of everything", { name: "env", variable: "MC_PROXY_NO_SUCH_VARIABLE" }],
+];
+
+function* needs({ config, notifySocket, workerModule }: PermissionCheck): Generator<Need> {
+  // Whole: routes name their backends while the program runs.
+  yield { flag: "--allow-net", purpose: "listeners and backends", descriptor: { name: "net" } };
+  yield* folder(config.database.path, "the database");
+  if (config.grpc !== undefined) yield* folder(config.grpc.addr, "the admin socket");
+  const { geoipDb } = config.firewall;
+  if (geoipDb !== undefined) yield file("read", geoipDb, "the GeoIP database");
+  for (const { tlsCert, tlsKey } of config.listeners.flatMap(({ routes }) => routes)) {
+    for (const path of [tlsCert, tlsKey]) {
+      if (path !== "") yield file("read", path, "certificates");
+    }
+  }
+  if (notifySocket?.startsWith("/")) yield file("write", notifySocket, "systemd's socket");
+  if (workerModule?.protocol === "file:") {
+    yield file("read", fileURLToPath(workerModule), "the program's own workers");
+  }
+}
+
+/** A file that gets companions beside it: SQLite's journal, a socket before it is renamed. */
+function* folder(path: string, purpose: string): Generator<Need> {
+  yield file("read", dirname(resolve(path)), purpose);
+  yield file("write", dirname(resolve(path)), purpose);
+}
+
+function file(name: "read" | "write", path: string, purpose: string): Need {
+  const absolute = resolve(path);
+  return { flag: `--allow-${name}=${absolute}`, purpose, descriptor: { name, path: absolute } };
+}
