@@ -7,7 +7,7 @@ import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
 import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
-import { routeOf } from "../support/plane.ts";
+import { listenerOf, routeOf } from "../support/plane.ts";
 import { unusedPort } from "../support/ports.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
@@ -19,17 +19,7 @@ async function startPool(workers: number, backend: string) {
   const snapshot: Snapshot = {
     settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000 },
     firewall: { rules: compileFirewall([]) },
-    listeners: [{
-      id: 1,
-      addr: `127.0.0.1:${port}`,
-      host: "127.0.0.1",
-      port,
-      proxyProtocol: false,
-      maxConnections: 0,
-      trustedProxies: [],
-      routes: [routeOf({ hostname: "a.test", backend })],
-      gauge,
-    }],
+    listeners: [listenerOf(port, { routes: [routeOf({ hostname: "a.test", backend })], gauge })],
   };
   const events: ConnectionEvent[] = [];
   const logs: LogRecord[] = [];
@@ -164,17 +154,7 @@ Deno.test("a port that another program holds is named in one line", async () => 
     const snapshot: Snapshot = {
       settings: { connectTimeoutMs: 1, idleTimeoutMs: 1 },
       firewall: { rules: compileFirewall([]) },
-      listeners: [{
-        id: 1,
-        addr: `127.0.0.1:${port}`,
-        host: "127.0.0.1",
-        port,
-        proxyProtocol: false,
-        maxConnections: 0,
-        trustedProxies: [],
-        routes: [],
-        gauge: new SharedArrayBuffer(GAUGE_BYTES),
-      }],
+      listeners: [listenerOf(port)],
     };
     await assert.rejects(
       WorkerPool.start(2, snapshot, { onEvent: () => {}, log: () => {} }),

@@ -88,19 +88,10 @@ export class TestPlane implements AsyncDisposable {
 
 /** Starts a plane with one listener. */
 export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane> {
-  const port = await unusedPort();
-  const listener: ListenerSnapshot = {
-    id: 1,
-    addr: `127.0.0.1:${port}`,
-    host: "127.0.0.1",
-    port,
-    proxyProtocol: false,
-    maxConnections: 0,
-    trustedProxies: [],
+  const listener = listenerOf(await unusedPort(), {
     routes: (options.routes ?? []).map(routeOf),
-    gauge: new SharedArrayBuffer(GAUGE_BYTES),
     ...options.listener,
-  };
+  });
   const rules = (options.rules ?? []).map((rule, i) => ({ id: i + 1, ...rule }));
   const plane = new TestPlane({
     settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000, ...options.settings },
@@ -108,6 +99,25 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     firewall: { rules: compileFirewall(rules), ...options.firewall },
   });
   return await plane.start(options.prefaceTimeoutMs);
+}
+
+/** A listener on `127.0.0.1` without routes, limits and PROXY protocol. */
+export function listenerOf(
+  port: number,
+  changes: Partial<ListenerSnapshot> = {},
+): ListenerSnapshot {
+  return {
+    id: 1,
+    addr: `127.0.0.1:${port}`,
+    host: "127.0.0.1",
+    port,
+    proxyProtocol: false,
+    maxConnections: 0,
+    trustedProxies: [],
+    routes: [],
+    gauge: new SharedArrayBuffer(GAUGE_BYTES),
+    ...changes,
+  };
 }
 
 /** A route with the defaults of an l4 route. */
