@@ -39,7 +39,10 @@ export async function connectRaw(
   return peer;
 }
 
-/** A TLS client connection. */
+/**
+ * A TLS client connection. Deno reports a RST below TLS as an `end`: where the difference matters,
+ * use {@link connectRaw}.
+ */
 export class TlsPeer extends Peer {
   override readonly socket: TLSSocket;
   readonly #transport: Peer;

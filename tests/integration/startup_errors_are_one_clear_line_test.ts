@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { serverFlags } from "../../deploy/runtime.ts";
+import { runCommand } from "../support/commands.ts";
+import { ROOT } from "../support/module_graph.ts";
+import { unusedPort } from "../support/ports.ts";
+import { type ConfigTree, writeConfig } from "../support/proxy.ts";
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs the program under the deployed flags, to its end. */
+async function mcProxy(folder: string, ...args: string[]) {
+  const flags = serverFlags({ source: ROOT, data: folder });
+  return await runCommand(Deno.execPath(), ["run", ...flags, join(ROOT, "main.ts"), ...args]);
+}
+
+async function failingStart(folder: string, config: ConfigTree): Promise<string> {
+  const path = await writeConfig(folder, { config });
+  const { code, stdout, stderr } = await mcProxy(folder, "server", "-c", path);
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, "");
+  return lastLine(stderr);
+}
+
+/** What is printed last; log lines may come before it, a stack trace may not. */
+function lastLine(stderr: string): string {
+  assert.doesNotMatch(stderr, /^\s+at /m);
+  const lines = stderr.trimEnd().split("\n");
+  return lines.at(-1) ?? "";
+}
+
+Deno.test("a port in use is named with its address", async () => {
+  await withFolder(async (folder) => {
+    const port = await unusedPort();
+    const blocker = createServer().listen(port, "127.0.0.1");
+    await once(blocker, "listening");
+    try {
+      const line = await failingStart(folder, { listeners: [{ addr: `127.0.0.1:${port}` }] });
+      assert.match(line, new RegExp(`^mc-proxy: .*127\\.0\\.0\\.1:${port}.*in use`));
+    } finally {
+      blocker.close();
+      await once(blocker, "close");
+    }
+  });
+});
+
+Deno.test("a folder that is missing is named", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "absent", "mc-proxy.db");
+    const line = await failingStart(folder, { database: { path } });
+    assert.match(line, /^mc-proxy: .*absent.*does not exist/);
+  });
+});
+
+Deno.test("a database newer than the program is refused", async () => {
+  await withFolder(async (folder) => {
+    const good = await writeConfig(folder, { config: {} });
+    const { code } = await mcProxy(folder, "check", "-c", good);
+    assert.equal(code, 0);
+    const db = new DatabaseSync(join(folder, "mc-proxy.db"));
+    db.exec("CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT)");
+    db.exec("INSERT INTO schema_migrations VALUES (1, ''), (9999, '')");
+    db.close();
+    assert.match(await failingStart(folder, {}), /^mc-proxy: .*9999/);
+  });
+});
+
+Deno.test("a misspelt key is named with its place and what was meant", async () => {
+  await withFolder(async (folder) => {
+    const line = await failingStart(folder, { proxy: { conect_timeout: "5s" } });
+    assert.match(line, /^mc-proxy: .*mc-proxy\.toml:\d+:\d+: .*connect_timeout/);
+  });
+});
+
+Deno.test("a file that is not TOML, and one that is not there, are named", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "mc-proxy.toml");
+    const absent = await mcProxy(folder, "server", "-c", path);
+    assert.equal(absent.code, 1);
+    assert.match(absent.stderr, /^mc-proxy: .*mc-proxy\.toml: there is no such file\n$/);
+    await Deno.writeTextFile(path, "[database\n");
+    for (const command of ["server", "check"]) {
+      const broken = await mcProxy(folder, command, "-c", path);
+      assert.equal(broken.code, 1);
+      assert.match(broken.stderr, /^mc-proxy: .*mc-proxy\.toml:\d+:\d+: not valid TOML: .*\n$/);
+    }
+  });
+});
+
+Deno.test("check changes nothing, and names every problem at once", async () => {
+  await withFolder(async (folder) => {
+    const config = { proxy: { idle_timeout: "soon" }, log: { level: "loud" } };
+    const path = await writeConfig(folder, { config });
+    const { code, stderr } = await mcProxy(folder, "check", "-c", path);
+    assert.equal(code, 1);
+    assert.match(stderr, /idle_timeout/);
+    assert.match(stderr, /log\.level/);
+    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+    assert.deepEqual(names, ["mc-proxy.toml"]);
+  });
+});
+
+Deno.test("a wrong call ends with 2, help and version with 0", async () => {
+  await withFolder(async (folder) => {
+    for (const args of [["serve"], ["server"], ["server", "--frobnicate"], ["check"]]) {
+      const { code, stderr } = await mcProxy(folder, ...args);
+      assert.equal(code, 2, args.join(" "));
+      assert.doesNotMatch(stderr, /^\s+at /m);
+    }
+    const version = await mcProxy(folder, "--version");
+    assert.deepEqual([version.code, version.stderr], [0, ""]);
+    assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
+    const help = await mcProxy(folder, "--help");
+    assert.equal(help.code, 0);
+    for (const command of ["server", "check", "snapshot"]) {
+      assert.match(help.stdout, new RegExp(`^ +${command}`, "m"));
+    }
+  });
+});
