@@ -80,27 +80,22 @@ export function tagName(name: string, octets: number): number {
   return (octets & NAME_OCTET) !== 0 && name.length > 0 ? FieldKind.ordinary : BAD_NAME;
 }
 
+/** What a value may not hold; the same as `VALUE_OCTET` says, and above 255 nothing is an octet. */
+const NOT_IN_VALUE = /[^\t -~\x80-\xff]/;
+/** The same as `NAME_OCTET` says. */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+
 /** Whether a string from our own side may be sent as a value. */
 export function isFieldValue(value: string): boolean {
-  let octets = VALUE_OCTET;
-  for (let i = 0; i < value.length; i++) octets &= octetOf(value.charCodeAt(i));
-  return octets !== 0 && !hasOuterSpace(value);
+  const { length } = value;
+  // The regular expression is compiled to machine code and beats a loop over a table by far.
+  return length === 0 || (!isSpace(value.charCodeAt(0)) && !isSpace(value.charCodeAt(length - 1)) &&
+    !NOT_IN_VALUE.test(value));
 }
 
 /** Whether a string from our own side may be sent as the name of an ordinary field. */
 export function isFieldName(name: string): boolean {
-  let octets = NAME_OCTET;
-  for (let i = 0; i < name.length; i++) octets &= octetOf(name.charCodeAt(i));
-  return octets !== 0 && name.length > 0;
-}
-
-function octetOf(code: number): number {
-  return code < 256 ? OCTETS[code] as number : 0;
-}
-
-function hasOuterSpace(value: string): boolean {
-  return value.length > 0 &&
-    (isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(value.length - 1)));
+  return NAME.test(name);
 }
 
 /** Space or tab. */

@@ -8,6 +8,7 @@ import {
   NEVER_INDEXED,
 } from "./field_names.ts";
 import type { FieldSink } from "./hpack_decoder.ts";
+import { STATIC_NAMES } from "./hpack_static.ts";
 import { ENTRY_OVERHEAD } from "./hpack_table.ts";
 import { H2FieldError } from "./error_codes.ts";
 import type { Fields, RequestHead, ResponseHead } from "./types.ts";
@@ -27,6 +28,10 @@ const PATH = /^(?:\/[!"$-~]*|\*)$/;
 const CONTENT_LENGTH = /^[0-9]{1,15}$/;
 const STATUS = /^[1-5][0-9][0-9]$/;
 const TOKEN = METHOD;
+/** Names that need no second look before they are sent: most of what is. */
+const KNOWN_NAMES: ReadonlySet<string> = new Set(
+  STATIC_NAMES.filter((name) => /^[a-z]/.test(name)),
+);
 
 /**
  * Collects the fields of one block and applies RFC 9113 §8 to them. One instance serves a whole
@@ -242,7 +247,9 @@ export function checkFields(fields: Fields): number {
     const name = fields[i] as string;
     const value = fields[i + 1];
     if (value === undefined) throw new H2FieldError("cannot send fields: a name has no value");
-    if (!isFieldName(name)) throw new H2FieldError("cannot send fields: invalid name");
+    if (!KNOWN_NAMES.has(name) && !isFieldName(name)) {
+      throw new H2FieldError("cannot send fields: invalid name");
+    }
     if (!isFieldValue(value)) {
       throw new H2FieldError(`cannot send fields: invalid value of ${name}`);
     }
