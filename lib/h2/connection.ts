@@ -2,6 +2,7 @@ import { AbuseGuard, type Budget } from "./abuse.ts";
 import { ErrorCode, H2StateError } from "./error_codes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
 import { checkFields } from "./header_rules.ts";
+import { requestPseudo, statusPseudo } from "./pseudo_headers.ts";
 import type { Limits } from "./limits.ts";
 import type { OutputPool } from "./output.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
@@ -22,8 +23,6 @@ export type Role = "server" | "client";
 
 /** WINDOW_UPDATE frames that a full DATA frame of ours explains: stream and connection, and spare. */
 const UPDATES_PER_FRAME = 4;
-/** `:status` with its text, made once for each code. */
-const STATUS_FIELDS: (Fields | undefined)[] = [];
 
 /** What makes a connection. */
 export interface ConnectionInit {
@@ -79,11 +78,19 @@ export class Connection implements StreamPort, SenderEvents {
     if (now > this.now) this.now = this.sender.now = now;
   }
 
+  /** Enough output waits for the owner's flush. */
+  get congested(): boolean {
+    return this.sender.pending >= this.limits.outputHighWater;
+  }
+
   // --- streams -------------------------------------------------------------------------------
 
-  /** Whether `request` may open another stream now. */
+  /**
+   * Whether `request` may open another stream now. Not while much output waits: request heads have
+   * no window, and a backend that does not read must not fill our memory with them.
+   */
   get canOpenStream(): boolean {
-    const open = !this.closed && !this.draining && this.streams.hasLocalId &&
+    const open = !this.closed && !this.draining && this.streams.hasLocalId && !this.congested &&
       this.streams.size < this.peer.maxConcurrentStreams;
     if (!open) this.#wasFull = true;
     return open;
@@ -106,8 +113,9 @@ export class Connection implements StreamPort, SenderEvents {
     if (!this.canOpenStream) throw new H2StateError("cannot open a stream: none is available");
     const { fields, neverIndexed } = head;
     const streamId = this.streams.nextLocalId;
-    const pseudo = pseudoFields(head);
+    const pseudo = requestPseudo(head);
     this.sender.headers({ streamId, pseudo, fields, neverIndexed, endStream });
+    if (this.closed) throw new H2StateError("cannot open a stream: the session ended");
     this.streams.takeLocalId();
     const stream = this.open(streamId);
     stream.headSent = true;
@@ -126,7 +134,7 @@ export class Connection implements StreamPort, SenderEvents {
     if (stream.headSent) throw new H2StateError("cannot respond: a final head was sent");
     const informational = head.status < 200;
     if (informational && endStream) throw new H2StateError("cannot end with an informational head");
-    const pseudo = STATUS_FIELDS[head.status] ??= Object.freeze([":status", String(head.status)]);
+    const pseudo = statusPseudo(head.status);
     const { fields, neverIndexed } = head;
     this.sender.headers({ streamId: stream.id, pseudo, fields, neverIndexed, endStream });
     if (informational) return;
@@ -322,13 +330,4 @@ export class Connection implements StreamPort, SenderEvents {
     this.announceRoom();
     this.closeIfDrained();
   }
-}
-
-function pseudoFields(head: RequestInit): string[] {
-  const pseudo = [":method", head.method];
-  if (head.scheme !== "") pseudo.push(":scheme", head.scheme);
-  if (head.authority !== "") pseudo.push(":authority", head.authority);
-  if (head.path !== "") pseudo.push(":path", head.path);
-  if (head.protocol !== undefined && head.protocol !== "") pseudo.push(":protocol", head.protocol);
-  return pseudo;
 }

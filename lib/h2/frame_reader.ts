@@ -42,11 +42,23 @@ export class FrameReader {
   #length = 0;
   #padding = 0;
   #stopped = false;
+  #frames = 0;
 
   /** `maxFrame`: largest payload accepted, in octets. */
   constructor(sink: FrameSink, maxFrame: number) {
     this.#sink = sink;
     this.#maxFrame = maxFrame;
+  }
+
+  /** Frames completed so far. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** A frame has begun and is not complete; the content of DATA does not count, it may be slow. */
+  get unfinished(): boolean {
+    return !this.#stopped &&
+      (this.#state === State.head ? this.#missing < FRAME_HEADER : this.#state !== State.content);
   }
 
   /** Ignores everything from here on. */
@@ -165,6 +177,7 @@ export class FrameReader {
   }
 
   #nextHead(): void {
+    this.#frames++;
     this.#state = State.head;
     this.#missing = FRAME_HEADER;
   }

@@ -127,9 +127,14 @@ export class HeaderBlocks {
         return;
       case "ended":
         return connection.fail(streamClosed, "HEADERS after the end of its stream");
-      default:
-        return connection.fail(protocolError, "HEADERS on an invalid stream identifier");
+      case "forgotten":
+        // Our own stream, reset long ago among many: no identifier is used twice here.
+        if (connection.role === "client") {
+          connection.spend(connection.guard.control, "frames on closed streams");
+          return;
+        }
     }
+    connection.fail(protocolError, "HEADERS on an invalid stream identifier");
   }
 
   #request(streamId: number): void {

@@ -46,7 +46,7 @@ export interface Limits {
   readonly prefaceTimeoutMs: number;
   /** Until the acknowledgement of our SETTINGS. */
   readonly settingsTimeoutMs: number;
-  /** From a HEADERS frame to the end of its block. */
+  /** From a HEADERS frame to the end of its block, and from the first octet of a frame to its last. */
   readonly headerBlockTimeoutMs: number;
   /** Without progress of queued DATA because of the peer's windows. */
   readonly stallTimeoutMs: number;

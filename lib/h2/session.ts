@@ -1,4 +1,5 @@
 import { Connection, type Role } from "./connection.ts";
+import { checkDeadlines } from "./deadlines.ts";
 import { ErrorCode } from "./error_codes.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { CLIENT_PREFACE, DEFAULT_MAX_FRAME, MAX_31_BITS } from "./frames.ts";
@@ -69,6 +70,9 @@ export class H2Session implements InboundEvents {
   readonly #startedAt: number;
   /** Octets of the client's preface still expected. */
   #preface: number;
+  /** Since when a frame is unfinished, and how many were read before it; -1: none is. */
+  #frameSince = -1;
+  #framesSeen = 0;
   #pingSerial = 0;
   #pingSince = -1;
   #drainSerial = -1;
@@ -100,7 +104,7 @@ export class H2Session implements InboundEvents {
 
   /** Enough output waits: stop reading from the socket until it was written. */
   get congested(): boolean {
-    return this.#connection.sender.pending >= this.#connection.limits.outputHighWater;
+    return this.#connection.congested;
   }
 
   /** Octets waiting for `takeOutput`. */
@@ -147,11 +151,14 @@ export class H2Session implements InboundEvents {
     const rest = this.#preface > 0 ? this.#readPreface(bytes) : bytes;
     if (rest.length > 0 && !this.#connection.closed) this.#reader.receive(rest);
     if (this.#connection.closed) this.#reader.stop();
+    this.#noteUnfinished(now);
   }
 
   /** Everything to write now, in order. It may be called at any time and may give nothing. */
   takeOutput(): Uint8Array[] {
-    return this.#connection.sender.take();
+    const taken = this.#connection.sender.take();
+    this.#connection.announceRoom();
+    return taken;
   }
 
   /** Checks every deadline; call it about once a second. */
@@ -161,7 +168,13 @@ export class H2Session implements InboundEvents {
     if (this.#drainSince >= 0 && now - this.#drainSince >= connection.limits.drainNoticeMs) {
       this.#finishDrain();
     }
-    if (!connection.closed) this.#checkDeadlines(now);
+    if (connection.closed) return;
+    checkDeadlines(connection, {
+      started: this.#startedAt,
+      frame: this.#frameSince,
+      headerBlock: this.#inbound.blocks.openSince,
+      ping: this.#pingSince,
+    });
   }
 
   /** The connection is lost: every stream ends, nothing is written. */
@@ -196,7 +209,7 @@ export class H2Session implements InboundEvents {
    */
   shutdown(): void {
     const connection = this.#connection;
-    if (connection.closed || this.#drainSince >= 0 || connection.acceptUpTo < Infinity) return;
+    if (connection.closed || connection.draining) return;
     connection.draining = true;
     if (connection.role === "client") {
       connection.sender.goaway(0, ErrorCode.noError, "shutdown");
@@ -250,6 +263,16 @@ export class H2Session implements InboundEvents {
     return bytes.subarray(length);
   }
 
+  /** A frame may come octet by octet, but not for ever. */
+  #noteUnfinished(now: number): void {
+    if (!this.#reader.unfinished) {
+      this.#frameSince = -1;
+    } else if (this.#frameSince < 0 || this.#reader.frames !== this.#framesSeen) {
+      this.#frameSince = now;
+      this.#framesSeen = this.#reader.frames;
+    }
+  }
+
   #sendPing(): number {
     this.#connection.sender.ping([0, ++this.#pingSerial], false);
     return this.#pingSerial;
@@ -262,27 +285,5 @@ export class H2Session implements InboundEvents {
     connection.acceptUpTo = connection.streams.lastPeerId;
     connection.sender.goaway(connection.acceptUpTo, ErrorCode.noError, "shutdown");
     connection.closeIfDrained();
-  }
-
-  #checkDeadlines(now: number): void {
-    const connection = this.#connection;
-    const { limits, sender, streams } = connection;
-    const late = (since: number, limit: number) => since >= 0 && now - since >= limit;
-    if (!connection.settingsReceived && late(this.#startedAt, limits.prefaceTimeoutMs)) {
-      connection.fail(ErrorCode.settingsTimeout, "no SETTINGS in time");
-    } else if (!connection.settingsAcked && late(this.#startedAt, limits.settingsTimeoutMs)) {
-      connection.fail(ErrorCode.settingsTimeout, "SETTINGS not acknowledged in time");
-    } else if (late(this.#inbound.blocks.openSince, limits.headerBlockTimeoutMs)) {
-      connection.fail(ErrorCode.enhanceYourCalm, "header block not finished in time");
-    } else if (late(this.#pingSince, limits.pingTimeoutMs)) {
-      connection.fail(ErrorCode.noError, "no answer to PING");
-    } else if (late(sender.waitingSince, limits.stallTimeoutMs)) {
-      connection.fail(ErrorCode.enhanceYourCalm, "peer does not read");
-    } else {
-      for (const stream of streams.all()) {
-        if (!late(stream.stalledSince, limits.stallTimeoutMs)) continue;
-        connection.streamError(stream.id, ErrorCode.cancel, "peer keeps its window closed");
-      }
-    }
   }
 }

@@ -264,6 +264,28 @@ Deno.test("H2Session ends a header block without end", () => {
   assert.equal(peer.goaway(), CALM);
 });
 
+Deno.test("H2Session ends a frame that comes octet by octet, but not a stream of cut frames", () => {
+  const peer = new RawPeer();
+  const bytes = peer.headers(1, REQUEST);
+  for (let at = 0; at < bytes.length; at++) {
+    peer.now += EDGE_LIMITS.headerBlockTimeoutMs / 10;
+    peer.send(bytes.subarray(at, at + 1));
+    peer.session.tick(peer.now);
+    if (peer.session.closed) break;
+  }
+  assert.equal(peer.recorder.closed?.reason, "frame not finished in time");
+  const honest = new RawPeer();
+  const ping = frame(FrameType.ping, 0, 0, new Uint8Array(8));
+  honest.send(ping.subarray(0, 5));
+  for (let i = 0; i < 20; i++) {
+    honest.now += EDGE_LIMITS.headerBlockTimeoutMs - 1;
+    honest.send(Uint8Array.of(...ping.subarray(5), ...ping.subarray(0, 5)));
+    honest.session.takeOutput();
+    honest.session.tick(honest.now);
+  }
+  assert(!honest.session.closed);
+});
+
 Deno.test("H2Session ends with a peer that sends no preface, or half of one", () => {
   for (const sent of [0, 10, 24]) {
     const peer = new RawPeer({ greet: false });

@@ -376,6 +376,41 @@ Deno.test("H2Session as a client refuses DATA before the head and HEADERS on new
   }
 });
 
+Deno.test("H2Session as a client opens no stream while the backend does not read", () => {
+  const peer = new RawPeer({ role: "client" });
+  let opened = 0;
+  while (peer.session.canOpenStream) {
+    peer.session.request(get("/", ["x-large", "v".repeat(60_000)]), true);
+    opened++;
+  }
+  assert(opened < 10, `${opened} requests`);
+  assert.throws(() => peer.session.request(get("/"), true), H2StateError);
+  peer.session.takeOutput();
+  assert.equal(peer.recorder.available, 1);
+  assert(peer.session.canOpenStream);
+});
+
+Deno.test("H2Session as a client ignores late answers to any number of requests it cancelled", () => {
+  const peer = new RawPeer({ role: "client" });
+  peer.send(frame(settings, 0, 0, setting(SettingId.maxConcurrentStreams, 2000)));
+  const streams = Array.from({ length: 1000 }, () => peer.session.request(get("/"), true));
+  for (const stream of streams) stream.reset(ErrorCode.cancel);
+  for (const { id } of streams) {
+    peer.send(peer.headers(id, [":status", "200"], false), frame(data, 1, id, [1]));
+  }
+  assert(!peer.session.closed);
+});
+
+Deno.test("H2Session.shutdown() says goodbye once however often it is called", () => {
+  for (const role of ["server", "client"] as const) {
+    const peer = new RawPeer({ role });
+    if (role === "server") peer.open();
+    else peer.session.request(get("/"), true);
+    for (let i = 0; i < 3; i++) peer.session.shutdown();
+    assert.equal(peer.frames().filter(({ type }) => type === goaway).length, 1, role);
+  }
+});
+
 Deno.test("H2Session as a client may not be sent ENABLE_PUSH = 1", () => {
   const peer = new RawPeer({ role: "client" });
   peer.send(frame(settings, 0, 0, setting(SettingId.enablePush, 1)));
