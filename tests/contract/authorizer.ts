@@ -33,20 +33,16 @@ export interface AuthorizerHarness extends AsyncDisposable {
   allowNulls(): Promise<void>;
 }
 
-/** Registers the suite. */
+/** Registers the suite, with `Deno.test` or what is given instead. */
 export function testAuthorizer(
   name: string,
   create: () => Promise<AuthorizerHarness>,
-  { ignore = false }: { readonly ignore?: boolean } = {},
+  register: (name: string, fn: () => Promise<void>) => void = (name, fn) => Deno.test(name, fn),
 ): void {
   const test = (claim: string, fn: (harness: AuthorizerHarness) => Promise<void>) =>
-    Deno.test({
-      name: `${name} ${claim}`,
-      ignore,
-      async fn() {
-        await using harness = await create();
-        await fn(harness);
-      },
+    register(`${name} ${claim}`, async () => {
+      await using harness = await create();
+      await fn(harness);
     });
 
   test("decides the whole truth table of organisation, user, team and host", truthTable);

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { createPostgresAuthorizer } from "../../lib/connector/mod.ts";
 import { type AuthorizerHarness, testAuthorizer } from "../contract/authorizer.ts";
-import { type ConnectorDatabase, startConnectorDatabase } from "../support/connector_database.ts";
+import {
+  postgresTest,
+  sharedDatabase,
+  startConnectorDatabase,
+} from "../support/connector_database.ts";
 
-let database: ConnectorDatabase;
-Deno.test.beforeAll(async () => {
-  database = await startConnectorDatabase();
-});
-Deno.test.afterAll(async () => {
-  await database[Symbol.asyncDispose]();
-});
+const database = sharedDatabase(startConnectorDatabase);
 
 const COLUMNS = [
   ...["internal_ip_addr", "org_id", "user_ids", "team_ids"].map((name) => ["backend_hosts", name]),
@@ -18,55 +16,58 @@ const COLUMNS = [
 ];
 
 function createHarness(): Promise<AuthorizerHarness> {
-  const authorizer = createPostgresAuthorizer({ server: database.server, deadlineMs: 10_000 });
+  const authorizer = createPostgresAuthorizer({ server: database().server, deadlineMs: 10_000 });
   return Promise.resolve({
     authorizer,
-    fill: (rows) => database.fill(rows),
+    fill: (rows) => database().fill(rows),
     async allowNulls() {
       const statements = COLUMNS.map(([table, column]) =>
         `ALTER TABLE ${table} ALTER COLUMN ${column} DROP NOT NULL;`
       );
-      await database.postgres.run(statements.join("\n"));
+      await database().postgres.run(statements.join("\n"));
     },
     [Symbol.asyncDispose]: () => authorizer.close(),
   });
 }
 
-testAuthorizer("the PostgreSQL authorizer", createHarness);
+testAuthorizer("the PostgreSQL authorizer", createHarness, postgresTest);
 
-Deno.test("the PostgreSQL authorizer needs SELECT on its tables and uses nothing more", async () => {
-  await using harness = await createHarness();
-  await harness.fill({
-    hosts: [{ connectId: "h", address: "10.0.0.1", orgId: "o", userIds: ["u"], teamIds: [] }],
-    teams: [],
-    users: [{ userId: "u", orgId: "o" }],
-  });
-  await harness.authorizer.authorize({ orgId: "o", userId: "u", connectId: "h" });
-  const [session] = await database.postgres.run(`
+postgresTest(
+  "the PostgreSQL authorizer needs SELECT on its tables and uses nothing more",
+  async () => {
+    await using harness = await createHarness();
+    await harness.fill({
+      hosts: [{ connectId: "h", address: "10.0.0.1", orgId: "o", userIds: ["u"], teamIds: [] }],
+      teams: [],
+      users: [{ userId: "u", orgId: "o" }],
+    });
+    await harness.authorizer.authorize({ orgId: "o", userId: "u", connectId: "h" });
+    const [session] = await database().postgres.run(`
     SELECT count(*)::int AS sessions FROM pg_stat_activity
     WHERE usename = 'tinyscale' AND application_name = 'mc-proxy connector'
   `);
-  assert.equal(session?.sessions, 1);
-  const [role] = await database.postgres.run(`
+    assert.equal(session?.sessions, 1);
+    const [role] = await database().postgres.run(`
     SELECT has_table_privilege('tinyscale', 'users', 'INSERT, UPDATE, DELETE, TRUNCATE') AS writes
   `);
-  assert.equal(role?.writes, false);
-});
+    assert.equal(role?.writes, false);
+  },
+);
 
-Deno.test("schema.sql and notify.sql can be applied again", async () => {
+postgresTest("schema.sql and notify.sql can be applied again", async () => {
   for (const file of ["schema.sql", "notify.sql", "schema.sql", "notify.sql"] as const) {
-    await database.apply(file);
+    await database().apply(file);
   }
 });
 
-Deno.test("the PostgreSQL authorizer works without any environment", async () => {
+postgresTest("the PostgreSQL authorizer works without any environment", async () => {
   const script = `
     import { createPostgresAuthorizer } from ${
     JSON.stringify(
       new URL("../../lib/connector/mod.ts", import.meta.url).href,
     )
   };
-    const authorizer = createPostgresAuthorizer({ server: ${JSON.stringify(database.server)} });
+    const authorizer = createPostgresAuthorizer({ server: ${JSON.stringify(database().server)} });
     console.log(JSON.stringify(await authorizer.authorize({ orgId: "o", userId: "u", connectId: "-" })));
     await authorizer.close();
   `;

@@ -9,7 +9,12 @@ import {
   type PostgresServer,
 } from "../../lib/connector/mod.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
-import { type ConnectorDatabase, startConnectorDatabase } from "../support/connector_database.ts";
+import {
+  type ConnectorDatabase,
+  postgresTest,
+  sharedDatabase,
+  startConnectorDatabase,
+} from "../support/connector_database.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 
 const DEADLINE_MS = 600;
@@ -26,14 +31,7 @@ const identity = {
     usages: ["server"],
   }),
 };
-let database: ConnectorDatabase;
-
-Deno.test.beforeAll(async () => {
-  database = await start();
-});
-Deno.test.afterAll(async () => {
-  await database[Symbol.asyncDispose]();
-});
+const database = sharedDatabase(start);
 
 async function start(): Promise<ConnectorDatabase> {
   const started = await startConnectorDatabase({ tls: identity });
@@ -48,7 +46,7 @@ async function start(): Promise<ConnectorDatabase> {
 }
 
 /** An authorizer and the faults it told. */
-function open(server: PostgresServer = database.server, connections = 4) {
+function open(server: PostgresServer = database().server, connections = 4) {
   const faults: DatabaseFault[] = [];
   const authorizer = createPostgresAuthorizer({
     server,
@@ -65,121 +63,130 @@ async function recovers(ask: () => ReturnType<Authorizer["authorize"]>): Promise
 }
 
 for (const [transport, tls] of [["plaintext", undefined], ["TLS", identity.ca]] as const) {
-  Deno.test(`a database killed under load over ${transport} refuses, and a restarted one allows`, async () => {
-    await using own = await start();
-    await using db = open({
-      ...own.server,
-      ...tls !== undefined && { tls: { ca: tls, serverName: "database.test" } },
-    });
-    assert.deepEqual(await db.ask(), ALLOWED);
-    let running = true;
-    const seen = new Set<string>();
-    const load = Array.from({ length: 10 }, async () => {
-      while (running) {
-        const decision = await db.ask();
-        seen.add(decision.allowed ? "allowed" : decision.cause);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    });
-    await own.postgres.kill();
-    await eventually(() => seen.has("unavailable"), "the connector refuses");
-    assert.deepEqual(await db.ask(), UNAVAILABLE);
-    await own.postgres.start();
-    await recovers(db.ask);
-    running = false;
-    await Promise.all(load);
-    // Nothing else was ever answered: a failing database is not mistaken for an empty one.
-    assert.deepEqual([...seen].sort(), ["allowed", "unavailable"]);
-  });
+  postgresTest(
+    `a database killed under load over ${transport} refuses, and a restarted one allows`,
+    async () => {
+      await using own = await start();
+      await using db = open({
+        ...own.server,
+        ...tls !== undefined && { tls: { ca: tls, serverName: "database.test" } },
+      });
+      assert.deepEqual(await db.ask(), ALLOWED);
+      let running = true;
+      const seen = new Set<string>();
+      const load = Array.from({ length: 10 }, async () => {
+        while (running) {
+          const decision = await db.ask();
+          seen.add(decision.allowed ? "allowed" : decision.cause);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+      });
+      await own.postgres.kill();
+      await eventually(() => seen.has("unavailable"), "the connector refuses");
+      assert.deepEqual(await db.ask(), UNAVAILABLE);
+      await own.postgres.start();
+      await recovers(db.ask);
+      running = false;
+      await Promise.all(load);
+      // Nothing else was ever answered: a failing database is not mistaken for an empty one.
+      assert.deepEqual([...seen].sort(), ["allowed", "unavailable"]);
+    },
+  );
 }
 
-Deno.test("a database that stops answering refuses at the deadline and recovers", async () => {
+postgresTest("a database that stops answering refuses at the deadline and recovers", async () => {
   await using db = open();
   assert.deepEqual(await db.ask(), ALLOWED);
-  await database.postgres.pause();
+  await database().postgres.pause();
   try {
     const many = await Promise.all(Array.from({ length: 20 }, () => db.ask()));
     assert.deepEqual(new Set(many.map((decision) => decision.allowed)), new Set([false]));
     assert.ok(db.faults.some(({ code }) => code === "DEADLINE"));
   } finally {
-    await database.postgres.resume();
+    await database().postgres.resume();
   }
   await recovers(db.ask);
 });
 
-Deno.test("a locked table refuses by the server's own timeout and keeps the connections", async () => {
-  await using db = open();
-  assert.deepEqual(await db.ask(), ALLOWED);
-  const sql = postgres({ ...database.postgres.address, max: 1, onnotice: () => {} });
-  try {
-    await sql.begin(async (transaction) => {
-      await transaction.unsafe("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
-      assert.deepEqual(await db.ask(), UNAVAILABLE);
-    });
-    // query_canceled
-    assert.deepEqual(db.faults.map(({ code }) => code), ["57014"]);
+postgresTest(
+  "a locked table refuses by the server's own timeout and keeps the connections",
+  async () => {
+    await using db = open();
     assert.deepEqual(await db.ask(), ALLOWED);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
-});
+    const sql = postgres({ ...database().postgres.address, max: 1, onnotice: () => {} });
+    try {
+      await sql.begin(async (transaction) => {
+        await transaction.unsafe("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+        assert.deepEqual(await db.ask(), UNAVAILABLE);
+      });
+      // query_canceled
+      assert.deepEqual(db.faults.map(({ code }) => code), ["57014"]);
+      assert.deepEqual(await db.ask(), ALLOWED);
+    } finally {
+      await sql.end({ timeout: 5 });
+    }
+  },
+);
 
-Deno.test("a missing table and a missing right refuse, and say so to the log only", async () => {
+postgresTest("a missing table and a missing right refuse, and say so to the log only", async () => {
   await using db = open();
-  await database.postgres.run("ALTER TABLE teams RENAME TO teams_away");
+  await database().postgres.run("ALTER TABLE teams RENAME TO teams_away");
   assert.deepEqual(await db.ask(), UNAVAILABLE);
-  await database.postgres.run("ALTER TABLE teams_away RENAME TO teams");
+  await database().postgres.run("ALTER TABLE teams_away RENAME TO teams");
   assert.deepEqual(await db.ask(), ALLOWED);
-  await database.postgres.run("REVOKE SELECT ON users FROM tinyscale");
+  await database().postgres.run("REVOKE SELECT ON users FROM tinyscale");
   assert.deepEqual(await db.ask(), UNAVAILABLE);
-  await database.postgres.run("GRANT SELECT ON users TO tinyscale");
+  await database().postgres.run("GRANT SELECT ON users TO tinyscale");
   assert.deepEqual(await db.ask(), ALLOWED);
   assert.deepEqual(db.faults.map(({ code }) => code), ["42P01", "42501"]);
 });
 
-Deno.test("a wrong password refuses and is in no fault", async () => {
+postgresTest("a wrong password refuses and is in no fault", async () => {
   const password = "hunter2 hunter2";
-  await using db = open({ ...database.server, password });
+  await using db = open({ ...database().server, password });
   assert.deepEqual(await db.ask(), UNAVAILABLE);
   const [fault] = db.faults;
   assert.equal(fault?.code, "28P01");
   assert.equal(Deno.inspect(db.faults, { showHidden: true, depth: 10 }).includes("hunter2"), false);
 });
 
-Deno.test("TLS to the database is verified: authority, name, and that it is there at all", async () => {
-  const tlsCases: [PostgresServer["tls"], boolean][] = [
-    [{ ca: identity.ca, serverName: "database.test" }, true],
-    [{ ca: identity.ca, serverName: "other.test" }, false],
-    // By its address, which is in the certificate.
-    [{ ca: identity.ca }, true],
-    [{ ca: identity.ca, serverName: "192.0.2.1" }, false],
-    [
-      { ca: (await createAuthority({ commonName: "x" })).certPem, serverName: "database.test" },
-      false,
-    ],
-    [{ serverName: "database.test" }, false],
-  ];
-  for (const [tls, allowed] of tlsCases) {
-    await using db = open({ ...database.server, ...tls && { tls } });
-    const decision = await db.ask();
-    assert.equal(decision.allowed, allowed, JSON.stringify(tls?.serverName));
-  }
-  // A server (or someone in between) that answers "no TLS" gets no login.
-  const received: Uint8Array[] = [];
-  await using server = await listen((socket) => {
-    socket.on("data", (bytes: Uint8Array) => {
-      received.push(bytes);
-      if (received.length === 1) socket.write("N");
+postgresTest(
+  "TLS to the database is verified: authority, name, and that it is there at all",
+  async () => {
+    const tlsCases: [PostgresServer["tls"], boolean][] = [
+      [{ ca: identity.ca, serverName: "database.test" }, true],
+      [{ ca: identity.ca, serverName: "other.test" }, false],
+      // By its address, which is in the certificate.
+      [{ ca: identity.ca }, true],
+      [{ ca: identity.ca, serverName: "192.0.2.1" }, false],
+      [
+        { ca: (await createAuthority({ commonName: "x" })).certPem, serverName: "database.test" },
+        false,
+      ],
+      [{ serverName: "database.test" }, false],
+    ];
+    for (const [tls, allowed] of tlsCases) {
+      await using db = open({ ...database().server, ...tls && { tls } });
+      const decision = await db.ask();
+      assert.equal(decision.allowed, allowed, JSON.stringify(tls?.serverName));
+    }
+    // A server (or someone in between) that answers "no TLS" gets no login.
+    const received: Uint8Array[] = [];
+    await using server = await listen((socket) => {
+      socket.on("data", (bytes: Uint8Array) => {
+        received.push(bytes);
+        if (received.length === 1) socket.write("N");
+      });
     });
-  });
-  await using db = open({ ...server.address, tls: { ca: identity.ca } });
-  assert.deepEqual(await db.ask(), UNAVAILABLE);
-  assert.equal(received[0]?.length, 8);
-  assert.equal(
-    received.some((bytes) => new TextDecoder().decode(bytes).includes("tinyscale")),
-    false,
-  );
-});
+    await using db = open({ ...server.address, tls: { ca: identity.ca } });
+    assert.deepEqual(await db.ask(), UNAVAILABLE);
+    assert.equal(received[0]?.length, 8);
+    assert.equal(
+      received.some((bytes) => new TextDecoder().decode(bytes).includes("tinyscale")),
+      false,
+    );
+  },
+);
 
 /** A server that is no PostgreSQL. */
 async function listen(onConnection: (socket: Socket) => void) {
@@ -195,7 +202,7 @@ async function listen(onConnection: (socket: Socket) => void) {
   const { port } = server.address() as AddressInfo;
   return {
     sockets,
-    address: { ...database.server, host: "127.0.0.1", port },
+    address: { ...database().server, host: "127.0.0.1", port },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -227,7 +234,7 @@ const STRANGERS: [string, (socket: Socket) => void][] = [
   ],
 ];
 for (const [behaviour, onConnection] of STRANGERS) {
-  Deno.test(`a server that ${behaviour} refuses without a storm of connections`, async () => {
+  postgresTest(`a server that ${behaviour} refuses without a storm of connections`, async () => {
     await using server = await listen(onConnection);
     await using db = open(server.address);
     const answers = await Promise.all(Array.from({ length: 20 }, db.ask));
@@ -238,11 +245,14 @@ for (const [behaviour, onConnection] of STRANGERS) {
   });
 }
 
-Deno.test("more questions than can wait are refused at once, the others at the deadline", async () => {
-  await using server = await listen(() => {});
-  await using db = open(server.address, 2);
-  const answers = await Promise.all(Array.from({ length: 1_500 }, db.ask));
-  assert.equal(answers.filter((answer) => !answer.allowed).length, 1_500);
-  assert.ok(db.faults.some(({ code }) => code === "OVERLOADED"));
-  assert.ok(server.sockets.length <= 8, `${server.sockets.length} connections`);
-});
+postgresTest(
+  "more questions than can wait are refused at once, the others at the deadline",
+  async () => {
+    await using server = await listen(() => {});
+    await using db = open(server.address, 2);
+    const answers = await Promise.all(Array.from({ length: 1_500 }, db.ask));
+    assert.equal(answers.filter((answer) => !answer.allowed).length, 1_500);
+    assert.ok(db.faults.some(({ code }) => code === "OVERLOADED"));
+    assert.ok(server.sockets.length <= 8, `${server.sockets.length} connections`);
+  },
+);

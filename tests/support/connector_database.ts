@@ -6,7 +6,9 @@
 import postgres from "postgres";
 import type { PostgresServer } from "../../lib/connector/mod.ts";
 import type { DirectoryRows } from "../contract/authorizer.ts";
-import { startPostgres, type TestPostgres } from "./postgres.ts";
+import { HAS_POSTGRES, startPostgres, type TestPostgres } from "./postgres.ts";
+
+export { postgresTest } from "./postgres.ts";
 
 const DEPLOY = new URL("../../deploy/postgres/", import.meta.url);
 const PASSWORD = "secret of the connector";
@@ -41,6 +43,21 @@ export async function startConnectorDatabase(
     apply,
     fill: (rows) => fill(server, rows),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** One database for all tests of a file, from before the first until after the last. */
+export function sharedDatabase(start: () => Promise<ConnectorDatabase>): () => ConnectorDatabase {
+  let database: ConnectorDatabase | undefined;
+  Deno.test.beforeAll(async () => {
+    if (HAS_POSTGRES) database = await start();
+  });
+  Deno.test.afterAll(async () => {
+    await database?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    if (database === undefined) throw new Error("the database has not been started");
+    return database;
   };
 }
 

