@@ -7,7 +7,6 @@ import {
   denied,
   denyImpossible,
 } from "./authorizer.ts";
-import { Gate } from "./gate.ts";
 import { openPostgres, type PostgresClient } from "./postgres_client.ts";
 import type { PostgresServer } from "./postgres_socket.ts";
 
@@ -19,8 +18,8 @@ const STATEMENT_SHARE = 0.75;
 
 const DEFAULT_CONNECTIONS = 8;
 
-/** Questions that wait for a connection: more would only wait for their deadline. */
-const MAX_WAITING = 1_000;
+/** Requests that wait for a connection: more would only wait for their deadline. */
+const MAX_WAITING = 10_000;
 
 /** Requests in one query: each is a few hundred octets of JSON. */
 const MAX_BATCH = 500;
@@ -102,73 +101,99 @@ export function createPostgresAuthorizer(options: PostgresAuthorizerOptions): Au
   return new PostgresAuthorizer(options);
 }
 
+/** A request that waits for its decision. */
+interface Waiting {
+  readonly request: AccessRequest;
+  /** Harmless when repeated. */
+  decide(decision: Decision): void;
+}
+
+/**
+ * Requests that come while every connection is busy wait together and go together: one query then
+ * answers all of them, so that a rush costs the database less for each, not more.
+ */
 class PostgresAuthorizer implements Authorizer {
   readonly #options: PostgresAuthorizerOptions;
   readonly #deadlineMs: number;
-  readonly #gate: Gate;
-  #client: PostgresClient | undefined;
+  readonly #connections: number;
+  readonly #waiting = new Set<Waiting>();
   /** Clients that were given up and are not quite gone. */
   readonly #ending = new Set<Promise<void>>();
+  #client: PostgresClient | undefined;
+  #queries = 0;
   #closed = false;
 
   constructor(options: PostgresAuthorizerOptions) {
     this.#options = options;
     this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-    // One query to a connection: one that hangs must not hold up others behind it.
-    this.#gate = new Gate(options.connections ?? DEFAULT_CONNECTIONS, MAX_WAITING);
+    this.#connections = options.connections ?? DEFAULT_CONNECTIONS;
   }
 
-  async authorize(request: AccessRequest): Promise<Decision> {
-    const [decision] = await this.#decide([request]);
-    return decision ?? denied("unavailable");
+  authorize(request: AccessRequest): Promise<Decision> {
+    const impossible = denyImpossible(request);
+    if (impossible) return Promise.resolve(impossible);
+    if (this.#closed) return Promise.resolve(denied("unavailable"));
+    if (this.#waiting.size >= MAX_WAITING) {
+      this.#fault(new DatabaseFault("OVERLOADED", `${MAX_WAITING} requests wait already`));
+      return Promise.resolve(denied("unavailable"));
+    }
+    return new Promise((resolve) => {
+      const waiting: Waiting = {
+        request,
+        decide: (decision) => {
+          clearTimeout(timer);
+          this.#waiting.delete(waiting);
+          resolve(decision);
+        },
+      };
+      const timer = setTimeout(() => waiting.decide(denied("unavailable")), this.#deadlineMs);
+      this.#waiting.add(waiting);
+      this.#work();
+    });
   }
 
   async authorizeAll(requests: readonly AccessRequest[]): Promise<Decision[]> {
-    const decisions: Decision[] = [];
-    for (let i = 0; i < requests.length; i += MAX_BATCH) {
-      decisions.push(...await this.#decide(requests.slice(i, i + MAX_BATCH)));
-    }
-    return decisions;
+    return await Promise.all(requests.map((request) => this.authorize(request)));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     const client = this.#client;
     this.#client = undefined;
+    for (const waiting of this.#waiting) waiting.decide(denied("unavailable"));
     await client?.destroy();
     await Promise.all(this.#ending);
   }
 
-  async #decide(requests: readonly AccessRequest[]): Promise<Decision[]> {
-    const impossible = requests.map(denyImpossible);
-    const askable = requests.filter((_, i) => impossible[i] === undefined);
-    const answers = (askable.length === 0 ? [] : await this.#ask(askable)).values();
-    return impossible.map((known) => known ?? answers.next().value ?? denied("unavailable"));
-  }
-
-  /** The answers in order, or none at all. */
-  async #ask(requests: readonly AccessRequest[]): Promise<Decision[]> {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), this.#deadlineMs);
-    try {
-      using place = await this.#gate.enter(deadline.signal);
-      if (place === undefined) {
-        throw new DatabaseFault("OVERLOADED", "no database connection became free in time");
-      }
-      const rows = await this.#query(requests, deadline.signal);
-      if (rows.length !== requests.length) {
-        throw new DatabaseFault("ROW_COUNT", "the answer has another number of rows");
-      }
-      return rows.map(decisionOf);
-    } catch (error) {
-      if (!this.#closed) this.#options.onFault?.(faultOf(error));
-      return [];
-    } finally {
-      clearTimeout(timer);
+  /** One query to a connection: one that hangs must not hold up others behind it. */
+  #work(): void {
+    while (this.#queries < this.#connections && this.#waiting.size > 0) {
+      const batch = this.#waiting.values().take(MAX_BATCH).toArray();
+      for (const waiting of batch) this.#waiting.delete(waiting);
+      this.#queries++;
+      this.#answer(batch).finally(() => {
+        this.#queries--;
+        this.#work();
+      });
     }
   }
 
-  async #query(requests: readonly AccessRequest[], signal: AbortSignal): Promise<DecisionRow[]> {
+  /** Never rejects: whatever goes wrong is `unavailable` to all of the batch. */
+  async #answer(batch: readonly Waiting[]): Promise<void> {
+    let rows: DecisionRow[] = [];
+    try {
+      rows = await this.#query(batch.map(({ request }) => request));
+      if (rows.length !== batch.length) {
+        throw new DatabaseFault("ROW_COUNT", "the answer has another number of rows");
+      }
+    } catch (error) {
+      rows = [];
+      this.#fault(error);
+    }
+    batch.forEach((waiting, i) => waiting.decide(decisionOf(rows[i])));
+  }
+
+  async #query(requests: readonly AccessRequest[]): Promise<DecisionRow[]> {
     if (this.#closed) throw new DatabaseFault("CLOSED", "the authorizer is closed");
     const client = this.#client ??= this.#open();
     const rows = requests.map(({ orgId, userId, connectId }) => [orgId, userId, connectId]);
@@ -177,28 +202,37 @@ class PostgresAuthorizer implements Authorizer {
       ? [DECIDE_ONE, row]
       : [DECIDE_MANY, [JSON.stringify(rows)]];
     const late = Promise.withResolvers<never>();
-    const abort = () => {
-      // The server missed its own statement timeout, too: nothing on these connections can be
-      // trusted to answer. The next question gets new ones.
-      if (this.#client === client) this.#client = undefined;
-      const ended = client.destroy();
-      this.#ending.add(ended);
-      ended.finally(() => this.#ending.delete(ended));
+    const timer = setTimeout(() => {
+      this.#abandon(client);
       late.reject(new DatabaseFault("DEADLINE", `no answer within ${this.#deadlineMs} ms`));
-    };
-    signal.addEventListener("abort", abort);
+    }, this.#deadlineMs);
     try {
       const query = client.sql.unsafe<DecisionRow[]>(statement, parameters, { prepare: true });
       return await Promise.race([query, late.promise]);
     } finally {
-      signal.removeEventListener("abort", abort);
+      clearTimeout(timer);
     }
+  }
+
+  /**
+   * The server missed its own statement timeout, too: nothing on these connections can be trusted
+   * to answer. The next query gets new ones.
+   */
+  #abandon(client: PostgresClient): void {
+    if (this.#client === client) this.#client = undefined;
+    const ended = client.destroy();
+    this.#ending.add(ended);
+    ended.finally(() => this.#ending.delete(ended));
+  }
+
+  #fault(error: unknown): void {
+    if (!this.#closed) this.#options.onFault?.(faultOf(error));
   }
 
   #open(): PostgresClient {
     return openPostgres({
       server: this.#options.server,
-      connections: this.#options.connections ?? DEFAULT_CONNECTIONS,
+      connections: this.#connections,
       connectTimeoutMs: this.#deadlineMs,
       statementTimeoutMs: Math.ceil(this.#deadlineMs * STATEMENT_SHARE),
       applicationName: "mc-proxy connector",

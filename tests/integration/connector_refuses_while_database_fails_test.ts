@@ -245,14 +245,27 @@ for (const [behaviour, onConnection] of STRANGERS) {
   });
 }
 
-postgresTest(
-  "more questions than can wait are refused at once, the others at the deadline",
-  async () => {
-    await using server = await listen(() => {});
-    await using db = open(server.address, 2);
-    const answers = await Promise.all(Array.from({ length: 1_500 }, db.ask));
-    assert.equal(answers.filter((answer) => !answer.allowed).length, 1_500);
-    assert.ok(db.faults.some(({ code }) => code === "OVERLOADED"));
-    assert.ok(server.sockets.length <= 8, `${server.sockets.length} connections`);
-  },
-);
+postgresTest("more requests than may wait are refused, the others at the deadline", async () => {
+  await using server = await listen(() => {});
+  await using db = open(server.address, 2);
+  const answers = await Promise.all(Array.from({ length: 10_500 }, db.ask));
+  assert.equal(answers.filter((answer) => !answer.allowed).length, 10_500);
+  assert.ok(db.faults.some(({ code }) => code === "OVERLOADED"));
+  assert.ok(server.sockets.length <= 8, `${server.sockets.length} connections`);
+});
+
+postgresTest("a rush of requests behind a locked table is answered once it is free", async () => {
+  const sql = postgres({ ...database().postgres.address, max: 1, onnotice: () => {} });
+  await using db = open(database().server, 2);
+  try {
+    // While the table is locked, everything behind the first two waits, and then goes together.
+    const answers = await sql.begin(async (transaction) => {
+      await transaction.unsafe("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+      return Array.from({ length: 900 }, db.ask);
+    });
+    for (const answer of await Promise.all(answers)) assert.deepEqual(answer, ALLOWED);
+    assert.deepEqual(db.faults, []);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+});
