@@ -230,8 +230,9 @@ export class H2Session implements InboundEvents {
   pong(serial: number): void {
     if (serial === this.#drainSerial && this.#drainSince >= 0) return this.#finishDrain();
     if (serial !== this.#pingSerial || this.#pingSince < 0) return;
+    const elapsedMs = this.#connection.now - this.#pingSince;
     this.#pingSince = -1;
-    this.#connection.handler.onPong?.();
+    this.#connection.handler.onPong?.(elapsedMs);
   }
 
   #greet(limits: Limits): void {

@@ -164,8 +164,8 @@ export interface H2Handler {
   onGoaway?(code: number, lastStreamId: number): void;
   /** The peer has room for another stream after `canOpenStream` was false (client role). */
   onStreamAvailable?(): void;
-  /** The answer to `ping` came back. */
-  onPong?(): void;
+  /** The answer to `ping` came back after `elapsedMs` on the owner's clock. */
+  onPong?(elapsedMs: number): void;
   /** A request was turned away before it became a stream (server role), for logs and counters. */
   onRefusal?(refusal: Refusal): void;
 }

@@ -37,7 +37,7 @@ export class Recorder implements H2Handler {
   readonly refusals: Refusal[] = [];
   readonly goaways: [number, number][] = [];
   closed: CloseCause | undefined;
-  pongs = 0;
+  readonly pongs: number[] = [];
   available = 0;
   outputs = 0;
   settings = 0;
@@ -115,8 +115,8 @@ export class Recorder implements H2Handler {
   onStreamAvailable(): void {
     this.available++;
   }
-  onPong(): void {
-    this.pongs++;
+  onPong(elapsedMs: number): void {
+    this.pongs.push(elapsedMs);
   }
   onRefusal(refusal: Refusal): void {
     this.refusals.push(refusal);

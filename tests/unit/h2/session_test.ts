@@ -222,11 +222,12 @@ Deno.test("H2Session reset(NO_ERROR) waits for the response and then stops the r
   assert.equal(seen.reset, undefined);
 });
 
-Deno.test("H2Session PING comes back", () => {
+Deno.test("H2Session measures the round trip of a PING", () => {
   const pair = new Pair();
   pair.client.ping();
+  pair.now = 7;
   pair.run();
-  assert.equal(pair.clientSide.pongs, 1);
+  assert.deepEqual(pair.clientSide.pongs, [7]);
 });
 
 Deno.test("H2Session credits the connection window for content nobody consumed", () => {
