@@ -131,11 +131,12 @@ Deno.test("drain lets streams end and cuts those that do not", async () => {
     await client.write(hello);
     await client.read(hello.length);
   }
-  const drained = pool.drain(2000);
+  const drained = pool.drain(3000);
   await eventually(async () => {
     try {
-      await using refused = await connectRaw({ port });
-      return (await refused.ending) === "reset";
+      // One that a closing listener still accepts would wait for its preface deadline.
+      await using _accepted = await connectRaw({ port });
+      return false;
     } catch {
       return true;
     }
@@ -144,7 +145,8 @@ Deno.test("drain lets streams end and cuts those that do not", async () => {
   assert.equal((await finishing.readToEnd()).text, "last words");
   assert.equal((await lingering.readToEnd()).ending, "reset");
   await drained;
-  assert.deepEqual(events.map(({ outcome }) => outcome).sort(), ["relayed", "shutdown"]);
+  const routed = events.filter(({ route }) => route !== undefined);
+  assert.deepEqual(routed.map(({ outcome }) => outcome).sort(), ["relayed", "shutdown"]);
 });
 
 Deno.test("a port that another program holds is named in one line", async () => {
