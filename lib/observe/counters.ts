@@ -1,7 +1,26 @@
+import {
+  addHistogram,
+  emptyHistogram,
+  HISTOGRAM_BOUNDS,
+  HISTOGRAM_NAMES,
+  type HistogramName,
+  histogramSize,
+  type HistogramValue,
+  observeAt,
+} from "./histogram.ts";
 import { type OutcomeName, OUTCOMES } from "./outcome.ts";
 
 /** What is counted over the life of the process, beside how connections ended. */
-const TOTALS = ["accepted", "bytes_in", "bytes_out", "events_dropped"] as const;
+const TOTALS = [
+  "accepted",
+  "bytes_in",
+  "bytes_out",
+  "events_dropped",
+  // The outcome "blocked", by the type of the rule.
+  "blocked_ip",
+  "blocked_cidr",
+  "blocked_country",
+] as const;
 
 /** Every counter's name. */
 export const COUNTER_NAMES = [...TOTALS, ...OUTCOMES] as const;
@@ -12,20 +31,31 @@ export type CounterName = typeof TOTALS[number] | OutcomeName;
 /** Where the data plane counts. */
 export interface Counters {
   add(name: CounterName, amount?: number): void;
+  /** Adds an observation to a histogram. */
+  observe(name: HistogramName, seconds: number): void;
 }
 
 /** Counts nothing. */
-export const nullCounters: Counters = { add: () => {} };
+export const nullCounters: Counters = { add: () => {}, observe: () => {} };
 
 const INDEX = new Map<string, number>(COUNTER_NAMES.map((name, i) => [name, i]));
 
+const HISTOGRAMS = new Map<HistogramName, { offset: number; bounds: readonly number[] }>();
+let end = COUNTER_NAMES.length;
+for (const name of HISTOGRAM_NAMES) {
+  const bounds = HISTOGRAM_BOUNDS[name];
+  HISTOGRAMS.set(name, { offset: end, bounds });
+  end += histogramSize(bounds);
+}
+
 /** Octets that {@link createCounters} needs in its buffer. */
-export const COUNTERS_BYTES = COUNTER_NAMES.length * Float64Array.BYTES_PER_ELEMENT;
+export const COUNTERS_BYTES = end * Float64Array.BYTES_PER_ELEMENT;
 
 /**
- * Counters in shared memory with one writer: each worker owns one buffer and adds without locks,
- * the control plane reads. An aligned 64-bit store is never seen half-written, and a double counts
- * octets exactly up to 2^53, which Atomics over BigInt would do only with an allocation per add.
+ * Counters and histograms in shared memory with one writer: each worker owns one buffer and adds
+ * without locks, the control plane reads. An aligned 64-bit store is never seen half-written, and a
+ * double counts octets exactly up to 2^53, which Atomics over BigInt would do only with an
+ * allocation per add.
  */
 export function createCounters(buffer: SharedArrayBuffer): Counters {
   const values = new Float64Array(buffer);
@@ -33,6 +63,9 @@ export function createCounters(buffer: SharedArrayBuffer): Counters {
     add(name, amount = 1) {
       const i = INDEX.get(name) as number;
       values[i] = (values[i] as number) + amount;
+    },
+    observe(name, seconds) {
+      observeAt(values, HISTOGRAMS.get(name) as { offset: number; bounds: number[] }, seconds);
     },
   };
 }
@@ -48,4 +81,15 @@ export function sumCounters(buffers: Iterable<SharedArrayBuffer>): Record<Counte
     COUNTER_NAMES.forEach((name, i) => sums[name] += values[i] ?? 0);
   }
   return sums;
+}
+
+/** One histogram, added up over several workers. */
+export function sumHistogram(
+  name: HistogramName,
+  buffers: Iterable<SharedArrayBuffer>,
+): HistogramValue {
+  const sum = emptyHistogram(HISTOGRAM_BOUNDS[name]);
+  const { offset } = HISTOGRAMS.get(name) as { offset: number };
+  for (const buffer of buffers) addHistogram(sum, new Float64Array(buffer), offset);
+  return sum;
 }

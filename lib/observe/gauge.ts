@@ -1,3 +1,5 @@
+import { ListenerCounts } from "./listener_counts.ts";
+
 /** More workers than this are refused by the configuration: it sizes every gauge. */
 export const MAX_WORKERS = 256;
 
@@ -5,18 +7,22 @@ const ACTIVE = 0;
 const TOTAL = 1;
 const FIRST_WORKER = 2;
 
-/** Octets of shared memory behind one {@link ConnectionGauge}. */
-export const GAUGE_BYTES = (FIRST_WORKER + MAX_WORKERS) * Int32Array.BYTES_PER_ELEMENT;
+const PERMIT_BYTES = (FIRST_WORKER + MAX_WORKERS) * Int32Array.BYTES_PER_ELEMENT;
+
+/** Octets of shared memory behind one {@link ConnectionGauge}; untouched ones cost nothing. */
+export const GAUGE_BYTES = PERMIT_BYTES + ListenerCounts.bytesFor(MAX_WORKERS);
 
 /**
  * The open connections of one listener over all workers, in shared memory, so that
- * `max_connections` is one limit and not one per worker.
+ * `max_connections` is one limit and not one per worker; and how those that ended did.
  */
 export class ConnectionGauge {
+  readonly counts: ListenerCounts;
   readonly #cells: Int32Array;
 
   constructor(buffer: SharedArrayBuffer) {
-    this.#cells = new Int32Array(buffer);
+    this.#cells = new Int32Array(buffer, 0, FIRST_WORKER + MAX_WORKERS);
+    this.counts = new ListenerCounts({ buffer, offset: PERMIT_BYTES });
   }
 
   /** Open connections over all workers. */

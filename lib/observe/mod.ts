@@ -13,7 +13,31 @@ export {
   createCounters,
   nullCounters,
   sumCounters,
+  sumHistogram,
 } from "./counters.ts";
+export {
+  HISTOGRAM_BOUNDS,
+  HISTOGRAM_NAMES,
+  type HistogramName,
+  type HistogramValue,
+} from "./histogram.ts";
+export {
+  COUNTED_MODES,
+  type CountedMode,
+  type EndedConnection,
+  ListenerCounts,
+  type ModeCounts,
+} from "./listener_counts.ts";
+export {
+  type CountedRequest,
+  foldRequestBlock,
+  OTHER_ROUTES,
+  readRequestCounts,
+  REQUEST_PROTOCOLS,
+  RequestCounts,
+  type RouteRequests,
+  STATUS_CLASSES,
+} from "./request_counts.ts";
 export { ConnectionGauge, GAUGE_BYTES, MAX_WORKERS } from "./gauge.ts";
 export {
   describeError,

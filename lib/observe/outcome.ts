@@ -56,7 +56,7 @@ export interface ConnectionEvent {
   readonly sni?: string;
   /** The hostname (or wildcard) of the route that matched. */
   readonly route?: string;
-  readonly mode?: string;
+  readonly mode?: "l4" | "l7" | "mtls";
   readonly backend?: string;
   /** The firewall rule that blocked, as `type value (#id)`. */
   readonly rule?: string;

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { formatIp, parseBackendEndpoint, parseIp } from "../addr/mod.ts";
+import type { FirewallRule } from "../firewall/mod.ts";
 import { describeError, type OutcomeName } from "../observe/mod.ts";
 import {
   encodeProxyV2,
@@ -20,6 +21,7 @@ export interface Ending {
   readonly reason?: string | undefined;
   /** The firewall rule behind a block, as `type value (#id)`. */
   readonly rule?: string;
+  readonly ruleType?: FirewallRule["type"];
 }
 
 /** One accepted connection: what is known of it grows along its path. */
@@ -65,6 +67,7 @@ export async function serve(connection: Connection, state: PlaneState): Promise<
     const reader = new ClientHelloReader();
     const hello = await preface.read((bytes) => reader.read(bytes));
     if (hello.kind !== "ok") return helloRefused(hello);
+    state.counters.observe("client_hello", (state.clock.now() - connection.startedAt) / 1000);
     const refusal = matchRoute(connection, hello.value);
     if (refusal !== undefined) return refusal;
     return await dispatch(connection, preface.take(), state);
@@ -106,7 +109,7 @@ function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
   const verdict = state.firewall.check(c.client.ip);
   if (verdict.action === "block") {
     const { id, type, value } = verdict.rule;
-    return { outcome: "blocked", rule: `${type} ${value} (#${id})` };
+    return { outcome: "blocked", rule: `${type} ${value} (#${id})`, ruleType: type };
   }
   if (state.rateLimiter?.admit(c.client.ip, state.clock.wallNow()) === false) {
     return { outcome: "rate_limited", rule: "rate_limit" };
@@ -157,6 +160,7 @@ async function relayL4(
   const target = parseBackendEndpoint(route.backend);
   if (!target.ok) return { outcome: "internal_error", reason: `backend: ${target.reason}` };
   let backend: Deno.TcpConn;
+  const dialledAt = state.clock.now();
   try {
     const deadline = state.connectDeadlines.signal();
     backend = await dial(target.value, { deadline, connect: connectTcp });
@@ -165,6 +169,7 @@ async function relayL4(
     const outcome = timedOut ? "backend_timeout" : "backend_unreachable";
     return { outcome, reason: describeError(error) };
   }
+  state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
   const relay = new Relay(c.socket, backend, state.relayOptions);
   c.relay = relay;
   const outcome = await relay.run(route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked);

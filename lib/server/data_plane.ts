@@ -5,8 +5,10 @@ import {
   type Counters,
   describeError,
   type LogSink,
+  type RequestCounts,
 } from "../observe/mod.ts";
 import { BufferPool, type Clock, ConnectDeadlines, Deadlines, systemClock } from "../relay/mod.ts";
+import { countEnded } from "./accounting.ts";
 import {
   type Connection,
   type Ending,
@@ -29,6 +31,8 @@ export interface DataPlaneOptions {
   /** Starts every connection id; unique per incarnation of a worker. */
   readonly idPrefix: string;
   readonly counters: Counters;
+  /** Counts the requests of l7 connections. */
+  readonly requests: RequestCounts;
   /** Receives one event per ended connection. */
   readonly onEvent: (event: ConnectionEvent) => void;
   readonly log: LogSink;
@@ -59,6 +63,7 @@ export class DataPlane {
     const idle = new Deadlines(snapshot.settings.idleTimeoutMs, this.#clock);
     this.#state = {
       clock: this.#clock,
+      counters: options.counters,
       ...compileFirewallState(snapshot.firewall),
       connectDeadlines: new ConnectDeadlines(snapshot.settings.connectTimeoutMs),
       prefaceDeadlines: new Deadlines(
@@ -188,13 +193,12 @@ export class DataPlane {
 
   /** Step 7: the one place that closes what is open, counts and logs. */
   #settle(connection: Connection, ending: Ending): void {
-    const { socket, relay } = connection;
+    const { socket, listener } = connection;
     if (!socket.destroyed) socket.resetAndDestroy();
-    const { counters } = this.#options;
-    counters.add(ending.outcome);
-    counters.add("bytes_in", relay?.bytesIn ?? 0);
-    counters.add("bytes_out", relay?.bytesOut ?? 0);
-    this.#options.onEvent(toEvent(connection, ending, this.#clock.now()));
+    const { counters, worker } = this.#options;
+    const event = toEvent(connection, ending, this.#clock.now());
+    countEnded(event, { counters, worker, gauge: listener.gauge, ruleType: ending.ruleType });
+    this.#options.onEvent(event);
   }
 
   /** Live connections, oldest first. */

@@ -4,6 +4,6 @@
  * @module
  */
 export { DataPlane, type DataPlaneOptions, PREFACE_TIMEOUT_MS } from "./data_plane.ts";
-export type { ConnectionInfo, Plane, PlaneStatus, WorkerStatus } from "./plane.ts";
+export type { ConnectionInfo, Plane, PlaneMetrics, PlaneStatus, WorkerStatus } from "./plane.ts";
 export { ListenError } from "./listener.ts";
 export type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";

@@ -1,4 +1,4 @@
-import type { CounterName } from "../observe/mod.ts";
+import type { CounterName, HistogramName, HistogramValue, RouteRequests } from "../observe/mod.ts";
 import type { Change, Snapshot } from "./snapshot.ts";
 
 /** What a live connection looks like to an operator. */
@@ -30,6 +30,16 @@ export interface PlaneStatus {
   readonly counters: Readonly<Record<CounterName, number>>;
 }
 
+/** What is measured beyond {@link PlaneStatus}; read for each scrape of the metrics. */
+export interface PlaneMetrics {
+  /** Over all workers. */
+  readonly histograms: ReadonlyMap<HistogramName, HistogramValue>;
+  /** How late timers fire, by the index of the worker. */
+  readonly eventLoopLag: readonly HistogramValue[];
+  /** By the hostname of the l7 route. */
+  readonly requests: ReadonlyMap<string, RouteRequests>;
+}
+
 /**
  * The data plane as the control plane drives it, whether it runs in workers or in the same thread.
  */
@@ -43,6 +53,7 @@ export interface Plane {
    */
   apply(changes: readonly Change[], snapshot: Snapshot): Promise<void>;
   status(): PlaneStatus;
+  metrics(): PlaneMetrics;
   connections(): Promise<ConnectionInfo[]>;
   /** Cuts one connection off; `false` if no worker has it. */
   closeConnection(id: string): Promise<boolean>;

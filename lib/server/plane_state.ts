@@ -1,9 +1,11 @@
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
+import type { Counters } from "../observe/mod.ts";
 import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
 
 /** What every connection of one worker looks up; replaced piece by piece when changes apply. */
 export interface PlaneState {
   readonly clock: Clock;
+  readonly counters: Counters;
   firewall: Firewall;
   rateLimiter: RateLimiter | undefined;
   /** For the PROXY header and the ClientHello together. */

@@ -6,9 +6,10 @@
  *
  * @module
  */
-import { createCounters, describeError } from "../observe/mod.ts";
+import { createCounters, describeError, RequestCounts } from "../observe/mod.ts";
 import { DataPlane } from "../server/mod.ts";
 import type { FromWorker, Reply, StartMessage, ToWorker } from "./messages.ts";
+import { startLagProbe } from "./lag_probe.ts";
 import { EventOutbox } from "./outbox.ts";
 
 // Every connection that ends in a RST makes node:net build an error; its stack trace costs more
@@ -59,10 +60,12 @@ async function start(message: StartMessage): Promise<void> {
     onDrop: (count) => counters.add("events_dropped", count),
   });
   outbox = sender;
+  startLagProbe((seconds) => counters.observe("event_loop_lag", seconds));
   plane = new DataPlane({
     worker: message.index,
     idPrefix: message.idPrefix,
     counters,
+    requests: new RequestCounts((route, block) => reply({ type: "requests", route, block })),
     onEvent: (event) => sender.push(event),
     log: (record) => reply({ type: "log", record }),
   }, message.snapshot);

@@ -3,6 +3,7 @@ import {
   COUNTERS_BYTES,
   createCounters,
   type LogSink,
+  RequestCounts,
   sumCounters,
 } from "../observe/mod.ts";
 import {
@@ -11,9 +12,14 @@ import {
   DataPlane,
   type DataPlaneOptions,
   type Plane,
+  type PlaneMetrics,
   type PlaneStatus,
   type Snapshot,
 } from "../server/mod.ts";
+
+import { startLagProbe } from "./lag_probe.ts";
+import { readPlaneMetrics } from "./plane_metrics.ts";
+import { RequestBlocks } from "./request_blocks.ts";
 
 /** What a plane reports to. */
 export interface PlaneSinks {
@@ -25,12 +31,17 @@ export interface PlaneSinks {
 export class InlinePlane implements Plane {
   readonly #plane: DataPlane;
   readonly #counters = new SharedArrayBuffer(COUNTERS_BYTES);
+  readonly #requests = new RequestBlocks();
+  readonly #lagProbe: Disposable;
   #draining = false;
 
   private constructor(snapshot: Snapshot, options: InlineOptions) {
+    const counters = createCounters(this.#counters);
+    this.#lagProbe = startLagProbe((seconds) => counters.observe("event_loop_lag", seconds));
     this.#plane = new DataPlane({
       worker: 0,
-      counters: createCounters(this.#counters),
+      counters,
+      requests: new RequestCounts((route, block) => this.#requests.add(0, route, block)),
       ...options,
     }, snapshot);
   }
@@ -63,6 +74,10 @@ export class InlinePlane implements Plane {
     };
   }
 
+  metrics(): PlaneMetrics {
+    return readPlaneMetrics([this.#counters], this.#requests);
+  }
+
   connections(): Promise<ConnectionInfo[]> {
     return Promise.resolve(this.#plane.connections());
   }
@@ -76,8 +91,9 @@ export class InlinePlane implements Plane {
     const cut = setTimeout(() => this.#plane.cutAll(), timeoutMs);
     await this.#plane.drain();
     clearTimeout(cut);
+    this.#lagProbe[Symbol.dispose]();
   }
 }
 
 /** What {@link InlinePlane} needs beside the snapshot. */
-export type InlineOptions = PlaneSinks & Omit<DataPlaneOptions, "worker" | "counters">;
+export type InlineOptions = PlaneSinks & Omit<DataPlaneOptions, "worker" | "counters" | "requests">;

@@ -39,4 +39,6 @@ export interface Reply {
 export type FromWorker =
   | Reply
   | { readonly type: "events"; readonly events: readonly ConnectionEvent[] }
+  /** Counts of an l7 route, with this worker as their only writer. */
+  | { readonly type: "requests"; readonly route: string; readonly block: SharedArrayBuffer }
   | { readonly type: "log"; readonly record: LogRecord };

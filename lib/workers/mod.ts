@@ -5,5 +5,6 @@
  * @module
  */
 export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
+export { startLagProbe } from "./lag_probe.ts";
 export { WorkerPool } from "./pool.ts";
 export { WorkerError } from "./worker_handle.ts";

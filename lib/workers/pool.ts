@@ -3,11 +3,14 @@ import type {
   Change,
   ConnectionInfo,
   Plane,
+  PlaneMetrics,
   PlaneStatus,
   Snapshot,
   WorkerStatus,
 } from "../server/mod.ts";
 import type { PlaneSinks } from "./inline.ts";
+import { readPlaneMetrics } from "./plane_metrics.ts";
+import { RequestBlocks } from "./request_blocks.ts";
 import { newCounters, WorkerError, WorkerHandle } from "./worker_handle.ts";
 
 /** A worker that has not applied a change by then is replaced (DESIGN). */
@@ -46,6 +49,7 @@ export class WorkerPool implements Plane {
   readonly #slots: Slot[];
   readonly #sinks: PlaneSinks;
   readonly #heartbeat: ReturnType<typeof setInterval>;
+  readonly #requests = new RequestBlocks();
   #snapshot: Snapshot;
   #draining = false;
 
@@ -98,6 +102,10 @@ export class WorkerPool implements Plane {
     };
   }
 
+  metrics(): PlaneMetrics {
+    return readPlaneMetrics(this.#slots.map((slot) => slot.counters), this.#requests);
+  }
+
   async connections(): Promise<ConnectionInfo[]> {
     const replies = await this.#ask({ type: "connections" });
     return replies.flatMap((value) => Array.isArray(value) ? value : []);
@@ -140,6 +148,7 @@ export class WorkerPool implements Plane {
       index: slot.index,
       idPrefix: crypto.randomUUID().slice(0, 6) + slot.index.toString(36),
       counters: slot.counters,
+      onRequestBlock: (route, block) => this.#requests.add(slot.index, route, block),
       onDeath: (reason) => this.#bury(slot, reason),
     });
     slot.handle = handle;

@@ -20,6 +20,8 @@ export interface WorkerHandleOptions extends PlaneSinks {
   readonly idPrefix: string;
   /** Survives the worker: its successor counts on. */
   readonly counters: SharedArrayBuffer;
+  /** Takes the counts of an l7 route that this worker has not served before. */
+  readonly onRequestBlock: (route: string, block: SharedArrayBuffer) => void;
   /** Called once when the worker has died on its own. */
   readonly onDeath: (reason: string) => void;
 }
@@ -114,6 +116,9 @@ export class WorkerHandle {
         return;
       case "log":
         this.#options.log(message.record);
+        return;
+      case "requests":
+        this.#options.onRequestBlock(message.route, message.block);
         return;
       case "events":
         for (const event of message.events) this.#options.onEvent(event);
