@@ -5,7 +5,7 @@ import { formatKeyPath, type KeyPath } from "./key_path.ts";
 import type { Report } from "./problem.ts";
 import { quote } from "./schema.ts";
 import { checkTlsPair, coversHost } from "./tls_pair.ts";
-import type { Config, FirewallConfig, ListenerSeed, RouteSeed } from "./types.ts";
+import type { Config, FirewallConfig, RouteSeed } from "./types.ts";
 
 /** What the checks need beside the configuration. */
 export interface CheckContext {
@@ -16,7 +16,7 @@ export interface CheckContext {
 
 /** The checks that take more than one setting, or a file. */
 export function checkConfig(config: Config, context: CheckContext): void {
-  checkListenAddresses(config.listeners, context.report);
+  checkListenAddresses(config, context.report);
   for (const [i, listener] of config.listeners.entries()) {
     const path = ["listeners", i];
     if (listener.trustedProxies.length > 0 && !listener.proxyProtocol) {
@@ -30,13 +30,17 @@ export function checkConfig(config: Config, context: CheckContext): void {
   checkGeoIp(config.firewall, context);
 }
 
-function checkListenAddresses(listeners: readonly ListenerSeed[], report: Report): void {
+function checkListenAddresses({ listeners, metrics }: Config, report: Report): void {
+  const addresses: [KeyPath, string][] = listeners.map(({ addr }, i) => [
+    ["listeners", i, "addr"],
+    addr,
+  ]);
+  if (metrics !== undefined) addresses.push([["metrics", "addr"], metrics.addr]);
   const seen: { path: KeyPath; addr: string; endpoint: Endpoint }[] = [];
-  for (const [i, { addr }] of listeners.entries()) {
+  for (const [path, addr] of addresses) {
     const endpoint = parseListenEndpoint(addr);
-    // Already reported.
+    // Already reported, or a Unix socket.
     if (!endpoint.ok) continue;
-    const path = ["listeners", i, "addr"];
     const other = seen.find((earlier) => overlap(earlier.endpoint, endpoint.value));
     if (other !== undefined) {
       const verb = other.addr === addr ? "repeats" : "overlaps";

@@ -109,14 +109,17 @@ export function parsed(doc: string, parse: (text: string) => Result<string>): Ki
 export function filePath(
   { maxBytes }: { maxBytes: number } = { maxBytes: MAX_PATH },
 ): Kind<string> {
-  return parsed("path of a file", (text) => {
-    if (text === "") return { ok: false, reason: "the path is empty" };
-    if (text.includes("\0")) return { ok: false, reason: "a path cannot hold a NUL" };
-    if (Buffer.byteLength(text) > maxBytes) {
-      return { ok: false, reason: `the path is over ${maxBytes} bytes` };
-    }
-    return { ok: true, value: text };
-  });
+  return parsed("path of a file", (text) => checkPath(text, maxBytes));
+}
+
+/** Whether the system can take a text for a path. */
+export function checkPath(text: string, maxBytes: number): Result<string> {
+  if (text === "") return { ok: false, reason: "the path is empty" };
+  if (text.includes("\0")) return { ok: false, reason: "a path cannot hold a NUL" };
+  if (Buffer.byteLength(text) > maxBytes) {
+    return { ok: false, reason: `the path is over ${maxBytes} bytes` };
+  }
+  return { ok: true, value: text };
 }
 
 /** Linux's PATH_MAX without the final NUL, in bytes. */

@@ -22,6 +22,7 @@ export {
   type LogConfig,
   type LogFormat,
   type LogLevel,
+  type MetricsConfig,
   type ProxyConfig,
   type RouteSeed,
   type ServerConfig,

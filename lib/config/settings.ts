@@ -9,8 +9,9 @@ import {
   parseListenEndpoint,
   type Result,
 } from "../addr/mod.ts";
+import { MAX_WORKERS } from "../observe/mod.ts";
 import { type FirewallRule, MAX_RATE_LIMIT, parseFirewallRule } from "../firewall/mod.ts";
-import { boolean, duration, filePath, integer, list, oneOf, parsed } from "./kinds.ts";
+import { boolean, checkPath, duration, filePath, integer, list, oneOf, parsed } from "./kinds.ts";
 import { type Kind, table, type TableKind, tables } from "./schema.ts";
 import type { Config, ListenerSeed, RouteSeed } from "./types.ts";
 
@@ -20,8 +21,6 @@ const HOUR = 60 * MINUTE;
 
 /** More than one host can hold open, so that a slip of the keyboard is noticed. */
 const MAX_CONNECTIONS = 10_000_000;
-/** More threads than the largest machines have cores. */
-const MAX_WORKERS = 1024;
 /** `sun_path` of Linux's unix(7) is 108 bytes with the final NUL. */
 const MAX_SOCKET_PATH = 107;
 
@@ -219,6 +218,23 @@ const server = table<Config["server"]>({
   },
 });
 
+const metrics = table<NonNullable<Config["metrics"]>>({
+  addr: {
+    key: "addr",
+    kind: parsed(
+      '`":port"`, `"IPv4:port"`, `"[IPv6]:port"` or the path of a Unix socket',
+      (text) =>
+        text.includes("/")
+          ? checkPath(text, MAX_SOCKET_PATH)
+          : canonical(parseListenEndpoint(text), formatEndpoint),
+    ),
+    required: true,
+    doc: "Where Prometheus finds `/metrics`, and a load balancer `/healthz`. Whoever reaches the " +
+      "address may read them, so it should be a loopback or internal one. A value with a slash is " +
+      "a Unix socket, created with mode 0600.",
+  },
+});
+
 /**
  * Every setting that there is. A new one is a property in `types.ts` and an entry here: its name in
  * the file, its kind with bounds, its default, and the text for `docs/config.md`. A new section is a
@@ -251,6 +267,12 @@ export const SETTINGS: TableKind<Config> = table<Config>({
   proxy: { key: "proxy", kind: proxy, section: true, doc: "Deadlines of proxied connections." },
   log: { key: "log", kind: log, section: true, doc: "What is written to standard error, and how." },
   server: { key: "server", kind: server, section: true, doc: "The process itself." },
+  metrics: {
+    key: "metrics",
+    kind: metrics,
+    optional: true,
+    doc: "Measurements in Prometheus' text format, over HTTP. Absent: there are none.",
+  },
 });
 
 function rule(type: FirewallRule["type"], doc: string): Kind<string> {

@@ -15,6 +15,8 @@ export interface Config {
   readonly proxy: ProxyConfig;
   readonly log: LogConfig;
   readonly server: ServerConfig;
+  /** Absent: no metrics. */
+  readonly metrics?: MetricsConfig;
 }
 
 export interface DatabaseConfig {
@@ -37,6 +39,11 @@ export type RouteSeed = Omit<Route, "id">;
 
 export interface GrpcConfig {
   /** Path of the Unix socket. */
+  readonly addr: string;
+}
+
+export interface MetricsConfig {
+  /** Canonical, such as `127.0.0.1:9100`; one with a slash is the path of a Unix socket. */
   readonly addr: string;
 }
 

@@ -154,14 +154,14 @@ Deno.test.each([
     '[server]\nworkers = "4"',
     "3:1: server.workers: a string instead of an integer; did you mean 4?",
   ],
-  ["[server]\nworkers = 1025", "3:1: server.workers: 1025 is not in 0–1024"],
+  ["[server]\nworkers = 257", "3:1: server.workers: 257 is not in 0–256"],
   [
     "[server]\nworkers = 9223372036854775807",
-    "3:1: server.workers: 9223372036854775807 is not in 0–1024",
+    "3:1: server.workers: 9223372036854775807 is not in 0–256",
   ],
   ["[server]\nworkers = true", "3:1: server.workers: a boolean instead of an integer"],
   ["[server]\nconnect_timeout = '5s'", "3:1: server.connect_timeout: belongs in [proxy]"],
-  ["[proxy]\naddr = ':1'", "3:1: proxy.addr: belongs in [[listeners]] or [grpc]"],
+  ["[proxy]\naddr = ':1'", "3:1: proxy.addr: belongs in [[listeners]] or [grpc] or [metrics]"],
   ["[firewall]\nroutes = 1", "3:1: firewall.routes: unknown key"],
   ["[log]\nlevel = ['info']", "3:1: log.level: an array instead of a string"],
   [

@@ -15,7 +15,7 @@ Deno.test("renderConfigReference() gives bounds and defaults as they are written
       "### `connect_timeout`",
       'Duration from 10ms to 5m; default `"5s"`.',
       'Duration from 100ms to 168h; default `"5m"`.',
-      "Integer from 0 to 1024; optional.",
+      "Integer from 0 to 256; optional.",
       '`"l4"`, `"l7"` or `"mtls"`; default `"l4"`.',
     ]
   ) assert(page.split("\n").includes(line), line);
