@@ -99,6 +99,11 @@ export class Control {
     return this.#snapshot.listeners;
   }
 
+  /** When the GeoIP database in use was built, in milliseconds since 1970. */
+  get geoipBuiltMs(): number | undefined {
+    return this.#geoip && this.#geoip.geoip.buildEpoch * 1000;
+  }
+
   /** The data plane, for questions. */
   get plane(): Plane {
     return this.#plane;

@@ -3,4 +3,6 @@
  *
  * @module
  */
+export { type CertificateExpiry } from "./certificate_expiry.ts";
+export { type Health, HealthMonitor, type HealthSource } from "./health.ts";
 export { Control, ControlError, type ControlOptions, type PlaneSinks } from "./control.ts";

@@ -215,6 +215,17 @@ export class Database implements Disposable {
   }
 
   /**
+   * Writes the header page as it is, to find out whether anything can be written: the disk may be
+   * full or read-only, another process may hold the lock.
+   *
+   * @throws {DatabaseError}
+   */
+  checkWritable(): void {
+    // SQLite keeps this number for programs and does not use it; this one does not either.
+    this.transaction(() => this.#statements.write("PRAGMA user_version = 0"));
+  }
+
+  /**
    * {@link transaction}, and a function that takes it back after it was committed, in a transaction
    * of its own. It may be called once, and before the next call of this method.
    */

@@ -1,0 +1,153 @@
+import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import type { PlaneStatus } from "../server/mod.ts";
+import { type CertificateExpiry, readCertificateExpiries } from "./certificate_expiry.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Time to notice a renewal that fails, and to renew by hand. */
+const CERTIFICATE_WARNING_MS = 14 * DAY_MS;
+/** MaxMind publishes twice a week; after that long the download has failed for a while. */
+const GEOIP_WARNING_MS = 60 * DAY_MS;
+
+/** Each look at the database writes a page and waits for the disk. */
+const DATABASE_INTERVAL_MS = 30_000;
+/** Certificates and GeoIP files age slowly. */
+const FILES_INTERVAL_MS = 3_600_000;
+/** A warning that lasts is logged again after that long. */
+const REPEAT_WARNING_MS = DAY_MS;
+
+/** How the proxy is. */
+export interface Health {
+  readonly state: "serving" | "unhealthy" | "draining";
+  /** Why it is not `serving`, one sentence each. */
+  readonly problems: readonly string[];
+  /** What will become a problem, one sentence each. */
+  readonly warnings: readonly string[];
+  readonly databaseWritable: boolean;
+  readonly certificates: readonly CertificateExpiry[];
+  /** Milliseconds since 1970; undefined without a GeoIP database. */
+  readonly geoipBuiltMs: number | undefined;
+}
+
+/** What {@link HealthMonitor} looks at. */
+export interface HealthSource {
+  readonly status: () => Pick<PlaneStatus, "workers">;
+  readonly routes: () => Iterable<Pick<Route, "mode" | "tlsCert">>;
+  /** When the GeoIP database in use was built, in milliseconds since 1970. */
+  readonly geoipBuiltMs: () => number | undefined;
+  /** @throws {DatabaseError} if nothing can be written. */
+  readonly checkDatabase: () => void;
+  readonly readFile: (path: string) => Promise<Uint8Array>;
+  readonly log: LogSink;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Watches what a proxy needs in order to go on serving. What is cheap to know is looked up when
+ * asked; the database and the certificates are looked at now and then, and changes are logged.
+ */
+export class HealthMonitor implements Disposable {
+  readonly #source: HealthSource;
+  readonly #timers: ReturnType<typeof setInterval>[] = [];
+  readonly #warnedAt = new Map<string, number>();
+  #certificates: readonly CertificateExpiry[] = [];
+  #databaseProblem: string | undefined;
+
+  constructor(source: HealthSource) {
+    this.#source = source;
+  }
+
+  /** Looks at everything for the first time, and from then on regularly. */
+  async start(): Promise<void> {
+    this.checkDatabase();
+    await this.checkFiles();
+    this.#timers.push(
+      setInterval(() => this.checkDatabase(), DATABASE_INTERVAL_MS),
+      setInterval(() => {
+        this.checkFiles().catch((error) => this.#log("error", "health check failed", error));
+      }, FILES_INTERVAL_MS),
+    );
+  }
+
+  /** How the proxy is now. */
+  get(): Health {
+    const { workers } = this.#source.status();
+    const draining = workers.some(({ state }) => state === "draining");
+    const problems: string[] = [];
+    if (draining) problems.push("draining");
+    else if (!workers.some(({ state }) => state === "serving")) problems.push("no worker serves");
+    if (this.#databaseProblem !== undefined) {
+      problems.push(`the database cannot be written: ${this.#databaseProblem}`);
+    }
+    return {
+      state: draining ? "draining" : problems.length > 0 ? "unhealthy" : "serving",
+      problems,
+      warnings: this.#warnings(),
+      databaseWritable: this.#databaseProblem === undefined,
+      certificates: this.#certificates,
+      geoipBuiltMs: this.#source.geoipBuiltMs(),
+    };
+  }
+
+  /** Tries to write the database. */
+  checkDatabase(): void {
+    const before = this.#databaseProblem;
+    try {
+      this.#source.checkDatabase();
+      this.#databaseProblem = undefined;
+      if (before !== undefined) this.#log("info", "the database can be written again");
+    } catch (error) {
+      this.#databaseProblem = describeError(error);
+      if (before === undefined) this.#log("error", "the database cannot be written", error);
+    }
+  }
+
+  /** Reads the certificates again, for example after they were rotated, and logs warnings. */
+  async checkFiles(): Promise<void> {
+    const { routes, readFile, now } = this.#source;
+    this.#certificates = await readCertificateExpiries(routes(), readFile);
+    const warnings = this.#warnings();
+    for (const warning of warnings) {
+      if (now() - (this.#warnedAt.get(warning) ?? -Infinity) < REPEAT_WARNING_MS) continue;
+      this.#warnedAt.set(warning, now());
+      this.#log("warn", warning);
+    }
+    for (const old of this.#warnedAt.keys()) {
+      if (!warnings.includes(old)) this.#warnedAt.delete(old);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  #warnings(): string[] {
+    const now = this.#source.now();
+    const warnings = this.#certificates.map((certificate) => certificateWarning(certificate, now));
+    return [...warnings, geoipWarning(this.#source.geoipBuiltMs(), now)]
+      .filter((warning) => warning !== undefined);
+  }
+
+  #log(level: "info" | "warn" | "error", message: string, error?: unknown): void {
+    const fields = error === undefined ? {} : { fields: { error: describeError(error) } };
+    this.#source.log({ level, message, ...fields });
+  }
+}
+
+function certificateWarning(
+  { file, expiresAtMs, problem }: CertificateExpiry,
+  now: number,
+): string | undefined {
+  const name = JSON.stringify(file);
+  if (expiresAtMs === undefined) return `the certificate ${name} cannot be read: ${problem}`;
+  if (expiresAtMs - now > CERTIFICATE_WARNING_MS) return undefined;
+  const verb = expiresAtMs > now ? "expires" : "expired";
+  return `the certificate ${name} ${verb} at ${new Date(expiresAtMs).toISOString()}`;
+}
+
+function geoipWarning(builtMs: number | undefined, now: number): string | undefined {
+  if (builtMs === undefined || now - builtMs <= GEOIP_WARNING_MS) return undefined;
+  return `the GeoIP database is of ${new Date(builtMs).toISOString().slice(0, 10)}`;
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { HealthMonitor, type HealthSource } from "../../../lib/control/mod.ts";
+import type { LogRecord } from "../../../lib/observe/mod.ts";
+import type { WorkerStatus } from "../../../lib/server/mod.ts";
+import { createServerIdentity, issueCertificate } from "../../support/certificates.ts";
+
+const NOW = Date.parse("2026-06-01T00:00:00Z");
+const DAY_MS = 24 * 3_600_000;
+
+type State = WorkerStatus["state"];
+
+/** A monitor over a proxy of which `source` says what is not as it should be. */
+function monitor(states: readonly State[], source: Partial<HealthSource> = {}) {
+  const logs: LogRecord[] = [];
+  const health = new HealthMonitor({
+    status: () => ({ workers: states.map((state, index) => ({ index, state, restarts: 0 })) }),
+    routes: () => [],
+    geoipBuiltMs: () => undefined,
+    checkDatabase: () => {},
+    readFile: () => Promise.reject(new Deno.errors.NotFound("no such file")),
+    log: (record) => logs.push(record),
+    now: () => NOW,
+    ...source,
+  });
+  return { health, logs, messages: () => logs.map(({ message }) => message) };
+}
+
+async function certificateUntil(notAfter: Date): Promise<Uint8Array> {
+  const { authority } = await createServerIdentity("a.test");
+  const notBefore = new Date(notAfter.getTime() - 90 * DAY_MS);
+  const { certPem } = await issueCertificate(authority, {
+    dnsNames: ["a.test"],
+    usages: ["server"],
+    notBefore,
+    notAfter,
+  });
+  return new TextEncoder().encode(certPem);
+}
+
+for (
+  const [states, state, problems] of [
+    [["serving", "serving"], "serving", []],
+    [["serving", "dead"], "serving", []],
+    [["dead", "starting"], "unhealthy", ["no worker serves"]],
+    [["draining", "draining"], "draining", ["draining"]],
+    [["serving", "draining"], "draining", ["draining"]],
+    [[], "unhealthy", ["no worker serves"]],
+  ] as [State[], string, string[]][]
+) {
+  Deno.test(`HealthMonitor is ${state} with workers ${states.join(", ") || "none"}`, () => {
+    const found = monitor(states).health.get();
+    assert.equal(found.state, state);
+    assert.deepEqual(found.problems, problems);
+  });
+}
+
+Deno.test("HealthMonitor is unhealthy while the database cannot be written, and logs both turns", () => {
+  let full = false;
+  const { health, messages } = monitor(["serving"], {
+    checkDatabase() {
+      if (full) throw new Error("the disk is full");
+    },
+  });
+  health.checkDatabase();
+  assert.equal(health.get().state, "serving");
+  full = true;
+  health.checkDatabase();
+  health.checkDatabase();
+  assert.deepEqual(health.get().problems, ["the database cannot be written: the disk is full"]);
+  assert.equal(health.get().state, "unhealthy");
+  full = false;
+  health.checkDatabase();
+  assert.equal(health.get().state, "serving");
+  assert.deepEqual(messages(), [
+    "the database cannot be written",
+    "the database can be written again",
+  ]);
+});
+
+for (
+  const [days, warning] of [
+    [15, undefined],
+    [13, /^the certificate "a\.pem" expires at 2026-06-14T/],
+    [-1, /^the certificate "a\.pem" expired at 2026-05-31T/],
+  ] as const
+) {
+  Deno.test(`HealthMonitor ${warning ? "warns" : "is silent"} ${days} days before a certificate ends`, async () => {
+    const pem = await certificateUntil(new Date(NOW + days * DAY_MS));
+    const { health, messages } = monitor(["serving"], {
+      routes: () => [{ mode: "l7", tlsCert: "a.pem" }, { mode: "mtls", tlsCert: "a.pem" }],
+      readFile: () => Promise.resolve(pem),
+    });
+    await health.checkFiles();
+    const { warnings, state, certificates } = health.get();
+    assert.equal(state, "serving");
+    assert.equal(certificates.length, 1);
+    assert.equal(certificates[0]?.expiresAtMs, NOW + days * DAY_MS);
+    assert.equal(warnings.length, warning ? 1 : 0);
+    if (warning) assert.match(warnings[0] ?? "", warning);
+    assert.deepEqual(messages(), warnings);
+  });
+}
+
+Deno.test("HealthMonitor warns about a certificate that cannot be read, and not about l4 routes", async () => {
+  const { health } = monitor(["serving"], {
+    routes: () => [{ mode: "l7", tlsCert: "a.pem" }, { mode: "l4", tlsCert: "b.pem" }],
+  });
+  await health.checkFiles();
+  assert.deepEqual(health.get().warnings, [
+    'the certificate "a.pem" cannot be read: no such file',
+  ]);
+});
+
+Deno.test("HealthMonitor warns about a GeoIP database older than 60 days", async () => {
+  for (
+    const [age, warnings] of [[59, []], [61, ["the GeoIP database is of 2026-04-01"]]] as const
+  ) {
+    const { health, messages } = monitor(["serving"], {
+      geoipBuiltMs: () => NOW - age * DAY_MS,
+    });
+    await health.checkFiles();
+    assert.deepEqual(health.get().warnings, warnings);
+    assert.deepEqual(messages(), warnings);
+  }
+});
+
+Deno.test("HealthMonitor logs a warning once, and again after a day", async () => {
+  let now = NOW;
+  const built = NOW - 100 * DAY_MS;
+  const { health, messages } = monitor(["serving"], {
+    geoipBuiltMs: () => built,
+    now: () => now,
+  });
+  await health.checkFiles();
+  await health.checkFiles();
+  assert.equal(messages().length, 1);
+  now += DAY_MS;
+  await health.checkFiles();
+  assert.equal(messages().length, 2);
+});
