@@ -51,6 +51,7 @@ export function serverFlags({ source, data, notify }: Folders): string[] {
     "--no-prompt",
     "--frozen",
     "--no-remote",
+    "--deny-import",
     // Workers with fewer permissions, and datagrams over a Unix socket, to notify systemd.
     "--unstable-worker-options",
     "--unstable-net",

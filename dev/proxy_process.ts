@@ -27,6 +27,8 @@ export interface ProxyProcessOptions {
   readonly env?: Record<string, string>;
   /** Replaces the flags of an installation. */
   readonly flags?: readonly string[];
+  /** Runs another form of the program than `main.ts`. */
+  readonly script?: string;
 }
 
 /** The program ended before it was ready, or was not ready in time. */
@@ -51,7 +53,7 @@ export class ProxyProcess implements AsyncDisposable {
       args: [
         "run",
         ...options.flags ?? serverFlags({ source: SOURCE, data }),
-        `${SOURCE}/main.ts`,
+        options.script ?? `${SOURCE}/main.ts`,
         "server",
         "-c",
         options.configPath,

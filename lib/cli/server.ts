@@ -3,7 +3,7 @@ import { Control } from "../control/mod.ts";
 import { openDatabase } from "../db/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
-import { InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
+import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { checkPermissions } from "./permissions.ts";
@@ -74,7 +74,7 @@ export async function runServer(configPath: string): Promise<number> {
 
 /** Compiled programs contain their modules; every other form reads them. */
 function workerModule(): URL | undefined {
-  return Deno.build.standalone ? undefined : new URL("../workers/entry.ts", import.meta.url);
+  return Deno.build.standalone ? undefined : ENTRY_URL;
 }
 
 function pulseOf({ plane, listeners }: Control): Pulse {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { ENTRY_URL } from "./entry_url.ts";
 export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
 export { startLagProbe } from "./lag_probe.ts";
 export { WorkerPool } from "./pool.ts";

@@ -1,5 +1,6 @@
 import { COUNTERS_BYTES } from "../observe/mod.ts";
 import type { Snapshot } from "../server/mod.ts";
+import { ENTRY_URL } from "./entry_url.ts";
 import type { PlaneSinks } from "./inline.ts";
 import type { FromWorker, Reply, Request, StartMessage } from "./messages.ts";
 
@@ -49,7 +50,7 @@ export class WorkerHandle {
 
   constructor(options: WorkerHandleOptions) {
     this.#options = options;
-    this.#worker = new Worker(new URL("./entry.ts", import.meta.url), {
+    this.#worker = new Worker(ENTRY_URL, {
       type: "module",
       name: `data-plane-${options.index}`,
       deno: { permissions: PERMISSIONS },

@@ -27,8 +27,10 @@ export interface ProxyOptions {
   readonly env?: Record<string, string>;
   /** A folder that stays when the proxy stops, to start another one in it. Default: a new one. */
   readonly folder?: string;
-  /** Replaces the flags of an installation. */
-  readonly flags?: readonly string[];
+  /** Replaces the flags of an installation; a function of the folder, if it has to be in them. */
+  readonly flags?: (folder: string) => readonly string[];
+  /** Runs another form of the program than `main.ts`. */
+  readonly script?: string;
 }
 
 /** A running proxy. Disposing of it stops it with SIGTERM and fails if it does not end with 0. */
@@ -103,7 +105,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     const process = await ProxyProcess.start({
       configPath,
       ...options.env && { env: options.env },
-      ...options.flags && { flags: options.flags },
+      ...options.flags && { flags: options.flags(folder) },
+      ...options.script && { script: options.script },
     });
     return new Proxy(process, folder, removeFolder);
   } catch (error) {

@@ -1,0 +1,59 @@
+/**
+ * `deno task bundle`: writes the whole program as one script, `dist/mc-proxy.js`, which needs Deno
+ * and nothing else beside it: no source tree, no package cache, no lock file.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+
+/** How the bundle contains the line of `lib/workers/entry_url.ts`. */
+const ENTRY_LINE = `new URL("./entry.ts", import.meta.url)`;
+
+/** Worker or program: only one half is ever evaluated. The second does what `main.ts` does. */
+const ENTRY_MODULE = `
+if ("WorkerGlobalScope" in globalThis) {
+  await import("${import.meta.resolve("../lib/workers/entry.ts")}");
+} else {
+  const { runMcProxy } = await import("${import.meta.resolve("../lib/cli/mod.ts")}");
+  Deno.exit(await runMcProxy(Deno.args));
+}
+`;
+
+/**
+ * Bundles the program with its workers. The script finds out which of the two it is: a worker is
+ * started from the same file.
+ *
+ * @param output Where to write the script.
+ */
+export async function bundle(output: string): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const entry = join(folder, "entry.ts");
+    const script = join(folder, "script.js");
+    await Deno.writeTextFile(entry, ENTRY_MODULE);
+    const config = join(ROOT, "deno.json");
+    await run(["bundle", "--quiet", "--config", config, "--output", script, entry]);
+    const code = await Deno.readTextFile(script);
+    const parts = code.split(ENTRY_LINE);
+    if (parts.length !== 2) {
+      throw new Error(`the bundle has ${parts.length - 1} places that start a worker, not 1`);
+    }
+    await Deno.writeTextFile(output, parts.join("new URL(import.meta.url)"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function run(args: string[]): Promise<void> {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
+  if (code !== 0) throw new Error(`deno ${args[0]} failed: ${new TextDecoder().decode(stderr)}`);
+}
+
+if (import.meta.main) {
+  const [output = join(ROOT, "dist/mc-proxy.js")] = Deno.args;
+  await Deno.mkdir(join(ROOT, "dist"), { recursive: true });
+  await bundle(output);
+}
