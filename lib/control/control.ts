@@ -1,16 +1,20 @@
-import { parseListenEndpoint } from "../addr/mod.ts";
 import type { Config } from "../config/mod.ts";
-import type { Database, ListenerRow } from "../db/mod.ts";
-import {
-  compileFirewall,
-  createRateLimiter,
-  type FirewallRule,
-  type RateLimiter,
-} from "../firewall/mod.ts";
-import { type ConnectionEvent, describeError, GAUGE_BYTES, type LogSink } from "../observe/mod.ts";
-import type { FirewallSnapshot, ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
-import { findFreePort } from "./free_port.ts";
+import type { Database } from "../db/mod.ts";
+import { type ConnectionEvent, describeError, type LogSink } from "../observe/mod.ts";
+import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
+import type { Compiled, Draft } from "./draft.ts";
+import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
+import { explain, type Explanation, type Question } from "./explain.ts";
+import type { ReadFile } from "./files.ts";
+import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
+import { LiveState } from "./live_state.ts";
+import { RefusedError } from "./refused.ts";
+import { RoutingAdministration } from "./routing_administration.ts";
+import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
+import { StateAdministration } from "./state_administration.ts";
+import { problemOf, readStatus, type Status } from "./status.ts";
+import { TallyKeeper } from "./tallies.ts";
 
 /** What the control plane is given from outside. */
 export interface ControlOptions {
@@ -21,7 +25,11 @@ export interface ControlOptions {
   readonly onEvent: (event: ConnectionEvent) => void;
   /** Starts the data plane, in workers or in this thread. */
   readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
-  readonly readFile?: (path: string) => Promise<Uint8Array>;
+  readonly readFile?: ReadFile;
+  /** Milliseconds since 1970. Default: the system's clock. */
+  readonly now?: () => number;
+  /** Compiles a change; tests make it fail. */
+  readonly compile?: (draft: Draft) => Compiled;
 }
 
 /** Where the data plane reports to. */
@@ -30,39 +38,42 @@ export interface PlaneSinks {
   readonly log: LogSink;
 }
 
-/** The configuration and the database do not make a servable whole; the message says why. */
-export class ControlError extends Error {
-  override readonly name = "ControlError";
-  readonly code: "no_listeners" | "geoip_unavailable";
-
-  constructor(code: ControlError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 /**
  * The control plane: the single writer. It turns database rows and settings into the snapshot that
  * the data plane serves, and is the only one that changes either.
  */
 export class Control {
+  readonly routing: RoutingAdministration;
+  readonly firewall: FirewallAdministration;
+  readonly whole: StateAdministration;
+  readonly tallies: TallyKeeper;
+  /** For questions; changes go through the three above. */
+  readonly state: LiveState;
   readonly #options: ControlOptions;
-  readonly #rateLimiter: RateLimiter | undefined;
-  #snapshot: Snapshot;
+  readonly #readFile: ReadFile;
+  readonly #now: () => number;
+  readonly #expiry: RuleExpiry;
+  readonly #startedAt: number;
   #geoip: LoadedGeoIp | undefined;
-  #plane: Plane;
 
-  private constructor(options: ControlOptions, parts: {
-    snapshot: Snapshot;
-    geoip: LoadedGeoIp | undefined;
-    rateLimiter: RateLimiter | undefined;
-    plane: Plane;
-  }) {
+  private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
+    const { database, log, readFile = Deno.readFile, now = Date.now, compile } = options;
+    const { snapshot, geoip, rateLimit } = startUp;
     this.#options = options;
-    this.#snapshot = parts.snapshot;
-    this.#geoip = parts.geoip;
-    this.#rateLimiter = parts.rateLimiter;
-    this.#plane = parts.plane;
+    this.#readFile = readFile;
+    this.#now = now;
+    this.#startedAt = now();
+    this.#geoip = geoip;
+    const state = new LiveState({ database, plane, snapshot, log, now, ...compile && { compile } });
+    this.state = state;
+    this.tallies = new TallyKeeper({ plane, database, log });
+    const expiry = new RuleExpiry({ state, now, log });
+    this.#expiry = expiry;
+    this.routing = new RoutingAdministration({ state, readFile });
+    this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
+    const { firewall } = this;
+    this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
+    expiry.schedule();
   }
 
   /**
@@ -72,31 +83,21 @@ export class Control {
    * @throws {Error} if a listener cannot be bound.
    */
   static async start(options: ControlOptions): Promise<Control> {
-    const { config, database, log, onEvent } = options;
-    const rules = database.firewallRules();
-    const geoip = await openConfiguredGeoIp(options, rules);
-    const rateLimiter = createConfiguredRateLimiter(config);
-    const rows = database.listeners();
-    if (rows.length === 0) {
-      throw new ControlError("no_listeners", "the database holds no listener");
-    }
-    const listeners: ListenerSnapshot[] = [];
-    for (const row of rows) listeners.push(await compileListener(row, database));
-    const snapshot: Snapshot = {
-      settings: {
-        connectTimeoutMs: config.proxy.connectTimeoutMs,
-        idleTimeoutMs: config.proxy.idleTimeoutMs,
-      },
-      listeners,
-      firewall: compileFirewallSnapshot(config, rules, geoip, rateLimiter),
-    };
-    const plane = await options.startPlane(snapshot, { onEvent, log });
-    return new Control(options, { snapshot, geoip, rateLimiter, plane });
+    const { database, log, onEvent, readFile = Deno.readFile, now = Date.now } = options;
+    removeExpiredRules(database, now());
+    const startUp = await compileStartUp({ ...options, readFile });
+    const plane = await options.startPlane(startUp.snapshot, { onEvent, log });
+    return new Control(options, startUp, plane);
   }
 
   /** Where the listeners are bound, in the order of the snapshot. */
   get listeners(): readonly ListenerSnapshot[] {
-    return this.#snapshot.listeners;
+    return this.state.snapshot.listeners;
+  }
+
+  /** The data plane, for questions. */
+  get plane(): Plane {
+    return this.state.plane;
   }
 
   /** When the GeoIP database in use was built, in milliseconds since 1970. */
@@ -104,9 +105,31 @@ export class Control {
     return this.#geoip && this.#geoip.geoip.buildEpoch * 1000;
   }
 
-  /** The data plane, for questions. */
-  get plane(): Plane {
-    return this.#plane;
+  /** Why the proxy is not healthy; empty if it is. */
+  get problem(): string {
+    return problemOf(this.state);
+  }
+
+  /** A look at the whole proxy. */
+  status(): Promise<Status> {
+    return readStatus({
+      state: this.state,
+      tallies: this.tallies,
+      geoip: this.#geoip,
+      rateLimit: this.firewall.rateLimit,
+      startedAt: this.#startedAt,
+      now: this.#now(),
+    });
+  }
+
+  /**
+   * What would happen to a connection, and why.
+   *
+   * @throws {RefusedError}
+   */
+  explain(question: Question): Explanation {
+    const { state, firewall: { rateLimit } } = this;
+    return explain(question, { state, geoip: this.#geoip?.geoip, rateLimit });
   }
 
   /**
@@ -116,102 +139,52 @@ export class Control {
    * @returns whether a new database is in use.
    */
   async reloadGeoIp(): Promise<boolean> {
-    const { config, log } = this.#options;
-    const path = config.firewall.geoipDb;
-    if (path === undefined) return false;
     try {
-      const loaded = await loadGeoIp(path, this.#options.readFile ?? Deno.readFile);
-      const firewall = { ...this.#snapshot.firewall, geoip: loaded.buffer };
-      const snapshot = { ...this.#snapshot, firewall };
-      await this.#plane.apply([{ kind: "firewall", firewall }], snapshot);
-      this.#geoip = loaded;
-      this.#snapshot = snapshot;
-      log({ level: "info", message: "GeoIP database reloaded", fields: geoipFields(path, loaded) });
+      await this.swapGeoIp();
       return true;
-    } catch (error) {
-      log({
-        level: "error",
-        message: "GeoIP database not reloaded, the old one stays in use",
-        fields: { path, error: describeError(error) },
-      });
-      return false;
+    } catch {
+      return false; // Logged where it happened.
     }
   }
 
-  /** Stops accepting, lets connections end for up to `timeoutMs`, then cuts them. */
-  drain(timeoutMs: number): Promise<void> {
-    return this.#plane.drain(timeoutMs);
+  /**
+   * {@link reloadGeoIp} for a caller who is to know why it failed.
+   *
+   * @throws {RefusedError} `failed_precondition`
+   */
+  async swapGeoIp(): Promise<LoadedGeoIp> {
+    const { config, log } = this.#options;
+    const path = config.firewall.geoipDb;
+    if (path === undefined) {
+      throw new RefusedError("failed_precondition", "firewall.geoip_db names no database");
+    }
+    return await this.state.exclusive(async () => {
+      try {
+        const loaded = await loadGeoIp(path, this.#readFile);
+        const operation = { actor: "mc-proxy", action: "ReloadGeoIP" };
+        await this.state.replaceGeoIp(loaded.buffer, operation);
+        this.#geoip = loaded;
+        const fields = geoipFields(path, loaded);
+        log({ level: "info", message: "GeoIP database reloaded", fields });
+        return loaded;
+      } catch (cause) {
+        log({
+          level: "error",
+          message: "GeoIP database not reloaded, the old one stays in use",
+          fields: { path, error: describeError(cause) },
+        });
+        const message = "the GeoIP file is not usable; the log says why";
+        throw new RefusedError("failed_precondition", message, { cause });
+      }
+    });
   }
-}
 
-/**
- * With country rules a missing or broken database is fatal: starting without it would let in
- * everybody the operator wants kept out.
- */
-async function openConfiguredGeoIp(
-  options: ControlOptions,
-  rules: readonly FirewallRule[],
-): Promise<LoadedGeoIp | undefined> {
-  const path = options.config.firewall.geoipDb;
-  const needed = rules.some((rule) => rule.type === "country");
-  if (path === undefined) {
-    if (!needed) return undefined;
-    const message = "there are country rules, but firewall.geoip_db names no database";
-    throw new ControlError("geoip_unavailable", message);
+  /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#expiry.close();
+    this.routing.close();
+    await this.state.close();
+    await this.tallies.close();
+    await this.plane.drain(timeoutMs);
   }
-  try {
-    const loaded = await loadGeoIp(path, options.readFile ?? Deno.readFile);
-    const fields = geoipFields(path, loaded);
-    options.log({ level: "info", message: "GeoIP database loaded", fields });
-    return loaded;
-  } catch (error) {
-    const message = `the GeoIP database ${path} cannot be used`;
-    if (needed) throw new ControlError("geoip_unavailable", message, { cause: error });
-    const fields = { path, error: describeError(error) };
-    options.log({ level: "warn", message: "GeoIP database not loaded", fields });
-    return undefined;
-  }
-}
-
-function geoipFields(path: string, { geoip }: LoadedGeoIp): Record<string, unknown> {
-  const built = new Date(geoip.buildEpoch * 1000).toISOString();
-  return { path, type: geoip.databaseType, built };
-}
-
-function createConfiguredRateLimiter({ firewall }: Config): RateLimiter | undefined {
-  if (firewall.rateLimit === 0) return undefined;
-  const key = crypto.getRandomValues(new Uint32Array(4));
-  return createRateLimiter({ limit: firewall.rateLimit, windowMs: firewall.rateWindowMs, key });
-}
-
-function compileFirewallSnapshot(
-  { firewall }: Config,
-  rules: readonly FirewallRule[],
-  geoip: LoadedGeoIp | undefined,
-  limiter: RateLimiter | undefined,
-): FirewallSnapshot {
-  const rateLimit = limiter &&
-    { limit: firewall.rateLimit, windowMs: firewall.rateWindowMs, buffer: limiter.buffer };
-  return {
-    rules: compileFirewall(rules),
-    ...geoip && { geoip: geoip.buffer },
-    ...rateLimit && { rateLimit },
-  };
-}
-
-async function compileListener(row: ListenerRow, database: Database): Promise<ListenerSnapshot> {
-  const endpoint = parseListenEndpoint(row.addr);
-  if (!endpoint.ok) throw new TypeError(`listener ${row.addr}: ${endpoint.reason}`);
-  const { host, port } = endpoint.value;
-  return {
-    id: row.id,
-    addr: row.addr,
-    host,
-    port: port === 0 ? await findFreePort(host) : port,
-    proxyProtocol: row.proxyProtocol,
-    maxConnections: row.maxConnections,
-    trustedProxies: row.trustedProxies,
-    routes: database.routes(row.id),
-    gauge: new SharedArrayBuffer(GAUGE_BYTES),
-  };
 }

@@ -22,6 +22,8 @@ export interface Ending {
   /** The firewall rule behind a block, as `type value (#id)`. */
   readonly rule?: string;
   readonly ruleType?: FirewallRule["type"];
+  /** The id of that rule. */
+  readonly ruleId?: number;
 }
 
 /** One accepted connection: what is known of it grows along its path. */
@@ -109,7 +111,7 @@ function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
   const verdict = state.firewall.check(c.client.ip);
   if (verdict.action === "block") {
     const { id, type, value } = verdict.rule;
-    return { outcome: "blocked", rule: `${type} ${value} (#${id})`, ruleType: type };
+    return { outcome: "blocked", rule: `${type} ${value} (#${id})`, ruleId: id, ruleType: type };
   }
   if (state.rateLimiter?.admit(c.client.ip, state.clock.wallNow()) === false) {
     return { outcome: "rate_limited", rule: "rate_limit" };

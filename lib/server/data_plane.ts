@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { createFirewall, createRateLimiter, openGeoIp } from "../firewall/mod.ts";
+import { createFirewall, createRateLimiter, type GeoIp, openGeoIp } from "../firewall/mod.ts";
 import {
   type ConnectionEvent,
   type Counters,
@@ -17,9 +17,11 @@ import {
   socketAddress,
 } from "./connection.ts";
 import { ActiveListener } from "./listener.ts";
-import type { ConnectionInfo } from "./plane.ts";
+import type { ConnectionInfo, FoundConnections } from "./plane.ts";
 import type { PlaneState } from "./plane_state.ts";
+import { compileQuery, type ConnectionQuery } from "./query.ts";
 import type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";
+import { type RouteTally, type TakenTallies, Tallies } from "./tallies.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
 export const PREFACE_TIMEOUT_MS = 5000;
@@ -52,7 +54,9 @@ export class DataPlane {
   readonly #state: PlaneState;
   readonly #listeners = new Map<number, ActiveListener>();
   readonly #connections = new Map<string, Connection>();
+  readonly #tallies = new Tallies();
   #settings: Settings;
+  #geoip: GeoIp | undefined;
   #sequence = 0;
   #idle: (() => void) | undefined;
 
@@ -64,7 +68,7 @@ export class DataPlane {
     this.#state = {
       clock: this.#clock,
       counters: options.counters,
-      ...compileFirewallState(snapshot.firewall),
+      ...this.#compileFirewall(snapshot.firewall),
       connectDeadlines: new ConnectDeadlines(snapshot.settings.connectTimeoutMs),
       prefaceDeadlines: new Deadlines(
         options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS,
@@ -95,6 +99,12 @@ export class DataPlane {
         return await this.#applySnapshot(change.snapshot);
       case "firewall":
         return this.#applyFirewall(change.firewall);
+      case "rules":
+        this.#state.firewall = createFirewall(change.rules, this.#geoip);
+        return;
+      case "rate_limit":
+        this.#state.rateLimiter = change.rateLimit && createRateLimiter(change.rateLimit);
+        return;
       case "add_listener":
         return await this.#addListener(change.listener);
       case "remove_listener":
@@ -150,7 +160,15 @@ export class DataPlane {
   }
 
   #applyFirewall(firewall: FirewallSnapshot): void {
-    Object.assign(this.#state, compileFirewallState(firewall));
+    Object.assign(this.#state, this.#compileFirewall(firewall));
+  }
+
+  #compileFirewall(snapshot: FirewallSnapshot): Pick<PlaneState, "firewall" | "rateLimiter"> {
+    this.#geoip = snapshot.geoip && openGeoIp(new Uint8Array(snapshot.geoip));
+    return {
+      firewall: createFirewall(snapshot.rules, this.#geoip),
+      rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),
+    };
   }
 
   #accept(socket: Socket, listener: ActiveListener): void {
@@ -199,20 +217,48 @@ export class DataPlane {
     const event = toEvent(connection, ending, this.#clock.now());
     countEnded(event, { counters, worker, gauge: listener.gauge, ruleType: ending.ruleType });
     this.#options.onEvent(event);
+    if (ending.ruleId !== undefined) this.#tallies.countHit(ending.ruleId);
+    if (connection.route !== undefined) this.#tallies.countEnd(toTally(connection));
   }
 
   /** Live connections, oldest first. */
   connections(): ConnectionInfo[] {
     const now = this.#clock.now();
-    return Array.from(this.#connections.values(), (connection) => ({
-      id: connection.id,
-      listener: connection.listener.addr,
-      client: formatSocketAddress(connection.client),
-      ...routeFields(connection),
-      bytesIn: connection.relay?.bytesIn ?? 0,
-      bytesOut: connection.relay?.bytesOut ?? 0,
-      ageMs: Math.round(now - connection.startedAt),
-    }));
+    return Array.from(this.#connections.values(), (connection) => toInfo(connection, now));
+  }
+
+  /** The oldest `limit` live connections that a query means. */
+  findConnections(query: ConnectionQuery, limit: number): FoundConnections {
+    const found = this.#query(query);
+    const now = this.#clock.now();
+    const connections = found.slice(0, limit).map((connection) => toInfo(connection, now));
+    return { connections, total: found.length };
+  }
+
+  /** Cuts off those that a query means; how many there were. */
+  closeConnections(query: ConnectionQuery): number {
+    const found = this.#query(query);
+    for (const connection of found) this.#cut(connection, "closed_by_operator");
+    return found.length;
+  }
+
+  #query(query: ConnectionQuery): Connection[] {
+    const matches = compileQuery(query, this.#state);
+    return [...this.#connections.values()].filter(matches);
+  }
+
+  /** What live connections have carried so far, by route. */
+  liveTraffic(): readonly RouteTally[] {
+    const live = new Tallies();
+    for (const connection of this.#connections.values()) {
+      if (connection.route !== undefined) live.countEnd(toTally(connection));
+    }
+    return live.take().routes;
+  }
+
+  /** What happened since this was asked the last time. */
+  takeTallies(): TakenTallies {
+    return this.#tallies.take();
   }
 
   /** Cuts one connection off; `false` if there is none of that id. */
@@ -252,23 +298,33 @@ export class DataPlane {
   }
 }
 
-function compileFirewallState(
-  snapshot: FirewallSnapshot,
-): Pick<PlaneState, "firewall" | "rateLimiter"> {
-  // The control plane opened it before; every change of a rule comes through here.
-  const geoip = snapshot.geoip && openGeoIp(new Uint8Array(snapshot.geoip), { isChecked: true });
-  return {
-    firewall: createFirewall(snapshot.rules, geoip),
-    rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),
-  };
-}
-
 function routeFields({ sni, route }: Connection) {
   return {
     ...(sni === undefined ? {} : { sni }),
     ...(route === undefined
       ? {}
       : { route: route.hostname, mode: route.mode, backend: route.backend }),
+  };
+}
+
+function toTally(connection: Connection): Omit<RouteTally, "connections"> {
+  return {
+    listener: connection.listener.addr,
+    route: connection.route?.hostname ?? "",
+    bytesIn: connection.relay?.bytesIn ?? 0,
+    bytesOut: connection.relay?.bytesOut ?? 0,
+  };
+}
+
+function toInfo(connection: Connection, now: number): ConnectionInfo {
+  return {
+    id: connection.id,
+    listener: connection.listener.addr,
+    client: formatSocketAddress(connection.client),
+    ...routeFields(connection),
+    bytesIn: connection.relay?.bytesIn ?? 0,
+    bytesOut: connection.relay?.bytesOut ?? 0,
+    ageMs: Math.round(now - connection.startedAt),
   };
 }
 

@@ -4,6 +4,22 @@
  * @module
  */
 export { DataPlane, type DataPlaneOptions, PREFACE_TIMEOUT_MS } from "./data_plane.ts";
-export type { ConnectionInfo, Plane, PlaneMetrics, PlaneStatus, WorkerStatus } from "./plane.ts";
+export type {
+  ConnectionInfo,
+  FoundConnections,
+  Plane,
+  PlaneMetrics,
+  PlaneStatus,
+  WorkerStatus,
+} from "./plane.ts";
+export type { ConnectionQuery } from "./query.ts";
+export type { RouteTally, TakenTallies } from "./tallies.ts";
 export { ListenError } from "./listener.ts";
-export type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";
+export type {
+  Change,
+  FirewallSnapshot,
+  ListenerSnapshot,
+  RateLimitSnapshot,
+  Settings,
+  Snapshot,
+} from "./snapshot.ts";

@@ -1,5 +1,7 @@
 import type { CounterName, HistogramName, HistogramValue, RouteRequests } from "../observe/mod.ts";
+import type { ConnectionQuery } from "./query.ts";
 import type { Change, Snapshot } from "./snapshot.ts";
+import type { RouteTally, TakenTallies } from "./tallies.ts";
 
 /** What a live connection looks like to an operator. */
 export interface ConnectionInfo {
@@ -22,6 +24,13 @@ export interface WorkerStatus {
   readonly state: "starting" | "serving" | "draining" | "dead";
   /** How often it was replaced. */
   readonly restarts: number;
+}
+
+/** Some of the connections that a query means, and how many there are in all. */
+export interface FoundConnections {
+  /** Oldest first. */
+  readonly connections: readonly ConnectionInfo[];
+  readonly total: number;
 }
 
 /** A look at the whole data plane. */
@@ -55,6 +64,14 @@ export interface Plane {
   status(): PlaneStatus;
   metrics(): PlaneMetrics;
   connections(): Promise<ConnectionInfo[]>;
+  /** The oldest `limit` of each worker's; a worker that does not answer is left out. */
+  findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections>;
+  /** Cuts off those that a query means; how many there were. */
+  closeConnections(query: ConnectionQuery): Promise<number>;
+  /** What live connections have carried so far, by route; `connections` are open. */
+  liveTraffic(): Promise<RouteTally[]>;
+  /** What happened since this was asked the last time; of each worker. */
+  takeTallies(): Promise<TakenTallies[]>;
   /** Cuts one connection off; `false` if no worker has it. */
   closeConnection(id: string): Promise<boolean>;
   /** Stops accepting, waits for connections to end, and cuts those open after `timeoutMs`. */

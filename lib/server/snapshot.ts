@@ -40,17 +40,23 @@ export interface FirewallSnapshot {
   readonly rules: CompiledFirewall;
   /** The octets of the GeoIP database. */
   readonly geoip?: SharedArrayBuffer;
-  readonly rateLimit?: {
-    readonly limit: number;
-    readonly windowMs: number;
-    readonly buffer: SharedArrayBuffer;
-  };
+  readonly rateLimit?: RateLimitSnapshot;
+}
+
+/** A limit of connections per source address, counted in memory that all workers share. */
+export interface RateLimitSnapshot {
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly buffer: SharedArrayBuffer;
 }
 
 /** One step from a snapshot to the next; a mutation is a list of them, applied together. */
 export type Change =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   | { readonly kind: "firewall"; readonly firewall: FirewallSnapshot }
+  /** The rules alone: opening the GeoIP database anew would check the whole of it. */
+  | { readonly kind: "rules"; readonly rules: CompiledFirewall }
+  | { readonly kind: "rate_limit"; readonly rateLimit?: RateLimitSnapshot }
   | { readonly kind: "add_listener"; readonly listener: ListenerSnapshot }
   | { readonly kind: "remove_listener"; readonly listenerId: number }
   | {

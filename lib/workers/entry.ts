@@ -40,6 +40,14 @@ async function answer(message: ToWorker): Promise<Pick<Reply, "value">> {
       return { value: plane.connections() };
     case "close_connection":
       return { value: plane.closeConnection(message.connection) };
+    case "find_connections":
+      return { value: plane.findConnections(message.query, message.limit) };
+    case "close_connections":
+      return { value: plane.closeConnections(message.query) };
+    case "live_traffic":
+      return { value: plane.liveTraffic() };
+    case "take_tallies":
+      return { value: plane.takeTallies() };
     case "ping":
       return {};
     case "drain":

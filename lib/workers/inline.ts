@@ -9,12 +9,16 @@ import {
 import {
   type Change,
   type ConnectionInfo,
+  type ConnectionQuery,
   DataPlane,
   type DataPlaneOptions,
+  type FoundConnections,
   type Plane,
   type PlaneMetrics,
   type PlaneStatus,
+  type RouteTally,
   type Snapshot,
+  type TakenTallies,
 } from "../server/mod.ts";
 
 import { startLagProbe } from "./lag_probe.ts";
@@ -80,6 +84,22 @@ export class InlinePlane implements Plane {
 
   connections(): Promise<ConnectionInfo[]> {
     return Promise.resolve(this.#plane.connections());
+  }
+
+  findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections> {
+    return Promise.resolve(this.#plane.findConnections(query, limit));
+  }
+
+  closeConnections(query: ConnectionQuery): Promise<number> {
+    return Promise.resolve(this.#plane.closeConnections(query));
+  }
+
+  liveTraffic(): Promise<RouteTally[]> {
+    return Promise.resolve([...this.#plane.liveTraffic()]);
+  }
+
+  takeTallies(): Promise<TakenTallies[]> {
+    return Promise.resolve([this.#plane.takeTallies()]);
   }
 
   closeConnection(id: string): Promise<boolean> {

@@ -1,5 +1,13 @@
 import type { ConnectionEvent, LogRecord } from "../observe/mod.ts";
-import type { Change, ConnectionInfo, Snapshot } from "../server/mod.ts";
+import type {
+  Change,
+  ConnectionInfo,
+  ConnectionQuery,
+  FoundConnections,
+  RouteTally,
+  Snapshot,
+  TakenTallies,
+} from "../server/mod.ts";
 
 /** What a worker is given to begin with. */
 export interface StartMessage {
@@ -18,6 +26,10 @@ export type Request =
   | { readonly type: "apply"; readonly changes: readonly Change[] }
   | { readonly type: "connections" }
   | { readonly type: "close_connection"; readonly connection: string }
+  | { readonly type: "find_connections"; readonly query: ConnectionQuery; readonly limit: number }
+  | { readonly type: "close_connections"; readonly query: ConnectionQuery }
+  | { readonly type: "live_traffic" }
+  | { readonly type: "take_tallies" }
   | { readonly type: "ping" }
   /** Answered when the last connection has ended. */
   | { readonly type: "drain" }
@@ -26,11 +38,21 @@ export type Request =
 /** From the control plane to a worker. */
 export type ToWorker = (StartMessage | Request) & { readonly id: number };
 
+/** The value of an answer, by the type of the request. */
+export interface ReplyValues {
+  readonly "connections": readonly ConnectionInfo[];
+  readonly "close_connection": boolean;
+  readonly "find_connections": FoundConnections;
+  readonly "close_connections": number;
+  readonly "live_traffic": readonly RouteTally[];
+  readonly "take_tallies": TakenTallies;
+}
+
 /** The answer to a request; `value` depends on its type. */
 export interface Reply {
   readonly type: "reply";
   readonly id: number;
-  readonly value?: boolean | readonly ConnectionInfo[];
+  readonly value?: ReplyValues[keyof ReplyValues];
   /** Why the request failed. */
   readonly error?: string;
 }

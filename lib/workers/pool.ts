@@ -2,13 +2,18 @@ import { ConnectionGauge, type CounterName, sumCounters } from "../observe/mod.t
 import type {
   Change,
   ConnectionInfo,
+  ConnectionQuery,
+  FoundConnections,
   Plane,
   PlaneMetrics,
   PlaneStatus,
+  RouteTally,
   Snapshot,
+  TakenTallies,
   WorkerStatus,
 } from "../server/mod.ts";
 import type { PlaneSinks } from "./inline.ts";
+import type { ReplyValues, Request } from "./messages.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
 import { newCounters, WorkerError, WorkerHandle } from "./worker_handle.ts";
@@ -107,12 +112,31 @@ export class WorkerPool implements Plane {
   }
 
   async connections(): Promise<ConnectionInfo[]> {
-    const replies = await this.#ask({ type: "connections" });
-    return replies.flatMap((value) => Array.isArray(value) ? value : []);
+    return (await this.#ask({ type: "connections" })).flat();
   }
 
   async closeConnection(connection: string): Promise<boolean> {
     return (await this.#ask({ type: "close_connection", connection })).includes(true);
+  }
+
+  async findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections> {
+    const found = await this.#ask({ type: "find_connections", query, limit });
+    const connections = found.flatMap(({ connections }) => connections)
+      .sort((a, b) => b.ageMs - a.ageMs);
+    return { connections, total: found.reduce((sum, { total }) => sum + total, 0) };
+  }
+
+  async closeConnections(query: ConnectionQuery): Promise<number> {
+    const closed = await this.#ask({ type: "close_connections", query });
+    return closed.reduce((sum, count) => sum + count, 0);
+  }
+
+  async liveTraffic(): Promise<RouteTally[]> {
+    return (await this.#ask({ type: "live_traffic" })).flat();
+  }
+
+  takeTallies(): Promise<TakenTallies[]> {
+    return this.#ask({ type: "take_tallies" });
   }
 
   /** Ends one worker as if it had died; a new one takes its place. */
@@ -226,12 +250,16 @@ export class WorkerPool implements Plane {
   }
 
   /** Asks every serving worker; those that do not answer are left out. */
-  async #ask(request: Parameters<WorkerHandle["request"]>[0]) {
+  async #ask<K extends keyof ReplyValues>(
+    request: Extract<Request, { type: K }>,
+  ): Promise<ReplyValues[K][]> {
     const serving = this.#slots.filter((slot) => slot.state === "serving");
     const replies = await Promise.allSettled(
       serving.map((slot) => slot.handle?.request(request, QUERY_TIMEOUT_MS)),
     );
-    return replies.map((reply) => reply.status === "fulfilled" ? reply.value?.value : undefined);
+    return replies
+      .map((reply) => reply.status === "fulfilled" ? reply.value?.value : undefined)
+      .filter((value) => value !== undefined) as ReplyValues[K][];
   }
 
   #counters(): Record<CounterName, number> {

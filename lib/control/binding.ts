@@ -1,0 +1,69 @@
+import net from "node:net";
+import { type Endpoint, parseIp } from "../addr/mod.ts";
+import type { ListenerSnapshot } from "../server/mod.ts";
+import { findFreePort } from "./free_port.ts";
+import { invalid } from "./refused.ts";
+
+/**
+ * Where a new listener will be bound: the endpoint with a real port. It is tried before anything is
+ * written, so that an address in use is a bad argument and not a failed change.
+ *
+ * @param field names the address in messages.
+ * @throws {RefusedError} if the address belongs to another listener or cannot be bound.
+ */
+export async function settleEndpoint(
+  endpoint: Endpoint,
+  { field, others }: { field: string; others: Iterable<ListenerSnapshot> },
+): Promise<Endpoint> {
+  for (const other of others) {
+    // With SO_REUSEPORT the kernel would not refuse it: it would share the connections out.
+    if (overlap(endpoint, other)) throw invalid(field, `overlaps the listener ${other.addr}`);
+  }
+  const { host } = endpoint;
+  try {
+    if (endpoint.port === 0) return { host, port: await findFreePort(host) };
+    await tryToBind(endpoint);
+    return endpoint;
+  } catch (error) {
+    throw invalid(field, bindProblem(error));
+  }
+}
+
+async function tryToBind({ host, port }: Endpoint): Promise<void> {
+  const server = net.createServer();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ host: host || "::", port }, resolve);
+  await promise;
+  const closed = Promise.withResolvers<void>();
+  server.close(() => closed.resolve());
+  await closed.promise;
+}
+
+/** Whether some connection could belong to both. */
+function overlap(a: Endpoint, b: Endpoint): boolean {
+  if (a.port !== b.port) return false;
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
+}
+
+function covers(wide: string, host: string): boolean {
+  // An IPv6 socket bound to [::] takes IPv4 connections too, unless told otherwise.
+  if (wide === "" || wide === "::") return true;
+  if (wide !== "0.0.0.0") return false;
+  const ip = parseIp(host);
+  return ip.ok && ip.value.family === 4;
+}
+
+function bindProblem(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "EADDRINUSE":
+      return "the port is in use by another program";
+    case "EACCES":
+      return "ports below 1024 need CAP_NET_BIND_SERVICE";
+    case "EADDRNOTAVAIL":
+      return "this machine does not have the address";
+    default:
+      return "the address cannot be bound";
+  }
+}

@@ -1,0 +1,192 @@
+import type { Endpoint } from "../addr/mod.ts";
+import type { Database, ListenerRow, RateLimitSetting } from "../db/mod.ts";
+import { createRateLimiter, type FirewallRule, patchFirewall } from "../firewall/mod.ts";
+import { GAUGE_BYTES } from "../observe/mod.ts";
+import type { Route, RouteTable } from "../routes/mod.ts";
+import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../server/mod.ts";
+import { missing } from "./refused.ts";
+
+/** What the data plane has to do, and the state it leads to. */
+export interface Compiled {
+  readonly changes: readonly Change[];
+  readonly snapshot: Snapshot;
+  readonly routes: readonly RoutePatch[];
+}
+
+/** What changes in the routes of one listener. */
+export interface RoutePatch {
+  readonly listenerId: number;
+  /** Added, or replacing the route of the same hostname. */
+  readonly set: ReadonlyMap<string, Route>;
+  readonly removed: ReadonlySet<string>;
+}
+
+interface MutableRoutePatch extends RoutePatch {
+  readonly set: Map<string, Route>;
+  readonly removed: Set<string>;
+}
+
+/** What a draft begins with. */
+export interface DraftBase {
+  readonly database: Database;
+  readonly snapshot: Snapshot;
+  /** The routes of each listener, for look-ups. */
+  readonly tables: ReadonlyMap<number, RouteTable>;
+}
+
+/**
+ * The state as a mutation is about to make it. Edits write to the database and note here what they
+ * did; {@link compile} turns the notes into the smallest changes that bring the data plane there.
+ */
+export class Draft {
+  readonly database: Database;
+  readonly #base: DraftBase;
+  readonly #listeners: Map<string, ListenerSnapshot>;
+  readonly #added = new Set<number>();
+  readonly #updated = new Set<number>();
+  readonly #removed = new Set<number>();
+  readonly #routes = new Map<number, MutableRoutePatch>();
+  readonly #rulesAdded: FirewallRule[] = [];
+  readonly #rulesRemoved: number[] = [];
+  #rateLimit: RateLimitSetting | undefined;
+
+  constructor(base: DraftBase) {
+    this.database = base.database;
+    this.#base = base;
+    this.#listeners = new Map(base.snapshot.listeners.map((it) => [it.addr, it]));
+  }
+
+  /** @throws {RefusedError} if there is no such listener. */
+  listener(addr: string): ListenerSnapshot {
+    const found = this.#listeners.get(addr);
+    if (found === undefined) throw missing(`the listener ${addr}`);
+    return found;
+  }
+
+  /** The route of exactly this hostname. */
+  route(listenerId: number, hostname: string): Route | undefined {
+    const patch = this.#routes.get(listenerId);
+    if (patch?.removed.has(hostname)) return undefined;
+    return patch?.set.get(hostname) ?? this.#base.tables.get(listenerId)?.get(hostname);
+  }
+
+  addListener(row: ListenerRow, { host, port }: Endpoint): void {
+    this.#added.add(row.id);
+    this.#listeners.set(row.addr, {
+      ...row,
+      host,
+      port,
+      routes: [],
+      gauge: new SharedArrayBuffer(GAUGE_BYTES),
+    });
+  }
+
+  updateListener(row: ListenerRow): void {
+    this.#updated.add(row.id);
+    this.#listeners.set(row.addr, { ...this.listener(row.addr), ...row });
+  }
+
+  removeListener(addr: string): void {
+    this.#removed.add(this.listener(addr).id);
+    this.#listeners.delete(addr);
+  }
+
+  setRoute(listenerId: number, route: Route): void {
+    const patch = this.#routePatch(listenerId);
+    patch.removed.delete(route.hostname);
+    patch.set.set(route.hostname, route);
+  }
+
+  removeRoute(listenerId: number, hostname: string): void {
+    const patch = this.#routePatch(listenerId);
+    patch.set.delete(hostname);
+    patch.removed.add(hostname);
+  }
+
+  addRule({ id, type, value }: FirewallRule): void {
+    this.#rulesAdded.push({ id, type, value });
+  }
+
+  removeRule(id: number): void {
+    this.#rulesRemoved.push(id);
+  }
+
+  setRateLimit(setting: RateLimitSetting): void {
+    this.#rateLimit = setting;
+  }
+
+  /** Everything noted, as changes in an order in which no step meets a half-made state. */
+  compile(): Compiled {
+    const { snapshot } = this.#base;
+    const changes: Change[] = [];
+    for (const listenerId of this.#removed) changes.push({ kind: "remove_listener", listenerId });
+    const listeners = [...this.#listeners.values()].map((it) => this.#withRoutes(it, changes));
+    const firewall = this.#compileFirewall(snapshot.firewall, changes);
+    const routes = [...this.#routes.values()];
+    return { changes, snapshot: { ...snapshot, listeners, firewall }, routes };
+  }
+
+  #withRoutes(listener: ListenerSnapshot, changes: Change[]): ListenerSnapshot {
+    const { id } = listener;
+    const patch = this.#routes.get(id);
+    const whole = this.#added.has(id) || this.#updated.has(id);
+    if (patch === undefined && !whole) return listener;
+    const routes = patch === undefined ? listener.routes : this.#patched(listener, patch);
+    const next = { ...listener, routes };
+    if (whole) {
+      changes.push({ kind: "add_listener", listener: next });
+    } else if (patch !== undefined) {
+      const { set, removed } = patch;
+      changes.push({
+        kind: "routes",
+        listenerId: id,
+        set: [...set.values()],
+        remove: [...removed],
+      });
+    }
+    return next;
+  }
+
+  /** Copies pointers and nothing else where routes are only added: the usual case, ten thousand times. */
+  #patched({ id, routes }: ListenerSnapshot, { set, removed }: RoutePatch): readonly Route[] {
+    const table = this.#base.tables.get(id);
+    const isNew = (hostname: string) => table?.get(hostname) === undefined;
+    if (removed.size === 0 && [...set.keys()].every(isNew)) return routes.concat([...set.values()]);
+    const kept = routes.filter(({ hostname }) => !removed.has(hostname));
+    const replaced = kept.map((route) => set.get(route.hostname) ?? route);
+    return replaced.concat([...set.values()].filter(({ hostname }) => isNew(hostname)));
+  }
+
+  #compileFirewall(before: FirewallSnapshot, changes: Change[]): FirewallSnapshot {
+    let after = before;
+    if (this.#rulesAdded.length > 0 || this.#rulesRemoved.length > 0) {
+      const patch = { add: this.#rulesAdded, remove: this.#rulesRemoved };
+      after = { ...after, rules: patchFirewall(before.rules, patch) };
+      changes.push({ kind: "rules", rules: after.rules });
+    }
+    if (this.#rateLimit === undefined) return after;
+    const { rateLimit: _, ...rest } = after;
+    const limit = compileRateLimit(this.#rateLimit);
+    changes.push({ kind: "rate_limit", ...limit });
+    return { ...rest, ...limit };
+  }
+
+  #routePatch(listenerId: number): MutableRoutePatch {
+    let patch = this.#routes.get(listenerId);
+    if (patch === undefined) {
+      patch = { listenerId, set: new Map(), removed: new Set() };
+      this.#routes.set(listenerId, patch);
+    }
+    return patch;
+  }
+}
+
+/** A fresh limiter, with a key that nobody can guess collisions for; nothing when it is off. */
+export function compileRateLimit(
+  { limit, windowMs }: RateLimitSetting,
+): Pick<FirewallSnapshot, "rateLimit"> {
+  if (limit === 0) return {};
+  const key = crypto.getRandomValues(new Uint32Array(4));
+  const { buffer } = createRateLimiter({ limit, windowMs, key });
+  return { rateLimit: { limit, windowMs, buffer } };
+}

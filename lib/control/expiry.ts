@@ -1,0 +1,79 @@
+import type { Database } from "../db/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { type Edit, removeRule } from "./edits.ts";
+import type { LiveState, Operation } from "./live_state.ts";
+
+/**
+ * The longest time between two looks at the clock: an end is noticed this late at most after the
+ * system's clock was set forward.
+ */
+const MAX_SLEEP_MS = 60_000;
+/** After a failure, for example a full disk, the rules block on and are tried again. */
+const RETRY_MS = 10_000;
+
+const OPERATION: Operation = { actor: "mc-proxy", action: "Expire" };
+
+/** Removes rules whose time has come. */
+export class RuleExpiry {
+  readonly #state: LiveState;
+  readonly #now: () => number;
+  readonly #log: LogSink;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(options: { state: LiveState; now: () => number; log: LogSink }) {
+    this.#state = options.state;
+    this.#now = options.now;
+    this.#log = options.log;
+  }
+
+  /** Sets the clock for the rule that ends next; called after each change of the rules. */
+  schedule(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    const next = this.#state.database.rules.nextExpiry();
+    if (next === undefined) return;
+    const sleep = Math.min(Math.max(next - this.#now(), 0), MAX_SLEEP_MS);
+    this.#timer = setTimeout(() => void this.#expire(), sleep);
+  }
+
+  /** Looks no more. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #expire(): Promise<void> {
+    try {
+      await this.#state.exclusive(async () => {
+        const edits = expiredRules(this.#state.database, this.#now());
+        await this.#state.commit(edits, OPERATION);
+        for (const { subject } of edits) {
+          this.#log({ level: "info", message: "firewall rule ended", fields: { rule: subject } });
+        }
+      });
+      this.schedule();
+    } catch (error) {
+      if (this.#closed) return;
+      const fields = { error: describeError(error) };
+      this.#log({ level: "error", message: "expired firewall rules not removed", fields });
+      this.#timer = setTimeout(() => void this.#expire(), RETRY_MS);
+    }
+  }
+}
+
+/** Removes the rules that ended while the program did not run, before anything is compiled. */
+export function removeExpiredRules(database: Database, time: number): void {
+  database.transaction(() => {
+    for (const rule of database.rules.expired(time)) {
+      database.rules.remove(rule.id);
+      const { subject, before } = removeRule(rule);
+      const json = JSON.stringify(before);
+      database.audit.add({ time, ...OPERATION, subject, before: json, after: "" });
+    }
+  });
+}
+
+function expiredRules(database: Database, time: number): Edit[] {
+  return database.rules.expired(time).map(removeRule);
+}

@@ -1,0 +1,209 @@
+import type { Database } from "../db/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
+import type { Change, ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
+import { type Compiled, Draft, type RoutePatch } from "./draft.ts";
+import type { Edit } from "./edits.ts";
+import { checkListenerAddr } from "./inputs.ts";
+import { MutationQueue } from "./queue.ts";
+import { missing } from "./refused.ts";
+
+/** Who asks for a change, and by which call. */
+export interface Operation {
+  /** For the audit log. */
+  readonly actor: string;
+  /** Such as `AddRoute`. */
+  readonly action: string;
+  /** Aborted when nobody waits for the change any more. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a {@link LiveState} is made of. */
+export interface LiveStateOptions {
+  readonly database: Database;
+  readonly plane: Plane;
+  /** What the plane serves. */
+  readonly snapshot: Snapshot;
+  readonly log: LogSink;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Compiles what edits have noted; tests make it fail. */
+  readonly compile?: (draft: Draft) => Compiled;
+}
+
+/** The change could not be made and was undone; the cause says why, to the log and nobody else. */
+export class MutationError extends Error {
+  override readonly name = "MutationError";
+  readonly code: "database" | "compile" | "data_plane";
+
+  constructor(code: MutationError["code"], action: string, cause: unknown) {
+    super(`${action} failed and was undone`, { cause });
+    this.code = code;
+  }
+}
+
+/**
+ * The state that is served, and the one way to change it: rows and audit entries in one
+ * transaction, compiled before it commits, then applied by every worker. What fails on the way
+ * leaves the database, the data plane and this object as they were.
+ */
+export class LiveState {
+  readonly database: Database;
+  readonly plane: Plane;
+  readonly #queue = new MutationQueue();
+  readonly #options: LiveStateOptions;
+  readonly #tables = new Map<number, RouteTable>();
+  #snapshot: Snapshot;
+  #problem = "";
+
+  constructor(options: LiveStateOptions) {
+    this.#options = options;
+    this.database = options.database;
+    this.plane = options.plane;
+    this.#snapshot = options.snapshot;
+    for (const { id, routes } of options.snapshot.listeners) {
+      this.#tables.set(id, compileRoutes(routes));
+    }
+  }
+
+  /** What the plane serves now. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** Why database and data plane may differ; empty while they agree. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** Looks routes of a listener up. */
+  table(listenerId: number): RouteTable | undefined {
+    return this.#tables.get(listenerId);
+  }
+
+  /**
+   * The listener of an address, in any spelling; `field` names it in messages.
+   *
+   * @throws {RefusedError}
+   */
+  listener(field: string, text: string): ListenerSnapshot {
+    const addr = checkListenerAddr(field, text);
+    const found = this.#snapshot.listeners.find((listener) => listener.addr === addr);
+    if (found === undefined) throw missing(`the listener ${addr}`);
+    return found;
+  }
+
+  /**
+   * The route of exactly this hostname.
+   *
+   * @throws {RefusedError}
+   */
+  route({ id, addr }: ListenerSnapshot, hostname: string): Route {
+    const route = this.#tables.get(id)?.get(hostname);
+    if (route === undefined) throw missing(`the route ${addr} ${hostname}`);
+    return route;
+  }
+
+  /** Runs `body` alone: between its look at the state and its {@link commit} nobody changes it. */
+  exclusive<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#queue.run(body, signal);
+  }
+
+  /** Takes no more changes; resolves when those that were asked for are made or refused. */
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  /**
+   * Makes edits true, all of them or none. Only within {@link exclusive}.
+   *
+   * @throws {RefusedError} if an edit does not fit the state.
+   * @throws {DatabaseError} if the database refuses a row.
+   * @throws {MutationError} if compiling, committing or the data plane fails.
+   */
+  async commit(edits: readonly Edit[], operation: Operation): Promise<void> {
+    if (edits.length === 0) return;
+    const { result: compiled, undo } = this.database.undoable(() => this.#write(edits, operation));
+    const { changes, snapshot, routes } = compiled;
+    if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
+    for (const patch of routes) this.#patchTable(patch);
+    for (const { id } of this.#snapshot.listeners) {
+      if (!snapshot.listeners.some((listener) => listener.id === id)) this.#tables.delete(id);
+    }
+  }
+
+  /** Replaces the firewall without touching the database: a new GeoIP file. */
+  async replaceGeoIp(geoip: SharedArrayBuffer, operation: Operation): Promise<void> {
+    const firewall = { ...this.#snapshot.firewall, geoip };
+    const snapshot = { ...this.#snapshot, firewall };
+    await this.#apply([{ kind: "firewall", firewall }], snapshot, operation, () => {});
+  }
+
+  /** In the transaction: rows, audit entries, and the snapshot that they lead to. */
+  #write(edits: readonly Edit[], { actor, action }: Operation): Compiled {
+    const { database, now, compile = (draft: Draft) => draft.compile() } = this.#options;
+    const draft = new Draft({ database, snapshot: this.#snapshot, tables: this.#tables });
+    const time = now();
+    for (const edit of edits) {
+      edit.write(draft);
+      const { subject } = edit;
+      const [before, after] = [toJson(edit.before), toJson(edit.after)];
+      database.audit.add({ time, actor, action, subject, before, after });
+    }
+    try {
+      return compile(draft);
+    } catch (cause) {
+      throw new MutationError("compile", action, cause);
+    }
+  }
+
+  async #apply(
+    changes: readonly Change[],
+    snapshot: Snapshot,
+    { action }: Operation,
+    undo: () => void,
+  ): Promise<void> {
+    const before = this.#snapshot;
+    try {
+      await this.plane.apply(changes, snapshot);
+      this.#snapshot = snapshot;
+    } catch (cause) {
+      await this.#goBack(before, undo, action);
+      throw new MutationError("data_plane", action, cause);
+    }
+  }
+
+  /** Some workers may have applied the change that another one refused. */
+  async #goBack(before: Snapshot, undo: () => void, action: string): Promise<void> {
+    try {
+      undo();
+    } catch (error) {
+      this.#fail(`${action} is in the database but not in effect until a restart`, error);
+    }
+    try {
+      await this.plane.apply([{ kind: "snapshot", snapshot: before }], before);
+    } catch (error) {
+      this.#fail(`${action} was refused, and the state before it cannot be restored`, error);
+    }
+  }
+
+  #fail(problem: string, error: unknown): void {
+    this.#problem = problem;
+    const fields = { error: describeError(error) };
+    this.#options.log({ level: "error", message: problem, fields });
+  }
+
+  #patchTable({ listenerId, set, removed }: RoutePatch): void {
+    let table = this.#tables.get(listenerId);
+    if (table === undefined) {
+      table = compileRoutes([]);
+      this.#tables.set(listenerId, table);
+    }
+    for (const hostname of removed) table.delete(hostname);
+    for (const route of set.values()) table.set(route);
+  }
+}
+
+function toJson(value: unknown): string {
+  return value === undefined ? "" : JSON.stringify(value);
+}

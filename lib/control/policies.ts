@@ -1,0 +1,26 @@
+import type { NewPolicy } from "../db/mod.ts";
+import { isPrintable } from "./inputs.ts";
+import { invalid } from "./refused.ts";
+
+const MAX_VALUE_CHARACTERS = 256;
+/** RFC 9110 §5.1: a token. */
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * Checks a policy.
+ *
+ * @throws {RefusedError}
+ */
+export function checkPolicy({ type, value }: { type: string; value: string }, at = ""): NewPolicy {
+  if (type !== "block_user_agent" && type !== "require_header") {
+    throw invalid(`${at}type`, "not one of block_user_agent, require_header");
+  }
+  if (value.trim() === "") throw invalid(`${at}value`, "is missing");
+  if (value.length > MAX_VALUE_CHARACTERS) {
+    throw invalid(`${at}value`, `over ${MAX_VALUE_CHARACTERS} characters`);
+  }
+  if (!isPrintable(value)) throw invalid(`${at}value`, "holds a control character");
+  if (type === "block_user_agent") return { type, value };
+  if (!FIELD_NAME.test(value)) throw invalid(`${at}value`, "not the name of a header field");
+  return { type, value: value.toLowerCase() };
+}

@@ -1,0 +1,187 @@
+import type { NewPolicy } from "../db/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import type { ConnectionQuery, ListenerSnapshot } from "../server/mod.ts";
+import { settleEndpoint } from "./binding.ts";
+import * as edits from "./edits.ts";
+import { type ReadFile, TlsFiles } from "./files.ts";
+import {
+  checkHostname,
+  checkListener,
+  checkRoute,
+  type ListenerInput,
+  type RouteInput,
+} from "./inputs.ts";
+import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
+import type { LiveState, Operation } from "./live_state.ts";
+import { checkPolicy } from "./policies.ts";
+import { invalid, missing, present, RefusedError } from "./refused.ts";
+
+/** The longest that connections of a removed listener are let live before they are closed. */
+const MAX_DRAIN_MS = 3_600_000;
+
+/** Which policy of which route. */
+export interface PolicyRequest {
+  readonly addr: string;
+  readonly hostname: string;
+  readonly policy: { readonly type: string; readonly value: string };
+}
+
+/**
+ * Changes of listeners, routes and policies. Each method resolves when the change is stored and in
+ * effect, and throws {@link RefusedError} when it does not fit; see {@link LiveState.commit}.
+ */
+export class RoutingAdministration {
+  readonly #state: LiveState;
+  readonly #readFile: ReadFile;
+  readonly #drains = new Set<ReturnType<typeof setTimeout>>();
+
+  constructor(options: { state: LiveState; readFile: ReadFile }) {
+    this.#state = options.state;
+    this.#readFile = options.readFile;
+  }
+
+  async addListener(input: ListenerInput, operation: Operation): Promise<ListenerSnapshot> {
+    const { listener, endpoint } = checkListener(input);
+    return await this.#state.exclusive(async () => {
+      const others = this.#state.snapshot.listeners;
+      if (others.some(({ addr }) => addr === listener.addr)) {
+        throw present(`the listener ${listener.addr}`);
+      }
+      const bound = await settleEndpoint(endpoint, { field: "addr", others });
+      await this.#state.commit([edits.addListener(listener, bound)], operation);
+      return this.#state.listener("addr", listener.addr);
+    }, operation.signal);
+  }
+
+  async removeListener(
+    { addr, close, drainMs }: CloseOption & { addr: string; drainMs: number },
+    operation: Operation,
+  ): Promise<LiveConnections> {
+    if (drainMs < 0 || drainMs > MAX_DRAIN_MS) throw invalid("drain_timeout", "not in 0–1 h");
+    return await this.#state.exclusive(async () => {
+      const listener = this.#state.listener("addr", addr);
+      if (this.#state.snapshot.listeners.length === 1) {
+        const message = `${listener.addr} is the last listener: add another one first`;
+        throw new RefusedError("failed_precondition", message);
+      }
+      await this.#state.commit([edits.removeListener(listener)], operation);
+      const query = { listenerId: listener.id };
+      if (drainMs === 0 || !close) return await liveConnections(this.#state.plane, query, close);
+      const { live } = await liveConnections(this.#state.plane, query, false);
+      this.#closeLater(query, drainMs);
+      return { live, closed: live };
+    }, operation.signal);
+  }
+
+  async addRoute(addr: string, input: RouteInput, operation: Operation): Promise<Route> {
+    const route = checkRoute(input);
+    return await this.#state.exclusive(async () => {
+      const listener = this.#state.listener("listener_addr", addr);
+      if (this.#state.table(listener.id)?.get(route.hostname) !== undefined) {
+        throw present(`the route ${listener.addr} ${route.hostname}`);
+      }
+      await this.#tls.check(route);
+      await this.#state.commit([edits.addRoute(listener.addr, route)], operation);
+      return this.#state.route(listener, route.hostname);
+    }, operation.signal);
+  }
+
+  async updateRoute(
+    { addr, route: input, close }: CloseOption & { addr: string; route: RouteInput },
+    operation: Operation,
+  ): Promise<LiveConnections & { route: Route }> {
+    const route = checkRoute(input, "route.");
+    return await this.#state.exclusive(async () => {
+      const listener = this.#state.listener("listener_addr", addr);
+      const before = this.#state.route(listener, route.hostname);
+      await this.#tls.check(route, "route.");
+      await this.#state.commit([edits.updateRoute(listener, before, route)], operation);
+      const live = await liveConnections(
+        this.#state.plane,
+        staleQuery(listener, route.hostname),
+        close,
+      );
+      return { ...live, route: this.#state.route(listener, route.hostname) };
+    }, operation.signal);
+  }
+
+  async removeRoute(
+    { addr, hostname, close }: CloseOption & { addr: string; hostname: string },
+    operation: Operation,
+  ): Promise<LiveConnections> {
+    const name = checkHostname("hostname", hostname);
+    return await this.#state.exclusive(async () => {
+      const listener = this.#state.listener("listener_addr", addr);
+      const before = this.#state.route(listener, name);
+      await this.#state.commit([edits.removeRoute(listener, before)], operation);
+      return await liveConnections(this.#state.plane, staleQuery(listener, name), close);
+    }, operation.signal);
+  }
+
+  policies(addr: string, hostname: string): NewPolicy[] {
+    const listener = this.#state.listener("listener_addr", addr);
+    const route = this.#state.route(listener, checkHostname("hostname", hostname));
+    return this.#state.database.policies.list(route.id);
+  }
+
+  async addPolicy(
+    { addr, hostname, policy }: PolicyRequest,
+    operation: Operation,
+  ): Promise<NewPolicy> {
+    const checked = checkPolicy(policy, "policy.");
+    const name = checkHostname("hostname", hostname);
+    return await this.#state.exclusive(async () => {
+      const listener = this.#state.listener("listener_addr", addr);
+      const route = this.#state.route(listener, name);
+      if (route.mode !== "l7") throw invalid("hostname", "only an l7 route has policies");
+      if (this.#hasPolicy(route, checked)) {
+        throw present(`the policy ${checked.type} ${checked.value}`);
+      }
+      await this.#state.commit([edits.addPolicy(listener.addr, name, checked)], operation);
+      return checked;
+    }, operation.signal);
+  }
+
+  async removePolicy(
+    { addr, hostname, policy }: PolicyRequest,
+    operation: Operation,
+  ): Promise<void> {
+    const checked = checkPolicy(policy, "policy.");
+    const name = checkHostname("hostname", hostname);
+    return await this.#state.exclusive(async () => {
+      const listener = this.#state.listener("listener_addr", addr);
+      const route = this.#state.route(listener, name);
+      if (!this.#hasPolicy(route, checked)) {
+        throw missing(`the policy ${checked.type} ${checked.value}`);
+      }
+      await this.#state.commit([edits.removePolicy(listener.addr, name, checked)], operation);
+    }, operation.signal);
+  }
+
+  /** Forgets connections that were to be closed later: the program ends. */
+  close(): void {
+    this.#drains.forEach(clearTimeout);
+  }
+
+  get #tls(): TlsFiles {
+    return new TlsFiles(this.#readFile);
+  }
+
+  #hasPolicy(route: Route, { type, value }: NewPolicy): boolean {
+    const policies = this.#state.database.policies.list(route.id);
+    return policies.some((policy) => policy.type === type && policy.value === value);
+  }
+
+  #closeLater(query: ConnectionQuery, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#drains.delete(timer);
+      this.#state.plane.closeConnections(query).catch(() => {}); // They are gone with the plane.
+    }, ms);
+    this.#drains.add(timer);
+  }
+}
+
+/** Connections that took a route before it was replaced or removed. */
+function staleQuery({ id }: ListenerSnapshot, route: string): ConnectionQuery {
+  return { listenerId: id, route, stale: true };
+}

@@ -1,0 +1,121 @@
+import { parseListenEndpoint } from "../addr/mod.ts";
+import type { Config } from "../config/mod.ts";
+import type { Database, ListenerRow, RateLimitSetting } from "../db/mod.ts";
+import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
+import { describeError, GAUGE_BYTES, type LogSink } from "../observe/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import type { ListenerSnapshot, Snapshot } from "../server/mod.ts";
+import { compileRateLimit } from "./draft.ts";
+import type { ReadFile } from "./files.ts";
+import { findFreePort } from "./free_port.ts";
+import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
+
+/** The configuration and the database do not make a servable whole; the message says why. */
+export class ControlError extends Error {
+  override readonly name = "ControlError";
+  readonly code: "no_listeners" | "geoip_unavailable";
+
+  constructor(code: ControlError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What the first snapshot is made of. */
+export interface StartUp {
+  readonly snapshot: Snapshot;
+  readonly geoip: LoadedGeoIp | undefined;
+  /** The limit in effect. */
+  readonly rateLimit: RateLimitSetting;
+}
+
+/**
+ * Compiles the first snapshot from the configuration and the database.
+ *
+ * @throws {ControlError} if there is nothing to serve, or a country rule that cannot be applied.
+ */
+export async function compileStartUp(
+  options: { config: Config; database: Database; log: LogSink; readFile: ReadFile },
+): Promise<StartUp> {
+  const { config, database } = options;
+  database.rules.normalise();
+  const rules = database.firewallRules();
+  const geoip = await openConfiguredGeoIp(options, rules);
+  const rows = database.listeners();
+  if (rows.length === 0) {
+    throw new ControlError("no_listeners", "the database holds no listener");
+  }
+  const listeners: ListenerSnapshot[] = [];
+  for (const row of rows) listeners.push(await compileListener(row, database));
+  // What was set at run time wins.
+  const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
+  const rateLimit = database.settings.rateLimit ?? { limit, windowMs };
+  const snapshot: Snapshot = {
+    settings: {
+      connectTimeoutMs: config.proxy.connectTimeoutMs,
+      idleTimeoutMs: config.proxy.idleTimeoutMs,
+    },
+    listeners,
+    firewall: {
+      rules: compileFirewall(rules),
+      ...geoip && { geoip: geoip.buffer },
+      ...compileRateLimit(rateLimit),
+    },
+  };
+  return { snapshot, geoip, rateLimit };
+}
+
+/** What logs say of a GeoIP database. */
+export function geoipFields(path: string, { geoip }: LoadedGeoIp): Record<string, unknown> {
+  const built = new Date(geoip.buildEpoch * 1000).toISOString();
+  return { path, type: geoip.databaseType, built };
+}
+
+/**
+ * With country rules a missing or broken database is fatal: starting without it would let in
+ * everybody the operator wants kept out.
+ */
+async function openConfiguredGeoIp(
+  { config, log, readFile }: { config: Config; log: LogSink; readFile: ReadFile },
+  rules: readonly FirewallRule[],
+): Promise<LoadedGeoIp | undefined> {
+  const path = config.firewall.geoipDb;
+  const needed = rules.some((rule) => rule.type === "country");
+  if (path === undefined) {
+    if (!needed) return undefined;
+    const message = "there are country rules, but firewall.geoip_db names no database";
+    throw new ControlError("geoip_unavailable", message);
+  }
+  try {
+    const loaded = await loadGeoIp(path, readFile);
+    log({ level: "info", message: "GeoIP database loaded", fields: geoipFields(path, loaded) });
+    return loaded;
+  } catch (error) {
+    const message = `the GeoIP database ${path} cannot be used`;
+    if (needed) throw new ControlError("geoip_unavailable", message, { cause: error });
+    const fields = { path, error: describeError(error) };
+    log({ level: "warn", message: "GeoIP database not loaded", fields });
+    return undefined;
+  }
+}
+
+async function compileListener(row: ListenerRow, database: Database): Promise<ListenerSnapshot> {
+  const endpoint = parseListenEndpoint(row.addr);
+  if (!endpoint.ok) throw new TypeError(`listener ${row.addr}: ${endpoint.reason}`);
+  const { host, port } = endpoint.value;
+  return {
+    ...row,
+    host,
+    port: port === 0 ? await findFreePort(host) : port,
+    routes: routesWithPolicies(row.id, database),
+    gauge: new SharedArrayBuffer(GAUGE_BYTES),
+  };
+}
+
+function routesWithPolicies(listenerId: number, database: Database): readonly Route[] {
+  const byRoute = Map.groupBy(database.policies.list(), ({ routeId }) => routeId);
+  return database.routes(listenerId).map((route) => {
+    const policies = byRoute.get(route.id)?.map(({ id, type, value }) => ({ id, type, value }));
+    return policies === undefined ? route : Object.assign(route, { policies });
+  });
+}

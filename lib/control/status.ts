@@ -1,0 +1,107 @@
+import type { Database, RateLimitSetting, StoredRule } from "../db/mod.ts";
+import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
+import type { WorkerStatus } from "../server/mod.ts";
+import type { LoadedGeoIp } from "./geoip.ts";
+import type { LiveState } from "./live_state.ts";
+import type { TallyKeeper } from "./tallies.ts";
+
+/** What a listener does. */
+export interface ListenerStatus {
+  readonly addr: string;
+  readonly routeCount: number;
+  readonly active: number;
+  /** Since the start, modulo 2^32. */
+  readonly total: number;
+  readonly proxyProtocol: boolean;
+  readonly port: number;
+}
+
+/** A look at the whole proxy. Counters count from the start of the process. */
+export interface Status {
+  readonly startedAt: number;
+  readonly uptimeMs: number;
+  readonly listeners: readonly ListenerStatus[];
+  readonly counters: Readonly<Record<CounterName, number>>;
+  readonly workers: readonly WorkerStatus[];
+  readonly firewall: FirewallStatus;
+  readonly geoip: { readonly type: string; readonly builtAt: number } | undefined;
+  readonly databaseVersion: number;
+  readonly revision: number;
+  readonly active: number;
+  /** Empty while everything is as it should be. */
+  readonly problem: string;
+}
+
+/** The firewall in numbers. */
+export interface FirewallStatus {
+  readonly rulesByType: Readonly<Record<string, number>>;
+  readonly hits: number;
+  readonly topRules: readonly StoredRule[];
+  readonly rateLimit: RateLimitSetting;
+}
+
+/** What {@link readStatus} looks at. */
+export interface StatusContext {
+  readonly state: LiveState;
+  readonly tallies: TallyKeeper;
+  readonly geoip: LoadedGeoIp | undefined;
+  readonly rateLimit: RateLimitSetting;
+  readonly startedAt: number;
+  readonly now: number;
+}
+
+/** How many rules {@link FirewallStatus.topRules} names. */
+const TOP_RULES = 10;
+
+/** Looks at the proxy. */
+export async function readStatus(context: StatusContext): Promise<Status> {
+  const { state, tallies, geoip, rateLimit, startedAt, now } = context;
+  await tallies.take();
+  const listeners = listenerStatuses(state);
+  const { workers, counters } = state.plane.status();
+  return {
+    startedAt,
+    uptimeMs: Math.max(0, now - startedAt),
+    listeners,
+    counters,
+    workers,
+    firewall: { ...firewallStatus(state.database, tallies), rateLimit },
+    geoip: geoip &&
+      { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
+    databaseVersion: state.database.version,
+    revision: state.database.audit.revision,
+    active: listeners.reduce((sum, { active }) => sum + active, 0),
+    problem: problemOf(state),
+  };
+}
+
+/** What every listener does now. */
+export function listenerStatuses({ snapshot }: LiveState): ListenerStatus[] {
+  return snapshot.listeners.map(({ addr, routes, gauge, proxyProtocol, port }) => {
+    const { active, total } = new ConnectionGauge(gauge);
+    return { addr, routeCount: routes.length, active, total, proxyProtocol, port };
+  });
+}
+
+/** Why the proxy is not healthy; empty if it is. */
+export function problemOf(state: LiveState): string {
+  if (state.problem !== "") return state.problem;
+  const { workers } = state.plane.status();
+  const missing = workers.filter(({ state }) => state !== "serving");
+  if (missing.length === 0) return "";
+  const names = missing.map(({ index, state }) => `worker ${index} is ${state}`);
+  return names.join(", ");
+}
+
+function firewallStatus(
+  { rules }: Database,
+  tallies: TallyKeeper,
+): Omit<FirewallStatus, "rateLimit"> {
+  const counts = [...rules.counts()];
+  const stored = counts.reduce((sum, [, { hits }]) => sum + hits, 0);
+  return {
+    rulesByType: Object.fromEntries(counts.map(([type, { count }]) => [type, count])),
+    hits: stored + tallies.unstoredHits,
+    topRules: rules.top(TOP_RULES).map((rule) => tallies.withHits(rule)),
+  };
+}

@@ -1,0 +1,108 @@
+import type { Database, StoredRule } from "../db/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Plane, RouteTally } from "../server/mod.ts";
+
+/** How often workers are asked; what a worker counts between is lost if it dies. */
+const TAKE_INTERVAL_MS = 2000;
+/** How often hits are written; what is counted between is lost if the process dies. */
+const STORE_INTERVAL_MS = 30_000;
+/** Routes that are gone are forgotten when there are this many more than routes with traffic. */
+const MAX_ROUTES = 200_000;
+
+/** Hits of rules and traffic of routes over all workers and their predecessors. */
+export class TallyKeeper {
+  readonly #plane: Plane;
+  readonly #database: Database;
+  readonly #log: LogSink;
+  readonly #hits = new Map<number, number>();
+  readonly #ended = new Map<string, RouteTally>();
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #taking: Promise<void> | undefined;
+
+  constructor(options: { plane: Plane; database: Database; log: LogSink }) {
+    this.#plane = options.plane;
+    this.#database = options.database;
+    this.#log = options.log;
+    this.#timers = [
+      setInterval(() => void this.take(), TAKE_INTERVAL_MS),
+      setInterval(() => this.store(), STORE_INTERVAL_MS),
+    ];
+  }
+
+  /** Takes what the workers have counted; never fails. */
+  take(): Promise<void> {
+    this.#taking ??= this.#take().finally(() => this.#taking = undefined);
+    return this.#taking;
+  }
+
+  /** A rule with the hits that are not in the database yet. */
+  withHits(rule: StoredRule): StoredRule {
+    return { ...rule, hits: rule.hits + (this.#hits.get(rule.id) ?? 0) };
+  }
+
+  /** Hits of all rules that are not in the database yet. */
+  get unstoredHits(): number {
+    return this.#hits.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** What each route carried since the start: ended connections and live ones. */
+  async routes(): Promise<(RouteTally & { active: number })[]> {
+    // Live ones first: one that ends in between counts twice for a moment, and not for never.
+    const live = await this.#plane.liveTraffic();
+    await this.take();
+    const sums = new Map<string, RouteTally & { active: number }>();
+    for (const [key, tally] of this.#ended) sums.set(key, { ...tally, active: 0 });
+    for (const tally of live) {
+      const key = keyOf(tally);
+      const before = sums.get(key);
+      const active = (before?.active ?? 0) + tally.connections;
+      sums.set(key, { ...add(before, tally), active });
+    }
+    return [...sums.values()];
+  }
+
+  /** Writes the hits; never fails: what cannot be written is kept for the next time. */
+  store(): void {
+    if (this.#hits.size === 0) return;
+    try {
+      this.#database.transaction(() => this.#database.rules.addHits(this.#hits));
+      this.#hits.clear();
+    } catch (error) {
+      const fields = { error: describeError(error) };
+      this.#log({ level: "warn", message: "hits of firewall rules not stored", fields });
+    }
+  }
+
+  /** Takes and stores a last time. */
+  async close(): Promise<void> {
+    this.#timers.forEach(clearInterval);
+    await this.take();
+    this.store();
+  }
+
+  async #take(): Promise<void> {
+    const taken = await this.#plane.takeTallies().catch(() => []);
+    for (const { ruleHits, routes } of taken) {
+      for (const [id, count] of ruleHits) this.#hits.set(id, (this.#hits.get(id) ?? 0) + count);
+      for (const tally of routes) {
+        const key = keyOf(tally);
+        this.#ended.set(key, add(this.#ended.get(key), tally));
+      }
+    }
+    if (this.#ended.size > MAX_ROUTES) this.#ended.clear();
+  }
+}
+
+function keyOf({ listener, route }: RouteTally): string {
+  return `${listener} ${route}`;
+}
+
+function add(a: RouteTally | undefined, b: RouteTally): RouteTally {
+  if (a === undefined) return b;
+  return {
+    ...b,
+    connections: a.connections + b.connections,
+    bytesIn: a.bytesIn + b.bytesIn,
+    bytesOut: a.bytesOut + b.bytesOut,
+  };
+}

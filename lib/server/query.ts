@@ -1,0 +1,54 @@
+import { cidrContains, parseCidr, parseIp } from "../addr/mod.ts";
+import type { Connection } from "./connection.ts";
+import type { PlaneState } from "./plane_state.ts";
+
+/** Which connections are meant: those for which every given part holds. */
+export interface ConnectionQuery {
+  /** Also of a listener that is gone, whose address another one may have by now. */
+  readonly listenerId?: number;
+  /** The address of a listener, as configured. */
+  readonly listener?: string;
+  /** The hostname of the route they took. */
+  readonly route?: string;
+  /** The address of the real client, or a block that it is in. */
+  readonly client?: string;
+  /** Only those that took a route which has been replaced or removed since. */
+  readonly stale?: boolean;
+  /** The firewall rule that would block the client now. */
+  readonly blockedBy?: number;
+}
+
+/**
+ * The test that a query is.
+ *
+ * @throws {TypeError} if `client` is neither an address nor a block.
+ */
+export function compileQuery(
+  { listenerId, listener, route, stale, client, blockedBy }: ConnectionQuery,
+  state: Pick<PlaneState, "firewall">,
+): (connection: Connection) => boolean {
+  const block = client === undefined ? undefined : parseBlock(client);
+  return (connection) => {
+    if (listenerId !== undefined && connection.listener.id !== listenerId) return false;
+    if (listener !== undefined && connection.listener.addr !== listener) return false;
+    if (route !== undefined && connection.route?.hostname !== route) return false;
+    if (stale && !isStale(connection)) return false;
+    if (block !== undefined && !cidrContains(block, connection.client.ip)) return false;
+    if (blockedBy === undefined) return true;
+    const verdict = state.firewall.check(connection.client.ip);
+    return verdict.action === "block" && verdict.rule.id === blockedBy;
+  };
+}
+
+/** A replaced route is another object, even when it says the same. */
+function isStale({ route, listener }: Connection): boolean {
+  return route !== undefined && listener.routes.get(route.hostname) !== route;
+}
+
+function parseBlock(text: string) {
+  const cidr = parseCidr(text);
+  if (cidr.ok) return cidr.value;
+  const ip = parseIp(text);
+  if (!ip.ok) throw new TypeError(`client: ${ip.reason}`);
+  return { address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 };
+}
