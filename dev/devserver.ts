@@ -10,11 +10,13 @@ import { DEFAULT_PORT, demoCommands, type DemoPorts, demoPorts, DEMOS } from "./
 import { type Identity, prepareFolder } from "./folder.ts";
 import { ProxyProcess, ProxyStartError } from "./proxy_process.ts";
 import { Site } from "./site.ts";
+import { runTour, TourError } from "./tour.ts";
 
-const HELP = `Usage: deno task devserver [--dir DIR] [--port PORT]
+const HELP = `Usage: deno task devserver [--dir DIR] [--port PORT] [--tour]
 
   --dir DIR     where configuration, certificates and database are kept (default: srv)
   --port PORT   the proxy's first port, used when DIR is made (default: ${DEFAULT_PORT})
+  --tour        sends real requests, prints what came of them, and ends
 `;
 
 /** Highest first port that leaves room for the sites' ports. */
@@ -34,7 +36,11 @@ async function main(): Promise<void> {
   const ports = demoPorts(await firstPort(prepared.configPath));
   await using stack = new AsyncDisposableStack();
   for (const site of await startSites(ports, prepared.identities)) stack.use(site);
-  await using proxy = await startProxy(options.folder, prepared.configPath, ports);
+  await using proxy = await startProxy(options, prepared.configPath, ports);
+  if (options.tour) {
+    const ca = await Deno.readTextFile(join(options.folder, "ca.pem"));
+    return await runTour({ ports, ca, lines: proxy.lines, print });
+  }
   await print(welcome(options.folder, prepared.created, ports));
   const outcome = await Promise.race([stopped, proxy.exited]);
   if (typeof outcome === "object") {
@@ -43,12 +49,19 @@ async function main(): Promise<void> {
   await print(`\n${outcome}: stopping\n`);
 }
 
-function readOptions(): { folder: string; port: number } | undefined {
+interface Options {
+  readonly folder: string;
+  readonly port: number;
+  readonly tour: boolean;
+}
+
+function readOptions(): Options | undefined {
   const { values } = parseArgs({
     args: Deno.args,
     options: {
       dir: { type: "string", default: "srv" },
       port: { type: "string", default: String(DEFAULT_PORT) },
+      tour: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -60,7 +73,7 @@ function readOptions(): { folder: string; port: number } | undefined {
   if (!Number.isInteger(port) || port < 1 || port > MAX_FIRST_PORT) {
     throw new DevServerError(`--port ${values.port}: not a number from 1 to ${MAX_FIRST_PORT}`);
   }
-  return { folder: values.dir.replace(/\/+$/, ""), port };
+  return { folder: values.dir.replace(/\/+$/, ""), port, tour: values.tour };
 }
 
 /** The folder may have been made with another `--port`: its configuration decides. */
@@ -99,20 +112,21 @@ async function startSites(
   return sites;
 }
 
+/** A tour prints the log lines that it is about, and no others. */
 async function startProxy(
-  folder: string,
+  { folder, tour }: Options,
   configPath: string,
   ports: DemoPorts,
 ): Promise<ProxyProcess> {
   let started = false;
   const early: string[] = [];
   const onLine = (line: string) => {
-    if (started) printSync(`${line}\n`);
+    if (started && !tour) printSync(`${line}\n`);
     else early.push(line);
   };
   try {
     const proxy = await ProxyProcess.start({ configPath, data: folder, onLine });
-    for (const line of early) printSync(`${line}\n`);
+    if (!tour) early.forEach((line) => printSync(`${line}\n`));
     started = true;
     return proxy;
   } catch (error) {
@@ -161,7 +175,7 @@ try {
   await main();
   Deno.exit(0);
 } catch (error) {
-  const known = error instanceof DevServerError ||
+  const known = error instanceof DevServerError || error instanceof TourError ||
     (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS");
   if (!known) throw error;
   Deno.stderr.writeSync(new TextEncoder().encode(`devserver: ${(error as Error).message}\n`));

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { demoPorts, DEMOS } from "../../dev/demo.ts";
+import { TOUR } from "../../dev/tour.ts";
 import { runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { ROOT } from "../support/module_graph.ts";
@@ -14,9 +15,9 @@ class DevServer implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #reading: Promise<unknown>;
 
-  constructor(folder: string, port: number) {
+  constructor(folder: string, port: number, ...options: string[]) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["task", "devserver", "--dir", folder, "--port", String(port)],
+      args: ["task", "devserver", "--dir", folder, "--port", String(port), ...options],
       cwd: ROOT,
       env: { NO_COLOR: "1" },
       stdin: "null",
@@ -111,6 +112,20 @@ testWithCommands(
     }
   },
 );
+
+Deno.test("devserver --tour shows every step, and ends", async () => {
+  const parent = await Deno.makeTempDir();
+  try {
+    await using server = new DevServer(join(parent, "srv"), await unusedFirstPort(), "--tour");
+    assert.equal(await server.ended(), 0, server.output);
+    const titles = server.output.match(/^\d+\. .*$/gm);
+    assert.deepEqual(titles, TOUR.map(({ title }, index) => `${index + 1}. ${title}`));
+    const logged = server.output.match(/^ {3}logged: .*outcome=\w+/gm);
+    assert.equal(logged?.length, TOUR.length);
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+});
 
 Deno.test("devserver says in one line which port is in use", async () => {
   const parent = await Deno.makeTempDir();
