@@ -80,6 +80,7 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   yield { flag: "--allow-net", purpose: "listeners and backends", descriptor: { name: "net" } };
   yield* folder(config.database.path, "the database");
   if (config.grpc !== undefined) yield* folder(config.grpc.addr, "the admin socket");
+  if (config.metrics?.addr.includes("/")) yield* folder(config.metrics.addr, "the metrics socket");
   const { geoipDb } = config.firewall;
   if (geoipDb !== undefined) yield file("read", geoipDb, "the GeoIP database");
   for (const { tlsCert, tlsKey } of config.listeners.flatMap(({ routes }) => routes)) {

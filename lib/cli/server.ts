@@ -1,11 +1,12 @@
 import type { Config } from "../config/mod.ts";
-import { Control } from "../control/mod.ts";
+import { Control, type Health } from "../control/mod.ts";
 import { openDatabase } from "../db/mod.ts";
-import { describeError } from "../observe/mod.ts";
+import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
+import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
 import { type Pulse, readServiceEnvironment, ServiceManager } from "./service_manager.ts";
 import { handleSignals } from "./signals.ts";
@@ -26,25 +27,30 @@ export async function runServer(configPath: string): Promise<number> {
   const { notifySocket } = environment;
   const excess = checkPermissions({ config, notifySocket, workerModule: workerModule() });
   await using logging = await setUpLogging(config.log, Deno.stderr);
-  for (const warning of warnings) logging.log({ level: "warn", message: warning });
+  const { log } = logging;
+  for (const warning of warnings) log({ level: "warn", message: warning });
   if (excess.length > 0) {
     const fields = { permissions: excess.join(", ") };
-    logging.log({
-      level: "warn",
-      message: "Deno was given permissions that nothing needs",
-      fields,
-    });
+    log({ level: "warn", message: "Deno was given permissions that nothing needs", fields });
   }
-  await using manager = new ServiceManager(environment, logging.log);
+  await using manager = new ServiceManager(environment, log);
   using database = openSeeded(config, logging);
   const control = await start(config, database, logging);
-  const { log } = logging;
-  for (const listener of control.listeners) {
-    const { addr, port, routes, proxyProtocol } = listener;
-    const fields = { addr, port, routes: routes.length, proxyProtocol };
-    log({ level: "info", message: "listening", fields });
-  }
-  log({ level: "info", message: "ready", fields: { version: VERSION } });
+  await using monitoring = await monitor({ config, control, database, log });
+  return await serve({ config, control, monitoring, manager, log });
+}
+
+/** What runs between start and stop. */
+interface Running {
+  readonly config: Config;
+  readonly control: Control;
+  readonly monitoring: Monitoring;
+  readonly manager: ServiceManager;
+  readonly log: LogSink;
+}
+
+/** From ready to stopped; resolves with the exit code. */
+async function serve({ config, control, monitoring, manager, log }: Running): Promise<number> {
   const stop = Promise.withResolvers<Deno.Signal>();
   const stopAgain = Promise.withResolvers<void>();
   using _signals = handleSignals({
@@ -53,17 +59,25 @@ export async function runServer(configPath: string): Promise<number> {
     onReload: () => {
       manager.reloading();
       control.reloadGeoIp()
+        .then(() => monitoring.refresh())
         .catch((error) =>
           log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
         )
         .finally(() => manager.reloaded());
     },
   });
-  manager.ready(() => pulseOf(control));
+  for (const listener of control.listeners) {
+    const { addr, port, routes, proxyProtocol } = listener;
+    const fields = { addr, port, routes: routes.length, proxyProtocol };
+    log({ level: "info", message: "listening", fields });
+  }
+  log({ level: "info", message: "ready", fields: { version: VERSION } });
+  manager.ready(() => pulseOf(control, monitoring.health()));
   const signal = await stop.promise;
   const timeoutMs = config.proxy.shutdownTimeoutMs;
   manager.stopping(timeoutMs);
   log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
+  await monitoring.closeEndpoint();
   const ended = await Promise.race([
     control.drain(timeoutMs).then(() => "drained" as const),
     stopAgain.promise.then(() => "cut short" as const),
@@ -77,13 +91,29 @@ function workerModule(): URL | undefined {
   return Deno.build.standalone ? undefined : ENTRY_URL;
 }
 
-function pulseOf({ plane, listeners }: Control): Pulse {
+/**
+ * The watchdog asks whether a restart would help: it would bring workers back, and not make room
+ * on a disk.
+ */
+function pulseOf({ plane, listeners }: Control, { state, problems, warnings }: Health): Pulse {
   const { workers } = plane.status();
-  const serving = workers.filter(({ state }) => state === "serving").length;
-  return {
-    alive: serving > 0 || workers.some(({ state }) => state === "draining"),
-    status: `${listeners.length} listeners, ${serving} of ${workers.length} workers serving`,
-  };
+  const serving = workers.filter((worker) => worker.state === "serving").length;
+  const parts = [
+    `${state}: ${listeners.length} listeners, ${serving} of ${workers.length} workers`,
+    ...problems,
+    ...warnings,
+  ];
+  return { alive: serving > 0 || state === "draining", status: parts.join("; ") };
+}
+
+/** A proxy that cannot be watched as configured does not start. */
+async function monitor(options: MonitoringOptions): Promise<Monitoring> {
+  try {
+    return await startMonitoring(options);
+  } catch (error) {
+    await options.control.drain(0);
+    throw new CommandError(describeError(error), { cause: error });
+  }
 }
 
 function openSeeded(config: Config, { log }: Logging) {
@@ -103,7 +133,7 @@ async function start(
   database: ReturnType<typeof openDatabase>,
   { log, logConnection }: Logging,
 ): Promise<Control> {
-  const workers = config.server.workers ?? navigator.hardwareConcurrency;
+  const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
   const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> =>
     workers === 0
       ? InlinePlane.start(snapshot, { ...sinks, idPrefix: crypto.randomUUID().slice(0, 6) })

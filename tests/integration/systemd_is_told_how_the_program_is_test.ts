@@ -25,7 +25,7 @@ Deno.test({
       await systemd.line("WATCHDOG=1", 2);
       assert.deepEqual(systemd.messages[0], [
         "READY=1",
-        "STATUS=1 listeners, 1 of 1 workers serving",
+        "STATUS=serving: 1 listeners, 1 of 1 workers",
       ]);
       proxy.process.signal("SIGHUP");
       await systemd.line("RELOADING=1");

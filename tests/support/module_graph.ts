@@ -19,7 +19,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["connector", "l7"],
   ["server"],
   ["workers", "control", "rpc", "admin/gen"],
-  ["admin", "client"],
+  ["admin", "client", "metrics"],
   ["cli"],
 ];
 

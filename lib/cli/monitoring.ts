@@ -1,0 +1,83 @@
+import type { Config } from "../config/mod.ts";
+import { type Control, type Health, HealthMonitor } from "../control/mod.ts";
+import type { Database } from "../db/mod.ts";
+import { Metrics, MetricsEndpoint } from "../metrics/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
+import { VERSION } from "./version.ts";
+
+/** What {@link startMonitoring} watches. */
+export interface MonitoringOptions {
+  readonly config: Config;
+  readonly control: Control;
+  readonly database: Database;
+  readonly log: LogSink;
+}
+
+/** Health, and the metrics where they are configured. */
+export interface Monitoring extends AsyncDisposable {
+  health(): Health;
+  /** Looks at the certificates again, after a reload. */
+  refresh(): Promise<void>;
+  /** Stops answering scrapes: whoever takes over answers them. */
+  closeEndpoint(): Promise<void>;
+}
+
+/**
+ * Starts to watch a running proxy.
+ *
+ * @throws {EndpointError} if the metrics' address cannot be bound.
+ */
+export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
+  const { config, control, database, log } = options;
+  await using stack = new AsyncDisposableStack();
+  const monitor = stack.use(
+    new HealthMonitor({
+      status: () => control.plane.status(),
+      routes: () => control.listeners.flatMap(({ routes }) => routes),
+      geoipBuiltMs: () => control.geoipBuiltMs,
+      checkDatabase: () => database.checkWritable(),
+      readFile: Deno.readFile,
+      log,
+      now: Date.now,
+    }),
+  );
+  await monitor.start();
+  let endpoint: MetricsEndpoint | undefined;
+  if (config.metrics !== undefined) {
+    const metrics = stack.use(createMetrics(control, monitor));
+    endpoint = await MetricsEndpoint.open({
+      addr: config.metrics.addr,
+      contentType: metrics.contentType,
+      render: () => metrics.render(),
+      health: () => monitor.get(),
+      log,
+    });
+    const fields = { addr: config.metrics.addr, port: endpoint.port };
+    log({ level: "info", message: "metrics", fields });
+  }
+  const closeEndpoint = async () => {
+    await endpoint?.[Symbol.asyncDispose]();
+    endpoint = undefined;
+  };
+  stack.defer(closeEndpoint);
+  const resources = stack.move();
+  return {
+    health: () => monitor.get(),
+    refresh: () => monitor.checkFiles(),
+    closeEndpoint,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+function createMetrics(control: Control, monitor: HealthMonitor): Metrics {
+  return new Metrics({
+    version: VERSION,
+    startedAtMs: performance.timeOrigin,
+    now: Date.now,
+    status: () => control.plane.status(),
+    plane: () => control.plane.metrics(),
+    listeners: () => control.listeners,
+    health: () => monitor.get(),
+    memory: () => Deno.memoryUsage(),
+  });
+}

@@ -1,0 +1,32 @@
+import type { Families } from "./families.ts";
+import type { MetricsSource } from "./source.ts";
+
+/** How the proxy is, and what will need somebody's attention. */
+export function addHealthMetrics(families: Families, { health, now }: MetricsSource): void {
+  families.gauge({
+    name: "mc_proxy_healthy",
+    help: "1 while a worker serves and the database can be written, and not while draining.",
+  }, () => [[{}, Number(health().state === "serving")]]);
+  families.gauge({
+    name: "mc_proxy_database_writable",
+    help: "1 while the database can be written.",
+  }, () => [[{}, Number(health().databaseWritable)]]);
+  families.gauge(
+    {
+      name: "mc_proxy_certificate_expiry_seconds",
+      help: "Until a certificate ends; negative when it has.",
+      labels: ["file"],
+    },
+    () =>
+      health().certificates.flatMap(({ file, expiresAtMs }) =>
+        expiresAtMs === undefined ? [] : [[{ file }, (expiresAtMs - now()) / 1000] as const]
+      ),
+  );
+  families.gauge({
+    name: "mc_proxy_geoip_age_seconds",
+    help: "Since the GeoIP database in use was built; absent without one.",
+  }, () => {
+    const { geoipBuiltMs } = health();
+    return geoipBuiltMs === undefined ? [] : [[{}, (now() - geoipBuiltMs) / 1000] as const];
+  });
+}

@@ -1,0 +1,9 @@
+/**
+ * What the proxy measures, for Prometheus: read from the data plane's shared memory when somebody
+ * asks, at `/metrics`, with `/healthz` beside it.
+ *
+ * @module
+ */
+export { EndpointError, type EndpointOptions, MetricsEndpoint } from "./endpoint.ts";
+export { Metrics } from "./metrics.ts";
+export type { MetricsSource } from "./source.ts";

@@ -1,0 +1,61 @@
+import type { HistogramValue } from "../observe/mod.ts";
+import type { Families } from "./families.ts";
+import type { MetricsSource } from "./source.ts";
+
+/** States of a worker, so that each has a series from the start. */
+const WORKER_STATES = ["starting", "serving", "draining", "dead"] as const;
+
+/** How the process is: workers, memory, event loops, log events. */
+export function addProcessMetrics(
+  families: Families,
+  source: MetricsSource,
+  mainLag: () => HistogramValue,
+): void {
+  const { status, memory } = source;
+  families.gauge({
+    name: "mc_proxy_build_info",
+    help: "Always 1; the labels say what runs.",
+    labels: ["version", "deno"],
+  }, () => [[{ version: source.version, deno: Deno.version.deno }, 1]]);
+  families.gauge({
+    name: "process_start_time_seconds",
+    help: "When the process started, in seconds since 1970.",
+  }, () => [[{}, source.startedAtMs / 1000]]);
+  families.gauge({
+    name: "process_resident_memory_bytes",
+    help: "Memory of the process that is in RAM.",
+  }, () => [[{}, memory().rss]]);
+  families.gauge({
+    name: "mc_proxy_heap_used_bytes",
+    help: "JavaScript objects of the control plane's thread.",
+  }, () => [[{}, memory().heapUsed]]);
+  families.gauge({
+    name: "mc_proxy_workers",
+    help: "Workers of the data plane, by state.",
+    labels: ["state"],
+  }, () =>
+    WORKER_STATES.map((state) => [
+      { state },
+      status().workers.filter((worker) => worker.state === state).length,
+    ]));
+  families.counter({
+    name: "mc_proxy_worker_restarts_total",
+    help: "Workers that died or hung and were replaced.",
+  }, () => [[{}, status().workers.reduce((sum, { restarts }) => sum + restarts, 0)]]);
+  families.counter({
+    name: "mc_proxy_log_events_dropped_total",
+    help: "Log events of connections that were dropped because the log was too slow.",
+  }, () => [[{}, status().counters.events_dropped]]);
+  families.counter({
+    name: "mc_proxy_accepted_connections_total",
+    help: "Connections that were accepted, also those that are open.",
+  }, () => [[{}, status().counters.accepted]]);
+  families.histogram({
+    name: "mc_proxy_event_loop_lag_seconds",
+    help: "How late timers fire, by thread: what everything else has to wait for its turn.",
+    labels: ["thread"],
+  }, () => [
+    [{ thread: "main" }, mainLag()] as const,
+    ...source.plane().eventLoopLag.map((lag, i) => [{ thread: `worker${i}` }, lag] as const),
+  ]);
+}

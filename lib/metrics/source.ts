@@ -1,0 +1,15 @@
+import type { Health } from "../control/mod.ts";
+import type { ListenerSnapshot, PlaneMetrics, PlaneStatus } from "../server/mod.ts";
+
+/** What the metrics are read from, anew for each scrape. */
+export interface MetricsSource {
+  readonly version: string;
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number;
+  readonly now: () => number;
+  readonly status: () => PlaneStatus;
+  readonly plane: () => PlaneMetrics;
+  readonly listeners: () => readonly Pick<ListenerSnapshot, "addr" | "routes" | "gauge">[];
+  readonly health: () => Health;
+  readonly memory: () => { readonly rss: number; readonly heapUsed: number };
+}
