@@ -29,6 +29,8 @@ export interface ProxyProcessOptions {
   readonly flags?: readonly string[];
   /** Runs another form of the program than `main.ts`. */
   readonly script?: string;
+  /** How many descriptors it may have; default: as many as this process. */
+  readonly maxDescriptors?: number;
 }
 
 /** The program ended before it was ready, or was not ready in time. */
@@ -49,8 +51,14 @@ export class ProxyProcess implements AsyncDisposable {
   private constructor(options: ProxyProcessOptions) {
     this.#onLine = options.onLine ?? (() => {});
     const data = options.data ?? dirname(options.configPath);
-    this.#child = new Deno.Command(Deno.execPath(), {
+    const { maxDescriptors } = options;
+    const limited = maxDescriptors === undefined
+      ? [Deno.execPath()]
+      : ["sh", "-c", 'ulimit -n "$0"; exec "$@"', String(maxDescriptors), Deno.execPath()];
+    const [program = "", ...before] = limited;
+    this.#child = new Deno.Command(program, {
       args: [
+        ...before,
         "run",
         ...options.flags ?? serverFlags({ source: SOURCE, data }),
         options.script ?? `${SOURCE}/main.ts`,

@@ -31,6 +31,8 @@ export interface ProxyOptions {
   readonly flags?: (folder: string) => readonly string[];
   /** Runs another form of the program than `main.ts`. */
   readonly script?: string;
+  /** How many descriptors it may have. */
+  readonly maxDescriptors?: number;
 }
 
 /** A running proxy. Disposing of it stops it with SIGTERM and fails if it does not end with 0. */
@@ -107,6 +109,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       ...options.env && { env: options.env },
       ...options.flags && { flags: options.flags(folder) },
       ...options.script && { script: options.script },
+      ...options.maxDescriptors && { maxDescriptors: options.maxDescriptors },
     });
     return new Proxy(process, folder, removeFolder);
   } catch (error) {
