@@ -26,6 +26,13 @@ export function toRpcError(error: unknown): unknown {
   if (error instanceof RefusedError) {
     return new RpcError(REFUSALS[error.code], error.message, { cause: error });
   }
+  // What the checks before could not see, such as a row of another spelling.
+  if (error instanceof DatabaseError && error.code === "already_exists") {
+    return new RpcError("already_exists", "it exists already", { cause: error });
+  }
+  if (error instanceof DatabaseError && error.code === "not_found") {
+    return new RpcError("not_found", "it does not exist", { cause: error });
+  }
   return error;
 }
 
