@@ -4,6 +4,7 @@ import type { ConfigFiles } from "./files.ts";
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
 import type { Report } from "./problem.ts";
 import { quote } from "./schema.ts";
+import { checkL7Settings } from "./l7_checks.ts";
 import { checkTlsPair, coversHost } from "./tls_pair.ts";
 import type { Config, FirewallConfig, RouteSeed } from "./types.ts";
 
@@ -95,6 +96,7 @@ function checkRoute(route: RouteSeed, path: KeyPath, context: CheckContext): voi
     report.warning([...path, "backend_tls"], `ignored with mode = "${route.mode}"`);
   }
   checkTlsFiles(route, path, context);
+  checkL7Settings(route, path, context);
 }
 
 function checkTlsFiles(route: RouteSeed, path: KeyPath, context: CheckContext): void {

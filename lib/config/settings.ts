@@ -4,6 +4,7 @@ import {
   formatIp,
   parseBackendEndpoint,
   parseCidr,
+  parseHostname,
   parseHostPattern,
   parseIp,
   parseListenEndpoint,
@@ -11,9 +12,10 @@ import {
 } from "../addr/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import { type FirewallRule, MAX_RATE_LIMIT, parseFirewallRule } from "../firewall/mod.ts";
+import { BACKEND_PROTOCOLS, L7_POLICY_TYPES } from "../routes/mod.ts";
 import { boolean, checkPath, duration, filePath, integer, list, oneOf, parsed } from "./kinds.ts";
 import { type Kind, table, type TableKind, tables } from "./schema.ts";
-import type { Config, ListenerSeed, RouteSeed } from "./types.ts";
+import type { Config, ListenerSeed, PolicySeed, RouteSeed } from "./types.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -30,6 +32,23 @@ const database = table<Config["database"]>({
     kind: filePath(),
     required: true,
     doc: "The SQLite database. It is created, mode 0600, in a directory that must exist.",
+  },
+});
+
+const policies = tables<PolicySeed>({
+  type: {
+    key: "type",
+    kind: oneOf(...L7_POLICY_TYPES),
+    required: true,
+    doc:
+      "`block_user_agent` refuses requests whose `User-Agent` contains the value, in any case. " +
+      "`require_header` refuses those without a header field of that name.",
+  },
+  value: {
+    key: "value",
+    kind: parsed("text, or `/regex/` in RE2's syntax for `block_user_agent`", anyText),
+    required: true,
+    doc: "What to look for.",
   },
 });
 
@@ -80,7 +99,42 @@ const routes = tables<RouteSeed>({
     kind: boolean(),
     default: false,
     doc: "Begin each connection to the backend with a PROXY protocol v2 header that holds the " +
-      "client's address.",
+      "client's address. An `l7` route then opens connections for each client of its own.",
+  },
+  backendProtocol: {
+    key: "backend_protocol",
+    kind: oneOf(...BACKEND_PROTOCOLS),
+    optional: true,
+    doc:
+      "What the backend of an `l7` route speaks. `auto`, which is also what an absent key means, " +
+      "tries HTTP/2 and goes over to HTTP/1.1 if the backend does not speak it.",
+  },
+  backendTlsVerify: {
+    key: "backend_tls_verify",
+    kind: boolean(),
+    optional: true,
+    doc:
+      "Check the certificate of a backend with `backend_tls`. Off by default: the operator names " +
+      "the address, and backends inside a private network rarely have a public certificate.",
+  },
+  backendCa: {
+    key: "backend_ca",
+    kind: filePath(),
+    optional: true,
+    doc: "The authorities to check it against, PEM. Absent: those of the system.",
+  },
+  backendServerName: {
+    key: "backend_server_name",
+    kind: parsed("hostname", parseHostname),
+    optional: true,
+    doc: "The name to ask the backend for (SNI) and to check. Absent: the host of `backend`.",
+  },
+  policies: {
+    key: "policies",
+    kind: policies,
+    optional: true,
+    doc: "What requests of an `l7` route have to pass; others are answered 403. They seed the " +
+      "database.",
   },
 });
 
@@ -193,6 +247,23 @@ const proxy = table<Config["proxy"]>({
   },
 });
 
+const l7 = table<Config["l7"]>({
+  h2Transport: {
+    key: "h2_transport",
+    kind: oneOf("own", "node"),
+    default: "own",
+    doc: "Which HTTP/2 speaks to backends: `own` is that of this program, the same as in front, " +
+      "and the faster one; `node` is the runtime's.",
+  },
+  accessLog: {
+    key: "access_log",
+    kind: boolean(),
+    default: true,
+    doc:
+      "Log each request of `l7` routes, at level `info`. The query of a request is never logged.",
+  },
+});
+
 const log = table<Config["log"]>({
   level: {
     key: "level",
@@ -265,6 +336,7 @@ export const SETTINGS: TableKind<Config> = table<Config>({
       "`[[listeners]]` does; the other settings are read at each start.",
   },
   proxy: { key: "proxy", kind: proxy, section: true, doc: "Deadlines of proxied connections." },
+  l7: { key: "l7", kind: l7, section: true, doc: "HTTP, for all `l7` routes." },
   log: { key: "log", kind: log, section: true, doc: "What is written to standard error, and how." },
   server: { key: "server", kind: server, section: true, doc: "The process itself." },
   metrics: {
@@ -281,6 +353,11 @@ function rule(type: FirewallRule["type"], doc: string): Kind<string> {
 
 function canonical<T>(result: Result<T>, format: (value: T) => string): Result<string> {
   return result.ok ? { ok: true, value: format(result.value) } : result;
+}
+
+/** What it may be depends on the type next to it; see `checkPolicies`. */
+function anyText(text: string): Result<string> {
+  return { ok: true, value: text };
 }
 
 function hostPattern(text: string): Result<string> {

@@ -1,4 +1,4 @@
-import type { Route } from "../routes/mod.ts";
+import type { L7Policy, Route } from "../routes/mod.ts";
 
 /**
  * A checked configuration. Names mirror the file's in camelCase, durations are in milliseconds,
@@ -13,6 +13,7 @@ export interface Config {
   readonly grpc?: GrpcConfig;
   readonly firewall: FirewallConfig;
   readonly proxy: ProxyConfig;
+  readonly l7: L7Config;
   readonly log: LogConfig;
   readonly server: ServerConfig;
   /** Absent: no metrics. */
@@ -35,7 +36,12 @@ export interface ListenerSeed {
 }
 
 /** A route before the database gives it an id. */
-export type RouteSeed = Omit<Route, "id">;
+export interface RouteSeed extends Omit<Route, "id" | "policies"> {
+  readonly policies?: readonly PolicySeed[];
+}
+
+/** A policy before the database gives it an id. */
+export type PolicySeed = Omit<L7Policy, "id">;
 
 export interface GrpcConfig {
   /** Path of the Unix socket. */
@@ -61,6 +67,12 @@ export interface ProxyConfig {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
+}
+
+export interface L7Config {
+  /** Who frames HTTP/2 towards backends: lib/h2, or `node:http2`. */
+  readonly h2Transport: "own" | "node";
+  readonly accessLog: boolean;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

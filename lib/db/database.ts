@@ -3,8 +3,9 @@ import type { FirewallRule } from "../firewall/mod.ts";
 import { AuditLog } from "./audit_log.ts";
 import { toDatabaseError } from "./errors.ts";
 import { readVersion } from "./migrations.ts";
-import { Policies } from "./policies.ts";
+import { type NewPolicy, Policies } from "./policies.ts";
 import {
+  l7Settings,
   type ListenerRow,
   type NewFirewallRule,
   type NewListener,
@@ -22,7 +23,7 @@ import { UndoLog } from "./undo.ts";
 
 const LISTENER = "id, addr, proxy_protocol, max_connections, trusted_proxies";
 const ROUTE = `id, listener_id, hostname, backend, mode, tls_cert, tls_key, backend_tls,
-  send_proxy_protocol`;
+  send_proxy_protocol, backend_protocol, backend_tls_verify, backend_ca, backend_server_name`;
 
 const SQL = {
   listeners: `SELECT ${LISTENER} FROM listeners ORDER BY id`,
@@ -35,16 +36,21 @@ const SQL = {
   routes: `SELECT ${ROUTE} FROM routes WHERE listener_id = ? ORDER BY id`,
   route: `SELECT ${ROUTE} FROM routes WHERE id = ?`,
   addRoute: `INSERT INTO routes (hostname, backend, mode, tls_cert, tls_key, backend_tls,
-    send_proxy_protocol, listener_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    send_proxy_protocol, backend_protocol, backend_tls_verify, backend_ca, backend_server_name,
+    listener_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   updateRoute: `UPDATE routes SET hostname = ?, backend = ?, mode = ?, tls_cert = ?, tls_key = ?,
-    backend_tls = ?, send_proxy_protocol = ? WHERE id = ?`,
+    backend_tls = ?, send_proxy_protocol = ?, backend_protocol = ?, backend_tls_verify = ?,
+    backend_ca = ?, backend_server_name = ? WHERE id = ?`,
   removeRoute: "DELETE FROM routes WHERE id = ?",
   seeded: "SELECT 1 FROM seeded",
 } as const;
 
+/** A route with its policies. */
+type SeedRoute = NewRoute & { readonly policies?: readonly NewPolicy[] };
+
 /** The part of a configuration that a new database starts with. */
 export interface Seed {
-  readonly listeners: readonly (NewListener & { readonly routes: readonly NewRoute[] })[];
+  readonly listeners: readonly (NewListener & { readonly routes: readonly SeedRoute[] })[];
   readonly firewall: {
     readonly blockedIps: readonly string[];
     readonly blockedCidrs: readonly string[];
@@ -180,7 +186,10 @@ export class Database implements Disposable {
       if (this.#statements.get(SQL.seeded) !== undefined) return false;
       for (const { routes, ...listener } of listeners) {
         const { id } = this.addListener(listener);
-        for (const route of routes) this.addRoute(id, route);
+        for (const { policies = [], ...route } of routes) {
+          const row = this.addRoute(id, route);
+          for (const policy of policies) this.policies.add(row.id, policy);
+        }
       }
       for (const value of firewall.blockedIps) this.addFirewallRule({ type: "ip", value });
       for (const value of firewall.blockedCidrs) this.addFirewallRule({ type: "cidr", value });
@@ -258,7 +267,8 @@ export class Database implements Disposable {
 function withDefaults(route: NewRoute): Omit<RouteRow, "id" | "listenerId"> {
   const { hostname, backend, mode = "l4", tlsCert = "", tlsKey = "" } = route;
   const { backendTls = false, sendProxyProtocol = false } = route;
-  return { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
+  const plain = { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
+  return { ...plain, ...l7Settings(route) };
 }
 
 /** In the order of `SQL.addRoute` and `SQL.updateRoute`. */
@@ -271,5 +281,9 @@ function routeValues(route: Omit<RouteRow, "id" | "listenerId">): (string | numb
     route.tlsKey,
     Number(route.backendTls),
     Number(route.sendProxyProtocol),
+    route.backendProtocol ?? "auto",
+    Number(route.backendTlsVerify ?? false),
+    route.backendCa ?? "",
+    route.backendServerName ?? "",
   ];
 }

@@ -140,6 +140,17 @@ export const MIGRATIONS: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    // How l7 routes speak to their backends.
+    version: 8,
+    statements: [
+      `ALTER TABLE routes ADD COLUMN backend_protocol TEXT NOT NULL DEFAULT 'auto'
+        CHECK(backend_protocol IN ('auto','h2','http1'))`,
+      "ALTER TABLE routes ADD COLUMN backend_tls_verify INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE routes ADD COLUMN backend_ca TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE routes ADD COLUMN backend_server_name TEXT NOT NULL DEFAULT ''",
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */

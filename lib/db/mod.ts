@@ -13,6 +13,7 @@ export {
   NotFoundError,
 } from "./errors.ts";
 export {
+  type FullRoute,
   type ListenerRow,
   type NewFirewallRule,
   type NewListener,

@@ -1,6 +1,6 @@
 import { parseHostPattern } from "../addr/mod.ts";
 import { type FirewallRule, parseFirewallRule } from "../firewall/mod.ts";
-import type { Mode, Route } from "../routes/mod.ts";
+import { BACKEND_PROTOCOLS, type BackendProtocol, type Mode, type Route } from "../routes/mod.ts";
 import { DatabaseError } from "./errors.ts";
 import type { Row } from "./statements.ts";
 
@@ -26,7 +26,13 @@ export type NewListener = Pick<ListenerRow, "addr"> & Partial<Omit<ListenerRow, 
 /** What `addRoute` needs; the rest has the defaults of the configuration. */
 export type NewRoute =
   & Pick<Route, "hostname" | "backend">
-  & Partial<Omit<Route, "id" | "hostname" | "backend">>;
+  & Partial<Omit<Route, "id" | "hostname" | "backend" | "policies">>;
+
+/** Settings that only l7 routes have; an absent one has its default. */
+type L7Key = "backendProtocol" | "backendTlsVerify" | "backendCa" | "backendServerName";
+
+/** A route with everything said. */
+export type FullRoute = Required<Omit<NewRoute, L7Key>> & Pick<NewRoute, L7Key>;
 
 /** What `addFirewallRule` needs. Times are milliseconds since 1970. */
 export interface NewFirewallRule extends Omit<FirewallRule, "id"> {
@@ -57,6 +63,24 @@ export function toRouteRow(row: Row): RouteRow {
     tlsKey: text(row, "tls_key"),
     backendTls: number(row, "backend_tls") !== 0,
     sendProxyProtocol: number(row, "send_proxy_protocol") !== 0,
+    ...l7Settings({
+      backendProtocol: backendProtocol(row),
+      backendTlsVerify: number(row, "backend_tls_verify") !== 0,
+      backendCa: text(row, "backend_ca"),
+      backendServerName: text(row, "backend_server_name"),
+    }),
+  };
+}
+
+/** Those of the settings that are not at their defaults: most routes have none. */
+export function l7Settings(
+  { backendProtocol, backendTlsVerify, backendCa, backendServerName }: Pick<NewRoute, L7Key>,
+): Pick<NewRoute, L7Key> {
+  return {
+    ...backendProtocol !== undefined && backendProtocol !== "auto" && { backendProtocol },
+    ...backendTlsVerify === true && { backendTlsVerify },
+    ...backendCa !== undefined && backendCa !== "" && { backendCa },
+    ...backendServerName !== undefined && backendServerName !== "" && { backendServerName },
   };
 }
 
@@ -82,6 +106,13 @@ function mode(row: Row): Mode {
   const { mode } = row;
   if (mode === "l4" || mode === "l7" || mode === "mtls") return mode;
   throw unexpected("mode");
+}
+
+function backendProtocol(row: Row): BackendProtocol {
+  const value = text(row, "backend_protocol");
+  const known = BACKEND_PROTOCOLS.find((name) => name === value);
+  if (known === undefined) throw unexpected("backend_protocol");
+  return known;
 }
 
 function number(row: Row, column: string): number {

@@ -13,6 +13,7 @@ Deno.test("loadConfig() fills in every default", () => {
       rateWindowMs: 10_000,
     },
     proxy: { connectTimeoutMs: 5_000, idleTimeoutMs: 300_000, shutdownTimeoutMs: 30_000 },
+    l7: { h2Transport: "own", accessLog: true },
     log: { level: "info", format: "text" },
     server: {},
   });
@@ -31,6 +32,11 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       hostname = "*.Bücher.Example."
       backend = "Backend.internal.:443"
       send_proxy_protocol = true
+      backend_protocol = "h2"
+      backend_server_name = "Backend.Example"
+        [[listeners.routes.policies]]
+        type = "block_user_agent"
+        value = "/bot$/"
       [[listeners.routes]]
       hostname = "host.example"
       mode = "mtls"
@@ -45,6 +51,9 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     connect_timeout = "300ms"
     idle_timeout = "2m"
     shutdown_timeout = "1h"
+    [l7]
+    h2_transport = "node"
+    access_log = false
     [log]
     level = "debug"
     format = "json"
@@ -66,6 +75,9 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
           mode: "l4",
           ...noTls,
           sendProxyProtocol: true,
+          backendProtocol: "h2",
+          backendServerName: "backend.example",
+          policies: [{ type: "block_user_agent", value: "/bot$/" }],
         },
         { hostname: "host.example", backend: "", mode: "mtls", ...noTls, sendProxyProtocol: false },
       ],
@@ -79,6 +91,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       rateWindowMs: 60_000,
     },
     proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
+    l7: { h2Transport: "node", accessLog: false },
     log: { level: "debug", format: "json" },
     server: { workers: 0 },
   });

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../../../lib/config/mod.ts";
+
+const ROUTE = `[database]
+path = "a.db"
+[[listeners]]
+addr = ":443"
+[[listeners.routes]]
+hostname = "a.example"
+backend = "10.0.0.1:80"
+`;
+
+function load(route: string, files: Record<string, string> = {}) {
+  const result = loadConfig(ROUTE + route, {
+    readFile: (path) => new TextEncoder().encode(files[path] ?? ""),
+  });
+  const problems = result.ok ? result.warnings : result.problems;
+  return { ok: result.ok, messages: problems.map(({ key, message }) => `${key}: ${message}`) };
+}
+
+Deno.test("loadConfig() refuses a policy whose pattern does not compile", () => {
+  const { ok, messages } = load(`
+[[listeners.routes.policies]]
+type = "block_user_agent"
+value = "/(bot/"
+`);
+  assert.equal(ok, false);
+  assert.match(
+    messages.join("\n"),
+    /policies.*value: "\/\(bot\/" is invalid: .*missing closing \)/,
+  );
+});
+
+Deno.test("loadConfig() refuses a policy that requires what is no header name", () => {
+  const { ok, messages } = load(`
+[[listeners.routes.policies]]
+type = "require_header"
+value = "not a name"
+`);
+  assert.equal(ok, false);
+  assert.match(messages.join("\n"), /is invalid: not the name of a header field/);
+});
+
+Deno.test("loadConfig() refuses a backend_ca without a certificate", () => {
+  const { ok, messages } = load(`backend_tls = true\nbackend_ca = "ca.pem"\n`, { "ca.pem": "x" });
+  assert.equal(ok, false);
+  assert.match(messages.join("\n"), /backend_ca: "ca\.pem": holds no certificate/);
+});
+
+Deno.test("loadConfig() warns of TLS settings of a backend that is spoken to without TLS", () => {
+  const { ok, messages } = load("backend_tls_verify = true\n");
+  assert.equal(ok, true);
+  assert.match(messages.join("\n"), /backend_tls_verify: ignored without backend_tls/);
+});
