@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { RequestEvent } from "./request_event.ts";
 export { type ConnectionEvent, type OutcomeName, OUTCOMES } from "./outcome.ts";
 export {
   COUNTER_NAMES,

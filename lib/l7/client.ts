@@ -1,0 +1,217 @@
+import type { SocketAddress } from "../proxyproto/mod.ts";
+import { ErrorCode, type RequestHead } from "../h2/mod.ts";
+import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
+import type { Deadlines } from "../relay/mod.ts";
+import type { PolicySet, Route } from "../routes/mod.ts";
+import { hostOfAuthority } from "./authority.ts";
+import type { Backend } from "./backend.ts";
+import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import type { FrontStream } from "./message.ts";
+import type { ClientFacts } from "./request_fields.ts";
+import { WEBSOCKET } from "./websocket.ts";
+
+/** What the server knows of a connection when it hands it over. */
+export interface L7Connection {
+  readonly id: string;
+  /** The real client. */
+  readonly client: SocketAddress;
+  /** `client` as `ip:port`, and its address alone. */
+  readonly clientText: string;
+  readonly clientIp: string;
+  /** Where the real client connected to. */
+  readonly destination: SocketAddress;
+  /** It came through a proxy that the operator trusts by name. */
+  readonly trusted: boolean;
+  /** The route that the SNI selected. */
+  readonly route: Route;
+  /** The route that a hostname selects on the same listener now. */
+  readonly matchRoute: (host: string) => Route | undefined;
+}
+
+/** What a client needs of the service. */
+export interface ClientServices {
+  readonly idle: Deadlines;
+  readonly now: () => number;
+  readonly backendFor: (route: Route, client: Client) => Backend;
+  readonly policiesFor: (route: Route) => PolicySet;
+  readonly requests: Pick<RequestCounts, "record">;
+  /** Absent: nobody wants an access log. */
+  readonly onRequest: ((event: RequestEvent) => void) | undefined;
+}
+
+/** What one of the fronts (HTTP/2, HTTP/1.1) does for its client. */
+export interface Front {
+  /** No more requests; ends when those that are open have been answered. */
+  shutdown(): void;
+  /** Looks after deadlines; about once a second. */
+  tick(now: number, idleMs: number): void;
+}
+
+/** A request that is not forwarded: what the client hears, and what the log says. */
+interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** One connection of a client whose TLS was terminated, whatever HTTP it speaks. */
+export class Client implements ExchangeOwner {
+  readonly connection: L7Connection;
+  readonly facts: ClientFacts;
+  readonly protocol: RequestEvent["protocol"];
+  readonly idle: Deadlines;
+  /** For routes with `send_proxy_protocol`: this client's own backends. */
+  readonly ownBackends = new Map<string, Backend>();
+
+  readonly #services: ClientServices;
+  readonly #exchanges = new Set<Exchange>();
+  #requests = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  /** The last authority that belonged to the route, and the route: usually the next one too. */
+  #authority = "";
+  #host: string | undefined;
+
+  constructor(
+    connection: L7Connection,
+    services: ClientServices,
+    protocol: RequestEvent["protocol"],
+  ) {
+    this.connection = connection;
+    this.protocol = protocol;
+    this.idle = services.idle;
+    this.#services = services;
+    this.facts = { ip: connection.clientIp, trusted: connection.trusted };
+  }
+
+  /** Octets of content from the client, and to it. */
+  get bytesIn(): number {
+    return sum(this.#exchanges, "bytesIn") + this.#bytesIn;
+  }
+
+  get bytesOut(): number {
+    return sum(this.#exchanges, "bytesOut") + this.#bytesOut;
+  }
+
+  /** Requests being answered. */
+  get openRequests(): number {
+    return this.#exchanges.size;
+  }
+
+  now(): number {
+    return this.#services.now();
+  }
+
+  /** Takes a request from a front. */
+  begin(front: FrontStream, head: RequestHead, endStream: boolean): Exchange {
+    const id = `${this.connection.id}-${(this.#requests++).toString(36)}`;
+    const exchange = new Exchange(this, front, { head, endStream, id });
+    this.#exchanges.add(exchange);
+    return exchange;
+  }
+
+  /** Sends it on its way, or answers it. Called when the front is ready to be written to. */
+  route(exchange: Exchange): void {
+    const { head } = exchange;
+    const refusal = checkShape(head);
+    if (refusal !== undefined) return exchange.refuse(refusal.status, refusal.reason);
+    const route = this.#routeOf(head.authority);
+    if (route === undefined) {
+      return exchange.refuse(421, "the host does not belong to the route of this connection");
+    }
+    exchange.route = route;
+    const policy = this.#services.policiesFor(route)(head.fields);
+    if (policy !== undefined) {
+      exchange.policy = `${policy.type} ${policy.value} (#${policy.id})`;
+      return exchange.refuse(403, "refused by a policy");
+    }
+    exchange.forward(this.#services.backendFor(route, this));
+  }
+
+  ended(exchange: Exchange): void {
+    if (!this.#exchanges.delete(exchange)) return;
+    this.#bytesIn += exchange.bytesIn;
+    this.#bytesOut += exchange.bytesOut;
+    const { requests, onRequest } = this.#services;
+    requests.record({
+      route: this.connection.route.hostname,
+      status: exchange.status,
+      protocol: this.protocol,
+      durationMs: this.now() - exchange.startedAt,
+    });
+    onRequest?.(requestEvent(exchange, this));
+  }
+
+  /** The connection is gone: whatever is open ends, and so do connections opened for it alone. */
+  close(reason: string): void {
+    for (const exchange of [...this.#exchanges]) exchange.frontGone(ErrorCode.cancel, reason);
+    for (const backend of this.ownBackends.values()) backend.destroy(reason);
+    this.ownBackends.clear();
+  }
+
+  /**
+   * The route of a request. It has to be the one that the SNI selected: a client that reuses its
+   * connection for another name must not reach that name's backend past its route's own TLS and
+   * rules (RFC 9110 §7.4). Looked up for each request, so that a changed route counts at once.
+   */
+  #routeOf(authority: string): Route | undefined {
+    if (authority !== this.#authority) {
+      this.#authority = authority;
+      this.#host = hostOfAuthority(authority);
+    }
+    if (this.#host === undefined) return undefined;
+    const route = this.connection.matchRoute(this.#host);
+    const { hostname } = this.connection.route;
+    return route?.hostname === hostname && route.mode === "l7" ? route : undefined;
+  }
+}
+
+/** Requests that no backend gets to see. */
+function checkShape(head: RequestHead): Refusal | undefined {
+  if (head.method === "CONNECT" && head.protocol === "") {
+    return { status: 501, reason: "CONNECT is for forward proxies" };
+  }
+  if (head.protocol !== "" && head.protocol !== WEBSOCKET) {
+    return { status: 501, reason: "no tunnel but for WebSocket" };
+  }
+  if (head.authority === "") return { status: 400, reason: "the request names no host" };
+  if (head.scheme !== "https" && head.scheme !== "http") {
+    return { status: 400, reason: "neither http nor https" };
+  }
+  return undefined;
+}
+
+function sum(exchanges: ReadonlySet<Exchange>, of: "bytesIn" | "bytesOut"): number {
+  let total = 0;
+  for (const exchange of exchanges) total += exchange[of];
+  return total;
+}
+
+function requestEvent(exchange: Exchange, client: Client): RequestEvent {
+  const { head, route = client.connection.route } = exchange;
+  const query = head.path.indexOf("?");
+  return {
+    request: exchange.id,
+    connection: client.connection.id,
+    client: client.connection.clientText,
+    method: head.method,
+    host: head.authority,
+    path: query < 0 ? head.path : head.path.slice(0, query),
+    route: route.hostname,
+    backend: route.backend,
+    status: exchange.status,
+    ...exchange.grpcStatus !== undefined && { grpcStatus: exchange.grpcStatus },
+    bytesIn: exchange.bytesIn,
+    bytesOut: exchange.bytesOut,
+    durationMs: round(client.now() - exchange.startedAt),
+    ...exchange.upstreamMs !== undefined && { upstreamMs: round(exchange.upstreamMs) },
+    protocol: client.protocol,
+    ...exchange.backendProtocol !== undefined && { backendProtocol: exchange.backendProtocol },
+    ...exchange.policy !== undefined && { policy: exchange.policy },
+    ...exchange.reason !== undefined && { reason: exchange.reason },
+  };
+}
+
+/** To a hundredth of a millisecond. */
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,82 @@
+import type { Socket } from "node:net";
+import {
+  type CloseCause,
+  type Fields,
+  type H2Handler,
+  H2Session,
+  type H2Stream,
+  type OutputPool,
+  type RequestHead,
+  type ResetCause,
+} from "../h2/mod.ts";
+import type { Client, Front } from "./client.ts";
+import type { Exchange } from "./exchange.ts";
+import { SessionIo } from "./session_io.ts";
+
+/** The HTTP/2 side of one client. */
+export class H2Front implements Front, H2Handler {
+  readonly #client: Client;
+  readonly #session: H2Session;
+  readonly #io: SessionIo | undefined;
+  readonly #onClose: (cause: CloseCause) => void;
+
+  constructor(socket: Socket, client: Client, options: {
+    readonly pool: OutputPool;
+    readonly now: () => number;
+    /** The session is over; the socket is being closed. */
+    readonly onClose: (cause: CloseCause) => void;
+  }) {
+    const { pool, now } = options;
+    this.#client = client;
+    this.#onClose = options.onClose;
+    this.#session = new H2Session({ role: "server", pool, now: now(), handler: this });
+    this.#io = new SessionIo(socket, this.#session, { now, onLost: () => {} });
+    // The session wrote its greeting while it was made, when there was nobody to tell.
+    this.#io.schedule();
+  }
+
+  shutdown(): void {
+    this.#session.shutdown();
+  }
+
+  tick(now: number, idleMs: number): void {
+    this.#session.tick(now);
+    const { idleSince } = this.#session;
+    if (idleSince >= 0 && now - idleSince > idleMs) this.#session.shutdown();
+  }
+
+  onOutput(): void {
+    this.#io?.schedule();
+  }
+
+  onClose(cause: CloseCause): void {
+    this.#io?.close();
+    this.#onClose(cause);
+  }
+
+  onRequest(stream: H2Stream, head: RequestHead, endStream: boolean): void {
+    const exchange = this.#client.begin(stream, head, endStream);
+    stream.context = exchange;
+    this.#client.route(exchange);
+  }
+
+  onData(stream: H2Stream, bytes: Uint8Array, endStream: boolean): void {
+    exchangeOf(stream).requestData(bytes, endStream);
+  }
+
+  onTrailers(stream: H2Stream, fields: Fields): void {
+    exchangeOf(stream).requestTrailers(fields);
+  }
+
+  onDrain(stream: H2Stream): void {
+    exchangeOf(stream).frontDrained();
+  }
+
+  onReset(stream: H2Stream, cause: ResetCause): void {
+    exchangeOf(stream).frontGone(cause.code, `the client's stream ended: ${cause.reason}`);
+  }
+}
+
+function exchangeOf(stream: H2Stream): Exchange {
+  return stream.context as Exchange;
+}

@@ -1,0 +1,17 @@
+/**
+ * Mode l7: terminates TLS and proxies HTTP/2 (gRPC included) and HTTP/1.1 to backends that speak
+ * either. The front's HTTP/2 is lib/h2's; the front's HTTP/1.1 and the backends' are Node's.
+ *
+ * @module
+ */
+export { type L7Connection } from "./client.ts";
+export { type H2TransportName } from "./backend.ts";
+export {
+  type L7Ending,
+  L7Service,
+  type L7ServiceOptions,
+  L7Session,
+  type L7Settings,
+  type TlsMaterial,
+  tlsMaterialId,
+} from "./service.ts";

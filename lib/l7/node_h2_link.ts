@@ -1,0 +1,256 @@
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import {
+  ErrorCode,
+  errorName,
+  type Fields,
+  type RequestInit,
+  type ResponseHead,
+} from "../h2/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import { filterFields } from "./fields.ts";
+import { FlowGate } from "./flow_gate.ts";
+import { type H2Link, type LinkEvents, PING_AFTER_MS } from "./h2_link.ts";
+import type { BackendStream, ResponseHandler } from "./message.ts";
+
+/** The same windows as lib/h2's limits for backends, in octets. */
+const STREAM_WINDOW = 256 * 1024;
+const CONNECTION_WINDOW = 32 * 1024 * 1024;
+/** Until the answer to a PING, in milliseconds. */
+const PING_TIMEOUT_MS = 10_000;
+/** Flag of a HEADERS frame that ends its stream. */
+const END_STREAM = 1;
+const NOTHING = new Uint8Array(0);
+
+/** A backend connection framed by `node:http2`. */
+export class NodeH2Link implements H2Link {
+  readonly protocol = "h2";
+  readonly #events: LinkEvents;
+  readonly #session: ClientHttp2Session;
+  readonly #now: () => number;
+  #ready = false;
+  #closed = false;
+  #draining = false;
+  #streams = 0;
+  #full = false;
+  #idleSince: number;
+  #lastRead: number;
+  #pingSince = -1;
+  #reason = "the backend closed the connection";
+
+  constructor(
+    socket: Socket,
+    { events, now }: { readonly events: LinkEvents; readonly now: () => number },
+  ) {
+    this.#events = events;
+    this.#now = now;
+    this.#idleSince = this.#lastRead = now();
+    const session = http2.connect("http://backend", {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
+    });
+    this.#session = session;
+    session.on("error", (error) => this.#reason = describeError(error));
+    session.on("goaway", () => this.#draining = true);
+    session.on("close", () => this.#close());
+    session.on("remoteSettings", () => {
+      this.#lastRead = this.#now();
+      if (this.#ready) return;
+      this.#ready = true;
+      events.onReady(this);
+    });
+    session.setLocalWindowSize(CONNECTION_WINDOW);
+  }
+
+  get ready(): boolean {
+    return this.#ready && !this.#closed;
+  }
+
+  get available(): boolean {
+    const { maxConcurrentStreams } = this.#session.remoteSettings ?? {};
+    const open = !this.#closed && !this.#draining && !this.#session.closed &&
+      this.#streams < (this.#ready ? maxConcurrentStreams ?? Infinity : 100);
+    if (!open) this.#full = true;
+    return open;
+  }
+
+  get takesTunnels(): boolean {
+    return this.#session.remoteSettings?.enableConnectProtocol === true;
+  }
+
+  get idleSince(): number {
+    return this.#streams > 0 ? -1 : this.#idleSince;
+  }
+
+  request(head: RequestInit, endStream: boolean, handler: ResponseHandler): BackendStream {
+    const block = [":method", head.method, ":scheme", head.scheme, ":authority", head.authority];
+    block.push(":path", head.path);
+    if (head.protocol !== undefined && head.protocol !== "") block.push(":protocol", head.protocol);
+    block.push(...head.fields);
+    // The array form keeps order and duplicates, and no field name meets an object's prototype.
+    const stream = this.#session.request(block as unknown as http2.OutgoingHttpHeaders, {
+      endStream,
+    });
+    this.#streams++;
+    stream.once("close", () => this.#streamClosed());
+    return new NodeH2Stream(stream, handler, {
+      touched: () => this.#lastRead = this.#now(),
+      draining: () => this.#draining || this.#closed,
+    });
+  }
+
+  tick(now: number): void {
+    if (this.#closed) return;
+    if (this.#pingSince >= 0 && now - this.#pingSince > PING_TIMEOUT_MS) {
+      return this.destroy("no answer to PING");
+    }
+    if (this.#streams === 0 || this.#pingSince >= 0 || now - this.#lastRead < PING_AFTER_MS) return;
+    this.#pingSince = now;
+    this.#session.ping(() => this.#pingSince = -1);
+  }
+
+  shutdown(): void {
+    this.#draining = true;
+    this.#session.close();
+  }
+
+  destroy(reason: string): void {
+    this.#reason = reason;
+    this.#session.destroy();
+  }
+
+  #streamClosed(): void {
+    this.#streams--;
+    if (this.#streams === 0) this.#idleSince = this.#now();
+    if (!this.#full || !this.available) return;
+    this.#full = false;
+    this.#events.onAvailable(this);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#events.onClosed(this, this.#reason);
+  }
+}
+
+type AnyListener = (...args: unknown[]) => void;
+type RawList = readonly string[] | undefined;
+
+/**
+ * Events are passed on after the callback of the native session has returned, in their order. A
+ * write to a TLS socket from inside it is never reported as done (Deno 2.9.6), and the connection
+ * to the client stands still.
+ */
+function later(listener: AnyListener): AnyListener {
+  return (...args) => queueMicrotask(() => listener(...args));
+}
+
+/** One request. */
+class NodeH2Stream implements BackendStream {
+  readonly #stream: ClientHttp2Stream;
+  readonly #handler: ResponseHandler;
+  readonly #link: { readonly touched: () => void; readonly draining: () => boolean };
+  #gate: FlowGate | undefined;
+  #trailers: Fields | undefined;
+  #responded = false;
+  #over = false;
+
+  constructor(stream: ClientHttp2Stream, handler: ResponseHandler, link: {
+    readonly touched: () => void;
+    readonly draining: () => boolean;
+  }) {
+    this.#stream = stream;
+    this.#handler = handler;
+    this.#link = link;
+    // The third argument, the raw list, is in Node's documentation but not in the types.
+    const on = stream.on.bind(stream) as (event: string, listener: AnyListener) => void;
+    on("error", later((error) => this.#fail(describeError(error))));
+    on("headers", later((_headers, _flags, raw) => this.#inform(raw as RawList)));
+    on("response", later((_headers, flags, raw) => this.#respond(Number(flags), raw as RawList)));
+    on("trailers", later((_headers, _flags, raw) => this.#trailers = (raw as RawList) ?? []));
+    on("drain", later(() => this.#over || this.#handler.onDrain()));
+    on("end", later(() => this.#end()));
+    on("close", later(() => this.#fail("the stream was closed")));
+  }
+
+  sendData(bytes: Uint8Array, endStream: boolean): boolean {
+    if (this.#over || this.#stream.destroyed || this.#stream.writableEnded) return true;
+    if (!endStream) return this.#stream.write(bytes);
+    if (bytes.length > 0) this.#stream.end(bytes);
+    else this.#stream.end();
+    return true;
+  }
+
+  sendTrailers(fields: Fields): void {
+    if (this.#over || this.#stream.destroyed || this.#stream.writableEnded) return;
+    // The client side of node:http2 sends trailers only from this event.
+    this.#stream.once("wantTrailers", () => {
+      this.#stream.sendTrailers(fields as unknown as http2.OutgoingHttpHeaders);
+    });
+    this.#stream.end();
+  }
+
+  consume(octets: number): void {
+    this.#gate?.consumed(octets);
+  }
+
+  reset(code: number): void {
+    this.#over = true;
+    if (!this.#stream.destroyed) this.#stream.close(code);
+  }
+
+  #inform(raw: readonly string[] | undefined): void {
+    const head = responseHead(raw);
+    if (!this.#over && head !== undefined) this.#handler.onResponse(head, false);
+  }
+
+  #respond(flags: number, raw: readonly string[] | undefined): void {
+    if (this.#over) return;
+    this.#link.touched();
+    const head = responseHead(raw);
+    if (head === undefined) return this.#fail("a response without a status");
+    const end = (flags & END_STREAM) !== 0;
+    this.#responded = true;
+    if (end) this.#over = true;
+    this.#handler.onResponse(head, end);
+    // Data may flow before this event; only now is there anybody to take it.
+    if (end) return void this.#stream.resume();
+    this.#gate = new FlowGate(this.#stream);
+    const pass = later((bytes) => {
+      if (!this.#over) this.#handler.onData(bytes as Uint8Array, false);
+    });
+    this.#stream.on("data", (bytes: Uint8Array) => {
+      this.#link.touched();
+      this.#gate?.passed(bytes.length);
+      pass(bytes);
+    });
+  }
+
+  #end(): void {
+    if (this.#over || !this.#responded) return;
+    // A stream that was reset ends too; its "close" comes with the code.
+    if (this.#stream.rstCode !== undefined && this.#stream.rstCode !== ErrorCode.noError) return;
+    this.#over = true;
+    if (this.#trailers !== undefined) this.#handler.onTrailers(this.#trailers);
+    else this.#handler.onData(NOTHING, true);
+  }
+
+  #fail(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    const code = this.#stream.rstCode ?? ErrorCode.internalError;
+    this.#handler.onFailure({
+      kind: "reset",
+      reason: `the backend's stream ended: ${reason}, ${errorName(code)}`,
+      unprocessed: code === ErrorCode.refusedStream,
+      code: code === ErrorCode.noError ? ErrorCode.internalError : code,
+    });
+  }
+}
+
+function responseHead(raw: readonly string[] | undefined): ResponseHead | undefined {
+  if (raw === undefined || raw[0] !== ":status") return undefined;
+  const fields = filterFields(raw, (name) => !name.startsWith(":"));
+  return { status: Number(raw[1]), fields, contentLength: -1 };
+}

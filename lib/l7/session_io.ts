@@ -1,0 +1,85 @@
+import type { Socket } from "node:net";
+import type { H2Session } from "../h2/mod.ts";
+
+/**
+ * Moves octets between an HTTP/2 session and its socket. Output is written once per turn of the
+ * event loop, in one call: everything that one read caused leaves in as few TLS records as
+ * possible. A full socket stops the session's output, and a session with much output stops reading.
+ */
+export class SessionIo {
+  readonly #socket: Socket;
+  readonly #session: H2Session;
+  readonly #now: () => number;
+  #flushScheduled = false;
+  #blocked = false;
+  #closing = false;
+
+  /** `onLost`: the peer closed the connection under a session that was not over. */
+  constructor(socket: Socket, session: H2Session, options: {
+    readonly now: () => number;
+    readonly onLost: (reason: string) => void;
+  }) {
+    this.#socket = socket;
+    this.#session = session;
+    this.#now = options.now;
+    socket.on("data", (chunk: Uint8Array) => this.#read(chunk));
+    socket.on("drain", () => this.#unblock());
+    const lose = (reason: string) => {
+      if (session.closed) return;
+      session.abort(reason);
+      this.close();
+      options.onLost(reason);
+    };
+    socket.once("end", () => lose("the peer closed the connection"));
+    socket.once("close", () => lose("the connection was lost"));
+  }
+
+  /** Call from `onOutput`: everything is written at the end of this turn. */
+  schedule(): void {
+    if (this.#flushScheduled || this.#blocked) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Call from `onClose`: writes what is left and ends the connection. */
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    queueMicrotask(() => {
+      this.#blocked = false;
+      this.#flush();
+      this.#socket.end();
+    });
+  }
+
+  #read(chunk: Uint8Array): void {
+    this.#session.receive(chunk, this.#now());
+    if (this.#session.congested) this.#socket.pause();
+  }
+
+  #flush(): void {
+    if (this.#blocked || this.#socket.destroyed) return;
+    const chunks = this.#session.takeOutput();
+    if (chunks.length === 0) return;
+    if (chunks.length === 1) {
+      this.#blocked = !this.#socket.write(chunks[0] as Uint8Array);
+    } else {
+      this.#socket.cork();
+      for (const chunk of chunks) this.#blocked = !this.#socket.write(chunk);
+      this.#socket.uncork();
+    }
+    if (!this.#blocked && !this.#session.congested && this.#socket.isPaused()) {
+      this.#socket.resume();
+    }
+  }
+
+  #unblock(): void {
+    this.#blocked = false;
+    this.#flush();
+    // Taking output lets the session frame more of what it had queued.
+    if (this.#session.pendingOutput > 0) this.schedule();
+  }
+}
