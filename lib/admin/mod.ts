@@ -3,7 +3,6 @@
  *
  * @module
  */
-export { type AdminOptions, AdminServer } from "./server.ts";
 export {
   AdminSocketError,
   type AdminSocketErrorCode,

@@ -7,7 +7,7 @@ import {
   type LogLevel as TapeLevel,
 } from "@logtape/logtape";
 import type { LogConfig } from "../config/mod.ts";
-import type { ConnectionEvent, LogLevel, LogSink } from "../observe/mod.ts";
+import type { ConnectionEvent, LogLevel, LogSink, RequestEvent } from "../observe/mod.ts";
 import { type ByteWriter, LineWriter } from "./line_writer.ts";
 
 const TAPE_LEVEL: Readonly<Record<LogLevel, TapeLevel>> = {
@@ -22,6 +22,8 @@ export interface Logging extends AsyncDisposable {
   readonly log: LogSink;
   /** Logs the end of a connection: one event each. */
   readonly logConnection: (event: ConnectionEvent) => void;
+  /** Logs a request of an l7 connection: one event each. */
+  readonly logRequest: (event: RequestEvent) => void;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
   return {
     log,
     logConnection: (event) => log({ level: "info", message: "connection", fields: { ...event } }),
+    logRequest: (event) => log({ level: "info", message: "request", fields: { ...event } }),
     async [Symbol.asyncDispose]() {
       await dispose();
       await writer[Symbol.asyncDispose]();

@@ -4,7 +4,6 @@ import { openDatabase } from "../db/mod.ts";
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
-import { startAdmin } from "./admin.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
@@ -38,8 +37,6 @@ export async function runServer(configPath: string): Promise<number> {
   using database = openSeeded(config, logging);
   const control = await start(config, database, logging);
   await using monitoring = await monitor({ config, control, database, log });
-  // Closed last: it answers questions while connections drain.
-  await using _admin = await startAdmin({ config, control, monitoring, log });
   return await serve({ config, control, monitoring, manager, log });
 }
 
@@ -61,7 +58,7 @@ async function serve({ config, control, monitoring, manager, log }: Running): Pr
     onStopAgain: () => stopAgain.resolve(),
     onReload: () => {
       manager.reloading();
-      control.reloadGeoIp()
+      Promise.all([control.reloadGeoIp(), control.reloadTls()])
         .then(() => monitoring.refresh())
         .catch((error) =>
           log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
@@ -134,7 +131,7 @@ function openSeeded(config: Config, { log }: Logging) {
 async function start(
   config: Config,
   database: ReturnType<typeof openDatabase>,
-  { log, logConnection }: Logging,
+  { log, logConnection, logRequest }: Logging,
 ): Promise<Control> {
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
   const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> =>
@@ -142,7 +139,14 @@ async function start(
       ? InlinePlane.start(snapshot, { ...sinks, idPrefix: crypto.randomUUID().slice(0, 6) })
       : WorkerPool.start(workers, snapshot, sinks);
   try {
-    return await Control.start({ config, database, log, onEvent: logConnection, startPlane });
+    return await Control.start({
+      config,
+      database,
+      log,
+      onEvent: logConnection,
+      onRequest: logRequest,
+      startPlane,
+    });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });
   }

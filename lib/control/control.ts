@@ -1,6 +1,11 @@
 import type { Config } from "../config/mod.ts";
 import type { Database } from "../db/mod.ts";
-import { type ConnectionEvent, describeError, type LogSink } from "../observe/mod.ts";
+import {
+  type ConnectionEvent,
+  describeError,
+  type LogSink,
+  type RequestEvent,
+} from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
 import type { Compiled, Draft } from "./draft.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
@@ -15,6 +20,7 @@ import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
 import { TallyKeeper } from "./tallies.ts";
+import { TLS_POLL_MS } from "./tls_store.ts";
 
 /** What the control plane is given from outside. */
 export interface ControlOptions {
@@ -23,6 +29,8 @@ export interface ControlOptions {
   readonly database: Database;
   readonly log: LogSink;
   readonly onEvent: (event: ConnectionEvent) => void;
+  /** Absent: nobody wants an access log. */
+  readonly onRequest?: (event: RequestEvent) => void;
   /** Starts the data plane, in workers or in this thread. */
   readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
   readonly readFile?: ReadFile;
@@ -35,6 +43,7 @@ export interface ControlOptions {
 /** Where the data plane reports to. */
 export interface PlaneSinks {
   readonly onEvent: (event: ConnectionEvent) => void;
+  readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
 }
 
@@ -54,17 +63,26 @@ export class Control {
   readonly #now: () => number;
   readonly #expiry: RuleExpiry;
   readonly #startedAt: number;
+  readonly #tlsPoll: ReturnType<typeof setInterval>;
   #geoip: LoadedGeoIp | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = Deno.readFile, now = Date.now, compile } = options;
-    const { snapshot, geoip, rateLimit } = startUp;
+    const { snapshot, geoip, rateLimit, tls } = startUp;
     this.#options = options;
     this.#readFile = readFile;
     this.#now = now;
     this.#startedAt = now();
     this.#geoip = geoip;
-    const state = new LiveState({ database, plane, snapshot, log, now, ...compile && { compile } });
+    const state = new LiveState({
+      database,
+      plane,
+      snapshot,
+      log,
+      now,
+      tls,
+      ...compile && { compile },
+    });
     this.state = state;
     this.tallies = new TallyKeeper({ plane, database, log });
     const expiry = new RuleExpiry({ state, now, log });
@@ -74,6 +92,12 @@ export class Control {
     const { firewall } = this;
     this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
     expiry.schedule();
+    this.#tlsPoll = setInterval(() => {
+      this.reloadTls().catch((error) => {
+        const fields = { error: describeError(error) };
+        log({ level: "error", message: "certificates could not be looked after", fields });
+      });
+    }, TLS_POLL_MS);
   }
 
   /**
@@ -86,7 +110,9 @@ export class Control {
     const { database, log, onEvent, readFile = Deno.readFile, now = Date.now } = options;
     removeExpiredRules(database, now());
     const startUp = await compileStartUp({ ...options, readFile });
-    const plane = await options.startPlane(startUp.snapshot, { onEvent, log });
+    const { onRequest } = options;
+    const sinks = { onEvent, log, ...onRequest !== undefined && { onRequest } };
+    const plane = await options.startPlane(startUp.snapshot, sinks);
     return new Control(options, startUp, plane);
   }
 
@@ -179,8 +205,15 @@ export class Control {
     });
   }
 
+  /** Takes up certificates and keys whose files have changed; open connections go on. */
+  async reloadTls(): Promise<void> {
+    const operation = { actor: "mc-proxy", action: "ReloadTLS" };
+    await this.state.exclusive(() => this.state.refreshTls(operation));
+  }
+
   /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
   async drain(timeoutMs: number): Promise<void> {
+    clearInterval(this.#tlsPoll);
     this.#expiry.close();
     this.routing.close();
     await this.state.close();

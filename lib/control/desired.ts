@@ -1,5 +1,5 @@
 import type { Endpoint } from "../addr/mod.ts";
-import type { NewListener, NewPolicy, NewRoute, RateLimitSetting, StoredRule } from "../db/mod.ts";
+import type { FullRoute, NewListener, NewPolicy, RateLimitSetting, StoredRule } from "../db/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import { settleEndpoint } from "./binding.ts";
@@ -47,7 +47,7 @@ interface CheckedListener {
 
 interface CheckedRoute {
   readonly at: string;
-  readonly route: Required<NewRoute>;
+  readonly route: FullRoute;
   readonly policies: readonly NewPolicy[];
 }
 
@@ -216,8 +216,12 @@ function sameListener(a: ListenerSnapshot, b: Required<NewListener>): boolean {
     a.trustedProxies.join() === b.trustedProxies.join();
 }
 
-function sameRoute(a: Route, b: Required<NewRoute>): boolean {
+function sameRoute(a: Route, b: FullRoute): boolean {
   return a.backend === b.backend && a.mode === b.mode && a.tlsCert === b.tlsCert &&
     a.tlsKey === b.tlsKey && a.backendTls === b.backendTls &&
-    a.sendProxyProtocol === b.sendProxyProtocol;
+    a.sendProxyProtocol === b.sendProxyProtocol &&
+    (a.backendProtocol ?? "auto") === (b.backendProtocol ?? "auto") &&
+    (a.backendTlsVerify ?? false) === (b.backendTlsVerify ?? false) &&
+    (a.backendCa ?? "") === (b.backendCa ?? "") &&
+    (a.backendServerName ?? "") === (b.backendServerName ?? "");
 }

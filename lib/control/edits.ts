@@ -1,9 +1,9 @@
 import type { Endpoint } from "../addr/mod.ts";
 import type {
+  FullRoute,
   ListenerRow,
   NewListener,
   NewPolicy,
-  NewRoute,
   RateLimitSetting,
   StoredRule,
 } from "../db/mod.ts";
@@ -32,7 +32,6 @@ export interface Edit {
 }
 
 type FullListener = Required<NewListener>;
-type FullRoute = Required<NewRoute>;
 type Owner = Pick<ListenerSnapshot, "id" | "addr">;
 type NewRule = RuleInput & Pick<StoredRule, "type"> & { readonly createdAt?: number };
 
@@ -244,6 +243,10 @@ function routeJson(route: FullRoute | Route) {
     tls_key: route.tlsKey,
     backend_tls: route.backendTls,
     send_proxy_protocol: route.sendProxyProtocol,
+    ...route.backendProtocol !== undefined && { backend_protocol: route.backendProtocol },
+    ...route.backendTlsVerify !== undefined && { backend_tls_verify: route.backendTlsVerify },
+    ...route.backendCa !== undefined && { backend_ca: route.backendCa },
+    ...route.backendServerName !== undefined && { backend_server_name: route.backendServerName },
   };
 }
 

@@ -5,13 +5,15 @@ import {
   formatIp,
   parseBackendEndpoint,
   parseCidr,
+  parseHostname,
   parseHostPattern,
   parseIp,
   parseListenEndpoint,
   type Result,
 } from "../addr/mod.ts";
-import type { NewListener, NewRoute, RateLimitSetting } from "../db/mod.ts";
+import type { FullRoute, NewListener, RateLimitSetting } from "../db/mod.ts";
 import { type FirewallRule, MAX_RATE_LIMIT, parseFirewallRule } from "../firewall/mod.ts";
+import { BACKEND_PROTOCOLS } from "../routes/mod.ts";
 import { invalid } from "./refused.ts";
 
 /** Paths are used with open(2): Linux's PATH_MAX without the final NUL. */
@@ -35,6 +37,13 @@ export interface RouteInput {
   readonly tlsKey: string;
   readonly backendTls: boolean;
   readonly sendProxyProtocol: boolean;
+  /** Empty: `auto`. */
+  readonly backendProtocol?: string;
+  readonly backendTlsVerify?: boolean;
+  /** Path; empty: the system's authorities. */
+  readonly backendCa?: string;
+  /** Empty: the backend's host. */
+  readonly backendServerName?: string;
 }
 
 /** What a request says of a listener. */
@@ -106,7 +115,7 @@ export function checkHostname(field: string, text: string): string {
  *
  * @throws {RefusedError}
  */
-export function checkRoute(input: RouteInput, at = ""): Required<NewRoute> {
+export function checkRoute(input: RouteInput, at = ""): FullRoute {
   const { tlsCert, tlsKey, backendTls, sendProxyProtocol } = input;
   const hostname = checkHostname(`${at}hostname`, input.hostname);
   const mode = input.mode === "" ? "l4" : input.mode;
@@ -127,7 +136,44 @@ export function checkRoute(input: RouteInput, at = ""): Required<NewRoute> {
       throw invalid(`${at}${field}`, `is missing: the mode ${mode} needs it`);
     }
   }
-  return { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
+  const plain = {
+    hostname,
+    backend,
+    mode,
+    tlsCert,
+    tlsKey,
+    backendTls,
+    sendProxyProtocol,
+  } as const;
+  return { ...plain, ...checkL7Settings(input, at) };
+}
+
+/** Settings of l7 routes that are not at their defaults. */
+function checkL7Settings(
+  { backendProtocol = "", backendTlsVerify = false, backendCa = "", backendServerName = "" }:
+    RouteInput,
+  at: string,
+): Pick<
+  FullRoute,
+  "backendProtocol" | "backendTlsVerify" | "backendCa" | "backendServerName"
+> {
+  const protocol = BACKEND_PROTOCOLS.find((name) => name === (backendProtocol || "auto"));
+  if (protocol === undefined) {
+    throw invalid(`${at}backend_protocol`, `not one of ${BACKEND_PROTOCOLS.join(", ")}`);
+  }
+  if (backendCa.length > MAX_PATH_CHARACTERS) {
+    throw invalid(`${at}backend_ca`, `over ${MAX_PATH_CHARACTERS} characters`);
+  }
+  if (backendCa.includes("\0")) throw invalid(`${at}backend_ca`, "a path cannot hold a NUL");
+  const name = backendServerName === ""
+    ? ""
+    : need(`${at}backend_server_name`, backendServerName, parseHostname);
+  return {
+    ...protocol !== "auto" && { backendProtocol: protocol },
+    ...backendTlsVerify && { backendTlsVerify },
+    ...backendCa !== "" && { backendCa },
+    ...name !== "" && { backendServerName: name },
+  };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Edit } from "./edits.ts";
 import { checkListenerAddr } from "./inputs.ts";
 import { MutationQueue } from "./queue.ts";
 import { missing } from "./refused.ts";
+import { compareTls, type TlsStore } from "./tls_store.ts";
 
 /** Who asks for a change, and by which call. */
 export interface Operation {
@@ -27,6 +28,8 @@ export interface LiveStateOptions {
   readonly log: LogSink;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Reads the certificates of routes. */
+  readonly tls: TlsStore;
   /** Compiles what edits have noted; tests make it fail. */
   readonly compile?: (draft: Draft) => Compiled;
 }
@@ -124,7 +127,7 @@ export class LiveState {
   async commit(edits: readonly Edit[], operation: Operation): Promise<void> {
     if (edits.length === 0) return;
     const { result: compiled, undo } = this.database.undoable(() => this.#write(edits, operation));
-    const { changes, snapshot, routes } = compiled;
+    const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     for (const patch of routes) this.#patchTable(patch);
     for (const { id } of this.#snapshot.listeners) {
@@ -137,6 +140,34 @@ export class LiveState {
     const firewall = { ...this.#snapshot.firewall, geoip };
     const snapshot = { ...this.#snapshot, firewall };
     await this.#apply([{ kind: "firewall", firewall }], snapshot, operation, () => {});
+  }
+
+  /**
+   * Reads again the certificates that have changed, and forgets those that no route uses. A pair that
+   * is broken, or half written, changes nothing. Only within {@link exclusive}.
+   */
+  async refreshTls(operation: Operation): Promise<void> {
+    const before = this.#snapshot;
+    const tls = await this.#options.tls.load(before.listeners.flatMap(({ routes }) => routes));
+    const change = compareTls(before.tls ?? [], tls);
+    if (change === undefined) return;
+    await this.#apply([change], { ...before, tls }, operation, () => {});
+  }
+
+  /** Brings along the certificates of new routes, before the routes. */
+  async #withTls(compiled: Compiled): Promise<Compiled> {
+    const { changes, snapshot, routes } = compiled;
+    const set = await this.#options.tls.load(routes.flatMap((patch) => [...patch.set.values()]));
+    const known = new Set(snapshot.tls);
+    const fresh = set.filter((material) => !known.has(material));
+    if (fresh.length === 0) return compiled;
+    const ids = new Set(fresh.map(({ id }) => id));
+    const tls = [...(snapshot.tls ?? []).filter(({ id }) => !ids.has(id)), ...fresh];
+    return {
+      routes,
+      changes: [{ kind: "tls", set: fresh, remove: [] }, ...changes],
+      snapshot: { ...snapshot, tls },
+    };
   }
 
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */

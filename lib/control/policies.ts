@@ -1,10 +1,9 @@
 import type { NewPolicy } from "../db/mod.ts";
+import { parseL7Policy } from "../routes/mod.ts";
 import { isPrintable } from "./inputs.ts";
 import { invalid } from "./refused.ts";
 
 const MAX_VALUE_CHARACTERS = 256;
-/** RFC 9110 §5.1: a token. */
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
  * Checks a policy.
@@ -20,7 +19,7 @@ export function checkPolicy({ type, value }: { type: string; value: string }, at
     throw invalid(`${at}value`, `over ${MAX_VALUE_CHARACTERS} characters`);
   }
   if (!isPrintable(value)) throw invalid(`${at}value`, "holds a control character");
-  if (type === "block_user_agent") return { type, value };
-  if (!FIELD_NAME.test(value)) throw invalid(`${at}value`, "not the name of a header field");
-  return { type, value: value.toLowerCase() };
+  const checked = parseL7Policy(type, value);
+  if (!checked.ok) throw invalid(`${at}value`, checked.reason);
+  return { type, value: checked.value };
 }

@@ -9,6 +9,10 @@ import { compileRateLimit } from "./draft.ts";
 import type { ReadFile } from "./files.ts";
 import { findFreePort } from "./free_port.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
+import { TlsStore } from "./tls_store.ts";
+
+/** Levels at which requests, which are logged as `info`, are written. */
+const LOGS_REQUESTS: ReadonlySet<string> = new Set(["debug", "info"]);
 
 /** The configuration and the database do not make a servable whole; the message says why. */
 export class ControlError extends Error {
@@ -27,6 +31,8 @@ export interface StartUp {
   readonly geoip: LoadedGeoIp | undefined;
   /** The limit in effect. */
   readonly rateLimit: RateLimitSetting;
+  /** What has read the certificates, and reads them again. */
+  readonly tls: TlsStore;
 }
 
 /**
@@ -47,6 +53,7 @@ export async function compileStartUp(
   }
   const listeners: ListenerSnapshot[] = [];
   for (const row of rows) listeners.push(await compileListener(row, database));
+  const tls = new TlsStore(options);
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
   const rateLimit = database.settings.rateLimit ?? { limit, windowMs };
@@ -54,7 +61,13 @@ export async function compileStartUp(
     settings: {
       connectTimeoutMs: config.proxy.connectTimeoutMs,
       idleTimeoutMs: config.proxy.idleTimeoutMs,
+      l7: {
+        h2Transport: config.l7.h2Transport,
+        // Events that nobody writes are not worth their way out of the worker.
+        accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
+      },
     },
+    tls: await tls.load(listeners.flatMap(({ routes }) => routes)),
     listeners,
     firewall: {
       rules: compileFirewall(rules),
@@ -62,7 +75,7 @@ export async function compileStartUp(
       ...compileRateLimit(rateLimit),
     },
   };
-  return { snapshot, geoip, rateLimit };
+  return { snapshot, geoip, rateLimit, tls };
 }
 
 /** What logs say of a GeoIP database. */

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { formatIp, parseBackendEndpoint, parseIp } from "../addr/mod.ts";
 import type { FirewallRule } from "../firewall/mod.ts";
+import { type L7Session, tlsMaterialId } from "../l7/mod.ts";
 import { describeError, type OutcomeName } from "../observe/mod.ts";
 import {
   encodeProxyV2,
@@ -43,6 +44,8 @@ export interface Connection {
   route?: Route;
   /** While the stream is relayed: its byte counts, and the handle to cut it. */
   relay?: Relay;
+  /** While its HTTP is proxied: the same for mode l7. */
+  l7?: L7Session;
   /** Why we cut it, whatever its path then reports. */
   cutBy?: "shutdown" | "closed_by_operator";
 }
@@ -149,6 +152,7 @@ function matchRoute(c: Connection, hello: ClientHello): Ending | undefined {
 function dispatch(c: Connection, peeked: Uint8Array, state: PlaneState): Promise<Ending> | Ending {
   const route = c.route as Route;
   if (route.mode === "l4") return relayL4(c, route, peeked, state);
+  if (route.mode === "l7") return serveL7(c, route, peeked, state);
   return { outcome: "mode_unavailable", reason: `mode not available: ${route.mode}` };
 }
 
@@ -176,6 +180,38 @@ async function relayL4(
   c.relay = relay;
   const outcome = await relay.run(route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked);
   return { outcome, reason: relay.reason };
+}
+
+/** Mode l7: TLS ends here, and each request finds its own way. */
+async function serveL7(
+  c: Connection,
+  route: Route,
+  peeked: Uint8Array,
+  state: PlaneState,
+): Promise<Ending> {
+  const material = state.tls.get(tlsMaterialId(route));
+  if (material === undefined) {
+    return { outcome: "tls_failed", reason: "the route has no usable certificate" };
+  }
+  const session = state.l7.serve(
+    {
+      id: c.id,
+      client: c.client,
+      clientText: formatSocketAddress(c.client),
+      clientIp: formatIp(c.client.ip),
+      // Only a PROXY header needs it.
+      get destination() {
+        return destinationOf(c);
+      },
+      trusted: c.listener.namesTrustedProxies,
+      route,
+      matchRoute: (host) => c.listener.routes.match(host),
+    },
+    c.socket,
+    { peeked, material },
+  );
+  c.l7 = session;
+  return await session.ended;
 }
 
 /** Header and hello in one write: some receivers expect all of the header in their first read. */

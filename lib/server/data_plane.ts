@@ -1,11 +1,13 @@
 import type { Socket } from "node:net";
 import { createFirewall, createRateLimiter, type GeoIp, openGeoIp } from "../firewall/mod.ts";
+import { L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
 import {
   type ConnectionEvent,
   type Counters,
   describeError,
   type LogSink,
   type RequestCounts,
+  type RequestEvent,
 } from "../observe/mod.ts";
 import { BufferPool, type Clock, ConnectDeadlines, Deadlines, systemClock } from "../relay/mod.ts";
 import { countEnded } from "./accounting.ts";
@@ -37,6 +39,8 @@ export interface DataPlaneOptions {
   readonly requests: RequestCounts;
   /** Receives one event per ended connection. */
   readonly onEvent: (event: ConnectionEvent) => void;
+  /** Receives one event per request of an l7 connection; absent: nobody wants them. */
+  readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
   readonly clock?: Clock;
   /** Default {@link PREFACE_TIMEOUT_MS}. */
@@ -75,6 +79,13 @@ export class DataPlane {
         this.#clock,
       ),
       relayOptions: { idle, buffers: new BufferPool() },
+      l7: new L7Service({
+        clock: this.#clock,
+        settings: this.#l7Settings(snapshot.settings),
+        requests: options.requests,
+        onRequest: (event) => options.onRequest?.(event),
+      }),
+      tls: new Map(),
     };
   }
 
@@ -113,13 +124,19 @@ export class DataPlane {
         const routes = this.#listeners.get(change.listenerId)?.routes;
         for (const hostname of change.remove) routes?.delete(hostname);
         for (const route of change.set) routes?.set(route);
+        return;
       }
+      case "tls":
+        return this.#applyTls(change.set, change.remove);
     }
   }
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
     this.#applyFirewall(snapshot.firewall);
     this.#applySettings(snapshot.settings);
+    const { tls = [] } = snapshot;
+    const used = new Set(tls.map(({ id }) => id));
+    this.#applyTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
     const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
     for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
     for (const listener of snapshot.listeners) await this.#addListener(listener);
@@ -136,6 +153,21 @@ export class DataPlane {
       this.#state.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     }
     this.#settings = settings;
+    this.#state.l7.configure(this.#l7Settings(settings));
+  }
+
+  #applyTls(set: readonly TlsMaterial[], remove: readonly string[]): void {
+    for (const id of remove) this.#state.tls.delete(id);
+    for (const material of set) this.#state.tls.set(material.id, material);
+  }
+
+  #l7Settings({ connectTimeoutMs, idleTimeoutMs, l7 }: Settings): L7Settings {
+    return {
+      connectTimeoutMs,
+      idleTimeoutMs,
+      h2Transport: l7?.h2Transport ?? "own",
+      accessLog: this.#options.onRequest !== undefined && (l7?.accessLog ?? true),
+    };
   }
 
   /** Binds, or updates in place a listener that is bound already. */
@@ -272,10 +304,12 @@ export class DataPlane {
   /** Stops accepting; resolves when the last connection has ended. */
   async drain(): Promise<void> {
     for (const id of [...this.#listeners.keys()]) this.#removeListener(id);
+    for (const { l7 } of this.#connections.values()) l7?.shutdown();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => this.#idle = resolve);
     }
     this.#state.connectDeadlines[Symbol.dispose]();
+    this.#state.l7.close();
   }
 
   /** Cuts every connection that is still open. */
@@ -286,6 +320,7 @@ export class DataPlane {
   #cut(connection: Connection, outcome: "shutdown" | "closed_by_operator"): void {
     connection.cutBy = outcome;
     if (connection.relay !== undefined) connection.relay.cut(outcome);
+    else if (connection.l7 !== undefined) connection.l7.cut();
     else connection.socket.resetAndDestroy();
   }
 
@@ -307,12 +342,16 @@ function routeFields({ sni, route }: Connection) {
   };
 }
 
+function traffic({ relay, l7 }: Connection): { bytesIn: number; bytesOut: number } {
+  const carrier = relay ?? l7;
+  return { bytesIn: carrier?.bytesIn ?? 0, bytesOut: carrier?.bytesOut ?? 0 };
+}
+
 function toTally(connection: Connection): Omit<RouteTally, "connections"> {
   return {
     listener: connection.listener.addr,
     route: connection.route?.hostname ?? "",
-    bytesIn: connection.relay?.bytesIn ?? 0,
-    bytesOut: connection.relay?.bytesOut ?? 0,
+    ...traffic(connection),
   };
 }
 
@@ -322,8 +361,7 @@ function toInfo(connection: Connection, now: number): ConnectionInfo {
     listener: connection.listener.addr,
     client: formatSocketAddress(connection.client),
     ...routeFields(connection),
-    bytesIn: connection.relay?.bytesIn ?? 0,
-    bytesOut: connection.relay?.bytesOut ?? 0,
+    ...traffic(connection),
     ageMs: Math.round(now - connection.startedAt),
   };
 }
@@ -338,8 +376,7 @@ function toEvent(connection: Connection, ending: Ending, now: number): Connectio
     ...(ending.rule === undefined ? {} : { rule: ending.rule }),
     outcome: ending.outcome,
     ...(ending.reason === undefined ? {} : { reason: ending.reason }),
-    bytesIn: connection.relay?.bytesIn ?? 0,
-    bytesOut: connection.relay?.bytesOut ?? 0,
+    ...traffic(connection),
     durationMs: Math.round((now - connection.startedAt) * 10) / 10,
   };
 }

@@ -1,4 +1,5 @@
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
+import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
 import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
 
@@ -12,4 +13,7 @@ export interface PlaneState {
   readonly prefaceDeadlines: Deadlines;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
+  readonly l7: L7Service;
+  /** By {@link TlsMaterial.id}. */
+  readonly tls: Map<string, TlsMaterial>;
 }

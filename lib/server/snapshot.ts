@@ -1,4 +1,5 @@
 import type { CompiledFirewall } from "../firewall/mod.ts";
+import type { H2TransportName, TlsMaterial } from "../l7/mod.ts";
 import type { Route } from "../routes/mod.ts";
 
 /**
@@ -9,12 +10,19 @@ export interface Snapshot {
   readonly settings: Settings;
   readonly listeners: readonly ListenerSnapshot[];
   readonly firewall: FirewallSnapshot;
+  /** Certificates and keys of the routes that terminate TLS, in memory only. */
+  readonly tls?: readonly TlsMaterial[];
 }
 
 /** Deadlines of the data plane, in milliseconds. */
 export interface Settings {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Default: our own HTTP/2 towards backends, and an access log. */
+  readonly l7?: {
+    readonly h2Transport: H2TransportName;
+    readonly accessLog: boolean;
+  };
 }
 
 /** One listener with its routes. */
@@ -65,5 +73,12 @@ export type Change =
     /** Added, or replacing the route of the same hostname. */
     readonly set: readonly Route[];
     /** Hostnames of removed routes. */
+    readonly remove: readonly string[];
+  }
+  /** Certificates and keys for new connections; open ones go on with what they have. */
+  | {
+    readonly kind: "tls";
+    readonly set: readonly TlsMaterial[];
+    /** Ids that no route uses any more. */
     readonly remove: readonly string[];
   };

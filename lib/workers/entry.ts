@@ -6,9 +6,21 @@
  *
  * @module
  */
-import { createCounters, describeError, RequestCounts } from "../observe/mod.ts";
+import {
+  type ConnectionEvent,
+  createCounters,
+  describeError,
+  RequestCounts,
+  type RequestEvent,
+} from "../observe/mod.ts";
 import { DataPlane } from "../server/mod.ts";
-import type { FromWorker, Reply, StartMessage, ToWorker } from "./messages.ts";
+import {
+  type FromWorker,
+  InFlight,
+  type Reply,
+  type StartMessage,
+  type ToWorker,
+} from "./messages.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { EventOutbox } from "./outbox.ts";
 
@@ -17,7 +29,8 @@ import { EventOutbox } from "./outbox.ts";
 Error.stackTraceLimit = 0;
 
 let plane: DataPlane | undefined;
-let outbox: EventOutbox | undefined;
+let connections: EventOutbox<ConnectionEvent> | undefined;
+let accessLog: EventOutbox<RequestEvent> | undefined;
 
 self.onmessage = (message: MessageEvent<ToWorker>) => {
   answer(message.data).then(
@@ -52,7 +65,8 @@ async function answer(message: ToWorker): Promise<Pick<Reply, "value">> {
       return {};
     case "drain":
       await plane.drain();
-      outbox?.flush();
+      accessLog?.flush();
+      connections?.flush();
       return {};
     case "cut_all":
       plane.cutAll();
@@ -62,19 +76,28 @@ async function answer(message: ToWorker): Promise<Pick<Reply, "value">> {
 
 async function start(message: StartMessage): Promise<void> {
   const counters = createCounters(message.counters);
-  const sender = new EventOutbox({
-    batchesInFlight: message.batchesInFlight,
+  const { batchesInFlight } = message;
+  const onDrop = (count: number) => counters.add("events_dropped", count);
+  const ended = connections = new EventOutbox<ConnectionEvent>({
+    batchesInFlight,
+    cell: InFlight.connections,
     send: (events) => reply({ type: "events", events }),
-    onDrop: (count) => counters.add("events_dropped", count),
+    onDrop,
   });
-  outbox = sender;
+  const answered = accessLog = new EventOutbox<RequestEvent>({
+    batchesInFlight,
+    cell: InFlight.requests,
+    send: (events) => reply({ type: "access_log", events }),
+    onDrop,
+  });
   startLagProbe((seconds) => counters.observe("event_loop_lag", seconds));
   plane = new DataPlane({
     worker: message.index,
     idPrefix: message.idPrefix,
     counters,
     requests: new RequestCounts((route, block) => reply({ type: "requests", route, block })),
-    onEvent: (event) => sender.push(event),
+    onEvent: (event) => ended.push(event),
+    onRequest: (event) => answered.push(event),
     log: (record) => reply({ type: "log", record }),
   }, message.snapshot);
   await plane.apply([{ kind: "snapshot", snapshot: message.snapshot }]);

@@ -4,6 +4,7 @@ import {
   createCounters,
   type LogSink,
   RequestCounts,
+  type RequestEvent,
   sumCounters,
 } from "../observe/mod.ts";
 import {
@@ -28,6 +29,8 @@ import { RequestBlocks } from "./request_blocks.ts";
 /** What a plane reports to. */
 export interface PlaneSinks {
   readonly onEvent: (event: ConnectionEvent) => void;
+  /** Absent: nobody wants an access log. */
+  readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
 }
 

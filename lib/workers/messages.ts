@@ -1,4 +1,4 @@
-import type { ConnectionEvent, LogRecord } from "../observe/mod.ts";
+import type { ConnectionEvent, LogRecord, RequestEvent } from "../observe/mod.ts";
 import type {
   Change,
   ConnectionInfo,
@@ -17,9 +17,12 @@ export interface StartMessage {
   readonly snapshot: Snapshot;
   /** Counters with this worker as their only writer. */
   readonly counters: SharedArrayBuffer;
-  /** One `Int32`: batches of events sent and not yet taken by the control plane. */
+  /** {@link InFlight}: batches sent and not yet taken by the control plane. */
   readonly batchesInFlight: SharedArrayBuffer;
 }
+
+/** Which `Int32` counts the batches of which events, and how many there are. */
+export const InFlight = Object.freeze({ connections: 0, requests: 1, cells: 2 });
 
 /** A request to a worker; answered by a {@link Reply} with the same `id`. */
 export type Request =
@@ -61,6 +64,7 @@ export interface Reply {
 export type FromWorker =
   | Reply
   | { readonly type: "events"; readonly events: readonly ConnectionEvent[] }
+  | { readonly type: "access_log"; readonly events: readonly RequestEvent[] }
   /** Counts of an l7 route, with this worker as their only writer. */
   | { readonly type: "requests"; readonly route: string; readonly block: SharedArrayBuffer }
   | { readonly type: "log"; readonly record: LogRecord };

@@ -1,5 +1,3 @@
-import type { ConnectionEvent } from "../observe/mod.ts";
-
 /** An event waits at most this long for others to travel with. */
 const FLUSH_MS = 20;
 const MAX_BATCH = 256;
@@ -10,25 +8,29 @@ const MAX_BATCHES_IN_FLIGHT = 64;
  * Sends events to the control plane in batches. When the control plane does not keep up (a slow
  * disk under the log), events are dropped and counted rather than queued without bound.
  */
-export class EventOutbox {
-  readonly #send: (events: readonly ConnectionEvent[]) => void;
+export class EventOutbox<E> {
+  readonly #send: (events: readonly E[]) => void;
   readonly #onDrop: (count: number) => void;
   readonly #inFlight: Int32Array;
-  #batch: ConnectionEvent[] = [];
+  readonly #cell: number;
+  #batch: E[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: {
-    send: (events: readonly ConnectionEvent[]) => void;
+    send: (events: readonly E[]) => void;
     onDrop: (count: number) => void;
     batchesInFlight: SharedArrayBuffer;
+    /** Which `Int32` of it counts the batches of these events. */
+    cell: number;
   }) {
     this.#send = options.send;
     this.#onDrop = options.onDrop;
     this.#inFlight = new Int32Array(options.batchesInFlight);
+    this.#cell = options.cell;
   }
 
   /** Queues an event. */
-  push(event: ConnectionEvent): void {
+  push(event: E): void {
     this.#batch.push(event);
     if (this.#batch.length >= MAX_BATCH) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
@@ -41,11 +43,11 @@ export class EventOutbox {
     const batch = this.#batch;
     if (batch.length === 0) return;
     this.#batch = [];
-    if (Atomics.load(this.#inFlight, 0) >= MAX_BATCHES_IN_FLIGHT) {
+    if (Atomics.load(this.#inFlight, this.#cell) >= MAX_BATCHES_IN_FLIGHT) {
       this.#onDrop(batch.length);
       return;
     }
-    Atomics.add(this.#inFlight, 0, 1);
+    Atomics.add(this.#inFlight, this.#cell, 1);
     this.#send(batch);
   }
 }

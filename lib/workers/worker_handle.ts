@@ -2,7 +2,13 @@ import { COUNTERS_BYTES } from "../observe/mod.ts";
 import type { Snapshot } from "../server/mod.ts";
 import { ENTRY_URL } from "./entry_url.ts";
 import type { PlaneSinks } from "./inline.ts";
-import type { FromWorker, Reply, Request, StartMessage } from "./messages.ts";
+import {
+  type FromWorker,
+  InFlight,
+  type Reply,
+  type Request,
+  type StartMessage,
+} from "./messages.ts";
 
 /** A worker that did not answer a request in time, or that died before it did. */
 export class WorkerError extends Error {
@@ -43,7 +49,9 @@ const PERMISSIONS = {
 export class WorkerHandle {
   readonly #worker: Worker;
   readonly #options: WorkerHandleOptions;
-  readonly #inFlight = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  readonly #inFlight = new SharedArrayBuffer(
+    InFlight.cells * Int32Array.BYTES_PER_ELEMENT,
+  );
   readonly #pending = new Map<number, (reply: Reply | WorkerError) => void>();
   #nextId = 1;
   #dead = false;
@@ -123,7 +131,11 @@ export class WorkerHandle {
         return;
       case "events":
         for (const event of message.events) this.#options.onEvent(event);
-        Atomics.sub(new Int32Array(this.#inFlight), 0, 1);
+        Atomics.sub(new Int32Array(this.#inFlight), InFlight.connections, 1);
+        return;
+      case "access_log":
+        for (const event of message.events) this.#options.onRequest?.(event);
+        Atomics.sub(new Int32Array(this.#inFlight), InFlight.requests, 1);
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   ConnectionGauge,
   GAUGE_BYTES,
   type LogRecord,
+  type RequestEvent,
 } from "../../lib/observe/mod.ts";
 import type { Route } from "../../lib/routes/mod.ts";
 import type {
@@ -29,12 +30,15 @@ export interface PlaneOptions {
   readonly firewall?: Partial<FirewallSnapshot>;
   readonly listener?: Partial<ListenerSnapshot>;
   readonly settings?: Partial<Settings>;
+  readonly tls?: NonNullable<Snapshot["tls"]>;
   readonly prefaceTimeoutMs?: number;
 }
 
 /** A running plane. Disposing of it fails the test when a connection is left open. */
 export class TestPlane implements AsyncDisposable {
   readonly events: ConnectionEvent[] = [];
+  /** Requests of l7 routes. */
+  readonly requests: RequestEvent[] = [];
   readonly logs: LogRecord[] = [];
   readonly snapshot: Snapshot;
   #plane: InlinePlane | undefined;
@@ -62,6 +66,7 @@ export class TestPlane implements AsyncDisposable {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
       onEvent: (event) => this.events.push(event),
+      onRequest: (event) => this.requests.push(event),
       log: (record) => this.logs.push(record),
       ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
     });
@@ -72,6 +77,14 @@ export class TestPlane implements AsyncDisposable {
   async event(index = 0): Promise<ConnectionEvent> {
     await eventually(() => this.events.length > index, `connection event ${index}`);
     const event = this.events[index];
+    assert(event !== undefined);
+    return event;
+  }
+
+  /** Waits for the request number `index` (from 0) and returns what was logged of it. */
+  async request(index = 0): Promise<RequestEvent> {
+    await eventually(() => this.requests.length > index, `request event ${index}`);
+    const event = this.requests[index];
     assert(event !== undefined);
     return event;
   }
@@ -96,6 +109,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
   const plane = new TestPlane({
     settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000, ...options.settings },
     listeners: [listener],
+    ...options.tls !== undefined && { tls: options.tls },
     firewall: { rules: compileFirewall(rules), ...options.firewall },
   });
   return await plane.start(options.prefaceTimeoutMs);
