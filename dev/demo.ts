@@ -22,6 +22,8 @@ export interface Demo {
   /** Who terminates TLS: an l4 site itself, otherwise the proxy. */
   readonly mode: "l4" | "l7";
   readonly sendProxyProtocol: boolean;
+  /** Requests whose User-Agent contains this are refused; l7 only. */
+  readonly blockedUserAgent?: string;
 }
 
 /** Every demo, in the order in which they are printed; the index decides the site's port. */
@@ -46,6 +48,14 @@ export const DEMOS: readonly Demo[] = [
     about: "l4 by wildcard",
     mode: "l4",
     sendProxyProtocol: false,
+  },
+  {
+    hostname: "web.localhost",
+    example: "web.localhost",
+    about: "l7: TLS ends at the proxy, which speaks HTTP/2; the site sees X-Forwarded-For",
+    mode: "l7",
+    sendProxyProtocol: false,
+    blockedUserAgent: "BadBot",
   },
 ];
 
@@ -109,32 +119,54 @@ format = "text"
 }
 
 function route(demo: Demo, port: number, folder: string): string {
-  const terminated = demo.mode === "l4" ? "" : `
+  const { about, hostname, mode, sendProxyProtocol, blockedUserAgent } = demo;
+  const certificate = mode === "l4" ? "" : `
   tls_cert = "${folder}/certs/${fileName(demo)}.pem"
   tls_key = "${folder}/certs/${fileName(demo)}.key"`;
-  return `
-  # ${demo.about}
-  [[listeners.routes]]
-  hostname = "${demo.hostname}"
-  backend = "127.0.0.1:${port}"
-  mode = "${demo.mode}"
-  send_proxy_protocol = ${demo.sendProxyProtocol}${terminated}
+  const policy = blockedUserAgent === undefined ? "" : `
+    [[listeners.routes.policies]]
+    type = "block_user_agent"
+    value = "${blockedUserAgent}"
 `;
+  return `
+  # ${about}
+  [[listeners.routes]]
+  hostname = "${hostname}"
+  backend = "127.0.0.1:${port}"
+  mode = "${mode}"
+  send_proxy_protocol = ${sendProxyProtocol}${certificate}
+${policy}`;
 }
 
-/** The commands to try, each with a line that says what it shows. */
-export function demoCommands(
-  ports: DemoPorts,
-  folder: string,
-): { about: string; command: string }[] {
+/** A command to try. */
+export interface DemoCommand {
+  /** What it shows, one line. */
+  readonly about: string;
+  readonly command: string;
+  /** How its output begins. */
+  readonly prints: string;
+}
+
+/** The commands to try; `folder` is where the authority's certificate is. */
+export function demoCommands(ports: DemoPorts, folder: string): DemoCommand[] {
   const curl = (example: string, port: number, options = "") =>
     `curl ${options}--cacert ${folder}/ca.pem --resolve ${example}:${port}:127.0.0.1 ` +
     `https://${example}:${port}/`;
   return [
-    ...DEMOS.map(({ about, example }) => ({ about, command: curl(example, ports.public) })),
+    ...DEMOS.map(({ about, example, hostname }) => ({
+      about,
+      command: curl(example, ports.public),
+      prints: `backend: ${hostname}\n`,
+    })),
+    {
+      about: "l7 with a policy: this User-Agent is refused",
+      command: curl("web.localhost", ports.public, "--user-agent BadBot/1.0 "),
+      prints: "403 Forbidden\n",
+    },
     {
       about: "the listener that requires a PROXY header",
       command: curl("one.localhost", ports.proxyProtocol, "--haproxy-protocol "),
+      prints: "backend: one.localhost\n",
     },
   ];
 }

@@ -72,6 +72,17 @@ export const TOUR: readonly TourStep[] = [
     expect: /^connection reset$/,
   },
   {
+    title: "https://web.localhost: TLS ends at the proxy, the site sees who the client is",
+    run: ({ ports, ca }) => get({ port: ports.public, servername: "web.localhost", ca }),
+    expect: /^x-forwarded-for: 127\.0\.0\.1$/m,
+  },
+  {
+    title: `The same behind another proxy, for ${CLIENT}`,
+    run: ({ ports, ca }) =>
+      get({ port: ports.proxyProtocol, servername: "web.localhost", ca, client: CLIENT }),
+    expect: /^x-forwarded-for: 203\.0\.113\.7$/m,
+  },
+  {
     title: "No PROXY header where one is required: a RST",
     run: ({ ports }) => send(ports.proxyProtocol, "GET / HTTP/1.1\r\n\r\n"),
     expect: /^connection reset$/,
