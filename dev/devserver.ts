@@ -6,6 +6,7 @@
 import { isAbsolute, join } from "node:path";
 import { parseArgs } from "node:util";
 import { parse as parseToml } from "smol-toml";
+import { findJemalloc } from "./allocator.ts";
 import { DEFAULT_PORT, demoCommands, type DemoPorts, demoPorts, DEMOS } from "./demo.ts";
 import { type Identity, prepareFolder } from "./folder.ts";
 import { ProxyProcess, ProxyStartError } from "./proxy_process.ts";
@@ -125,7 +126,9 @@ async function startProxy(
     else early.push(line);
   };
   try {
-    const proxy = await ProxyProcess.start({ configPath, data: folder, onLine });
+    const library = await findJemalloc();
+    const env = library === undefined ? {} : { LD_PRELOAD: library };
+    const proxy = await ProxyProcess.start({ configPath, data: folder, onLine, env });
     if (!tour) early.forEach((line) => printSync(`${line}\n`));
     started = true;
     return proxy;

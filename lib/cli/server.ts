@@ -10,6 +10,8 @@ import { type Monitoring, type MonitoringOptions, startMonitoring } from "./moni
 import { checkPermissions } from "./permissions.ts";
 import { type Pulse, readServiceEnvironment, ServiceManager } from "./service_manager.ts";
 import { handleSignals } from "./signals.ts";
+import { allocatorName } from "./allocator.ts";
+import { readVariable } from "./environment.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -71,7 +73,8 @@ async function serve({ config, control, monitoring, manager, log }: Running): Pr
     const fields = { addr, port, routes: routes.length, proxyProtocol };
     log({ level: "info", message: "listening", fields });
   }
-  log({ level: "info", message: "ready", fields: { version: VERSION } });
+  const allocator = allocatorName(readVariable("LD_PRELOAD"));
+  log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
   manager.ready(() => pulseOf(control, monitoring.health()));
   const signal = await stop.promise;
   const timeoutMs = config.proxy.shutdownTimeoutMs;

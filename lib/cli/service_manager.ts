@@ -1,4 +1,5 @@
 import { describeError, type LogSink } from "../observe/mod.ts";
+import { readVariable } from "./environment.ts";
 
 /** A message that systemd has not taken by then is given up; its queue is drained in microseconds. */
 const SEND_TIMEOUT_MS = 1000;
@@ -142,15 +143,5 @@ export class ServiceManager implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
-  }
-}
-
-function readVariable(name: string): string | undefined {
-  try {
-    return Deno.env.get(name) || undefined;
-  } catch (error) {
-    // Started by hand without --allow-env: then nobody waits for a notification either.
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
   }
 }
