@@ -2,10 +2,20 @@
 const FLUSH_MS = 20;
 /** What waits for a slow reader of the log; beyond it lines are dropped and counted. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
+/** What is queued at the end is given this long: a stalled reader must not keep the program alive. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** Where bytes go; `Deno.stderr` is one. */
 export interface ByteWriter {
   write(bytes: Uint8Array): Promise<number>;
+}
+
+/** Settings of {@link LineWriter}. */
+export interface LineWriterOptions {
+  /** The line that tells of dropped ones, in the log's format. */
+  readonly describeDropped: (count: number) => string;
+  /** How long closing waits for the reader. Default: 1,000 ms. */
+  readonly closeTimeoutMs?: number;
 }
 
 /**
@@ -14,6 +24,7 @@ export interface ByteWriter {
  */
 export class LineWriter implements AsyncDisposable {
   readonly #target: ByteWriter;
+  readonly #options: LineWriterOptions;
   readonly #encoder = new TextEncoder();
   #pending: string[] = [];
   #pendingBytes = 0;
@@ -21,8 +32,9 @@ export class LineWriter implements AsyncDisposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(target: ByteWriter) {
+  constructor(target: ByteWriter, options: LineWriterOptions) {
     this.#target = target;
+    this.#options = options;
   }
 
   /** Queues a line; it must end in a newline. */
@@ -36,17 +48,20 @@ export class LineWriter implements AsyncDisposable {
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   };
 
-  /** Writes what is queued. */
+  /** Writes what is queued, as far as the reader takes it in time. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#flush();
-    await this.#writing;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, this.#options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS);
+    await Promise.race([this.#writing, late.promise]);
+    clearTimeout(timer);
   }
 
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#pending.length === 0) return;
-    if (this.#dropped > 0) this.#pending.push(`log lines dropped: ${this.#dropped}\n`);
+    if (this.#dropped > 0) this.#pending.push(this.#options.describeDropped(this.#dropped));
     this.#dropped = 0;
     const bytes = this.#encoder.encode(this.#pending.join(""));
     const size = this.#pendingBytes;

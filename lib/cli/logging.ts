@@ -5,6 +5,7 @@ import {
   getLogfmtFormatter,
   getLogger,
   type LogLevel as TapeLevel,
+  type LogRecord as TapeRecord,
 } from "@logtape/logtape";
 import type { LogConfig } from "../config/mod.ts";
 import type { ConnectionEvent, LogLevel, LogSink, RequestEvent } from "../observe/mod.ts";
@@ -31,10 +32,12 @@ export interface Logging extends AsyncDisposable {
  * escape control characters, so that a name sent by a stranger cannot forge a line.
  */
 export async function setUpLogging(config: LogConfig, target: ByteWriter): Promise<Logging> {
-  const writer = new LineWriter(target);
   const format = config.format === "json"
     ? getJsonLinesFormatter({ properties: "flatten" })
     : getLogfmtFormatter();
+  const writer = new LineWriter(target, {
+    describeDropped: (count) => format(droppedRecord(count)),
+  });
   await configure({
     reset: true,
     sinks: { lines: (record) => writer.write(format(record)) },
@@ -55,6 +58,19 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
       await dispose();
       await writer[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Made by hand: it must not queue up behind the lines whose loss it tells of. */
+function droppedRecord(count: number): TapeRecord {
+  const message = "log lines dropped, the reader of the log is too slow";
+  return {
+    category: ["mc-proxy"],
+    level: "warning",
+    message: [message],
+    rawMessage: message,
+    timestamp: Date.now(),
+    properties: { count },
   };
 }
 

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { type ByteWriter, LineWriter } from "../../../lib/cli/line_writer.ts";
+
+const options = { describeDropped: (count: number) => `dropped ${count}\n` };
+
+/** A target that takes at most `step` octets at a time. */
+function recorder(step = Infinity) {
+  let text = "";
+  const write = (bytes: Uint8Array) => {
+    const taken = bytes.subarray(0, step);
+    text += new TextDecoder().decode(taken);
+    return Promise.resolve(taken.length);
+  };
+  return { write, text: () => text };
+}
+
+/** A target that takes nothing until it is released. */
+function stalled() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const target = recorder();
+  const write = async (bytes: Uint8Array) => {
+    await promise;
+    return await target.write(bytes);
+  };
+  return { write, release: resolve, text: target.text };
+}
+
+Deno.test("LineWriter writes lines in order, also to a target that takes a few octets at a time", async () => {
+  const target = recorder(3);
+  {
+    await using writer = new LineWriter(target, options);
+    writer.write("first\n");
+    writer.write("second\n");
+  }
+  assert.equal(target.text(), "first\nsecond\n");
+});
+
+Deno.test("LineWriter drops lines for a stalled target, and says later how many", async () => {
+  const target = stalled();
+  const line = "x".repeat(1023) + "\n";
+  {
+    await using writer = new LineWriter(target, options);
+    for (let i = 0; i < 5000; i++) writer.write(line);
+    target.release();
+    // Room again, once what was queued is written.
+    while (target.text().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    writer.write("last\n");
+  }
+  assert.equal(target.text().split(line).length - 1, 4096);
+  assert.match(target.text(), /dropped 904\n/);
+  assert(target.text().endsWith("last\n") || target.text().endsWith("dropped 904\n"));
+});
+
+Deno.test("LineWriter closes although its target never takes what is queued", async () => {
+  const target = stalled();
+  {
+    await using writer = new LineWriter(target, { ...options, closeTimeoutMs: 20 });
+    writer.write("never read\n");
+  }
+  assert.equal(target.text(), "");
+  target.release();
+});
+
+Deno.test("LineWriter goes on when its target fails", async () => {
+  let calls = 0;
+  const target: ByteWriter = {
+    write() {
+      calls++;
+      return Promise.reject(new Deno.errors.BrokenPipe());
+    },
+  };
+  {
+    await using writer = new LineWriter(target, options);
+    writer.write("one\n");
+    while (calls === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    writer.write("two\n");
+  }
+  assert.equal(calls, 2);
+});
