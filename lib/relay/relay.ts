@@ -5,6 +5,11 @@ import type { Deadline, Deadlines } from "./deadlines.ts";
 
 /** Octets read from the client and not yet taken by the backend before reading pauses. */
 const MAX_UPLOAD_QUEUE = 128 * 1024;
+/**
+ * What a queued read counts for beside its octets, and about what its wrapper takes on the heap: a
+ * client that sends single octets would else hold 131,072 of them, 56 MB.
+ */
+const READ_OVERHEAD = 512;
 /** Up to here a read is copied out, and its buffer reused at once instead of after the write. */
 const COPY_BELOW = 4 * 1024;
 /** How long what the client still sends is discarded after the backend broke off. */
@@ -81,7 +86,10 @@ export class Relay {
     client.once("end", () => this.#endUpload());
     client.once("error", (error) => this.#fail("client_reset", error));
     client.once("close", () => this.#clientClosed());
-    if (client.destroyed) this.#clientClosed();
+    if (client.destroyed) {
+      this.#fail("client_reset", client.errored ?? "the client left while the backend was dialled");
+      this.#clientClosed();
+    }
     this.#upload(first);
     if (client.readableEnded) this.#endUpload();
     else client.resume();
@@ -100,7 +108,7 @@ export class Relay {
   #upload(chunk: Uint8Array): void {
     if (this.#clientEnded) return;
     this.#queue.push(chunk);
-    this.#queued += chunk.length;
+    this.#queued += chunk.length + READ_OVERHEAD;
     if (this.#queued > MAX_UPLOAD_QUEUE) this.#client.pause();
     if (!this.#writing) this.#drainQueue().catch((error) => this.#uploadBroke(error));
   }
@@ -126,7 +134,7 @@ export class Relay {
         this.bytesIn += count;
         this.#idle.touch();
       }
-      this.#queued -= chunk.length;
+      this.#queued -= chunk.length + READ_OVERHEAD;
       if (this.#queued === 0 && this.#client.isPaused()) this.#client.resume();
     }
     this.#writing = false;
