@@ -49,9 +49,10 @@ const MAX_SIGNAL_AGE_MS = 1000;
 export class ConnectDeadlines implements Disposable {
   readonly #timeoutMs: number;
   readonly #now: () => number;
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #live = new Map<AbortController, ReturnType<typeof setTimeout>>();
   #current: AbortController | undefined;
   #validUntil = 0;
+  #closed = false;
 
   constructor(timeoutMs: number, now: () => number = systemClock.now) {
     this.#timeoutMs = timeoutMs;
@@ -60,29 +61,42 @@ export class ConnectDeadlines implements Disposable {
 
   /** A signal that aborts with a {@link DialError} `timeout`, not before the timeout from now. */
   signal(): AbortSignal {
+    if (this.#closed) return AbortSignal.abort(closing());
     const now = this.#now();
     if (this.#current === undefined || now >= this.#validUntil) {
       const age = Math.min(this.#timeoutMs / SIGNALS_PER_TIMEOUT, MAX_SIGNAL_AGE_MS);
-      const controller = new AbortController();
-      const message = `no connection within ${this.#timeoutMs} ms`;
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        if (this.#current === controller) this.#current = undefined;
-        controller.abort(new DialError("timeout", message));
-      }, this.#timeoutMs + age);
-      this.#timers.add(timer);
-      this.#current = controller;
+      this.#current = this.#start(this.#timeoutMs + age);
       this.#validUntil = now + age;
     }
     return this.#current.signal;
   }
 
-  /** Forgets every signal; attempts under way then wait for the system's own timeout. */
+  #start(ms: number): AbortController {
+    const controller = new AbortController();
+    const message = `no connection within ${this.#timeoutMs} ms`;
+    const timer = setTimeout(() => {
+      this.#live.delete(controller);
+      if (this.#current === controller) this.#current = undefined;
+      controller.abort(new DialError("timeout", message));
+    }, ms);
+    this.#live.set(controller, timer);
+    return controller;
+  }
+
+  /** Ends every attempt under way, and any later one at once. */
   [Symbol.dispose](): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#closed = true;
+    for (const [controller, timer] of this.#live) {
+      clearTimeout(timer);
+      controller.abort(closing());
+    }
+    this.#live.clear();
     this.#current = undefined;
   }
+}
+
+function closing(): DialError {
+  return new DialError("unreachable", "the proxy is shutting down");
 }
 
 /** The system's resolver: hosts file and DNS, every address, in the system's order (RFC 6724). */

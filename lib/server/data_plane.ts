@@ -312,8 +312,9 @@ export class DataPlane {
     this.#state.l7.close();
   }
 
-  /** Cuts every connection that is still open. */
+  /** Cuts every connection that is still open, and those that wait for a backend. */
   cutAll(): void {
+    this.#state.connectDeadlines[Symbol.dispose]();
     for (const connection of [...this.#connections.values()]) this.#cut(connection, "shutdown");
   }
 

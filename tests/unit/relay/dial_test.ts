@@ -151,3 +151,15 @@ Deno.test("ConnectDeadlines shares a signal for an eighth of the timeout", () =>
   now = 500;
   assert.notEqual(deadlines.signal(), first);
 });
+
+Deno.test("ConnectDeadlines ends every attempt when disposed, and later ones at once", async () => {
+  const { connect } = network({ "192.0.2.1": "hang" });
+  const literal = { host: "192.0.2.1", port: 1 };
+  const deadlines = new ConnectDeadlines(60_000);
+  const dialling = dial(literal, { connect, deadline: deadlines.signal() });
+  deadlines[Symbol.dispose]();
+  await assert.rejects(dialling, { code: "unreachable" });
+  await assert.rejects(dial(literal, { connect, deadline: deadlines.signal() }), {
+    code: "unreachable",
+  });
+});
