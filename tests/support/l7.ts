@@ -12,6 +12,7 @@ import type { Server } from "node:net";
 import { tlsMaterialId } from "../../lib/l7/mod.ts";
 import type { L7Policy, Route } from "../../lib/routes/mod.ts";
 import { createServerIdentity } from "./certificates.ts";
+import { connectTls, type TlsPeer } from "./clients.ts";
 import { withinDeadline } from "./deadline.ts";
 import { type PlaneOptions, startPlane, type TestPlane } from "./plane.ts";
 
@@ -292,3 +293,44 @@ export async function connectHttp1(options: ClientOptions): Promise<Http1Client>
 
 /** Both kinds of clients by name. */
 export const CLIENTS = { "h2": connectHttp2, "http/1.1": connectHttp1 } as const;
+
+/** A request as a backend over HTTP/1.1 read it. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Alternating names and values as they came. */
+  readonly raw: readonly string[];
+  body: string;
+  trailers: readonly string[];
+}
+
+/** A backend over HTTP/1.1 that keeps what it was asked and answers 200 with "ok". */
+export async function startSeeingBackend(): Promise<
+  HttpBackend & { readonly seen: SeenRequest[] }
+> {
+  const seen: SeenRequest[] = [];
+  const backend = await startHttpBackend("http1", (request, response) => {
+    const { method = "", url: path = "", rawHeaders: raw } = request;
+    const entry: SeenRequest = { method, path, raw, body: "", trailers: [] };
+    seen.push(entry);
+    request.on("data", (chunk: Uint8Array) => entry.body += new TextDecoder().decode(chunk));
+    request.on("end", () => {
+      entry.trailers = request.rawTrailers;
+      response.end("ok");
+    });
+  });
+  return Object.assign(backend, { seen });
+}
+
+/** The values of a field of {@link SeenRequest.raw}. */
+export function seenValues({ raw }: SeenRequest, name: string): string[] {
+  return raw.filter((_, i) => i % 2 === 1 && raw[i - 1]?.toLowerCase() === name);
+}
+
+/** Opens a TLS connection that agreed on one protocol, and says nothing on it. */
+export async function connectRawTls(
+  { port, serverName = HOST, alpn = "http/1.1" }: ClientOptions & { readonly alpn?: string },
+): Promise<TlsPeer> {
+  const { ca } = await identity();
+  return await connectTls({ port, servername: serverName, ca, ALPNProtocols: [alpn] });
+}
