@@ -14,6 +14,8 @@ export interface HealthSource {
   readonly services: readonly string[];
   /** Resolves after a time, or as soon as the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Aborted when the server ends. */
+  readonly closing: AbortSignal;
 }
 
 /** `grpc.health.v1.Health`. */
@@ -27,7 +29,7 @@ export function healthHandlers(source: HealthSource): Handlers<typeof health.Hea
     },
     async *watch({ service }, { signal }) {
       let last: number | undefined;
-      while (!signal.aborted) {
+      while (!signal.aborted && !source.closing.aborted) {
         const now = known.has(service) ? status() : ServingStatus.SERVICE_UNKNOWN;
         if (now !== last) yield { status: now };
         last = now;

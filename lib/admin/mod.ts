@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type AdminOptions, AdminServer } from "./server.ts";
 export {
   AdminSocketError,
   type AdminSocketErrorCode,

@@ -4,6 +4,7 @@ import { openDatabase } from "../db/mod.ts";
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
+import { startAdmin } from "./admin.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
@@ -39,6 +40,8 @@ export async function runServer(configPath: string): Promise<number> {
   using database = openSeeded(config, logging);
   const control = await start(config, database, logging);
   await using monitoring = await monitor({ config, control, database, log });
+  // Closed last: it answers questions while connections drain.
+  await using _admin = await startAdmin({ config, control, monitoring, log });
   return await serve({ config, control, monitoring, manager, log });
 }
 

@@ -50,7 +50,9 @@ export interface ServeOptions {
   readonly maxStreams: number;
   /** The longest that a call with one answer may take, whatever deadline it has. */
   readonly maxCallMs: number;
-  /** An error that is no `RpcError`: the caller is told `internal` and nothing else. */
+  /** Turns errors of the service into `RpcError`s; what it does not know it returns as it is. */
+  readonly translate: (error: unknown) => unknown;
+  /** An error that is still no `RpcError`: the caller is told `internal` and nothing else. */
   readonly onError: (method: string, error: unknown) => void;
 }
 
@@ -216,7 +218,12 @@ function busy(limit: number, what: string): RpcError {
   return new RpcError("resource_exhausted", `the server answers ${limit} ${what} already`);
 }
 
-function toStatus(error: unknown, method: string, { onError }: ServeOptions): ServerErrorResponse {
+function toStatus(
+  thrown: unknown,
+  method: string,
+  { translate, onError }: ServeOptions,
+): ServerErrorResponse {
+  const error = translate(thrown);
   if (error instanceof RpcError) {
     return Object.assign(new Error(error.message), {
       code: error.status,

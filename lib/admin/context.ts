@@ -1,0 +1,41 @@
+import { type Control, isPrintable, type Operation } from "../control/mod.ts";
+import type { CallContext } from "../rpc/mod.ts";
+
+/** What every handler of the service is given. */
+export interface AdminContext {
+  readonly control: Control;
+  readonly version: string;
+  /** The user that owns the socket: beside root the only one who can connect. */
+  readonly owner: () => number;
+  /** Why the proxy is not healthy; empty if it is. */
+  readonly problem: () => string;
+  /** Aborted when the server ends. */
+  readonly closing: AbortSignal;
+}
+
+const MAX_ACTOR_CHARACTERS = 64;
+
+/**
+ * Who asks, for the audit log. The runtime does not tell a socket's peer credentials, so the owner
+ * of the socket is named, and what callers call themselves is marked as their word.
+ */
+export function operation(action: string, { owner }: AdminContext, call: CallContext): Operation {
+  const claim = call.metadata("mc-proxy-actor") ?? "";
+  const isUsable = claim !== "" && claim.length <= MAX_ACTOR_CHARACTERS && isPrintable(claim);
+  const actor = isUsable ? `uid ${owner()} (${claim})` : `uid ${owner()}`;
+  return { actor, action, signal: call.signal };
+}
+
+/** Resolves after a time, or as soon as one of the signals is aborted. */
+export function sleep(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    if (signals.some(({ aborted }) => aborted)) return resolve();
+    const finish = () => {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    for (const signal of signals) signal.addEventListener("abort", finish);
+  });
+}

@@ -1,0 +1,48 @@
+import { type RefusalCode, RefusedError } from "../control/mod.ts";
+import { DatabaseError, type DatabaseErrorCode } from "../db/mod.ts";
+import { type RpcCode, RpcError } from "../rpc/mod.ts";
+
+const REFUSALS: Readonly<Record<RefusalCode, RpcCode>> = {
+  "invalid_argument": "invalid_argument",
+  "not_found": "not_found",
+  "already_exists": "already_exists",
+  "aborted": "aborted",
+  "failed_precondition": "failed_precondition",
+  "busy": "resource_exhausted",
+  "cancelled": "cancelled",
+  "shutting_down": "unavailable",
+};
+
+/** What a caller of Snapshot can do something about; the rest is for the log. */
+const SNAPSHOT_PROBLEMS: Partial<Record<DatabaseErrorCode, string>> = {
+  "cannot_open": "is not a regular file",
+  "missing_directory": "the folder does not exist",
+  "not_permitted": "the proxy may not write there",
+  "read_only": "the file system is read-only",
+};
+
+/** The one translation of errors for callers; what it does not know stays internal. */
+export function toRpcError(error: unknown): unknown {
+  if (error instanceof RefusedError) {
+    return new RpcError(REFUSALS[error.code], error.message, { cause: error });
+  }
+  // What the checks before could not see, such as a row of another spelling.
+  if (error instanceof DatabaseError && error.code === "already_exists") {
+    return new RpcError("already_exists", "it exists already", { cause: error });
+  }
+  if (error instanceof DatabaseError && error.code === "not_found") {
+    return new RpcError("not_found", "it does not exist", { cause: error });
+  }
+  return error;
+}
+
+/** {@link toRpcError} for the copy of a database, whose path the caller chose. */
+export function toSnapshotError(error: unknown): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  if (error.code === "already_exists") {
+    return new RpcError("already_exists", "path: the file exists", { cause: error });
+  }
+  const problem = SNAPSHOT_PROBLEMS[error.code];
+  if (problem === undefined) return error;
+  return new RpcError("invalid_argument", `path: ${problem}`, { cause: error });
+}

@@ -1,0 +1,99 @@
+import { invalid, parseIpOrCidr, RefusedError } from "../control/mod.ts";
+import { type Handlers, RpcError } from "../rpc/mod.ts";
+import type { ConnectionQuery, RouteTally } from "../server/mod.ts";
+import { type AdminContext, sleep } from "./context.ts";
+import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";
+import { fromConnection, fromExplanation, fromStatus, fromTally, optionalMs } from "./messages.ts";
+
+type ObserveMethods =
+  | "getStatus"
+  | "watchStatus"
+  | "listConnections"
+  | "closeConnection"
+  | "explain";
+
+const DEFAULT_INTERVAL_MS = 1000;
+const MIN_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 3_600_000;
+const MAX_ROUTES = 1000;
+const DEFAULT_CONNECTIONS = 1000;
+const MAX_CONNECTIONS = 10_000;
+
+type BusyRoute = RouteTally & { readonly active: number };
+
+/** Questions. */
+export function observeHandlers(
+  context: AdminContext,
+): Pick<Handlers<typeof ProxyAdminService>, ObserveMethods> {
+  const { control } = context;
+  const status = async () =>
+    fromStatus(await control.status(), {
+      version: context.version,
+      problem: context.problem(),
+    });
+  return {
+    async getStatus() {
+      return { status: await status() };
+    },
+    async *watchStatus({ interval, routes }, { signal }) {
+      const ms = optionalMs(interval) ?? DEFAULT_INTERVAL_MS;
+      if (ms < MIN_INTERVAL_MS || ms > MAX_INTERVAL_MS) {
+        throw invalid("interval", "not in 100 ms–1 h");
+      }
+      if (routes > MAX_ROUTES) throw invalid("routes", `not in 0–${MAX_ROUTES}`);
+      let before = new Map<string, number>();
+      while (!signal.aborted) {
+        const all = routes === 0 ? [] : await control.tallies.routes();
+        yield { status: await status(), routes: busiest(all, before, routes).map(fromTally) };
+        before = new Map(all.map((route) => [keyOf(route), loadOf(route)]));
+        await sleep(ms, signal, context.closing);
+        if (context.closing.aborted) {
+          throw new RpcError("unavailable", "the proxy is shutting down");
+        }
+      }
+    },
+    async listConnections(request) {
+      const { limit } = request;
+      if (limit > MAX_CONNECTIONS) throw invalid("limit", `not in 0–${MAX_CONNECTIONS}`);
+      const most = limit === 0 ? DEFAULT_CONNECTIONS : limit;
+      const { connections, total } = await control.plane.findConnections(queryOf(request), most);
+      return { connections: connections.slice(0, most).map(fromConnection), total };
+    },
+    async closeConnection({ id }) {
+      if (id === "") throw invalid("id", "is missing");
+      if (await control.plane.closeConnection(id)) return {};
+      throw new RefusedError("not_found", "the connection does not exist");
+    },
+    explain(question) {
+      return fromExplanation(control.explain(question));
+    },
+  };
+}
+
+function queryOf({ listenerAddr, route, client }: ListConnectionsRequest): ConnectionQuery {
+  const block = client === "" ? undefined : parseIpOrCidr(client);
+  if (block?.ok === false) throw invalid("client", block.reason);
+  return {
+    ...listenerAddr !== "" && { listener: listenerAddr },
+    ...route !== "" && { route },
+    ...block?.ok && { client: block.value },
+  };
+}
+
+/** Those that carried the most since the look before; open connections decide between equals. */
+function busiest(
+  routes: readonly BusyRoute[],
+  before: ReadonlyMap<string, number>,
+  count: number,
+): BusyRoute[] {
+  const growth = (route: BusyRoute) => loadOf(route) - (before.get(keyOf(route)) ?? 0);
+  return routes.toSorted((a, b) => growth(b) - growth(a) || b.active - a.active).slice(0, count);
+}
+
+function loadOf({ bytesIn, bytesOut }: BusyRoute): number {
+  return bytesIn + bytesOut;
+}
+
+function keyOf({ listener, route }: BusyRoute): string {
+  return `${listener} ${route}`;
+}

@@ -1,0 +1,94 @@
+import { invalid, listenerStatuses } from "../control/mod.ts";
+import type { Handlers } from "../rpc/mod.ts";
+import { type AdminContext, operation } from "./context.ts";
+import type { ProxyAdminService } from "./gen/mod.ts";
+import {
+  fromListener,
+  fromListenerStatus,
+  fromRoute,
+  optionalMs,
+  toListenerInput,
+  toRouteInput,
+} from "./messages.ts";
+
+type RoutingMethods =
+  | "listListeners"
+  | "addListener"
+  | "removeListener"
+  | "listRoutes"
+  | "addRoute"
+  | "updateRoute"
+  | "removeRoute"
+  | "listL7Policies"
+  | "addL7Policy"
+  | "removeL7Policy";
+
+/** Listeners, routes and policies. */
+export function routingHandlers(
+  context: AdminContext,
+): Pick<Handlers<typeof ProxyAdminService>, RoutingMethods> {
+  const { routing, state } = context.control;
+  return {
+    listListeners() {
+      const statuses = listenerStatuses(state);
+      const listeners = state.snapshot.listeners.map((listener, i) => {
+        const status = statuses[i];
+        return {
+          listener: fromListener(listener),
+          ...status && { status: fromListenerStatus(status) },
+        };
+      });
+      return { listeners };
+    },
+    async addListener(request, call) {
+      const by = operation("AddListener", context, call);
+      const listener = await routing.addListener(toListenerInput(request), by);
+      return { listener: fromListener(listener), boundPort: listener.port };
+    },
+    async removeListener({ addr, closeConnections: close, drainTimeout }, call) {
+      const drainMs = optionalMs(drainTimeout) ?? 0;
+      const by = operation("RemoveListener", context, call);
+      return counts(await routing.removeListener({ addr, close, drainMs }, by));
+    },
+    listRoutes({ listenerAddr }) {
+      const { addr, routes } = state.listener("listener_addr", listenerAddr);
+      const sorted = routes.toSorted((a, b) => a.hostname < b.hostname ? -1 : 1);
+      return { listenerAddr: addr, routes: sorted.map(fromRoute) };
+    },
+    async addRoute(request, call) {
+      const by = operation("AddRoute", context, call);
+      const route = await routing.addRoute(request.listenerAddr, toRouteInput(request), by);
+      return { route: fromRoute(route) };
+    },
+    async updateRoute({ listenerAddr: addr, route, closeConnections: close }, call) {
+      if (route === undefined) throw invalid("route", "is missing");
+      const by = operation("UpdateRoute", context, call);
+      const done = await routing.updateRoute({ addr, route: toRouteInput(route), close }, by);
+      return { route: fromRoute(done.route), ...counts(done) };
+    },
+    async removeRoute({ listenerAddr: addr, hostname, closeConnections: close }, call) {
+      const by = operation("RemoveRoute", context, call);
+      return counts(await routing.removeRoute({ addr, hostname, close }, by));
+    },
+    listL7Policies({ listenerAddr, hostname }) {
+      const policies = routing.policies(listenerAddr, hostname);
+      return { policies: policies.map(({ type, value }) => ({ type, value })) };
+    },
+    async addL7Policy({ listenerAddr: addr, hostname, policy }, call) {
+      if (policy === undefined) throw invalid("policy", "is missing");
+      const by = operation("AddL7Policy", context, call);
+      const { type, value } = await routing.addPolicy({ addr, hostname, policy }, by);
+      return { policy: { type, value } };
+    },
+    async removeL7Policy({ listenerAddr: addr, hostname, policy }, call) {
+      if (policy === undefined) throw invalid("policy", "is missing");
+      const by = operation("RemoveL7Policy", context, call);
+      await routing.removePolicy({ addr, hostname, policy }, by);
+      return {};
+    },
+  };
+}
+
+function counts({ live, closed }: { live: number; closed: number }) {
+  return { liveConnections: live, closedConnections: closed };
+}

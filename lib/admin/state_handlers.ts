@@ -1,0 +1,89 @@
+import { invalid } from "../control/mod.ts";
+import type { PolicyRow } from "../db/mod.ts";
+import type { Handlers } from "../rpc/mod.ts";
+import { type AdminContext, operation } from "./context.ts";
+import { toSnapshotError } from "./errors.ts";
+import type { ProxyAdminService } from "./gen/mod.ts";
+import {
+  fromAuditEntry,
+  fromDifference,
+  fromListener,
+  fromRateLimit,
+  fromRoute,
+  fromRule,
+  toDesiredState,
+} from "./messages.ts";
+
+type StateMethods = "exportState" | "apply" | "getAuditLog" | "snapshot";
+
+const DEFAULT_AUDIT_ENTRIES = 100;
+const MAX_AUDIT_ENTRIES = 1000;
+
+/** The state as a whole, its history and its copies. */
+export function stateHandlers(
+  context: AdminContext,
+): Pick<Handlers<typeof ProxyAdminService>, StateMethods> {
+  const { state, whole } = context.control;
+  return {
+    exportState() {
+      return { state: exportState(context), revision: BigInt(state.database.audit.revision) };
+    },
+    async apply({ state: wish, dryRun, ifRevision, closeConnections: close }, call) {
+      if (wish === undefined) throw invalid("state", "is missing");
+      const options = {
+        dryRun,
+        ifRevision: ifRevision === 0n ? undefined : Number(ifRevision),
+        close,
+      };
+      const by = operation("Apply", context, call);
+      const { differences, revision, closed } = await whole.apply(
+        toDesiredState(wish),
+        options,
+        by,
+      );
+      return {
+        differences: differences.map(fromDifference),
+        revision: BigInt(revision),
+        closedConnections: closed,
+      };
+    },
+    getAuditLog({ limit, beforeId }) {
+      if (limit > MAX_AUDIT_ENTRIES) throw invalid("limit", `not in 0–${MAX_AUDIT_ENTRIES}`);
+      const entries = state.database.audit.list({
+        limit: limit === 0 ? DEFAULT_AUDIT_ENTRIES : limit,
+        beforeId: beforeId === 0n ? undefined : Number(beforeId),
+      });
+      return { entries: entries.map(fromAuditEntry) };
+    },
+    async snapshot({ path, overwrite }) {
+      if (path === "") throw invalid("path", "is missing");
+      try {
+        const { size } = await state.database.snapshot(path, { overwrite });
+        return { size: BigInt(size) };
+      } catch (error) {
+        throw toSnapshotError(error);
+      }
+    },
+  };
+}
+
+function exportState({ control: { state, firewall, tallies } }: AdminContext) {
+  const policies = Map.groupBy(state.database.policies.list(), ({ routeId }) => routeId);
+  const listeners = state.snapshot.listeners.map((listener) => ({
+    listener: fromListener(listener),
+    routes: listener.routes.map((route) => ({
+      route: fromRoute(route),
+      policies: (policies.get(route.id) ?? []).map(fromPolicy),
+    })),
+  }));
+  const rules = state.database.rules.list().map((rule) => fromRule(tallies.withHits(rule)));
+  return {
+    listeners: { listeners },
+    firewall: { rules },
+    rateLimit: fromRateLimit(firewall.rateLimit),
+  };
+}
+
+function fromPolicy({ type, value }: PolicyRow) {
+  return { type, value };
+}

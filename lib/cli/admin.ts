@@ -1,0 +1,40 @@
+import { AdminServer } from "../admin/mod.ts";
+import type { Config } from "../config/mod.ts";
+import type { Control } from "../control/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { CommandError } from "./command_error.ts";
+import type { Monitoring } from "./monitoring.ts";
+import { VERSION } from "./version.ts";
+
+/** What {@link startAdmin} is given. */
+export interface AdminParts {
+  readonly config: Config;
+  readonly control: Control;
+  readonly monitoring: Monitoring;
+  readonly log: LogSink;
+}
+
+/**
+ * Opens the admin API if the configuration asks for it.
+ *
+ * @throws {CommandError} if its socket cannot be made.
+ */
+export async function startAdmin(
+  { config, control, monitoring, log }: AdminParts,
+): Promise<AdminServer | undefined> {
+  if (config.grpc === undefined) return undefined;
+  try {
+    const admin = await AdminServer.start({
+      control,
+      socketPath: config.grpc.addr,
+      version: VERSION,
+      log,
+      problem: () => monitoring.health().problems.join("; "),
+    });
+    log({ level: "info", message: "admin API open", fields: { path: admin.path } });
+    return admin;
+  } catch (error) {
+    await control.drain(0);
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}
