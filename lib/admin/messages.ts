@@ -14,12 +14,13 @@ import type {
   ListenerInput,
   ListenerStatus,
   RouteInput,
+  RouteStatus,
   RuleInput,
   Status,
 } from "../control/mod.ts";
 import type { AuditEntry, RateLimitSetting, StoredRule } from "../db/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { ConnectionInfo, RouteTally } from "../server/mod.ts";
+import type { ConnectionInfo } from "../server/mod.ts";
 import type * as pb from "./gen/mod.ts";
 
 type Init<S extends Parameters<typeof import("@bufbuild/protobuf").create>[0]> = MessageInitShape<
@@ -116,6 +117,8 @@ export function fromListenerStatus(status: ListenerStatus): Init<typeof pb.Liste
     totalConnections: BigInt(status.total),
     proxyProtocol: status.proxyProtocol,
     boundPort: status.port,
+    bytesIn: BigInt(status.bytesIn),
+    bytesOut: BigInt(status.bytesOut),
   };
 }
 
@@ -155,7 +158,7 @@ export function fromGeoIp(geoip: Status["geoip"]): Init<typeof pb.GeoIPStatusSch
 }
 
 export function fromTally(
-  tally: RouteTally & { active: number },
+  tally: RouteStatus,
 ): Init<typeof pb.RouteStatusSchema> {
   return {
     listenerAddr: tally.listener,

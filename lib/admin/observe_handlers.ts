@@ -1,6 +1,12 @@
-import { invalid, parseIpOrCidr, RefusedError } from "../control/mod.ts";
+import {
+  invalid,
+  parseIpOrCidr,
+  RefusedError,
+  type RouteStatus,
+  type Status,
+} from "../control/mod.ts";
 import { type Handlers, RpcError } from "../rpc/mod.ts";
-import type { ConnectionQuery, RouteTally } from "../server/mod.ts";
+import type { ConnectionQuery } from "../server/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";
 import { fromConnection, fromExplanation, fromStatus, fromTally, optionalMs } from "./messages.ts";
@@ -19,21 +25,17 @@ const MAX_ROUTES = 1000;
 const DEFAULT_CONNECTIONS = 1000;
 const MAX_CONNECTIONS = 10_000;
 
-type BusyRoute = RouteTally & { readonly active: number };
-
 /** Questions. */
 export function observeHandlers(
   context: AdminContext,
 ): Pick<Handlers<typeof ProxyAdminService>, ObserveMethods> {
   const { control } = context;
-  const status = async () =>
-    fromStatus(await control.status(), {
-      version: context.version,
-      problem: context.problem(),
-    });
+  const toMessage = (status: Status) => {
+    return fromStatus(status, { version: context.version, problem: context.problem() });
+  };
   return {
     async getStatus() {
-      return { status: await status() };
+      return { status: toMessage(await control.status()) };
     },
     async *watchStatus({ interval, routes }, { signal }) {
       const ms = optionalMs(interval) ?? DEFAULT_INTERVAL_MS;
@@ -43,9 +45,10 @@ export function observeHandlers(
       if (routes > MAX_ROUTES) throw invalid("routes", `not in 0–${MAX_ROUTES}`);
       let before = new Map<string, number>();
       while (!signal.aborted) {
-        const all = routes === 0 ? [] : await control.tallies.routes();
-        yield { status: await status(), routes: busiest(all, before, routes).map(fromTally) };
-        before = new Map(all.map((route) => [keyOf(route), loadOf(route)]));
+        const status = await control.status();
+        const busy = busiest(status.routes, before, routes);
+        yield { status: toMessage(status), routes: busy.map(fromTally) };
+        before = new Map(status.routes.map((route) => [keyOf(route), loadOf(route)]));
         await sleep(ms, signal, context.closing);
         if (context.closing.aborted) {
           throw new RpcError("unavailable", "the proxy is shutting down");
@@ -82,18 +85,18 @@ function queryOf({ listenerAddr, route, client }: ListConnectionsRequest): Conne
 
 /** Those that carried the most since the look before; open connections decide between equals. */
 function busiest(
-  routes: readonly BusyRoute[],
+  routes: readonly RouteStatus[],
   before: ReadonlyMap<string, number>,
   count: number,
-): BusyRoute[] {
-  const growth = (route: BusyRoute) => loadOf(route) - (before.get(keyOf(route)) ?? 0);
+): RouteStatus[] {
+  const growth = (route: RouteStatus) => loadOf(route) - (before.get(keyOf(route)) ?? 0);
   return routes.toSorted((a, b) => growth(b) - growth(a) || b.active - a.active).slice(0, count);
 }
 
-function loadOf({ bytesIn, bytesOut }: BusyRoute): number {
+function loadOf({ bytesIn, bytesOut }: RouteStatus): number {
   return bytesIn + bytesOut;
 }
 
-function keyOf({ listener, route }: BusyRoute): string {
+function keyOf({ listener, route }: RouteStatus): string {
   return `${listener} ${route}`;
 }

@@ -27,10 +27,10 @@ type RoutingMethods =
 export function routingHandlers(
   context: AdminContext,
 ): Pick<Handlers<typeof ProxyAdminService>, RoutingMethods> {
-  const { routing, state } = context.control;
+  const { routing, state, tallies } = context.control;
   return {
-    listListeners() {
-      const statuses = listenerStatuses(state);
+    async listListeners() {
+      const statuses = listenerStatuses(state, await tallies.routes());
       const listeners = state.snapshot.listeners.map((listener, i) => {
         const status = statuses[i];
         return {

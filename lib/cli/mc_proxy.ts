@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { loadConfigFile } from "./load.ts";
 import { runServer } from "./server.ts";
 import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
+import { runStatus } from "./status.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -36,6 +37,13 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
       const { warnings } = loadConfigFile(config);
       for (const warning of warnings) print(Deno.stderr, `warning: ${warning}`);
       print(Deno.stdout, `${config}: ok`);
+    });
+  program.command("status")
+    .description("ask the running server; fails when it is not healthy")
+    .requiredOption("-c, --config <file>", "configuration (TOML)")
+    .option("--json", "print the answer as JSON, for machines")
+    .action(async ({ config, ...options }: { config: string; json?: boolean }) => {
+      exitCode = await runStatus(config, options);
     });
   program.command("snapshot")
     .description("copy the database, also while the server runs")

@@ -19,3 +19,4 @@ export { isPrintable, parseIpOrCidr } from "./inputs.ts";
 export { invalid, type RefusalCode, RefusedError } from "./refused.ts";
 export { type Applied, type Difference } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
+export { type RouteStatus } from "./tallies.ts";

@@ -3,7 +3,7 @@ import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
 import type { WorkerStatus } from "../server/mod.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
 import type { LiveState } from "./live_state.ts";
-import type { TallyKeeper } from "./tallies.ts";
+import type { RouteStatus, TallyKeeper } from "./tallies.ts";
 
 /** What a listener does. */
 export interface ListenerStatus {
@@ -14,6 +14,8 @@ export interface ListenerStatus {
   readonly total: number;
   readonly proxyProtocol: boolean;
   readonly port: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 /** A look at the whole proxy. Counters count from the start of the process. */
@@ -25,6 +27,8 @@ export interface Status {
   readonly workers: readonly WorkerStatus[];
   readonly firewall: FirewallStatus;
   readonly geoip: { readonly type: string; readonly builtAt: number } | undefined;
+  /** Routes that have carried something. */
+  readonly routes: readonly RouteStatus[];
   readonly databaseVersion: number;
   readonly revision: number;
   readonly active: number;
@@ -56,8 +60,8 @@ const TOP_RULES = 10;
 /** Looks at the proxy. */
 export async function readStatus(context: StatusContext): Promise<Status> {
   const { state, tallies, geoip, rateLimit, startedAt, now } = context;
-  await tallies.take();
-  const listeners = listenerStatuses(state);
+  const routes = await tallies.routes();
+  const listeners = listenerStatuses(state, routes);
   const { workers, counters } = state.plane.status();
   return {
     startedAt,
@@ -65,6 +69,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     listeners,
     counters,
     workers,
+    routes,
     firewall: { ...firewallStatus(state.database, tallies), rateLimit },
     geoip: geoip &&
       { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
@@ -76,10 +81,31 @@ export async function readStatus(context: StatusContext): Promise<Status> {
 }
 
 /** What every listener does now. */
-export function listenerStatuses({ snapshot }: LiveState): ListenerStatus[] {
+export function listenerStatuses(
+  { snapshot }: LiveState,
+  traffic: readonly RouteStatus[],
+): ListenerStatus[] {
+  const carried = new Map<string, { bytesIn: number; bytesOut: number }>();
+  for (const { listener, bytesIn, bytesOut } of traffic) {
+    const sum = carried.get(listener) ?? { bytesIn: 0, bytesOut: 0 };
+    carried.set(listener, {
+      bytesIn: sum.bytesIn + bytesIn,
+      bytesOut: sum.bytesOut + bytesOut,
+    });
+  }
   return snapshot.listeners.map(({ addr, routes, gauge, proxyProtocol, port }) => {
     const { active, total } = new ConnectionGauge(gauge);
-    return { addr, routeCount: routes.length, active, total, proxyProtocol, port };
+    const { bytesIn = 0, bytesOut = 0 } = carried.get(addr) ?? {};
+    return {
+      addr,
+      routeCount: routes.length,
+      active,
+      total,
+      proxyProtocol,
+      port,
+      bytesIn,
+      bytesOut,
+    };
   });
 }
 

@@ -9,6 +9,11 @@ const STORE_INTERVAL_MS = 30_000;
 /** Routes that are gone are forgotten when there are this many more than routes with traffic. */
 const MAX_ROUTES = 200_000;
 
+/** What a route carried since the start, and how many connections it carries now. */
+export interface RouteStatus extends RouteTally {
+  readonly active: number;
+}
+
 /** Hits of rules and traffic of routes over all workers and their predecessors. */
 export class TallyKeeper {
   readonly #plane: Plane;
@@ -46,11 +51,11 @@ export class TallyKeeper {
   }
 
   /** What each route carried since the start: ended connections and live ones. */
-  async routes(): Promise<(RouteTally & { active: number })[]> {
+  async routes(): Promise<RouteStatus[]> {
     // Live ones first: one that ends in between counts twice for a moment, and not for never.
     const live = await this.#plane.liveTraffic();
     await this.take();
-    const sums = new Map<string, RouteTally & { active: number }>();
+    const sums = new Map<string, RouteStatus>();
     for (const [key, tally] of this.#ended) sums.set(key, { ...tally, active: 0 });
     for (const tally of live) {
       const key = keyOf(tally);

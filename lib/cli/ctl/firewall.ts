@@ -1,0 +1,99 @@
+import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import {
+  AddFirewallRuleResponseSchema,
+  GetFirewallRulesResponseSchema,
+  ReloadGeoIPResponseSchema,
+  RemoveFirewallRuleResponseSchema,
+  SetRateLimitResponseSchema,
+} from "../../admin/gen/mod.ts";
+import type { FirewallRule, RateLimit } from "../../client/mod.ts";
+import { UsageError } from "./exit.ts";
+import { liveWords, type Session } from "./session.ts";
+import { formatExactDuration, formatTime } from "./units.ts";
+
+export async function listRules(session: Session): Promise<void> {
+  const found = await session.client.getFirewallRules({});
+  session.answer(GetFirewallRulesResponseSchema, found, ({ rules, rateLimit }) => [
+    ...session.table(rules, [
+      { title: "ID", value: ({ id }) => `${id}`, right: true },
+      { title: "TYPE", value: ({ type }) => type },
+      { title: "VALUE", value: ({ value }) => value },
+      { title: "HITS", value: ({ hits }) => `${hits}`, right: true },
+      { title: "ENDS", value: endOf },
+      { title: "REASON", value: ({ reason }) => reason },
+    ], "no rules"),
+    `rate limit: ${rateLimitWords(rateLimit)}`,
+  ]);
+}
+
+export async function addRule(
+  session: Session,
+  { type, value }: { type: string; value: string },
+  { ttl, reason = "", close = false }: { ttl?: number; reason?: string; close?: boolean },
+): Promise<void> {
+  const done = await session.client.addFirewallRule({
+    type,
+    value,
+    reason,
+    closeConnections: close,
+    ...ttl !== undefined && { ttl: durationFromMs(ttl) },
+  });
+  session.answer(AddFirewallRuleResponseSchema, done, (answer) => {
+    const { rule, liveConnections, closedConnections } = answer;
+    const end = rule?.expiresAt === undefined ? "" : ` until ${endOf(rule)}`;
+    return [
+      `added rule #${rule?.id}: ${rule?.type} ${rule?.value}${end}${
+        liveWords(liveConnections, closedConnections)
+      }`,
+    ];
+  });
+}
+
+export async function removeRule(
+  session: Session,
+  { type, value }: { type?: string | undefined; value?: string | undefined },
+  { id }: { id?: bigint },
+): Promise<void> {
+  if (id === undefined && (type === undefined || value === undefined)) {
+    throw new UsageError("give TYPE and VALUE, or --id");
+  }
+  const done = await session.client.removeFirewallRule(
+    id === undefined ? { type: type ?? "", value: value ?? "" } : { id },
+  );
+  session.answer(RemoveFirewallRuleResponseSchema, done, ({ rule }) => [
+    `removed rule #${rule?.id}: ${rule?.type} ${rule?.value} (${rule?.hits} hits)`,
+  ]);
+}
+
+export async function setRateLimit(
+  session: Session,
+  limit: number,
+  windowMs: number | undefined,
+): Promise<void> {
+  if (limit > 0 && windowMs === undefined) throw new UsageError("give a WINDOW, such as 10s");
+  const done = await session.client.setRateLimit({
+    rateLimit: { limit, ...windowMs !== undefined && { window: durationFromMs(windowMs) } },
+  });
+  session.answer(SetRateLimitResponseSchema, done, ({ rateLimit }) => [
+    `rate limit: ${rateLimitWords(rateLimit)}`,
+  ]);
+}
+
+export async function reloadGeoIp(session: Session): Promise<void> {
+  const done = await session.client.reloadGeoIP({});
+  session.answer(ReloadGeoIPResponseSchema, done, ({ geoip }) => {
+    const built = geoip?.buildTime === undefined ? "" : formatTime(timestampMs(geoip.buildTime));
+    return [`reloaded ${geoip?.databaseType}, built ${built}`];
+  });
+}
+
+/** A limit in words. */
+export function rateLimitWords(rateLimit: RateLimit | undefined): string {
+  if (rateLimit === undefined || rateLimit.limit === 0) return "off";
+  const window = rateLimit.window === undefined ? 0 : durationMs(rateLimit.window);
+  return `${rateLimit.limit} new connections per address in ${formatExactDuration(window)}`;
+}
+
+function endOf({ expiresAt }: FirewallRule): string {
+  return expiresAt === undefined ? "never" : formatTime(timestampMs(expiresAt));
+}

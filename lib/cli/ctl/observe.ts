@@ -1,0 +1,184 @@
+import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import {
+  CloseConnectionResponseSchema,
+  ExplainResponseSchema,
+  GetAuditLogResponseSchema,
+  GetStatusResponseSchema,
+  ListConnectionsResponseSchema,
+  SnapshotResponseSchema,
+} from "../../admin/gen/mod.ts";
+import type { Status } from "../../client/mod.ts";
+import { EXIT } from "./exit.ts";
+import { rateLimitWords } from "./firewall.ts";
+import { count, type Session, yesNo } from "./session.ts";
+import { renderTable } from "./table.ts";
+import { formatBytes, formatDuration, formatTime } from "./units.ts";
+
+/** `status`: 0 if the proxy is healthy. */
+export async function showStatus(session: Session): Promise<number> {
+  const found = await session.client.getStatus({});
+  session.answer(
+    GetStatusResponseSchema,
+    found,
+    ({ status }) => status === undefined ? ["no status"] : statusLines(status),
+  );
+  return found.status?.healthy ? EXIT.ok : EXIT.failed;
+}
+
+/** A status for people. */
+export function statusLines(status: Status): string[] {
+  const { firewall, geoip, counters } = status;
+  const rules = Object.entries(firewall?.rulesByType ?? {})
+    .map(([type, number]) => `${number} ${type}`).join(", ");
+  const built = geoip?.buildTime && formatTime(timestampMs(geoip.buildTime));
+  const uptime = status.uptime === undefined ? 0 : durationMs(status.uptime);
+  const facts = [
+    ["health", status.healthy ? "ok" : `NOT HEALTHY: ${status.problem}`],
+    ["version", `${status.version}, up ${formatDuration(uptime)}`],
+    ["connections", `${status.activeConnections} open, ${counters.accepted ?? 0n} accepted`],
+    [
+      "traffic",
+      `${formatBytes(counters.bytes_in ?? 0)} in, ${formatBytes(counters.bytes_out ?? 0)} out`,
+    ],
+    ["firewall", `${rules || "no"} rules, ${firewall?.hits ?? 0n} blocked`],
+    [
+      "rate limit",
+      `${rateLimitWords(firewall?.rateLimit)}, ${firewall?.rateLimited ?? 0n} refused`,
+    ],
+    ["geoip", geoip?.loaded ? `${geoip.databaseType}, built ${built}` : "none"],
+    ["database", `version ${status.databaseVersion}, revision ${status.revision}`],
+    [
+      "workers",
+      status.workers.map(({ index, state, restarts }) => {
+        return `${index} ${state}${restarts > 0 ? ` (${count(restarts, "restart")})` : ""}`;
+      }).join(", "),
+    ],
+  ] as const;
+  const width = Math.max(...facts.map(([name]) => name.length));
+  const outcomes = Object.entries(counters).filter(([name, number]) => {
+    return number > 0n && !["accepted", "bytes_in", "bytes_out"].includes(name);
+  });
+  return [
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    "",
+    ...renderTable(status.listeners, [
+      { title: "LISTENER", value: ({ addr }) => addr },
+      { title: "PROXY", value: ({ proxyProtocol }) => yesNo(proxyProtocol) },
+      { title: "ROUTES", value: ({ routeCount }) => `${routeCount}`, right: true },
+      { title: "ACTIVE", value: ({ activeConnections }) => `${activeConnections}`, right: true },
+      { title: "TOTAL", value: ({ totalConnections }) => `${totalConnections}`, right: true },
+    ]),
+    ...outcomes.length === 0 ? [] : [
+      "",
+      ...renderTable(outcomes, [
+        { title: "OUTCOME", value: ([name]) => name },
+        { title: "COUNT", value: ([, number]) => `${number}`, right: true },
+      ]),
+    ],
+  ];
+}
+
+/** Which connections to list. */
+export interface ConnectionFlags {
+  readonly listener?: string;
+  readonly route?: string;
+  readonly client?: string;
+  readonly limit: number;
+}
+
+export async function listConnections(session: Session, flags: ConnectionFlags): Promise<void> {
+  const { listener: listenerAddr = "", route = "", client = "", limit } = flags;
+  const found = await session.client.listConnections({ listenerAddr, route, client, limit });
+  session.answer(ListConnectionsResponseSchema, found, ({ connections, total }) => [
+    ...session.table(connections, [
+      { title: "ID", value: ({ id }) => id },
+      { title: "LISTENER", value: ({ listenerAddr }) => listenerAddr },
+      { title: "CLIENT", value: ({ client }) => client },
+      { title: "NAME", value: ({ sni }) => sni || "—" },
+      { title: "BACKEND", value: ({ backend }) => backend || "—" },
+      { title: "IN", value: ({ bytesIn }) => formatBytes(bytesIn), right: true },
+      { title: "OUT", value: ({ bytesOut }) => formatBytes(bytesOut), right: true },
+      { title: "AGE", value: ({ age }) => formatDuration(age ? durationMs(age) : 0), right: true },
+    ], "no connections"),
+    ...total > connections.length ? [`${total - connections.length} more`] : [],
+  ]);
+}
+
+export async function closeConnection(session: Session, id: string): Promise<void> {
+  const done = await session.client.closeConnection({ id });
+  session.answer(CloseConnectionResponseSchema, done, () => [`closed connection ${id}`]);
+}
+
+/** `explain`: 0 whatever the verdict is. */
+export async function explainVerdict(
+  session: Session,
+  question: { clientIp: string; listener: string; sni: string | undefined },
+): Promise<void> {
+  const { clientIp, listener: listenerAddr, sni = "" } = question;
+  const found = await session.client.explain({ clientIp, listenerAddr, sni });
+  session.answer(ExplainResponseSchema, found, ({ verdict, outcome, rule, steps }) => {
+    const why = rule?.reason ? ` (${rule.reason})` : "";
+    const end = outcome === "" ? verdict : `${verdict}: ${outcome}${why}`;
+    return [...steps, `verdict: ${end}`];
+  });
+}
+
+export async function showAudit(session: Session, { limit }: { limit: number }): Promise<void> {
+  const found = await session.client.getAuditLog({ limit });
+  session.answer(GetAuditLogResponseSchema, found, ({ entries }) =>
+    session.table(entries, [
+      { title: "TIME", value: ({ time }) => formatTime(time ? timestampMs(time) : 0) },
+      { title: "WHO", value: ({ actor }) => actor },
+      { title: "WHAT", value: ({ action }) => action },
+      { title: "SUBJECT", value: ({ subject }) => subject },
+      { title: "CHANGE", value: ({ before, after }) => changeWords(before, after) },
+    ], "no changes"));
+}
+
+export async function writeSnapshot(
+  session: Session,
+  path: string,
+  { overwrite = false }: { overwrite?: boolean },
+): Promise<void> {
+  const done = await session.client.snapshot({ path, overwrite });
+  session.answer(SnapshotResponseSchema, done, ({ size }) => [`wrote ${path}, ${size} octets`]);
+}
+
+/** `health`: 0 if the proxy serves. */
+export async function checkHealth(session: Session): Promise<number> {
+  const healthy = await session.client.healthy();
+  if (session.json) session.raw(`${JSON.stringify({ healthy })}\n`);
+  else session.print(healthy ? "healthy" : "not healthy");
+  return healthy ? EXIT.ok : EXIT.failed;
+}
+
+/** The fields that differ, as `name: before → after`. */
+export function changeWords(before: string, after: string): string {
+  const old = parseObject(before);
+  const now = parseObject(after);
+  if (before === "" || after === "") {
+    const [sign, fields] = before === "" ? ["+", now] : ["-", old];
+    return Object.entries(fields)
+      .filter(([, value]) => isTelling(value))
+      .map(([name, value]) => `${sign}${name}=${words(value)}`).join(" ");
+  }
+  return Object.keys({ ...old, ...now })
+    .filter((name) => words(old[name]) !== words(now[name]))
+    .map((name) => `${name}: ${words(old[name])} → ${words(now[name])}`).join(", ");
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  if (json === "") return {};
+  const value: unknown = JSON.parse(json);
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+/** Defaults say nothing. */
+function isTelling(value: unknown): boolean {
+  return value !== "" && value !== false && value !== 0 &&
+    !(Array.isArray(value) && value.length === 0);
+}
+
+function words(value: unknown): string {
+  return typeof value === "string" ? value || "—" : JSON.stringify(value) ?? "—";
+}

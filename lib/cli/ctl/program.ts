@@ -1,0 +1,302 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { RouteFlags } from "./routes.ts";
+import type { Session } from "./session.ts";
+import { SHELLS } from "./completions.ts";
+import { parseDuration } from "./units.ts";
+
+/** Where an installation has its socket. */
+export const DEFAULT_SOCKET = "/srv/mc-proxy/mc-proxy.sock";
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_LIMIT = 100;
+
+/** What a command does in a session; an exit code, or nothing for success. */
+export type Task = (session: Session) => Promise<number | void>;
+
+/** What the commands do with their tasks, and the two that need no proxy. */
+export interface ProgramHost {
+  /** Runs a task. */
+  run(task: Task): Promise<void>;
+  /** Writes a completion script. */
+  completions(shell: typeof SHELLS[number]): Promise<void>;
+  readonly version: string;
+}
+
+/**
+ * The commands and their flags. What they do is loaded when they run: `--help` has to be fast, and
+ * gRPC is most of the program.
+ */
+export function createProgram(host: ProgramHost): Command {
+  const program = new Command("mcproxyctl")
+    .description("Administers a running mc-proxy through its socket.")
+    .version(host.version)
+    .option("-s, --socket <path>", "socket of the proxy (`grpc.addr`)", DEFAULT_SOCKET)
+    .option("--json", "print the answer as JSON, for machines")
+    .option("--as <name>", "who asks, for the audit log")
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for an answer")
+        .argParser(duration).default(DEFAULT_TIMEOUT_MS, "30s"),
+    )
+    .exitOverride()
+    .showHelpAfterError("(mcproxyctl --help shows the usage)");
+  addRoutes(program, host);
+  addListeners(program, host);
+  addFirewall(program, host);
+  addPolicies(program, host);
+  addQuestions(program, host);
+  addState(program, host);
+  program.command("completions")
+    .description("print a completion script for a shell")
+    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
+    .action((shell: typeof SHELLS[number]) => host.completions(shell));
+  return program;
+}
+
+const ADDR = "address of a listener, such as :443";
+const HOSTNAME = "hostname of a route, such as www.example.net or *.example.net";
+const CLOSE = "close the connections that took it; without this they go on";
+
+function addRoutes(program: Command, { run }: ProgramHost): void {
+  const routes = program.command("routes").description("where the connections for a name go");
+  routes.command("list")
+    .description("list routes")
+    .argument("[listener]", "only of this listener")
+    .action((listener?: string) =>
+      run(async (session) => (await import("./routes.ts")).listRoutes(session, listener))
+    );
+  routeFlags(
+    routes.command("add")
+      .description("add a route; without flags it relays TLS as it is (l4)")
+      .argument("<listener>", ADDR)
+      .argument("<hostname>", HOSTNAME)
+      .argument("[backend]", "host:port; not needed for --mode mtls"),
+  ).action((listener: string, hostname: string, backend: string | undefined, flags: RouteFlags) =>
+    run(async (session) => {
+      const { addRoute } = await import("./routes.ts");
+      await addRoute(session, { listener, hostname, backend }, flags);
+    })
+  );
+  routeFlags(
+    routes.command("update")
+      .description("change what the flags say and keep the rest, in one step")
+      .argument("<listener>", ADDR)
+      .argument("<hostname>", HOSTNAME),
+  )
+    .option("--backend <host:port>", "where the connections go")
+    .option("--no-backend-tls", "speak plain text to the backend")
+    .option("--no-send-proxy-protocol", "send no PROXY header to the backend")
+    .option("--close", CLOSE)
+    .action((listener: string, hostname: string, flags: RouteFlags) =>
+      run(async (session) => {
+        const { updateRoute } = await import("./routes.ts");
+        await updateRoute(session, { listener, hostname }, flags);
+      })
+    );
+  routes.command("remove")
+    .description("remove a route")
+    .argument("<listener>", ADDR)
+    .argument("<hostname>", HOSTNAME)
+    .option("--close", CLOSE)
+    .action((listener: string, hostname: string, flags: { close?: boolean }) =>
+      run(async (session) => {
+        const { removeRoute } = await import("./routes.ts");
+        await removeRoute(session, { listener, hostname }, flags);
+      })
+    );
+}
+
+function routeFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--mode <mode>", "relay, terminate TLS, or demand a client certificate")
+        .choices(["l4", "l7", "mtls"]),
+    )
+    .option("--tls-cert <path>", "certificate chain, PEM, on the proxy's machine")
+    .option("--tls-key <path>", "private key, PEM, on the proxy's machine")
+    .option("--backend-tls", "speak TLS to the backend of an l7 route")
+    .option("--send-proxy-protocol", "begin connections to the backend with a PROXY v2 header");
+}
+
+function addListeners(program: Command, { run }: ProgramHost): void {
+  const listeners = program.command("listeners").description("where connections are accepted");
+  listeners.command("list")
+    .description("list listeners with their connections")
+    .action(() => run(async (session) => (await import("./routes.ts")).listListeners(session)));
+  listeners.command("add")
+    .description("accept connections at an address")
+    .argument("<addr>", "such as :443, 192.0.2.1:443 or [2001:db8::1]:443")
+    .option("--proxy-protocol", "connections begin with a PROXY header")
+    .option("--max-connections <n>", "connections at one time; 0: no limit", integer, 0)
+    .option("--trusted-proxy <block>", "who may send PROXY headers; may be repeated", collect, [])
+    .action((addr: string, flags) =>
+      run(async (session) => (await import("./routes.ts")).addListener(session, addr, flags))
+    );
+  listeners.command("remove")
+    .description("stop accepting connections at an address, and remove its routes")
+    .argument("<addr>", ADDR)
+    .option("--close", "close its connections; without this they go on")
+    .option("--drain <duration>", "close its connections after this time", duration)
+    .action((addr: string, flags: { close?: boolean; drain?: number }) =>
+      run(async (session) => (await import("./routes.ts")).removeListener(session, addr, flags))
+    );
+}
+
+function addFirewall(program: Command, { run }: ProgramHost): void {
+  const firewall = program.command("firewall").description(
+    "who is refused before anything is read",
+  );
+  firewall.command("list")
+    .description("list rules with their hits, and the rate limit")
+    .action(() => run(async (session) => (await import("./firewall.ts")).listRules(session)));
+  firewall.command("add")
+    .description("block an address, a block of addresses or a country")
+    .argument("<type>", "ip, cidr or country")
+    .argument("<value>", "such as 192.0.2.1, 192.0.2.0/24 or NL")
+    .option("--ttl <duration>", "the rule ends on its own after this time", duration)
+    .option("--reason <text>", "why, for people")
+    .option("--close", "close live connections of those it blocks; without this they go on")
+    .action((type: string, value: string, flags) =>
+      run(async (session) => {
+        const { addRule } = await import("./firewall.ts");
+        await addRule(session, { type, value }, flags);
+      })
+    );
+  firewall.command("remove")
+    .description("remove a rule")
+    .argument("[type]", "ip, cidr or country")
+    .argument("[value]", "such as 192.0.2.1")
+    .option("--id <n>", "the rule's id, instead of type and value", bigint)
+    .action((type: string | undefined, value: string | undefined, flags: { id?: bigint }) =>
+      run(async (session) => {
+        const { removeRule } = await import("./firewall.ts");
+        await removeRule(session, { type, value }, flags);
+      })
+    );
+  firewall.command("rate-limit")
+    .description("limit new connections per source address, over restarts")
+    .argument("<limit>", "connections in each window; 0: off", integer)
+    .argument("[window]", "such as 10s", duration)
+    .action((limit: number, window: number | undefined) =>
+      run(async (session) => (await import("./firewall.ts")).setRateLimit(session, limit, window))
+    );
+  firewall.command("reload-geoip")
+    .description("read the GeoIP database's file again")
+    .action(() => run(async (session) => (await import("./firewall.ts")).reloadGeoIp(session)));
+}
+
+function addPolicies(program: Command, { run }: ProgramHost): void {
+  const policies = program.command("policies").description("conditions on requests of l7 routes");
+  policies.command("list")
+    .description("list the policies of a route")
+    .argument("<listener>", ADDR)
+    .argument("<hostname>", HOSTNAME)
+    .action((listener: string, hostname: string) =>
+      run(async (session) => {
+        await (await import("./routes.ts")).listPolicies(session, { listener, hostname });
+      })
+    );
+  for (const verb of ["add", "remove"] as const) {
+    policies.command(verb)
+      .description(`${verb} a policy`)
+      .argument("<listener>", ADDR)
+      .argument("<hostname>", HOSTNAME)
+      .argument("<type>", "block_user_agent or require_header")
+      .argument("<value>", "text in the User-Agent, or the name of a header")
+      .action((listener: string, hostname: string, type: string, value: string) =>
+        run(async (session) => {
+          const { addPolicy, removePolicy } = await import("./routes.ts");
+          const change = verb === "add" ? addPolicy : removePolicy;
+          await change(session, { listener, hostname, type, value });
+        })
+      );
+  }
+}
+
+function addQuestions(program: Command, { run }: ProgramHost): void {
+  const load = () => import("./observe.ts");
+  program.command("status")
+    .description("how the proxy is doing; fails when it is not healthy")
+    .action(() => run(async (session) => (await load()).showStatus(session)));
+  program.command("top")
+    .description("a live view of the proxy; q or Ctrl-C ends it")
+    .option("--interval <duration>", "time between two looks", duration, 1000)
+    .action((flags: { interval: number }) =>
+      run(async (session) => (await import("./top.ts")).showTop(session, flags))
+    );
+  const connections = program.command("connections").description("live connections");
+  connections.command("list", { isDefault: true })
+    .description("list connections, the oldest first")
+    .option("--listener <addr>", "only of this listener")
+    .option("--route <hostname>", "only of this route")
+    .option("--client <ip|cidr>", "only of these clients")
+    .option("--limit <n>", "at most so many", integer, DEFAULT_LIMIT)
+    .action((flags) => run(async (session) => (await load()).listConnections(session, flags)));
+  connections.command("close")
+    .description("cut a connection off")
+    .argument("<id>", "as the list shows it")
+    .action((id: string) => run(async (session) => (await load()).closeConnection(session, id)));
+  program.command("explain")
+    .description("what would happen to a connection, and why")
+    .argument("<client-ip>", "address of the client")
+    .argument("<listener>", ADDR)
+    .argument("[sni]", "name that the client asks for")
+    .action((clientIp: string, listener: string, sni: string | undefined) =>
+      run(async (session) => (await load()).explainVerdict(session, { clientIp, listener, sni }))
+    );
+  program.command("audit")
+    .description("what was changed, by whom and when; the latest first")
+    .option("--limit <n>", "at most so many, up to 1000", integer, DEFAULT_LIMIT)
+    .action((flags: { limit: number }) =>
+      run(async (session) => (await load()).showAudit(session, flags))
+    );
+  program.command("health")
+    .description("whether the proxy serves; fails when it does not")
+    .action(() => run(async (session) => (await load()).checkHealth(session)));
+}
+
+function addState(program: Command, { run }: ProgramHost): void {
+  program.command("apply")
+    .description("make the state equal to a file, in one step, showing the difference first")
+    .requiredOption("-f, --file <path>", "what `export` writes; - for the standard input")
+    .option("--diff", "show the difference and change nothing")
+    .option("--close", "close connections of routes that change; without this they go on")
+    .action((flags) =>
+      run(async (session) => (await import("./state.ts")).applyFile(session, flags))
+    );
+  program.command("export")
+    .description("print the state, as `apply` takes it")
+    .action(() => run(async (session) => (await import("./state.ts")).exportState(session)));
+  program.command("snapshot")
+    .description("copy the database while it is in use")
+    .argument("<path>", "where to, on the proxy's machine, in a folder it may write to")
+    .option("--overwrite", "replace a file that exists")
+    .action((path: string, flags: { overwrite?: boolean }) =>
+      run(async (session) => (await import("./observe.ts")).writeSnapshot(session, path, flags))
+    );
+}
+
+function duration(text: string): number {
+  return parsed(() => parseDuration(text));
+}
+
+function integer(text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Not a whole number.");
+}
+
+function bigint(text: string): bigint {
+  if (/^[0-9]{1,18}$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError("Not a whole number.");
+}
+
+function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
+/** Commander names the flag in front of the message. */
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}

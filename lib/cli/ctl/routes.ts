@@ -1,0 +1,225 @@
+import {
+  AddL7PolicyResponseSchema,
+  AddListenerResponseSchema,
+  AddRouteResponseSchema,
+  ListL7PoliciesResponseSchema,
+  ListListenersResponseSchema,
+  ListRoutesResponseSchema,
+  RemoveListenerResponseSchema,
+  RemoveRouteResponseSchema,
+  UpdateRouteResponseSchema,
+} from "../../admin/gen/mod.ts";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { Route } from "../../client/mod.ts";
+import { count, liveWords, type Session, yesNo } from "./session.ts";
+import type { Column } from "./table.ts";
+import { formatBytes } from "./units.ts";
+import { UsageError } from "./exit.ts";
+
+/** What the flags of `routes add` and `routes update` say. */
+export interface RouteFlags {
+  readonly backend?: string;
+  readonly mode?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly backendTls?: boolean;
+  readonly sendProxyProtocol?: boolean;
+  readonly close?: boolean;
+}
+
+/** What the flags of `listeners add` say. */
+export interface ListenerFlags {
+  readonly proxyProtocol?: boolean;
+  readonly maxConnections: number;
+  readonly trustedProxy: readonly string[];
+}
+
+type ListedRoute = Route & { listenerAddr: string };
+
+const ROUTE_COLUMNS: readonly Column<ListedRoute>[] = [
+  { title: "LISTENER", value: ({ listenerAddr }) => listenerAddr },
+  { title: "HOSTNAME", value: ({ hostname }) => hostname },
+  { title: "MODE", value: ({ mode }) => mode },
+  { title: "BACKEND", value: ({ backend }) => backend },
+  { title: "TLS", value: ({ backendTls }) => yesNo(backendTls) },
+  { title: "PROXY", value: ({ sendProxyProtocol }) => yesNo(sendProxyProtocol) },
+  { title: "CERTIFICATE", value: ({ tlsCert }) => tlsCert },
+];
+
+export async function listRoutes(session: Session, listener: string | undefined): Promise<void> {
+  const { client } = session;
+  if (listener !== undefined) {
+    const found = await client.listRoutes({ listenerAddr: listener });
+    const rows = found.routes.map((route) => ({ ...route, listenerAddr: found.listenerAddr }));
+    session.answer(ListRoutesResponseSchema, found, () => {
+      return session.table(rows, ROUTE_COLUMNS, "no routes");
+    });
+    return;
+  }
+  const { listeners } = await client.listListeners({});
+  const rows: ListedRoute[] = [];
+  for (const { listener } of listeners) {
+    const { listenerAddr, routes } = await client.listRoutes({
+      listenerAddr: listener?.addr ?? "",
+    });
+    rows.push(...routes.map((route) => ({ ...route, listenerAddr })));
+  }
+  if (session.json) {
+    const plain = rows.map(({ $typeName: _, $unknown: __, ...route }) => toSnakeCase(route));
+    session.raw(`${JSON.stringify({ routes: plain }, null, 2)}\n`);
+  } else {
+    session.print(...session.table(rows, ROUTE_COLUMNS, "no routes"));
+  }
+}
+
+export async function addRoute(
+  session: Session,
+  target: { listener: string; hostname: string; backend: string | undefined },
+  flags: RouteFlags,
+): Promise<void> {
+  const { listener: listenerAddr, hostname, backend = "" } = target;
+  const { close: _, ...fields } = flags;
+  const found = await session.client.addRoute({ ...fields, listenerAddr, hostname, backend });
+  session.answer(AddRouteResponseSchema, found, ({ route }) => [
+    `added route ${listenerAddr} ${route?.hostname} (${route?.mode}) to ${route?.backend || "—"}`,
+  ]);
+}
+
+export async function updateRoute(
+  session: Session,
+  target: { listener: string; hostname: string },
+  { close, ...changes }: RouteFlags,
+): Promise<void> {
+  if (Object.keys(changes).length === 0) throw new UsageError("nothing to update: give a flag");
+  const { listener: listenerAddr, hostname } = target;
+  const { routes } = await session.client.listRoutes({ listenerAddr });
+  const wanted = hostname.toLowerCase().replace(/\.$/, "");
+  const before = routes.find((route) => route.hostname === wanted);
+  // The proxy says what is wrong with a name that is not there.
+  const { $typeName: _, ...fields } = before ?? { $typeName: "", hostname };
+  const done = await session.client.updateRoute({
+    listenerAddr,
+    route: { ...fields, ...changes },
+    closeConnections: close ?? false,
+  });
+  session.answer(
+    UpdateRouteResponseSchema,
+    done,
+    ({ route, liveConnections, closedConnections }) => [
+      `updated route ${listenerAddr} ${route?.hostname}${
+        liveWords(liveConnections, closedConnections)
+      }`,
+    ],
+  );
+}
+
+export async function removeRoute(
+  session: Session,
+  { listener: listenerAddr, hostname }: { listener: string; hostname: string },
+  { close: closeConnections = false }: { close?: boolean },
+): Promise<void> {
+  const done = await session.client.removeRoute({ listenerAddr, hostname, closeConnections });
+  session.answer(RemoveRouteResponseSchema, done, ({ liveConnections, closedConnections }) => [
+    `removed route ${listenerAddr} ${hostname}${liveWords(liveConnections, closedConnections)}`,
+  ]);
+}
+
+export async function listListeners(session: Session): Promise<void> {
+  const found = await session.client.listListeners({});
+  session.answer(ListListenersResponseSchema, found, ({ listeners }) =>
+    session.table(listeners, [
+      { title: "LISTENER", value: ({ listener }) => listener?.addr ?? "" },
+      { title: "PORT", value: ({ status }) => `${status?.boundPort}`, right: true },
+      { title: "PROXY", value: ({ listener }) => yesNo(listener?.proxyProtocol ?? false) },
+      { title: "ROUTES", value: ({ status }) => `${status?.routeCount}`, right: true },
+      { title: "ACTIVE", value: ({ status }) => `${status?.activeConnections}`, right: true },
+      {
+        title: "LIMIT",
+        value: ({ listener }) => `${listener?.maxConnections || "none"}`,
+        right: true,
+      },
+      { title: "TOTAL", value: ({ status }) => `${status?.totalConnections}`, right: true },
+      { title: "IN", value: ({ status }) => formatBytes(status?.bytesIn ?? 0), right: true },
+      { title: "OUT", value: ({ status }) => formatBytes(status?.bytesOut ?? 0), right: true },
+    ], "no listeners"));
+}
+
+export async function addListener(
+  session: Session,
+  addr: string,
+  { proxyProtocol = false, maxConnections, trustedProxy: trustedProxies }: ListenerFlags,
+): Promise<void> {
+  const done = await session.client.addListener({
+    addr,
+    proxyProtocol,
+    maxConnections,
+    trustedProxies: [...trustedProxies],
+  });
+  session.answer(AddListenerResponseSchema, done, ({ listener, boundPort }) => [
+    `added listener ${listener?.addr}, bound to port ${boundPort}`,
+  ]);
+}
+
+export async function removeListener(
+  session: Session,
+  addr: string,
+  { close, drain }: { close?: boolean; drain?: number },
+): Promise<void> {
+  const done = await session.client.removeListener({
+    addr,
+    closeConnections: close === true || drain !== undefined,
+    ...drain !== undefined && { drainTimeout: durationFromMs(drain) },
+  });
+  session.answer(RemoveListenerResponseSchema, done, ({ liveConnections, closedConnections }) => {
+    const live = drain !== undefined && liveConnections > 0
+      ? `; ${count(liveConnections, "live connection")} given time to end`
+      : liveWords(liveConnections, closedConnections);
+    return [`removed listener ${addr}${live}`];
+  });
+}
+
+export async function listPolicies(
+  session: Session,
+  { listener: listenerAddr, hostname }: { listener: string; hostname: string },
+): Promise<void> {
+  const found = await session.client.listL7Policies({ listenerAddr, hostname });
+  session.answer(ListL7PoliciesResponseSchema, found, ({ policies }) =>
+    session.table(policies, [
+      { title: "TYPE", value: ({ type }) => type },
+      { title: "VALUE", value: ({ value }) => value },
+    ], "no policies"));
+}
+
+/** Which policy of which route. */
+export interface PolicyTarget {
+  readonly listener: string;
+  readonly hostname: string;
+  readonly type: string;
+  readonly value: string;
+}
+
+export async function addPolicy(session: Session, target: PolicyTarget): Promise<void> {
+  const { listener: listenerAddr, hostname, ...policy } = target;
+  const done = await session.client.addL7Policy({ listenerAddr, hostname, policy });
+  session.answer(AddL7PolicyResponseSchema, done, ({ policy: added }) => [
+    `added policy ${added?.type} ${added?.value} to ${listenerAddr} ${hostname}`,
+  ]);
+}
+
+export async function removePolicy(session: Session, target: PolicyTarget): Promise<void> {
+  const { listener: listenerAddr, hostname, ...policy } = target;
+  await session.client.removeL7Policy({ listenerAddr, hostname, policy });
+  if (session.json) session.raw("{}\n");
+  else {session.print(
+      `removed policy ${policy.type} ${policy.value} from ${listenerAddr} ${hostname}`,
+    );}
+}
+
+function toSnakeCase(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [
+      key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  );
+}

@@ -1,0 +1,67 @@
+import { CommanderError } from "commander";
+import { VERSION } from "../version.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import { createProgram, type Task } from "./program.ts";
+import type { GlobalOptions } from "./session.ts";
+import { plain } from "./table.ts";
+
+/**
+ * Runs the `mcproxyctl` command. Resolves with the exit code; every failure is one line on stderr,
+ * never a stack trace.
+ *
+ * @param args The arguments after the program's name.
+ */
+export async function runMcproxyctl(args: readonly string[]): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = createProgram({
+    version: VERSION,
+    run: async (task) => {
+      code = await runTask(task, program.opts<GlobalOptions>());
+    },
+    completions: async (shell) => {
+      const { renderCompletions } = await import("./completions.ts");
+      write(Deno.stdout, renderCompletions(program, shell));
+    },
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    // Commander has written its message, or the help or version that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return await explainFailure(error, program.opts<GlobalOptions>());
+  }
+}
+
+async function runTask(task: Task, options: GlobalOptions): Promise<number> {
+  const { Session } = await import("./session.ts");
+  using session = new Session(options, { write: (text) => write(Deno.stdout, text) });
+  return await task(session) ?? EXIT.ok;
+}
+
+/** One line, and the exit code that belongs to it. */
+async function explainFailure(error: unknown, { socket }: GlobalOptions): Promise<number> {
+  const fail = (code: number, message: string) => {
+    write(Deno.stderr, `mcproxyctl: ${plain(message)}\n`);
+    return code;
+  };
+  if (error instanceof UsageError) return fail(EXIT.usage, error.message);
+  const { AdminError, DeadlineError, UnreachableError } = await import("../../client/mod.ts");
+  if (error instanceof UnreachableError) {
+    const { whyUnreachable } = await import("./unreachable.ts");
+    return fail(EXIT.unreachable, `nobody answers on ${socket}: ${await whyUnreachable(socket)}`);
+  }
+  if (error instanceof DeadlineError) return fail(EXIT.unreachable, "no answer in time");
+  if (error instanceof AdminError) return fail(EXIT.failed, error.message);
+  throw error;
+}
+
+function write(target: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += target.writeSync(bytes.subarray(at));
+  } catch (error) {
+    // The reader has seen enough, as in `mcproxyctl audit | head -1`.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

@@ -1,0 +1,92 @@
+import { ApplyResponseSchema, ExportStateResponseSchema } from "../../admin/gen/mod.ts";
+import type { ApplyResponse, Difference } from "../../client/mod.ts";
+import { UsageError } from "./exit.ts";
+import { changeWords } from "./observe.ts";
+import { count, type Session } from "./session.ts";
+import { readStateFile, writeStateFile } from "./state_file.ts";
+
+/** A state with 100,000 routes has about 20 MB as TOML. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** Ten thousand routes take a second or two. */
+const APPLY_TIMEOUT_MS = 60_000;
+
+/** What the flags of `apply` say. */
+export interface ApplyFlags {
+  readonly file: string;
+  readonly diff?: boolean;
+  readonly close?: boolean;
+}
+
+/** `apply`: shows what differs, then makes it so, unless the state has changed in between. */
+export async function applyFile(session: Session, flags: ApplyFlags): Promise<void> {
+  const { diff = false, close: closeConnections = false } = flags;
+  const state = readStateFile(await readText(flags.file));
+  const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
+  const found = await session.client.apply({ state, dryRun: true }, call);
+  if (diff || found.differences.length === 0) {
+    session.answer(ApplyResponseSchema, found, differenceLines);
+    return;
+  }
+  if (!session.json) session.print(...differenceLines(found));
+  const ifRevision = found.revision;
+  const done = await session.client.apply({ state, ifRevision, closeConnections }, call);
+  const closed = done.closedConnections > 0
+    ? `; ${count(done.closedConnections, "connection")} closed`
+    : "";
+  session.answer(ApplyResponseSchema, done, ({ differences, revision }) => [
+    `applied ${count(differences.length, "change")}, now at revision ${revision}${closed}`,
+  ]);
+}
+
+/** `export`: the state as `apply` takes it. */
+export async function exportState(session: Session): Promise<void> {
+  const found = await session.client.exportState({});
+  if (session.json) session.answer(ExportStateResponseSchema, found, () => []);
+  else if (found.state !== undefined) session.raw(writeStateFile(found.state));
+}
+
+const SIGNS: Readonly<Record<string, string>> = { add: "+", update: "~", remove: "-" };
+
+function differenceLines({ differences }: ApplyResponse): string[] {
+  if (differences.length === 0) return ["no difference"];
+  const touched = differences.reduce((sum, { liveConnections }) => sum + liveConnections, 0);
+  const live = touched > 0 ? `, ${count(touched, "live connection")} on them` : "";
+  return [
+    ...differences.map(differenceLine),
+    `${count(differences.length, "difference")}${live}`,
+  ];
+}
+
+function differenceLine({ action, kind, subject, before, after, liveConnections }: Difference) {
+  const live = liveConnections > 0 ? ` [${liveConnections} live]` : "";
+  const change = action === "update" ? ` ${changeWords(before, after)}` : "";
+  return `${SIGNS[action] ?? "?"} ${kind} ${subject}${change}${live}`;
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const source = file === "-" ? Deno.stdin.readable : (await Deno.open(file)).readable;
+    return await readLimited(source);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    if (error instanceof Deno.errors.NotCapable) {
+      throw new UsageError(`${file}: no permission to read it; use \`-f - <${file}\``, {
+        cause: error,
+      });
+    }
+    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : String(error);
+    throw new UsageError(`${file}: ${reason}`, { cause: error });
+  }
+}
+
+async function readLimited(source: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > MAX_FILE_BYTES) throw new UsageError(`the file is over ${MAX_FILE_BYTES} octets`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,73 @@
+import { UsageError } from "./exit.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: SECOND,
+  m: MINUTE,
+  h: HOUR,
+  d: DAY,
+  w: 7 * DAY,
+};
+
+/**
+ * Milliseconds of `300ms`, `5s`, `2m`, `1h`, `7d` or `4w`.
+ *
+ * @throws {UsageError}
+ */
+export function parseDuration(text: string): number {
+  const match = /^([0-9]{1,9})(ms|s|m|h|d|w)$/.exec(text);
+  const unit = UNITS[match?.[2] ?? ""];
+  if (unit === undefined) {
+    throw new UsageError(`${JSON.stringify(text)} is not a duration such as 30s, 10m, 1h or 7d`);
+  }
+  return Number(match?.[1]) * unit;
+}
+
+/** In the largest unit that gives a whole number, as {@link parseDuration} takes it. */
+export function formatExactDuration(ms: number): string {
+  for (const [unit, size] of [["h", HOUR], ["m", MINUTE], ["s", SECOND]] as const) {
+    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
+/** For people: two units, such as `3d 4h`, `5m 12s`, `0.4s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 10 * SECOND) return `${(ms / SECOND).toFixed(1)}s`;
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)}s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)}m ${Math.floor((ms % MINUTE) / SECOND)}s`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)}h ${Math.floor((ms % HOUR) / MINUTE)}m`;
+  return `${Math.floor(ms / DAY)}d ${Math.floor((ms % DAY) / HOUR)}h`;
+}
+
+const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
+
+/** Octets in at most four characters and a unit: `0 B`, `999 B`, `1.5 kB`, `12 MB`. */
+export function formatBytes(bytes: number | bigint): string {
+  return `${scaled(Number(bytes))}B`;
+}
+
+/** Counts in at most four characters and a prefix: `42`, `1.5k`, `12M`. */
+export function formatCount(count: number | bigint): string {
+  return scaled(Number(count)).trim().replace(" ", "");
+}
+
+function scaled(value: number): string {
+  let at = 0;
+  while (value >= 999.5 && at < PREFIXES.length - 1) {
+    value /= 1000;
+    at++;
+  }
+  const digits = at === 0 ? Math.round(value).toString() : value.toFixed(value < 9.95 ? 1 : 0);
+  return `${digits} ${PREFIXES[at]}`;
+}
+
+/** In UTC, to the second: `2026-11-20 23:13:00Z`. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString().replace("T", " ").replace(/\.[0-9]+Z$/, "Z");
+}

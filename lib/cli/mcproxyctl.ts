@@ -1,0 +1,10 @@
+/**
+ * The mcproxyctl command: administers a running proxy through its socket.
+ *
+ * @module
+ */
+import { runMcproxyctl } from "./ctl/run.ts";
+
+if (import.meta.main) {
+  Deno.exit(await runMcproxyctl(Deno.args));
+}
