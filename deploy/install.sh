@@ -50,6 +50,7 @@ DATA=$root/srv/mc-proxy
 UNIT_DIR=$root/etc/systemd/system
 SYSCTL=$root/etc/sysctl.d/90-mc-proxy.conf
 COMMAND_LINK=$root/usr/local/bin/mc-proxy
+CLIENT_LINK=$root/usr/local/bin/mcproxyctl
 
 on_this_host() { [[ -z $root ]]; }
 systemd_runs() { on_this_host && [[ -d /run/systemd/system ]]; }
@@ -112,7 +113,7 @@ fetch_dependencies() {
     from_cache=(--cached-only)
   fi
   (cd "$NEXT" && DENO_DIR=$NEXT/.deno bin/deno install --quiet --frozen "${from_cache[@]}" \
-    --entrypoint main.ts deploy/backup.ts) || die "could not get the dependencies"
+    --entrypoint main.ts lib/cli/mcproxyctl.ts deploy/backup.ts) || die "could not get the dependencies"
 }
 
 # The new program has to accept the configuration that is there.
@@ -134,6 +135,8 @@ swap_in() {
 warm_up() {
   DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
     --ignore-env --allow-read="$OPT" "$OPT/main.ts" --version >/dev/null
+  DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+    --ignore-env "$OPT/lib/cli/mcproxyctl.ts" --version >/dev/null
   chmod -R u=rwX,go=rX "$OPT/.deno"
 }
 
@@ -155,6 +158,7 @@ install_system_files() {
     install -m 0644 "$SOURCE/deploy/$unit" "$UNIT_DIR/$unit"
   done
   ln -sfn /opt/mc-proxy/bin/mc-proxy "$COMMAND_LINK"
+  ln -sfn /opt/mc-proxy/bin/mcproxyctl "$CLIENT_LINK"
   if [[ ! -e $SYSCTL ]]; then
     install -m 0644 "$SOURCE/deploy/90-mc-proxy.conf" "$SYSCTL"
   fi
@@ -213,7 +217,7 @@ do_uninstall() {
   local unit
   for unit in "${UNITS[@]}"; do rm -f "$UNIT_DIR/$unit"; done
   if systemd_runs; then systemctl daemon-reload; fi
-  rm -f "$SYSCTL" "$COMMAND_LINK"
+  rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK"
   rm -rf "$OPT" "$PREVIOUS" "$NEXT"
   if [[ -n $purge ]]; then
     rm -rf "$DATA"

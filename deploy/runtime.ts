@@ -62,3 +62,27 @@ export function serverFlags({ source, data, notify }: Folders): string[] {
     `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
   ];
 }
+
+/**
+ * Deno's flags for `mcproxyctl`: the proxy's socket and nothing else. Deno checks a Unix socket as
+ * network, reading and writing at once.
+ *
+ * @example
+ * ```ts
+ * import { clientFlags } from "./runtime.ts";
+ *
+ * console.assert(clientFlags("/run/a.sock").includes("--allow-net=unix:/run/a.sock"));
+ * ```
+ */
+export function clientFlags(socket: string): string[] {
+  return [
+    "--no-prompt",
+    "--frozen",
+    "--no-remote",
+    "--deny-import",
+    "--ignore-env",
+    `--allow-net=unix:${socket}`,
+    `--allow-read=${socket}`,
+    `--allow-write=${socket}`,
+  ];
+}

@@ -3,6 +3,12 @@
  *
  * @module
  */
+import { renderCtlReference } from "../lib/cli/ctl/reference.ts";
 import { renderConfigReference } from "../lib/config/mod.ts";
 
-await Deno.writeTextFile(new URL("../docs/config.md", import.meta.url), renderConfigReference());
+await write("config.md", renderConfigReference());
+await write("mcproxyctl.md", renderCtlReference());
+
+async function write(name: string, text: string): Promise<void> {
+  await Deno.writeTextFile(new URL(`../docs/${name}`, import.meta.url), text);
+}

@@ -39,12 +39,27 @@ export function toListenerInput(listener: Omit<pb.Listener, "$typeName">): Liste
 
 export function toRouteInput(route: Omit<pb.Route, "$typeName">): RouteInput {
   const { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol } = route;
-  return { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
+  const { backendProtocol, backendTlsVerify, backendCa, backendServerName } = route;
+  return {
+    hostname,
+    backend,
+    mode,
+    tlsCert,
+    tlsKey,
+    backendTls,
+    sendProxyProtocol,
+    backendProtocol,
+    backendTlsVerify,
+    backendCa,
+    backendServerName,
+  };
 }
 
 export function fromRoute(route: Route): Init<typeof pb.RouteSchema> {
-  const { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol } = route;
-  return { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
+  const { id: _, policies: __, ...fields } = route;
+  const { backendProtocol = "auto", backendTlsVerify = false } = route;
+  const { backendCa = "", backendServerName = "" } = route;
+  return { ...fields, backendProtocol, backendTlsVerify, backendCa, backendServerName };
 }
 
 export function fromListener(
@@ -103,6 +118,10 @@ const NO_ROUTE = {
   tlsKey: "",
   backendTls: false,
   sendProxyProtocol: false,
+  backendProtocol: "",
+  backendTlsVerify: false,
+  backendCa: "",
+  backendServerName: "",
 };
 
 function toRuleInput({ type, value, reason, expiresAt }: pb.FirewallRule): RuleInput {

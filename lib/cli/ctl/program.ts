@@ -84,6 +84,7 @@ function addRoutes(program: Command, { run }: ProgramHost): void {
     .option("--backend <host:port>", "where the connections go")
     .option("--no-backend-tls", "speak plain text to the backend")
     .option("--no-send-proxy-protocol", "send no PROXY header to the backend")
+    .option("--no-backend-tls-verify", "take any certificate of the backend")
     .option("--close", CLOSE)
     .action((listener: string, hostname: string, flags: RouteFlags) =>
       run(async (session) => {
@@ -113,7 +114,17 @@ function routeFlags(command: Command): Command {
     .option("--tls-cert <path>", "certificate chain, PEM, on the proxy's machine")
     .option("--tls-key <path>", "private key, PEM, on the proxy's machine")
     .option("--backend-tls", "speak TLS to the backend of an l7 route")
-    .option("--send-proxy-protocol", "begin connections to the backend with a PROXY v2 header");
+    .option("--send-proxy-protocol", "begin connections to the backend with a PROXY v2 header")
+    .addOption(
+      new Option("--backend-protocol <protocol>", "what the backend of an l7 route speaks")
+        .choices(["auto", "h2", "http1"]),
+    )
+    .option("--backend-tls-verify", "check the certificate of the backend of an l7 route")
+    .option("--backend-ca <path>", "authorities to check it against, PEM; default: the system's")
+    .option(
+      "--backend-server-name <name>",
+      "name to check it against; default: the backend's host",
+    );
 }
 
 function addListeners(program: Command, { run }: ProgramHost): void {

@@ -24,6 +24,10 @@ export interface RouteFlags {
   readonly tlsKey?: string;
   readonly backendTls?: boolean;
   readonly sendProxyProtocol?: boolean;
+  readonly backendProtocol?: string;
+  readonly backendTlsVerify?: boolean;
+  readonly backendCa?: string;
+  readonly backendServerName?: string;
   readonly close?: boolean;
 }
 

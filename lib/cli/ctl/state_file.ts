@@ -94,6 +94,7 @@ function readListener(table: Reader) {
 
 function writeRoute(route: Route) {
   const { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol } = route;
+  const { backendProtocol, backendTlsVerify, backendCa, backendServerName } = route;
   return {
     hostname,
     ...backend !== "" && { backend },
@@ -102,6 +103,10 @@ function writeRoute(route: Route) {
     ...tlsKey !== "" && { tls_key: tlsKey },
     ...backendTls && { backend_tls: true },
     ...sendProxyProtocol && { send_proxy_protocol: true },
+    ...backendProtocol !== "auto" && { backend_protocol: backendProtocol },
+    ...backendTlsVerify && { backend_tls_verify: true },
+    ...backendCa !== "" && { backend_ca: backendCa },
+    ...backendServerName !== "" && { backend_server_name: backendServerName },
   };
 }
 
@@ -115,6 +120,10 @@ function readRoute(table: Reader) {
       tlsKey: table.text("tls_key") ?? "",
       backendTls: table.boolean("backend_tls"),
       sendProxyProtocol: table.boolean("send_proxy_protocol"),
+      backendProtocol: table.text("backend_protocol") ?? "",
+      backendTlsVerify: table.boolean("backend_tls_verify"),
+      backendCa: table.text("backend_ca") ?? "",
+      backendServerName: table.text("backend_server_name") ?? "",
     },
     policies: (table.tables("policies") ?? []).map(readPolicy),
   };

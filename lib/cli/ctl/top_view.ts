@@ -69,11 +69,11 @@ function head(status: Status, before: Status | undefined, seconds: number): stri
     }/s new   traffic ${formatBytes(rate("bytes_in"))}/s in  ${
       formatBytes(rate("bytes_out"))
     }/s out`,
-    `workers ${serving}/${workers.length} serving, ${restarts} restarts   refused ${
+    `workers ${serving}/${workers.length} serving, ${restarts} restarts   refused/s: ${
       formatCount(rate("blocked"))
-    }/s by rules  ${formatCount(rate("rate_limited"))}/s by rate  ${
+    } rules, ${formatCount(rate("rate_limited"))} rate, ${
       formatCount(rate("no_route") + rate("no_server_name") + rate("hello_invalid"))
-    }/s without route`,
+    } name`,
   ];
 }
 
@@ -82,9 +82,9 @@ type RatedRule = { type: string; value: string; hits: bigint; rate: number; reas
 
 function rateColumns<T>(): Column<Rated<T>>[] {
   return [
-    { title: "NEW/S", value: ({ connections }) => formatCount(connections), right: true },
-    { title: "IN/S", value: ({ bytesIn }) => formatBytes(bytesIn), right: true },
-    { title: "OUT/S", value: ({ bytesOut }) => formatBytes(bytesOut), right: true },
+    { title: " NEW/S", value: ({ connections }) => formatCount(connections), right: true },
+    { title: "   IN/S", value: ({ bytesIn }) => formatBytes(bytesIn), right: true },
+    { title: "  OUT/S", value: ({ bytesOut }) => formatBytes(bytesOut), right: true },
   ];
 }
 
@@ -108,7 +108,7 @@ const RULE_COLUMNS: readonly Column<RatedRule>[] = [
     value: ({ type, value }) => cut(`${type} ${value}`, NAME_WIDTH),
   },
   { title: " HITS", value: ({ hits }) => formatCount(hits), right: true },
-  { title: "NEW/S", value: ({ rate }) => formatCount(rate), right: true },
+  { title: " NEW/S", value: ({ rate }) => formatCount(rate), right: true },
   { title: "REASON", value: ({ reason }) => reason },
 ];
 

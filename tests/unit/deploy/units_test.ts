@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DENO_VERSION, INSTALLED, serverFlags, SERVICE } from "../../../deploy/runtime.ts";
+import {
+  clientFlags,
+  DENO_VERSION,
+  INSTALLED,
+  serverFlags,
+  SERVICE,
+} from "../../../deploy/runtime.ts";
 import { runCommand, testWithCommands } from "../../support/commands.ts";
 import { ROOT } from "../../support/module_graph.ts";
 import { denoArguments } from "../../support/units.ts";
@@ -29,6 +35,15 @@ Deno.test("the installed mc-proxy command runs under exactly the deployed flags"
     CACHED,
     ...serverFlags(INSTALLED),
     "/opt/mc-proxy/main.ts",
+    '"$@"',
+  ]);
+});
+
+Deno.test("the installed mcproxyctl command may open the socket and nothing else", async () => {
+  assert.deepEqual(denoArguments(await deployed("bin/mcproxyctl")), [
+    CACHED,
+    ...clientFlags(`${INSTALLED.data}/mc-proxy.sock`),
+    "/opt/mc-proxy/lib/cli/mcproxyctl.ts",
     '"$@"',
   ]);
 });
