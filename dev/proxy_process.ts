@@ -29,6 +29,8 @@ export interface ProxyProcessOptions {
   readonly flags?: readonly string[];
   /** Runs another form of the program than `main.ts`. */
   readonly script?: string;
+  /** Shares its ports with a proxy that runs already. */
+  readonly takeOver?: boolean;
   /** How many descriptors it may have; default: as many as this process. */
   readonly maxDescriptors?: number;
 }
@@ -65,6 +67,7 @@ export class ProxyProcess implements AsyncDisposable {
         "server",
         "-c",
         options.configPath,
+        ...options.takeOver ? ["--take-over"] : [],
       ],
       env: { NO_COLOR: "1", ...options.env },
       stdin: "null",

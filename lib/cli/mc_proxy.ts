@@ -27,8 +27,9 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
   program.command("server")
     .description("serve until SIGTERM or SIGINT; SIGHUP reloads the GeoIP database")
     .requiredOption("-c, --config <file>", "configuration (TOML)")
-    .action(async ({ config }: { config: string }) => {
-      exitCode = await runServer(config);
+    .option("--take-over", "share the ports with a running mc-proxy that is about to stop")
+    .action(async ({ config, takeOver }: { config: string; takeOver?: true }) => {
+      exitCode = await runServer(config, { takeOver: takeOver === true });
     });
   program.command("check")
     .description("check a configuration and what it names; changes nothing")

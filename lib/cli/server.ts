@@ -24,7 +24,10 @@ const EXIT_CUT_SHORT = 1;
  *
  * @throws {CommandError} if it cannot start.
  */
-export async function runServer(configPath: string): Promise<number> {
+export async function runServer(
+  configPath: string,
+  { takeOver = false }: { readonly takeOver?: boolean } = {},
+): Promise<number> {
   const { config, warnings } = loadConfigFile(configPath);
   const environment = readServiceEnvironment();
   const { notifySocket } = environment;
@@ -38,7 +41,7 @@ export async function runServer(configPath: string): Promise<number> {
   }
   await using manager = new ServiceManager(environment, log);
   using database = openSeeded(config, logging);
-  const control = await start(config, database, logging);
+  const control = await start({ config, database, logging, takeOver });
   await using monitoring = await monitor({ config, control, database, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log });
@@ -134,11 +137,13 @@ function openSeeded(config: Config, { log }: Logging) {
   }
 }
 
-async function start(
-  config: Config,
-  database: ReturnType<typeof openDatabase>,
-  { log, logConnection, logRequest }: Logging,
-): Promise<Control> {
+async function start({ config, database, logging, takeOver }: {
+  readonly config: Config;
+  readonly database: ReturnType<typeof openDatabase>;
+  readonly logging: Logging;
+  readonly takeOver: boolean;
+}): Promise<Control> {
+  const { log, logConnection, logRequest } = logging;
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
   const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> =>
     workers === 0
@@ -152,6 +157,7 @@ async function start(
       onEvent: logConnection,
       onRequest: logRequest,
       startPlane,
+      takeOver,
     });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });

@@ -2,6 +2,7 @@ import net from "node:net";
 import { type Endpoint, parseIp } from "../addr/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import { findFreePort } from "./free_port.ts";
+import { ControlError } from "./control_error.ts";
 import { invalid } from "./refused.ts";
 
 /**
@@ -26,6 +27,26 @@ export async function settleEndpoint(
     return endpoint;
   } catch (error) {
     throw invalid(field, bindProblem(error));
+  }
+}
+
+/**
+ * Refuses to share a port with another program. Workers bind with SO_REUSEPORT, and the kernel lets
+ * every process of this user join: a proxy forgotten in another terminal would silently get half of
+ * the connections. Only a bind without that option tells.
+ *
+ * @throws {ControlError} `port_in_use`
+ */
+export async function refuseSharedPorts(listeners: Iterable<ListenerSnapshot>): Promise<void> {
+  for (const listener of listeners) {
+    try {
+      await tryToBind(listener);
+    } catch (cause) {
+      // Anything else is for the workers to meet, who know what to do without IPv6.
+      if (codeOf(cause) !== "EADDRINUSE") continue;
+      const message = `cannot listen on ${listener.addr}: ${bindProblem(cause)}`;
+      throw new ControlError("port_in_use", message, { cause });
+    }
   }
 }
 
@@ -54,9 +75,12 @@ function covers(wide: string, host: string): boolean {
   return ip.ok && ip.value.family === 4;
 }
 
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
 function bindProblem(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
+  switch (codeOf(error)) {
     case "EADDRINUSE":
       return "the port is in use by another program";
     case "EACCES":

@@ -16,6 +16,7 @@ import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { LiveState } from "./live_state.ts";
 import { RefusedError } from "./refused.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
+import { refuseSharedPorts } from "./binding.ts";
 import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
@@ -33,6 +34,8 @@ export interface ControlOptions {
   readonly onRequest?: (event: RequestEvent) => void;
   /** Starts the data plane, in workers or in this thread. */
   readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
+  /** Whether to share ports with a process that serves them already, which is to be replaced. */
+  readonly takeOver?: boolean;
   readonly readFile?: ReadFile;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
@@ -103,13 +106,15 @@ export class Control {
   /**
    * Compiles the first snapshot and starts the data plane; resolves when every listener is bound.
    *
-   * @throws {ControlError} if there is nothing to serve, or a country rule that cannot be applied.
+   * @throws {ControlError} if there is nothing to serve, a country rule cannot be applied, or a port
+   * is in use.
    * @throws {Error} if a listener cannot be bound.
    */
   static async start(options: ControlOptions): Promise<Control> {
     const { database, log, onEvent, readFile = Deno.readFile, now = Date.now } = options;
     removeExpiredRules(database, now());
     const startUp = await compileStartUp({ ...options, readFile });
+    if (options.takeOver !== true) await refuseSharedPorts(startUp.snapshot.listeners);
     const { onRequest } = options;
     const sinks = { onEvent, log, ...onRequest !== undefined && { onRequest } };
     const plane = await options.startPlane(startUp.snapshot, sinks);

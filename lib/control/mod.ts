@@ -8,7 +8,7 @@ export { type CertificateExpiry } from "./certificate_expiry.ts";
 export { type Health, HealthMonitor, type HealthSource } from "./health.ts";
 export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
 export { type Compiled, type Draft } from "./draft.ts";
-export { ControlError } from "./start_up.ts";
+export { ControlError } from "./control_error.ts";
 export { type DesiredListener, type DesiredRoute, type DesiredState } from "./desired.ts";
 export { type Edit } from "./edits.ts";
 export { type Explanation, type Question } from "./explain.ts";

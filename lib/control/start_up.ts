@@ -5,6 +5,7 @@ import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, GAUGE_BYTES, type LogSink } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../server/mod.ts";
+import { ControlError } from "./control_error.ts";
 import { compileRateLimit } from "./draft.ts";
 import type { ReadFile } from "./files.ts";
 import { findFreePort } from "./free_port.ts";
@@ -13,17 +14,6 @@ import { TlsStore } from "./tls_store.ts";
 
 /** Levels at which requests, which are logged as `info`, are written. */
 const LOGS_REQUESTS: ReadonlySet<string> = new Set(["debug", "info"]);
-
-/** The configuration and the database do not make a servable whole; the message says why. */
-export class ControlError extends Error {
-  override readonly name = "ControlError";
-  readonly code: "no_listeners" | "geoip_unavailable";
-
-  constructor(code: ControlError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
 
 /** What the first snapshot is made of. */
 export interface StartUp {

@@ -7,7 +7,7 @@ import { serverFlags } from "../../deploy/runtime.ts";
 import { runCommand } from "../support/commands.ts";
 import { ROOT } from "../support/module_graph.ts";
 import { unusedPort } from "../support/ports.ts";
-import { type ConfigTree, writeConfig } from "../support/proxy.ts";
+import { type ConfigTree, startProxy, writeConfig } from "../support/proxy.ts";
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
@@ -52,6 +52,19 @@ Deno.test("a port in use is named with its address", async () => {
       await once(blocker, "close");
     }
   });
+});
+
+Deno.test("a second proxy does not share the first one's port, unless it is told to", async () => {
+  await using first = await startProxy({
+    config: { listeners: [{ addr: "127.0.0.1:0" }], server: { workers: 2 } },
+  });
+  const addr = `127.0.0.1:${first.port()}`;
+  await withFolder(async (folder) => {
+    const line = await failingStart(folder, { listeners: [{ addr }] });
+    assert.match(line, new RegExp(`^mc-proxy: .*${addr}.*in use`));
+  });
+  await using second = await startProxy({ config: { listeners: [{ addr }] }, takeOver: true });
+  assert.equal(second.port(), first.port());
 });
 
 Deno.test("a folder that is missing is named", async () => {

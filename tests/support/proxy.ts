@@ -31,6 +31,8 @@ export interface ProxyOptions {
   readonly flags?: (folder: string) => readonly string[];
   /** Runs another form of the program than `main.ts`. */
   readonly script?: string;
+  /** Starts it with `--take-over`. */
+  readonly takeOver?: boolean;
   /** How many descriptors it may have. */
   readonly maxDescriptors?: number;
 }
@@ -109,6 +111,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       ...options.env && { env: options.env },
       ...options.flags && { flags: options.flags(folder) },
       ...options.script && { script: options.script },
+      ...options.takeOver && { takeOver: options.takeOver },
       ...options.maxDescriptors && { maxDescriptors: options.maxDescriptors },
     });
     return new Proxy(process, folder, removeFolder);
