@@ -1,6 +1,6 @@
-import dns from "node:dns";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
 import { systemClock } from "./deadlines.ts";
+import { type Lookup, systemLookup } from "./lookup.ts";
 
 /** RFC 8305 §8: "Connection Attempt Delay", recommended value. */
 const ATTEMPT_DELAY_MS = 250;
@@ -20,9 +20,6 @@ export class DialError extends Error {
     this.code = code;
   }
 }
-
-/** Resolves a name to its addresses in the resolver's order. */
-export type Lookup = (host: string) => Promise<string[]>;
 
 /** Opens one TCP connection to a literal address. */
 export type Connect<C> = (
@@ -98,12 +95,6 @@ export class ConnectDeadlines implements Disposable {
 function closing(): DialError {
   return new DialError("unreachable", "the proxy is shutting down");
 }
-
-/** The system's resolver: hosts file and DNS, every address, in the system's order (RFC 6724). */
-export const systemLookup: Lookup = async (host) => {
-  const found = await dns.promises.lookup(host, { all: true, verbatim: true });
-  return found.map((entry) => entry.address);
-};
 
 /** A plain TCP connection through `Deno.connect`: half the cost of `net.connect`. */
 export const connectTcp: Connect<Deno.TcpConn> = (address) => Deno.connect(address);

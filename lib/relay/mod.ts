@@ -13,8 +13,7 @@ export {
   type DialErrorCode,
   type DialOptions,
   interleaveFamilies,
-  type Lookup,
-  systemLookup,
 } from "./dial.ts";
+export { type Lookup, shareLookups, systemLookup } from "./lookup.ts";
 export { BufferPool } from "./buffers.ts";
 export { Relay, type RelayEnd, type RelayOptions } from "./relay.ts";
