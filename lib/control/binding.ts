@@ -62,7 +62,7 @@ async function tryToBind({ host, port }: Endpoint): Promise<void> {
 }
 
 /** Whether some connection could belong to both. */
-function overlap(a: Endpoint, b: Endpoint): boolean {
+export function overlap(a: Endpoint, b: Endpoint): boolean {
   if (a.port !== b.port) return false;
   return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
 }

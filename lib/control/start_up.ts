@@ -1,15 +1,13 @@
-import { parseListenEndpoint } from "../addr/mod.ts";
 import type { Config } from "../config/mod.ts";
-import type { Database, ListenerRow, RateLimitSetting } from "../db/mod.ts";
+import type { Database, RateLimitSetting } from "../db/mod.ts";
 import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
-import { describeError, GAUGE_BYTES, type LogSink } from "../observe/mod.ts";
-import type { Route } from "../routes/mod.ts";
-import type { ListenerSnapshot, Snapshot } from "../server/mod.ts";
-import { ControlError } from "./control_error.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Snapshot } from "../server/mod.ts";
 import { compileRateLimit } from "./draft.ts";
 import type { ReadFile } from "./files.ts";
-import { findFreePort } from "./free_port.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
+import { ControlError } from "./control_error.ts";
+import { compileListeners } from "./rows.ts";
 import { TlsStore } from "./tls_store.ts";
 
 /** Levels at which requests, which are logged as `info`, are written. */
@@ -28,7 +26,8 @@ export interface StartUp {
 /**
  * Compiles the first snapshot from the configuration and the database.
  *
- * @throws {ControlError} if there is nothing to serve, or a country rule that cannot be applied.
+ * @throws {ControlError} if there is nothing to serve, a row that does not parse, or a country rule
+ * that cannot be applied.
  */
 export async function compileStartUp(
   options: { config: Config; database: Database; log: LogSink; readFile: ReadFile },
@@ -41,8 +40,7 @@ export async function compileStartUp(
   if (rows.length === 0) {
     throw new ControlError("no_listeners", "the database holds no listener");
   }
-  const listeners: ListenerSnapshot[] = [];
-  for (const row of rows) listeners.push(await compileListener(row, database));
+  const listeners = await compileListeners(rows, database);
   const tls = new TlsStore(options);
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
@@ -100,25 +98,4 @@ async function openConfiguredGeoIp(
     log({ level: "warn", message: "GeoIP database not loaded", fields });
     return undefined;
   }
-}
-
-async function compileListener(row: ListenerRow, database: Database): Promise<ListenerSnapshot> {
-  const endpoint = parseListenEndpoint(row.addr);
-  if (!endpoint.ok) throw new TypeError(`listener ${row.addr}: ${endpoint.reason}`);
-  const { host, port } = endpoint.value;
-  return {
-    ...row,
-    host,
-    port: port === 0 ? await findFreePort(host) : port,
-    routes: routesWithPolicies(row.id, database),
-    gauge: new SharedArrayBuffer(GAUGE_BYTES),
-  };
-}
-
-function routesWithPolicies(listenerId: number, database: Database): readonly Route[] {
-  const byRoute = Map.groupBy(database.policies.list(), ({ routeId }) => routeId);
-  return database.routes(listenerId).map((route) => {
-    const policies = byRoute.get(route.id)?.map(({ id, type, value }) => ({ id, type, value }));
-    return policies === undefined ? route : Object.assign(route, { policies });
-  });
 }

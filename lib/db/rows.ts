@@ -86,7 +86,7 @@ export function l7Settings(
 
 export function toFirewallRule(row: Row): FirewallRule {
   const type = text(row, "type");
-  if (type !== "ip" && type !== "cidr" && type !== "country") throw unexpected("type");
+  if (type !== "ip" && type !== "cidr" && type !== "country") throw unexpected(row, "type");
   const value = text(row, "value");
   const canonical = parseFirewallRule(type, value);
   return { id: number(row, "id"), type, value: canonical.ok ? canonical.value : value };
@@ -105,25 +105,25 @@ function canonicalHostname(hostname: string): string {
 function mode(row: Row): Mode {
   const { mode } = row;
   if (mode === "l4" || mode === "l7" || mode === "mtls") return mode;
-  throw unexpected("mode");
+  throw unexpected(row, "mode");
 }
 
 function backendProtocol(row: Row): BackendProtocol {
   const value = text(row, "backend_protocol");
   const known = BACKEND_PROTOCOLS.find((name) => name === value);
-  if (known === undefined) throw unexpected("backend_protocol");
+  if (known === undefined) throw unexpected(row, "backend_protocol");
   return known;
 }
 
 function number(row: Row, column: string): number {
   const value = row[column];
-  if (typeof value !== "number") throw unexpected(column);
+  if (typeof value !== "number") throw unexpected(row, column);
   return value;
 }
 
 function text(row: Row, column: string): string {
   const value = row[column];
-  if (typeof value !== "string") throw unexpected(column);
+  if (typeof value !== "string") throw unexpected(row, column);
   return value;
 }
 
@@ -131,12 +131,13 @@ function textArray(row: Row, column: string): readonly string[] {
   // The table checks that it is a JSON array.
   const value: unknown = JSON.parse(text(row, column));
   if (!Array.isArray(value) || !value.every((entry) => typeof entry === "string")) {
-    throw unexpected(column);
+    throw unexpected(row, column);
   }
   return value;
 }
 
 /** SQLite's types bind loosely: another program can store a text where a number belongs. */
-function unexpected(column: string): DatabaseError {
-  return new DatabaseError("corrupt", `a row has an unexpected value in the column ${column}`);
+function unexpected(row: Row, column: string): DatabaseError {
+  const message = `the row with the id ${row.id} has an unexpected value in the column ${column}`;
+  return new DatabaseError("corrupt", message);
 }

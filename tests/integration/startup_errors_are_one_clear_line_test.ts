@@ -88,6 +88,36 @@ Deno.test("a database newer than the program is refused", async () => {
   });
 });
 
+Deno.test("a row that does not parse is named", async () => {
+  await withFolder(async (folder) => {
+    const db = new DatabaseSync(join(folder, "mc-proxy.db"));
+    db.exec(`
+      CREATE TABLE listeners (id INTEGER PRIMARY KEY, addr TEXT NOT NULL UNIQUE);
+      CREATE TABLE routes (id INTEGER PRIMARY KEY, listener_id INTEGER NOT NULL
+        REFERENCES listeners(id) ON DELETE CASCADE, hostname TEXT NOT NULL, backend TEXT NOT NULL,
+        UNIQUE(listener_id, hostname));
+      CREATE TABLE firewall_rules (id INTEGER PRIMARY KEY,
+        type TEXT NOT NULL CHECK(type IN ('ip','cidr','country')), value TEXT NOT NULL,
+        UNIQUE(type, value));
+      CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL);
+      INSERT INTO schema_migrations VALUES (1, '');
+      INSERT INTO listeners VALUES (1, '127.0.0.1:0');
+      INSERT INTO routes VALUES (1, 1, 'a.test', '192.0.2.1:443'), (2, 1, 'A.TEST', '192.0.2.2:443');
+      INSERT INTO firewall_rules VALUES (7, 'cidr', '10.0.0.1/8');
+    `);
+    assert.match(
+      await failingStart(folder, {}),
+      /^mc-proxy: database: route 2 \("a\.test"\): repeats the route 1$/,
+    );
+    db.exec("DELETE FROM routes");
+    db.close();
+    assert.match(
+      await failingStart(folder, {}),
+      /^mc-proxy: .*rule 7 \(cidr 10\.0\.0\.1\/8\): host bits/,
+    );
+  });
+});
+
 Deno.test("a misspelt key is named with its place and what was meant", async () => {
   await withFolder(async (folder) => {
     const line = await failingStart(folder, { proxy: { conect_timeout: "5s" } });
