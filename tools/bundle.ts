@@ -1,6 +1,7 @@
 /**
- * `deno task bundle`: writes the whole program as one script, `dist/mc-proxy.js`, which needs Deno
- * and nothing else beside it: no source tree, no package cache, no lock file.
+ * `deno task bundle`: writes the proxy and its client as one script each, `dist/mc-proxy.js` and
+ * `dist/mcproxyctl.js`, which need Deno and nothing else beside them: no source tree, no package
+ * cache, no lock file.
  *
  * @module
  */
@@ -23,19 +24,18 @@ if ("WorkerGlobalScope" in globalThis) {
 `;
 
 /**
- * Bundles the program with its workers. The script finds out which of the two it is: a worker is
+ * Bundles the proxy with its workers. The script finds out which of the two it is: a worker is
  * started from the same file.
  *
  * @param output Where to write the script.
  */
-export async function bundle(output: string): Promise<void> {
+export async function bundleProxy(output: string): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
     const entry = join(folder, "entry.ts");
     const script = join(folder, "script.js");
     await Deno.writeTextFile(entry, ENTRY_MODULE);
-    const config = join(ROOT, "deno.json");
-    await run(["bundle", "--quiet", "--config", config, "--output", script, entry]);
+    await bundle(entry, script);
     const code = await Deno.readTextFile(script);
     const parts = code.split(ENTRY_LINE);
     if (parts.length !== 2) {
@@ -47,13 +47,25 @@ export async function bundle(output: string): Promise<void> {
   }
 }
 
-async function run(args: string[]): Promise<void> {
+/**
+ * Bundles mcproxyctl.
+ *
+ * @param output Where to write the script.
+ */
+export async function bundleClient(output: string): Promise<void> {
+  await bundle(join(ROOT, "lib/cli/mcproxyctl.ts"), output);
+}
+
+async function bundle(entry: string, output: string): Promise<void> {
+  const config = join(ROOT, "deno.json");
+  const args = ["bundle", "--quiet", "--config", config, "--output", output, entry];
   const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).output();
-  if (code !== 0) throw new Error(`deno ${args[0]} failed: ${new TextDecoder().decode(stderr)}`);
+  if (code !== 0) throw new Error(`deno bundle failed: ${new TextDecoder().decode(stderr)}`);
 }
 
 if (import.meta.main) {
-  const [output = join(ROOT, "dist/mc-proxy.js")] = Deno.args;
-  await Deno.mkdir(join(ROOT, "dist"), { recursive: true });
-  await bundle(output);
+  const folder = join(ROOT, "dist");
+  await Deno.mkdir(folder, { recursive: true });
+  await bundleProxy(join(folder, "mc-proxy.js"));
+  await bundleClient(join(folder, "mcproxyctl.js"));
 }

@@ -1,29 +1,31 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
-import { bundle } from "../../tools/bundle.ts";
+import { clientFlags, serverFlags } from "../../deploy/runtime.ts";
+import { bundleClient, bundleProxy } from "../../tools/bundle.ts";
 import { startTlsBackend } from "../support/backends.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { connectTls } from "../support/clients.ts";
+import { runCommand } from "../support/commands.ts";
 import { startProxy } from "../support/proxy.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
-Deno.test("the one-script form of the program relays in its workers, with nothing beside it", async () => {
+Deno.test("the one-script forms of proxy and client work together, with nothing beside them", async () => {
   using folder = temporaryFolder();
   const script = join(folder.path, "mc-proxy.js");
-  await bundle(script);
+  await bundleProxy(script);
   const identity = await createServerIdentity("one.test");
   await using backend = await startTlsBackend("one", identity);
   await using proxy = await startProxy({
     script,
     flags: (data) => ["--no-config", "--no-npm", ...serverFlags({ source: folder.path, data })],
-    config: {
+    config: (data) => ({
+      grpc: { addr: join(data, "mc-proxy.sock") },
       server: { workers: 2 },
       listeners: [{
         addr: "127.0.0.1:0",
         routes: [{ hostname: "one.test", backend: backend.address }],
       }],
-    },
+    }),
   });
   for (let round = 0; round < 4; round++) {
     await using client = await connectTls({
@@ -33,4 +35,14 @@ Deno.test("the one-script form of the program relays in its workers, with nothin
     });
     assert.equal(await client.readText(4), "one\n");
   }
+  const client = join(folder.path, "mcproxyctl.js");
+  await bundleClient(client);
+  const socket = join(proxy.folder, "mc-proxy.sock");
+  const flags = ["--no-config", "--no-npm", ...clientFlags(socket)];
+  const { code, stdout, stderr } = await runCommand(
+    Deno.execPath(),
+    ["run", ...flags, client, "--socket", socket, "routes", "list"],
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /one\.test +l4/);
 });

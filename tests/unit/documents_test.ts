@@ -38,6 +38,13 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
   [/^npx -y deno@[0-9.]+ task (\S+)(?: --\w+)*$/, (task) => {
     assert.ok(task in manifest.tasks, `there is no task ${task}`);
   }],
+  [
+    /^(?:npx -y deno@[0-9.]+ task |sudo )?(mcproxyctl [a-z]+(?: (?:add|list|remove|update))?)(?: .*)?$/,
+    async (command) => {
+      const reference = await read("docs/mcproxyctl.md");
+      assert.ok(reference.includes(command), `the reference has no ${command}`);
+    },
+  ],
   [/^npx -y deno@[0-9.]+ run .*main\.ts (\w+) -c srv\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^(?:sudo )?mc-proxy (\w+) -c \/srv\/mc-proxy\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^sudo (deploy\/install\.sh) (\w+)(?: --\w+)*$/, async (script, command) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
+import { clientFlags, DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
 import { ROOT } from "../../support/module_graph.ts";
 import { repositoryFiles } from "../../support/repository.ts";
 
@@ -38,10 +38,13 @@ Deno.test("the server task runs under exactly the deployed flags", () => {
 
 Deno.test("the compile task bakes in the deployed flags, without reading any source", () => {
   const want = serverFlags(INSTALLED).map((flag) => flag.replace(`${INSTALLED.source},`, ""));
-  // The bundle is one checked script without a configuration of its own.
-  const [config, check, ...got] = flagsOf("compile", "compile");
-  assert.deepEqual([config, check], ["--no-config", "--no-check"]);
+  const got = compiledFlags(0);
   assert.deepEqual(got.slice(0, want.length), want);
+});
+
+Deno.test("the compile task gives the client the socket of an installation, and nothing else", () => {
+  const want = clientFlags(`${INSTALLED.data}/mc-proxy.sock`);
+  assert.deepEqual(compiledFlags(1).slice(0, want.length), want);
 });
 
 Deno.test("the server may neither run programs, load libraries, nor fetch code", () => {
@@ -59,8 +62,15 @@ Deno.test("continuous integration runs the test command of the README", async ()
 });
 
 /** The options between `deno <command>` and the script of a task. */
-function flagsOf(task: string, command: string): string[] {
-  const [, words = ""] = tasks[task]?.command.split(`deno ${command} `) ?? [];
+function flagsOf(task: string, command: string, index = 0): string[] {
+  const words = tasks[task]?.command.split(`deno ${command} `)[index + 1] ?? "";
   const options = words.split(" ");
   return options.slice(0, options.findIndex((word) => /\.[jt]s$/.test(word)));
+}
+
+/** Those of one of the two `deno compile`; a bundle is a checked script without configuration. */
+function compiledFlags(index: number): string[] {
+  const [config, check, ...flags] = flagsOf("compile", "compile", index);
+  assert.deepEqual([config, check], ["--no-config", "--no-check"]);
+  return flags;
 }
