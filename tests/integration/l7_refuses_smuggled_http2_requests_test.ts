@@ -1,81 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  CLIENT_PREFACE,
-  ErrorCode,
-  FrameFlag,
-  FrameType,
-  HpackDecoder,
-  HpackEncoder,
-} from "../../lib/h2/mod.ts";
-import { eventually } from "../support/deadline.ts";
-import { frame, parseFrames, type RawFrame } from "../support/h2_raw.ts";
-import { encodeBlock } from "../support/hpack.ts";
-import { connectRawTls, seenValues, startL7, startSeeingBackend } from "../support/l7.ts";
-
-/** A client that writes HTTP/2 frame by frame, past every check that a library would make. */
-class RawHttp2Client implements AsyncDisposable {
-  readonly #peer: Awaited<ReturnType<typeof connectRawTls>>;
-  readonly #encoder = new HpackEncoder();
-
-  constructor(peer: Awaited<ReturnType<typeof connectRawTls>>) {
-    this.#peer = peer;
-  }
-
-  static async connect(port: number): Promise<RawHttp2Client> {
-    const client = new RawHttp2Client(await connectRawTls({ port, alpn: "h2" }));
-    await client.write(
-      CLIENT_PREFACE,
-      frame(FrameType.settings, 0, 0),
-      frame(FrameType.settings, FrameFlag.ack, 0),
-    );
-    return client;
-  }
-
-  async write(...chunks: Uint8Array[]): Promise<void> {
-    for (const chunk of chunks) await this.#peer.write(chunk);
-  }
-
-  headers(streamId: number, fields: readonly string[], endStream: boolean): Uint8Array {
-    const flags = FrameFlag.endHeaders | (endStream ? FrameFlag.endStream : 0);
-    return frame(FrameType.headers, flags, streamId, encodeBlock(this.#encoder, fields));
-  }
-
-  /** What the proxy has sent of one stream so far. */
-  frames(streamId: number): RawFrame[] {
-    return parseFrames([this.#peer.received]).filter((it) => it.streamId === streamId);
-  }
-
-  /** How the proxy answered a stream: its status, or the name of the reset. */
-  async answer(streamId: number): Promise<string> {
-    await eventually(
-      () => this.frames(streamId).length > 0 || this.#goaway() !== undefined,
-      "an answer",
-    );
-    const [first] = this.frames(streamId);
-    if (first?.type === FrameType.rstStream) return `reset ${first.payload[3]}`;
-    if (first === undefined) return `goaway ${this.#goaway()?.payload[7]}`;
-    let status = "";
-    const blocks = parseFrames([this.#peer.received])
-      .filter(({ type }) => type === FrameType.headers);
-    const decoder = new HpackDecoder();
-    for (const block of blocks) {
-      decoder.decode(block.payload, {
-        field(name, value) {
-          if (block.streamId === streamId && name === ":status") status = value;
-        },
-      });
-    }
-    return status;
-  }
-
-  #goaway(): RawFrame | undefined {
-    return parseFrames([this.#peer.received]).find(({ type }) => type === FrameType.goaway);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#peer[Symbol.asyncDispose]();
-  }
-}
+import { ErrorCode, FrameFlag, FrameType } from "../../lib/h2/mod.ts";
+import { frame } from "../support/h2_raw.ts";
+import { seenValues, startL7, startSeeingBackend } from "../support/l7.ts";
+import { RawHttp2Client } from "../support/raw_http2.ts";
 
 const pseudo = (changes: Record<string, string> = {}) =>
   Object.entries({

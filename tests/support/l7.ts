@@ -120,8 +120,9 @@ export async function startHttpBackend(
   kind: BackendKind,
   handler: Handler,
   tune: (server: Server) => void = () => {},
+  pair?: { readonly certPem: string; readonly keyPem: string },
 ): Promise<HttpBackend> {
-  const { certPem: cert, keyPem: key } = await identity();
+  const { certPem: cert, keyPem: key } = pair ?? await identity();
   const listener = handler as never;
   const server = {
     "h2c": () => http2.createServer(listener),
