@@ -140,8 +140,7 @@ Deno.test("backend certificates are checked when the route says so", async () =>
     await using backend = await startHttpBackend(
       "http1-tls",
       (_, response) => response.end("ok"),
-      undefined,
-      server,
+      { pair: server },
     );
     await using proxy = await startL7({
       backend: backend.address,
@@ -164,8 +163,7 @@ Deno.test("an expired backend certificate is taken when the route does not ask t
   await using backend = await startHttpBackend(
     "h2-tls",
     (_, response) => response.end("ok"),
-    undefined,
-    expired,
+    { pair: expired },
   );
   await using proxy = await startL7({ backend: backend.address, route: { backendTls: true } });
   await using client = await connectHttp2(proxy);

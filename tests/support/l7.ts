@@ -119,10 +119,14 @@ export type Handler = (
 export async function startHttpBackend(
   kind: BackendKind,
   handler: Handler,
-  tune: (server: Server) => void = () => {},
-  pair?: { readonly certPem: string; readonly keyPem: string },
+  options: {
+    /** Sets the server up before it listens. */
+    readonly tune?: (server: Server) => void;
+    /** Instead of the test's own certificate. */
+    readonly pair?: { readonly certPem: string; readonly keyPem: string };
+  } = {},
 ): Promise<HttpBackend> {
-  const { certPem: cert, keyPem: key } = pair ?? await identity();
+  const { certPem: cert, keyPem: key } = options.pair ?? await identity();
   const listener = handler as never;
   const server = {
     "h2c": () => http2.createServer(listener),
@@ -130,7 +134,7 @@ export async function startHttpBackend(
     "http1": () => http.createServer(listener),
     "http1-tls": () => https.createServer({ cert, key }, listener),
   }[kind]() as unknown as Server;
-  tune(server);
+  options.tune?.(server);
   return await new HttpBackend(server).listen();
 }
 
