@@ -45,6 +45,8 @@ export interface DataPlaneOptions {
   readonly clock?: Clock;
   /** Default {@link PREFACE_TIMEOUT_MS}. */
   readonly prefaceTimeoutMs?: number;
+  /** For TLS handshakes of l7 routes; default 10 s. */
+  readonly handshakeTimeoutMs?: number;
 }
 
 /**
@@ -84,6 +86,8 @@ export class DataPlane {
         settings: this.#l7Settings(snapshot.settings),
         requests: options.requests,
         onRequest: (event) => options.onRequest?.(event),
+        ...options.handshakeTimeoutMs !== undefined &&
+          { handshakeTimeoutMs: options.handshakeTimeoutMs },
       }),
       tls: new Map(),
     };

@@ -32,6 +32,7 @@ export interface PlaneOptions {
   readonly settings?: Partial<Settings>;
   readonly tls?: NonNullable<Snapshot["tls"]>;
   readonly prefaceTimeoutMs?: number;
+  readonly handshakeTimeoutMs?: number;
 }
 
 /** A running plane. Disposing of it fails the test when a connection is left open. */
@@ -62,13 +63,14 @@ export class TestPlane implements AsyncDisposable {
     return listener === undefined ? 0 : new ConnectionGauge(listener.gauge).active;
   }
 
-  async start(prefaceTimeoutMs: number | undefined): Promise<this> {
+  async start({ prefaceTimeoutMs, handshakeTimeoutMs }: PlaneOptions): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
       onEvent: (event) => this.events.push(event),
       onRequest: (event) => this.requests.push(event),
       log: (record) => this.logs.push(record),
       ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
+      ...handshakeTimeoutMs !== undefined && { handshakeTimeoutMs },
     });
     return this;
   }
@@ -112,7 +114,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     ...options.tls !== undefined && { tls: options.tls },
     firewall: { rules: compileFirewall(rules), ...options.firewall },
   });
-  return await plane.start(options.prefaceTimeoutMs);
+  return await plane.start(options);
 }
 
 /** A listener on `127.0.0.1` without routes, limits and PROXY protocol. */
