@@ -58,6 +58,7 @@ export class Http1Front implements Front {
   readonly #socket: Socket;
   readonly #client: Client;
   readonly #now: () => number;
+  readonly #onClosing: () => void;
   #waitsSince: number;
   #limitMs = FIRST_HEAD_MS;
   #open = 0;
@@ -68,11 +69,14 @@ export class Http1Front implements Front {
   constructor(socket: Socket, client: Client, options: {
     readonly server: http.Server;
     readonly now: () => number;
+    /** The connection is being ended from this side. */
+    readonly onClosing: () => void;
   }) {
     this.#server = options.server;
     this.#socket = socket;
     this.#client = client;
     this.#now = options.now;
+    this.#onClosing = options.onClosing;
     this.#waitsSince = options.now();
     FRONTS.set(socket, this);
     this.#server.emit("connection", socket);
@@ -80,14 +84,12 @@ export class Http1Front implements Front {
 
   shutdown(): void {
     this.#closing = true;
-    if (this.#open === 0 && !this.#tunnel) this.#socket.end();
+    if (this.#open === 0 && !this.#tunnel) this.#end();
   }
 
   tick(now: number, _idleMs: number): void {
     if (this.#open > 0 || this.#tunnel || now - this.#waitsSince < this.#limitMs) return;
-    this.#socket.end();
-    // A slow sender of a head is a slow reader of a FIN, too.
-    this.#socket.destroySoon();
+    this.#end();
   }
 
   /** A request whose head is complete. */
@@ -95,8 +97,8 @@ export class Http1Front implements Front {
     if (++this.#open > MAX_PIPELINED) return this.refuseRaw(this.#socket, 503);
     const head = http1Head(request);
     response.once("close", () => this.#ended());
-    if (this.#closing || typeof head === "number") response.shouldKeepAlive = false;
-    const stream = new Http1FrontStream(request, response);
+    if (typeof head === "number") response.shouldKeepAlive = false;
+    const stream = new Http1FrontStream(request, response, () => this.#closing);
     if (typeof head === "number") return stream.refuse(head, reasonPhrase(head));
     const exchange = this.#begin(stream, head, stream.bodiless);
     stream.attach(exchange);
@@ -139,7 +141,13 @@ export class Http1Front implements Front {
     this.#open--;
     this.#waitsSince = this.#now();
     this.#limitMs = NEXT_HEAD_MS;
-    if (this.#closing && this.#open === 0) this.#socket.end();
+    if (this.#closing && this.#open === 0) this.#end();
+  }
+
+  /** A client that does not do its part is not waited for long. */
+  #end(): void {
+    this.#socket.end();
+    this.#onClosing();
   }
 }
 

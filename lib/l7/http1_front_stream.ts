@@ -12,10 +12,13 @@ export class Http1FrontStream implements FrontStream {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #gate: FlowGate;
+  readonly #isLast: () => boolean;
   #exchange: Exchange | undefined;
   #requestEnded = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  /** `isLast`: the connection ends with this response. */
+  constructor(request: IncomingMessage, response: ServerResponse, isLast: () => boolean) {
+    this.#isLast = isLast;
     this.#request = request;
     this.#response = response;
     this.#gate = new FlowGate(request);
@@ -75,7 +78,7 @@ export class Http1FrontStream implements FrontStream {
     if (response.headersSent || response.destroyed) return;
     if (head.status < 200) return this.#inform(head);
     // Content that nobody wants any more stands between this response and the next request.
-    if (endStream && !this.#requestEnded) response.shouldKeepAlive = false;
+    if (this.#isLast() || (endStream && !this.#requestEnded)) response.shouldKeepAlive = false;
     try {
       // `Trailer` announces what only chunks can carry; whether there will be chunks, Node decides.
       response.writeHead(head.status, filterFields(head.fields, (name) => name !== "trailer"));

@@ -148,7 +148,11 @@ export class L7Service {
   #openFront(socket: TLSSocket, client: Client, session: L7Session): Front {
     const now = () => this.#options.clock.now();
     if (client.protocol !== "h2") {
-      return new Http1Front(socket, client, { server: this.#http1, now });
+      return new Http1Front(socket, client, {
+        server: this.#http1,
+        now,
+        onClosing: () => session.closing(undefined),
+      });
     }
     return new H2Front(socket, client, {
       pool: this.#pool,

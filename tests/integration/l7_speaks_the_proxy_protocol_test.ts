@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { parseIp } from "../../lib/addr/mod.ts";
+import { encodeProxyV2, parseProxyHeader } from "../../lib/proxyproto/mod.ts";
+import { startBackend } from "../support/backends.ts";
+import { connectTls } from "../support/clients.ts";
+import {
+  connectHttp2,
+  HOST,
+  identity,
+  seenValues,
+  startL7,
+  startSeeingBackend,
+} from "../support/l7.ts";
+
+function address(text: string, port: number) {
+  const ip = parseIp(text);
+  assert(ip.ok);
+  return { ip: ip.value, port };
+}
+
+const HEADER = encodeProxyV2({
+  source: address("198.51.100.7", 4711),
+  destination: address("203.0.113.1", 443),
+});
+
+async function ask(port: number, prefix: Uint8Array, more = ""): Promise<string> {
+  const { ca } = await identity();
+  await using peer = await connectTls({ port, servername: HOST, ca, prefix });
+  await peer.write(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n${more}Connection: close\r\n\r\n`);
+  return (await peer.readToEnd()).text;
+}
+
+const CLAIM = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n";
+
+Deno.test("the client of a PROXY header is the client of l7", async () => {
+  await using backend = await startSeeingBackend();
+  await using proxy = await startL7({
+    backend: backend.address,
+    listener: { proxyProtocol: true },
+  });
+  assert.match(await ask(proxy.port, HEADER, CLAIM), /^HTTP\/1\.1 200/);
+  const [request] = backend.seen;
+  assert(request !== undefined);
+  // Nobody said that the peers of this listener are to be believed about earlier hops.
+  assert.deepEqual(seenValues(request, "x-forwarded-for"), ["198.51.100.7"]);
+  assert.deepEqual(seenValues(request, "x-forwarded-proto"), ["https"]);
+  assert.deepEqual(seenValues(request, "x-real-ip"), ["198.51.100.7"]);
+  assert.equal((await proxy.request()).client, "198.51.100.7:4711");
+});
+
+Deno.test("what a trusted proxy says about earlier hops is kept", async () => {
+  await using backend = await startSeeingBackend();
+  await using proxy = await startL7({
+    backend: backend.address,
+    listener: { proxyProtocol: true, trustedProxies: ["127.0.0.0/8"] },
+  });
+  assert.match(await ask(proxy.port, HEADER, CLAIM), /^HTTP\/1\.1 200/);
+  const [request] = backend.seen;
+  assert(request !== undefined);
+  assert.deepEqual(seenValues(request, "x-forwarded-for"), ["192.0.2.1, 198.51.100.7"]);
+  assert.deepEqual(seenValues(request, "x-forwarded-proto"), ["http"]);
+});
+
+for (const protocol of ["http1", "auto"] as const) {
+  Deno.test(`each client has its own backend connections behind a PROXY header (${protocol})`, async () => {
+    const sources: string[] = [];
+    await using backend = await startBackend({
+      onConnection: (peer) => {
+        peer.socket.on("end", () => peer.socket.end());
+        peer.socket.once("data", () => {
+          const header = parseProxyHeader(peer.received);
+          assert(header.kind === "ok");
+          const { source } = header.value;
+          const rest = new TextDecoder().decode(peer.received.subarray(header.size));
+          if (rest.startsWith("PRI")) {
+            return void peer.socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+          }
+          sources.push(String(source?.port));
+          const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+          if (rest !== "") peer.socket.write(answer);
+          peer.socket.on("data", () => peer.socket.write(answer));
+        });
+      },
+    });
+    await using proxy = await startL7({
+      backend: backend.address,
+      route: { sendProxyProtocol: true, backendProtocol: protocol },
+    });
+    await using one = await connectHttp2(proxy);
+    await using two = await connectHttp2(proxy);
+    for (const client of [one, two, one]) assert.equal((await client.ask()).status, 200);
+    const clients = proxy.requests.map(({ client }) => client.split(":").at(-1));
+    assert.deepEqual(new Set(sources), new Set(clients));
+    assert.equal(new Set(sources).size, 2, "the clients share nothing");
+  });
+}

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { connect as connectSocket, createServer } from "node:net";
+import { connect as connectSecure, type ConnectionOptions } from "node:tls";
+import { startTlsBackend } from "../support/backends.ts";
+import { connectRaw, connectTls } from "../support/clients.ts";
+import { runCommand, testWithCommands } from "../support/commands.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
+import { withinDeadline } from "../support/deadline.ts";
+import { buildClientHello } from "../support/hello.ts";
+import {
+  connectHttp1,
+  connectRawTls,
+  HOST,
+  identity,
+  startHttpBackend,
+  startL7,
+} from "../support/l7.ts";
+
+const OK = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+
+async function connect(
+  port: number,
+  options: Omit<ConnectionOptions, "port" | "host" | "servername">,
+) {
+  const { ca } = await identity();
+  return await connectTls({ port, servername: HOST, ca, ...options });
+}
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  Deno.test(`${version} is terminated, whatever the client offers as its protocol`, async () => {
+    await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
+    await using proxy = await startL7({ backend: backend.address });
+    const versions = { minVersion: version, maxVersion: version };
+    for (const ALPNProtocols of [["http/1.1"], ["h2", "http/1.1"], undefined]) {
+      await using peer = await connect(proxy.port, {
+        ...versions,
+        ...ALPNProtocols !== undefined && { ALPNProtocols },
+      });
+      assert.equal(peer.socket.getProtocol(), version);
+      if (ALPNProtocols?.includes("h2")) {
+        assert.equal(peer.alpnProtocol, "h2");
+      } else {
+        await peer.write(OK);
+        assert.match((await peer.readToEnd()).text, /^HTTP\/1\.1 200 OK/);
+      }
+    }
+  });
+}
+
+Deno.test("a client that offers only other protocols gets no HTTP", async () => {
+  await using proxy = await startL7({ backend: "127.0.0.1:1" });
+  await assert.rejects(connect(proxy.port, { ALPNProtocols: ["spdy/3"] }));
+  assert.equal((await proxy.event()).outcome, "tls_failed");
+});
+
+Deno.test("a handshake that breaks off or fails is closed without a word of HTTP", async () => {
+  await using proxy = await startL7({ backend: "127.0.0.1:1", handshakeTimeoutMs: 300 });
+  const hello = buildClientHello({ serverName: HOST });
+  await using garbage = await connectRaw(proxy);
+  await garbage.write(hello);
+  await garbage.write("GET / HTTP/1.1\r\n\r\n");
+  assert.equal((await garbage.readToEnd()).text.includes("HTTP"), false);
+  await using slow = await connectRaw(proxy);
+  await slow.write(hello);
+  assert.equal((await slow.readToEnd()).text.includes("HTTP"), false);
+  await using gone = await connectRaw(proxy);
+  await gone.write(hello);
+  gone.reset();
+  await withinDeadline(gone.closed, "the client is gone");
+  await proxy.event(2);
+  const outcomes = proxy.events.map(({ outcome }) => outcome);
+  for (const outcome of outcomes) {
+    assert.ok(["tls_failed", "tls_timeout", "client_gone"].includes(outcome), outcome);
+  }
+  assert.ok(outcomes.includes("tls_failed") || outcomes.includes("tls_timeout"));
+});
+
+Deno.test("l4 and l7 routes share a listener, and l4 is not touched", async () => {
+  const { certPem, keyPem } = await identity();
+  await using plain = await startHttpBackend("http1", (_, response) => response.end("http"));
+  await using secure = await startTlsBackend("relayed", { certPem, keyPem });
+  await using proxy = await startL7({
+    backend: plain.address,
+    moreRoutes: [{ hostname: "b.test", backend: secure.address, mode: "l4" }],
+  });
+  await using l4 = await connectTls({
+    port: proxy.port,
+    servername: "b.test",
+    ca: (await identity()).ca,
+  });
+  assert.equal(await l4.readText(8), "relayed\n");
+  await using l7 = await connectHttp1(proxy);
+  assert.equal((await l7.ask()).body, "http");
+});
+
+Deno.test("a ClientHello in one-octet segments is handed over once and whole", async () => {
+  await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
+  await using proxy = await startL7({ backend: backend.address });
+  // The client's socket is cut into single octets by a relay in between.
+  const relay = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connectSocket(proxy.port, "127.0.0.1");
+    near.on("error", () => {});
+    far.on("error", () => {});
+    far.setNoDelay(true);
+    near.on("data", (chunk: Uint8Array) => {
+      for (const octet of chunk) far.write(Uint8Array.of(octet));
+    });
+    far.pipe(near);
+    near.on("end", () => far.end());
+  });
+  relay.listen(0, "127.0.0.1");
+  await new Promise((resolve) => relay.once("listening", resolve));
+  const { port } = relay.address() as { port: number };
+  const { ca } = await identity();
+  const socket = connectSecure({ port, host: "127.0.0.1", servername: HOST, ca });
+  socket.on("error", () => {});
+  await withinDeadline(new Promise((resolve) => socket.once("secureConnect", resolve)), "TLS");
+  let text = "";
+  socket.on("data", (chunk) => text += chunk);
+  socket.write(OK);
+  await withinDeadline(new Promise((resolve) => socket.once("close", resolve)), "the end");
+  assert.match(text, /^HTTP\/1\.1 200 OK/);
+  const closed = new Promise((resolve) => relay.close(resolve));
+  await withinDeadline(closed, "the relay closes");
+});
+
+testWithCommands(
+  ["openssl"],
+  "a TLS session is resumed under its own name, and not under that of another route",
+  async () => {
+    using folder = temporaryFolder();
+    await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
+    await using proxy = await startL7({
+      backend: backend.address,
+      moreRoutes: [{ hostname: "b.test", backend: backend.address, mode: "l7" }],
+    });
+    const session = `${folder.path}/session`;
+    for (const version of ["-tls1_2", "-tls1_3"]) {
+      const handshake = async (name: string, file: string) => {
+        const { stdout } = await runCommand("sh", [
+          "-c",
+          // Long enough for the tickets of TLS 1.3, which follow the handshake.
+          `(sleep 0.3; echo Q) | openssl s_client -connect 127.0.0.1:${proxy.port} ` +
+          `-servername ${name} ${version} ${file} ${session} 2>&1`,
+        ]);
+        return /^(New|Reused), TLSv/m.exec(stdout)?.[1];
+      };
+      assert.equal(await handshake(HOST, "-sess_out"), "New", version);
+      assert.equal(await handshake(HOST, "-sess_in"), "Reused", version);
+      assert.equal(await handshake("b.test", "-sess_in"), "New", version);
+    }
+  },
+);
+
+Deno.test("a drain lets requests finish, tells h2 and h1 clients, and then ends", async () => {
+  const answer = Promise.withResolvers<void>();
+  await using backend = await startHttpBackend("http1", async (_, response) => {
+    await answer.promise;
+    response.end("ok");
+  });
+  await using proxy = await startL7({ backend: backend.address });
+  await using http1 = await connectHttp1(proxy);
+  await using idle = await connectRawTls(proxy);
+  const pending = http1.ask();
+  await withinDeadline(until(() => backend.connections > 0), "the request arrives");
+  const drained = proxy.plane.drain(10_000);
+  await withinDeadline(idle.ending, "the idle connection is closed");
+  answer.resolve();
+  const { status, headers } = await pending;
+  assert.deepEqual([status, headers["connection"]], [200, "close"]);
+  await withinDeadline(drained, "the plane is drained");
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
