@@ -157,6 +157,7 @@ install_system_files() {
   for unit in "${UNITS[@]}"; do
     install -m 0644 "$SOURCE/deploy/$unit" "$UNIT_DIR/$unit"
   done
+  install -m 0644 "$SOURCE/deploy/mc-proxy.service" "$UNIT_DIR/mc-proxy@.service"
   ln -sfn /opt/mc-proxy/bin/mc-proxy "$COMMAND_LINK"
   ln -sfn /opt/mc-proxy/bin/mcproxyctl "$CLIENT_LINK"
   if [[ ! -e $SYSCTL ]]; then
@@ -173,7 +174,7 @@ restart() {
   systemctl daemon-reload
   systemctl -q enable mc-proxy.service
   systemctl -q enable --now mc-proxy-backup.timer
-  systemctl try-restart mc-proxy.service
+  "$OPT/bin/mc-proxy-restart" --if-running
 }
 
 do_install() {
@@ -205,6 +206,7 @@ do_rollback() {
   warm_up
   local unit
   for unit in "${UNITS[@]}"; do install -m 0644 "$OPT/deploy/$unit" "$UNIT_DIR/$unit"; done
+  install -m 0644 "$OPT/deploy/mc-proxy.service" "$UNIT_DIR/mc-proxy@.service"
   restart
   say "went back to the version before"
 }
@@ -213,9 +215,10 @@ do_uninstall() {
   require_root
   if systemd_runs; then
     systemctl -q disable --now mc-proxy.service mc-proxy-backup.timer 2>/dev/null || true
+    systemctl -q stop mc-proxy@next.service 2>/dev/null || true
   fi
   local unit
-  for unit in "${UNITS[@]}"; do rm -f "$UNIT_DIR/$unit"; done
+  for unit in "${UNITS[@]}" mc-proxy@.service; do rm -f "$UNIT_DIR/$unit"; done
   if systemd_runs; then systemctl daemon-reload; fi
   rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK"
   rm -rf "$OPT" "$PREVIOUS" "$NEXT"

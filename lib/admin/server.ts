@@ -23,6 +23,8 @@ export interface AdminOptions {
   readonly log: LogSink;
   /** Why the proxy is not healthy, beyond what `control` knows; empty if it is. */
   readonly problem?: () => string;
+  /** Replace a socket on which another process answers, which is about to stop. */
+  readonly takeOver?: boolean;
 }
 
 /** A state with 100,000 routes has about 15 MB. */
@@ -74,7 +76,8 @@ export class AdminServer {
       closing: closing.signal,
     };
     addServices(server, context, options.log);
-    const socket = await bindPrivately(socketPath, (path) => bind(server, path));
+    const { takeOver = false } = options;
+    const socket = await bindPrivately(socketPath, (path) => bind(server, path), { takeOver });
     owner = socket.owner;
     return new AdminServer(server, socket, closing);
   }

@@ -43,7 +43,7 @@ export interface BoundSocket extends Disposable {
  * Makes a Unix socket that only its owner may open, at no moment anybody else: it is bound in a
  * directory of mode 0700 and gets its name when it has its mode. (Setting the umask instead would
  * take a permission that the program does without.) A socket left by a process that died is
- * replaced, one on which somebody answers is not.
+ * replaced, one on which somebody answers only with `takeOver`; whoever had it open keeps it open.
  *
  * @param bind binds a socket at the path it is given.
  * @throws {AdminSocketError}
@@ -51,10 +51,11 @@ export interface BoundSocket extends Disposable {
 export async function bindPrivately(
   path: string,
   bind: (path: string) => Promise<void>,
+  { takeOver = false }: { readonly takeOver?: boolean } = {},
 ): Promise<BoundSocket> {
   const target = resolve(path);
   checkDirectory(dirname(target));
-  await checkTarget(target);
+  await checkTarget(target, takeOver);
   const nursery = join(dirname(target), `.${randomBytes(3).toString("hex")}`);
   const cradle = join(nursery, "s");
   if (new TextEncoder().encode(cradle).length > MAX_PATH_BYTES) {
@@ -89,14 +90,14 @@ function checkDirectory(directory: string): void {
   throw new AdminSocketError("directory_writable", message);
 }
 
-async function checkTarget(path: string): Promise<void> {
+async function checkTarget(path: string, takeOver: boolean): Promise<void> {
   const found = lookUp(path);
   if (found === undefined) return;
   if (!found.isSocket()) {
     const message = `${path} exists and is not a socket: it is not ours to replace`;
     throw new AdminSocketError("not_a_socket", message);
   }
-  if (await answers(path)) {
+  if (!takeOver && await answers(path)) {
     const message = `another process answers on the admin socket ${path}`;
     throw new AdminSocketError("in_use", message);
   }

@@ -12,6 +12,8 @@ export interface AdminParts {
   readonly control: Control;
   readonly monitoring: Monitoring;
   readonly log: LogSink;
+  /** Whether the socket may be one on which the process to be replaced still answers. */
+  readonly takeOver: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface AdminParts {
  * @throws {CommandError} if its socket cannot be made.
  */
 export async function startAdmin(
-  { config, control, monitoring, log }: AdminParts,
+  { config, control, monitoring, log, takeOver }: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.grpc === undefined) return undefined;
   try {
@@ -29,6 +31,7 @@ export async function startAdmin(
       socketPath: config.grpc.addr,
       version: VERSION,
       log,
+      takeOver,
       problem: () => monitoring.health().problems.join("; "),
     });
     log({ level: "info", message: "admin API open", fields: { path: admin.path } });

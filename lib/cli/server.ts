@@ -44,7 +44,7 @@ export async function runServer(
   const control = await start({ config, database, logging, takeOver });
   await using monitoring = await monitor({ config, control, database, log });
   // Closed last: it answers questions while connections drain.
-  await using _admin = await startAdmin({ config, control, monitoring, log });
+  await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
   return await serve({ config, control, monitoring, manager, log });
 }
 

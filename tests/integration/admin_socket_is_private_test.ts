@@ -9,14 +9,14 @@ import { temporaryFolder } from "../support/temporary_folder.ts";
 const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
 
 /** Binds a plain server and looks at the socket before it gets its name. */
-async function bind(path: string, seen: (path: string) => void = () => {}) {
+async function bind(path: string, seen: (path: string) => void = () => {}, takeOver = false) {
   const server = createServer((socket) => void socket.on("error", () => {}));
   const socket = await bindPrivately(path, async (at) => {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject).listen(at, resolve);
     });
     seen(at);
-  });
+  }, { takeOver });
   return {
     socket,
     async [Symbol.asyncDispose]() {
@@ -55,6 +55,22 @@ Deno.test("a socket on which somebody answers is left alone", async () => {
   await using _server = await bind(path);
   await assert.rejects(bind(path), { code: "in_use" });
   assert.deepEqual(folder.names(), ["a.sock"]);
+});
+
+Deno.test("a process that takes over replaces a socket on which somebody answers", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "a.sock");
+  const old = createServer((socket) => void socket.on("error", () => {}).end("old"));
+  const listen = (at: string) =>
+    new Promise<void>((resolve, reject) => void old.once("error", reject).listen(at, resolve));
+  const first = await bindPrivately(path, listen);
+  {
+    await using _second = await bind(path, undefined, true);
+    await new Promise((resolve) => old.close(resolve));
+    first[Symbol.dispose]();
+    assert.ok(Deno.lstatSync(path).isSocket, "its predecessor leaves it alone");
+  }
+  assert.deepEqual(folder.names(), []);
 });
 
 Deno.test("what is not a socket is left alone", async () => {

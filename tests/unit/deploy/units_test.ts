@@ -25,6 +25,7 @@ Deno.test("mc-proxy.service runs the server under exactly the deployed flags", a
     ...serverFlags(SERVICE),
     "/opt/mc-proxy/main.ts",
     "server",
+    "--take-over",
     "-c",
     "/srv/mc-proxy/mc-proxy.toml",
   ]);

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createClient } from "../../lib/client/mod.ts";
+import { startEchoBackend } from "../support/backends.ts";
+import { connectRaw } from "../support/clients.ts";
+import { eventually } from "../support/deadline.ts";
+import { buildClientHello } from "../support/hello.ts";
+import { unusedPorts } from "../support/ports.ts";
+import { type Proxy, startProxy } from "../support/proxy.ts";
+
+const hello = buildClientHello({ serverName: "a.test" });
+
+interface Setting {
+  readonly folder: string;
+  readonly start: (options?: { takeOver?: boolean }) => Promise<Proxy>;
+  readonly socket: string;
+  readonly port: number;
+  readonly metricsPort: number;
+}
+
+/** A folder and a configuration that several processes share, with nothing running yet. */
+async function withSetting(use: (setting: Setting) => Promise<void>): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  await using backend = await startEchoBackend();
+  const [port = 0, metricsPort = 0] = await unusedPorts(2);
+  const socket = join(folder, "admin.sock");
+  const config = {
+    server: { workers: 2 },
+    proxy: { shutdown_timeout: "20s" },
+    grpc: { addr: socket },
+    metrics: { addr: `127.0.0.1:${metricsPort}` },
+    listeners: [{
+      addr: `127.0.0.1:${port}`,
+      routes: [{ hostname: "a.test", backend: backend.address }],
+    }],
+  };
+  const start = (options = {}) => startProxy({ folder, config, ...options });
+  try {
+    await use({ folder, start, socket, port, metricsPort });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function isServed(port: number): Promise<boolean> {
+  await using client = await connectRaw({ port });
+  client.end(hello);
+  return (await client.readToEnd()).bytes.length === hello.length;
+}
+
+Deno.test("a new process takes port, admin socket and metrics; the old one ends what it began", async () => {
+  await withSetting(async ({ start, socket, port, metricsPort }) => {
+    await using old = await start();
+    await using client = await connectRaw({ port });
+    await client.write(hello);
+    await client.read(hello.length);
+    await using next = await start({ takeOver: true });
+    const stopped = old.stop();
+    await eventually(() => old.events("draining").length === 1, "the old process drains");
+    for (let i = 0; i < 20; i++) assert.ok(await isServed(port), "by the new process");
+    await using admin = createClient({ socketPath: socket });
+    const { status } = await admin.getStatus({});
+    assert.equal(status?.activeConnections, 0, "the new process answers");
+    const scrape = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+    assert.match(await scrape.text(), /\nmc_proxy_listener_active_connections\{.*\} 0\n/);
+    await admin.addRoute({ listenerAddr: `127.0.0.1:${port}`, hostname: "b.test", backend: "x:1" });
+    await client.write("last words");
+    assert.equal(await client.readText(10), "last words");
+    client.end();
+    assert.equal((await client.readToEnd()).ending, "end");
+    assert.equal(await stopped, 0);
+    assert.equal((await admin.listRoutes({ listenerAddr: `127.0.0.1:${port}` })).routes.length, 2);
+    assert.equal(await next.stop(), 0);
+    await assert.rejects(Deno.stat(socket), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("a process that was not told to take over leaves the running one alone", async () => {
+  await withSetting(async ({ start, socket, port }) => {
+    await using running = await start();
+    await assert.rejects(start(), /ended with code 1: .*in use by another program/s);
+    await using admin = createClient({ socketPath: socket });
+    assert.equal((await admin.getStatus({})).status?.healthy, true);
+    assert.ok(await isServed(port));
+    assert.equal(await running.stop(), 0);
+  });
+});
