@@ -14,6 +14,7 @@ const READ_OVERHEAD = 512;
 const COPY_BELOW = 4 * 1024;
 /** How long what the client still sends is discarded after the backend broke off. */
 const LINGER_MS = 2000;
+const NOTHING = new Uint8Array(0);
 
 /** How a relay ended; the names are those of outcomes. */
 export type RelayEnd =
@@ -30,6 +31,8 @@ export interface RelayOptions {
   /** Armed with `idle_timeout`; bytes in either direction touch it. */
   readonly idle: Deadlines;
   readonly buffers: BufferPool;
+  /** The socket below, when the client's is TLS: only that one can be reset. */
+  readonly transport?: Socket;
 }
 
 /**
@@ -41,7 +44,8 @@ export interface RelayOptions {
  *   read wait towards the backend, one read buffer towards the client.
  * - When the backend breaks off, what it had sent is still delivered, then the client sees a FIN:
  *   a RST would throw away what waits in the kernel's send buffer. Before the first byte there is
- *   nothing to lose and the RST is passed on. TLS tells its users of the missing close_notify.
+ *   nothing to lose and the RST is passed on. TLS tells its users of the missing close_notify, also
+ *   when it is terminated here: the FIN then goes out below it.
  *
  * The client side is `node:net` (only it can be reset, and TLS can sit on top of it); the backend
  * side is `Deno.TcpConn`, which reads into our own buffers instead of 64 KiB allocated per read.
@@ -55,6 +59,7 @@ export class Relay {
   reason: string | undefined;
 
   readonly #client: Socket;
+  readonly #transport: Socket;
   readonly #backend: Deno.TcpConn;
   readonly #buffers: BufferPool;
   readonly #idle: Deadline;
@@ -71,6 +76,7 @@ export class Relay {
 
   constructor(client: Socket, backend: Deno.TcpConn, options: RelayOptions) {
     this.#client = client;
+    this.#transport = options.transport ?? client;
     this.#backend = backend;
     this.#buffers = options.buffers;
     this.#idle = options.idle.arm(() => this.cut("idle_timeout"));
@@ -101,7 +107,7 @@ export class Relay {
   cut(end: RelayEnd): void {
     if (this.#closed) return;
     this.#end = end;
-    this.#client.resetAndDestroy();
+    this.#reset();
     this.#close();
   }
 
@@ -212,14 +218,19 @@ export class Relay {
     if (this.#closed) return;
     this.#end = "backend_reset";
     this.reason = describeError(error);
-    if (this.bytesOut === 0) {
-      this.#client.resetAndDestroy();
-      return;
-    }
+    if (this.bytesOut === 0) return this.#reset();
     this.#uploadBroke(error);
-    this.#client.end();
+    // When all that was written has gone out.
+    if (this.#transport === this.#client) this.#client.end();
+    else this.#client.write(NOTHING, () => this.#transport.end());
     const linger = setTimeout(() => this.#client.destroy(), LINGER_MS);
     this.#client.once("close", () => clearTimeout(linger));
+  }
+
+  #reset(): void {
+    this.#transport.resetAndDestroy();
+    // In this order: TLS that is destroyed first sends a FIN.
+    this.#client.destroy();
   }
 
   #fail(end: RelayEnd, error: unknown): void {

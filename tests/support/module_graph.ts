@@ -15,7 +15,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 export const LAYERS: readonly (readonly string[])[] = [
   ["addr", "wire", "observe"],
   ["sni", "proxyproto", "firewall", "routes", "h2"],
-  ["config", "db", "relay"],
+  ["config", "db", "relay", "tls"],
   ["connector", "l7"],
   ["server"],
   ["workers", "control", "rpc", "admin/gen"],

@@ -1,0 +1,11 @@
+/**
+ * TLS servers over sockets whose first octets were read already.
+ *
+ * @module
+ */
+export {
+  HANDSHAKE_TIMEOUT_MS,
+  type Termination,
+  TlsAcceptor,
+  type TlsAcceptorOptions,
+} from "./acceptor.ts";
