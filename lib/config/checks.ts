@@ -1,6 +1,7 @@
 import { type Endpoint, parseIp, parseListenEndpoint } from "../addr/mod.ts";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
-import type { ConfigFiles } from "./files.ts";
+import type { CheckContext } from "./check_context.ts";
+import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { formatKeyPath, type KeyPath } from "./key_path.ts";
 import type { Report } from "./problem.ts";
 import { quote } from "./schema.ts";
@@ -8,16 +9,14 @@ import { checkL7Settings } from "./l7_checks.ts";
 import { checkTlsPair, coversHost } from "./tls_pair.ts";
 import type { Config, FirewallConfig, RouteSeed } from "./types.ts";
 
-/** What the checks need beside the configuration. */
-export interface CheckContext {
-  readonly report: Report;
-  readonly files: ConfigFiles;
-  readonly now: Date;
-}
-
 /** The checks that take more than one setting, or a file. */
 export function checkConfig(config: Config, context: CheckContext): void {
   checkListenAddresses(config, context.report);
+  const databasePath = ["database", "path"];
+  const { report, needsDatabase } = context;
+  if (needsDatabase && config.database.path === "" && !report.hasProblem(databasePath)) {
+    report.problem(databasePath, "is missing");
+  }
   for (const [i, listener] of config.listeners.entries()) {
     const path = ["listeners", i];
     if (listener.trustedProxies.length > 0 && !listener.proxyProtocol) {
@@ -26,9 +25,14 @@ export function checkConfig(config: Config, context: CheckContext): void {
     checkHostnames(listener.routes, [...path, "routes"], context.report);
     for (const [j, route] of listener.routes.entries()) {
       checkRoute(route, [...path, "routes", j], context);
+      if (route.mode === "mtls") {
+        const { connector } = config;
+        checkConnectorRoute(route, [...path, "routes", j], { ...context, connector });
+      }
     }
   }
   checkGeoIp(config.firewall, context);
+  if (config.connector !== undefined) checkConnector(config.connector, context);
 }
 
 function checkListenAddresses({ listeners, metrics }: Config, report: Report): void {

@@ -105,6 +105,17 @@ export function parsed(doc: string, parse: (text: string) => Result<string>): Ki
   return { doc, empty: "", read, show: (text) => JSON.stringify(text) };
 }
 
+/** A text that no message repeats. */
+export function secret({ maxLength }: { maxLength: number }): Kind<string> {
+  const read = (value: Raw, place: Place): string => {
+    if (typeof value !== "string") return refuseType(value, "a string", place) ?? "";
+    if (value.length <= maxLength && !value.includes("\0")) return value;
+    place.report.problem(place.path, `is over ${maxLength} characters, or holds a NUL`);
+    return "";
+  };
+  return { doc: "text", empty: "", read, show: (text) => JSON.stringify(text) };
+}
+
 /** A path in the file system, as written; a relative one starts where the program was started. */
 export function filePath(
   { maxBytes }: { maxBytes: number } = { maxBytes: MAX_PATH },

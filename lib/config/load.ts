@@ -19,7 +19,17 @@ export interface LoadOptions {
   readonly readFile?: ReadFile;
   /** When certificates must be valid. Default: now. */
   readonly now?: Date;
+  /**
+   * Settings that win over those of the file, by section and key: the flags of a command. Their
+   * problems have the position of the section, or of the file's beginning.
+   */
+  readonly overrides?: Readonly<Record<string, Readonly<Record<string, OverrideValue>>>>;
+  /** Default: `true`. */
+  readonly needsDatabase?: boolean;
 }
+
+/** A setting that is not from the file. */
+export type OverrideValue = string | bigint | boolean | string[];
 
 /**
  * Turns the text of a configuration file into a {@link Config}, or into every problem that it has,
@@ -45,10 +55,19 @@ export function loadConfig(text: string, options: LoadOptions = {}): LoadResult 
     if (!(error instanceof TomlError)) throw error;
     return { ok: false, problems: [syntaxProblem(error)] };
   }
+  for (const [section, values] of Object.entries(options.overrides ?? {})) {
+    const given = (document as Record<string, Raw>)[section];
+    const isTable = typeof given === "object" && !Array.isArray(given);
+    // A section that is no table is refused as it is.
+    if (given === undefined || isTable) {
+      Object.assign(document, { [section]: { ...given as object, ...values } });
+    }
+  }
   const report = new Report(locateKeys(text));
   const config = SETTINGS.read(document, { path: [], report, homes: HOMES });
   const files = new ConfigFiles(options.readFile);
-  checkConfig(config, { report, files, now: options.now ?? new Date() });
+  const { now = new Date(), needsDatabase = true } = options;
+  checkConfig(config, { report, files, now, needsDatabase });
   const { problems, warnings } = report;
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings };
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { loadConfig, type LoadOptions, type LoadResult } from "./load.ts";
+export { loadConfig, type LoadOptions, type LoadResult, type OverrideValue } from "./load.ts";
 export { type ReadFile } from "./files.ts";
 export { formatKeyPath, type KeyPath } from "./key_path.ts";
 export { locateKeys, type Position } from "./locate.ts";
@@ -15,6 +15,7 @@ export { renderConfigReference } from "./reference.ts";
 export { checkTlsPair, coversHost, type TlsPairCheck, type TlsPairFault } from "./tls_pair.ts";
 export {
   type Config,
+  type ConnectorConfig,
   type DatabaseConfig,
   type FirewallConfig,
   type GrpcConfig,

@@ -15,6 +15,7 @@ import { type FirewallRule, MAX_RATE_LIMIT, parseFirewallRule } from "../firewal
 import { BACKEND_PROTOCOLS, L7_POLICY_TYPES } from "../routes/mod.ts";
 import { boolean, checkPath, duration, filePath, integer, list, oneOf, parsed } from "./kinds.ts";
 import { type Kind, table, type TableKind, tables } from "./schema.ts";
+import { connector } from "./connector_settings.ts";
 import type { Config, ListenerSeed, PolicySeed, RouteSeed } from "./types.ts";
 
 const SECOND = 1_000;
@@ -30,8 +31,9 @@ const database = table<Config["database"]>({
   path: {
     key: "path",
     kind: filePath(),
-    required: true,
-    doc: "The SQLite database. It is created, mode 0600, in a directory that must exist.",
+    default: "",
+    doc: "The SQLite database. It is created, mode 0600, in a directory that must exist. " +
+      "Required, but for `mc-proxy connector`, which keeps its state in memory.",
   },
 });
 
@@ -80,7 +82,8 @@ const routes = tables<RouteSeed>({
     kind: filePath(),
     default: "",
     doc: "The certificate chain, PEM, the server's own certificate first. Required for `l7`; it " +
-      "must exist and belong to `tls_key` when the program starts. Unused for `l4`.",
+      "must exist and belong to `tls_key` when the program starts. For `mtls` it replaces that of " +
+      "the connector. Unused for `l4`.",
   },
   tlsKey: {
     key: "tls_key",
@@ -339,6 +342,16 @@ export const SETTINGS: TableKind<Config> = table<Config>({
   l7: { key: "l7", kind: l7, section: true, doc: "HTTP, for all `l7` routes." },
   log: { key: "log", kind: log, section: true, doc: "What is written to standard error, and how." },
   server: { key: "server", kind: server, section: true, doc: "The process itself." },
+  connector: {
+    key: "connector",
+    kind: connector,
+    optional: true,
+    doc: 'The mTLS connector, for routes with `mode = "mtls"` and for the command ' +
+      "`mc-proxy connector`, whose flags are named like these settings and win over them. A " +
+      "client proves with its certificate who it is, `spiffe://<issuer>/orgs/<org>/users/<user>`, " +
+      "and names by SNI the host it wants, `<connect_id>.<domain>`; the database says whether " +
+      "it may. Files are read again when they change.",
+  },
   metrics: {
     key: "metrics",
     kind: metrics,

@@ -18,6 +18,8 @@ export interface Config {
   readonly server: ServerConfig;
   /** Absent: no metrics. */
   readonly metrics?: MetricsConfig;
+  /** Absent: routes of mode mtls are refused. */
+  readonly connector?: ConnectorConfig;
 }
 
 export interface DatabaseConfig {
@@ -51,6 +53,44 @@ export interface GrpcConfig {
 export interface MetricsConfig {
   /** Canonical, such as `127.0.0.1:9100`; one with a slash is the path of a Unix socket. */
   readonly addr: string;
+}
+
+/** The mTLS connector. */
+export interface ConnectorConfig {
+  /** Where the command `mc-proxy connector` listens, canonical. */
+  readonly listen: string;
+  readonly proxyProtocol: boolean;
+  readonly trustedProxies: readonly string[];
+  readonly maxConnections: number;
+  readonly sendProxyProtocol: boolean;
+  /** Files of the authorities of clients, PEM. */
+  readonly caCerts: readonly string[];
+  /** Files of revocation lists, PEM or DER. */
+  readonly crls: readonly string[];
+  readonly serverCert: string;
+  readonly serverKey: string;
+  /** The SPIFFE trust domain of every identity. */
+  readonly issuer: string;
+  /** Hosts are one label below it; canonical. */
+  readonly domain: string;
+  /** Of hosts whose row names none. */
+  readonly defaultPort: number;
+  /** `postgres`, or `sqlite:` and a path. */
+  readonly db: string;
+  readonly dbHost: string;
+  readonly dbPort: number;
+  readonly dbUser: string;
+  readonly dbPassword: string;
+  /** Holds the password; wins over `dbPassword`. */
+  readonly dbPasswordFile?: string;
+  readonly dbName: string;
+  readonly dbTls: boolean;
+  /** Authorities of the database's certificate, PEM. */
+  readonly dbCa?: string;
+  /** 0: off. */
+  readonly authorizationCacheMs: number;
+  readonly revalidateMs: number;
+  readonly outageGraceMs: number;
 }
 
 export interface FirewallConfig {

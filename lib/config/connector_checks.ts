@@ -1,0 +1,117 @@
+import { X509Certificate } from "node:crypto";
+import type { CheckContext } from "./check_context.ts";
+import type { KeyPath } from "./key_path.ts";
+import { quote } from "./schema.ts";
+import { checkTlsPair, coversHost } from "./tls_pair.ts";
+import type { ConnectorConfig, RouteSeed } from "./types.ts";
+
+const PATH: KeyPath = ["connector"];
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** The files of the connector, and what takes two of its settings. */
+export function checkConnector(connector: ConnectorConfig, context: CheckContext): void {
+  const { report, files } = context;
+  if (connector.trustedProxies.length > 0 && !connector.proxyProtocol) {
+    report.warning([...PATH, "trusted_proxies"], "ignored without proxy_protocol");
+  }
+  checkAuthorities(connector, context);
+  for (const [i, file] of connector.crls.entries()) files.read(file, [...PATH, "crls", i], report);
+  checkServerPair(connector, context);
+  checkDatabase(connector, context);
+}
+
+/** What an mtls route needs of the connector. */
+export function checkConnectorRoute(
+  { hostname }: RouteSeed,
+  path: KeyPath,
+  { connector, report }: CheckContext & { readonly connector: ConnectorConfig | undefined },
+): void {
+  if (connector === undefined) {
+    report.warning([...path, "mode"], "connections are refused without the section [connector]");
+    return;
+  }
+  const { domain } = connector;
+  // Already reported.
+  if (hostname === "" || domain === "") return;
+  const hosts = hostname === `*.${domain}` ||
+    hostname.endsWith(`.${domain}`) && !hostname.slice(0, -domain.length - 1).includes(".");
+  if (hosts) return;
+  const hint = `"*.${domain}"`;
+  report.problem(
+    [...path, "hostname"],
+    `${quote(hostname)} holds no host of the connector's domain ${quote(domain)}`,
+    hint,
+  );
+}
+
+function checkAuthorities({ caCerts }: ConnectorConfig, { report, files, now }: CheckContext) {
+  const path = [...PATH, "ca_certs"];
+  if (caCerts.length === 0 && !report.hasProblem(path)) {
+    report.problem(path, "names no file: nobody could get in");
+  }
+  for (const [i, file] of caCerts.entries()) {
+    const at = [...path, i];
+    const pem = files.readText(file, at, report);
+    if (pem === undefined) continue;
+    const blocks = pem.match(CERTIFICATE) ?? [];
+    if (blocks.length === 0) report.problem(at, `${quote(file)}: holds no certificate`);
+    for (const [number, block] of blocks.entries()) {
+      const certificate = parseCertificate(block);
+      if (certificate === undefined) {
+        report.problem(at, `${quote(file)}: certificate ${number + 1} does not parse`);
+      } else if (!certificate.ca) {
+        report.problem(at, `${quote(file)}: certificate ${number + 1} is not of an authority`);
+      } else if (certificate.validToDate < now) {
+        const when = certificate.validToDate.toISOString();
+        report.warning(at, `${quote(file)}: certificate ${number + 1} expired at ${when}`);
+      }
+    }
+  }
+}
+
+function checkServerPair(connector: ConnectorConfig, { report, files, now }: CheckContext): void {
+  const { serverCert, serverKey, domain } = connector;
+  const certPath = [...PATH, "server_cert"];
+  const keyPath = [...PATH, "server_key"];
+  // Empty ones are reported already.
+  const certPem = serverCert === "" ? undefined : files.readText(serverCert, certPath, report);
+  const keyPem = serverKey === "" ? undefined : files.readText(serverKey, keyPath, report);
+  if (certPem === undefined || keyPem === undefined) return;
+  const check = checkTlsPair(certPem, keyPem);
+  if (!check.ok) {
+    for (const { part, reason } of check.faults) {
+      const [at, file] = part === "key" ? [keyPath, serverKey] : [certPath, serverCert];
+      report.problem(at, `${quote(file)}: the ${part} ${reason}`);
+    }
+    return;
+  }
+  const file = quote(serverCert);
+  if (check.leaf.validToDate < now) {
+    report.warning(certPath, `${file}: expired at ${check.leaf.validToDate.toISOString()}`);
+  }
+  if (domain !== "" && !coversHost(check.leaf, `*.${domain}`)) {
+    report.warning(certPath, `${file}: the certificate is not for "*.${domain}"`);
+  }
+}
+
+function checkDatabase(connector: ConnectorConfig, { report, files }: CheckContext): void {
+  const { db, dbPasswordFile, dbCa, dbTls } = connector;
+  if (dbPasswordFile) files.read(dbPasswordFile, [...PATH, "db_password_file"], report);
+  if (dbCa) {
+    const at = [...PATH, "db_ca"];
+    const pem = files.readText(dbCa, at, report);
+    if (pem !== undefined && pem.match(CERTIFICATE) === null) {
+      report.problem(at, `${quote(dbCa)}: holds no certificate`);
+    }
+    if (!dbTls) report.warning(at, "ignored without db_tls");
+  }
+  if (dbTls && db !== "postgres") report.warning([...PATH, "db_tls"], "ignored with SQLite");
+}
+
+function parseCertificate(block: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(block);
+  } catch {
+    return undefined;
+  }
+}
