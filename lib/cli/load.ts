@@ -1,4 +1,10 @@
-import { type Config, formatProblem, loadConfig, type Problem } from "../config/mod.ts";
+import {
+  type Config,
+  formatProblem,
+  loadConfig,
+  type LoadOptions,
+  type Problem,
+} from "../config/mod.ts";
 import { CommandError } from "./command_error.ts";
 
 /** A configuration file that holds, with what is odd about it, one line each. */
@@ -12,14 +18,23 @@ export interface LoadedFile {
  *
  * @throws {CommandError} with every problem, one a line, or why the file cannot be read.
  */
-export function loadConfigFile(path: string): LoadedFile {
-  const result = loadConfig(readText(path));
-  const lines = (problems: readonly Problem[]) => problems.map((p) => formatProblem(path, p));
+export function loadConfigFile(
+  path: string,
+  options: Pick<LoadOptions, "needsDatabase"> = {},
+): LoadedFile {
+  const result = loadConfig(readText(path), options);
+  const lines = (problems: readonly Problem[]) => describeProblems(path, problems);
   if (!result.ok) throw new CommandError(lines(result.problems).join("\n"));
   return { config: result.config, warnings: lines(result.warnings) };
 }
 
-function readText(path: string): string {
+/** Problems as an operator reads them, one line each. */
+export function describeProblems(path: string, problems: readonly Problem[]): string[] {
+  return problems.map((problem) => formatProblem(path, problem));
+}
+
+/** @throws {CommandError} that says why the file cannot be read. */
+export function readText(path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {

@@ -1,4 +1,6 @@
 import { Command, CommanderError } from "commander";
+import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
+import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
 import { loadConfigFile } from "./load.ts";
 import { runServer } from "./server.ts";
 import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
@@ -25,7 +27,9 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError("(mc-proxy --help shows the usage)");
   program.command("server")
-    .description("serve until SIGTERM or SIGINT; SIGHUP reloads the GeoIP database")
+    .description(
+      "serve until SIGTERM or SIGINT; SIGHUP reads certificates and the GeoIP database again",
+    )
     .requiredOption("-c, --config <file>", "configuration (TOML)")
     .option("--take-over", "share the ports with a running mc-proxy that is about to stop")
     .action(async ({ config, takeOver }: { config: string; takeOver?: true }) => {
@@ -53,6 +57,22 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .option("--overwrite", "replace the file if it is there")
     .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
       print(Deno.stdout, await runSnapshot(config, options));
+    });
+  const connector = program.command("connector")
+    .description("serve the mTLS connector alone, until SIGTERM or SIGINT");
+  addConnectorFlags(connector).action(async (flags: ConnectorFlags) => {
+    exitCode = await runConnector(flags);
+  });
+  connector.command("import")
+    .description("replace the connector's embedded database by a TOML or CSV file")
+    .argument("<file>", "hosts, teams and users")
+    .option("--db <database>", "sqlite:PATH")
+    .option("-c, --config <file>", "configuration (TOML) whose [connector] names the database")
+    .action((file: string, _options: unknown, command: Command) => {
+      print(
+        Deno.stdout,
+        runConnectorImport(file, command.optsWithGlobals<ConnectorImportOptions>()),
+      );
     });
   try {
     await program.parseAsync(args, { from: "user" });

@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Config } from "../config/mod.ts";
+import type { Config, ConnectorConfig } from "../config/mod.ts";
+import { sqlitePath } from "../connector/mod.ts";
 import { CommandError } from "./command_error.ts";
 
 /** Asks Deno for one permission; `Deno.permissions.querySync` is one. */
@@ -78,7 +79,9 @@ const EXCESSIVE: readonly (readonly [flag: string, Deno.PermissionDescriptor])[]
 function* needs({ config, notifySocket, workerModule }: PermissionCheck): Generator<Need> {
   // Whole: routes name their backends while the program runs.
   yield { flag: "--allow-net", purpose: "listeners and backends", descriptor: { name: "net" } };
-  yield* folder(config.database.path, "the database");
+  // Without a path it is in memory.
+  if (config.database.path !== "") yield* folder(config.database.path, "the database");
+  if (config.connector !== undefined) yield* connectorNeeds(config.connector);
   if (config.grpc !== undefined) yield* folder(config.grpc.addr, "the admin socket");
   if (config.metrics?.addr.includes("/")) yield* folder(config.metrics.addr, "the metrics socket");
   const { geoipDb } = config.firewall;
@@ -92,6 +95,17 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   if (workerModule?.protocol === "file:") {
     yield file("read", fileURLToPath(workerModule), "the program's own workers");
   }
+}
+
+function* connectorNeeds(connector: ConnectorConfig): Generator<Need> {
+  const { caCerts, crls, serverCert, serverKey, db, dbCa, dbPasswordFile } = connector;
+  const files = [...caCerts, ...crls, serverCert, serverKey];
+  for (const path of files) yield file("read", path, "the connector's certificates");
+  for (const path of [dbCa, dbPasswordFile]) {
+    if (path !== undefined) yield file("read", path, "the connector's database");
+  }
+  const path = sqlitePath(db);
+  if (path !== undefined) yield* folder(path, "the connector's database");
 }
 
 /** A file that gets companions beside it: SQLite's journal, a socket before it is renamed. */

@@ -1,10 +1,12 @@
 import type { Config } from "../config/mod.ts";
 import { Control, type Health } from "../control/mod.ts";
-import { openDatabase } from "../db/mod.ts";
+import type { Access } from "../connector/mod.ts";
+import { type Database, openDatabase } from "../db/mod.ts";
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { startAdmin } from "./admin.ts";
+import { openConfiguredAccess } from "./connector_access.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
@@ -28,7 +30,32 @@ export async function runServer(
   configPath: string,
   { takeOver = false }: { readonly takeOver?: boolean } = {},
 ): Promise<number> {
-  const { config, warnings } = loadConfigFile(configPath);
+  const loaded = loadConfigFile(configPath);
+  return await runProxy({
+    ...loaded,
+    takeOver,
+    openDatabase: () => openDatabase(loaded.config.database.path),
+  });
+}
+
+/** What {@link runProxy} serves. */
+export interface ProxyOptions {
+  readonly config: Config;
+  /** One line each. */
+  readonly warnings: readonly string[];
+  /** Where listeners, routes and rules are kept. */
+  readonly openDatabase: () => Database;
+  /** Whether to share ports with a process that is to be replaced. */
+  readonly takeOver: boolean;
+}
+
+/**
+ * Serves until SIGTERM or SIGINT, then drains. Resolves with the exit code.
+ *
+ * @throws {CommandError} if it cannot start.
+ */
+export async function runProxy(options: ProxyOptions): Promise<number> {
+  const { config, warnings, takeOver } = options;
   const environment = readServiceEnvironment();
   const { notifySocket } = environment;
   const excess = checkPermissions({ config, notifySocket, workerModule: workerModule() });
@@ -40,8 +67,9 @@ export async function runServer(
     log({ level: "warn", message: "Deno was given permissions that nothing needs", fields });
   }
   await using manager = new ServiceManager(environment, log);
-  using database = openSeeded(config, logging);
-  const control = await start({ config, database, logging, takeOver });
+  using database = openSeeded(options, logging);
+  await using access = openConfiguredAccess(config, log);
+  const control = await start({ config, database, access, logging, takeOver });
   await using monitoring = await monitor({ config, control, database, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
@@ -66,7 +94,7 @@ async function serve({ config, control, monitoring, manager, log }: Running): Pr
     onStopAgain: () => stopAgain.resolve(),
     onReload: () => {
       manager.reloading();
-      Promise.all([control.reloadGeoIp(), control.reloadTls()])
+      Promise.all([control.reloadGeoIp(), control.reloadTls(), control.reloadConnector()])
         .then(() => monitoring.refresh())
         .catch((error) =>
           log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
@@ -125,8 +153,8 @@ async function monitor(options: MonitoringOptions): Promise<Monitoring> {
   }
 }
 
-function openSeeded(config: Config, { log }: Logging) {
-  const database = asCommandError(() => openDatabase(config.database.path));
+function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): Database {
+  const database = asCommandError(openDatabase);
   try {
     const seeded = asCommandError(() => database.seed(config));
     if (seeded) log({ level: "info", message: "database seeded from the configuration" });
@@ -137,9 +165,10 @@ function openSeeded(config: Config, { log }: Logging) {
   }
 }
 
-async function start({ config, database, logging, takeOver }: {
+async function start({ config, database, access, logging, takeOver }: {
   readonly config: Config;
-  readonly database: ReturnType<typeof openDatabase>;
+  readonly database: Database;
+  readonly access: Access | undefined;
   readonly logging: Logging;
   readonly takeOver: boolean;
 }): Promise<Control> {
@@ -158,6 +187,7 @@ async function start({ config, database, logging, takeOver }: {
       onRequest: logRequest,
       startPlane,
       takeOver,
+      ...access && { gatekeeper: access },
     });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });

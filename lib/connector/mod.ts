@@ -72,3 +72,13 @@ export {
 } from "./directory.ts";
 export { importDirectory } from "./directory_import.ts";
 export { openDirectory, replaceDirectory } from "./directory_store.ts";
+export { describeSessionEnd, type Gatekeeper, type SessionRequest } from "./gatekeeper.ts";
+export {
+  Access,
+  type AccessOptions,
+  type AccessSettings,
+  openAccess,
+  type OpenAccessOptions,
+  sqlitePath,
+} from "./access.ts";
+export { checkTrust, parseAuthorities, type Trust } from "./trust.ts";

@@ -68,7 +68,7 @@ function explainUntrusted(leaf: Uint8Array, peer: TlsPeer, nowMs: number): PeerR
 }
 
 /** The DER of what the peer presented, leaf first; empty when there was no certificate. */
-function presentedChain(certificate: unknown): Uint8Array[] {
+export function presentedChain(certificate: unknown): Uint8Array[] {
   const chain: Uint8Array[] = [];
   let next = certificate;
   while (typeof next === "object" && next !== null && chain.length <= MAX_CHAIN) {

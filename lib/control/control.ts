@@ -1,4 +1,5 @@
 import type { Config } from "../config/mod.ts";
+import type { Gatekeeper } from "../connector/mod.ts";
 import type { Database } from "../db/mod.ts";
 import {
   type ConnectionEvent,
@@ -7,6 +8,7 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
+import { ConnectorReloader } from "./connector_reloader.ts";
 import type { Compiled, Draft } from "./draft.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type Explanation, type Question } from "./explain.ts";
@@ -36,6 +38,8 @@ export interface ControlOptions {
   readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
   /** Whether to share ports with a process that serves them already, which is to be replaced. */
   readonly takeOver?: boolean;
+  /** Decides about connections of mtls routes; absent: they are refused. */
+  readonly gatekeeper?: Gatekeeper;
   readonly readFile?: ReadFile;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
@@ -48,6 +52,7 @@ export interface PlaneSinks {
   readonly onEvent: (event: ConnectionEvent) => void;
   readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
+  readonly gatekeeper?: Gatekeeper;
 }
 
 /**
@@ -67,6 +72,7 @@ export class Control {
   readonly #expiry: RuleExpiry;
   readonly #startedAt: number;
   readonly #tlsPoll: ReturnType<typeof setInterval>;
+  readonly #connector: ConnectorReloader | undefined;
   #geoip: LoadedGeoIp | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
@@ -94,6 +100,7 @@ export class Control {
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
     this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
+    this.#connector = this.#watchConnector(startUp);
     expiry.schedule();
     this.#tlsPoll = setInterval(() => {
       this.reloadTls().catch((error) => {
@@ -113,10 +120,10 @@ export class Control {
   static async start(options: ControlOptions): Promise<Control> {
     const { database, log, onEvent, readFile = Deno.readFile, now = Date.now } = options;
     removeExpiredRules(database, now());
-    const startUp = await compileStartUp({ ...options, readFile });
+    const startUp = await compileStartUp({ ...options, readFile, now });
     if (options.takeOver !== true) await refuseSharedPorts(startUp.snapshot.listeners);
-    const { onRequest } = options;
-    const sinks = { onEvent, log, ...onRequest !== undefined && { onRequest } };
+    const { onRequest, gatekeeper } = options;
+    const sinks = { onEvent, log, ...onRequest && { onRequest }, ...gatekeeper && { gatekeeper } };
     const plane = await options.startPlane(startUp.snapshot, sinks);
     return new Control(options, startUp, plane);
   }
@@ -216,10 +223,36 @@ export class Control {
     await this.state.exclusive(() => this.state.refreshTls(operation));
   }
 
+  /**
+   * Reads the connector's certificates and revocation lists again, if there are any. Files that
+   * cannot be used change nothing.
+   */
+  async reloadConnector(): Promise<void> {
+    await this.#connector?.reload();
+  }
+
+  #watchConnector({ connector: files }: StartUp): ConnectorReloader | undefined {
+    const { config: { connector: config }, log } = this.#options;
+    if (config === undefined || files === undefined) return undefined;
+    return new ConnectorReloader({
+      config,
+      files,
+      readFile: this.#readFile,
+      now: this.#now,
+      log,
+      apply: (connector) =>
+        this.state.exclusive(() => {
+          const operation = { actor: "mc-proxy", action: "ReloadConnector" };
+          return this.state.replaceConnector(connector, operation);
+        }),
+    });
+  }
+
   /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
   async drain(timeoutMs: number): Promise<void> {
     clearInterval(this.#tlsPoll);
     this.#expiry.close();
+    this.#connector?.[Symbol.dispose]();
     this.routing.close();
     await this.state.close();
     await this.tallies.close();

@@ -1,7 +1,13 @@
 import type { Database } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
-import type { Change, ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
+import type {
+  Change,
+  ConnectorSnapshot,
+  ListenerSnapshot,
+  Plane,
+  Snapshot,
+} from "../server/mod.ts";
 import { type Compiled, Draft, type RoutePatch } from "./draft.ts";
 import type { Edit } from "./edits.ts";
 import { checkListenerAddr } from "./inputs.ts";
@@ -168,6 +174,12 @@ export class LiveState {
       changes: [{ kind: "tls", set: fresh, remove: [] }, ...changes],
       snapshot: { ...snapshot, tls },
     };
+  }
+
+  /** Replaces what the data plane knows of the connector, which is in no database. */
+  async replaceConnector(connector: ConnectorSnapshot, operation: Operation): Promise<void> {
+    const snapshot = { ...this.#snapshot, connector };
+    await this.#apply([{ kind: "connector", connector }], snapshot, operation, () => {});
   }
 
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */

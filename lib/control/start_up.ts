@@ -3,6 +3,7 @@ import type { Database, RateLimitSetting } from "../db/mod.ts";
 import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Snapshot } from "../server/mod.ts";
+import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { compileRateLimit } from "./draft.ts";
 import type { ReadFile } from "./files.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
@@ -17,6 +18,7 @@ const LOGS_REQUESTS: ReadonlySet<string> = new Set(["debug", "info"]);
 export interface StartUp {
   readonly snapshot: Snapshot;
   readonly geoip: LoadedGeoIp | undefined;
+  readonly connector: ConnectorFiles | undefined;
   /** The limit in effect. */
   readonly rateLimit: RateLimitSetting;
   /** What has read the certificates, and reads them again. */
@@ -28,14 +30,23 @@ export interface StartUp {
  *
  * @throws {ControlError} if there is nothing to serve, a row that does not parse, or a country rule
  * that cannot be applied.
+ * @throws {ConnectorFilesError} if the files of the connector cannot be used.
  */
 export async function compileStartUp(
-  options: { config: Config; database: Database; log: LogSink; readFile: ReadFile },
+  options: {
+    config: Config;
+    database: Database;
+    log: LogSink;
+    readFile: ReadFile;
+    now: () => number;
+  },
 ): Promise<StartUp> {
-  const { config, database } = options;
+  const { config, database, readFile, now } = options;
   database.rules.normalise();
   const rules = database.firewallRules();
   const geoip = await openConfiguredGeoIp(options, rules);
+  const connector = config.connector &&
+    await readConnectorFiles(config.connector, { readFile, nowMs: now() });
   const rows = database.listeners();
   if (rows.length === 0) {
     throw new ControlError("no_listeners", "the database holds no listener");
@@ -62,8 +73,9 @@ export async function compileStartUp(
       ...geoip && { geoip: geoip.buffer },
       ...compileRateLimit(rateLimit),
     },
+    ...connector && { connector: connector.snapshot },
   };
-  return { snapshot, geoip, rateLimit, tls };
+  return { snapshot, geoip, connector, rateLimit, tls };
 }
 
 /** What logs say of a GeoIP database. */

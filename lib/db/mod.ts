@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { openDatabase, type OpenOptions } from "./open.ts";
+export { openDatabase, openMemoryDatabase, type OpenOptions } from "./open.ts";
 export { type Database, type Seed } from "./database.ts";
 export {
   AlreadyExistsError,

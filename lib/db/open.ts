@@ -68,6 +68,18 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database 
 }
 
 /**
+ * A database that ends with the process, for a command whose flags are the whole truth.
+ *
+ * @throws {DatabaseError}
+ */
+export function openMemoryDatabase(): Database {
+  const db = new DatabaseSync(":memory:");
+  db.prepare("PRAGMA foreign_keys = ON").run();
+  migrate(db);
+  return new Database(db, ":memory:");
+}
+
+/**
  * @throws {DatabaseError} `corrupt` if SQLite finds damage in any page.
  */
 export function checkIntegrity(db: DatabaseSync): void {

@@ -62,6 +62,8 @@ export interface ConnectionEvent {
   readonly rule?: string;
   /** The identity behind an mtls session: `org/user`. */
   readonly identity?: string;
+  /** The host that an mtls client asked for, its `connect_id`. */
+  readonly host?: string;
   readonly outcome: OutcomeName;
   /** One line on why, for people; never bytes of the peer. */
   readonly reason?: string;

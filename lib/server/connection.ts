@@ -1,54 +1,18 @@
-import type { Socket } from "node:net";
-import { formatIp, parseBackendEndpoint, parseIp } from "../addr/mod.ts";
-import type { FirewallRule } from "../firewall/mod.ts";
-import { type L7Session, tlsMaterialId } from "../l7/mod.ts";
-import { describeError, type OutcomeName } from "../observe/mod.ts";
-import {
-  encodeProxyV2,
-  parseProxyHeader,
-  type ProxyHeader,
-  type SocketAddress,
-} from "../proxyproto/mod.ts";
-import { connectTcp, dial, DialError, Relay } from "../relay/mod.ts";
+import { formatIp, parseBackendEndpoint } from "../addr/mod.ts";
+import { tlsMaterialId } from "../l7/mod.ts";
+import { encodeProxyV2, parseProxyHeader, type ProxyHeader } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
-import type { ActiveListener } from "./listener.ts";
+import {
+  type Connection,
+  destinationOf,
+  type Ending,
+  formatSocketAddress,
+} from "./connection_state.ts";
+import { forward } from "./forward.ts";
+import { serveMtls } from "./mtls.ts";
 import type { PlaneState } from "./plane_state.ts";
 import { Preface, type PrefaceFailure } from "./preface.ts";
-
-/** How a connection ended, and what decided it. */
-export interface Ending {
-  readonly outcome: OutcomeName;
-  readonly reason?: string | undefined;
-  /** The firewall rule behind a block, as `type value (#id)`. */
-  readonly rule?: string;
-  readonly ruleType?: FirewallRule["type"];
-  /** The id of that rule. */
-  readonly ruleId?: number;
-}
-
-/** One accepted connection: what is known of it grows along its path. */
-export interface Connection {
-  readonly id: string;
-  readonly socket: Socket;
-  readonly listener: ActiveListener;
-  /** Milliseconds on the plane's clock. */
-  readonly startedAt: number;
-  /** The TCP peer. */
-  readonly peer: SocketAddress;
-  /** The real client: the peer, or whom the PROXY header names. */
-  client: SocketAddress;
-  /** Where the real client connected to, if a PROXY header says so. */
-  destination?: SocketAddress;
-  sni?: string;
-  route?: Route;
-  /** While the stream is relayed: its byte counts, and the handle to cut it. */
-  relay?: Relay;
-  /** While its HTTP is proxied: the same for mode l7. */
-  l7?: L7Session;
-  /** Why we cut it, whatever its path then reports. */
-  cutBy?: "shutdown" | "closed_by_operator";
-}
 
 /**
  * The path of one connection, from top to bottom. Every step goes on or says how it ends; the
@@ -149,11 +113,16 @@ function matchRoute(c: Connection, hello: ClientHello): Ending | undefined {
 }
 
 /** Step 6: the peeked octets are handed over exactly once. */
-function dispatch(c: Connection, peeked: Uint8Array, state: PlaneState): Promise<Ending> | Ending {
+function dispatch(c: Connection, peeked: Uint8Array, state: PlaneState): Promise<Ending> {
   const route = c.route as Route;
-  if (route.mode === "l4") return relayL4(c, route, peeked, state);
-  if (route.mode === "l7") return serveL7(c, route, peeked, state);
-  return { outcome: "mode_unavailable", reason: `mode not available: ${route.mode}` };
+  switch (route.mode) {
+    case "l4":
+      return relayL4(c, route, peeked, state);
+    case "l7":
+      return serveL7(c, route, peeked, state);
+    case "mtls":
+      return serveMtls(c, route, peeked, state);
+  }
 }
 
 /** Mode l4: the client's octets go to the backend as they are, after our own PROXY header. */
@@ -165,21 +134,8 @@ async function relayL4(
 ): Promise<Ending> {
   const target = parseBackendEndpoint(route.backend);
   if (!target.ok) return { outcome: "internal_error", reason: `backend: ${target.reason}` };
-  let backend: Deno.TcpConn;
-  const dialledAt = state.clock.now();
-  try {
-    const deadline = state.connectDeadlines.signal();
-    backend = await dial(target.value, { deadline, connect: connectTcp });
-  } catch (error) {
-    const timedOut = error instanceof DialError && error.code === "timeout";
-    const outcome = timedOut ? "backend_timeout" : "backend_unreachable";
-    return { outcome, reason: describeError(error) };
-  }
-  state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
-  const relay = new Relay(c.socket, backend, state.relayOptions);
-  c.relay = relay;
-  const outcome = await relay.run(route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked);
-  return { outcome, reason: relay.reason };
+  const first = route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked;
+  return await forward(c, target.value, { client: c.socket, first, state });
 }
 
 /** Mode l7: TLS ends here, and each request finds its own way. */
@@ -221,23 +177,4 @@ function withProxyHeader(c: Connection, peeked: Uint8Array): Uint8Array {
   whole.set(header);
   whole.set(peeked, header.length);
   return whole;
-}
-
-/** What the PROXY header named, or our end of the socket, which only now costs a system call. */
-function destinationOf(c: Connection): SocketAddress {
-  return c.destination ?? socketAddress(c.socket.localAddress, c.socket.localPort) ?? c.peer;
-}
-
-/** An address as the runtime writes it. Zone identifiers are cut off: they name our interfaces. */
-export function socketAddress(
-  text: string | undefined,
-  port: number | undefined,
-): SocketAddress | undefined {
-  const ip = parseIp(text?.split("%", 1)[0] ?? "");
-  return ip.ok && port !== undefined ? { ip: ip.value, port } : undefined;
-}
-
-/** `ip:port`, with brackets around IPv6. */
-export function formatSocketAddress({ ip, port }: SocketAddress): string {
-  return ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
 }

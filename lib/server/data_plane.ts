@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Gatekeeper } from "../connector/mod.ts";
 import { createFirewall, createRateLimiter, type GeoIp, openGeoIp } from "../firewall/mod.ts";
 import { L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
 import {
@@ -11,16 +12,19 @@ import {
 } from "../observe/mod.ts";
 import { BufferPool, type Clock, ConnectDeadlines, Deadlines, systemClock } from "../relay/mod.ts";
 import { countEnded } from "./accounting.ts";
+import { serve } from "./connection.ts";
 import {
   type Connection,
+  cutOff,
   type Ending,
   formatSocketAddress,
-  serve,
   socketAddress,
-} from "./connection.ts";
+} from "./connection_state.ts";
+import { Connector, type ConnectorSnapshot } from "./connector.ts";
 import { ActiveListener } from "./listener.ts";
 import type { ConnectionInfo, FoundConnections } from "./plane.ts";
 import type { PlaneState } from "./plane_state.ts";
+import { recheckPeers } from "./recheck.ts";
 import { compileQuery, type ConnectionQuery } from "./query.ts";
 import type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";
 import { type RouteTally, type TakenTallies, Tallies } from "./tallies.ts";
@@ -42,6 +46,8 @@ export interface DataPlaneOptions {
   /** Receives one event per request of an l7 connection; absent: nobody wants them. */
   readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
+  /** Decides about connections of mtls routes; absent: they are refused. */
+  readonly gatekeeper?: Gatekeeper;
   readonly clock?: Clock;
   /** Default {@link PREFACE_TIMEOUT_MS}. */
   readonly prefaceTimeoutMs?: number;
@@ -90,6 +96,9 @@ export class DataPlane {
           { handshakeTimeoutMs: options.handshakeTimeoutMs },
       }),
       tls: new Map(),
+      connector: undefined,
+      gatekeeper: options.gatekeeper,
+      handshakeTimeoutMs: options.handshakeTimeoutMs,
     };
   }
 
@@ -120,6 +129,8 @@ export class DataPlane {
       case "rate_limit":
         this.#state.rateLimiter = change.rateLimit && createRateLimiter(change.rateLimit);
         return;
+      case "connector":
+        return this.#applyConnector(change.connector);
       case "add_listener":
         return await this.#addListener(change.listener);
       case "remove_listener":
@@ -141,6 +152,7 @@ export class DataPlane {
     const { tls = [] } = snapshot;
     const used = new Set(tls.map(({ id }) => id));
     this.#applyTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
+    if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
     const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
     for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
     for (const listener of snapshot.listeners) await this.#addListener(listener);
@@ -207,6 +219,16 @@ export class DataPlane {
     };
   }
 
+  #applyConnector(snapshot: ConnectorSnapshot): void {
+    const before = this.#state.connector;
+    const connector = new Connector(snapshot);
+    this.#state.connector = connector;
+    if (before === undefined || !connector.trustsOthersThan(before)) return;
+    recheckPeers([...this.#connections.values()], this.#state).catch((error) =>
+      this.#logError("live sessions could not be checked", error, {})
+    );
+  }
+
   #accept(socket: Socket, listener: ActiveListener): void {
     socket.on("error", () => {}); // Node's rule: an error event without a listener ends the process.
     const startedAt = this.#clock.now();
@@ -239,7 +261,7 @@ export class DataPlane {
       .then((ending) => {
         listener.gauge.release(worker);
         this.#connections.delete(connection.id);
-        this.#settle(connection, { ...ending, outcome: connection.cutBy ?? ending.outcome });
+        this.#settle(connection, withCut(connection, ending));
         if (this.#connections.size === 0) this.#idle?.();
       })
       .catch((error) => this.#logError("connection could not be settled", error, {}));
@@ -274,7 +296,7 @@ export class DataPlane {
   /** Cuts off those that a query means; how many there were. */
   closeConnections(query: ConnectionQuery): number {
     const found = this.#query(query);
-    for (const connection of found) this.#cut(connection, "closed_by_operator");
+    for (const connection of found) cutOff(connection, "closed_by_operator");
     return found.length;
   }
 
@@ -301,7 +323,7 @@ export class DataPlane {
   closeConnection(id: string): boolean {
     const connection = this.#connections.get(id);
     if (connection === undefined) return false;
-    this.#cut(connection, "closed_by_operator");
+    cutOff(connection, "closed_by_operator");
     return true;
   }
 
@@ -319,14 +341,7 @@ export class DataPlane {
   /** Cuts every connection that is still open, and those that wait for a backend. */
   cutAll(): void {
     this.#state.connectDeadlines[Symbol.dispose]();
-    for (const connection of [...this.#connections.values()]) this.#cut(connection, "shutdown");
-  }
-
-  #cut(connection: Connection, outcome: "shutdown" | "closed_by_operator"): void {
-    connection.cutBy = outcome;
-    if (connection.relay !== undefined) connection.relay.cut(outcome);
-    else if (connection.l7 !== undefined) connection.l7.cut();
-    else connection.socket.resetAndDestroy();
+    for (const connection of [...this.#connections.values()]) cutOff(connection, "shutdown");
   }
 
   #logError(message: string, error: unknown, fields: Record<string, unknown>): void {
@@ -338,12 +353,18 @@ export class DataPlane {
   }
 }
 
-function routeFields({ sni, route }: Connection) {
+/** What cut a connection off counts more than what its path made of that. */
+function withCut({ cutBy, cutReason }: Connection, ending: Ending): Ending {
+  return cutBy === undefined ? ending : { ...ending, outcome: cutBy, reason: cutReason };
+}
+
+function routeFields({ sni, route, identity, host, backend = route?.backend }: Connection) {
   return {
     ...(sni === undefined ? {} : { sni }),
-    ...(route === undefined
-      ? {}
-      : { route: route.hostname, mode: route.mode, backend: route.backend }),
+    ...(route === undefined ? {} : { route: route.hostname, mode: route.mode }),
+    ...(backend === undefined || backend === "" ? {} : { backend }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(host === undefined ? {} : { host }),
   };
 }
 

@@ -14,6 +14,7 @@ export type {
 } from "./plane.ts";
 export type { ConnectionQuery } from "./query.ts";
 export type { RouteTally, TakenTallies } from "./tallies.ts";
+export type { ConnectorSnapshot } from "./connector.ts";
 export { ListenError } from "./listener.ts";
 export type {
   Change,

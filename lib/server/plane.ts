@@ -13,6 +13,10 @@ export interface ConnectionInfo {
   readonly route?: string;
   readonly mode?: string;
   readonly backend?: string;
+  /** mtls: `org/user`. */
+  readonly identity?: string;
+  /** mtls: the `connect_id` that the client asked for. */
+  readonly host?: string;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly ageMs: number;

@@ -1,7 +1,9 @@
+import type { Gatekeeper } from "../connector/mod.ts";
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
 import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
+import type { Connector } from "./connector.ts";
 
 /** What every connection of one worker looks up; replaced piece by piece when changes apply. */
 export interface PlaneState {
@@ -16,4 +18,9 @@ export interface PlaneState {
   readonly l7: L7Service;
   /** By {@link TlsMaterial.id}. */
   readonly tls: Map<string, TlsMaterial>;
+  /** Absent: connections of mtls routes are refused. */
+  connector: Connector | undefined;
+  readonly gatekeeper: Gatekeeper | undefined;
+  /** Of mtls connections; absent: that of lib/tls. */
+  readonly handshakeTimeoutMs: number | undefined;
 }

@@ -1,5 +1,5 @@
 import { cidrContains, parseCidr, parseIp } from "../addr/mod.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
 
 /** Which connections are meant: those for which every given part holds. */

@@ -1,6 +1,7 @@
 import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { H2TransportName, TlsMaterial } from "../l7/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { ConnectorSnapshot } from "./connector.ts";
 
 /**
  * Everything the data plane needs to know, compiled by the control plane and cloned to every
@@ -12,6 +13,8 @@ export interface Snapshot {
   readonly firewall: FirewallSnapshot;
   /** Certificates and keys of the routes that terminate TLS, in memory only. */
   readonly tls?: readonly TlsMaterial[];
+  /** Absent: no route of mode mtls is served. */
+  readonly connector?: ConnectorSnapshot;
 }
 
 /** Deadlines of the data plane, in milliseconds. */
@@ -62,6 +65,7 @@ export interface RateLimitSnapshot {
 export type Change =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   | { readonly kind: "firewall"; readonly firewall: FirewallSnapshot }
+  | { readonly kind: "connector"; readonly connector: ConnectorSnapshot }
   /** The rules alone: opening the GeoIP database anew would check the whole of it. */
   | { readonly kind: "rules"; readonly rules: CompiledFirewall }
   | { readonly kind: "rate_limit"; readonly rateLimit?: RateLimitSnapshot }

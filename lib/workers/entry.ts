@@ -18,11 +18,13 @@ import {
   type FromWorker,
   InFlight,
   type Reply,
+  type SessionMessage,
   type StartMessage,
   type ToWorker,
 } from "./messages.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { EventOutbox } from "./outbox.ts";
+import { RemoteGatekeeper } from "./remote_gatekeeper.ts";
 
 // Every connection that ends in a RST makes node:net build an error; its stack trace costs more
 // than the connection. Messages are kept, and the control plane keeps its traces.
@@ -31,15 +33,22 @@ Error.stackTraceLimit = 0;
 let plane: DataPlane | undefined;
 let connections: EventOutbox<ConnectionEvent> | undefined;
 let accessLog: EventOutbox<RequestEvent> | undefined;
+const gatekeeper = new RemoteGatekeeper(reply);
 
-self.onmessage = (message: MessageEvent<ToWorker>) => {
-  answer(message.data).then(
-    (value) => reply({ type: "reply", id: message.data.id, ...value }),
-    (error) => reply({ type: "reply", id: message.data.id, error: describeError(error) }),
+self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
+  if (message.type === "decision" || message.type === "end_session") {
+    gatekeeper.receive(message);
+    return;
+  }
+  answer(message).then(
+    (value) => reply({ type: "reply", id: message.id, ...value }),
+    (error) => reply({ type: "reply", id: message.id, error: describeError(error) }),
   );
 };
 
-async function answer(message: ToWorker): Promise<Pick<Reply, "value">> {
+async function answer(
+  message: Exclude<ToWorker, SessionMessage>,
+): Promise<Pick<Reply, "value">> {
   if (message.type === "start") {
     await start(message);
     return {};
@@ -99,6 +108,7 @@ async function start(message: StartMessage): Promise<void> {
     onEvent: (event) => ended.push(event),
     onRequest: (event) => answered.push(event),
     log: (record) => reply({ type: "log", record }),
+    gatekeeper,
   }, message.snapshot);
   await plane.apply([{ kind: "snapshot", snapshot: message.snapshot }]);
 }

@@ -1,3 +1,4 @@
+import type { Gatekeeper } from "../connector/mod.ts";
 import {
   type ConnectionEvent,
   COUNTERS_BYTES,
@@ -32,6 +33,8 @@ export interface PlaneSinks {
   /** Absent: nobody wants an access log. */
   readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
+  /** Decides about connections of mtls routes; absent: they are refused. */
+  readonly gatekeeper?: Gatekeeper;
 }
 
 /** The data plane in this very thread (`workers = 0`): for debugging and for tests. */

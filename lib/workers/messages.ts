@@ -1,3 +1,4 @@
+import type { Decision, SessionEnd, SessionRequest } from "../connector/mod.ts";
 import type { ConnectionEvent, LogRecord, RequestEvent } from "../observe/mod.ts";
 import type {
   Change,
@@ -38,8 +39,14 @@ export type Request =
   | { readonly type: "drain" }
   | { readonly type: "cut_all" };
 
+/** What a worker is told about sessions of mtls routes; not answered. */
+export type SessionMessage =
+  /** The answer to `admit`. */
+  | { readonly type: "decision"; readonly session: string; readonly decision: Decision }
+  | { readonly type: "end_session"; readonly session: string; readonly end: SessionEnd };
+
 /** From the control plane to a worker. */
-export type ToWorker = (StartMessage | Request) & { readonly id: number };
+export type ToWorker = (StartMessage | Request) & { readonly id: number } | SessionMessage;
 
 /** The value of an answer, by the type of the request. */
 export interface ReplyValues {
@@ -67,4 +74,8 @@ export type FromWorker =
   | { readonly type: "access_log"; readonly events: readonly RequestEvent[] }
   /** Counts of an l7 route, with this worker as their only writer. */
   | { readonly type: "requests"; readonly route: string; readonly block: SharedArrayBuffer }
+  /** Asks whether a connection may become a session; answered by `decision`. */
+  | { readonly type: "admit"; readonly request: SessionRequest }
+  /** The connection is over, whatever was or will be decided. */
+  | { readonly type: "leave"; readonly session: string }
   | { readonly type: "log"; readonly record: LogRecord };

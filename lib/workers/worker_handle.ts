@@ -1,4 +1,5 @@
-import { COUNTERS_BYTES } from "../observe/mod.ts";
+import type { SessionRequest } from "../connector/mod.ts";
+import { COUNTERS_BYTES, describeError } from "../observe/mod.ts";
 import type { Snapshot } from "../server/mod.ts";
 import { ENTRY_URL } from "./entry_url.ts";
 import type { PlaneSinks } from "./inline.ts";
@@ -7,6 +8,7 @@ import {
   InFlight,
   type Reply,
   type Request,
+  type SessionMessage,
   type StartMessage,
 } from "./messages.ts";
 
@@ -52,6 +54,8 @@ export class WorkerHandle {
   readonly #inFlight = new SharedArrayBuffer(
     InFlight.cells * Int32Array.BYTES_PER_ELEMENT,
   );
+  /** Sessions of mtls routes, and questions about them: the gatekeeper is told when we end. */
+  readonly #sessions = new Set<string>();
   readonly #pending = new Map<number, (reply: Reply | WorkerError) => void>();
   #nextId = 1;
   #dead = false;
@@ -95,6 +99,8 @@ export class WorkerHandle {
     if (this.#dead) return;
     this.#dead = true;
     this.#worker.terminate();
+    for (const session of this.#sessions) this.#options.gatekeeper?.leave(session);
+    this.#sessions.clear();
     for (const settle of [...this.#pending.values()]) {
       settle(new WorkerError("died", `worker ${this.#options.index}: ${reason}`));
     }
@@ -118,6 +124,29 @@ export class WorkerHandle {
     return reply;
   }
 
+  async #admit(request: SessionRequest): Promise<void> {
+    // Sent before it was ended: there is nobody to leave any more.
+    if (this.#dead) return;
+    const { gatekeeper } = this.#options;
+    const { id: session } = request;
+    this.#sessions.add(session);
+    const decision = await gatekeeper?.admit(request, (end) => {
+      this.#tell({ type: "end_session", session, end });
+    });
+    const unavailable = { allowed: false, cause: "unavailable" } as const;
+    this.#tell({ type: "decision", session, decision: decision ?? unavailable });
+  }
+
+  #tell(message: SessionMessage): void {
+    if (!this.#dead) this.#worker.postMessage(message);
+  }
+
+  /** A gatekeeper never rejects; the worker's own deadline refuses the connection. */
+  #reportGatekeeper(error: unknown): void {
+    const fields = { error: describeError(error) };
+    this.#options.log({ level: "error", message: "gatekeeper failed unexpectedly", fields });
+  }
+
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "reply":
@@ -125,6 +154,13 @@ export class WorkerHandle {
         return;
       case "log":
         this.#options.log(message.record);
+        return;
+      case "admit":
+        this.#admit(message.request).catch((error) => this.#reportGatekeeper(error));
+        return;
+      case "leave":
+        this.#sessions.delete(message.session);
+        this.#options.gatekeeper?.leave(message.session);
         return;
       case "requests":
         this.#options.onRequestBlock(message.route, message.block);

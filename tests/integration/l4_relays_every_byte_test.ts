@@ -251,7 +251,7 @@ Deno.test("backends are reached by name and over IPv6", async () => {
   }
 });
 
-Deno.test("modes that are not built in are refused and logged", async () => {
+Deno.test("an mtls route without a connector is refused and logged", async () => {
   await using plane = await startPlane({
     routes: [{ hostname: "a.test", backend: "127.0.0.1:1", mode: "mtls" }],
   });
@@ -260,5 +260,5 @@ Deno.test("modes that are not built in are refused and logged", async () => {
   assert.equal((await client.readToEnd()).ending, "reset");
   const event = await plane.event();
   assert.equal(event.outcome, "mode_unavailable");
-  assert.equal(event.reason, "mode not available: mtls");
+  assert.equal(event.reason, "there is no [connector]");
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { Gatekeeper } from "../../lib/connector/mod.ts";
 import { compileFirewall, type FirewallRule } from "../../lib/firewall/mod.ts";
 import {
   type ConnectionEvent,
@@ -14,6 +15,7 @@ import {
 } from "../../lib/observe/mod.ts";
 import type { Route } from "../../lib/routes/mod.ts";
 import type {
+  ConnectorSnapshot,
   FirewallSnapshot,
   ListenerSnapshot,
   Settings,
@@ -31,6 +33,8 @@ export interface PlaneOptions {
   readonly listener?: Partial<ListenerSnapshot>;
   readonly settings?: Partial<Settings>;
   readonly tls?: NonNullable<Snapshot["tls"]>;
+  readonly connector?: ConnectorSnapshot;
+  readonly gatekeeper?: Gatekeeper;
   readonly prefaceTimeoutMs?: number;
   readonly handshakeTimeoutMs?: number;
 }
@@ -63,7 +67,9 @@ export class TestPlane implements AsyncDisposable {
     return listener === undefined ? 0 : new ConnectionGauge(listener.gauge).active;
   }
 
-  async start({ prefaceTimeoutMs, handshakeTimeoutMs }: PlaneOptions): Promise<this> {
+  async start(
+    { prefaceTimeoutMs, handshakeTimeoutMs, gatekeeper }: PlaneOptions,
+  ): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
       onEvent: (event) => this.events.push(event),
@@ -71,6 +77,7 @@ export class TestPlane implements AsyncDisposable {
       log: (record) => this.logs.push(record),
       ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
       ...handshakeTimeoutMs !== undefined && { handshakeTimeoutMs },
+      ...gatekeeper && { gatekeeper },
     });
     return this;
   }
@@ -112,6 +119,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000, ...options.settings },
     listeners: [listener],
     ...options.tls !== undefined && { tls: options.tls },
+    ...options.connector && { connector: options.connector },
     firewall: { rules: compileFirewall(rules), ...options.firewall },
   });
   return await plane.start(options);

@@ -1,0 +1,87 @@
+import type { Socket } from "node:net";
+import { formatIp, parseIp } from "../addr/mod.ts";
+import type { TlsPeer } from "../connector/mod.ts";
+import type { FirewallRule } from "../firewall/mod.ts";
+import type { L7Session } from "../l7/mod.ts";
+import type { OutcomeName } from "../observe/mod.ts";
+import type { SocketAddress } from "../proxyproto/mod.ts";
+import type { Relay } from "../relay/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import type { ActiveListener } from "./listener.ts";
+
+/** How a connection ended, and what decided it. */
+export interface Ending {
+  readonly outcome: OutcomeName;
+  readonly reason?: string | undefined;
+  /** The firewall rule behind a block, as `type value (#id)`. */
+  readonly rule?: string;
+  readonly ruleType?: FirewallRule["type"];
+  /** The id of that rule. */
+  readonly ruleId?: number;
+}
+
+/** One accepted connection: what is known of it grows along its path. */
+export interface Connection {
+  readonly id: string;
+  readonly socket: Socket;
+  readonly listener: ActiveListener;
+  /** Milliseconds on the plane's clock. */
+  readonly startedAt: number;
+  /** The TCP peer. */
+  readonly peer: SocketAddress;
+  /** The real client: the peer, or whom the PROXY header names. */
+  client: SocketAddress;
+  /** Where the real client connected to, if a PROXY header says so. */
+  destination?: SocketAddress;
+  sni?: string;
+  route?: Route;
+  /** While the stream is relayed: its byte counts, and the handle to cut it. */
+  relay?: Relay;
+  /** While its HTTP is proxied: the same for mode l7. */
+  l7?: L7Session;
+  /** mtls: the host that the server name asks for. */
+  host?: string;
+  /** mtls: `org/user`. */
+  identity?: string;
+  /** mtls: where the host is. */
+  backend?: string;
+  /** mtls: to look at the client's certificate again. */
+  peerCertificate?: TlsPeer;
+  /** Why we cut it, whatever its path then reports. */
+  cutBy?: "shutdown" | "closed_by_operator" | "authorization_revoked";
+  cutReason?: string | undefined;
+}
+
+/** Cuts a connection off, wherever on its path it is. */
+export function cutOff(
+  c: Connection,
+  outcome: NonNullable<Connection["cutBy"]>,
+  reason?: string,
+): void {
+  // The first cut counts.
+  if (c.cutBy !== undefined) return;
+  c.cutBy = outcome;
+  c.cutReason = reason;
+  if (c.relay !== undefined) c.relay.cut(outcome);
+  else if (c.l7 !== undefined) c.l7.cut();
+  else c.socket.resetAndDestroy();
+}
+
+/** What the PROXY header named, or our end of the socket, which only now costs a system call. */
+export function destinationOf(c: Connection): SocketAddress {
+  return c.destination ?? socketAddress(c.socket.localAddress, c.socket.localPort) ?? c.peer;
+}
+
+/** An address as the runtime writes it. Zone identifiers are cut off: they name our interfaces. */
+export function socketAddress(
+  text: string | undefined,
+  port: number | undefined,
+): SocketAddress | undefined {
+  const ip = parseIp(text?.split("%", 1)[0] ?? "");
+  return ip.ok && port !== undefined ? { ip: ip.value, port } : undefined;
+}
+
+/** `ip:port`, with brackets around IPv6. */
+export function formatSocketAddress({ ip, port }: SocketAddress): string {
+  return ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
+}

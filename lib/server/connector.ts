@@ -1,0 +1,81 @@
+import type { X509Certificate } from "node:crypto";
+import {
+  checkTrust,
+  parseAuthorities,
+  type RevocationLists,
+  type TlsPeer,
+} from "../connector/mod.ts";
+import { TlsAcceptor } from "../tls/mod.ts";
+
+/** What the data plane knows of the connector; plain data that a worker can be sent. */
+export interface ConnectorSnapshot {
+  /** The trust domain of every identity. */
+  readonly issuer: string;
+  /** Hosts are one label below it. */
+  readonly domain: string;
+  /** Of hosts whose row names no port. */
+  readonly defaultPort: number;
+  /** PEM of the authorities of clients. */
+  readonly authorities: readonly string[];
+  readonly revocationLists: RevocationLists;
+  /** The connector's own certificate; in memory only, never logged. */
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+/** A certificate that a route puts in the place of the connector's own. */
+export interface OwnCertificate {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+/** A {@link ConnectorSnapshot} made ready for handshakes. */
+export class Connector {
+  readonly snapshot: ConnectorSnapshot;
+  readonly #acceptors = new WeakMap<OwnCertificate, TlsAcceptor>();
+  readonly #authorities: readonly X509Certificate[];
+
+  /** @throws {Error} if a certificate or the key cannot be used. */
+  constructor(snapshot: ConnectorSnapshot) {
+    this.snapshot = snapshot;
+    this.#authorities = parseAuthorities(snapshot.authorities);
+    this.acceptor(snapshot);
+  }
+
+  /** The TLS server with this certificate. */
+  acceptor(own: OwnCertificate): TlsAcceptor {
+    let acceptor = this.#acceptors.get(own);
+    if (acceptor === undefined) {
+      const { certPem, keyPem } = own;
+      const { authorities: clientAuthorities } = this.snapshot;
+      acceptor = new TlsAcceptor({ certPem, keyPem, clientAuthorities });
+      this.#acceptors.set(own, acceptor);
+    }
+    return acceptor;
+  }
+
+  /** Whether clients that `before` accepted have to be looked at again. */
+  trustsOthersThan({ snapshot: before }: Connector): boolean {
+    const { authorities, revocationLists } = this.snapshot;
+    return !sameList(authorities, before.authorities) ||
+      !sameLists(revocationLists, before.revocationLists);
+  }
+
+  /** Why a client that was accepted would not be now, or `undefined`. */
+  distrusts(peer: TlsPeer, nowMs: number): string | undefined {
+    const { revocationLists } = this.snapshot;
+    return checkTrust(peer, { authorities: this.#authorities, revocationLists, nowMs });
+  }
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
+function sameLists(a: RevocationLists, b: RevocationLists): boolean {
+  return a.size === b.size && [...a].every(([issuer, { serials, nextUpdate }]) => {
+    const other = b.get(issuer);
+    return other?.nextUpdate === nextUpdate && other.serials.size === serials.size &&
+      serials.isSubsetOf(other.serials);
+  });
+}

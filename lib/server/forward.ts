@@ -1,0 +1,38 @@
+import type { Socket } from "node:net";
+import type { Endpoint } from "../addr/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import { connectTcp, dial, DialError, Relay } from "../relay/mod.ts";
+import type { Connection, Ending } from "./connection_state.ts";
+import type { PlaneState } from "./plane_state.ts";
+
+/** A client's stream and how it begins. */
+export interface Stream {
+  /** The client's socket, or TLS over it. */
+  readonly client: Socket;
+  /** What the backend gets before anything that is still to be read. */
+  readonly first: Uint8Array;
+}
+
+/** Dials a backend and relays until both sides have ended. */
+export async function forward(
+  c: Connection,
+  target: Endpoint,
+  { client, first, state }: Stream & { readonly state: PlaneState },
+): Promise<Ending> {
+  let backend: Deno.TcpConn;
+  const dialledAt = state.clock.now();
+  try {
+    const deadline = state.connectDeadlines.signal();
+    backend = await dial(target, { deadline, connect: connectTcp });
+  } catch (error) {
+    const timedOut = error instanceof DialError && error.code === "timeout";
+    const outcome = timedOut ? "backend_timeout" : "backend_unreachable";
+    return { outcome, reason: describeError(error) };
+  }
+  state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
+  const below = client === c.socket ? {} : { transport: c.socket };
+  const relay = new Relay(client, backend, { ...state.relayOptions, ...below });
+  c.relay = relay;
+  const outcome = await relay.run(first);
+  return { outcome, reason: relay.reason };
+}

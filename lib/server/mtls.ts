@@ -1,0 +1,136 @@
+import type { TLSSocket } from "node:tls";
+import { formatEndpoint } from "../addr/mod.ts";
+import {
+  type ClientIdentity,
+  type Decision,
+  describeSessionEnd,
+  identifyPeer,
+  parseConnectId,
+  parseHostAddress,
+  type SessionEnd,
+} from "../connector/mod.ts";
+import { tlsMaterialId } from "../l7/mod.ts";
+import { authorityTlv, encodeProxyV2, sslTlv } from "../proxyproto/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import { type Connection, cutOff, destinationOf, type Ending } from "./connection_state.ts";
+import type { Connector } from "./connector.ts";
+import { forward } from "./forward.ts";
+import type { PlaneState } from "./plane_state.ts";
+
+/**
+ * Mode mtls: who is it, where to, may they; then relay. TLS ends here. Nothing is read from the
+ * stream before the last answer, and the server name alone names the host.
+ */
+export async function serveMtls(
+  c: Connection,
+  route: Route,
+  peeked: Uint8Array,
+  state: PlaneState,
+): Promise<Ending> {
+  const { connector, gatekeeper } = state;
+  if (connector === undefined || gatekeeper === undefined) {
+    return { outcome: "mode_unavailable", reason: "there is no [connector]" };
+  }
+  const host = parseConnectId(c.sni ?? "", connector.snapshot.domain);
+  if (!host.ok) return { outcome: "no_route", reason: host.reason };
+  c.host = host.value;
+
+  const startedAt = state.clock.now();
+  const own = route.tlsCert === "" ? connector.snapshot : state.tls.get(tlsMaterialId(route));
+  if (own === undefined) {
+    return { outcome: "tls_failed", reason: "the route has no usable certificate" };
+  }
+  const tls = await connector.acceptor(own).accept(c.socket, peeked, state.handshakeTimeoutMs);
+  if (!tls.ok) return tls;
+  state.counters.observe("tls_handshake", (state.clock.now() - startedAt) / 1000);
+  const identity = identify(c, tls.socket, { connector, state });
+  if (typeof identity === "string") return { outcome: "certificate_refused", reason: identity };
+  return await admit(c, route, { secure: tls.socket, identity, state });
+}
+
+/** The client's identity, or why there is none. */
+function identify(
+  c: Connection,
+  secure: TLSSocket,
+  { connector, state }: { readonly connector: Connector; readonly state: PlaneState },
+): ClientIdentity | string {
+  const nowMs = state.clock.wallNow();
+  const { issuer, revocationLists } = connector.snapshot;
+  const peer = identifyPeer(secure, { issuer, revocationLists, nowMs });
+  if (!peer.ok) return peer.detail ? `${peer.reason}: ${peer.detail}` : peer.reason;
+  // Authorities or lists were replaced during the handshake, and live sessions looked at already.
+  if (state.connector !== connector) {
+    const reason = state.connector?.distrusts(secure, nowMs);
+    if (reason !== undefined) return reason;
+  }
+  c.peerCertificate = secure;
+  return peer.identity;
+}
+
+/** A client that is known. */
+interface Known {
+  readonly secure: TLSSocket;
+  readonly identity: ClientIdentity;
+  readonly state: PlaneState;
+}
+
+async function admit(c: Connection, route: Route, known: Known): Promise<Ending> {
+  const { identity: { orgId, userId, notAfter }, state } = known;
+  c.identity = `${orgId}/${userId}`;
+  const request = { id: c.id, orgId, userId, connectId: c.host ?? "", notAfter };
+  try {
+    const decision = await state.gatekeeper?.admit(request, (end) => revoke(c, end));
+    if (c.socket.destroyed) {
+      return { outcome: "client_gone", reason: "closed while its access was decided" };
+    }
+    if (decision?.allowed !== true) {
+      return { outcome: "not_authorized", reason: decision?.cause ?? "unavailable" };
+    }
+    return await connect(c, route, { ...known, decision });
+  } finally {
+    state.gatekeeper?.leave(c.id);
+  }
+}
+
+async function connect(
+  c: Connection,
+  route: Route,
+  { secure, identity, state, decision }: Known & {
+    readonly decision: Extract<Decision, { allowed: true }>;
+  },
+): Promise<Ending> {
+  const { defaultPort } = (state.connector as Connector).snapshot;
+  const target = parseHostAddress(decision.address, defaultPort);
+  if (!target.ok) {
+    const reason = `internal_ip_addr of ${c.host}: ${target.reason}`;
+    return { outcome: "backend_unreachable", reason };
+  }
+  c.backend = formatEndpoint(target.value);
+  const first = route.sendProxyProtocol ? proxyHeader(c, secure, identity) : NOTHING;
+  return await forward(c, target.value, { client: secure, first, state });
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Whom the backend is to believe: the client's address, its certificate and the name it used. */
+function proxyHeader(c: Connection, secure: TLSSocket, identity: ClientIdentity): Uint8Array {
+  const { commonName } = identity;
+  const tlvs = [
+    authorityTlv(c.sni ?? ""),
+    sslTlv({
+      overTls: true,
+      certificateOnConnection: !secure.isSessionReused(),
+      certificateInSession: true,
+      verify: 0,
+      version: secure.getProtocol() ?? "",
+      cipher: secure.getCipher().name,
+      ...commonName !== undefined && { commonName },
+    }),
+  ];
+  return encodeProxyV2({ source: c.client, destination: destinationOf(c), tlvs });
+}
+
+/** What was allowed is not any more: the session is cut. */
+export function revoke(c: Connection, end: SessionEnd): void {
+  cutOff(c, "authorization_revoked", describeSessionEnd(end));
+}
