@@ -1,4 +1,4 @@
-import { AdminServer } from "../admin/mod.ts";
+import type { AdminServer } from "../admin/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Control } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
@@ -26,6 +26,8 @@ export async function startAdmin(
 ): Promise<AdminServer | undefined> {
   if (config.grpc === undefined) return undefined;
   try {
+    // gRPC is most of the program, and a proxy without an admin API runs without it.
+    const { AdminServer } = await import("../admin/mod.ts");
     const admin = await AdminServer.start({
       control,
       socketPath: config.grpc.addr,

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { describeError } from "../observe/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
 import { loadConfigFile } from "./load.ts";
@@ -80,9 +81,20 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has written its message, or the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    if (!(error instanceof CommandError)) throw error;
-    print(Deno.stderr, error.message.split("\n").map((line) => `mc-proxy: ${line}`).join("\n"));
+    printProblem(error);
     return EXIT_FAILED;
+  }
+}
+
+/** A failure that nobody foresaw is one line too: its trace would say nothing to an operator. */
+function printProblem(error: unknown): void {
+  const text = error instanceof CommandError
+    ? error.message
+    : `unexpected failure: ${describeError(error)}`;
+  try {
+    print(Deno.stderr, text.split("\n").map((line) => `mc-proxy: ${line}`).join("\n"));
+  } catch {
+    // Nobody reads it; the exit code still tells.
   }
 }
 

@@ -12,7 +12,7 @@ import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
 import { type Pulse, readServiceEnvironment, ServiceManager } from "./service_manager.ts";
-import { handleSignals } from "./signals.ts";
+import { Signals } from "./signals.ts";
 import { allocatorName } from "./allocator.ts";
 import { readVariable } from "./environment.ts";
 import { CommandError } from "./command_error.ts";
@@ -55,6 +55,7 @@ export interface ProxyOptions {
  * @throws {CommandError} if it cannot start.
  */
 export async function runProxy(options: ProxyOptions): Promise<number> {
+  using signals = new Signals();
   const { config, warnings, takeOver } = options;
   const environment = readServiceEnvironment();
   const { notifySocket } = environment;
@@ -73,7 +74,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using monitoring = await monitor({ config, control, database, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
-  return await serve({ config, control, monitoring, manager, log });
+  return await serve({ config, control, monitoring, manager, signals, log });
 }
 
 /** What runs between start and stop. */
@@ -82,26 +83,14 @@ interface Running {
   readonly control: Control;
   readonly monitoring: Monitoring;
   readonly manager: ServiceManager;
+  readonly signals: Signals;
   readonly log: LogSink;
 }
 
 /** From ready to stopped; resolves with the exit code. */
-async function serve({ config, control, monitoring, manager, log }: Running): Promise<number> {
-  const stop = Promise.withResolvers<Deno.Signal>();
-  const stopAgain = Promise.withResolvers<void>();
-  using _signals = handleSignals({
-    onStop: stop.resolve,
-    onStopAgain: () => stopAgain.resolve(),
-    onReload: () => {
-      manager.reloading();
-      Promise.all([control.reloadGeoIp(), control.reloadTls(), control.reloadConnector()])
-        .then(() => monitoring.refresh())
-        .catch((error) =>
-          log({ level: "error", message: "reload failed", fields: { error: describeError(error) } })
-        )
-        .finally(() => manager.reloaded());
-    },
-  });
+async function serve(running: Running): Promise<number> {
+  const { config, control, monitoring, manager, signals, log } = running;
+  signals.onReload(() => reload(running));
   for (const listener of control.listeners) {
     const { addr, port, routes, proxyProtocol } = listener;
     const fields = { addr, port, routes: routes.length, proxyProtocol };
@@ -110,17 +99,30 @@ async function serve({ config, control, monitoring, manager, log }: Running): Pr
   const allocator = allocatorName(readVariable("LD_PRELOAD"));
   log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
   manager.ready(() => pulseOf(control, monitoring.health()));
-  const signal = await stop.promise;
+  const signal = await signals.stop;
   const timeoutMs = config.proxy.shutdownTimeoutMs;
   manager.stopping(timeoutMs);
   log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
   await monitoring.closeEndpoint();
   const ended = await Promise.race([
     control.drain(timeoutMs).then(() => "drained" as const),
-    stopAgain.promise.then(() => "cut short" as const),
+    signals.stopAgain.then(() => "cut short" as const),
   ]);
   log({ level: "info", message: `stopped, ${ended}` });
   return ended === "drained" ? 0 : EXIT_CUT_SHORT;
+}
+
+/** What can be read anew while the program runs. */
+async function reload({ control, monitoring, manager, log }: Running): Promise<void> {
+  manager.reloading();
+  try {
+    await Promise.all([control.reloadGeoIp(), control.reloadTls(), control.reloadConnector()]);
+    await monitoring.refresh();
+  } catch (error) {
+    log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
+  } finally {
+    manager.reloaded();
+  }
 }
 
 /** Compiled programs contain their modules; every other form reads them. */

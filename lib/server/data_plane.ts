@@ -212,7 +212,9 @@ export class DataPlane {
   }
 
   #compileFirewall(snapshot: FirewallSnapshot): Pick<PlaneState, "firewall" | "rateLimiter"> {
-    this.#geoip = snapshot.geoip && openGeoIp(new Uint8Array(snapshot.geoip));
+    // The control plane has checked it.
+    const { geoip } = snapshot;
+    this.#geoip = geoip && openGeoIp(new Uint8Array(geoip), { isChecked: true });
     return {
       firewall: createFirewall(snapshot.rules, this.#geoip),
       rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),

@@ -170,3 +170,27 @@ Deno.test("a wrong call ends with 2, help and version with 0", async () => {
     }
   });
 });
+
+Deno.test({
+  name: "an output that cannot be written is one line too (needs /dev/full)",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await withFolder(async (folder) => {
+      const path = await writeConfig(folder, { config: {} });
+      const program = [...serverFlags({ source: ROOT, data: folder }), join(ROOT, "main.ts")];
+      for (const args of [["--help"], ["check", "-c", path]]) {
+        const { code, stderr } = await runCommand("sh", [
+          "-c",
+          'exec "$@" > /dev/full',
+          "sh",
+          Deno.execPath(),
+          "run",
+          ...program,
+          ...args,
+        ]);
+        assert.equal(code, 1);
+        assert.match(stderr, /^mc-proxy: [^\n]*No space left[^\n]*\n$/);
+      }
+    });
+  },
+});
