@@ -56,7 +56,10 @@ function checkedRoutes(listenerId: number, database: Database): readonly Route[]
   return database.routes(listenerId).map((route) => {
     const { id, hostname } = route;
     parsed("route", route, parseHostPattern(hostname));
-    parsed("backend of route", route, parseBackendEndpoint(route.backend));
+    // An mtls route names none: the authoriser does.
+    if (route.mode !== "mtls" || route.backend !== "") {
+      parsed("backend of route", route, parseBackendEndpoint(route.backend));
+    }
     const other = byHostname.get(hostname);
     if (other !== undefined) throw invalidRow("route", route, `repeats the route ${other}`);
     byHostname.set(hostname, id);
