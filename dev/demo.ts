@@ -5,6 +5,8 @@
  * @module
  */
 
+import { CONNECTOR_DOMAIN, CONNECTOR_HOST, connectorConfig } from "./connector_demo.ts";
+
 /** The first port: the proxy listens here, and with PROXY protocol on the next one. */
 export const DEFAULT_PORT = 8443;
 
@@ -20,7 +22,7 @@ export interface Demo {
   /** What it shows, one line. */
   readonly about: string;
   /** Who terminates TLS: an l4 site itself, otherwise the proxy. */
-  readonly mode: "l4" | "l7";
+  readonly mode: "l4" | "l7" | "mtls";
   readonly sendProxyProtocol: boolean;
   /** Requests whose User-Agent contains this are refused; l7 only. */
   readonly blockedUserAgent?: string;
@@ -56,6 +58,13 @@ export const DEMOS: readonly Demo[] = [
     mode: "l7",
     sendProxyProtocol: false,
     blockedUserAgent: "BadBot",
+  },
+  {
+    hostname: `*.${CONNECTOR_DOMAIN}`,
+    example: `${CONNECTOR_HOST}.${CONNECTOR_DOMAIN}`,
+    about: "mtls: your certificate says who you are, a database what you may reach",
+    mode: "mtls",
+    sendProxyProtocol: true,
   },
 ];
 
@@ -98,6 +107,7 @@ ${routes.join("\n")}
 addr = "127.0.0.1:${ports.proxyProtocol}"
 proxy_protocol = true
 ${routes.join("\n")}
+${connectorConfig(folder)}
 [grpc]
 addr = "${folder}/mc-proxy.sock"
 
@@ -120,22 +130,24 @@ format = "text"
 
 function route(demo: Demo, port: number, folder: string): string {
   const { about, hostname, mode, sendProxyProtocol, blockedUserAgent } = demo;
-  const certificate = mode === "l4" ? "" : `
-  tls_cert = "${folder}/certs/${fileName(demo)}.pem"
-  tls_key = "${folder}/certs/${fileName(demo)}.key"`;
-  const policy = blockedUserAgent === undefined ? "" : `
-    [[listeners.routes.policies]]
-    type = "block_user_agent"
-    value = "${blockedUserAgent}"
-`;
-  return `
-  # ${about}
-  [[listeners.routes]]
-  hostname = "${hostname}"
-  backend = "127.0.0.1:${port}"
-  mode = "${mode}"
-  send_proxy_protocol = ${sendProxyProtocol}${certificate}
-${policy}`;
+  const lines = [
+    `# ${about}`,
+    "[[listeners.routes]]",
+    `hostname = "${hostname}"`,
+    `mode = "${mode}"`,
+    `send_proxy_protocol = ${sendProxyProtocol}`,
+  ];
+  // The connector's backends are in its database.
+  if (mode !== "mtls") lines.push(`backend = "127.0.0.1:${port}"`);
+  if (mode === "l7") {
+    lines.push(`tls_cert = "${folder}/certs/${fileName(demo)}.pem"`);
+    lines.push(`tls_key = "${folder}/certs/${fileName(demo)}.key"`);
+  }
+  if (blockedUserAgent !== undefined) {
+    lines.push("", "  [[listeners.routes.policies]]", `  type = "block_user_agent"`);
+    lines.push(`  value = "${blockedUserAgent}"`);
+  }
+  return lines.map((line) => line === "" ? "\n" : `\n  ${line}`).join("") + "\n";
 }
 
 /** A command to try. */
@@ -143,8 +155,8 @@ export interface DemoCommand {
   /** What it shows, one line. */
   readonly about: string;
   readonly command: string;
-  /** How its output begins. */
-  readonly prints: string;
+  /** How its output begins; `undefined` when it has none and ends in an error. */
+  readonly prints: string | undefined;
 }
 
 /** The commands to try; `folder` is where the authority's certificate is. */
@@ -152,8 +164,12 @@ export function demoCommands(ports: DemoPorts, folder: string): DemoCommand[] {
   const curl = (example: string, port: number, options = "") =>
     `curl ${options}--cacert ${folder}/ca.pem --resolve ${example}:${port}:127.0.0.1 ` +
     `https://${example}:${port}/`;
+  const openssl = (user: string) =>
+    `openssl s_client -quiet -connect 127.0.0.1:${ports.public} ` +
+    `-servername ${CONNECTOR_HOST}.${CONNECTOR_DOMAIN} -CAfile ${folder}/ca.pem ` +
+    `-cert ${folder}/connector/${user}.pem -key ${folder}/connector/${user}.key </dev/null`;
   return [
-    ...DEMOS.map(({ about, example, hostname }) => ({
+    ...DEMOS.filter(({ mode }) => mode !== "mtls").map(({ about, example, hostname }) => ({
       about,
       command: curl(example, ports.public),
       prints: `backend: ${hostname}\n`,
@@ -167,6 +183,16 @@ export function demoCommands(ports: DemoPorts, folder: string): DemoCommand[] {
       about: "the listener that requires a PROXY header",
       command: curl("one.localhost", ports.proxyProtocol, "--haproxy-protocol "),
       prints: "backend: one.localhost\n",
+    },
+    {
+      about: "mtls: alice's certificate says who she is, and the database lets her in",
+      command: openssl("alice"),
+      prints: `backend: *.${CONNECTOR_DOMAIN}\n`,
+    },
+    {
+      about: "mtls: mallory is of another organisation, and is refused",
+      command: openssl("mallory"),
+      prints: undefined,
     },
   ];
 }

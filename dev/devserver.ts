@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   await using proxy = await startProxy(options, prepared.configPath, ports);
   if (options.tour) {
     const ca = await Deno.readTextFile(join(options.folder, "ca.pem"));
-    return await runTour({ ports, ca, lines: proxy.lines, print });
+    return await runTour({ ports, ca, folder: options.folder, lines: proxy.lines, print });
   }
   await print(welcome(options.folder, prepared.created, ports));
   const outcome = await Promise.race([stopped, proxy.exited]);
@@ -101,6 +101,7 @@ async function startSites(
           name: hostname,
           port,
           proxyProtocol: sendProxyProtocol,
+          textOnly: mode === "mtls",
           ...identity && { identity },
         }),
       );

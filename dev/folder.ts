@@ -6,6 +6,7 @@ import {
   importAuthority,
   issueCertificate,
 } from "./certificates.ts";
+import { prepareConnector } from "./connector_demo.ts";
 import { demoConfig, demoPorts, DEMOS, fileName } from "./demo.ts";
 
 /** A certificate with less life than this is issued anew. */
@@ -44,8 +45,13 @@ export async function prepareFolder(folder: string, port: number): Promise<Prepa
     const path = join(folder, "certs", fileName(demo));
     identities.set(demo.hostname, await prepareIdentity(path, demo.hostname, authority));
   }
-  // Last, so that a run that was interrupted starts over.
-  if (created) await write(configPath, demoConfig(demoPorts(port), folder));
+  if (created) {
+    const ports = demoPorts(port);
+    const connector = DEMOS.findIndex(({ mode }) => mode === "mtls");
+    await prepareConnector(folder, ports.sites[connector] ?? 0);
+    // Last, so that a run that was interrupted starts over.
+    await write(configPath, demoConfig(ports, folder));
+  }
   return { created, configPath, identities };
 }
 

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type IncomingMessage, type Server } f
 import { createServer, type Server as TcpServer, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { formatIp } from "../lib/addr/mod.ts";
-import { parseProxyHeader, type ProxyHeader } from "../lib/proxyproto/mod.ts";
+import { parseProxyHeader, type ProxyHeader, readSslTlv } from "../lib/proxyproto/mod.ts";
 
 /** A demo client has long sent its PROXY header and its hello by then. */
 const PREFACE_TIMEOUT_MS = 5_000;
@@ -15,6 +15,8 @@ export interface SiteOptions {
   readonly port: number;
   /** Speaks TLS with this certificate; without it, plain HTTP. */
   readonly identity?: { readonly certPem: string; readonly keyPem: string };
+  /** Answers with text as soon as somebody connects, instead of HTTP. */
+  readonly textOnly?: boolean;
   /** Every connection starts with a PROXY protocol header. */
   readonly proxyProtocol?: boolean;
 }
@@ -84,6 +86,11 @@ export class Site implements AsyncDisposable {
 
   #serve(socket: Socket, seen: Seen): void {
     const secureContext = this.#secureContext;
+    if (this.#options.textOnly) {
+      const lines = [`backend: ${this.#options.name}`, `client: ${describeClient(seen)}`];
+      socket.resume().end([...lines, ...describeCertificate(seen)].join("\n") + "\n");
+      return;
+    }
     if (secureContext === undefined) {
       this.#seen.set(socket, seen);
       this.#http.emit("connection", socket);
@@ -123,4 +130,11 @@ function describeClient(seen: Seen | undefined): string {
     return `${formatIp(source.ip)} port ${source.port} (PROXY v${version} header)`;
   }
   return `${seen?.peer ?? "-"} (TCP peer, which is the proxy)`;
+}
+
+/** What the connector says of the certificate that it has verified. */
+function describeCertificate({ header }: Seen): string[] {
+  const ssl = header && readSslTlv(header.tlvs);
+  if (!ssl?.certificateOnConnection || ssl.verify !== 0) return [];
+  return [`certificate: ${ssl.commonName} (verified by the proxy, ${ssl.version})`];
 }

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { connect as connectSecure } from "node:tls";
 import { parseIp } from "../lib/addr/mod.ts";
 import { encodeProxyV2 } from "../lib/proxyproto/mod.ts";
+import { CONNECTOR_DOMAIN, CONNECTOR_HOST } from "./connector_demo.ts";
 import type { DemoPorts } from "./demo.ts";
 
 /** One demo request takes a few milliseconds. */
@@ -17,6 +19,8 @@ export interface TourContext {
   readonly ports: DemoPorts;
   /** PEM of the authority that signed the sites' certificates. */
   readonly ca: string;
+  /** The development server's folder, where the clients' certificates are. */
+  readonly folder: string;
   /** The proxy's log so far. */
   readonly lines: readonly string[];
   readonly print: (text: string) => Promise<void>;
@@ -83,6 +87,17 @@ export const TOUR: readonly TourStep[] = [
     expect: /^x-forwarded-for: 203\.0\.113\.7$/m,
   },
   {
+    title:
+      "The connector: alice's certificate says who she is, a database that she may reach host-1",
+    run: (context) => greet(context, "alice"),
+    expect: /^certificate: alice \(verified by the proxy, TLSv1\.3\)$/m,
+  },
+  {
+    title: "The same for mallory, who is of another organisation: refused",
+    run: (context) => greet(context, "mallory"),
+    expect: /^closed without a byte$/,
+  },
+  {
     title: "No PROXY header where one is required: a RST",
     run: ({ ports }) => send(ports.proxyProtocol, "GET / HTTP/1.1\r\n\r\n"),
     expect: /^connection reset$/,
@@ -138,6 +153,23 @@ async function get(request: {
     secure.write(`GET / HTTP/1.1\r\nHost: ${servername}\r\nConnection: close\r\n\r\n`);
     const answer = await readAll(secure);
     return answer.slice(answer.indexOf("\r\n\r\n") + 4);
+  } finally {
+    secure.destroy();
+    socket.destroy();
+  }
+}
+
+/** What a host behind the connector says to a client with the certificate of `user`. */
+async function greet({ ports, ca, folder }: TourContext, user: string): Promise<string> {
+  const [cert, key] = await Promise.all(
+    ["pem", "key"].map((kind) => Deno.readTextFile(join(folder, "connector", `${user}.${kind}`))),
+  );
+  const servername = `${CONNECTOR_HOST}.${CONNECTOR_DOMAIN}`;
+  const socket = await open(ports.public);
+  const secure = connectSecure({ socket, servername, ca, cert, key });
+  try {
+    // Deno shows a RST below TLS as an ordinary end.
+    return await readAll(secure) || "closed without a byte";
   } finally {
     secure.destroy();
     socket.destroy();

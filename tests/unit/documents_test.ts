@@ -51,7 +51,7 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
     const { stdout } = await runCommand(join(ROOT, script), ["help"]);
     assert.ok(stdout.includes(`${script} ${command}`), `install.sh has no command ${command}`);
   }],
-  [/^(curl .*--cacert srv\/ca\.pem .*)$/, (command) => {
+  [/^((?:curl|openssl) .* srv\/ca\.pem .*)$/, (command) => {
     const printed = demoCommands(demoPorts(DEFAULT_PORT), "srv").map(({ command }) => command);
     assert.ok(printed.includes(command), "the development server does not print it");
   }],

@@ -5,16 +5,19 @@ import { formatProblem, loadConfig, type LoadResult } from "../../../lib/config/
 import { createServerIdentity } from "../../support/certificates.ts";
 import { ROOT } from "../../support/module_graph.ts";
 
-const { certPem, keyPem } = await createServerIdentity(
+const { certPem, keyPem, ca } = await createServerIdentity(
   "www.example.net",
-  "one.localhost",
   "*.localhost",
+  "*.connect.localhost",
 );
 
 /** Loads a configuration whose certificates and keys exist, and without GeoIP. */
 function load(text: string): LoadResult {
   const encoder = new TextEncoder();
-  const readFile = (path: string) => encoder.encode(path.endsWith(".key") ? keyPem : certPem);
+  const readFile = (path: string) => {
+    if (path.endsWith(".key")) return encoder.encode(keyPem);
+    return encoder.encode(path.endsWith("/ca.pem") ? ca : certPem);
+  };
   return loadConfig(text.replaceAll(/^(geoip_db|blocked_countries) = .*$/gm, ""), { readFile });
 }
 
