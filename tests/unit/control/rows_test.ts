@@ -28,6 +28,14 @@ Deno.test("compileListeners() takes rows in any spelling that parses", async () 
   assert.equal(listener?.routes[0]?.hostname, "www.example.net");
 });
 
+Deno.test("compileListeners() takes an mtls route without a backend", async () => {
+  const [listener] = await compile((db) => {
+    const { id } = db.addListener({ addr: ":443" });
+    db.addRoute(id, { hostname: "*.connect.test", backend: "", mode: "mtls" });
+  });
+  assert.equal(listener?.routes[0]?.backend, "");
+});
+
 Deno.test("compileListeners() settles port 0", async () => {
   const [listener] = await compile((db) => void db.addListener({ addr: "127.0.0.1:0" }));
   assert(listener !== undefined && listener.port > 0);
