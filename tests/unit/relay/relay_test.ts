@@ -14,6 +14,7 @@ class FakeClient extends EventEmitter {
   setNoDelay = () => {};
   end = () => {};
   write = () => true;
+  destroy = () => {};
   resetAndDestroy = () => {
     this.destroyed = true;
     this.emit("close");
