@@ -49,6 +49,8 @@ export interface L7ServiceOptions {
   /** Counts every request. */
   readonly requests: Pick<RequestCounts, "record">;
   readonly onRequest: (event: RequestEvent) => void;
+  /** Takes how long each handshake took that succeeded, in seconds. */
+  readonly onHandshake?: (seconds: number) => void;
   /** Default {@link HANDSHAKE_TIMEOUT_MS}. */
   readonly handshakeTimeoutMs?: number;
 }
@@ -126,12 +128,14 @@ export class L7Service {
     socket: Socket,
     { peeked, material }: { readonly peeked: Uint8Array; readonly material: TlsMaterial },
   ): Promise<void> {
-    const timeoutMs = this.#options.handshakeTimeoutMs;
+    const { handshakeTimeoutMs: timeoutMs, onHandshake } = this.#options;
+    const startedAt = this.#options.clock.now();
     const tls = await terminateTls(socket, peeked, {
       context: this.#contextFor(material),
       ...timeoutMs !== undefined && { timeoutMs },
     });
     if (!tls.ok) return session.end(tls);
+    onHandshake?.((this.#options.clock.now() - startedAt) / 1000);
     tls.socket.setNoDelay(true);
     const { onRequest, requests, clock } = this.#options;
     const client = new Client(session.connection, {

@@ -92,6 +92,7 @@ export class DataPlane {
         settings: this.#l7Settings(snapshot.settings),
         requests: options.requests,
         onRequest: (event) => options.onRequest?.(event),
+        onHandshake: (seconds) => options.counters.observe("tls_handshake", seconds),
         ...options.handshakeTimeoutMs !== undefined &&
           { handshakeTimeoutMs: options.handshakeTimeoutMs },
       }),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { formatIp } from "../../lib/addr/mod.ts";
 import { parseProxyHeader, type ProxyHeader } from "../../lib/proxyproto/mod.ts";
 import { startEchoBackend, startRecordingBackend, startTlsBackend } from "../support/backends.ts";
@@ -7,6 +8,7 @@ import { connectRaw, connectTls } from "../support/clients.ts";
 import { testWithCommands } from "../support/commands.ts";
 import { startHaproxy, startNginx } from "../support/foreign_servers.ts";
 import { buildClientHello } from "../support/hello.ts";
+import { startHttpBackend } from "../support/l7.ts";
 import type { Peer } from "../support/peer.ts";
 import { unusedPort } from "../support/ports.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -17,7 +19,7 @@ const CLIENT = "127.0.0.5";
 /** Another one, which the origin blocks. */
 const BLOCKED = "127.0.0.6";
 
-const identity = await createServerIdentity("one.test");
+const identity = await createServerIdentity("one.test", "two.test");
 const hello = buildClientHello({ serverName: "one.test" });
 
 /** Where a hop listens and what it does with PROXY headers. */
@@ -165,6 +167,64 @@ Deno.test("a header that a client forges is refused at the edge, and by the orig
     }
   }
   assert.equal(backend.connections.length, 0);
+});
+
+Deno.test("an origin with l4 and l7 routes on one listener tells l7 backends the real client", async () => {
+  await using backend = await startTlsBackend("passed through", identity);
+  await using http = await startHttpBackend("http1", (request, response) => {
+    response.end(String(request.headers["x-forwarded-for"]));
+  });
+  await using origin = await startProxy({
+    files: { "one.pem": identity.certPem, "one.key": identity.keyPem },
+    config: (folder) => ({
+      listeners: [{
+        addr: "127.0.0.1:0",
+        proxy_protocol: true,
+        trusted_proxies: ["127.0.0.1"],
+        routes: [
+          { hostname: "two.test", backend: backend.address },
+          {
+            hostname: "one.test",
+            backend: http.address,
+            mode: "l7",
+            tls_cert: join(folder, "one.pem"),
+            tls_key: join(folder, "one.key"),
+          },
+        ],
+      }],
+      metrics: { addr: "127.0.0.1:0" },
+    }),
+  });
+  await using edge = await startProxy({
+    config: {
+      listeners: [{
+        addr: "127.0.0.1:0",
+        routes: [{
+          hostname: "*.test",
+          backend: `127.0.0.1:${origin.port()}`,
+          send_proxy_protocol: true,
+        }],
+      }],
+    },
+  });
+  const target = { port: edge.port(), localAddress: CLIENT, ca: identity.ca };
+  await using l7 = await connectTls({ ...target, servername: "one.test" });
+  await l7.write("GET / HTTP/1.1\r\nHost: one.test\r\nConnection: close\r\n\r\n");
+  const { text } = await l7.readToEnd();
+  assert.match(text, /^HTTP\/1\.1 200 /);
+  assert.match(text, new RegExp(`\r\n${CLIENT}(\r\n|$)`));
+  await using l4 = await connectTls({ ...target, servername: "two.test" });
+  assert.equal(await l4.readText(15), "passed through\n");
+  const scrape = await fetch(`http://127.0.0.1:${origin.events("metrics")[0]?.port}/metrics`);
+  const metrics = await scrape.text();
+  for (
+    const line of [
+      'mc_proxy_http_requests_total{route="one.test",status="2xx",protocol="http/1.1"} 1',
+      'mc_proxy_http_request_duration_seconds_count{route="one.test"} 1',
+      "mc_proxy_tls_handshake_seconds_count 1",
+    ]
+  ) assert.ok(metrics.split("\n").includes(line), `${line} in\n${metrics}`);
+  assert.match(metrics, /\nmc_proxy_certificate_expiry_seconds\{file=".*one\.pem"\} \d+/);
 });
 
 testWithCommands(["haproxy"], "HAProxy as the edge: its v2 header names the client", async () => {
