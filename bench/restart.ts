@@ -14,7 +14,7 @@ import { unusedPort } from "../tests/support/ports.ts";
 import { startProxy } from "../tests/support/proxy.ts";
 
 const RESTARTS = 5;
-const CLIENTS = 24;
+const CLIENTS = 100;
 /** Longer than a lost SYN takes to be sent again, three times. */
 const CLIENT_TIMEOUT_MS = 10_000;
 

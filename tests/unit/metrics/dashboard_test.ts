@@ -54,6 +54,14 @@ Deno.test("the Grafana dashboard shows every metric family", async () => {
   assert.deepEqual([...new Set(families)].filter((name) => !shown.includes(name)), []);
 });
 
+Deno.test("the runbook's alerts ask for series that exist", async () => {
+  const series = await readSeries();
+  const runbook = await Deno.readTextFile(join(ROOT, "RUNBOOK.md"));
+  const names = runbook.match(/\bmc_proxy_[a-z_]+/g) ?? [];
+  assert.ok(names.length >= 7);
+  assert.deepEqual(names.filter((name) => !series.has(name)), []);
+});
+
 Deno.test("the Grafana dashboard's panels do not overlap", () => {
   const places = new Set<string>();
   for (const { title, gridPos: { x, y, w } } of panels) {
