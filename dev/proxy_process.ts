@@ -20,6 +20,8 @@ const KEPT_LINES = 100_000;
 /** Settings of {@link ProxyProcess.start}. */
 export interface ProxyProcessOptions {
   readonly configPath: string;
+  /** The command and its flags; default: `server -c` and the configuration. */
+  readonly command?: readonly string[];
   /** The folder that it may read and write; default: the one of the configuration. */
   readonly data?: string;
   /** Called with each line that the program prints, on whichever stream. */
@@ -64,9 +66,7 @@ export class ProxyProcess implements AsyncDisposable {
         "run",
         ...options.flags ?? serverFlags({ source: SOURCE, data }),
         options.script ?? `${SOURCE}/main.ts`,
-        "server",
-        "-c",
-        options.configPath,
+        ...options.command ?? ["server", "-c", options.configPath],
         ...options.takeOver ? ["--take-over"] : [],
       ],
       env: { NO_COLOR: "1", ...options.env },

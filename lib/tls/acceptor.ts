@@ -42,7 +42,7 @@ export type Termination =
  */
 export class TlsAcceptor {
   readonly #server: Server;
-  readonly #waiting = new Map<string, (result: Termination) => void>();
+  readonly #waiting = new WeakMap<Socket, (result: Termination) => void>();
 
   /** @throws {Error} what node:tls throws for a certificate or key that it cannot use. */
   constructor({ certPem, keyPem, alpn, clientAuthorities }: TlsAcceptorOptions) {
@@ -62,13 +62,22 @@ export class TlsAcceptor {
     this.#server.on("secureConnection", (secure) => {
       // Stays for the life of the socket: an error event without a listener ends the process.
       secure.on("error", () => {});
-      const settle = this.#waiting.get(keyOf(secure));
+      const settle = this.#waitingFor(secure);
       if (settle === undefined) secure.destroy();
       else settle({ ok: true, socket: secure });
     });
     this.#server.on("tlsClientError", (error, secure) => {
-      this.#waiting.get(keyOf(secure))?.(failure("tls_failed", describeError(error)));
+      this.#waitingFor(secure)?.(failure("tls_failed", describeError(error)));
     });
+  }
+
+  /**
+   * The socket below has no public name, here or in Node; addresses would do for a handshake that
+   * succeeds, but one that failed has none any more.
+   */
+  #waitingFor(secure: TLSSocket): ((result: Termination) => void) | undefined {
+    const { _parent: socket } = secure as { _parent?: Socket };
+    return socket && this.#waiting.get(socket);
   }
 
   /**
@@ -82,30 +91,27 @@ export class TlsAcceptor {
     timeoutMs: number = HANDSHAKE_TIMEOUT_MS,
   ): Promise<Termination> {
     const { promise, resolve } = Promise.withResolvers<Termination>();
-    // Two connections that are open have different addresses.
-    const key = keyOf(socket);
     const settle = (result: Termination) => {
       clearTimeout(timer);
       socket.off("close", onClose);
-      this.#waiting.delete(key);
+      this.#waiting.delete(socket);
       resolve(result);
     };
-    const onClose = () => settle(failure("client_gone", "closed during the TLS handshake"));
+    // The socket is closed before the error is told that closed it.
+    const onClose = () => {
+      setImmediate(() => settle(failure("client_gone", "closed during the TLS handshake")));
+    };
     const timer = setTimeout(
       () => settle(failure("tls_timeout", "the TLS handshake was not finished in time")),
       timeoutMs,
     );
     socket.once("close", onClose);
-    this.#waiting.set(key, settle);
+    this.#waiting.set(socket, settle);
     socket.unshift(peeked);
     this.#server.emit("connection", socket);
     if (socket.destroyed) onClose();
     return promise;
   }
-}
-
-function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
 function failure(outcome: "tls_failed" | "tls_timeout" | "client_gone", reason: string) {

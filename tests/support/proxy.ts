@@ -24,6 +24,8 @@ export interface ProxyOptions {
   readonly config: ConfigTree | ((folder: string) => ConfigTree);
   /** Files to write first, by their name in the folder. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Runs another command than `server`; a function of the folder and of the configuration. */
+  readonly command?: (folder: string, configPath: string) => readonly string[];
   readonly env?: Record<string, string>;
   /** A folder that stays when the proxy stops, to start another one in it. Default: a new one. */
   readonly folder?: string;
@@ -108,6 +110,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     const configPath = await writeConfig(folder, options);
     const process = await ProxyProcess.start({
       configPath,
+      ...options.command && { command: options.command(folder, configPath) },
       ...options.env && { env: options.env },
       ...options.flags && { flags: options.flags(folder) },
       ...options.script && { script: options.script },
