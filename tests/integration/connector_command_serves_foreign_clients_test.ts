@@ -63,7 +63,7 @@ testWithCommands(["openssl"], "openssl s_client gets through with a certificate 
   const [cert, key] = [join(folder.path, "a.pem"), join(folder.path, "a.key")];
   await Deno.writeTextFile(cert, alice.certPem);
   await Deno.writeTextFile(key, alice.keyPem);
-  const s_client = async (...more: string[]) => {
+  const sClient = async (...more: string[]) => {
     const child = new Deno.Command("openssl", {
       args: [
         ...["s_client", "-connect", `127.0.0.1:${connector.proxy.port()}`],
@@ -85,9 +85,9 @@ testWithCommands(["openssl"], "openssl s_client gets through with a certificate 
     await child.status;
     return value === undefined ? "" : new TextDecoder().decode(value);
   };
-  assert.equal(await s_client("-cert", cert, "-key", key), "marco\n");
-  assert.equal(await s_client("-tls1_2", "-cert", cert, "-key", key), "marco\n");
-  assert.equal(await s_client(), "");
+  assert.equal(await sClient("-cert", cert, "-key", key), "marco\n");
+  assert.equal(await sClient("-tls1_2", "-cert", cert, "-key", key), "marco\n");
+  assert.equal(await sClient(), "");
   const refused = await connector.proxy.outcome("certificate_refused");
   assert.equal(refused.reason, "no_certificate");
 });
