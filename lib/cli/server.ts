@@ -18,7 +18,7 @@ import { readVariable } from "./environment.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
 
-/** Exit code of a stop that a second signal cut short. */
+/** Exit code of a stop that a second signal cut short, or that a worker forced. */
 const EXIT_CUT_SHORT = 1;
 
 /**
@@ -70,11 +70,13 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using manager = new ServiceManager(environment, log);
   using database = openSeeded(options, logging);
   await using access = openConfiguredAccess(config, log);
-  const control = await start({ config, database, access, logging, takeOver });
+  const stuck = Promise.withResolvers<number>();
+  const onStuck = stuck.resolve;
+  const control = await start({ config, database, access, logging, takeOver, onStuck });
   await using monitoring = await monitor({ config, control, database, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
-  return await serve({ config, control, monitoring, manager, signals, log });
+  return await serve({ config, control, monitoring, manager, signals, stuck: stuck.promise, log });
 }
 
 /** What runs between start and stop. */
@@ -84,12 +86,14 @@ interface Running {
   readonly monitoring: Monitoring;
   readonly manager: ServiceManager;
   readonly signals: Signals;
+  /** Resolves with a worker that hangs and cannot be ended. */
+  readonly stuck: Promise<number>;
   readonly log: LogSink;
 }
 
 /** From ready to stopped; resolves with the exit code. */
 async function serve(running: Running): Promise<number> {
-  const { config, control, monitoring, manager, signals, log } = running;
+  const { config, control, monitoring, manager, signals, stuck, log } = running;
   signals.onReload(() => reload(running));
   for (const listener of control.listeners) {
     const { addr, port, routes, proxyProtocol } = listener;
@@ -99,7 +103,14 @@ async function serve(running: Running): Promise<number> {
   const allocator = allocatorName(readVariable("LD_PRELOAD"));
   log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
   manager.ready(() => pulseOf(control, monitoring.health()));
-  const signal = await signals.stop;
+  const signal = await Promise.race([signals.stop, stuck]);
+  if (typeof signal === "number") {
+    // Its thread takes its share of the connections and answers none, until the process ends; the
+    // service manager then starts it anew.
+    const message = "a worker hangs and cannot be ended, so the program ends";
+    log({ level: "error", message, fields: { worker: signal } });
+    return EXIT_CUT_SHORT;
+  }
   const timeoutMs = config.proxy.shutdownTimeoutMs;
   manager.stopping(timeoutMs);
   log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
@@ -167,19 +178,20 @@ function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): D
   }
 }
 
-async function start({ config, database, access, logging, takeOver }: {
+async function start({ config, database, access, logging, takeOver, onStuck }: {
   readonly config: Config;
   readonly database: Database;
   readonly access: Access | undefined;
   readonly logging: Logging;
   readonly takeOver: boolean;
+  readonly onStuck: (worker: number) => void;
 }): Promise<Control> {
   const { log, logConnection, logRequest } = logging;
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
   const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> =>
     workers === 0
       ? InlinePlane.start(snapshot, { ...sinks, idPrefix: crypto.randomUUID().slice(0, 6) })
-      : WorkerPool.start(workers, snapshot, sinks);
+      : WorkerPool.start(workers, snapshot, { ...sinks, onStuck });
   try {
     return await Control.start({
       config,

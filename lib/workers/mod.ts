@@ -7,5 +7,5 @@
 export { ENTRY_URL } from "./entry_url.ts";
 export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
 export { startLagProbe } from "./lag_probe.ts";
-export { WorkerPool } from "./pool.ts";
+export { type PoolOptions, WorkerPool } from "./pool.ts";
 export { WorkerError } from "./worker_handle.ts";

@@ -10,13 +10,13 @@ import type {
   RouteTally,
   Snapshot,
   TakenTallies,
-  WorkerStatus,
 } from "../server/mod.ts";
 import type { PlaneSinks } from "./inline.ts";
 import type { ReplyValues, Request } from "./messages.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
-import { newCounters, WorkerError, WorkerHandle } from "./worker_handle.ts";
+import { newSlot, type Slot } from "./slot.ts";
+import { WorkerError, WorkerHandle } from "./worker_handle.ts";
 
 /** A worker that has not applied a change by then is replaced (DESIGN). */
 const APPLY_TIMEOUT_MS = 2000;
@@ -26,6 +26,8 @@ const QUERY_TIMEOUT_MS = 2000;
 const HEARTBEAT_MS = 1000;
 /** Heartbeats in a row without an answer after which a worker counts as stuck. */
 const MISSED_HEARTBEATS = 10;
+/** How long a worker that is to be replaced may take to turn to its messages. */
+const END_TIMEOUT_MS = 5000;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived this long starts again without back-off. */
@@ -33,17 +35,16 @@ const STABLE_MS = 60_000;
 /** After the drain deadline, for workers to close what was cut and to send their last events. */
 const CUT_GRACE_MS = 1000;
 
-/** One place in the pool; workers come and go in it. */
-interface Slot {
-  readonly index: number;
-  readonly counters: SharedArrayBuffer;
-  handle: WorkerHandle | undefined;
-  state: WorkerStatus["state"];
-  restarts: number;
-  backoffMs: number;
-  startedAt: number;
-  missed: number;
-  respawn: ReturnType<typeof setTimeout> | undefined;
+/** Where a pool reports to, and what tests change. */
+export interface PoolOptions extends PlaneSinks {
+  /** A worker hangs and cannot be ended: only the end of the process frees its share of the port. */
+  readonly onStuck?: (worker: number) => void;
+  /** The module that workers start from. */
+  readonly entry?: URL;
+  /** Default: 1,000 ms. */
+  readonly heartbeatMs?: number;
+  /** Default: 5,000 ms. */
+  readonly endTimeoutMs?: number;
 }
 
 /**
@@ -52,27 +53,19 @@ interface Slot {
  */
 export class WorkerPool implements Plane {
   readonly #slots: Slot[];
-  readonly #sinks: PlaneSinks;
+  readonly #options: PoolOptions;
+  readonly #heartbeatMs: number;
   readonly #heartbeat: ReturnType<typeof setInterval>;
   readonly #requests = new RequestBlocks();
   #snapshot: Snapshot;
   #draining = false;
 
-  private constructor(count: number, snapshot: Snapshot, sinks: PlaneSinks) {
+  private constructor(count: number, snapshot: Snapshot, options: PoolOptions) {
     this.#snapshot = snapshot;
-    this.#sinks = sinks;
-    this.#slots = Array.from({ length: count }, (_, index) => ({
-      index,
-      counters: newCounters(),
-      handle: undefined,
-      state: "starting",
-      restarts: 0,
-      backoffMs: FIRST_BACKOFF_MS,
-      startedAt: 0,
-      missed: 0,
-      respawn: undefined,
-    }));
-    this.#heartbeat = setInterval(() => this.#checkHeartbeats(), HEARTBEAT_MS);
+    this.#options = options;
+    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
+    this.#slots = Array.from({ length: count }, (_, index) => newSlot(index, FIRST_BACKOFF_MS));
+    this.#heartbeat = setInterval(() => this.#checkHeartbeats(), this.#heartbeatMs);
   }
 
   /**
@@ -80,8 +73,8 @@ export class WorkerPool implements Plane {
    *
    * @throws {WorkerError} if one could not.
    */
-  static async start(count: number, snapshot: Snapshot, sinks: PlaneSinks): Promise<WorkerPool> {
-    const pool = new WorkerPool(count, snapshot, sinks);
+  static async start(count: number, snapshot: Snapshot, options: PoolOptions): Promise<WorkerPool> {
+    const pool = new WorkerPool(count, snapshot, options);
     try {
       await Promise.all(pool.#slots.map((slot) => pool.#spawn(slot)));
     } catch (error) {
@@ -164,11 +157,17 @@ export class WorkerPool implements Plane {
     clearTimeout(cut);
   }
 
-  async #spawn(slot: Slot): Promise<void> {
+  #spawn(slot: Slot): Promise<void> {
+    const starting = this.#startWorker(slot);
+    slot.started = starting.catch(() => {}); // Whoever spawned it hears why.
+    return starting;
+  }
+
+  async #startWorker(slot: Slot): Promise<void> {
     slot.state = "starting";
     slot.missed = 0;
     const handle = new WorkerHandle({
-      ...this.#sinks,
+      ...this.#options,
       index: slot.index,
       idPrefix: crypto.randomUUID().slice(0, 6) + slot.index.toString(36),
       counters: slot.counters,
@@ -176,11 +175,12 @@ export class WorkerPool implements Plane {
       onDeath: (reason) => this.#bury(slot, reason),
     });
     slot.handle = handle;
-    const snapshot = this.#snapshot;
-    await handle.start(snapshot, START_TIMEOUT_MS);
+    let applied = this.#snapshot;
+    await handle.start(applied, START_TIMEOUT_MS);
     // Changes that came while it was starting were not sent to it.
-    if (snapshot !== this.#snapshot) {
-      const change: Change = { kind: "snapshot", snapshot: this.#snapshot };
+    while (applied !== this.#snapshot) {
+      applied = this.#snapshot;
+      const change: Change = { kind: "snapshot", snapshot: applied };
       await handle.request({ type: "apply", changes: [change] }, START_TIMEOUT_MS);
     }
     slot.state = "serving";
@@ -188,7 +188,8 @@ export class WorkerPool implements Plane {
   }
 
   async #applyTo(slot: Slot, changes: readonly Change[]): Promise<void> {
-    // A worker that is starting takes the newest snapshot when it is up.
+    // A worker that is starting may accept already: it counts when it has the newest snapshot.
+    if (slot.state === "starting") return await slot.started;
     if (slot.state !== "serving" || slot.handle === undefined) return;
     try {
       await slot.handle.request({ type: "apply", changes }, APPLY_TIMEOUT_MS);
@@ -201,33 +202,40 @@ export class WorkerPool implements Plane {
     }
   }
 
-  /** A worker is gone: its permits come back, its loss is logged, a new one is on its way. */
+  /** A worker is gone, or given up: its loss is logged, and a new one is on its way. */
   #bury(slot: Slot, reason: string): void {
-    if (slot.state === "dead" || this.#draining) return;
-    slot.handle?.terminate(reason);
+    const { handle, state } = slot;
+    if (state === "dead" || this.#draining || handle === undefined) return;
+    const lived = state === "serving" ? performance.now() - slot.startedAt : 0;
     slot.handle = undefined;
-    slot.restarts++;
-    const lived = slot.state === "serving" ? performance.now() - slot.startedAt : 0;
     slot.state = "dead";
-    for (const listener of this.#snapshot.listeners) {
-      new ConnectionGauge(listener.gauge).releaseAll(slot.index);
-    }
+    slot.restarts++;
     slot.backoffMs = lived > STABLE_MS
       ? FIRST_BACKOFF_MS
       : Math.min(slot.backoffMs * 2, MAX_BACKOFF_MS);
-    this.#sinks.log({
+    this.#options.log({
       level: "error",
       message: "worker died",
       fields: { worker: slot.index, reason, restarts: slot.restarts, backoffMs: slot.backoffMs },
     });
+    handle.end(reason, this.#options.endTimeoutMs ?? END_TIMEOUT_MS).then((hasEnded) => {
+      if (hasEnded) this.#revive(slot);
+      else this.#options.onStuck?.(slot.index);
+    });
+  }
+
+  /** The permits of a dead worker come back, and a new one takes its place. */
+  #revive(slot: Slot): void {
+    if (this.#draining) return;
+    for (const listener of this.#snapshot.listeners) {
+      new ConnectionGauge(listener.gauge).releaseAll(slot.index);
+    }
     slot.respawn = setTimeout(() => {
       this.#spawn(slot).then(
-        () =>
-          this.#sinks.log({
-            level: "info",
-            message: "worker replaced",
-            fields: { worker: slot.index },
-          }),
+        () => {
+          const fields = { worker: slot.index };
+          this.#options.log({ level: "info", message: "worker replaced", fields });
+        },
         (error) => this.#bury(slot, error.message),
       );
     }, slot.backoffMs);
@@ -237,12 +245,12 @@ export class WorkerPool implements Plane {
     for (const slot of this.#slots) {
       if (slot.state !== "serving") continue;
       if (slot.missed >= MISSED_HEARTBEATS) {
-        this.#bury(slot, `no heartbeat for ${(MISSED_HEARTBEATS * HEARTBEAT_MS) / 1000} s`);
+        this.#bury(slot, `no heartbeat for ${(MISSED_HEARTBEATS * this.#heartbeatMs) / 1000} s`);
         continue;
       }
       slot.missed++;
       const handle = slot.handle;
-      handle?.request({ type: "ping" }, MISSED_HEARTBEATS * HEARTBEAT_MS).then(
+      handle?.request({ type: "ping" }, MISSED_HEARTBEATS * this.#heartbeatMs).then(
         () => slot.handle === handle && (slot.missed = 0),
         () => {}, // Counted as missed.
       );

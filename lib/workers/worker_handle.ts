@@ -25,6 +25,8 @@ export class WorkerError extends Error {
 
 /** What {@link WorkerHandle} is given. */
 export interface WorkerHandleOptions extends PlaneSinks {
+  /** The module to start from; default: {@link ENTRY_URL}. */
+  readonly entry?: URL;
   readonly index: number;
   readonly idPrefix: string;
   /** Survives the worker: its successor counts on. */
@@ -57,12 +59,13 @@ export class WorkerHandle {
   /** Sessions of mtls routes, and questions about them: the gatekeeper is told when we end. */
   readonly #sessions = new Set<string>();
   readonly #pending = new Map<number, (reply: Reply | WorkerError) => void>();
+  readonly #failed = Promise.withResolvers<void>();
   #nextId = 1;
   #dead = false;
 
   constructor(options: WorkerHandleOptions) {
     this.#options = options;
-    this.#worker = new Worker(ENTRY_URL, {
+    this.#worker = new Worker(options.entry ?? ENTRY_URL, {
       type: "module",
       name: `data-plane-${options.index}`,
       deno: { permissions: PERMISSIONS },
@@ -70,6 +73,7 @@ export class WorkerHandle {
     this.#worker.onmessage = (message: MessageEvent<FromWorker>) => this.#receive(message.data);
     this.#worker.onerror = (event) => {
       event.preventDefault(); // Or the error would end the whole process.
+      this.#failed.resolve();
       if (this.#dead) return;
       this.terminate(event.message);
       options.onDeath(event.message);
@@ -97,8 +101,33 @@ export class WorkerHandle {
   /** Ends the worker at once; requests in flight fail with `died`. */
   terminate(reason: string): void {
     if (this.#dead) return;
-    this.#dead = true;
+    this.#disown(reason);
     this.#worker.terminate();
+  }
+
+  /**
+   * Ends the worker as {@link terminate} does, and finds out whether that has an effect: nothing ends
+   * a thread in an endless loop (Deno 2.9.6), which goes on holding its share of the port. Resolves
+   * with `false` when the thread did not turn to its messages within `timeoutMs`.
+   */
+  async end(reason: string, timeoutMs: number): Promise<boolean> {
+    if (this.#dead) return true; // On its own, with an error.
+    this.#disown(reason);
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#pending.set(id, () => resolve(true));
+    this.#failed.promise.then(() => resolve(true));
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    this.#worker.postMessage({ type: "ping", id });
+    const hasEnded = await promise;
+    clearTimeout(timer);
+    this.#worker.terminate();
+    return hasEnded;
+  }
+
+  /** From here on the worker counts for nothing, whatever its thread still does. */
+  #disown(reason: string): void {
+    this.#dead = true;
     for (const session of this.#sessions) this.#options.gatekeeper?.leave(session);
     this.#sessions.clear();
     for (const settle of [...this.#pending.values()]) {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { compileFirewall } from "../../lib/firewall/mod.ts";
 import { type ConnectionEvent, GAUGE_BYTES, type LogRecord } from "../../lib/observe/mod.ts";
 import type { Snapshot } from "../../lib/server/mod.ts";
-import { WorkerPool } from "../../lib/workers/mod.ts";
+import { type PoolOptions, WorkerPool } from "../../lib/workers/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
-import { eventually } from "../support/deadline.ts";
+import { eventually, withinDeadline } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { listenerOf, routeOf } from "../support/plane.ts";
 import { unusedPort } from "../support/ports.ts";
@@ -13,7 +13,7 @@ import { unusedPort } from "../support/ports.ts";
 const hello = buildClientHello({ serverName: "a.test" });
 
 /** A pool that is drained on disposal. */
-async function startPool(workers: number, backend: string) {
+async function startPool(workers: number, backend: string, options: Partial<PoolOptions> = {}) {
   const port = await unusedPort();
   const gauge = new SharedArrayBuffer(GAUGE_BYTES);
   const snapshot: Snapshot = {
@@ -26,6 +26,7 @@ async function startPool(workers: number, backend: string) {
   const pool = await WorkerPool.start(workers, snapshot, {
     onEvent: (event) => events.push(event),
     log: (record) => logs.push(record),
+    ...options,
   });
   return {
     pool,
@@ -78,6 +79,92 @@ Deno.test("a worker killed under load comes back, and the others go on", async (
   // Nothing is served by a dead worker, and its permits came back.
   await eventually(() => running.active() === 0, "every permit is back");
   for (let i = 0; i < 20; i++) assert.equal(await exchange(port), "ok");
+});
+
+const TROUBLED = { entry: new URL("../support/troubled_worker.ts", import.meta.url) };
+
+Deno.test("a worker that misses its heartbeats is replaced, and its permits come back", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(1, backend.address, { ...TROUBLED, heartbeatMs: 50 });
+  const { pool, port, logs } = running;
+  await using client = await connectRaw({ port });
+  await client.write(hello);
+  await client.read(hello.length);
+  assert.equal(running.active(), 1);
+  const asked = pool.closeConnection("hang 2000");
+  await eventually(() => logs.length > 0, "the worker is given up");
+  assert.match(String(logs[0]?.fields?.reason), /^no heartbeat for 0\.5 s/);
+  assert.equal(await asked, false);
+  await client.ending;
+  await eventually(() => running.active() === 0, "its permit is back");
+  await eventually(async () => await exchange(port) === "ok", "the port is served again");
+});
+
+Deno.test("a worker that hangs while a change is applied is replaced, and its successor has it", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(1, backend.address, TROUBLED);
+  const { pool, port, snapshot } = running;
+  const [listener] = snapshot.listeners;
+  assert(listener !== undefined);
+  const asked = pool.closeConnection("hang 3000");
+  const next: Snapshot = { ...snapshot, listeners: [{ ...listener, routes: [] }] };
+  await pool.apply([{ kind: "routes", listenerId: 1, set: [], remove: ["a.test"] }], next);
+  assert.equal(pool.status().workers[0]?.restarts, 1);
+  assert.equal(await asked, false);
+  await eventually(() => pool.status().workers[0]?.state === "serving", "the worker is back");
+  assert.equal(await exchange(port), "failed");
+});
+
+Deno.test("a worker that nothing ends is reported instead of being replaced beside itself", async () => {
+  await using backend = await startEchoBackend();
+  const stuck = Promise.withResolvers<number>();
+  await using running = await startPool(1, backend.address, {
+    ...TROUBLED,
+    onStuck: stuck.resolve,
+    heartbeatMs: 20,
+    endTimeoutMs: 200,
+  });
+  const { pool } = running;
+  const asked = pool.closeConnection("hang 3000");
+  assert.equal(await withinDeadline(stuck.promise, "the worker is reported"), 0);
+  assert.equal(await asked, false);
+  assert.equal(pool.status().workers[0]?.state, "dead");
+});
+
+Deno.test("an error that a worker does not catch costs the worker and nothing else", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(1, backend.address, TROUBLED);
+  const { pool, port, logs } = running;
+  assert.equal(await pool.closeConnection("throw"), false);
+  assert.match(String(logs.at(-1)?.fields?.reason), /thrown by the test/);
+  await eventually(() => pool.status().workers[0]?.state === "serving", "the worker is back");
+  assert.equal(await exchange(port), "ok");
+});
+
+Deno.test("a change is complete when a worker that was starting has it too", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(2, backend.address);
+  const { pool, port, snapshot } = running;
+  const [listener] = snapshot.listeners;
+  assert(listener !== undefined);
+  const without: Snapshot = { ...snapshot, listeners: [{ ...listener, routes: [] }] };
+  for (let round = 0; round < 5; round++) {
+    pool.replace(0, "killed by the test");
+    await eventually(() => pool.status().workers[0]?.state === "starting", "it starts");
+    // Two changes, the second while the first may still be on its way to the new worker.
+    const changes = [
+      pool.apply([{ kind: "routes", listenerId: 1, set: [], remove: ["a.test"] }], without),
+      pool.apply([{ kind: "routes", listenerId: 1, set: listener.routes, remove: [] }], snapshot),
+      pool.apply([{ kind: "routes", listenerId: 1, set: [], remove: ["a.test"] }], without),
+    ];
+    await Promise.all(changes);
+    assert(pool.status().workers.every(({ state }) => state === "serving"));
+    for (let i = 0; i < 10; i++) assert.equal(await exchange(port), "failed");
+    await pool.apply(
+      [{ kind: "routes", listenerId: 1, set: listener.routes, remove: [] }],
+      snapshot,
+    );
+  }
 });
 
 Deno.test("a change reaches every worker, and a replaced worker starts from it", async () => {
