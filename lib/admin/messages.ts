@@ -190,7 +190,8 @@ export function fromTally(
 }
 
 export function fromConnection(info: ConnectionInfo): Init<typeof pb.ConnectionSchema> {
-  const { id, client, sni = "", route = "", mode = "", backend = "" } = info;
+  const { id, client, sni = "", route = "", mode = "", backend = "", identity = "", host = "" } =
+    info;
   return {
     id,
     listenerAddr: info.listener,
@@ -199,6 +200,8 @@ export function fromConnection(info: ConnectionInfo): Init<typeof pb.ConnectionS
     route,
     mode,
     backend,
+    identity,
+    host,
     bytesIn: BigInt(info.bytesIn),
     bytesOut: BigInt(info.bytesOut),
     age: durationFromMs(info.ageMs),

@@ -47,6 +47,12 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
   ],
   [/^npx -y deno@[0-9.]+ run .*main\.ts (\w+) -c srv\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^(?:sudo )?mc-proxy (\w+) -c \/srv\/mc-proxy\/mc-proxy\.toml$/, isCommandOfMcProxy],
+  [/^mc-proxy (connector(?: import)?) (.*)$/, async (command = "", rest = "") => {
+    const help = await helpOfMcProxy(command.split(" "));
+    for (const [flag] of rest.matchAll(/--[a-z-]+/g)) {
+      assert.ok(help.includes(`${flag} `), `${command} has no ${flag}`);
+    }
+  }],
   [/^sudo (deploy\/install\.sh) (\w+)(?: --\w+)*$/, async (script, command) => {
     const { stdout } = await runCommand(join(ROOT, script), ["help"]);
     assert.ok(stdout.includes(`${script} ${command}`), `install.sh has no command ${command}`);
@@ -59,9 +65,12 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
 ];
 
 async function isCommandOfMcProxy(command: string): Promise<void> {
-  const args = ["run", "--ignore-env", "--allow-read", join(ROOT, "main.ts"), "--help"];
-  const { stdout } = await runCommand(Deno.execPath(), args);
-  assert.match(stdout, new RegExp(`^ +${command}`, "m"));
+  assert.match(await helpOfMcProxy([]), new RegExp(`^ +${command}`, "m"));
+}
+
+async function helpOfMcProxy(command: readonly string[]): Promise<string> {
+  const args = ["run", "--ignore-env", "--allow-read", join(ROOT, "main.ts"), ...command, "--help"];
+  return (await runCommand(Deno.execPath(), args)).stdout;
 }
 
 for (const document of documents) {

@@ -1,6 +1,7 @@
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   CloseConnectionResponseSchema,
+  type Connection,
   ExplainResponseSchema,
   GetAuditLogResponseSchema,
   GetStatusResponseSchema,
@@ -86,6 +87,11 @@ export interface ConnectionFlags {
   readonly limit: number;
 }
 
+const SESSION_COLUMNS = [
+  { title: "ORG/USER", value: ({ identity }: Connection) => identity || "—" },
+  { title: "HOST", value: ({ host }: Connection) => host || "—" },
+];
+
 export async function listConnections(session: Session, flags: ConnectionFlags): Promise<void> {
   const { listener: listenerAddr = "", route = "", client = "", limit } = flags;
   const found = await session.client.listConnections({ listenerAddr, route, client, limit });
@@ -95,6 +101,8 @@ export async function listConnections(session: Session, flags: ConnectionFlags):
       { title: "LISTENER", value: ({ listenerAddr }) => listenerAddr },
       { title: "CLIENT", value: ({ client }) => client },
       { title: "NAME", value: ({ sni }) => sni || "—" },
+      // Organisation, user and host, where the connector knows them.
+      ...connections.some(({ identity }) => identity !== "") ? SESSION_COLUMNS : [],
       { title: "BACKEND", value: ({ backend }) => backend || "—" },
       { title: "IN", value: ({ bytesIn }) => formatBytes(bytesIn), right: true },
       { title: "OUT", value: ({ bytesOut }) => formatBytes(bytesOut), right: true },
