@@ -19,16 +19,17 @@ import { Preface, type PrefaceFailure } from "./preface.ts";
  * caller closes the socket, logs and counts. Nothing that did not parse inherits a more lenient
  * path than the one it failed on.
  */
-export async function serve(connection: Connection, state: PlaneState): Promise<Ending> {
-  const { listener } = connection;
-  if (!listener.proxyProtocol) {
-    // Before a single octet is read: a blocked client costs an accept and a RST.
-    const refusal = checkFirewall(connection, state);
-    if (refusal !== undefined) return refusal;
-  }
+export function serve(connection: Connection, state: PlaneState): Ending | Promise<Ending> {
+  // Before a single octet is read and in the same turn: a blocked client costs an accept and a RST.
+  const refusal = connection.listener.proxyProtocol ? undefined : checkFirewall(connection, state);
+  return refusal ?? readAndDispatch(connection, state);
+}
+
+/** Steps 2 to 6; with PROXY protocol only the header says on whom the firewall decides. */
+async function readAndDispatch(connection: Connection, state: PlaneState): Promise<Ending> {
   const preface = new Preface(connection.socket, state.prefaceDeadlines);
   try {
-    if (listener.proxyProtocol) {
+    if (connection.listener.proxyProtocol) {
       const refusal = await readProxyHeader(connection, preface) ??
         checkFirewall(connection, state);
       if (refusal !== undefined) return refusal;

@@ -1,7 +1,5 @@
 import type { Socket } from "node:net";
 import type { Gatekeeper } from "../connector/mod.ts";
-import { createFirewall, createRateLimiter, type GeoIp, openGeoIp } from "../firewall/mod.ts";
-import { L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
 import {
   type ConnectionEvent,
   type Counters,
@@ -10,27 +8,19 @@ import {
   type RequestCounts,
   type RequestEvent,
 } from "../observe/mod.ts";
-import { BufferPool, type Clock, ConnectDeadlines, Deadlines, systemClock } from "../relay/mod.ts";
+import { type Clock, systemClock } from "../relay/mod.ts";
 import { countEnded } from "./accounting.ts";
 import { serve } from "./connection.ts";
-import {
-  type Connection,
-  cutOff,
-  type Ending,
-  formatSocketAddress,
-  socketAddress,
-} from "./connection_state.ts";
+import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
 import { Connector, type ConnectorSnapshot } from "./connector.ts";
+import { toEvent, toInfo, toTally } from "./describe.ts";
 import { ActiveListener } from "./listener.ts";
+import { LiveState } from "./live_state.ts";
 import type { ConnectionInfo, FoundConnections } from "./plane.ts";
-import type { PlaneState } from "./plane_state.ts";
-import { recheckPeers } from "./recheck.ts";
 import { compileQuery, type ConnectionQuery } from "./query.ts";
-import type { Change, FirewallSnapshot, ListenerSnapshot, Settings, Snapshot } from "./snapshot.ts";
+import { recheckPeers } from "./recheck.ts";
+import type { Change, ListenerSnapshot, Snapshot } from "./snapshot.ts";
 import { type RouteTally, type TakenTallies, Tallies } from "./tallies.ts";
-
-/** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
-export const PREFACE_TIMEOUT_MS = 5000;
 
 /** What the data plane is given from outside. */
 export interface DataPlaneOptions {
@@ -49,7 +39,7 @@ export interface DataPlaneOptions {
   /** Decides about connections of mtls routes; absent: they are refused. */
   readonly gatekeeper?: Gatekeeper;
   readonly clock?: Clock;
-  /** Default {@link PREFACE_TIMEOUT_MS}. */
+  /** Default 5 s. */
   readonly prefaceTimeoutMs?: number;
   /** For TLS handshakes of l7 routes; default 10 s. */
   readonly handshakeTimeoutMs?: number;
@@ -63,44 +53,17 @@ export interface DataPlaneOptions {
 export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #clock: Clock;
-  readonly #state: PlaneState;
+  readonly #state: LiveState;
   readonly #listeners = new Map<number, ActiveListener>();
   readonly #connections = new Map<string, Connection>();
   readonly #tallies = new Tallies();
-  #settings: Settings;
-  #geoip: GeoIp | undefined;
   #sequence = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: DataPlaneOptions, snapshot: Pick<Snapshot, "settings" | "firewall">) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#settings = snapshot.settings;
-    const idle = new Deadlines(snapshot.settings.idleTimeoutMs, this.#clock);
-    this.#state = {
-      clock: this.#clock,
-      counters: options.counters,
-      ...this.#compileFirewall(snapshot.firewall),
-      connectDeadlines: new ConnectDeadlines(snapshot.settings.connectTimeoutMs),
-      prefaceDeadlines: new Deadlines(
-        options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS,
-        this.#clock,
-      ),
-      relayOptions: { idle, buffers: new BufferPool() },
-      l7: new L7Service({
-        clock: this.#clock,
-        settings: this.#l7Settings(snapshot.settings),
-        requests: options.requests,
-        onRequest: (event) => options.onRequest?.(event),
-        onHandshake: (seconds) => options.counters.observe("tls_handshake", seconds),
-        ...options.handshakeTimeoutMs !== undefined &&
-          { handshakeTimeoutMs: options.handshakeTimeoutMs },
-      }),
-      tls: new Map(),
-      connector: undefined,
-      gatekeeper: options.gatekeeper,
-      handshakeTimeoutMs: options.handshakeTimeoutMs,
-    };
+    this.#state = new LiveState({ ...options, clock: this.#clock }, snapshot);
   }
 
   /** Connections that are open now. */
@@ -123,13 +86,11 @@ export class DataPlane {
       case "snapshot":
         return await this.#applySnapshot(change.snapshot);
       case "firewall":
-        return this.#applyFirewall(change.firewall);
+        return this.#state.setFirewall(change.firewall);
       case "rules":
-        this.#state.firewall = createFirewall(change.rules, this.#geoip);
-        return;
+        return this.#state.setRules(change.rules);
       case "rate_limit":
-        this.#state.rateLimiter = change.rateLimit && createRateLimiter(change.rateLimit);
-        return;
+        return this.#state.setRateLimit(change.rateLimit);
       case "connector":
         return this.#applyConnector(change.connector);
       case "add_listener":
@@ -143,48 +104,20 @@ export class DataPlane {
         return;
       }
       case "tls":
-        return this.#applyTls(change.set, change.remove);
+        return this.#state.setTls(change.set, change.remove);
     }
   }
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
-    this.#applyFirewall(snapshot.firewall);
-    this.#applySettings(snapshot.settings);
+    this.#state.setFirewall(snapshot.firewall);
+    this.#state.setSettings(snapshot.settings);
     const { tls = [] } = snapshot;
     const used = new Set(tls.map(({ id }) => id));
-    this.#applyTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
+    this.#state.setTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
     if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
     const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
     for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
     for (const listener of snapshot.listeners) await this.#addListener(listener);
-  }
-
-  /** Streams that are relayed already keep the deadline they began with. */
-  #applySettings(settings: Settings): void {
-    const { idleTimeoutMs, connectTimeoutMs } = this.#settings;
-    if (settings.idleTimeoutMs !== idleTimeoutMs) {
-      const idle = new Deadlines(settings.idleTimeoutMs, this.#clock);
-      this.#state.relayOptions = { ...this.#state.relayOptions, idle };
-    }
-    if (settings.connectTimeoutMs !== connectTimeoutMs) {
-      this.#state.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
-    }
-    this.#settings = settings;
-    this.#state.l7.configure(this.#l7Settings(settings));
-  }
-
-  #applyTls(set: readonly TlsMaterial[], remove: readonly string[]): void {
-    for (const id of remove) this.#state.tls.delete(id);
-    for (const material of set) this.#state.tls.set(material.id, material);
-  }
-
-  #l7Settings({ connectTimeoutMs, idleTimeoutMs, l7 }: Settings): L7Settings {
-    return {
-      connectTimeoutMs,
-      idleTimeoutMs,
-      h2Transport: l7?.h2Transport ?? "own",
-      accessLog: this.#options.onRequest !== undefined && (l7?.accessLog ?? true),
-    };
   }
 
   /** Binds, or updates in place a listener that is bound already. */
@@ -206,20 +139,6 @@ export class DataPlane {
   #removeListener(id: number): void {
     this.#listeners.get(id)?.close();
     this.#listeners.delete(id);
-  }
-
-  #applyFirewall(firewall: FirewallSnapshot): void {
-    Object.assign(this.#state, this.#compileFirewall(firewall));
-  }
-
-  #compileFirewall(snapshot: FirewallSnapshot): Pick<PlaneState, "firewall" | "rateLimiter"> {
-    // The control plane has checked it.
-    const { geoip } = snapshot;
-    this.#geoip = geoip && openGeoIp(new Uint8Array(geoip), { isChecked: true });
-    return {
-      firewall: createFirewall(snapshot.rules, this.#geoip),
-      rateLimiter: snapshot.rateLimit && createRateLimiter(snapshot.rateLimit),
-    };
   }
 
   #applyConnector(snapshot: ConnectorSnapshot): void {
@@ -256,18 +175,32 @@ export class DataPlane {
       return;
     }
     this.#connections.set(connection.id, connection);
-    serve(connection, this.#state)
-      .catch((error): Ending => {
-        this.#logError("connection failed unexpectedly", error, { id: connection.id });
-        return { outcome: "internal_error", reason: describeError(error) };
-      })
-      .then((ending) => {
-        listener.gauge.release(worker);
-        this.#connections.delete(connection.id);
-        this.#settle(connection, withCut(connection, ending));
-        if (this.#connections.size === 0) this.#idle?.();
-      })
-      .catch((error) => this.#logError("connection could not be settled", error, {}));
+    const ending = this.#serve(connection);
+    if (!(ending instanceof Promise)) return this.#end(connection, ending);
+    ending.then((ending) => this.#end(connection, ending)).catch((error) =>
+      this.#logError("connection could not be settled", error, {})
+    );
+  }
+
+  /** {@link serve}, with whatever it throws as an ending. */
+  #serve(connection: Connection): Ending | Promise<Ending> {
+    const failed = (error: unknown): Ending => {
+      this.#logError("connection failed unexpectedly", error, { id: connection.id });
+      return { outcome: "internal_error", reason: describeError(error) };
+    };
+    try {
+      const ending = serve(connection, this.#state);
+      return ending instanceof Promise ? ending.catch(failed) : ending;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #end(connection: Connection, ending: Ending): void {
+    connection.listener.gauge.release(this.#options.worker);
+    this.#connections.delete(connection.id);
+    this.#settle(connection, withCut(connection, ending));
+    if (this.#connections.size === 0) this.#idle?.();
   }
 
   /** Step 7: the one place that closes what is open, counts and logs. */
@@ -359,53 +292,4 @@ export class DataPlane {
 /** What cut a connection off counts more than what its path made of that. */
 function withCut({ cutBy, cutReason }: Connection, ending: Ending): Ending {
   return cutBy === undefined ? ending : { ...ending, outcome: cutBy, reason: cutReason };
-}
-
-function routeFields({ sni, route, identity, host, backend = route?.backend }: Connection) {
-  return {
-    ...(sni === undefined ? {} : { sni }),
-    ...(route === undefined ? {} : { route: route.hostname, mode: route.mode }),
-    ...(backend === undefined || backend === "" ? {} : { backend }),
-    ...(identity === undefined ? {} : { identity }),
-    ...(host === undefined ? {} : { host }),
-  };
-}
-
-function traffic({ relay, l7 }: Connection): { bytesIn: number; bytesOut: number } {
-  const carrier = relay ?? l7;
-  return { bytesIn: carrier?.bytesIn ?? 0, bytesOut: carrier?.bytesOut ?? 0 };
-}
-
-function toTally(connection: Connection): Omit<RouteTally, "connections"> {
-  return {
-    listener: connection.listener.addr,
-    route: connection.route?.hostname ?? "",
-    ...traffic(connection),
-  };
-}
-
-function toInfo(connection: Connection, now: number): ConnectionInfo {
-  return {
-    id: connection.id,
-    listener: connection.listener.addr,
-    client: formatSocketAddress(connection.client),
-    ...routeFields(connection),
-    ...traffic(connection),
-    ageMs: Math.round(now - connection.startedAt),
-  };
-}
-
-function toEvent(connection: Connection, ending: Ending, now: number): ConnectionEvent {
-  return {
-    id: connection.id,
-    listener: connection.listener.addr,
-    peer: formatSocketAddress(connection.peer),
-    client: formatSocketAddress(connection.client),
-    ...routeFields(connection),
-    ...(ending.rule === undefined ? {} : { rule: ending.rule }),
-    outcome: ending.outcome,
-    ...(ending.reason === undefined ? {} : { reason: ending.reason }),
-    ...traffic(connection),
-    durationMs: Math.round((now - connection.startedAt) * 10) / 10,
-  };
 }

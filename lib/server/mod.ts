@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { DataPlane, type DataPlaneOptions, PREFACE_TIMEOUT_MS } from "./data_plane.ts";
+export { DataPlane, type DataPlaneOptions } from "./data_plane.ts";
 export type {
   ConnectionInfo,
   FoundConnections,

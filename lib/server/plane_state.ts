@@ -9,8 +9,8 @@ import type { Connector } from "./connector.ts";
 export interface PlaneState {
   readonly clock: Clock;
   readonly counters: Counters;
-  firewall: Firewall;
-  rateLimiter: RateLimiter | undefined;
+  readonly firewall: Firewall;
+  readonly rateLimiter: RateLimiter | undefined;
   /** For the PROXY header and the ClientHello together. */
   readonly prefaceDeadlines: Deadlines;
   connectDeadlines: ConnectDeadlines;

@@ -1,0 +1,139 @@
+import type { Gatekeeper } from "../connector/mod.ts";
+import {
+  createFirewall,
+  createRateLimiter,
+  type Firewall,
+  type GeoIp,
+  openGeoIp,
+  type RateLimiter,
+} from "../firewall/mod.ts";
+import { L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
+import type { Counters, RequestCounts, RequestEvent } from "../observe/mod.ts";
+import {
+  BufferPool,
+  type Clock,
+  ConnectDeadlines,
+  Deadlines,
+  type RelayOptions,
+} from "../relay/mod.ts";
+import type { Connector } from "./connector.ts";
+import type { PlaneState } from "./plane_state.ts";
+import type { FirewallSnapshot, Settings, Snapshot } from "./snapshot.ts";
+
+/** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
+const PREFACE_TIMEOUT_MS = 5000;
+
+/** What the state of a plane is made with. */
+export interface LiveStateOptions {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly requests: RequestCounts;
+  readonly onRequest?: (event: RequestEvent) => void;
+  readonly gatekeeper?: Gatekeeper;
+  /** Default 5 s. */
+  readonly prefaceTimeoutMs?: number;
+  readonly handshakeTimeoutMs?: number;
+}
+
+/** The {@link PlaneState} of a plane and the ways in which a change replaces a piece of it. */
+export class LiveState implements PlaneState {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly prefaceDeadlines: Deadlines;
+  readonly l7: L7Service;
+  readonly tls = new Map<string, TlsMaterial>();
+  readonly gatekeeper: Gatekeeper | undefined;
+  readonly handshakeTimeoutMs: number | undefined;
+  connectDeadlines: ConnectDeadlines;
+  relayOptions: RelayOptions;
+  connector: Connector | undefined;
+  readonly #wantsRequests: boolean;
+  #firewall: Firewall;
+  #rateLimiter: RateLimiter | undefined;
+  #geoip: GeoIp | undefined;
+  #settings: Settings;
+
+  constructor(
+    options: LiveStateOptions,
+    { settings, firewall }: Pick<Snapshot, "settings" | "firewall">,
+  ) {
+    const { clock, counters, requests, onRequest, handshakeTimeoutMs } = options;
+    this.clock = clock;
+    this.counters = counters;
+    this.gatekeeper = options.gatekeeper;
+    this.handshakeTimeoutMs = handshakeTimeoutMs;
+    this.#wantsRequests = onRequest !== undefined;
+    this.#settings = settings;
+    this.#geoip = openChecked(firewall);
+    this.#firewall = createFirewall(firewall.rules, this.#geoip);
+    this.setRateLimit(firewall.rateLimit);
+    this.prefaceDeadlines = new Deadlines(options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS, clock);
+    this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
+    const idle = new Deadlines(settings.idleTimeoutMs, clock);
+    this.relayOptions = { idle, buffers: new BufferPool() };
+    this.l7 = new L7Service({
+      clock,
+      settings: this.#l7Settings(settings),
+      requests,
+      onRequest: (event) => onRequest?.(event),
+      onHandshake: (seconds) => counters.observe("tls_handshake", seconds),
+      ...handshakeTimeoutMs !== undefined && { handshakeTimeoutMs },
+    });
+  }
+
+  get firewall(): Firewall {
+    return this.#firewall;
+  }
+
+  get rateLimiter(): RateLimiter | undefined {
+    return this.#rateLimiter;
+  }
+
+  setFirewall(snapshot: FirewallSnapshot): void {
+    this.#geoip = openChecked(snapshot);
+    this.setRules(snapshot.rules);
+    this.setRateLimit(snapshot.rateLimit);
+  }
+
+  /** New rules over the GeoIP database that is open. */
+  setRules(rules: FirewallSnapshot["rules"]): void {
+    this.#firewall = createFirewall(rules, this.#geoip);
+  }
+
+  setRateLimit(rateLimit: FirewallSnapshot["rateLimit"]): void {
+    this.#rateLimiter = rateLimit && createRateLimiter(rateLimit);
+  }
+
+  /** Streams that are relayed already keep the deadline they began with. */
+  setSettings(settings: Settings): void {
+    const { idleTimeoutMs, connectTimeoutMs } = this.#settings;
+    if (settings.idleTimeoutMs !== idleTimeoutMs) {
+      const idle = new Deadlines(settings.idleTimeoutMs, this.clock);
+      this.relayOptions = { ...this.relayOptions, idle };
+    }
+    if (settings.connectTimeoutMs !== connectTimeoutMs) {
+      this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
+    }
+    this.#settings = settings;
+    this.l7.configure(this.#l7Settings(settings));
+  }
+
+  setTls(set: readonly TlsMaterial[], remove: readonly string[]): void {
+    for (const id of remove) this.tls.delete(id);
+    for (const material of set) this.tls.set(material.id, material);
+  }
+
+  #l7Settings({ connectTimeoutMs, idleTimeoutMs, l7 }: Settings): L7Settings {
+    return {
+      connectTimeoutMs,
+      idleTimeoutMs,
+      h2Transport: l7?.h2Transport ?? "own",
+      accessLog: this.#wantsRequests && (l7?.accessLog ?? true),
+    };
+  }
+}
+
+/** The control plane has checked the database: opening it again is cheap. */
+function openChecked({ geoip }: FirewallSnapshot): GeoIp | undefined {
+  return geoip && openGeoIp(new Uint8Array(geoip), { isChecked: true });
+}
