@@ -20,7 +20,7 @@ const AT_ONCE = 50;
 const BULK_AT_ONCE = 4;
 
 /** Runs `step` in `count` loops until the time is over; a step returns what it has done. */
-async function inParallel(
+export async function inParallel(
   count: number,
   seconds: number,
   step: (lane: number) => Promise<number>,

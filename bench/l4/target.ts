@@ -109,7 +109,8 @@ ${names.map((name) => `backend ${name}\n  server s1 127.0.0.1:${to[name]}`).join
   return await startTarget("haproxy", port, "/usr/sbin/haproxy", ["-db", "-f", config]);
 }
 
-async function startTarget(
+/** Starts a proxy and waits until it accepts connections. */
+export async function startTarget(
   name: string,
   port: number,
   command: string,
@@ -167,7 +168,8 @@ function residentOf(pid: number): number {
   return Number(kib ?? 0) * 1024;
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is such a file. */
+export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
