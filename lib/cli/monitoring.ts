@@ -33,7 +33,10 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   const monitor = stack.use(
     new HealthMonitor({
       status: () => control.plane.status(),
-      routes: () => control.listeners.flatMap(({ routes }) => routes),
+      routes: () => [
+        ...control.listeners.flatMap(({ routes }) => routes),
+        ...connectorCertificates(config),
+      ],
       geoipBuiltMs: () => control.geoipBuiltMs,
       checkDatabase: () => database.checkWritable(),
       readFile: Deno.readFile,
@@ -67,6 +70,13 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     closeEndpoint,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** The connector's own certificate and its authorities expire like those of routes. */
+function connectorCertificates({ connector }: Config) {
+  if (connector === undefined) return [];
+  const files = [connector.serverCert, ...connector.caCerts];
+  return files.map((tlsCert) => ({ mode: "mtls" as const, tlsCert }));
 }
 
 function createMetrics(control: Control, monitor: HealthMonitor): Metrics {

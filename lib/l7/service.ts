@@ -1,17 +1,18 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { parseBackendEndpoint } from "../addr/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
 import type { OutcomeName, RequestCounts, RequestEvent } from "../observe/mod.ts";
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
 import { type Clock, ConnectDeadlines, Deadlines } from "../relay/mod.ts";
+import type { TlsAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
 import { Backend, type H2TransportName } from "./backend.ts";
 import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
 import { createHttp1Server, Http1Front } from "./http1_front.ts";
-import { terminateTls } from "./terminate.ts";
+import { createHttpAcceptor, terminateTls } from "./terminate.ts";
 
 /** How often deadlines of sessions are looked at. */
 const TICK_MS = 1000;
@@ -51,7 +52,7 @@ export interface L7ServiceOptions {
   readonly onRequest: (event: RequestEvent) => void;
   /** Takes how long each handshake took that succeeded, in seconds. */
   readonly onHandshake?: (seconds: number) => void;
-  /** Default {@link HANDSHAKE_TIMEOUT_MS}. */
+  /** Default: that of lib/tls. */
   readonly handshakeTimeoutMs?: number;
 }
 
@@ -68,7 +69,7 @@ export class L7Service {
   readonly #backends = new Map<string, Backend>();
   readonly #backendOf = new WeakMap<Route, Backend>();
   readonly #policiesOf = new WeakMap<Route, PolicySet>();
-  readonly #contexts = new WeakMap<TlsMaterial, SecureContext>();
+  readonly #acceptors = new WeakMap<TlsMaterial, TlsAcceptor>();
   readonly #pool = new OutputPool();
   readonly #http1: Server;
   #settings: L7Settings;
@@ -131,7 +132,7 @@ export class L7Service {
     const { handshakeTimeoutMs: timeoutMs, onHandshake } = this.#options;
     const startedAt = this.#options.clock.now();
     const tls = await terminateTls(socket, peeked, {
-      context: this.#contextFor(material),
+      acceptor: this.#acceptorFor(material),
       ...timeoutMs !== undefined && { timeoutMs },
     });
     if (!tls.ok) return session.end(tls);
@@ -165,13 +166,13 @@ export class L7Service {
     });
   }
 
-  #contextFor(material: TlsMaterial): SecureContext {
-    let context = this.#contexts.get(material);
-    if (context === undefined) {
-      context = createSecureContext({ cert: material.certPem, key: material.keyPem });
-      this.#contexts.set(material, context);
+  #acceptorFor(material: TlsMaterial): TlsAcceptor {
+    let acceptor = this.#acceptors.get(material);
+    if (acceptor === undefined) {
+      acceptor = createHttpAcceptor(material);
+      this.#acceptors.set(material, acceptor);
     }
-    return context;
+    return acceptor;
   }
 
   #policiesFor(route: Route): PolicySet {

@@ -22,13 +22,14 @@ export interface TlsAcceptorOptions {
 }
 
 /** A finished handshake, or why there is none. */
-export type Termination =
-  | { readonly ok: true; readonly socket: TLSSocket }
-  | {
-    readonly ok: false;
-    readonly outcome: "tls_failed" | "tls_timeout" | "client_gone";
-    readonly reason: string;
-  };
+export type Termination = { readonly ok: true; readonly socket: TLSSocket } | TlsFailure;
+
+/** Why a handshake was not finished. */
+export interface TlsFailure {
+  readonly ok: false;
+  readonly outcome: "tls_failed" | "tls_timeout" | "client_gone";
+  readonly reason: string;
+}
 
 /**
  * Terminates TLS 1.2 and 1.3 with one certificate.
@@ -114,6 +115,6 @@ export class TlsAcceptor {
   }
 }
 
-function failure(outcome: "tls_failed" | "tls_timeout" | "client_gone", reason: string) {
-  return { ok: false, outcome, reason } as const;
+function failure(outcome: TlsFailure["outcome"], reason: string): TlsFailure {
+  return { ok: false, outcome, reason };
 }

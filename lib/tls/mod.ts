@@ -8,4 +8,5 @@ export {
   type Termination,
   TlsAcceptor,
   type TlsAcceptorOptions,
+  type TlsFailure,
 } from "./acceptor.ts";

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import {
+  Access,
+  type Authorizer,
+  type Decision,
+  type SessionEnd,
+} from "../../../lib/connector/mod.ts";
+import type { LogRecord } from "../../../lib/observe/mod.ts";
+
+const SETTINGS = { authorizationCacheMs: 60_000, revalidateMs: 3_600_000, outageGraceMs: 1000 };
+const YES: Decision = { allowed: true, address: "10.0.0.5" };
+const NO: Decision = { allowed: false, cause: "not_listed" };
+
+/** Answers what it is told to, when it is told to. */
+class ScriptedAuthorizer implements Authorizer {
+  asked = 0;
+  decision: Decision = YES;
+  hold: Promise<void> | undefined;
+
+  async authorize(): Promise<Decision> {
+    this.asked++;
+    await this.hold;
+    return this.decision;
+  }
+
+  authorizeAll(requests: readonly unknown[]): Promise<Decision[]> {
+    return Promise.resolve(requests.map(() => this.decision));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const request = (id: string) => ({
+  id,
+  orgId: "acme",
+  userId: "alice",
+  connectId: "web",
+  notAfter: Date.now() + 3_600_000,
+});
+
+function open(): { access: Access; authorizer: ScriptedAuthorizer; logs: LogRecord[] } {
+  const authorizer = new ScriptedAuthorizer();
+  const logs: LogRecord[] = [];
+  const log = (record: LogRecord) => void logs.push(record);
+  return { access: new Access({ authorizer, settings: SETTINGS, log }), authorizer, logs };
+}
+
+const unexpected = () => assert.fail("nobody ends this session");
+
+Deno.test("Access.admit() registers an allowed session until it leaves", async () => {
+  const { access } = open();
+  await using _access = access;
+  assert.deepEqual(await access.admit(request("1"), unexpected), YES);
+  assert.equal(access.size, 1);
+  access.leave("1");
+  access.leave("1");
+  assert.equal(access.size, 0);
+});
+
+Deno.test("Access.admit() registers nobody who was refused", async () => {
+  const { access, authorizer } = open();
+  await using _access = access;
+  authorizer.decision = NO;
+  assert.deepEqual(await access.admit(request("1"), unexpected), NO);
+  assert.equal(access.size, 0);
+});
+
+Deno.test("Access.admit() registers nobody who left before the answer", async () => {
+  const { access, authorizer } = open();
+  await using _access = access;
+  const held = Promise.withResolvers<void>();
+  authorizer.hold = held.promise;
+  const asking = access.admit(request("1"), unexpected);
+  access.leave("1");
+  held.resolve();
+  await asking;
+  assert.equal(access.size, 0);
+});
+
+Deno.test("Access.changed() forgets remembered answers and ends who is not allowed any more", async () => {
+  const { access, authorizer } = open();
+  await using _access = access;
+  const ended = Promise.withResolvers<SessionEnd>();
+  await access.admit(request("1"), ended.resolve);
+  authorizer.decision = NO;
+  assert.deepEqual(await access.admit(request("2"), unexpected), YES, "still remembered");
+  access.leave("2");
+  access.changed();
+  assert.deepEqual(await access.admit(request("3"), unexpected), NO);
+  assert.deepEqual(await ended.promise, { reason: "access_revoked", cause: "not_listed" });
+  assert.equal(access.size, 0);
+});
+
+Deno.test("Access misses no change that comes while a session is being admitted", async () => {
+  const { access, authorizer } = open();
+  await using _access = access;
+  const held = Promise.withResolvers<void>();
+  authorizer.hold = held.promise;
+  const ended = Promise.withResolvers<SessionEnd>();
+  const asking = access.admit(request("1"), ended.resolve);
+  access.changed();
+  held.resolve();
+  assert.deepEqual(await asking, YES);
+  authorizer.decision = NO;
+  assert.equal((await ended.promise).reason, "access_revoked");
+});
