@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEADLINE_MS } from "../support/deadline.ts";
 import { type Database, openDatabase } from "../../lib/db/mod.ts";
 import { CAN_MOUNT, smallDisk } from "../support/small_disk.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -86,7 +87,8 @@ Deno.test("processes that open a new database at one time all succeed", async ()
   const start = Date.now() + 1_000;
   const script = `const { openDatabase } = await import(${JSON.stringify(library)});
     await new Promise((resolve) => setTimeout(resolve, ${start} - Date.now()));
-    using db = openDatabase(${JSON.stringify(`${folder.path}/a.db`)});
+    const path = ${JSON.stringify(`${folder.path}/a.db`)};
+    using db = openDatabase(path, { busyTimeoutMs: ${DEADLINE_MS} }); // Three migrations in a row.
     Deno.stdout.writeSync(new TextEncoder().encode("open"));`;
   const output = await Promise.all(Array.from({ length: 3 }, async () => {
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
