@@ -64,8 +64,10 @@ export class RuleExpiry {
 
 /** Removes the rules that ended while the program did not run, before anything is compiled. */
 export function removeExpiredRules(database: Database, time: number): void {
+  const expired = database.rules.expired(time);
+  if (expired.length === 0) return;
   database.transaction(() => {
-    for (const rule of database.rules.expired(time)) {
+    for (const rule of expired) {
       database.rules.remove(rule.id);
       const { subject, before } = removeRule(rule);
       const json = JSON.stringify(before);

@@ -9,7 +9,7 @@ import { AdminServer } from "../../lib/admin/mod.ts";
 import { type AdminClient, createClient } from "../../lib/client/mod.ts";
 import { type Config, loadConfig } from "../../lib/config/mod.ts";
 import { Control, type ControlOptions } from "../../lib/control/mod.ts";
-import { type Database, openDatabase } from "../../lib/db/mod.ts";
+import { type Database, openDatabase, type OpenOptions } from "../../lib/db/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
 import type { Plane } from "../../lib/server/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";
@@ -25,7 +25,10 @@ export interface AdminFixtureOptions {
   readonly compile?: ControlOptions["compile"];
   /** Replaces the plane in this thread, for planes that fail. */
   readonly wrapPlane?: (plane: Plane) => Plane;
-  readonly maxPages?: number;
+  /** Replaces it altogether. */
+  readonly startPlane?: ControlOptions["startPlane"];
+  /** How the database is opened. */
+  readonly open?: OpenOptions;
 }
 
 /** A running control plane. Disposing of it fails the test when it logged an unexpected error. */
@@ -75,9 +78,9 @@ ${options.config ?? ""}
 [[listeners]]
 addr = "${addr}"
 `);
-  const { maxPages, now, compile, wrapPlane = (plane: Plane) => plane } = options;
-  const database = openDatabase(config.database.path, maxPages === undefined ? {} : { maxPages });
-  database.seed(config);
+  const { open = {}, now, compile, wrapPlane = (plane: Plane) => plane } = options;
+  const database = openDatabase(config.database.path, open);
+  if (!open.readOnly) database.seed(config);
   const logs: LogRecord[] = [];
   const log = (record: LogRecord) => logs.push(record);
   const control = await Control.start({
@@ -85,8 +88,9 @@ addr = "${addr}"
     database,
     log,
     onEvent: () => {},
-    startPlane: async (snapshot, sinks) =>
-      wrapPlane(await InlinePlane.start(snapshot, { ...sinks, idPrefix: "t" })),
+    startPlane: options.startPlane ??
+      (async (snapshot, sinks) =>
+        wrapPlane(await InlinePlane.start(snapshot, { ...sinks, idPrefix: "t" }))),
     ...now && { now },
     ...compile && { compile },
   });
