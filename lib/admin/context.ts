@@ -1,5 +1,5 @@
 import { type Control, isPrintable, type Operation } from "../control/mod.ts";
-import type { CallContext } from "../rpc/mod.ts";
+import type { CallContext } from "./grpc_service.ts";
 
 /** What every handler of the service is given. */
 export interface AdminContext {

@@ -1,5 +1,5 @@
 import { invalid } from "../control/mod.ts";
-import type { Handlers } from "../rpc/mod.ts";
+import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
 import { fromGeoIp, fromRateLimit, fromRule, optionalMs, toRateLimit } from "./messages.ts";

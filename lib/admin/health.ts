@@ -1,5 +1,6 @@
 import { health } from "./gen/mod.ts";
-import { type Handlers, RpcError } from "../rpc/mod.ts";
+import { RpcError } from "../rpc/mod.ts";
+import type { Handlers } from "./grpc_service.ts";
 
 const { HealthCheckResponse_ServingStatus: ServingStatus } = health;
 

@@ -5,7 +5,8 @@ import {
   type RouteStatus,
   type Status,
 } from "../control/mod.ts";
-import { type Handlers, RpcError } from "../rpc/mod.ts";
+import { RpcError } from "../rpc/mod.ts";
+import type { Handlers } from "./grpc_service.ts";
 import type { ConnectionQuery } from "../server/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";

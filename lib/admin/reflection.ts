@@ -7,7 +7,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import type { Handlers } from "../rpc/mod.ts";
+import type { Handlers } from "./grpc_service.ts";
 import { reflection, reflectionAlpha } from "./gen/mod.ts";
 
 type Request = MessageShape<typeof reflection.ServerReflectionRequestSchema>;

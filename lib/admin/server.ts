@@ -1,10 +1,10 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Control } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { type Handlers, implement, type ServeOptions } from "../rpc/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
+import { type GrpcLimits, GrpcServer } from "./grpc_server.ts";
+import { type Handlers, type Method, methodsOf } from "./grpc_service.ts";
 import { health, ProxyAdminService, reflection, reflectionAlpha } from "./gen/mod.ts";
 import { healthHandlers } from "./health.ts";
 import { observeHandlers } from "./observe_handlers.ts";
@@ -27,25 +27,27 @@ export interface AdminOptions {
   readonly takeOver?: boolean;
 }
 
-/** A state with 100,000 routes has about 15 MB. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-/** Calls that one connection may have open. */
-const MAX_CALLS_PER_CONNECTION = 128;
-/** Over all connections: more than operators, their scripts and their monitoring need. */
-const LIMITS = { maxCalls: 256, maxStreams: 64, maxCallMs: 60_000 };
-/** A caller that has died without a word is noticed after both. */
-const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
+/** More than operators, their scripts and their monitoring need. */
+const LIMITS = {
+  maxConnections: 256,
+  maxCallsPerConnection: 128,
+  maxCalls: 256,
+  maxStreams: 64,
+  maxCallMs: 60_000,
+  // A state with 100,000 routes has about 15 MB.
+  maxMessageBytes: 16 * 1024 * 1024,
+  maxWaitingRequests: 64,
+};
 /** Calls that are answered when the server closes have this long to end. */
 const CLOSE_GRACE_MS = 2000;
 
 /** The admin API on its socket. */
 export class AdminServer {
-  readonly #server: Server;
+  readonly #server: GrpcServer;
   readonly #socket: BoundSocket;
   readonly #closing: AbortController;
 
-  private constructor(server: Server, socket: BoundSocket, closing: AbortController) {
+  private constructor(server: GrpcServer, socket: BoundSocket, closing: AbortController) {
     this.#server = server;
     this.#socket = socket;
     this.#closing = closing;
@@ -59,14 +61,6 @@ export class AdminServer {
   static async start(options: AdminOptions): Promise<AdminServer> {
     const { control, version, socketPath } = options;
     const closing = new AbortController();
-    const server = new Server({
-      "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-      "grpc.max_send_message_length": -1,
-      "grpc.max_concurrent_streams": MAX_CALLS_PER_CONNECTION,
-      "grpc.keepalive_time_ms": KEEPALIVE_MS,
-      "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
-      "grpc.enable_channelz": 0,
-    });
     let owner = -1;
     const context: AdminContext = {
       control,
@@ -75,9 +69,9 @@ export class AdminServer {
       problem: () => control.problem || (options.problem?.() ?? ""),
       closing: closing.signal,
     };
-    addServices(server, context, options.log);
+    const server = new GrpcServer(methods(context), callLimits(options.log));
     const { takeOver = false } = options;
-    const socket = await bindPrivately(socketPath, (path) => bind(server, path), { takeOver });
+    const socket = await bindPrivately(socketPath, (path) => server.listen(path), { takeOver });
     owner = socket.owner;
     return new AdminServer(server, socket, closing);
   }
@@ -91,11 +85,7 @@ export class AdminServer {
   async close(): Promise<void> {
     this.#socket[Symbol.dispose]();
     this.#closing.abort();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => this.#server.forceShutdown(), CLOSE_GRACE_MS);
-    this.#server.tryShutdown(() => resolve());
-    await promise;
-    clearTimeout(timer);
+    await this.#server.close(CLOSE_GRACE_MS);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -103,8 +93,8 @@ export class AdminServer {
   }
 }
 
-function addServices(server: Server, context: AdminContext, log: LogSink): void {
-  const options: ServeOptions = {
+function callLimits(log: LogSink): GrpcLimits {
+  return {
     ...LIMITS,
     translate: toRpcError,
     onError: (method, error) => {
@@ -112,36 +102,32 @@ function addServices(server: Server, context: AdminContext, log: LogSink): void 
       log({ level: "error", message: "admin call failed", fields });
     },
   };
-  const handlers: Handlers<typeof ProxyAdminService> = {
+}
+
+/** Every method of every service by its path. */
+function methods(context: AdminContext): ReadonlyMap<string, Method> {
+  const admin: Handlers<typeof ProxyAdminService> = {
     ...routingHandlers(context),
     ...firewallHandlers(context),
     ...stateHandlers(context),
     ...observeHandlers(context),
   };
-  implement(server, ProxyAdminService, handlers, options);
   const source = {
     healthy: () => context.problem() === "",
     services: [ProxyAdminService.typeName],
     sleep: (ms: number, signal: AbortSignal) => sleep(ms, signal, context.closing),
     closing: context.closing,
   };
-  implement(server, health.Health, healthHandlers(source), options);
-  const described = [
+  const { v1, v1alpha } = reflectionHandlers([
     ProxyAdminService,
     health.Health,
     reflection.ServerReflection,
     reflectionAlpha.ServerReflection,
-  ];
-  const { v1, v1alpha } = reflectionHandlers(described);
-  implement(server, reflection.ServerReflection, v1, options);
-  implement(server, reflectionAlpha.ServerReflection, v1alpha, options);
-}
-
-function bind(server: Server, path: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
-    if (error === null) resolve();
-    else reject(error);
-  });
-  return promise;
+  ]);
+  return new Map([
+    ...methodsOf(ProxyAdminService, admin),
+    ...methodsOf(health.Health, healthHandlers(source)),
+    ...methodsOf(reflection.ServerReflection, v1),
+    ...methodsOf(reflectionAlpha.ServerReflection, v1alpha),
+  ]);
 }

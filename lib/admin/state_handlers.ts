@@ -1,6 +1,6 @@
 import { invalid } from "../control/mod.ts";
 import type { PolicyRow } from "../db/mod.ts";
-import type { Handlers } from "../rpc/mod.ts";
+import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
 import { toSnapshotError } from "./errors.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";

@@ -15,3 +15,4 @@ export {
   type TlsMaterial,
   tlsMaterialId,
 } from "./service.ts";
+export { SessionIo } from "./session_io.ts";

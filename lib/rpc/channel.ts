@@ -6,7 +6,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { parser, pathOf, serializer } from "./_codec.ts";
+import { parser, pathOf, serializer } from "./codec.ts";
 import { rpcCodeOf, RpcError } from "./error.ts";
 
 /** How one call is made. */
@@ -24,6 +24,8 @@ const MAX_RECEIVE_BYTES = 64 * 1024 * 1024;
 export class Channel implements Disposable {
   readonly #client: Client;
   readonly #metadata: Metadata;
+  /** Calls in flight: gRPC would let them go on after {@link close}. */
+  readonly #calls = new Set<{ cancel(): void }>();
 
   constructor(socketPath: string, metadata: Readonly<Record<string, string>> = {}) {
     this.#client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
@@ -33,6 +35,8 @@ export class Channel implements Disposable {
       "grpc.service_config_disable_resolution": 1,
       "grpc.enable_http_proxy": 0,
       "grpc.enable_channelz": 0,
+      // Each client has its own connection, which ends with it.
+      "grpc.use_local_subchannel_pool": 1,
       // A restarted server is found again at once.
       "grpc.initial_reconnect_backoff_ms": 50,
       "grpc.max_reconnect_backoff_ms": 1000,
@@ -61,11 +65,13 @@ export class Channel implements Disposable {
       callOptions(options),
       (error, reply) => {
         options.signal?.removeEventListener("abort", cancel);
+        this.#calls.delete(call);
         if (error !== null) reject(toRpcError(error));
         else if (reply?.ok) resolve(reply.message);
         else reject(unreadable());
       },
     );
+    this.#calls.add(call);
     const cancel = () => call.cancel();
     options.signal?.addEventListener("abort", cancel, { once: true });
     if (options.signal?.aborted) cancel();
@@ -91,6 +97,7 @@ export class Channel implements Disposable {
       this.#metadata,
       callOptions(options),
     );
+    this.#calls.add(call);
     const cancel = () => call.cancel();
     options.signal?.addEventListener("abort", cancel, { once: true });
     try {
@@ -102,6 +109,7 @@ export class Channel implements Disposable {
       throw toRpcError(error);
     } finally {
       options.signal?.removeEventListener("abort", cancel);
+      this.#calls.delete(call);
       // The stream reports its own cancellation once more when nobody reads it any longer.
       call.on("error", () => {});
       call.cancel();
@@ -110,6 +118,7 @@ export class Channel implements Disposable {
 
   /** Ends the connection; calls in flight fail. */
   close(): void {
+    for (const call of [...this.#calls]) call.cancel();
     this.#client.close();
   }
 

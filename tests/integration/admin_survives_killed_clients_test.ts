@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "../../lib/client/mod.ts";
-import { eventually } from "../support/deadline.ts";
+import { eventually, withinDeadline } from "../support/deadline.ts";
 import { CAN_READ_USAGE, readUsage, socketsReturnTo } from "../support/leaks.ts";
 import { startProxy } from "../support/proxy.ts";
 import { unusedPort } from "../support/ports.ts";
@@ -65,9 +65,6 @@ async function abandon(socketPath: string, listenerAddr: string, i: number): Pro
   ];
   await new Promise((resolve) => setTimeout(resolve, i % 12));
   client.close();
-  await Promise.race([
-    Promise.all(pending),
-    new Promise((resolve) => setTimeout(resolve, 500)),
-  ]);
+  await withinDeadline(Promise.all(pending), "calls on a closed connection end");
   return answered;
 }

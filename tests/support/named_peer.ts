@@ -49,7 +49,7 @@ export async function connectWithName(
 ): Promise<NamedPeer> {
   const hello = buildClientHello({ serverName });
   const peer = await connectRaw({ port, ...localAddress !== undefined && { localAddress } });
-  // A block resets before this is written.
-  await peer.write(hello).catch(() => {});
+  // Not awaited: on a connection that was reset already the write never ends.
+  peer.socket.write(hello);
   return new NamedPeer(peer, hello);
 }

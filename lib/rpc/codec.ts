@@ -10,8 +10,8 @@ import {
 } from "@bufbuild/protobuf";
 
 /**
- * A message, or why the octets are none. A value and not an exception: grpc-js would report one as
- * an error of the server.
+ * A message, or that the octets are none. A value and not an exception: grpc-js would report one as
+ * an error of the other side.
  */
 export type Parsed<D extends DescMessage> =
   | { readonly ok: true; readonly message: MessageShape<D> }

@@ -1,0 +1,154 @@
+import { createServer, type Server, type Socket } from "node:net";
+import {
+  EDGE_LIMITS,
+  type H2Handler,
+  H2Session,
+  type H2Stream,
+  type Limits,
+  OutputPool,
+  type RequestHead,
+} from "../h2/mod.ts";
+import { SessionIo } from "../l7/mod.ts";
+import { type CallLimits, GrpcCall, type Load } from "./grpc_call.ts";
+import type { Method } from "./grpc_service.ts";
+
+/** A {@link GrpcServer}'s bounds. */
+export interface GrpcLimits extends CallLimits {
+  /** Connections at one time; more are closed at once. */
+  readonly maxConnections: number;
+  /** Calls that one connection may have open. */
+  readonly maxCallsPerConnection: number;
+}
+
+/** How often sessions look at their deadlines. */
+const TICK_MS = 1000;
+
+/** For callers on this machine: larger windows, and as many cancelled calls as they like. */
+function sessionLimits(maxConcurrentStreams: number): Limits {
+  return {
+    ...EDGE_LIMITS,
+    maxConcurrentStreams,
+    streamWindow: 1024 * 1024,
+    connectionWindow: 16 * 1024 * 1024,
+    resets: { burst: 100_000, perSecond: 10_000 },
+  };
+}
+
+/**
+ * A gRPC server over our own HTTP/2. Not over grpc-js: that uses `node:http2`, whose native server
+ * corrupts the heap in this runtime (Deno 2.9.6). Closing a connection after some hundred calls was
+ * enough to end the process, and with it every connection of the proxy.
+ */
+export class GrpcServer {
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #limits: GrpcLimits;
+  readonly #load: Load = { calls: 0, streams: 0 };
+  readonly #pool = new OutputPool();
+  readonly #sessions = new Map<Socket, H2Session>();
+  readonly #server: Server;
+  readonly #ticks: ReturnType<typeof setInterval>;
+
+  constructor(methods: ReadonlyMap<string, Method>, limits: GrpcLimits) {
+    this.#methods = methods;
+    this.#limits = limits;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.maxConnections = limits.maxConnections;
+    this.#ticks = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Listens on a Unix socket. */
+  async listen(path: string): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once("error", reject);
+    this.#server.listen(path, resolve);
+    await promise;
+    this.#server.off("error", reject);
+    // Accepting may fail later, for want of descriptors; the next connection tries again.
+    this.#server.on("error", () => {});
+  }
+
+  /** Takes no new calls, lets those under way end for up to `graceMs`, and closes. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions.values()) session.shutdown();
+    const cut = setTimeout(() => {
+      for (const socket of this.#sessions.keys()) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(cut);
+    clearInterval(this.#ticks);
+  }
+
+  #accept(socket: Socket): void {
+    socket.on("error", () => {});
+    const session: H2Session = new H2Session({
+      role: "server",
+      handler: this.#handler(() => io),
+      limits: sessionLimits(this.#limits.maxCallsPerConnection),
+      pool: this.#pool,
+      now: performance.now(),
+    });
+    const io = new SessionIo(socket, session, {
+      now: () => performance.now(),
+      onLost: () => {},
+    });
+    this.#sessions.set(socket, session);
+    socket.once("close", () => this.#sessions.delete(socket));
+    io.schedule();
+  }
+
+  #handler(io: () => SessionIo): H2Handler {
+    return {
+      onOutput: () => io().schedule(),
+      onClose: () => io().close(),
+      onRequest: (stream, head, endStream) => this.#open(stream, head, endStream),
+      onData: (stream, bytes, endStream) => {
+        const call = callOf(stream);
+        call?.receive(bytes);
+        // What is read is bounded by the longest message, not by the window.
+        stream.consume(bytes.length);
+        if (endStream) call?.end();
+      },
+      onTrailers: (stream) => callOf(stream)?.end(),
+      onReset: (stream) => callOf(stream)?.cancel(),
+      onDrain: (stream) => callOf(stream)?.drained(),
+    };
+  }
+
+  #open(stream: H2Stream, head: RequestHead, endStream: boolean): void {
+    const refusal = this.#refusal(head);
+    if (refusal !== undefined) {
+      stream.respond(refusal, true);
+      stream.reset(0);
+      return;
+    }
+    const method = this.#methods.get(head.path);
+    if (method === undefined) {
+      const fields = ["content-type", "application/grpc", "grpc-status", "12"];
+      stream.respond({ status: 200, fields: [...fields, "grpc-message", "unknown method"] }, true);
+      stream.reset(0);
+      return;
+    }
+    const call = new GrpcCall(stream, head, { method, limits: this.#limits, load: this.#load });
+    stream.context = call;
+    if (endStream) call.end();
+    call.start();
+  }
+
+  /** What is not gRPC gets an answer of HTTP (gRPC over HTTP/2, "Requests"). */
+  #refusal({ method, fields }: RequestHead): { status: number; fields: string[] } | undefined {
+    if (method !== "POST") return { status: 405, fields: ["allow", "POST"] };
+    const at = fields.findIndex((name, i) => i % 2 === 0 && name === "content-type");
+    const type = at < 0 ? "" : fields[at + 1] ?? "";
+    return /^application\/grpc(\+proto)?($|;)/.test(type) ? undefined : { status: 415, fields: [] };
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const session of this.#sessions.values()) session.tick(now);
+  }
+}
+
+function callOf({ context }: H2Stream): GrpcCall | undefined {
+  return context instanceof GrpcCall ? context : undefined;
+}
