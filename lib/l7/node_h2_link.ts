@@ -8,7 +8,7 @@ import {
   type ResponseHead,
 } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { filterFields } from "./fields.ts";
+import { fieldValue, filterFields } from "./fields.ts";
 import { FlowGate } from "./flow_gate.ts";
 import { type H2Link, type LinkEvents, PING_AFTER_MS } from "./h2_link.ts";
 import type { BackendStream, ResponseHandler } from "./message.ts";
@@ -90,6 +90,7 @@ export class NodeH2Link implements H2Link {
     // The array form keeps order and duplicates, and no field name meets an object's prototype.
     const stream = this.#session.request(block as unknown as http2.OutgoingHttpHeaders, {
       endStream,
+      waitForTrailers: !endStream,
     });
     this.#streams++;
     stream.once("close", () => this.#streamClosed());
@@ -153,7 +154,11 @@ class NodeH2Stream implements BackendStream {
   readonly #link: { readonly touched: () => void; readonly draining: () => boolean };
   #gate: FlowGate | undefined;
   #trailers: Fields | undefined;
+  #requestTrailers: Fields = [];
   #responded = false;
+  /** Content that the response declared, in octets; -1: it did not. */
+  #expected = -1;
+  #received = 0;
   #over = false;
 
   constructor(stream: ClientHttp2Stream, handler: ResponseHandler, link: {
@@ -169,6 +174,10 @@ class NodeH2Stream implements BackendStream {
     on("headers", later((_headers, _flags, raw) => this.#inform(raw as RawList)));
     on("response", later((_headers, flags, raw) => this.#respond(Number(flags), raw as RawList)));
     on("trailers", later((_headers, _flags, raw) => this.#trailers = (raw as RawList) ?? []));
+    // Without an answer to this event the request would stay open.
+    stream.once("wantTrailers", () => {
+      stream.sendTrailers(toHeaders(this.#requestTrailers));
+    });
     on("drain", later(() => this.#over || this.#handler.onDrain()));
     on("end", later(() => this.#end()));
     on("close", later(() => this.#fail("the stream was closed")));
@@ -184,10 +193,7 @@ class NodeH2Stream implements BackendStream {
 
   sendTrailers(fields: Fields): void {
     if (this.#over || this.#stream.destroyed || this.#stream.writableEnded) return;
-    // The client side of node:http2 sends trailers only from this event.
-    this.#stream.once("wantTrailers", () => {
-      this.#stream.sendTrailers(fields as unknown as http2.OutgoingHttpHeaders);
-    });
+    this.#requestTrailers = fields;
     this.#stream.end();
   }
 
@@ -212,6 +218,7 @@ class NodeH2Stream implements BackendStream {
     if (head === undefined) return this.#fail("a response without a status");
     const end = (flags & END_STREAM) !== 0;
     this.#responded = true;
+    this.#expected = head.contentLength;
     if (end) this.#over = true;
     this.#handler.onResponse(head, end);
     // Data may flow before this event; only now is there anybody to take it.
@@ -222,6 +229,7 @@ class NodeH2Stream implements BackendStream {
     });
     this.#stream.on("data", (bytes: Uint8Array) => {
       this.#link.touched();
+      this.#received += bytes.length;
       this.#gate?.passed(bytes.length);
       pass(bytes);
     });
@@ -231,6 +239,9 @@ class NodeH2Stream implements BackendStream {
     if (this.#over || !this.#responded) return;
     // A stream that was reset ends too; its "close" comes with the code.
     if (this.#stream.rstCode !== undefined && this.#stream.rstCode !== ErrorCode.noError) return;
+    if (this.#expected >= 0 && this.#received !== this.#expected) {
+      return this.#fail("less content than it declared");
+    }
     this.#over = true;
     if (this.#trailers !== undefined) this.#handler.onTrailers(this.#trailers);
     else this.#handler.onData(NOTHING, true);
@@ -249,8 +260,18 @@ class NodeH2Stream implements BackendStream {
   }
 }
 
+/** Unlike requests, trailers have no array form; without a prototype any name is safe. */
+function toHeaders(fields: Fields): http2.OutgoingHttpHeaders {
+  const headers: Record<string, string[]> = Object.create(null);
+  for (let i = 0; i < fields.length; i += 2) {
+    (headers[fields[i] as string] ??= []).push(fields[i + 1] as string);
+  }
+  return headers;
+}
+
 function responseHead(raw: readonly string[] | undefined): ResponseHead | undefined {
   if (raw === undefined || raw[0] !== ":status") return undefined;
   const fields = filterFields(raw, (name) => !name.startsWith(":"));
-  return { status: Number(raw[1]), fields, contentLength: -1 };
+  const contentLength = Number(fieldValue(fields, "content-length") ?? -1);
+  return { status: Number(raw[1]), fields, contentLength };
 }

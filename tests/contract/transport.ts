@@ -1,0 +1,382 @@
+/**
+ * What every transport to a backend has to do, whoever does the framing.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { type Fields, OutputPool, type RequestInit, type ResponseHead } from "../../lib/h2/mod.ts";
+import { Backend, type BackendOptions } from "../../lib/l7/backend.ts";
+import type {
+  BackendFailure,
+  BackendStream,
+  ResponseHandler,
+  Transport,
+} from "../../lib/l7/message.ts";
+import { ConnectDeadlines } from "../../lib/relay/mod.ts";
+import { eventually, withinDeadline } from "../support/deadline.ts";
+import { type BackendKind, type Handler, startHttpBackend } from "../support/l7.ts";
+import { unusedPort } from "../support/ports.ts";
+
+/** A transport under test: the server it speaks to, and how a `Backend` is told to use it. */
+export interface TransportCase {
+  readonly name: string;
+  readonly kind: BackendKind;
+  readonly options: Pick<BackendOptions, "protocol" | "h2Transport">;
+}
+
+/** More than all buffers on the way: kernel, Node's streams, and flow control windows. */
+const MORE_THAN_BUFFERS = 24 * 1024 * 1024;
+/** The most that may be handed over and not consumed: a window of HTTP/2, or a gate and a read. */
+const MAX_UNCONSUMED = 1024 * 1024;
+
+/** RFC 9113 §7. */
+const INTERNAL_ERROR = 2;
+
+/** Keeps what it was told. */
+class Recorder implements ResponseHandler {
+  readonly heads: ResponseHead[] = [];
+  readonly failures: BackendFailure[] = [];
+  body = new Uint8Array(0);
+  received = 0;
+  trailers: Fields | undefined;
+  ends = 0;
+  drains = 0;
+  stream: BackendStream | undefined;
+  /** Whether content is consumed as it comes. */
+  readonly eager: boolean;
+  #insideRequest = false;
+
+  constructor(eager = true) {
+    this.eager = eager;
+  }
+
+  send(transport: Transport, head: RequestInit, endStream: boolean): BackendStream {
+    this.#insideRequest = true;
+    this.stream = transport.request(head, endStream, this);
+    this.#insideRequest = false;
+    return this.stream;
+  }
+
+  get over(): boolean {
+    return this.ends > 0 || this.failures.length > 0;
+  }
+
+  onResponse(head: ResponseHead, endStream: boolean): void {
+    this.#check();
+    this.heads.push(head);
+    if (endStream) this.ends++;
+  }
+
+  onData(bytes: Uint8Array, endStream: boolean): void {
+    this.#check();
+    this.received += bytes.length;
+    if (this.eager) {
+      this.body = Buffer.concat([this.body, bytes]);
+      this.stream?.consume(bytes.length);
+    }
+    if (endStream) this.ends++;
+  }
+
+  onTrailers(fields: Fields): void {
+    this.#check();
+    this.trailers = fields;
+    this.ends++;
+  }
+
+  onDrain(): void {
+    this.drains++;
+  }
+
+  onFailure(failure: BackendFailure): void {
+    this.#check();
+    this.failures.push(failure);
+  }
+
+  #check(): void {
+    assert.equal(this.#insideRequest, false, "nothing is told from inside request()");
+    assert.equal(this.over, false, "nothing is told after the end");
+  }
+}
+
+function headOf(changes: Partial<RequestInit> = {}): RequestInit {
+  return {
+    method: "GET",
+    scheme: "https",
+    authority: "a.test",
+    path: "/",
+    fields: [],
+    ...changes,
+  };
+}
+
+/** Runs the suite for one transport. */
+export function testTransport({ name, kind, options }: TransportCase): void {
+  const claim = (
+    text: string,
+    handler: Handler,
+    body: (send: Sender) => Promise<void>,
+  ) =>
+    Deno.test(`${name}: ${text}`, async () => {
+      await using server = await startHttpBackend(kind, handler);
+      using deadlines = new ConnectDeadlines(5000);
+      const backend = new Backend({
+        address: { endpoint: { host: "127.0.0.1", port: server.port } },
+        connectTimeoutMs: 5000,
+        deadlines,
+        pool: new OutputPool(),
+        now: () => performance.now(),
+        ...options,
+      });
+      try {
+        const transport = await acquire(backend);
+        await body((recorder, head, endStream = true) => recorder.send(transport, head, endStream));
+      } finally {
+        backend.destroy("the test is over");
+        await eventually(() => server.open === 0, "the connections close");
+      }
+    });
+
+  claim("a response is a head, content and one end", ok("hello"), async (send) => {
+    const recorder = new Recorder();
+    send(recorder, headOf());
+    await ended(recorder);
+    assert.deepEqual(recorder.heads.map(({ status }) => status), [200]);
+    assert.equal(new TextDecoder().decode(recorder.body), "hello");
+    assert.deepEqual([recorder.ends, recorder.failures], [1, []]);
+  });
+
+  claim(
+    "fields keep their order and their duplicates, and lose those of the connection",
+    (request, response) => {
+      response.setHeader("set-cookie", ["a=1", "b=2"]);
+      response.setHeader("x-got", request.rawHeaders.filter((_, i) => i % 2 === 0).join());
+      response.end();
+    },
+    async (send) => {
+      const recorder = new Recorder();
+      const fields = ["x-a", "1", "accept", "*/*", "x-a", "2", "__proto__", "3"];
+      send(recorder, headOf({ fields }));
+      await ended(recorder);
+      const { fields: got = [] } = recorder.heads[0] ?? {};
+      const cookies = got.filter((_, i) => got[i - 1] === "set-cookie");
+      assert.deepEqual(cookies, ["a=1", "b=2"]);
+      assert.equal(
+        got.some((text) => text === "connection" || text === "transfer-encoding"),
+        false,
+      );
+      const seen = got[got.indexOf("x-got") + 1] ?? "";
+      assert.match(seen.toLowerCase(), /x-a,accept,(x-a,)?__proto__/);
+    },
+  );
+
+  claim("a response without content ends with its head", (request, response) => {
+    response.statusCode = request.url === "/204" ? 204 : 200;
+    response.end();
+  }, async (send) => {
+    for (const head of [headOf({ method: "HEAD" }), headOf({ path: "/204" })]) {
+      const recorder = new Recorder();
+      send(recorder, head);
+      await ended(recorder);
+      assert.deepEqual([recorder.heads.length, recorder.received, recorder.ends], [1, 0, 1]);
+    }
+  });
+
+  claim("content goes out as it is given, with a length and without", echo, async (send) => {
+    for (const fields of [[], ["content-length", "10"]]) {
+      const recorder = new Recorder();
+      const stream = send(recorder, headOf({ method: "POST", fields }), false);
+      stream.sendData(new TextEncoder().encode("hello"), false);
+      stream.sendData(new TextEncoder().encode("world"), true);
+      await ended(recorder);
+      assert.equal(new TextDecoder().decode(recorder.body), "helloworld");
+    }
+  });
+
+  claim("trailers pass both ways", (request, response) => {
+    request.resume();
+    request.on("end", () => {
+      response.setHeader("trailer", "x-sum");
+      response.write("x");
+      response.addTrailers({ "x-sum": `got ${request.trailers["x-check"]}` });
+      response.end();
+    });
+  }, async (send) => {
+    const recorder = new Recorder();
+    const stream = send(recorder, headOf({ method: "POST" }), false);
+    stream.sendData(new TextEncoder().encode("content"), false);
+    stream.sendTrailers(["x-check", "7"]);
+    await ended(recorder);
+    assert.deepEqual(recorder.trailers, ["x-sum", "got 7"]);
+  });
+
+  claim("an informational head comes before the final one", (_, response) => {
+    response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+    response.end("ok");
+  }, async (send) => {
+    const recorder = new Recorder();
+    send(recorder, headOf());
+    await ended(recorder);
+    assert.deepEqual(recorder.heads.map(({ status }) => status), [103, 200]);
+    assert.ok(recorder.heads[0]?.fields.includes("</a.css>; rel=preload"));
+  });
+
+  claim("content that is not consumed stops the backend, and nothing is lost", (_, response) => {
+    const chunk = new Uint8Array(64 * 1024);
+    let left = MORE_THAN_BUFFERS / chunk.length;
+    const write = () => {
+      while (left-- > 0) if (!response.write(chunk)) return void response.once("drain", write);
+      response.end();
+    };
+    write();
+  }, async (send) => {
+    const recorder = new Recorder(false);
+    const stream = send(recorder, headOf());
+    await eventually(() => recorder.received > 0, "content");
+    let before = -1;
+    while (before !== recorder.received) {
+      before = recorder.received;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(recorder.received <= MAX_UNCONSUMED, `${recorder.received} octets unconsumed`);
+    let consumed = 0;
+    while (!recorder.over) {
+      stream.consume(recorder.received - consumed);
+      consumed = recorder.received;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    assert.deepEqual([recorder.received, recorder.failures], [MORE_THAN_BUFFERS, []]);
+  });
+
+  const unread = { resume: () => {} };
+  claim("a backend that does not read makes sendData() ask for a pause", (request, response) => {
+    request.pause();
+    unread.resume = () => {
+      let count = 0;
+      request.on("data", (chunk: Uint8Array) => count += chunk.length);
+      request.on("end", () => response.end(String(count)));
+      request.resume();
+    };
+  }, async (send) => {
+    const recorder = new Recorder();
+    const stream = send(recorder, headOf({ method: "POST" }), false);
+    const chunk = new Uint8Array(64 * 1024);
+    let sent = 0;
+    const deadline = performance.now() + 10_000;
+    let room = true;
+    while (room && sent < MORE_THAN_BUFFERS) {
+      room = stream.sendData(chunk, false);
+      sent += chunk.length;
+      // What the kernel takes is not the transport's to bound.
+      if (!room) await new Promise((resolve) => setTimeout(resolve, 20));
+      if (!room && recorder.drains > 0) [room, recorder.drains] = [true, 0];
+      assert.ok(performance.now() < deadline, "it takes everything");
+    }
+    assert.ok(sent < MORE_THAN_BUFFERS, "it asked for a pause");
+    unread.resume();
+    await eventually(() => recorder.drains > 0, "onDrain()");
+    stream.sendData(new Uint8Array(0), true);
+    await ended(recorder);
+    assert.equal(new TextDecoder().decode(recorder.body), String(sent));
+  });
+
+  const gone = Promise.withResolvers<void>();
+  claim(
+    "a reset ends the request at the backend, and nothing more is told",
+    (request, response) => {
+      response.on("close", () => gone.resolve());
+      request.on("error", () => {});
+      response.write("x");
+    },
+    async (send) => {
+      const recorder = new Recorder();
+      const stream = send(recorder, headOf());
+      await eventually(() => recorder.received > 0, "content");
+      stream.reset(8);
+      await withinDeadline(gone.promise, "the backend hears of it");
+      assert.deepEqual([recorder.ends, recorder.failures], [0, []]);
+    },
+  );
+
+  claim("a response that breaks off is one failure and no end", (_, response) => {
+    response.write("half");
+    const breakOff = () =>
+      kind === "h2c" ? response.stream.close(INTERNAL_ERROR) : response.destroy();
+    setTimeout(breakOff, 20);
+  }, async (send) => {
+    const recorder = new Recorder();
+    send(recorder, headOf());
+    await ended(recorder);
+    assert.deepEqual([recorder.ends, recorder.failures.length], [0, 1]);
+    assert.equal(recorder.failures[0]?.kind, "reset");
+    assert.equal(recorder.failures[0]?.unprocessed, false);
+  });
+
+  claim("a response shorter than it declared is a failure", (_, response) => {
+    response.writeHead(200, { "content-length": "100" });
+    response.write("half");
+    setTimeout(() => response.destroy(), 20);
+  }, async (send) => {
+    const recorder = new Recorder();
+    send(recorder, headOf());
+    await ended(recorder);
+    assert.deepEqual([recorder.ends, recorder.failures.length], [0, 1]);
+  });
+
+  claim("many requests at once get their own answers", (request, response) => {
+    setTimeout(() => response.end(request.url), 5);
+  }, async (send) => {
+    const recorders = Array.from({ length: 50 }, (_, i) => {
+      const recorder = new Recorder();
+      send(recorder, headOf({ path: `/${i}` }));
+      return recorder;
+    });
+    for (const [i, recorder] of recorders.entries()) {
+      await ended(recorder);
+      assert.equal(new TextDecoder().decode(recorder.body), `/${i}`);
+    }
+  });
+
+  Deno.test(`${name}: nobody listening is an unreachable backend, and any request may be repeated`, async () => {
+    using deadlines = new ConnectDeadlines(5000);
+    const backend = new Backend({
+      address: { endpoint: { host: "127.0.0.1", port: await unusedPort() } },
+      connectTimeoutMs: 5000,
+      deadlines,
+      pool: new OutputPool(),
+      now: () => performance.now(),
+      ...options,
+    });
+    const recorder = new Recorder();
+    backend.acquire({
+      onTransport: (transport) => recorder.send(transport, headOf(), true),
+      onFailure: (failure) => recorder.onFailure(failure),
+    }, false);
+    await ended(recorder);
+    assert.equal(recorder.failures[0]?.kind, "unreachable");
+    assert.equal(recorder.failures[0]?.unprocessed, true);
+    backend.destroy("the test is over");
+  });
+}
+
+type Sender = (recorder: Recorder, head: RequestInit, endStream?: boolean) => BackendStream;
+
+function acquire(backend: Backend): Promise<Transport> {
+  const { promise, resolve, reject } = Promise.withResolvers<Transport>();
+  const onFailure = (failure: BackendFailure) => reject(new Error(failure.reason));
+  backend.acquire({ onTransport: resolve, onFailure }, false);
+  return withinDeadline(promise, "a transport");
+}
+
+async function ended(recorder: Recorder): Promise<void> {
+  await eventually(() => recorder.over, "the response ends");
+}
+
+function ok(text: string): Handler {
+  return (_, response) => response.end(text);
+}
+
+const echo: Handler = (request, response) => {
+  const chunks: Uint8Array[] = [];
+  request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+  request.on("end", () => response.end(Buffer.concat(chunks)));
+};
