@@ -115,9 +115,11 @@ export async function startTarget(
   port: number,
   command: string,
   args: readonly string[],
+  env: Record<string, string> = {},
 ): Promise<Target> {
   const child = new Deno.Command(command, {
     args: [...args],
+    env,
     stdin: "null",
     stdout: "null",
     stderr: "null",
