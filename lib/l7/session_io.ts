@@ -63,17 +63,14 @@ export class SessionIo {
   #flush(): void {
     if (this.#blocked || this.#socket.destroyed) return;
     const chunks = this.#session.takeOutput();
-    if (chunks.length === 0) return;
     if (chunks.length === 1) {
       this.#blocked = !this.#socket.write(chunks[0] as Uint8Array);
-    } else {
+    } else if (chunks.length > 1) {
       this.#socket.cork();
       for (const chunk of chunks) this.#blocked = !this.#socket.write(chunk);
       this.#socket.uncork();
     }
-    if (!this.#blocked && !this.#session.congested && this.#socket.isPaused()) {
-      this.#socket.resume();
-    }
+    this.#readAgain();
   }
 
   #unblock(): void {
@@ -81,5 +78,11 @@ export class SessionIo {
     this.#flush();
     // Taking output lets the session frame more of what it had queued.
     if (this.#session.pendingOutput > 0) this.schedule();
+  }
+
+  /** Also when there was nothing to flush: the peer may be waiting to be read before it lets more go. */
+  #readAgain(): void {
+    if (this.#blocked || this.#session.congested || !this.#socket.isPaused()) return;
+    this.#socket.resume();
   }
 }
