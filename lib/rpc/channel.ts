@@ -7,6 +7,7 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { parser, pathOf, serializer } from "./codec.ts";
+import { deferGoaway } from "./_deferred_goaway.ts";
 import { rpcCodeOf, RpcError } from "./error.ts";
 
 /** How one call is made. */
@@ -28,6 +29,7 @@ export class Channel implements Disposable {
   readonly #calls = new Set<{ cancel(): void }>();
 
   constructor(socketPath: string, metadata: Readonly<Record<string, string>> = {}) {
+    deferGoaway();
     this.#client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
       "grpc.max_receive_message_length": MAX_RECEIVE_BYTES,
       "grpc.max_send_message_length": MAX_RECEIVE_BYTES,

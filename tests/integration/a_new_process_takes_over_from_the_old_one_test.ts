@@ -70,6 +70,7 @@ Deno.test("a new process takes port, admin socket and metrics; the old one ends 
     assert.equal((await client.readToEnd()).ending, "end");
     assert.equal(await stopped, 0);
     assert.equal((await admin.listRoutes({ listenerAddr: `127.0.0.1:${port}` })).routes.length, 2);
+    admin.close();
     assert.equal(await next.stop(), 0);
     await assert.rejects(Deno.stat(socket), Deno.errors.NotFound);
   });
@@ -82,6 +83,7 @@ Deno.test("a process that was not told to take over leaves the running one alone
     await using admin = createClient({ socketPath: socket });
     assert.equal((await admin.getStatus({})).status?.healthy, true);
     assert.ok(await isServed(port));
+    admin.close();
     assert.equal(await running.stop(), 0);
   });
 });
