@@ -4,7 +4,7 @@ import { withinDeadline } from "../support/deadline.ts";
 import { ROOT } from "../support/module_graph.ts";
 import { startProxy } from "../support/proxy.ts";
 
-/** Without its remedy the runtime dies in more than half of the rounds. */
+/** Without its remedy the runtime dies in about one round of three. */
 const ROUNDS = 5;
 
 Deno.test("an admin client that is connected while the proxy stops in order does not crash", async () => {
