@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { clientFlags } from "../../deploy/runtime.ts";
+import { type AdminFixture, startAdmin } from "../support/admin.ts";
+import { commandPath, runCommand, testWithCommands } from "../support/commands.ts";
+import { eventually } from "../support/deadline.ts";
+import { ROOT } from "../support/module_graph.ts";
+
+/** The command line of mcproxyctl, which may open the socket and nothing else. */
+function commandLine(socket: string, args: readonly string[]): string[] {
+  const config = ["--config", join(ROOT, "deno.json")];
+  const program = join(ROOT, "lib/cli/mcproxyctl.ts");
+  return ["run", ...clientFlags(socket), ...config, program, "--socket", socket, ...args];
+}
+
+/** Runs mcproxyctl to its end, with a text as its standard input. */
+async function ctl(
+  { socketPath }: Pick<AdminFixture, "socketPath">,
+  args: readonly string[],
+  input = "",
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: commandLine(socketPath, args),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { code, stdout, stderr } = await process.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("what was added is listed, exported, applied and removed", async () => {
+  await using admin = await startAdmin();
+  const { addr } = admin;
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await ctl(admin, args);
+    assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+  assert.match(
+    await run("routes", "add", addr, "A.example.", "10.0.0.1:443"),
+    /^added route .* a\.example \(l4\)/,
+  );
+  await run(
+    "routes",
+    "update",
+    addr,
+    "a.example",
+    "--send-proxy-protocol",
+    "--backend",
+    "10.0.0.2:443",
+  );
+  await run("firewall", "add", "ip", "192.0.2.1", "--ttl", "1h", "--reason", "scans");
+  await run("firewall", "rate-limit", "20", "10s");
+  const [titles, row] = (await run("routes", "list")).split("\n");
+  assert.match(titles ?? "", /^LISTENER +HOSTNAME +MODE +BACKEND +TLS +PROXY/);
+  assert.match(row ?? "", /a\.example +l4 +10\.0\.0\.2:443 +no +yes/);
+  const json = JSON.parse(await run("firewall", "list", "--json"));
+  assert.deepEqual([json.rules[0].value, json.rate_limit.limit], ["192.0.2.1", 20]);
+  const state = await run("export");
+  const changed = state.replace("10.0.0.2", "10.0.0.3");
+  const diff = await ctl(admin, ["apply", "-f", "-", "--diff"], changed);
+  assert.match(diff.stdout, /^~ route .* a\.example backend: 10\.0\.0\.2:443 → 10\.0\.0\.3:443/);
+  assert.equal(await run("export"), state);
+  const applied = await ctl(admin, ["apply", "-f", "-"], changed);
+  assert.match(applied.stdout, /applied 1 change, now at revision 5\n$/);
+  assert.match((await ctl(admin, ["apply", "-f", "-"], changed)).stdout, /^no difference\n$/);
+  assert.match(
+    await run("explain", "192.0.2.1", addr, "a.example"),
+    /verdict: block: blocked \(scans\)/,
+  );
+  assert.match(await run("status"), /^health +ok\n/);
+  await run("routes", "remove", addr, "a.example");
+  await run("firewall", "remove", "--id", "1");
+  assert.equal((await run("audit")).trim().split("\n").length, 1 + 7);
+});
+
+Deno.test("exit codes: 1 refused, 2 called wrongly, 3 not reachable; each with one line", async () => {
+  await using admin = await startAdmin();
+  const nowhere = { socketPath: join(admin.folder, "none.sock") };
+  const cases = [
+    [admin, ["routes", "remove", admin.addr, "none.example"], 1],
+    [admin, ["routes", "add", admin.addr, "a b", "10.0.0.1:1"], 1],
+    [admin, ["firewall", "add", "ip", "192.0.2.1", "--ttl", "soon"], 2],
+    [admin, ["firewall", "remove"], 2],
+    [admin, ["no-such-command"], 2],
+    [nowhere, ["status"], 3],
+  ] as const;
+  for (const [at, args, expected] of cases) {
+    const { code, stdout, stderr } = await ctl(at, args);
+    assert.deepEqual([code, stdout], [expected, ""], `${args.join(" ")}: ${stderr}`);
+    assert.doesNotMatch(stderr, /\n\s+at |Uncaught/, args.join(" "));
+  }
+  const wrong = await ctl(admin, ["apply", "-f", "-"], "[[listener]]");
+  assert.deepEqual([wrong.code, wrong.stderr], [2, "mcproxyctl: listener: unknown key\n"]);
+});
+
+for (const shell of ["bash", "zsh", "fish"]) {
+  testWithCommands([shell], `the completions are a program that ${shell} accepts`, async () => {
+    const { stdout } = await ctl({ socketPath: "/none" }, ["completions", shell]);
+    const file = await Deno.makeTempFile();
+    await Deno.writeTextFile(file, stdout);
+    const { code, stderr } = await runCommand(shell, ["-n", file]);
+    assert.equal(code, 0, stderr);
+    await Deno.remove(file);
+  });
+}
+
+/** A terminal of 80×24 with `mcproxyctl top` in it, which prints its exit code at the end. */
+class Terminal implements AsyncDisposable {
+  readonly #socket = `mcproxyctl-test-${crypto.randomUUID().slice(0, 8)}`;
+
+  async start(socket: string): Promise<this> {
+    const words = [Deno.execPath(), ...commandLine(socket, ["top", "--interval", "200ms"])];
+    const command = words.map((word) => `'${word}'`).join(" ");
+    const script = `NO_COLOR=1 ${command}; echo "exit=$?"; sleep 60`;
+    await this.tmux("new-session", "-d", "-x", "80", "-y", "24", script);
+    return this;
+  }
+
+  async tmux(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await runCommand("tmux", ["-L", this.#socket, ...args]);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+
+  /** Waits until the screen shows something. */
+  async shows(pattern: RegExp): Promise<string> {
+    let screen = "";
+    await eventually(async () => {
+      screen = await this.tmux("capture-pane", "-p");
+      return pattern.test(screen);
+    }, `the terminal shows ${pattern}`);
+    return screen;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await runCommand(commandPath("tmux") ?? "tmux", ["-L", this.#socket, "kill-server"]);
+  }
+}
+
+testWithCommands(["tmux"], "top fits 80×24 and gives the terminal back at Ctrl-C", async () => {
+  await using admin = await startAdmin();
+  await using terminal = await new Terminal().start(admin.socketPath);
+  const screen = await terminal.shows(/BLOCKED BY/);
+  assert.match(screen, /^mc-proxy 0\.0\.0-test +up .* healthy/);
+  assert.match(screen, new RegExp(`^${admin.addr.replaceAll(".", "\\.")} +0 +0 +0 B +0 B$`, "m"));
+  assert.ok(screen.split("\n").every((line) => line.length <= 80));
+  await terminal.tmux("send-keys", "C-c");
+  const after = await terminal.shows(/exit=0/);
+  assert.doesNotMatch(after, /BLOCKED BY/);
+});
+
+testWithCommands(["tmux"], "top gives the terminal back when the proxy is lost", async () => {
+  const admin = await startAdmin();
+  await using terminal = await new Terminal().start(admin.socketPath);
+  await terminal.shows(/BLOCKED BY/);
+  await admin[Symbol.asyncDispose]();
+  const after = await terminal.shows(/exit=3/);
+  assert.match(after, /nobody answers on/);
+  assert.doesNotMatch(after, /BLOCKED BY/);
+});
