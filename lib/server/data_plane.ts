@@ -157,7 +157,9 @@ export class DataPlane {
     const { worker, idPrefix, counters } = this.#options;
     const peer = socketAddress(socket.remoteAddress, socket.remotePort);
     if (peer === undefined) {
-      // Already disconnected: there is nobody to speak of.
+      // Already disconnected: there is nobody to speak of, but a flood of them has to show.
+      counters.add("accepted");
+      counters.add("client_gone");
       socket.destroy();
       return;
     }
