@@ -209,7 +209,8 @@ export class Backend implements LinkEvents {
     await promise;
     clearTimeout(timer);
     this.#detecting.delete(link);
-    if (link.ready) return;
+    // Also when it has gone again since: it did greet.
+    if (this.#speaks === "h2") return;
     this.#links.delete(link);
     link.destroy("the backend does not speak HTTP/2");
     socket.destroy();

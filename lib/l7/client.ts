@@ -57,7 +57,6 @@ interface Refusal {
 export class Client implements ExchangeOwner {
   readonly connection: L7Connection;
   readonly facts: ClientFacts;
-  readonly protocol: RequestEvent["protocol"];
   readonly idle: Deadlines;
   /** For routes with `send_proxy_protocol`: this client's own backends. */
   readonly ownBackends = new Map<string, Backend>();
@@ -71,13 +70,8 @@ export class Client implements ExchangeOwner {
   #authority = "";
   #host: string | undefined;
 
-  constructor(
-    connection: L7Connection,
-    services: ClientServices,
-    protocol: RequestEvent["protocol"],
-  ) {
+  constructor(connection: L7Connection, services: ClientServices) {
     this.connection = connection;
-    this.protocol = protocol;
     this.idle = services.idle;
     this.#services = services;
     this.facts = { ip: connection.clientIp, trusted: connection.trusted };
@@ -102,9 +96,13 @@ export class Client implements ExchangeOwner {
   }
 
   /** Takes a request from a front. */
-  begin(front: FrontStream, head: RequestHead, endStream: boolean): Exchange {
+  begin(front: FrontStream, request: {
+    readonly head: RequestHead;
+    readonly endStream: boolean;
+    readonly protocol: RequestEvent["protocol"];
+  }): Exchange {
     const id = `${this.connection.id}-${(this.#requests++).toString(36)}`;
-    const exchange = new Exchange(this, front, { head, endStream, id });
+    const exchange = new Exchange(this, front, { ...request, id });
     this.#exchanges.add(exchange);
     return exchange;
   }
@@ -135,7 +133,7 @@ export class Client implements ExchangeOwner {
     requests.record({
       route: this.connection.route.hostname,
       status: exchange.status,
-      protocol: this.protocol,
+      protocol: exchange.protocol,
       durationMs: this.now() - exchange.startedAt,
     });
     onRequest?.(requestEvent(exchange, this));
@@ -204,7 +202,7 @@ function requestEvent(exchange: Exchange, client: Client): RequestEvent {
     bytesOut: exchange.bytesOut,
     durationMs: round(client.now() - exchange.startedAt),
     ...exchange.upstreamMs !== undefined && { upstreamMs: round(exchange.upstreamMs) },
-    protocol: client.protocol,
+    protocol: exchange.protocol,
     ...exchange.backendProtocol !== undefined && { backendProtocol: exchange.backendProtocol },
     ...exchange.policy !== undefined && { policy: exchange.policy },
     ...exchange.reason !== undefined && { reason: exchange.reason },

@@ -27,10 +27,12 @@ const NOTHING = new Uint8Array(0);
 /** Methods without effect on the backend (RFC 9110 §9.2.1): they may be sent twice. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
+/** As `Via` names them (RFC 9110 §7.6.3). */
+const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
+
 /** What an exchange knows of the connection it belongs to. */
 export interface ExchangeOwner {
   readonly facts: ClientFacts;
-  readonly protocol: RequestEvent["protocol"];
   readonly idle: Deadlines;
   now(): number;
   /** The exchange is over. */
@@ -44,6 +46,8 @@ export interface ExchangeOwner {
 export class Exchange implements ResponseHandler, TransportWaiter {
   readonly head: RequestHead;
   readonly id: string;
+  /** Protocol of the client's side. */
+  readonly protocol: RequestEvent["protocol"];
   readonly startedAt: number;
   /** Octets of content from the client, and to it. */
   bytesIn = 0;
@@ -82,12 +86,14 @@ export class Exchange implements ResponseHandler, TransportWaiter {
     readonly head: RequestHead;
     readonly endStream: boolean;
     readonly id: string;
+    readonly protocol: RequestEvent["protocol"];
   }) {
     this.#owner = owner;
     this.#front = front;
     this.head = request.head;
     this.#requestEnded = request.endStream;
     this.id = request.id;
+    this.protocol = request.protocol;
     this.startedAt = owner.now();
   }
 
@@ -99,9 +105,9 @@ export class Exchange implements ResponseHandler, TransportWaiter {
   /** Sends the request to a backend. */
   forward(backend: Backend): void {
     this.#backend = backend;
-    const { protocol } = this.#owner;
-    const version = protocol === "h2" ? "2" : protocol === "http/1.1" ? "1.1" : "1.0";
-    this.#request = backendRequest(this.head, this.#owner.facts, { id: this.id, version });
+    const { id } = this;
+    const version = VERSIONS[this.protocol];
+    this.#request = backendRequest(this.head, this.#owner.facts, { id, version });
     this.#deadline = this.#owner.idle.arm(() => this.#expire());
     backend.acquire(this, this.head.protocol !== "");
   }
@@ -270,7 +276,7 @@ export class Exchange implements ResponseHandler, TransportWaiter {
 
   /** Over HTTP/2 a tunnel is open with a 200 (RFC 8441 §5), and there was no key to accept. */
   #tunnelHead(head: ResponseHead): ResponseHead {
-    if (this.#owner.protocol !== "h2") return head;
+    if (this.protocol !== "h2") return head;
     const fields = filterFields(head.fields, (name) => name !== "sec-websocket-accept");
     return { ...head, status: 200, fields };
   }

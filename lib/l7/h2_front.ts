@@ -55,7 +55,7 @@ export class H2Front implements Front, H2Handler {
   }
 
   onRequest(stream: H2Stream, head: RequestHead, endStream: boolean): void {
-    const exchange = this.#client.begin(stream, head, endStream);
+    const exchange = this.#client.begin(stream, { head, endStream, protocol: "h2" });
     stream.context = exchange;
     this.#client.route(exchange);
   }

@@ -1,9 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { RequestHead } from "../h2/mod.ts";
 import type { Client, Front } from "./client.ts";
-import type { Exchange } from "./exchange.ts";
 import { http1Head, http1TunnelHead } from "./http1_head.ts";
 import { Http1FrontStream } from "./http1_front_stream.ts";
 import { Http1TunnelStream } from "./http1_tunnel_stream.ts";
@@ -100,7 +98,8 @@ export class Http1Front implements Front {
     if (typeof head === "number") response.shouldKeepAlive = false;
     const stream = new Http1FrontStream(request, response, () => this.#closing);
     if (typeof head === "number") return stream.refuse(head, reasonPhrase(head));
-    const exchange = this.#begin(stream, head, stream.bodiless);
+    const protocol = request.httpVersion === "1.0" ? "http/1.0" : "http/1.1";
+    const exchange = this.#client.begin(stream, { head, endStream: stream.bodiless, protocol });
     stream.attach(exchange);
     this.#client.route(exchange);
   }
@@ -113,7 +112,7 @@ export class Http1Front implements Front {
     }
     this.#tunnel = true;
     const stream = new Http1TunnelStream(request, socket);
-    const exchange = this.#begin(stream, head, false);
+    const exchange = this.#client.begin(stream, { head, endStream: false, protocol: "http/1.1" });
     stream.attach(exchange, first);
     this.#client.route(exchange);
   }
@@ -127,14 +126,6 @@ export class Http1Front implements Front {
       `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
         `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
     );
-  }
-
-  #begin(
-    stream: Http1FrontStream | Http1TunnelStream,
-    head: RequestHead,
-    endStream: boolean,
-  ): Exchange {
-    return this.#client.begin(stream, head, endStream);
   }
 
   #ended(): void {

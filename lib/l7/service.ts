@@ -12,7 +12,7 @@ import { Backend, type H2TransportName } from "./backend.ts";
 import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
 import { createHttp1Server, Http1Front } from "./http1_front.ts";
-import { createHttpAcceptor, terminateTls } from "./terminate.ts";
+import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
 
 /** How often deadlines of sessions are looked at. */
 const TICK_MS = 1000;
@@ -146,13 +146,17 @@ export class L7Service {
       policiesFor: (route) => this.#policiesFor(route),
       requests,
       onRequest: this.#settings.accessLog ? onRequest : undefined,
-    }, tls.alpn);
-    session.open(tls.socket, client, this.#openFront(tls.socket, client, session));
+    });
+    session.open(tls.socket, client, this.#openFront(tls, client, session));
   }
 
-  #openFront(socket: TLSSocket, client: Client, session: L7Session): Front {
+  #openFront(
+    { socket, alpn }: Extract<Termination, { ok: true }>,
+    client: Client,
+    session: L7Session,
+  ): Front {
     const now = () => this.#options.clock.now();
-    if (client.protocol !== "h2") {
+    if (alpn !== "h2") {
       return new Http1Front(socket, client, {
         server: this.#http1,
         now,

@@ -1,6 +1,9 @@
 import type { Socket } from "node:net";
 import type { H2Session } from "../h2/mod.ts";
 
+/** How long a peer may take to read what is left and to close its side, in milliseconds. */
+const LINGER_MS = 2000;
+
 /**
  * Moves octets between an HTTP/2 session and its socket. Output is written once per turn of the
  * event loop, in one call: everything that one read caused leaves in as few TLS records as
@@ -52,6 +55,9 @@ export class SessionIo {
       this.#blocked = false;
       this.#flush();
       this.#socket.end();
+      if (this.#socket.destroyed) return;
+      const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+      this.#socket.once("close", () => clearTimeout(linger));
     });
   }
 

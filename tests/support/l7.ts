@@ -122,6 +122,8 @@ export async function startHttpBackend(
   options: {
     /** Sets the server up before it listens. */
     readonly tune?: (server: Server) => void;
+    /** Default: any free port. */
+    readonly port?: number;
     /** Instead of the test's own certificate. */
     readonly pair?: { readonly certPem: string; readonly keyPem: string };
   } = {},
@@ -135,7 +137,7 @@ export async function startHttpBackend(
     "http1-tls": () => https.createServer({ cert, key }, listener),
   }[kind]() as unknown as Server;
   options.tune?.(server);
-  return await new HttpBackend(server).listen();
+  return await new HttpBackend(server).listen(options.port);
 }
 
 /** What a client got. */
