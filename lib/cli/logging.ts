@@ -48,7 +48,9 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
   });
   const logger = getLogger(["mc-proxy"]);
   const log: LogSink = ({ level, message, fields }) => {
-    logger[level](message, fields === undefined ? undefined : inSnakeCase(fields));
+    // Braces would be a template: a path in a warning may have them.
+    const text = /[{}]/.test(message) ? message.replaceAll(/[{}]/g, "$&$&") : message;
+    logger[level](text, fields === undefined ? undefined : inSnakeCase(fields));
   };
   return {
     log,
