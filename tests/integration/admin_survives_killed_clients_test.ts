@@ -16,6 +16,9 @@ const CLAIM = "clients that are killed in the middle of calls leave nothing behi
 Deno.test({
   name: CAN_READ_USAGE ? CLAIM : `${CLAIM} (ignored: no /proc here)`,
   ignore: !CAN_READ_USAGE,
+  // What must leave nothing is the proxy, a process of its own. Here grpc-js leaves the timers of
+  // closed channels to fire when they are due.
+  sanitizeOps: false,
   async fn() {
     const addr = `127.0.0.1:${await unusedPort()}`;
     await using proxy = await startProxy({
