@@ -98,12 +98,10 @@ Deno.test("a connection that the backend tells to go away is replaced, and no re
 });
 
 Deno.test("a backend whose streams are all taken is 503, and more connections were tried", async () => {
-  const peers: { close: () => void }[] = [];
   await using backend = await startBackend({
     onConnection: ({ socket }) => {
-      const session = attachSession(socket, "server", {});
+      attachSession(socket, "server", {});
       socket.on("end", () => socket.end());
-      peers.push({ close: () => session.close(0, "done") });
     },
   });
   await using proxy = await startL7({
@@ -122,7 +120,8 @@ Deno.test("a backend whose streams are all taken is 503, and more connections we
   await eventually(() => proxy.requests.length === 0, "none is answered");
   const { status } = await (clients.at(-1) ?? one).ask();
   assert.equal(status, 503);
-  for (const peer of peers) peer.close();
+  await others.disposeAsync();
+  await one[Symbol.asyncDispose]();
   await Promise.all(pending);
 });
 
