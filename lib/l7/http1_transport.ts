@@ -4,29 +4,18 @@ import type { Duplex } from "node:stream";
 import { ErrorCode, type Fields, type RequestInit } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { BackendConnectError } from "./backend_address.ts";
+import { DialingAgent, MAX_SOCKETS, type OpenSocket } from "./dialing_agent.ts";
 import { endToEndFields } from "./fields.ts";
 import { FlowGate } from "./flow_gate.ts";
 import type { BackendFailure, BackendStream, ResponseHandler, Transport } from "./message.ts";
 import { tunnelRequest, tunnelResponse } from "./websocket.ts";
 
-/** Connections to one backend of one worker; the request after that is answered 503. */
-const MAX_SOCKETS = 512;
-/** Connections kept open without a request. */
-const MAX_FREE_SOCKETS = 64;
-/**
- * How long such a connection is kept. Below the 5 s of Node's servers and of others: a request must
- * not meet a connection that the backend is just closing.
- */
-const FREE_SOCKET_MS = 4000;
 /** Response heads larger than this are refused, as on the client's side. */
 const MAX_HEADER_OCTETS = 64 * 1024;
 
 const NOTHING = new Uint8Array(0);
 /** Statuses whose responses have no content (RFC 9110 §6.4.1). */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
-
-/** Opens a connection for the agent. */
-export type OpenSocket = () => Promise<Socket>;
 
 /** HTTP/1.1 to one backend, over `node:http`. */
 export class Http1Transport implements Transport {
@@ -268,64 +257,4 @@ function failureOf(error: NodeJS.ErrnoException): BackendFailure {
     unprocessed: false,
     code: ErrorCode.internalError,
   };
-}
-
-/** An agent whose connections are opened by us: with our deadline, PROXY header and TLS. */
-class DialingAgent extends http.Agent {
-  readonly #open: OpenSocket;
-  #adopted: Socket | undefined;
-
-  constructor(open: OpenSocket) {
-    super({
-      keepAlive: true,
-      maxSockets: MAX_SOCKETS,
-      maxFreeSockets: MAX_FREE_SOCKETS,
-      timeout: FREE_SOCKET_MS,
-      scheduling: "lifo",
-    });
-    this.#open = open;
-  }
-
-  /** Connections with a request on them. */
-  get busyCount(): number {
-    return Object.values(this.sockets).reduce((sum, sockets) => sum + (sockets?.length ?? 0), 0);
-  }
-
-  adopt(socket: Socket): void {
-    this.#adopted?.destroy();
-    this.#adopted = socket;
-    socket.once("close", () => this.#adopted === socket && (this.#adopted = undefined));
-  }
-
-  retire(): void {
-    (this as { keepAlive?: boolean }).keepAlive = false;
-    this.#adopted?.destroy();
-    for (const sockets of Object.values(this.freeSockets)) {
-      for (const socket of sockets ?? []) socket.destroy();
-    }
-  }
-
-  override destroy(): void {
-    this.#adopted?.destroy();
-    super.destroy();
-  }
-
-  override getName(): string {
-    return "backend";
-  }
-
-  override createConnection(
-    _options: http.ClientRequestArgs,
-    callback?: (error: Error | null, socket: Duplex) => void,
-  ): Duplex {
-    const adopted = this.#adopted;
-    this.#adopted = undefined;
-    const opened = adopted === undefined ? this.#open() : Promise.resolve(adopted);
-    opened.then(
-      (socket) => callback?.(null, socket),
-      (error) => callback?.(error, undefined as unknown as Duplex),
-    );
-    // Node's documentation: return the socket, or pass it to the callback; the types know the former.
-    return undefined as unknown as Duplex;
-  }
 }

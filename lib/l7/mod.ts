@@ -5,12 +5,11 @@
  * @module
  */
 export { type L7Connection } from "./client.ts";
+export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend.ts";
 export {
-  type L7Ending,
   L7Service,
   type L7ServiceOptions,
-  L7Session,
   type L7Settings,
   type TlsMaterial,
   tlsMaterialId,

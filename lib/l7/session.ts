@@ -1,0 +1,108 @@
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { OutcomeName } from "../observe/mod.ts";
+import type { Client, Front, L7Connection } from "./client.ts";
+
+/** How long a connection that we have ended may take to close, in milliseconds. */
+const LINGER_MS = 2000;
+
+/** How a connection ended. */
+export interface L7Ending {
+  readonly outcome: OutcomeName;
+  readonly reason?: string;
+}
+
+/** One connection: what is known of it, and the handles to end it. */
+export class L7Session {
+  readonly connection: L7Connection;
+  readonly ended: Promise<L7Ending>;
+  readonly #socket: Socket;
+  readonly #end: (ending: L7Ending) => void;
+  #secure: TLSSocket | undefined;
+  #client: Client | undefined;
+  #front: Front | undefined;
+  #draining = false;
+  #over = false;
+  #reason: string | undefined;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(connection: L7Connection, socket: Socket) {
+    this.connection = connection;
+    this.#socket = socket;
+    const { promise, resolve } = Promise.withResolvers<L7Ending>();
+    this.ended = promise;
+    this.#end = resolve;
+  }
+
+  /** Octets of content from the client, and to it. */
+  get bytesIn(): number {
+    return this.#client?.bytesIn ?? 0;
+  }
+
+  get bytesOut(): number {
+    return this.#client?.bytesOut ?? 0;
+  }
+
+  /** Takes no more requests; the connection ends when those that are open are answered. */
+  shutdown(): void {
+    this.#draining = true;
+    this.#front?.shutdown();
+  }
+
+  /** Ends the connection at once. */
+  cut(): void {
+    this.#client?.close("cut off");
+    this.#secure?.destroy();
+    this.#socket.resetAndDestroy();
+    this.end({ outcome: "client_reset" });
+  }
+
+  /** The handshake is done and the front speaks. */
+  open(secure: TLSSocket, client: Client, front: Front): void {
+    this.#secure = secure;
+    this.#client = client;
+    this.#front = front;
+    secure.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNRESET") this.#reason = "the client reset the connection";
+    });
+    secure.once("close", () => this.end({ outcome: "relayed" }));
+    // Half a connection has no use for either protocol: what was asked is answered, then it ends.
+    secure.once("end", () => this.closing(undefined));
+    if (this.#draining) front.shutdown();
+    if (secure.destroyed) this.end({ outcome: "relayed" });
+  }
+
+  tick(now: number, idleMs: number): void {
+    this.#front?.tick(now, idleMs);
+    for (const backend of this.#client?.ownBackends.values() ?? []) backend.tick(now);
+  }
+
+  /** The connection is being closed; a peer that does not do its part is not waited for. */
+  closing(reason: string | undefined): void {
+    this.#reason ??= reason;
+    if (this.#over) return;
+    this.#linger ??= setTimeout(() => {
+      if (this.#client !== undefined && this.#client.openRequests > 0) {
+        this.#linger = undefined;
+        return;
+      }
+      this.#secure?.destroy();
+    }, LINGER_MS);
+  }
+
+  /** Something that must not happen did; nobody is left waiting for it. */
+  fail(error: unknown): void {
+    this.#socket.resetAndDestroy();
+    this.end({ outcome: "internal_error", reason: String(error) });
+  }
+
+  /** The connection is over. */
+  end(ending: L7Ending): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#linger);
+    this.#client?.close("the connection ended");
+    const reason = ending.reason ?? this.#reason;
+    this.#end({ outcome: ending.outcome, ...reason !== undefined && { reason } });
+  }
+}
