@@ -256,7 +256,7 @@ const l7 = table<Config["l7"]>({
     kind: oneOf("own", "node"),
     default: "own",
     doc: "Which HTTP/2 speaks to backends: `own` is that of this program, the same as in front, " +
-      "and the faster one; `node` is the runtime's.",
+      "and the faster one; `node` is the runtime's, kept for comparison: native code that is young.",
   },
   accessLog: {
     key: "access_log",
