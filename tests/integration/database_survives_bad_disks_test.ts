@@ -84,9 +84,9 @@ diskTest("a read-only file system refuses to open, to write and to take a snapsh
 Deno.test("processes that open a new database at one time all succeed", async () => {
   using folder = temporaryFolder();
   const library = new URL("../../lib/db/mod.ts", import.meta.url).href;
-  const start = Date.now() + 1_000;
+  const start = Date.now() + 2_000;
   const script = `const { openDatabase } = await import(${JSON.stringify(library)});
-    await new Promise((resolve) => setTimeout(resolve, ${start} - Date.now()));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, ${start} - Date.now())));
     const path = ${JSON.stringify(`${folder.path}/a.db`)};
     using db = openDatabase(path, { busyTimeoutMs: ${DEADLINE_MS} }); // Three migrations in a row.
     Deno.stdout.writeSync(new TextEncoder().encode("open"));`;
