@@ -18,7 +18,7 @@ Deno.test({
   ignore: !CAN_READ_USAGE,
   // What must leave nothing is the proxy, a process of its own. Here grpc-js leaves the timers of
   // closed channels to fire when they are due.
-  sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const addr = `127.0.0.1:${await unusedPort()}`;
     await using proxy = await startProxy({
