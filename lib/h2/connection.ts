@@ -1,22 +1,15 @@
+import type { Fields, OutputPool, RequestInit, ResponseInit } from "../http/mod.ts";
 import { AbuseGuard, type Budget } from "./abuse.ts";
 import { ErrorCode, H2StateError } from "./error_codes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
 import { checkFields } from "./header_rules.ts";
 import { requestPseudo, statusPseudo } from "./pseudo_headers.ts";
 import type { Limits } from "./limits.ts";
-import type { OutputPool } from "./output.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
 import { defaultPeerSettings } from "./settings.ts";
 import { StreamImpl, type StreamPort } from "./stream.ts";
 import { StreamTable } from "./stream_table.ts";
-import type {
-  CloseCause,
-  Fields,
-  H2Handler,
-  RequestInit,
-  ResetCause,
-  ResponseInit,
-} from "./types.ts";
+import type { CloseCause, H2Handler, ResetCause } from "./types.ts";
 
 /** Which side of the connection this is. */
 export type Role = "server" | "client";

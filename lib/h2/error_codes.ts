@@ -1,3 +1,5 @@
+import { FieldError } from "../http/mod.ts";
+
 /** Error codes of RST_STREAM and GOAWAY (RFC 9113 §7). */
 export const ErrorCode = Object.freeze({
   noError: 0x0,
@@ -46,8 +48,7 @@ export class H2StateError extends Error {
 }
 
 /** The owner tried to send a field that HTTP/2 cannot carry; nothing was written. */
-export class H2FieldError extends TypeError {
+export class H2FieldError extends FieldError {
   override readonly name = "H2FieldError";
-  /** Stable identifier for logs. */
-  readonly code = "H2_INVALID_FIELD";
+  override readonly code = "H2_INVALID_FIELD";
 }

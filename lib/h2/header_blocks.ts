@@ -1,10 +1,11 @@
+import type { ResponseHead } from "../http/mod.ts";
 import type { Connection } from "./connection.ts";
 import { ErrorCode } from "./error_codes.ts";
 import { FrameFlag } from "./frames.ts";
 import { HeaderAssembler } from "./header_rules.ts";
 import { HpackDecoder } from "./hpack_decoder.ts";
 import type { StreamImpl } from "./stream.ts";
-import type { Refusal, ResponseHead } from "./types.ts";
+import type { Refusal } from "./types.ts";
 
 const { protocolError, frameSizeError, compressionError, streamClosed, enhanceYourCalm } =
   ErrorCode;

@@ -1,33 +1,23 @@
 import {
-  BAD_NAME,
-  BAD_VALUE,
-  FieldKind,
+  type Fields,
+  isAuthority,
   isFieldName,
   isFieldValue,
-  KIND_MASK,
-  NEVER_INDEXED,
-} from "./field_names.ts";
+  isMethod,
+  isPath,
+  isScheme,
+  isToken,
+  parseContentLength,
+  type RequestHead,
+  type ResponseHead,
+} from "../http/mod.ts";
+import { BAD_NAME, BAD_VALUE, FieldKind, KIND_MASK, NEVER_INDEXED } from "./field_names.ts";
 import type { FieldSink } from "./hpack_decoder.ts";
 import { STATIC_NAMES } from "./hpack_static.ts";
 import { ENTRY_OVERHEAD } from "./hpack_table.ts";
 import { H2FieldError } from "./error_codes.ts";
-import type { Fields, RequestHead, ResponseHead } from "./types.ts";
 
-/** RFC 9110 §9.1, §5.6.2: a token; case matters, so upper case is allowed here. */
-const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 3986 §3.1. */
-const SCHEME = /^[a-z][a-z0-9+\-.]*$/;
-/** RFC 3986 §3.2 without user information, which RFC 9113 §8.3.1 forbids. */
-const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=:%[\]]+$/;
-/**
- * Path and query as RFC 9113 §8.3.1 has them: no fragment (CVE-2023-45539: a `#` that two hops read
- * differently), no space or control, nothing beyond ASCII.
- */
-const PATH = /^(?:\/[!"$-~]*|\*)$/;
-/** 15 digits stay below 2^53. */
-const CONTENT_LENGTH = /^[0-9]{1,15}$/;
 const STATUS = /^[1-5][0-9][0-9]$/;
-const TOKEN = METHOD;
 /** Names that need no second look before they are sent: most of what is. */
 const KNOWN_NAMES: ReadonlySet<string> = new Set(
   STATIC_NAMES.filter((name) => /^[a-z]/.test(name)),
@@ -95,20 +85,20 @@ export class HeaderAssembler implements FieldSink {
     const path = pseudo[FieldKind.path] ?? "";
     const protocol = pseudo[FieldKind.protocol] ?? "";
     if (pseudo[FieldKind.status] !== undefined) return this.#refuse(":status in a request");
-    if (!METHOD.test(method)) return this.#refuse("missing or invalid :method");
-    if (authority !== "" && !AUTHORITY.test(authority)) return this.#refuse("invalid :authority");
+    if (!isMethod(method)) return this.#refuse("missing or invalid :method");
+    if (authority !== "" && !isAuthority(authority)) return this.#refuse("invalid :authority");
     if (pseudo[FieldKind.authority] === "") return this.#refuse("empty :authority");
     if (method === "CONNECT" && protocol === "") {
       if (pseudo[FieldKind.scheme] !== undefined || path !== "" || authority === "") {
         return this.#refuse("CONNECT must have :authority and no :scheme or :path");
       }
-    } else if (!SCHEME.test(scheme)) {
+    } else if (!isScheme(scheme)) {
       return this.#refuse("missing or invalid :scheme");
-    } else if (!PATH.test(path) || (path === "*" && method !== "OPTIONS")) {
+    } else if (!isPath(path) || (path === "*" && method !== "OPTIONS")) {
       return this.#refuse("missing or invalid :path");
     }
     if (pseudo[FieldKind.protocol] !== undefined) {
-      if (method !== "CONNECT" || !TOKEN.test(protocol) || authority === "") {
+      if (method !== "CONNECT" || !isToken(protocol) || authority === "") {
         return this.#refuse("invalid extended CONNECT");
       }
     }
@@ -160,7 +150,7 @@ export class HeaderAssembler implements FieldSink {
   #authorityWith(authority: string): string | undefined {
     const host = this.#host;
     if (host === "" || host === authority) return authority;
-    if (!AUTHORITY.test(host)) return this.#refuse("invalid host");
+    if (!isAuthority(host)) return this.#refuse("invalid host");
     // RFC 9113 §8.3.1: two names for one request would let two hops disagree on its target.
     if (authority !== "" && host.toLowerCase() !== authority.toLowerCase()) {
       return this.#refuse("host differs from :authority");
@@ -208,8 +198,8 @@ export class HeaderAssembler implements FieldSink {
       case FieldKind.contentLength:
         // Even equal values are refused: two lengths are only ever sent to be read differently.
         if (this.#contentLength >= 0) return void this.#refuse("repeated content-length");
-        if (!CONTENT_LENGTH.test(value)) return void this.#refuse("invalid content-length");
-        this.#contentLength = Number(value);
+        this.#contentLength = parseContentLength(value);
+        if (this.#contentLength < 0) return void this.#refuse("invalid content-length");
         this.#fields.push(name, value);
         return;
       case FieldKind.host:

@@ -1,7 +1,7 @@
+import type { Fields } from "../http/mod.ts";
 import { DEFAULT_MAX_FRAME, FRAME_HEADER, FrameFlag, FrameType, writeHead } from "./frames.ts";
 import { checkFields, checkPseudo } from "./header_rules.ts";
 import { BLOCK_OVERHEAD, FIELD_OVERHEAD, type HpackEncoder } from "./hpack_encoder.ts";
-import type { Fields } from "./types.ts";
 
 /** A header block to send. */
 export interface HeadersFrame {

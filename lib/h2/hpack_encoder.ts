@@ -2,7 +2,7 @@ import { DEFAULT_TABLE_SIZE } from "./hpack_decoder.ts";
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from "./hpack_static.ts";
 import { ENTRY_OVERHEAD } from "./hpack_table.ts";
 import { huffmanEncode, huffmanLength } from "./huffman.ts";
-import { writeLatin1 } from "./latin1.ts";
+import { writeLatin1 } from "../http/mod.ts";
 
 /** What one field may need beyond its characters: two length prefixes and a first octet. */
 export const FIELD_OVERHEAD = 16;

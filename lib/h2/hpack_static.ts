@@ -1,5 +1,6 @@
 /** The static table of HPACK (RFC 7541 appendix A), with the tag of each name. */
-import { OCTETS, tagName } from "./field_names.ts";
+import { OCTETS } from "../http/mod.ts";
+import { tagName } from "./field_names.ts";
 
 const STATIC_FIELDS: readonly (readonly [string, string])[] = [
   [":authority", ""],

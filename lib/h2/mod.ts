@@ -5,25 +5,22 @@
  * @module
  */
 export { ErrorCode, errorName, H2FieldError, H2StateError } from "./error_codes.ts";
-export { isFieldName, isFieldValue } from "./field_names.ts";
 export { FrameReader, type FrameSink } from "./frame_reader.ts";
 export { CLIENT_PREFACE, FrameFlag, FrameType } from "./frames.ts";
 export { DEFAULT_TABLE_SIZE, type FieldSink, HpackDecoder } from "./hpack_decoder.ts";
 export { BLOCK_OVERHEAD, FIELD_OVERHEAD, HpackEncoder } from "./hpack_encoder.ts";
 export { BACKEND_LIMITS, EDGE_LIMITS, type Limits, type Rate } from "./limits.ts";
-export { OutputPool } from "./output.ts";
 export { H2Session, type SessionOptions } from "./session.ts";
 export { type PeerSettings, SettingId } from "./settings.ts";
-export type {
-  CloseCause,
-  Fields,
-  H2Handler,
-  H2Stream,
-  Refusal,
-  RequestHead,
-  RequestInit,
-  ResetCause,
-  ResponseHead,
-  ResponseInit,
-  StreamState,
-} from "./types.ts";
+// Shared with the other versions of HTTP.
+export {
+  type Fields,
+  isFieldName,
+  isFieldValue,
+  OutputPool,
+  type RequestHead,
+  type RequestInit,
+  type ResponseHead,
+  type ResponseInit,
+} from "../http/mod.ts";
+export type { CloseCause, H2Handler, H2Stream, Refusal, ResetCause, StreamState } from "./types.ts";

@@ -1,5 +1,5 @@
 /** The pseudo-headers we send (RFC 9113 §8.3), as alternating names and values. */
-import type { Fields, RequestInit } from "./types.ts";
+import type { Fields, RequestInit } from "../http/mod.ts";
 
 /** Made once for each status: a response needs no array of its own for it. */
 const BY_STATUS: readonly Fields[] = Array.from(

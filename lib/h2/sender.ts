@@ -1,3 +1,4 @@
+import { type Fields, Output, type OutputPool } from "../http/mod.ts";
 import { SendWindow } from "./flow_control.ts";
 import {
   DEFAULT_MAX_FRAME,
@@ -10,10 +11,8 @@ import {
 import { type HeadersFrame, headersRoom, writeHeaders } from "./header_writer.ts";
 import { HpackEncoder } from "./hpack_encoder.ts";
 import type { Limits } from "./limits.ts";
-import { Output, type OutputPool } from "./output.ts";
 import { DEFAULT_WINDOW } from "./settings.ts";
 import type { StreamImpl } from "./stream.ts";
-import type { Fields } from "./types.ts";
 
 /** Progress within the stall time that counts as reading; less is a peer that drips its window. */
 const MIN_PROGRESS = 1024;

@@ -1,3 +1,4 @@
+import { OutputPool, type RequestInit } from "../http/mod.ts";
 import { Connection, type Role } from "./connection.ts";
 import { checkDeadlines } from "./deadlines.ts";
 import { ErrorCode } from "./error_codes.ts";
@@ -5,9 +6,8 @@ import { FrameReader } from "./frame_reader.ts";
 import { CLIENT_PREFACE, DEFAULT_MAX_FRAME, MAX_31_BITS } from "./frames.ts";
 import { Inbound, type InboundEvents } from "./inbound.ts";
 import { BACKEND_LIMITS, EDGE_LIMITS, type Limits } from "./limits.ts";
-import { OutputPool } from "./output.ts";
 import { DEFAULT_WINDOW, type PeerSettings, SettingId } from "./settings.ts";
-import type { H2Handler, H2Stream, RequestInit } from "./types.ts";
+import type { H2Handler, H2Stream } from "./types.ts";
 
 /** What makes a session. */
 export interface SessionOptions {

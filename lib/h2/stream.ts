@@ -1,5 +1,6 @@
+import type { Fields, ResponseInit } from "../http/mod.ts";
 import { ReceiveWindow, SendWindow } from "./flow_control.ts";
-import type { Fields, H2Stream, ResponseInit, StreamState } from "./types.ts";
+import type { H2Stream, StreamState } from "./types.ts";
 
 /** What a queued chunk counts beyond its octets: one-octet chunks must not cost 100 times more. */
 const CHUNK_COST = 128;

@@ -1,6 +1,6 @@
-import { BAD_VALUE, isSpace, OCTETS, VALUE_OCTET } from "./field_names.ts";
+import { isSpace, latin1, OCTETS, VALUE_OCTET } from "../http/mod.ts";
+import { BAD_VALUE } from "./field_names.ts";
 import { huffmanDecode, maxDecodedLength } from "./huffman.ts";
-import { latin1 } from "./latin1.ts";
 
 /** Slots of the cache of recent strings; a power of two. */
 const SLOTS = 32;

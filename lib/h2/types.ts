@@ -1,54 +1,10 @@
 /**
- * What an owner sees of a session: heads, streams, events.
+ * What an owner sees of a session: streams and events. Heads are those of lib/http.
  *
  * @module
  */
+import type { Fields, RequestHead, ResponseHead, ResponseInit } from "../http/mod.ts";
 import type { PeerSettings } from "./settings.ts";
-
-/** Regular fields as alternating names (lower case) and values, in order. */
-export type Fields = readonly string[];
-
-/**
- * The head of a request. What came from a peer has passed the rules of RFC 9113 §8: names and
- * values are safe to write into HTTP/1.1, `host` is folded into `authority` (they agree), cookie
- * crumbs are joined, and no connection-specific field is left.
- */
-export interface RequestHead {
-  readonly method: string;
-  /** Empty only in a plain CONNECT. */
-  readonly scheme: string;
-  /** Empty if the request has neither `:authority` nor `host`. */
-  readonly authority: string;
-  /** Path and query; empty only in a plain CONNECT. */
-  readonly path: string;
-  /** `:protocol` of an extended CONNECT (RFC 8441); empty otherwise. */
-  readonly protocol: string;
-  readonly fields: Fields;
-  /** The declared `content-length`, which also stays in `fields`; -1 if there is none. */
-  readonly contentLength: number;
-  /** Names of fields that must stay literal on every hop (RFC 7541 §7.1.3). */
-  readonly neverIndexed?: readonly string[] | undefined;
-}
-
-/** The head of a response, or of an informational one (`status` below 200). */
-export interface ResponseHead {
-  readonly status: number;
-  readonly fields: Fields;
-  /** The declared `content-length`, which also stays in `fields`; -1 if there is none. */
-  readonly contentLength: number;
-  /** Names of fields that must stay literal on every hop (RFC 7541 §7.1.3). */
-  readonly neverIndexed?: readonly string[] | undefined;
-}
-
-/** What a client session needs to open a stream. */
-export type RequestInit =
-  & Pick<RequestHead, "method" | "scheme" | "authority" | "path" | "fields">
-  & Partial<Pick<RequestHead, "protocol" | "neverIndexed">>;
-
-/** What a stream needs to answer. */
-export type ResponseInit =
-  & Pick<ResponseHead, "status" | "fields">
-  & Partial<Pick<ResponseHead, "neverIndexed">>;
 
 /** States of a stream that an owner can hold (RFC 9113 §5.1). */
 export type StreamState = "open" | "half-closed (local)" | "half-closed (remote)" | "closed";

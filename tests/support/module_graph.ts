@@ -13,7 +13,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 
 /** The layers, lowest first: a folder of `lib` imports folders of lower layers only. */
 export const LAYERS: readonly (readonly string[])[] = [
-  ["addr", "wire", "observe"],
+  ["addr", "wire", "observe", "http"],
   ["sni", "proxyproto", "firewall", "routes", "h2"],
   ["config", "db", "relay", "tls"],
   ["connector", "l7"],

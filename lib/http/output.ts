@@ -1,7 +1,5 @@
-import { DEFAULT_MAX_FRAME, FRAME_HEADER } from "./frames.ts";
-
-/** Octets of one slab: four full DATA frames with their headers, or a few flushes of small frames. */
-const SLAB_OCTETS = 4 * (DEFAULT_MAX_FRAME + FRAME_HEADER);
+/** Octets of one slab: four full DATA frames of HTTP/2, or a few flushes of small messages. */
+const SLAB_OCTETS = 4 * (16384 + 9);
 /** A slab with less room than this is not worth handing out again. */
 const WORTH_KEEPING = 4096;
 /** Partly used slabs a pool keeps; sessions hold one only between a write and a flush. */
