@@ -43,6 +43,16 @@ export interface AuthorityOptions {
   readonly issuer?: Authority;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
+  /** Instead of a fresh pair. */
+  readonly keys?: CryptoKeyPair;
+  /** Default: to sign certificates and revocation lists. */
+  readonly keyUsages?: x509.KeyUsageFlags;
+  /** How many intermediates may be below it. */
+  readonly pathLength?: number;
+  /** Default: `true`. */
+  readonly isAuthority?: boolean;
+  /** Further extensions, encoded by the caller. */
+  readonly extensions?: readonly x509.Extension[];
 }
 
 /** Settings of {@link issueCertificate}. */
@@ -80,8 +90,9 @@ export interface CertificateOptions {
  * ```
  */
 export async function createAuthority(options: AuthorityOptions): Promise<Authority> {
-  const keys = await generateKeys();
+  const keys = options.keys ?? await generateKeys();
   const { issuer } = options;
+  const { keyCertSign, cRLSign } = x509.KeyUsageFlags;
   const subject = distinguishedName(options.commonName);
   const cert = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
@@ -92,12 +103,10 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     publicKey: keys.publicKey,
     signingKey: (issuer?.keys ?? keys).privateKey,
     extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
+      new x509.BasicConstraintsExtension(options.isAuthority ?? true, options.pathLength, true),
+      new x509.KeyUsagesExtension(options.keyUsages ?? keyCertSign | cRLSign, true),
       ...await keyIdentifiers(keys, issuer?.keys ?? keys),
+      ...options.extensions ?? [],
     ],
   });
   const pems = await toPem(cert, keys);

@@ -5,10 +5,12 @@ import {
   DerReader,
   integerHex,
   namedBits,
+  octetsOfBits,
   oidOf,
   TAG,
   timeOf,
 } from "./der.ts";
+import type { Signature } from "./signature.ts";
 
 /** A TLS Certificate message is longer than this only to hurt; ours are about 1 kB. */
 const MAX_CERTIFICATE_BYTES = 65_536;
@@ -35,10 +37,27 @@ export interface Certificate {
   readonly uris: readonly Uint8Array[];
   /** Whether BasicConstraints says that this is an authority. */
   readonly isAuthority: boolean;
+  /** How many intermediates may follow this authority; absent: any number. */
+  readonly pathLength?: number;
   /** KeyUsage, if it is there. */
   readonly keyUsage?: (bit: number) => boolean;
   /** ExtendedKeyUsage, if it is there. */
   readonly extendedKeyUsage?: readonly string[];
+  /** What NameConstraints says of URIs, if it is there. */
+  readonly uriConstraints?: UriConstraints;
+  /** Critical extensions that are not known here. */
+  readonly unknownCritical: readonly string[];
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+  /** What the issuer signed, and how. */
+  readonly signature: Signature;
+}
+
+/** The hosts that URIs below an authority may and may not have (RFC 5280 §4.2.1.10). */
+export interface UriConstraints {
+  /** Absent: any. */
+  readonly permitted?: readonly string[];
+  readonly excluded: readonly string[];
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -48,6 +67,7 @@ const OID = {
   keyUsage: "2.5.29.15",
   subjectAltName: "2.5.29.17",
   basicConstraints: "2.5.29.19",
+  nameConstraints: "2.5.29.30",
   extendedKeyUsage: "2.5.29.37",
 } as const;
 
@@ -65,7 +85,7 @@ const GENERAL_NAMES: ReadonlySet<number> = new Set([
 ]);
 const URI_NAME = 0x86;
 
-/** Parses the DER of a certificate (RFC 5280 §4.1). The signature is TLS's business. */
+/** Parses the DER of a certificate (RFC 5280 §4.1); {@link verifySignature} is for its signature. */
 export function parseCertificate(der: Uint8Array): Result<Certificate> {
   if (der.length > MAX_CERTIFICATE_BYTES) {
     return { ok: false, reason: "the certificate is too long" };
@@ -82,21 +102,25 @@ function readCertificate(der: Uint8Array): Certificate {
   const outer = new DerReader(der);
   const certificate = outer.inside(TAG.sequence);
   outer.end();
-  const tbs = certificate.inside(TAG.sequence);
-  certificate.value(TAG.sequence);
-  certificate.value(TAG.bitString);
+  const signed = certificate.value(TAG.sequence);
+  const algorithm = certificate.value(TAG.sequence).encoded.toHex();
+  const signature = octetsOfBits(certificate.value(TAG.bitString).content);
   certificate.end();
+
+  const tbs = new DerReader(signed.content);
 
   tbs.optional(0xa0); // version
   const serial = integerHex(tbs.value(TAG.integer).content);
-  tbs.value(TAG.sequence); // signature algorithm
+  if (tbs.value(TAG.sequence).encoded.toHex() !== algorithm) {
+    throw new DerError("its two signature algorithms differ");
+  }
   const issuer = tbs.value(TAG.sequence);
   const validity = tbs.inside(TAG.sequence);
   const notBefore = timeOf(validity.any()) * 1000;
   const notAfter = timeOf(validity.any()) * 1000;
   validity.end();
   const subject = tbs.value(TAG.sequence);
-  tbs.value(TAG.sequence); // public key
+  const publicKey = tbs.value(TAG.sequence).encoded;
   tbs.optional(0x81); // unique identifiers
   tbs.optional(0x82);
   const extensions = tbs.optional(0xa3);
@@ -112,6 +136,9 @@ function readCertificate(der: Uint8Array): Certificate {
     notAfter,
     uris: [],
     isAuthority: false,
+    unknownCritical: [],
+    publicKey,
+    signature: { signed: signed.encoded, algorithm, value: signature },
     ...extensions && readExtensions(extensions.content),
   };
 }
@@ -122,24 +149,29 @@ function readExtensions(content: Uint8Array): Partial<Certificate> {
   const list = wrapper.inside(TAG.sequence);
   wrapper.end();
   const found: Partial<Mutable<Certificate>> = {};
+  const unknownCritical: string[] = [];
   const seen = new Set<string>();
   while (!list.done) {
     const extension = list.inside(TAG.sequence);
     const oid = oidOf(extension.value(TAG.oid).content);
-    const critical = extension.optional(TAG.boolean);
-    if (critical) booleanOf(critical.content);
+    const flag = extension.optional(TAG.boolean);
+    const critical = flag !== undefined && booleanOf(flag.content);
     const value = new DerReader(extension.value(TAG.octetString).content);
     extension.end();
     if (seen.has(oid)) throw new DerError("an extension comes twice");
     seen.add(oid);
     if (oid === OID.subjectAltName) found.uris = readUris(value);
-    else if (oid === OID.basicConstraints) found.isAuthority = readIsAuthority(value);
+    else if (oid === OID.basicConstraints) Object.assign(found, readBasicConstraints(value));
     else if (oid === OID.keyUsage) found.keyUsage = namedBits(value.value(TAG.bitString).content);
     else if (oid === OID.extendedKeyUsage) found.extendedKeyUsage = readOids(value);
-    else continue;
+    else if (oid === OID.nameConstraints) found.uriConstraints = readUriConstraints(value);
+    else {
+      if (critical) unknownCritical.push(oid);
+      continue;
+    }
     value.end();
   }
-  return found;
+  return { ...found, unknownCritical };
 }
 
 function readUris(value: DerReader): Uint8Array[] {
@@ -153,12 +185,45 @@ function readUris(value: DerReader): Uint8Array[] {
   return uris;
 }
 
-function readIsAuthority(value: DerReader): boolean {
+function readBasicConstraints(
+  value: DerReader,
+): Pick<Certificate, "isAuthority" | "pathLength"> {
   const constraints = value.inside(TAG.sequence);
   const authority = constraints.optional(TAG.boolean);
-  constraints.optional(TAG.integer); // path length
+  const length = constraints.optional(TAG.integer);
   constraints.end();
-  return authority !== undefined && booleanOf(authority.content);
+  const isAuthority = authority !== undefined && booleanOf(authority.content);
+  if (length === undefined) return { isAuthority };
+  // Nobody issues a chain of over 127 certificates, and no negative number is a length.
+  const hex = integerHex(length.content);
+  if (hex.length !== 2 || hex > "7f") throw new DerError("a path length is over 127");
+  return { isAuthority, pathLength: parseInt(hex, 16) };
+}
+
+/** Of GeneralSubtrees only those of URIs: nothing else of a certificate is believed here. */
+function readUriConstraints(value: DerReader): UriConstraints {
+  const constraints = value.inside(TAG.sequence);
+  const permitted = constraints.optional(0xa0);
+  const excluded = constraints.optional(0xa1);
+  constraints.end();
+  const hosts = permitted && readUriSubtrees(permitted.content);
+  return {
+    ...hosts !== undefined && hosts.length > 0 && { permitted: hosts },
+    excluded: excluded === undefined ? [] : readUriSubtrees(excluded.content),
+  };
+}
+
+function readUriSubtrees(content: Uint8Array): string[] {
+  const subtrees = new DerReader(content);
+  const hosts: string[] = [];
+  while (!subtrees.done) {
+    const subtree = subtrees.inside(TAG.sequence);
+    const base = subtree.any();
+    // RFC 5280 §4.2.1.10: minimum is 0, which DER leaves out, and maximum is absent.
+    subtree.end();
+    if (base.tag === URI_NAME) hosts.push(String.fromCharCode(...base.content).toLowerCase());
+  }
+  return hosts;
 }
 
 function readOids(value: DerReader): string[] {

@@ -1,5 +1,5 @@
-import { type KeyObject, verify, X509Certificate } from "node:crypto";
-import { type Certificate, KEY_USAGE, parseCertificate } from "./certificate.ts";
+import { type Authority, parseAuthorities } from "./authority.ts";
+import { KEY_USAGE, parseCertificate } from "./certificate.ts";
 import {
   booleanOf,
   DerError,
@@ -10,6 +10,7 @@ import {
   TAG,
   timeOf,
 } from "./der.ts";
+import { isKnownAlgorithm, type Signature, verifySignature } from "./signature.ts";
 
 /** Lists of public authorities reach a few MiB; the reader's own bound is 16 MiB. */
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
@@ -46,26 +47,8 @@ interface ParsedList {
   readonly thisUpdate: number;
   readonly nextUpdate: number;
   readonly serials: Set<string>;
-  readonly algorithm: string;
-  readonly signed: Uint8Array;
-  readonly signature: Uint8Array;
+  readonly signature: Signature;
 }
-
-interface Signer {
-  readonly certificate: Certificate;
-  readonly key: KeyObject;
-}
-
-/** Signature algorithms, as the digest that node:crypto wants (RFC 5758, RFC 4055, RFC 8410). */
-const DIGESTS: ReadonlyMap<string, string | null> = new Map([
-  ["1.2.840.10045.4.3.2", "sha256"],
-  ["1.2.840.10045.4.3.3", "sha384"],
-  ["1.2.840.10045.4.3.4", "sha512"],
-  ["1.2.840.113549.1.1.11", "sha256"],
-  ["1.2.840.113549.1.1.12", "sha384"],
-  ["1.2.840.113549.1.1.13", "sha512"],
-  ["1.3.101.112", null],
-]);
 
 /**
  * Reads revocation lists (RFC 5280 §5), PEM or DER, one or more to a file. Deno 2.9.6 parses the
@@ -81,7 +64,7 @@ export function loadRevocationLists(
   files: readonly Uint8Array[],
   options: RevocationOptions,
 ): RevocationResult {
-  const signers = readSigners(options.authorities);
+  const signers = parseAuthorities(options.authorities);
   const lists = new Map<string, { serials: Set<string>; nextUpdate: number }>();
   const problems: { file: number; reason: string }[] = [];
   for (const [file, bytes] of files.entries()) {
@@ -122,14 +105,15 @@ export function checkRevocation(
   return undefined;
 }
 
-function checkList(list: ParsedList, signers: readonly Signer[], nowMs: number): void {
+function checkList(list: ParsedList, signers: readonly Authority[], nowMs: number): void {
   if (list.thisUpdate > nowMs) throw new DerError("the list is not yet valid");
-  const digest = DIGESTS.get(list.algorithm);
-  if (digest === undefined) throw new DerError(`signature algorithm ${list.algorithm} is unknown`);
+  if (!isKnownAlgorithm(list.signature.algorithm)) {
+    throw new DerError("its signature algorithm is not one of those that are known");
+  }
   const candidates = signers.filter(({ certificate }) => certificate.subject === list.issuer);
   if (candidates.length === 0) throw new DerError("its issuer is not among the authorities");
   const signed = candidates.some(({ key, certificate: { keyUsage } }) =>
-    (keyUsage?.(KEY_USAGE.cRLSign) ?? true) && verify(digest, list.signed, key, list.signature)
+    (keyUsage?.(KEY_USAGE.cRLSign) ?? true) && verifySignature(list.signature, key)
   );
   if (!signed) throw new DerError("no authority of that name signed it");
 }
@@ -140,13 +124,13 @@ function readList(der: Uint8Array): ParsedList {
   const whole = outer.inside(TAG.sequence);
   outer.end();
   const signed = whole.value(TAG.sequence);
-  const algorithm = oidOf(whole.inside(TAG.sequence).value(TAG.oid).content);
-  const signature = octetsOfBits(whole.value(TAG.bitString).content);
+  const algorithm = whole.value(TAG.sequence).encoded.toHex();
+  const value = octetsOfBits(whole.value(TAG.bitString).content);
   whole.end();
 
   const tbs = new DerReader(signed.content);
   tbs.optional(TAG.integer); // version
-  if (oidOf(tbs.inside(TAG.sequence).value(TAG.oid).content) !== algorithm) {
+  if (tbs.value(TAG.sequence).encoded.toHex() !== algorithm) {
     throw new DerError("its two signature algorithms differ");
   }
   const issuer = tbs.value(TAG.sequence).encoded.toHex();
@@ -160,7 +144,8 @@ function readList(der: Uint8Array): ParsedList {
   const extensions = tbs.optional(0xa0);
   tbs.end();
   if (extensions) refuseCritical(new DerReader(extensions.content).inside(TAG.sequence));
-  return { issuer, thisUpdate, nextUpdate, serials, algorithm, signed: signed.encoded, signature };
+  const signature = { signed: signed.encoded, algorithm, value };
+  return { issuer, thisUpdate, nextUpdate, serials, signature };
 }
 
 function readEntries(entries: DerReader, serials: Set<string>): void {
@@ -186,17 +171,6 @@ function refuseCritical(extensions: DerReader): void {
   }
 }
 
-function readSigners(authorities: readonly string[]): Signer[] {
-  const signers: Signer[] = [];
-  for (const pem of authorities.join("\n").match(PEM_CERTIFICATE) ?? []) {
-    const x509 = new X509Certificate(pem);
-    const parsed = parseCertificate(new Uint8Array(x509.raw));
-    if (parsed.ok) signers.push({ certificate: parsed.value, key: x509.publicKey });
-  }
-  return signers;
-}
-
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const PEM_LIST = /-----BEGIN (?:X509 )?CRL-----([^-]+)-----END (?:X509 )?CRL-----/g;
 
 /** The lists in a file: PEM (RFC 7468 §7), or the file itself as DER. */

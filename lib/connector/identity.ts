@@ -7,7 +7,7 @@ export interface ClientIdentity {
   readonly orgId: string;
   readonly userId: string;
   readonly spiffeId: string;
-  /** Milliseconds since 1970. */
+  /** When it ends, or an issuer of its chain does; milliseconds since 1970. */
   readonly notAfter: number;
   /** SHA-256 of the DER as OpenSSL prints it: `AB:CD:…`. */
   readonly fingerprint256: string;
@@ -53,8 +53,8 @@ const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
  * names of all kinds (other kinds are ignored), not an authority (Deno's TLS lets a CA certificate
  * from the trust store pass as a leaf), KeyUsage, when present, with digitalSignature and without
  * certificate or list signing. ExtendedKeyUsage, when present, must name clientAuth:
- * anyExtendedKeyUsage does not stand for it, as in Deno's TLS. The validity period is checked again
- * because a resumed session does not repeat TLS's check.
+ * anyExtendedKeyUsage does not stand for it, as in Deno's TLS. The validity period is checked here
+ * too, because a resumed session does not repeat TLS's check.
  */
 export function readIdentity(der: Uint8Array, options: IdentityOptions): IdentityResult {
   const parsed = parseCertificate(der);

@@ -29,7 +29,13 @@ export {
   type RevocationRefusal,
   type RevocationResult,
 } from "./crl.ts";
-export { identifyPeer, type PeerOptions, type PeerResult, type TlsPeer } from "./peer.ts";
+export {
+  identifyPeer,
+  type PeerOptions,
+  type PeerResult,
+  recheckPeer,
+  type TlsPeer,
+} from "./peer.ts";
 export { checkConnectId, parseConnectId, parseHostAddress } from "./host.ts";
 export { type WallClock, wallClock } from "./clock.ts";
 export {
@@ -81,4 +87,6 @@ export {
   type OpenAccessOptions,
   sqlitePath,
 } from "./access.ts";
-export { checkTrust, parseAuthorities, type Trust } from "./trust.ts";
+export { type Authority, parseAuthorities } from "./authority.ts";
+export { checkTrust, type Trust, type TrustRefusal, type TrustResult } from "./trust.ts";
+export { TrustMemory } from "./trust_memory.ts";

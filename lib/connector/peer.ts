@@ -1,6 +1,7 @@
 import { parseCertificate } from "./certificate.ts";
-import { checkRevocation, type RevocationLists, type RevocationRefusal } from "./crl.ts";
 import { type IdentityRefusal, type IdentityResult, readIdentity } from "./identity.ts";
+import { checkTrust, type Trust, type TrustRefusal, type TrustResult } from "./trust.ts";
+import type { TrustMemory } from "./trust_memory.ts";
 
 /** A client that presents more than this is not one of ours. */
 const MAX_CHAIN = 16;
@@ -10,6 +11,7 @@ export interface TlsPeer {
   readonly authorized: boolean;
   readonly authorizationError: unknown;
   getPeerCertificate(detailed: boolean): unknown;
+  isSessionReused(): boolean;
 }
 
 /** Settings of {@link identifyPeer}. */
@@ -18,7 +20,7 @@ export interface PeerOptions {
   readonly issuer: string;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
-  readonly revocationLists?: RevocationLists;
+  readonly trust: Trust & { readonly memory: TrustMemory };
 }
 
 /** An identity, or one refusal with its reason. */
@@ -26,7 +28,7 @@ export type PeerResult =
   | Extract<IdentityResult, { ok: true }>
   | {
     readonly ok: false;
-    readonly reason: IdentityRefusal | RevocationRefusal;
+    readonly reason: IdentityRefusal | TrustRefusal;
     readonly detail?: string;
   };
 
@@ -35,23 +37,43 @@ export type PeerResult =
  * (`requestCert`) but lets every handshake pass (`rejectUnauthorized: false`), so that the refusal
  * can be logged with its reason and counted; nothing may be read before this answers.
  *
+ * A handshake that resumes a session verifies nothing, and the runtime says `authorized` all the
+ * same. So its leaf must be one that a full handshake has verified in this worker, and in every
+ * case the chain is held against the authorities, lists and dates of now.
+ *
  * Deno's `authorizationError` is the same for most failures; the certificate itself, though
  * untrusted, tells the operator whether it has merely expired.
  */
-export function identifyPeer(peer: TlsPeer, options: PeerOptions): PeerResult {
-  const lists = options.revocationLists;
-  // The whole chain costs ten times as much as the leaf (0.3 ms): read it only where it is used.
-  const chain = presentedChain(peer.getPeerCertificate(lists !== undefined && lists.size > 0));
+export function identifyPeer(peer: TlsPeer, { trust, ...options }: PeerOptions): PeerResult {
+  const chain = presentedChain(peer.getPeerCertificate(true));
   const [leaf] = chain;
   if (leaf === undefined) return { ok: false, reason: "no_certificate" };
   if (peer.authorized !== true) return explainUntrusted(leaf, peer, options.nowMs);
+  if (!peer.isSessionReused()) trust.memory.addLeaf(leaf);
+  else if (!trust.memory.knowsLeaf(leaf)) {
+    return { ok: false, reason: "untrusted", detail: "no handshake has verified what it resumes" };
+  }
+  const result = readIdentity(leaf, options);
+  if (!result.ok) return result;
+  const held = checkChain(chain, { ...trust, nowMs: options.nowMs });
+  if (!held.ok) return held;
+  const { identity } = result;
+  return { ok: true, identity: { ...identity, notAfter: held.notAfter } };
+}
+
+/** Whether a peer that was let in would still be: {@link checkTrust} of what it presented. */
+export function recheckPeer(peer: TlsPeer, trust: Trust & { readonly nowMs: number }): TrustResult {
+  return checkChain(presentedChain(peer.getPeerCertificate(true)), trust);
+}
+
+function checkChain(
+  chain: readonly Uint8Array[],
+  trust: Trust & { readonly nowMs: number },
+): TrustResult {
   if (chain.length > MAX_CHAIN) {
     return { ok: false, reason: "untrusted", detail: "the chain is too long" };
   }
-  const result = readIdentity(leaf, options);
-  if (!result.ok || lists === undefined) return result;
-  const reason = checkRevocation(chain, { lists, nowMs: options.nowMs });
-  return reason === undefined ? result : { ok: false, reason };
+  return checkTrust(chain, trust);
 }
 
 function explainUntrusted(leaf: Uint8Array, peer: TlsPeer, nowMs: number): PeerResult {

@@ -1,9 +1,11 @@
-import type { X509Certificate } from "node:crypto";
 import {
-  checkTrust,
+  type Authority,
   parseAuthorities,
+  recheckPeer,
   type RevocationLists,
   type TlsPeer,
+  type Trust,
+  type TrustMemory,
 } from "../connector/mod.ts";
 import { TlsAcceptor } from "../tls/mod.ts";
 
@@ -33,12 +35,18 @@ export interface OwnCertificate {
 export class Connector {
   readonly snapshot: ConnectorSnapshot;
   readonly #acceptors = new WeakMap<OwnCertificate, TlsAcceptor>();
-  readonly #authorities: readonly X509Certificate[];
+  /** What clients are held against. */
+  readonly trust: Trust & { readonly memory: TrustMemory };
 
-  /** @throws {Error} if a certificate or the key cannot be used. */
-  constructor(snapshot: ConnectorSnapshot) {
+  /**
+   * @param memory Of this worker; it outlives a connector.
+   * @throws {Error} if a certificate or the key cannot be used.
+   */
+  constructor(snapshot: ConnectorSnapshot, memory: TrustMemory) {
+    const { revocationLists } = snapshot;
     this.snapshot = snapshot;
-    this.#authorities = parseAuthorities(snapshot.authorities);
+    const authorities: readonly Authority[] = parseAuthorities(snapshot.authorities);
+    this.trust = { authorities, revocationLists, memory };
     this.acceptor(snapshot);
   }
 
@@ -63,8 +71,8 @@ export class Connector {
 
   /** Why a client that was accepted would not be now, or `undefined`. */
   distrusts(peer: TlsPeer, nowMs: number): string | undefined {
-    const { revocationLists } = this.snapshot;
-    return checkTrust(peer, { authorities: this.#authorities, revocationLists, nowMs });
+    const result = recheckPeer(peer, { ...this.trust, nowMs });
+    return result.ok ? undefined : result.reason;
   }
 }
 

@@ -143,7 +143,7 @@ export class DataPlane {
 
   #applyConnector(snapshot: ConnectorSnapshot): void {
     const before = this.#state.connector;
-    const connector = new Connector(snapshot);
+    const connector = new Connector(snapshot, this.#state.trustMemory);
     this.#state.connector = connector;
     if (before === undefined || !connector.trustsOthersThan(before)) return;
     recheckPeers([...this.#connections.values()], this.#state).catch((error) =>

@@ -1,4 +1,4 @@
-import type { Gatekeeper } from "../connector/mod.ts";
+import { type Gatekeeper, TrustMemory } from "../connector/mod.ts";
 import {
   createFirewall,
   createRateLimiter,
@@ -42,6 +42,7 @@ export class LiveState implements PlaneState {
   readonly prefaceDeadlines: Deadlines;
   readonly l7: L7Service;
   readonly tls = new Map<string, TlsMaterial>();
+  readonly trustMemory: TrustMemory = new TrustMemory();
   readonly gatekeeper: Gatekeeper | undefined;
   readonly handshakeTimeoutMs: number | undefined;
   connectDeadlines: ConnectDeadlines;

@@ -55,8 +55,8 @@ function identify(
   { connector, state }: { readonly connector: Connector; readonly state: PlaneState },
 ): ClientIdentity | string {
   const nowMs = state.clock.wallNow();
-  const { issuer, revocationLists } = connector.snapshot;
-  const peer = identifyPeer(secure, { issuer, revocationLists, nowMs });
+  const { issuer } = connector.snapshot;
+  const peer = identifyPeer(secure, { issuer, trust: connector.trust, nowMs });
   if (!peer.ok) return peer.detail ? `${peer.reason}: ${peer.detail}` : peer.reason;
   // Authorities or lists were replaced during the handshake, and live sessions looked at already.
   if (state.connector !== connector) {

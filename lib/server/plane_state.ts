@@ -1,4 +1,4 @@
-import type { Gatekeeper } from "../connector/mod.ts";
+import type { Gatekeeper, TrustMemory } from "../connector/mod.ts";
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
@@ -20,6 +20,8 @@ export interface PlaneState {
   readonly tls: Map<string, TlsMaterial>;
   /** Absent: connections of mtls routes are refused. */
   connector: Connector | undefined;
+  /** What is known of clients' certificates, whatever connector they came to. */
+  readonly trustMemory: TrustMemory;
   readonly gatekeeper: Gatekeeper | undefined;
   /** Of mtls connections; absent: that of lib/tls. */
   readonly handshakeTimeoutMs: number | undefined;

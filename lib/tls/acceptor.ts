@@ -35,8 +35,11 @@ export interface TlsFailure {
  * Terminates TLS 1.2 and 1.3 with one certificate.
  *
  * Sessions are resumed only under the server name they were made for: the runtime's TLS binds
- * tickets to it. Tickets of one acceptor mean nothing to another, so new authorities are asked
- * about every client.
+ * tickets to it. But all acceptors of a thread share them, no option turns them off (Deno 2.9.6
+ * ignores `secureOptions`, `sessionTimeout` and `ticketKeys`), and a client that resumes is
+ * `authorized` whatever its certificate was worth: a session of other authorities, or of a forged
+ * certificate that was refused, comes back as verified. With `clientAuthorities` the caller
+ * therefore checks the whole chain of every client by itself (`identifyPeer` in lib/connector).
  *
  * It goes through `tls.Server`, because only that tells whether a client certificate was verified:
  * a bare `TLSSocket` of a server leaves `authorized` at `false` (Deno 2.9.6, and Node).

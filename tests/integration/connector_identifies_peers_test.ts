@@ -6,7 +6,9 @@ import { connect, createServer, type TLSSocket } from "node:tls";
 import {
   identifyPeer,
   loadRevocationLists,
+  parseAuthorities,
   type RevocationLists,
+  TrustMemory,
 } from "../../lib/connector/mod.ts";
 import {
   type Authority,
@@ -31,10 +33,11 @@ async function identify(
   client: Client,
   options: { authorities?: Authority[]; lists?: RevocationLists; version?: "TLSv1.2" } = {},
 ): Promise<string> {
+  const ca = (options.authorities ?? [root]).map(({ certPem }) => certPem);
   const listener = createServer({
     cert: server.certPem,
     key: server.keyPem,
-    ca: (options.authorities ?? [root]).map(({ certPem }) => certPem),
+    ca,
     requestCert: true,
     rejectUnauthorized: false,
   });
@@ -56,7 +59,11 @@ async function identify(
     const result = identifyPeer(peer, {
       issuer: ISSUER,
       nowMs: Date.now(),
-      ...options.lists && { revocationLists: options.lists },
+      trust: {
+        authorities: parseAuthorities(ca),
+        revocationLists: options.lists,
+        memory: new TrustMemory(),
+      },
     });
     peer.destroy();
     return result.ok ? result.identity.userId : result.reason;

@@ -1,0 +1,380 @@
+import "reflect-metadata";
+import assert from "node:assert/strict";
+import * as x509 from "@peculiar/x509";
+import {
+  checkTrust,
+  identifyPeer,
+  loadRevocationLists,
+  parseAuthorities,
+  type RevocationLists,
+  type TlsPeer,
+  TrustMemory,
+} from "../../../lib/connector/mod.ts";
+import {
+  type Authority,
+  type AuthorityOptions,
+  createAuthority,
+  issueCertificate,
+  type IssuedCertificate,
+  issueRevocationList,
+} from "../../support/certificates.ts";
+import { runCommand, testWithCommands } from "../../support/commands.ts";
+
+const ISSUER = "acme.test";
+const ALICE = `spiffe://${ISSUER}/orgs/acme/users/alice`;
+const NOW = Date.now();
+const HOUR_MS = 3_600_000;
+const root = await createAuthority({ commonName: "root" });
+
+const derOf = ({ cert }: { cert: x509.X509Certificate }) => new Uint8Array(cert.rawData);
+
+function below(authority: Authority): Promise<IssuedCertificate> {
+  return issueCertificate(authority, { uris: [ALICE], usages: ["client"] });
+}
+
+/** What becomes of a chain: `holds`, or the reason and its detail. */
+function trust(
+  chain: readonly { cert: x509.X509Certificate }[],
+  { authorities = [root], lists, nowMs = NOW, memory }: {
+    authorities?: readonly Authority[];
+    lists?: RevocationLists;
+    nowMs?: number;
+    memory?: TrustMemory;
+  } = {},
+): string {
+  const result = checkTrust(chain.map(derOf), {
+    authorities: parseAuthorities(authorities.map(({ certPem }) => certPem)),
+    revocationLists: lists,
+    memory,
+    nowMs,
+  });
+  return result.ok ? "holds" : [result.reason, result.detail].filter(Boolean).join(": ");
+}
+
+/** An intermediate below the root, as `options` spoil it, with a leaf. */
+async function spoilt(options: Partial<AuthorityOptions>): Promise<string> {
+  const middle = await createAuthority({ commonName: "middle", issuer: root, ...options });
+  return trust([await below(middle), middle]);
+}
+
+Deno.test("checkTrust() follows any number of intermediates, in any order, beside strangers", async () => {
+  const one = await createAuthority({ commonName: "one", issuer: root });
+  const two = await createAuthority({ commonName: "two", issuer: one });
+  const three = await createAuthority({ commonName: "three", issuer: two });
+  const stranger = await createAuthority({ commonName: "stranger" });
+  const leaf = await below(three);
+  assert.equal(trust([leaf, three, two, one]), "holds");
+  assert.equal(trust([leaf, stranger, one, root, three, two]), "holds");
+  assert.equal(trust([await below(root)]), "holds");
+  assert.equal(trust([leaf, three, one]), "untrusted");
+  assert.equal(trust([leaf, three, two, one], { authorities: [stranger] }), "untrusted");
+  assert.equal(trust([leaf, three, two, one], { authorities: [two] }), "holds");
+  assert.equal(trust([leaf], { authorities: [] }), "untrusted");
+  assert.equal(trust([]), "untrusted");
+});
+
+Deno.test("checkTrust() believes a key, never a name", async () => {
+  const namesake = await createAuthority({ commonName: "root" });
+  assert.equal(trust([await below(namesake)]), "untrusted");
+  assert.equal(trust([await below(namesake), namesake]), "untrusted");
+  // Both are named: the second one is tried when the first one did not sign.
+  assert.equal(trust([await below(root)], { authorities: [namesake, root] }), "holds");
+  // A chain that runs in a circle ends.
+  const keys = root.keys;
+  const a = await createAuthority({
+    commonName: "a",
+    issuer: { ...root, cert: namesake.cert },
+    keys,
+  });
+  assert.equal(trust([await below(a), a, a, namesake], { authorities: [a] }), "holds");
+});
+
+Deno.test("checkTrust() refuses a certificate whose octets were changed after it was signed", async () => {
+  const der = derOf(await below(root));
+  const at = (text: string) => {
+    const octets = [...new TextEncoder().encode(text)];
+    return der.findIndex((_, i) => octets.every((octet, j) => der[i + j] === octet));
+  };
+  const forged = der.slice();
+  forged.set(new TextEncoder().encode("bobby"), at("alice"));
+  const authorities = parseAuthorities([root.certPem]);
+  const memory = new TrustMemory();
+  assert.ok(checkTrust([der], { authorities, memory, nowMs: NOW }).ok);
+  assert.equal(checkTrust([forged], { authorities, memory, nowMs: NOW }).ok, false);
+  const swapped = der.slice();
+  swapped[swapped.length - 1] = (swapped.at(-1) ?? 0) ^ 1;
+  assert.equal(checkTrust([swapped], { authorities, memory, nowMs: NOW }).ok, false);
+});
+
+Deno.test("checkTrust() takes only issuers that may issue certificates of clients", async () => {
+  const { cRLSign, digitalSignature, keyCertSign } = x509.KeyUsageFlags;
+  const serverOnly = new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]);
+  const clients = new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]);
+  const strange = new x509.Extension("1.2.3.4", true, Uint8Array.of(5, 0));
+  const cases: readonly (readonly [Partial<AuthorityOptions>, string])[] = [
+    [{}, "holds"],
+    [{ keyUsages: keyCertSign }, "holds"],
+    [{ keyUsages: cRLSign }, "untrusted: an issuer may not sign certificates (KeyUsage)"],
+    [{ keyUsages: digitalSignature }, "untrusted: an issuer may not sign certificates (KeyUsage)"],
+    [{ isAuthority: false }, "untrusted: an issuer is not an authority"],
+    [{ extensions: [clients] }, "holds"],
+    [
+      { extensions: [serverOnly] },
+      "untrusted: an issuer may not issue for clients (ExtendedKeyUsage)",
+    ],
+    [{ extensions: [strange] }, "untrusted: an issuer's critical extension 1.2.3.4 is unknown"],
+    [{ extensions: [new x509.Extension("1.2.3.4", false, Uint8Array.of(5, 0))] }, "holds"],
+  ];
+  for (const [options, want] of cases) assert.equal(await spoilt(options), want);
+  // The same of an authority that the operator has named.
+  const weak = await createAuthority({ commonName: "weak", keyUsages: cRLSign });
+  assert.equal(
+    trust([await below(weak)], { authorities: [weak] }),
+    "untrusted: an issuer may not sign certificates (KeyUsage)",
+  );
+  // A leaf that issues: the hole of every naive verifier.
+  const leaf = await below(root);
+  const child = await below({ ...leaf, chainPem: "" } as Authority);
+  assert.equal(trust([child, leaf]), "untrusted: an issuer is not an authority");
+});
+
+Deno.test("checkTrust() holds the length of the path, self-issued authorities aside", async () => {
+  const one = await createAuthority({ commonName: "one", issuer: root, pathLength: 0 });
+  const two = await createAuthority({ commonName: "two", issuer: one });
+  assert.equal(trust([await below(one), one]), "holds");
+  const tooLong = "untrusted: the path is longer than an issuer allows";
+  assert.equal(trust([await below(two), two, one]), tooLong);
+  const wide = await createAuthority({ commonName: "wide", issuer: root, pathLength: 1 });
+  const next = await createAuthority({ commonName: "next", issuer: wide });
+  assert.equal(trust([await below(next), next, wide]), "holds");
+  const again = await createAuthority({ commonName: "one", issuer: one });
+  assert.equal(trust([await below(again), again, one]), "holds");
+});
+
+Deno.test("checkTrust() holds every certificate of the path against the clock, ends included", async () => {
+  const start = Math.floor(NOW / 1000) * 1000 - HOUR_MS;
+  const ends = [1, 2, 3].map((hours) => new Date(start + hours * HOUR_MS)) as [Date, Date, Date];
+  const notBefore = new Date(start);
+  for (const [first, second, third] of [[0, 1, 2], [1, 0, 2], [1, 2, 0]] as const) {
+    const top = await createAuthority({ commonName: "top", notBefore, notAfter: ends[first] });
+    const middle = await createAuthority({
+      commonName: "middle",
+      issuer: top,
+      notBefore,
+      notAfter: ends[second],
+    });
+    const options = {
+      uris: [ALICE],
+      usages: ["client"],
+      notBefore,
+      notAfter: ends[third],
+    } as const;
+    const chain = [await issueCertificate(middle, options), middle];
+    const at = (nowMs: number) => trust(chain, { authorities: [top], nowMs }).split(":")[0];
+    const [earliest] = ends;
+    assert.deepEqual(
+      [start - 1, start, earliest.getTime(), earliest.getTime() + 1].map(at),
+      ["not_yet_valid", "holds", "holds", "expired"],
+    );
+    const result = checkTrust(chain.map(derOf), {
+      authorities: parseAuthorities([top.certPem]),
+      nowMs: start,
+    });
+    assert.ok(result.ok);
+    assert.equal(result.notAfter, earliest.getTime(), "a session ends with the first of them");
+  }
+  // One that has expired is passed over for its successor of the same name and key.
+  const keys = root.keys;
+  const old = await createAuthority({ commonName: "root", keys, notAfter: new Date(NOW - 1000) });
+  assert.equal(trust([await below(root)], { authorities: [old, root] }), "holds");
+  assert.equal(trust([await below(root)], { authorities: [old] }), "expired: an issuer");
+});
+
+/** NameConstraints of URIs. */
+function uriConstraints(permitted: readonly string[], excluded: readonly string[]): x509.Extension {
+  const wrap = (tag: number, ...parts: number[][]) => {
+    const content = parts.flat();
+    assert.ok(content.length < 128);
+    return [tag, content.length, ...content];
+  };
+  const subtrees = (tag: number, hosts: readonly string[]) =>
+    hosts.length === 0 ? [] : wrap(
+      tag,
+      ...hosts.map((host) => wrap(0x30, wrap(0x86, [...new TextEncoder().encode(host)]))),
+    );
+  const der = wrap(0x30, subtrees(0xa0, permitted), subtrees(0xa1, excluded));
+  return new x509.Extension("2.5.29.30", true, Uint8Array.from(der));
+}
+
+Deno.test("checkTrust() holds the URI against the constraints of every issuer", async () => {
+  const no = "untrusted: an issuer's NameConstraints exclude the URI";
+  const cases: readonly (readonly [readonly string[], readonly string[], string])[] = [
+    [[ISSUER], [], "holds"],
+    [[ISSUER.toUpperCase()], [], "holds"],
+    [["other.test"], [], no],
+    [["other.test", ISSUER], [], "holds"],
+    [[`.${ISSUER}`], [], no],
+    [[".test"], [], "holds"],
+    [["cme.test"], [], no],
+    [[], [ISSUER], no],
+    [[], ["other.test"], "holds"],
+    [[ISSUER], [".test"], no],
+  ];
+  for (const [permitted, excluded, want] of cases) {
+    const extensions = [uriConstraints(permitted, excluded)];
+    assert.equal(await spoilt({ extensions }), want, `${permitted} but not ${excluded}`);
+  }
+});
+
+Deno.test("checkTrust() refuses what a list of today names, anywhere in the chain", async () => {
+  const middle = await createAuthority({ commonName: "middle", issuer: root });
+  const leaf = await below(middle);
+  const listing = async (issuer: Authority, revoked: IssuedCertificate[]) => {
+    const text = new TextEncoder().encode(await issueRevocationList(issuer, revoked));
+    const authorities = [root.certPem, middle.certPem];
+    const loaded = loadRevocationLists([text], { authorities, nowMs: NOW });
+    assert.ok(loaded.ok);
+    return { lists: loaded.lists };
+  };
+  const chain = [leaf, middle];
+  assert.equal(trust(chain, await listing(middle, [])), "holds");
+  assert.equal(trust(chain, await listing(middle, [leaf])), "revoked");
+  assert.equal(trust(chain, await listing(root, [middle])), "revoked");
+});
+
+Deno.test("checkTrust() verifies a bounded number of signatures, whatever the chain", async () => {
+  // Fifteen authorities of one name: without a bound they multiply.
+  const crowd: Authority[] = [];
+  for (let i = 0; i < 15; i++) crowd.push(await createAuthority({ commonName: "root" }));
+  const [first] = crowd;
+  assert.ok(first);
+  class Counting extends TrustMemory {
+    asked = 0;
+    override isSignedBy(...args: Parameters<TrustMemory["isSignedBy"]>): boolean {
+      this.asked++;
+      return super.isSignedBy(...args);
+    }
+  }
+  const memory = new Counting();
+  const other = await createAuthority({ commonName: "other" });
+  assert.equal(
+    trust([await below(first), ...crowd], { authorities: [other], memory }),
+    "untrusted",
+  );
+  assert.ok(memory.asked <= 24, `${memory.asked} signatures`);
+});
+
+const ALGORITHMS:
+  readonly (readonly [string, EcKeyGenParams | RsaHashedKeyGenParams | Algorithm])[] = [
+    ["P-384", { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" } as EcKeyGenParams],
+    ["Ed25519", { name: "Ed25519" }],
+    ["RSA", rsa("RSASSA-PKCS1-v1_5", "SHA-256")],
+    ["RSA with SHA-512", rsa("RSASSA-PKCS1-v1_5", "SHA-512")],
+    ["RSASSA-PSS", { ...rsa("RSA-PSS", "SHA-256"), saltLength: 32 } as RsaHashedKeyGenParams],
+  ];
+
+function rsa(name: string, hash: string): RsaHashedKeyGenParams {
+  return { name, hash, modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) };
+}
+
+for (const [name, algorithm] of ALGORITHMS) {
+  Deno.test(`checkTrust() verifies signatures of ${name}`, async () => {
+    const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+    const { privateKey, publicKey } = keys as CryptoKeyPair;
+    const validity = { notBefore: new Date(NOW - HOUR_MS), notAfter: new Date(NOW + HOUR_MS) };
+    const subject = new x509.Name([{ CN: [{ utf8String: name }] }]);
+    const common = { signingAlgorithm: algorithm, signingKey: privateKey, ...validity };
+    const authority = await x509.X509CertificateGenerator.create({
+      ...common,
+      serialNumber: "01",
+      subject,
+      issuer: subject,
+      publicKey,
+      extensions: [new x509.BasicConstraintsExtension(true)],
+    } as x509.X509CertificateCreateParams);
+    const leaf = await x509.X509CertificateGenerator.create({
+      ...common,
+      serialNumber: "02",
+      issuer: subject,
+      publicKey: root.keys.publicKey,
+    } as x509.X509CertificateCreateParams);
+    const der = new Uint8Array(leaf.rawData);
+    const authorities = parseAuthorities([authority.toString("pem")]);
+    assert.deepEqual(checkTrust([der], { authorities, nowMs: NOW }).ok, true);
+    der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
+    assert.deepEqual(checkTrust([der], { authorities, nowMs: NOW }).ok, false);
+  });
+}
+
+/** What openssl makes, whose DER of RSASSA-PSS differs from that of others. */
+const OPENSSL_KEYS: readonly (readonly [string, readonly string[], boolean])[] = [
+  ["P-521", ["ec", "-pkeyopt", "ec_paramgen_curve:secp521r1", "-sha512"], true],
+  [
+    "RSASSA-PSS",
+    ["rsa:2048", "-sha384", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:48"],
+    true,
+  ],
+  ["RSA with SHA-1", ["rsa:2048", "-sha1"], false],
+];
+
+for (const [name, key, want] of OPENSSL_KEYS) {
+  testWithCommands(["openssl"], `checkTrust() and ${name} of openssl`, async () => {
+    const { stdout } = await runCommand("openssl", [
+      ...["req", "-x509", "-nodes", "-keyout", "/dev/null", "-days", "1", "-subj", "/CN=self"],
+      ...["-newkey", ...key],
+    ]);
+    const authorities = parseAuthorities([stdout]);
+    const der = new x509.X509Certificate(stdout).rawData;
+    const result = checkTrust([new Uint8Array(der)], { authorities, nowMs: Date.now() + 1000 });
+    assert.equal(result.ok, want);
+  });
+}
+
+/** What node:tls says of a peer. */
+function peerOf(
+  chain: readonly { cert: x509.X509Certificate }[],
+  { resumed, authorized = true }: { resumed: boolean; authorized?: boolean },
+): TlsPeer {
+  let certificate: unknown;
+  for (const link of chain.toReversed()) {
+    certificate = {
+      raw: derOf(link),
+      ...certificate !== undefined && { issuerCertificate: certificate },
+    };
+  }
+  return {
+    authorized,
+    authorizationError: null,
+    getPeerCertificate: () => certificate,
+    isSessionReused: () => resumed,
+  };
+}
+
+Deno.test("identifyPeer() believes a resumed session only with a leaf that TLS has verified", async () => {
+  const memory = new TrustMemory();
+  const leaf = await below(root);
+  const identify = (resumed: boolean, authorized = true) => {
+    const result = identifyPeer(peerOf([leaf], { resumed, authorized }), {
+      issuer: ISSUER,
+      nowMs: NOW,
+      trust: { authorities: parseAuthorities([root.certPem]), memory },
+    });
+    return result.ok ? result.identity.userId : `${result.reason}: ${result.detail}`;
+  };
+  const unknown = "untrusted: no handshake has verified what it resumes";
+  assert.equal(identify(true), unknown);
+  assert.equal(identify(false, false), "untrusted: undefined", "TLS refused it");
+  assert.equal(identify(true), unknown);
+  assert.equal(identify(false), "alice");
+  assert.equal(identify(true), "alice");
+});
+
+Deno.test("TrustMemory forgets the leaf that was not seen for the longest time", () => {
+  const memory = new TrustMemory();
+  const leafOf = (i: number) => new Uint8Array(new Uint32Array([i]).buffer);
+  for (let i = 0; i < 65_536; i++) memory.addLeaf(leafOf(i));
+  assert.ok(memory.knowsLeaf(leafOf(0)), "and is kept by being asked for");
+  memory.addLeaf(leafOf(65_536));
+  assert.equal(memory.knowsLeaf(leafOf(1)), false);
+  assert.deepEqual([0, 2, 65_536].map((i) => memory.knowsLeaf(leafOf(i))), [true, true, true]);
+});
