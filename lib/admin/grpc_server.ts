@@ -8,7 +8,7 @@ import {
   OutputPool,
   type RequestHead,
 } from "../h2/mod.ts";
-import { SessionIo } from "../l7/mod.ts";
+import { SessionIo, Turns } from "../l7/mod.ts";
 import { type CallLimits, GrpcCall, type Load } from "./grpc_call.ts";
 import type { Method } from "./grpc_service.ts";
 
@@ -43,6 +43,7 @@ export class GrpcServer {
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #limits: GrpcLimits;
   readonly #load: Load = { calls: 0, streams: 0 };
+  readonly #turns = new Turns();
   readonly #pool = new OutputPool();
   readonly #sessions = new Map<Socket, H2Session>();
   readonly #server: Server;
@@ -90,6 +91,8 @@ export class GrpcServer {
     });
     const io = new SessionIo(socket, session, {
       now: () => performance.now(),
+      turns: this.#turns,
+      hearsOut: false,
       onLost: () => {},
     });
     this.#sessions.set(socket, session);

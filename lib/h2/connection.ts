@@ -2,6 +2,7 @@ import type { Fields, OutputPool, RequestInit, ResponseInit } from "../http/mod.
 import { AbuseGuard, type Budget } from "./abuse.ts";
 import { ErrorCode, H2StateError } from "./error_codes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
+import { DEAF, Forsaken } from "./forsaken.ts";
 import { checkFields } from "./header_rules.ts";
 import { requestPseudo, statusPseudo } from "./pseudo_headers.ts";
 import type { Limits } from "./limits.ts";
@@ -23,6 +24,8 @@ export interface ConnectionInit {
   readonly limits: Limits;
   readonly handler: H2Handler;
   readonly pool: OutputPool;
+  /** Shared by the connections of one peer. */
+  readonly resets?: Budget | undefined;
 }
 
 /**
@@ -36,6 +39,7 @@ export class Connection implements StreamPort, SenderEvents {
   readonly streams: StreamTable;
   readonly sender: Sender;
   readonly guard: AbuseGuard;
+  readonly forsaken: Forsaken = new Forsaken(this);
   readonly peer = defaultPeerSettings();
   readonly window: ReceiveWindow;
 
@@ -61,7 +65,7 @@ export class Connection implements StreamPort, SenderEvents {
     this.limits = init.limits;
     this.handler = init.handler;
     this.streams = new StreamTable(init.role === "client" ? 1 : 0);
-    this.guard = new AbuseGuard(init.limits);
+    this.guard = new AbuseGuard(init.limits, init.resets);
     this.sender = new Sender(init.pool, init.limits, this);
     this.window = new ReceiveWindow(init.limits.connectionWindow);
   }
@@ -139,14 +143,14 @@ export class Connection implements StreamPort, SenderEvents {
   }
 
   sendData(stream: StreamImpl, bytes: Uint8Array, endStream: boolean): boolean {
-    if (stream.closed) return false;
+    if (stream.closed || stream.forsaken) return false;
     if (!stream.headSent) throw new H2StateError("cannot send data: no head was sent");
     if (stream.endQueued) throw new H2StateError("cannot send data: the stream was ended");
     return this.sender.data(stream, bytes, endStream);
   }
 
   sendTrailers(stream: StreamImpl, fields: Fields): void {
-    if (stream.closed) return;
+    if (stream.closed || stream.forsaken) return;
     if (!stream.headSent) throw new H2StateError("cannot send trailers: no head was sent");
     if (stream.endQueued) throw new H2StateError("cannot send trailers: the stream was ended");
     checkFields(fields);
@@ -155,21 +159,35 @@ export class Connection implements StreamPort, SenderEvents {
 
   consume(stream: StreamImpl, octets: number): void {
     const passed = Math.min(octets, stream.unconsumed);
-    if (stream.closed || passed <= 0) return;
+    if (stream.closed || stream.forsaken || passed <= 0) return;
     stream.unconsumed -= passed;
     const increment = stream.receiveWindow.give(passed);
     if (increment > 0 && !stream.remoteEnded) this.sender.windowUpdate(stream.id, increment);
-    this.credit(passed);
+    if (!this.limits.creditOnReceipt) this.credit(passed);
   }
 
   reset(stream: StreamImpl, code: number): void {
-    if (stream.closed) return;
+    if (stream.closed || stream.forsaken) return;
     if (code === ErrorCode.noError && stream.endQueued && !stream.localEnded) {
       stream.resetWhenSent = true;
       return;
     }
+    if (this.role === "client" && !this.guard.ownResets.spend(this.now)) {
+      this.forsaken.add(stream, code);
+    } else {
+      this.resetNow(stream, code);
+    }
+  }
+
+  /** Sends RST_STREAM; the owner does not want to hear of it. */
+  resetNow(stream: StreamImpl, code: number): void {
     this.sender.reset(stream.id, code);
     this.#remove(stream, true);
+  }
+
+  /** Who is told of a stream. */
+  ownerOf(stream: StreamImpl): H2Handler {
+    return stream.forsaken ? DEAF : this.handler;
   }
 
   /** Opens the connection's window again. */
@@ -210,18 +228,21 @@ export class Connection implements StreamPort, SenderEvents {
       this.streams.remember(id, true);
     } else {
       this.#remove(stream, true);
-      this.handler.onReset(stream, { code, by: "rules", reason, retryable: false });
+      this.ownerOf(stream).onReset(stream, { code, by: "rules", reason, retryable: false });
     }
     this.spend(this.guard.resets, "stream errors");
   }
 
   /** The peer ended a stream early. */
   peerReset(stream: StreamImpl, cause: ResetCause): void {
-    // RFC 9113 §8.1: after a whole response this only says that the rest of the request is not
-    // wanted; gRPC servers do it often.
-    if (cause.code === ErrorCode.noError && stream.remoteEnded) return this.#end(stream);
+    // RFC 9113 §8.1: from a server, after a whole response, this only says that the rest of the
+    // request is not wanted; gRPC servers do it often. A client that says it has left like any other
+    // that resets, however politely: whoever works on its answer must hear of it.
+    if (this.role === "client" && cause.code === ErrorCode.noError && stream.remoteEnded) {
+      return this.#end(stream);
+    }
     this.#remove(stream, false);
-    this.handler.onReset(stream, cause);
+    this.ownerOf(stream).onReset(stream, cause);
   }
 
   /** The peer takes no streams of ours above `lastStreamId` (RFC 9113 §6.8). */
@@ -232,7 +253,7 @@ export class Connection implements StreamPort, SenderEvents {
       for (const stream of this.streams.all()) {
         if (stream.id <= lastStreamId) continue;
         this.#remove(stream, true);
-        this.handler.onReset(stream, { code, by: "session", reason, retryable: true });
+        this.ownerOf(stream).onReset(stream, { code, by: "session", reason, retryable: true });
       }
     }
     this.handler.onGoaway?.(code, lastStreamId);
@@ -264,7 +285,7 @@ export class Connection implements StreamPort, SenderEvents {
     const { code, reason } = cause;
     for (const stream of this.streams.all()) {
       this.#remove(stream, true);
-      this.handler.onReset(stream, { code, by: "session", reason, retryable });
+      this.ownerOf(stream).onReset(stream, { code, by: "session", reason, retryable });
     }
   }
 
@@ -287,7 +308,7 @@ export class Connection implements StreamPort, SenderEvents {
   }
 
   onDrain(stream: StreamImpl): void {
-    this.handler.onDrain(stream);
+    this.ownerOf(stream).onDrain(stream);
   }
 
   onFullFrame(): void {
@@ -307,9 +328,9 @@ export class Connection implements StreamPort, SenderEvents {
   }
 
   #end(stream: StreamImpl): void {
-    this.guard.resets.credit(1);
+    if (this.role === "client") this.guard.resets.credit(1);
     this.#remove(stream, false);
-    this.handler.onEnd?.(stream);
+    this.ownerOf(stream).onEnd?.(stream);
   }
 
   #remove(stream: StreamImpl, resetByUs: boolean): void {
@@ -317,7 +338,8 @@ export class Connection implements StreamPort, SenderEvents {
     stream.queue.length = 0;
     stream.bufferedOctets = 0;
     this.streams.remove(stream.id, resetByUs);
-    if (stream.unconsumed > 0) this.credit(stream.unconsumed);
+    if (stream.forsaken) this.forsaken.remove(stream);
+    if (stream.unconsumed > 0 && !this.limits.creditOnReceipt) this.credit(stream.unconsumed);
     stream.unconsumed = 0;
     if (this.streams.size === 0) this.idleSince = this.now;
     this.announceRoom();

@@ -22,6 +22,8 @@ enum State {
 }
 
 const NOTHING = new Uint8Array(0);
+/** What a header block costs, in frames: decoding, checks, policies and a request behind it. */
+const BLOCK_COST = 16;
 
 /**
  * Cuts a byte stream into frames. Whole frames inside one chunk are passed on as views; only a
@@ -43,6 +45,8 @@ export class FrameReader {
   #padding = 0;
   #stopped = false;
   #frames = 0;
+  /** Frames that may still be read in this call. */
+  #work = 0;
 
   /** `maxFrame`: largest payload accepted, in octets. */
   constructor(sink: FrameSink, maxFrame: number) {
@@ -67,10 +71,15 @@ export class FrameReader {
     this.#partial = NOTHING;
   }
 
-  /** Reads one chunk, which may begin and end anywhere. */
-  receive(bytes: Uint8Array): void {
+  /**
+   * Reads one chunk, which may begin and end anywhere, until `work` frames were read; a header block
+   * counts as many. Answers how many octets were read: the owner gives the rest again.
+   */
+  receive(bytes: Uint8Array, work = Infinity): number {
     let at = 0;
-    while (at < bytes.length && !this.#stopped) at = this.#step(bytes, at);
+    this.#work = work;
+    while (at < bytes.length && this.#work > 0 && !this.#stopped) at = this.#step(bytes, at);
+    return this.#stopped ? bytes.length : at;
   }
 
   /** Handles at least one octet and answers the index after what it handled. */
@@ -178,6 +187,7 @@ export class FrameReader {
 
   #nextHead(): void {
     this.#frames++;
+    this.#work -= this.#type === FrameType.headers ? BLOCK_COST : 1;
     this.#state = State.head;
     this.#missing = FRAME_HEADER;
   }

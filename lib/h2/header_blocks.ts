@@ -197,14 +197,14 @@ export class HeaderBlocks {
     stream.lastActivity = connection.now;
     if (head.status < 200) {
       if (ends) return refuse("informational response ends its stream");
-      connection.handler.onResponse?.(stream, head, false);
+      connection.ownerOf(stream).onResponse?.(stream, head, false);
       return;
     }
     stream.responded = true;
     stream.expected = expectedContent(stream, head);
     if (ends && stream.expected > 0) return refuse("content shorter than content-length");
     stream.remoteEnded = ends;
-    connection.handler.onResponse?.(stream, head, ends);
+    connection.ownerOf(stream).onResponse?.(stream, head, ends);
     if (ends) connection.afterRemoteEnd(stream);
   }
 
@@ -220,7 +220,7 @@ export class HeaderBlocks {
     }
     stream.remoteEnded = true;
     stream.lastActivity = connection.now;
-    connection.handler.onTrailers(stream, fields);
+    connection.ownerOf(stream).onTrailers(stream, fields);
     connection.afterRemoteEnd(stream);
   }
 }

@@ -79,6 +79,7 @@ export class Inbound implements FrameSink {
     if (this.#acceptData(stream, flow, content, ends)) {
       this.#dataStream = stream;
       this.#dataEnds = ends;
+      if (connection.limits.creditOnReceipt) connection.credit(flow);
       stream.unconsumed += flow;
       connection.consume(stream, flow - content); // nobody else will consume padding
     } else {
@@ -93,7 +94,7 @@ export class Inbound implements FrameSink {
     if (bytes.length === 0 && !ends) return;
     stream.lastActivity = this.#connection.now;
     if (ends) stream.remoteEnded = true;
-    this.#connection.handler.onData(stream, bytes, ends);
+    this.#connection.ownerOf(stream).onData(stream, bytes, ends);
     if (ends) this.#connection.afterRemoteEnd(stream);
   }
 

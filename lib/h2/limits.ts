@@ -12,6 +12,12 @@ export interface Limits {
   readonly streamWindow: number;
   /** The same over all streams of the connection. */
   readonly connectionWindow: number;
+  /**
+   * The connection's window is opened when content arrives, not when the owner has passed it on: for
+   * connections that carry many clients' streams. What one of them does not take fills the window of
+   * its own stream and nobody else's.
+   */
+  readonly creditOnReceipt: boolean;
   /** Decoded header list, by HPACK's count (32 octets more for each field). */
   readonly maxHeaderListSize: number;
   /** Encoded header block over all its frames; more ends the connection. */
@@ -26,10 +32,12 @@ export interface Limits {
   readonly maxOutput: number;
 
   /**
-   * Resets: the peer's (CVE-2023-44487) and those its errors make us send (CVE-2025-8671). A stream
-   * that ends in good order gives one back.
+   * Resets: the peer's (CVE-2023-44487) and those its errors make us send (CVE-2025-8671). As a
+   * client, a stream that ends in good order gives one back; as a server, when the owner says so.
    */
   readonly resets: Rate;
+  /** RST_STREAM frames for streams of ours that the owner gave up; above it they wait (client). */
+  readonly ownResets: Rate;
   /**
    * PING, PRIORITY, unknown frames, and frames for streams that are over. A DATA frame either way
    * gives one back: gRPC pings once for each round trip with data while it measures the bandwidth.
@@ -61,6 +69,8 @@ export const EDGE_LIMITS: Limits = Object.freeze({
   maxConcurrentStreams: 100,
   streamWindow: 65536,
   connectionWindow: 1048576,
+  // A client that does not let its uploads go on bothers itself alone, and 1 MiB is all it costs.
+  creditOnReceipt: false,
   maxHeaderListSize: 65536,
   // A list between the two gets an answer (431); a block above this is an attack.
   maxHeaderBlock: 131072,
@@ -72,6 +82,7 @@ export const EDGE_LIMITS: Limits = Object.freeze({
   maxOutput: 1048576,
   // A page with a hundred images left at once is a hundred resets; a flood is thousands a second.
   resets: { burst: 400, perSecond: 40 },
+  ownResets: { burst: Infinity, perSecond: 0 },
   control: { burst: 1000, perSecond: 200 },
   settings: { burst: 20, perSecond: 2 },
   emptyData: { burst: 100, perSecond: 10 },
@@ -86,14 +97,17 @@ export const EDGE_LIMITS: Limits = Object.freeze({
 
 /**
  * For backends that the operator named: a stream window that keeps a fast download going, and a
- * connection window for all streams at once, so that one slow client cannot take the window of the
- * others on a shared connection. Rates are wide: a gRPC server resets each stream it answers early.
+ * connection window that slow clients cannot close, as others share it. Rates are wide: a gRPC
+ * server resets each stream it answers early.
  */
 export const BACKEND_LIMITS: Limits = Object.freeze({
   ...EDGE_LIMITS,
   streamWindow: 262144,
-  connectionWindow: 33554432,
+  connectionWindow: 16777216,
+  creditOnReceipt: true,
   resets: { burst: 100_000, perSecond: 50_000 },
+  // Below what Node and nghttp2 put up with: 1,000 and 33 a second.
+  ownResets: { burst: 500, perSecond: 25 },
   control: { burst: 100_000, perSecond: 50_000 },
   settings: { burst: 1000, perSecond: 100 },
   emptyData: { burst: 10_000, perSecond: 1000 },

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { Budget } from "./abuse.ts";
 export { ErrorCode, errorName, H2FieldError, H2StateError } from "./error_codes.ts";
 export { FrameReader, type FrameSink } from "./frame_reader.ts";
 export { CLIENT_PREFACE, FrameFlag, FrameType } from "./frames.ts";

@@ -1,6 +1,7 @@
 import { OutputPool, type RequestInit } from "../http/mod.ts";
 import { Connection, type Role } from "./connection.ts";
 import { checkDeadlines } from "./deadlines.ts";
+import type { Budget } from "./abuse.ts";
 import { ErrorCode } from "./error_codes.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { CLIENT_PREFACE, DEFAULT_MAX_FRAME, MAX_31_BITS } from "./frames.ts";
@@ -17,6 +18,8 @@ export interface SessionOptions {
   readonly limits?: Limits;
   /** Buffers for output; give one pool to all sessions of a thread. */
   readonly pool?: OutputPool;
+  /** The peer's resets count here too; give one to all connections of one peer. */
+  readonly resets?: Budget;
   /** The owner's clock in milliseconds; any monotonic one. */
   readonly now: number;
 }
@@ -85,8 +88,8 @@ export class H2Session implements InboundEvents {
     if (limits.streamWindow < DEFAULT_WINDOW || limits.connectionWindow < DEFAULT_WINDOW) {
       throw new RangeError(`windows must be at least ${DEFAULT_WINDOW} octets: peers assume that`);
     }
-    const pool = options.pool ?? new OutputPool();
-    this.#connection = new Connection({ role, handler, limits, pool });
+    const { pool = new OutputPool(), resets } = options;
+    this.#connection = new Connection({ role, handler, limits, pool, resets });
     this.#connection.setNow(now);
     this.#startedAt = now;
     this.#inbound = new Inbound(this.#connection, this);
@@ -144,14 +147,25 @@ export class H2Session implements InboundEvents {
 
   // --- octets and time -------------------------------------------------------------------------
 
-  /** Reads octets from the peer, cut anywhere, at `now`. Every event happens inside this call. */
-  receive(bytes: Uint8Array, now: number): void {
+  /**
+   * Reads octets from the peer, cut anywhere, at `now`. Every event happens inside this call. Stops
+   * after `work` frames (a header block counts as several) and answers how many octets were read: an
+   * owner with other connections gives the rest in its next turn.
+   */
+  receive(bytes: Uint8Array, now: number, work = Infinity): number {
     this.#connection.setNow(now);
-    if (this.#connection.closed) return;
+    if (this.#connection.closed) return bytes.length;
     const rest = this.#preface > 0 ? this.#readPreface(bytes) : bytes;
-    if (rest.length > 0 && !this.#connection.closed) this.#reader.receive(rest);
-    if (this.#connection.closed) this.#reader.stop();
+    let read = bytes.length;
+    if (rest.length > 0 && !this.#connection.closed) {
+      read += this.#reader.receive(rest, work) - rest.length;
+    }
+    if (this.#connection.closed) {
+      this.#reader.stop();
+      read = bytes.length;
+    }
     this.#noteUnfinished(now);
+    return read;
   }
 
   /** Everything to write now, in order. It may be called at any time and may give nothing. */
@@ -169,6 +183,7 @@ export class H2Session implements InboundEvents {
       this.#finishDrain();
     }
     if (connection.closed) return;
+    connection.forsaken.tick();
     checkDeadlines(connection, {
       started: this.#startedAt,
       frame: this.#frameSince,
@@ -218,6 +233,14 @@ export class H2Session implements InboundEvents {
     connection.sender.goaway(MAX_31_BITS, ErrorCode.noError, "shutdown");
     this.#drainSince = connection.now;
     this.#drainSerial = this.#sendPing();
+  }
+
+  /**
+   * The stream that just ended was worth its work (server role): one reset is forgiven. Only the
+   * owner knows; an answer that costs nothing must not buy the reset of a request that costs much.
+   */
+  creditReset(): void {
+    this.#connection.guard.resets.credit(1);
   }
 
   /** Ends at once: GOAWAY with `code`, every open stream is reset, then `onClose`. */

@@ -31,6 +31,8 @@ export class StreamImpl implements H2Stream {
 
   /** Both sides ended, or one reset. */
   closed = false;
+  /** The owner has reset it and hears no more of it; the peer does not know yet. */
+  forsaken = false;
   /** We have sent a final head (server) or the request head (client). */
   headSent = false;
   /** The owner has given its last octets. */

@@ -8,6 +8,7 @@ import { Http1Transport } from "./http1_transport.ts";
 import type { BackendFailure, Transport } from "./message.ts";
 import { NodeH2Link } from "./node_h2_link.ts";
 import { OwnH2Link } from "./own_h2_link.ts";
+import type { Turns } from "./turns.ts";
 
 /** HTTP/2 connections to one backend of one worker; nginx allows 128 streams on each. */
 const MAX_LINKS = 32;
@@ -37,6 +38,8 @@ export interface BackendOptions {
   /** Of `connectTimeoutMs`; shared by all backends. */
   readonly deadlines: ConnectDeadlines;
   readonly pool: OutputPool;
+  /** Shared by all connections of the thread. */
+  readonly turns: Turns;
   readonly now: () => number;
 }
 
@@ -192,9 +195,9 @@ export class Backend implements LinkEvents {
   }
 
   #addLink(socket: Socket): H2Link {
-    const { h2Transport, pool, now } = this.#options;
+    const { h2Transport, pool, turns, now } = this.#options;
     const link = h2Transport === "own"
-      ? new OwnH2Link(socket, { events: this, pool, now })
+      ? new OwnH2Link(socket, { events: this, pool, turns, now })
       : new NodeH2Link(socket, { events: this, now });
     this.#links.add(link);
     return link;

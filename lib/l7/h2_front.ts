@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import {
+  type Budget,
   type CloseCause,
   type Fields,
   type H2Handler,
@@ -12,6 +13,7 @@ import {
 import type { Client, Front } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
 import { SessionIo } from "./session_io.ts";
+import type { Turns } from "./turns.ts";
 
 /** The HTTP/2 side of one client. */
 export class H2Front implements Front, H2Handler {
@@ -23,14 +25,22 @@ export class H2Front implements Front, H2Handler {
   constructor(socket: Socket, client: Client, options: {
     readonly pool: OutputPool;
     readonly now: () => number;
+    readonly turns: Turns;
+    /** What the connections of this client's address may reset. */
+    readonly resets: Budget;
     /** The session is over; the socket is being closed. */
     readonly onClose: (cause: CloseCause) => void;
   }) {
-    const { pool, now } = options;
+    const { pool, now, turns, resets } = options;
     this.#client = client;
     this.#onClose = options.onClose;
-    this.#session = new H2Session({ role: "server", pool, now: now(), handler: this });
-    this.#io = new SessionIo(socket, this.#session, { now, onLost: () => {} });
+    this.#session = new H2Session({ role: "server", pool, resets, now: now(), handler: this });
+    this.#io = new SessionIo(socket, this.#session, {
+      now,
+      turns,
+      hearsOut: false,
+      onLost: () => {},
+    });
     // The session wrote its greeting while it was made, when there was nobody to tell.
     this.#io.schedule();
   }
@@ -70,6 +80,11 @@ export class H2Front implements Front, H2Handler {
 
   onDrain(stream: H2Stream): void {
     exchangeOf(stream).frontDrained();
+  }
+
+  /** A backend has worked for this answer; what is answered here buys no resets. */
+  onEnd(stream: H2Stream): void {
+    if (exchangeOf(stream).upstreamMs !== undefined) this.#session.creditReset();
   }
 
   onReset(stream: H2Stream, cause: ResetCause): void {

@@ -15,3 +15,4 @@ export {
   tlsMaterialId,
 } from "./service.ts";
 export { SessionIo } from "./session_io.ts";
+export { Turns } from "./turns.ts";

@@ -14,11 +14,13 @@ import {
 import { type H2Link, type LinkEvents, PING_AFTER_MS } from "./h2_link.ts";
 import type { BackendStream, ResponseHandler } from "./message.ts";
 import { SessionIo } from "./session_io.ts";
+import type { Turns } from "./turns.ts";
 
 /** What a link needs beside its socket. */
 export interface OwnH2LinkOptions {
   readonly events: LinkEvents;
   readonly pool: OutputPool;
+  readonly turns: Turns;
   readonly now: () => number;
 }
 
@@ -30,13 +32,15 @@ export class OwnH2Link implements H2Link, H2Handler {
   readonly #io: SessionIo | undefined;
   #lastRead: number;
 
-  constructor(socket: Socket, { events, pool, now }: OwnH2LinkOptions) {
+  constructor(socket: Socket, { events, pool, turns, now }: OwnH2LinkOptions) {
     this.#events = events;
     this.#lastRead = now();
     this.#session = new H2Session({ role: "client", pool, now: this.#lastRead, handler: this });
     socket.on("data", () => this.#lastRead = now());
     this.#io = new SessionIo(socket, this.#session, {
       now,
+      turns,
+      hearsOut: true,
       onLost: (reason) => events.onClosed(this, reason),
     });
     // The session wrote its greeting while it was made, when there was nobody to tell.

@@ -11,7 +11,9 @@ import { Backend, type H2TransportName } from "./backend.ts";
 import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
 import { createHttp1Server, Http1Front } from "./http1_front.ts";
+import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
+import { Turns } from "./turns.ts";
 import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
 
 /** How often deadlines of sessions are looked at. */
@@ -63,6 +65,8 @@ export class L7Service {
   readonly #policiesOf = new WeakMap<Route, PolicySet>();
   readonly #acceptors = new WeakMap<TlsMaterial, TlsAcceptor>();
   readonly #pool = new OutputPool();
+  readonly #turns = new Turns();
+  readonly #resets = new ResetBudgets();
   readonly #http1: Server;
   #settings: L7Settings;
   #idle: Deadlines;
@@ -157,6 +161,8 @@ export class L7Service {
     }
     return new H2Front(socket, client, {
       pool: this.#pool,
+      turns: this.#turns,
+      resets: this.#resets.of(client.connection.client.ip),
       now,
       onClose: (cause) => session.closing(cause.by === "rules" ? cause.reason : undefined),
     });
@@ -235,6 +241,7 @@ export class L7Service {
       connectTimeoutMs,
       deadlines: this.#connects,
       pool: this.#pool,
+      turns: this.#turns,
       now: () => clock.now(),
     });
   }

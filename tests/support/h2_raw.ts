@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  type Budget,
   CLIENT_PREFACE,
   FrameFlag,
   FrameReader,
@@ -84,14 +85,20 @@ export class RawPeer {
 
   /** `role` is that of the session. The peer greets correctly unless `greet` is false. */
   constructor(
-    options: { role?: "server" | "client"; limits?: Limits; greet?: boolean } = {},
+    options: {
+      role?: "server" | "client";
+      limits?: Limits;
+      greet?: boolean;
+      resets?: Budget;
+    } = {},
   ) {
-    const { role = "server", limits } = options;
+    const { role = "server", limits, resets } = options;
     this.session = new H2Session({
       role,
       handler: this.recorder,
       now: 0,
       ...(limits === undefined ? {} : { limits }),
+      ...(resets === undefined ? {} : { resets }),
     });
     if (options.greet === false) return;
     if (role === "server") this.send(CLIENT_PREFACE);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import {
+  BACKEND_LIMITS,
+  Budget,
   CLIENT_PREFACE,
   EDGE_LIMITS,
   ErrorCode,
@@ -321,4 +323,100 @@ Deno.test("H2Session lets gRPC ping once for each DATA frame", () => {
     peer.session.takeOutput();
   }
   assert(!peer.session.closed);
+});
+
+Deno.test("H2Session stops a rapid reset with NO_ERROR, and tells the owner of each", () => {
+  const peer = new RawPeer();
+  const done = flood(peer, () => {
+    const id = peer.open();
+    peer.rst(id, ErrorCode.noError);
+    const seen = peer.recorder.streams.get(id);
+    assert.equal(seen?.reset?.by, "peer");
+    assert.equal(seen.closedInOrder, false);
+  });
+  assertCalmed(peer, done);
+  assert.equal(done, EDGE_LIMITS.resets.burst + 1);
+  assert.equal(peer.session.openStreams, 0);
+});
+
+for (const [worth, most] of [[false, EDGE_LIMITS.resets.burst + 1], [true, FLOOD]] as const) {
+  Deno.test(`H2Session forgives a reset for an answer that was${worth ? "" : " not"} worth it`, () => {
+    const peer = new RawPeer();
+    const done = flood(peer, () => {
+      const id = peer.open();
+      peer.recorder.streams.get(id)?.stream.respond({ status: 421, fields: [] }, true);
+      assert.equal(peer.recorder.streams.get(id)?.closedInOrder, true);
+      if (worth) peer.session.creditReset();
+      peer.rst(peer.open());
+      read(peer);
+    });
+    assert.equal(done, most);
+  });
+}
+
+Deno.test("H2Session counts resets over all sessions of a peer", () => {
+  const resets = new Budget({ burst: EDGE_LIMITS.resets.burst + 100, perSecond: 0 });
+  const first = new RawPeer({ resets });
+  flood(first, () => first.rst(first.open()));
+  const second = new RawPeer({ resets });
+  assert.equal(flood(second, () => second.rst(second.open())), 101);
+});
+
+Deno.test("H2Session as a client resets no more than peers put up with", () => {
+  const { burst, perSecond } = BACKEND_LIMITS.ownResets;
+  const peer = new RawPeer({ role: "client" });
+  peer.send(frame(FrameType.settings, 0, 0, setting(3, 2000)));
+  peer.session.takeOutput();
+  const streams = Array.from({ length: burst + 60 }, () => peer.session.request(get("/"), true));
+  for (const stream of streams) stream.reset(ErrorCode.cancel);
+  const resets = () => peer.frames().filter(({ type }) => type === FrameType.rstStream);
+  assert.equal(resets().length, burst);
+  assert.equal(peer.session.openStreams, 60);
+
+  // What still comes is thrown away, and a stream that ends by itself needs no reset any more.
+  const [late, reset] = streams.slice(burst);
+  assert(late !== undefined && reset !== undefined);
+  peer.send(peer.headers(late.id, [":status", "200"], false));
+  peer.send(frame(FrameType.data, FrameFlag.endStream, late.id, [1, 2, 3]));
+  peer.rst(reset.id, ErrorCode.internalError);
+  for (const stream of [late, reset]) {
+    assert.equal(peer.recorder.streams.get(stream.id), undefined, "the owner heard of it");
+    stream.sendData(new Uint8Array(1));
+    stream.consume(3);
+    stream.reset(ErrorCode.cancel);
+  }
+  assert.equal(peer.session.openStreams, 58);
+  assert.equal(resets().length, 0);
+
+  peer.session.tick(1000);
+  assert.deepEqual(
+    resets().map(({ streamId }) => streamId),
+    streams.slice(burst + 2, burst + 2 + perSecond).map(({ id }) => id),
+  );
+  peer.session.tick(10_000);
+  assert.equal(resets().length, 58 - perSecond);
+  assert.equal(peer.session.openStreams, 0);
+});
+
+Deno.test("H2Session as a client does not let streams that nobody reads stop the others", () => {
+  const peer = new RawPeer({ role: "client" });
+  peer.send(frame(FrameType.settings, 0, 0, setting(3, 2000)));
+  const { streamWindow, connectionWindow } = BACKEND_LIMITS;
+  peer.recorder.autoConsume = false;
+  const full = new Uint8Array(16384);
+  let sent = 65535 - connectionWindow; // The greeting opened the window above its default.
+  for (let i = 0; sent <= connectionWindow; i++) {
+    const stream = peer.session.request(get("/"), true);
+    peer.send(peer.headers(stream.id, [":status", "200"], false));
+    for (let at = 0; at < streamWindow; at += full.length) {
+      peer.send(frame(FrameType.data, 0, stream.id, full));
+    }
+    sent += streamWindow;
+    const updates = peer.frames().filter(({ type }) => type === FrameType.windowUpdate);
+    assert.deepEqual(updates.filter(({ streamId }) => streamId !== 0), []);
+    for (const { payload } of updates) sent -= new DataView(payload.buffer).getUint32(0);
+    assert(i < 2000 && !peer.session.closed);
+    if (i === 200) return;
+  }
+  assert.fail("the connection's window was closed");
 });

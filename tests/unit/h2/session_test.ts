@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
-import { BACKEND_LIMITS, EDGE_LIMITS, ErrorCode, H2StateError } from "../../../lib/h2/mod.ts";
+import {
+  BACKEND_LIMITS,
+  EDGE_LIMITS,
+  ErrorCode,
+  FrameFlag,
+  FrameType,
+  H2StateError,
+} from "../../../lib/h2/mod.ts";
 import { content, type Cut, get, Pair, post, singly, uncut } from "../../support/h2_pair.ts";
+import { frame, RawPeer, REQUEST } from "../../support/h2_raw.ts";
 
 function bytes(length: number, seed = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + seed) & 255);
@@ -250,4 +258,34 @@ Deno.test("H2Session sends and reads a header block of several frames", () => {
   const stream = pair.client.request(get("/", fields), true);
   pair.run();
   assert.deepEqual(pair.serverSide.seen(stream).request?.fields, fields);
+});
+
+Deno.test("H2Session.receive() stops after so much work, at any amount of it", () => {
+  const recording = new RawPeer();
+  const chunks: Uint8Array[] = [];
+  for (let id = 1; id < 40; id += 2) {
+    chunks.push(recording.headers(id, REQUEST, false));
+    chunks.push(frame(FrameType.data, 0, id, new Uint8Array(300)));
+    chunks.push(frame(FrameType.data, FrameFlag.padded, id, [2, 7, 7, 0, 0]));
+    chunks.push(frame(FrameType.data, FrameFlag.endStream, id));
+    chunks.push(frame(FrameType.ping, 0, 0, new Uint8Array(8)));
+  }
+  const bytes = Buffer.concat(chunks);
+  for (const work of [1, 2, 16, 17, 64, 1000]) {
+    const peer = new RawPeer();
+    let calls = 0;
+    for (let at = 0; at < bytes.length; calls++) {
+      const read = peer.session.receive(bytes.subarray(at), 0, work);
+      assert(read > 0);
+      at += read;
+    }
+    // A header block counts as sixteen frames; one frame is always read.
+    assert(calls >= 20 * (16 + 4) / (work + 16), `${calls} calls of ${work}`);
+    for (let id = 1; id < 40; id += 2) {
+      const seen = peer.recorder.streams.get(id);
+      assert.equal(content(seen).length, 302);
+      assert(seen?.ended);
+    }
+    assert.equal(peer.frames().filter(({ type }) => type === FrameType.ping).length, 20);
+  }
 });

@@ -1,0 +1,59 @@
+import type { Connection } from "./connection.ts";
+import type { StreamImpl } from "./stream.ts";
+import type { H2Handler } from "./types.ts";
+
+/** Hears of streams that nobody waits for. */
+export const DEAF: H2Handler = Object.freeze({
+  onOutput() {},
+  onClose() {},
+  onData() {},
+  onTrailers() {},
+  onReset() {},
+  onDrain() {},
+});
+
+/**
+ * Streams that their owner has reset and whose RST_STREAM has not gone out yet. Peers count the
+ * resets of a connection and end it with everybody's streams when there are many (Node and nghttp2:
+ * 1,000 at once, 33 a second), so on a connection that many clients share, those who reset in
+ * masses must not get all the others cut off. A forsaken stream keeps its place among the peer's
+ * concurrent streams, takes what its window allows and throws it away, until it ends by itself or
+ * its RST_STREAM may go.
+ */
+export class Forsaken {
+  readonly #connection: Connection;
+  readonly #codes = new Map<StreamImpl, number>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#codes.size;
+  }
+
+  /** Takes a stream of which the owner wants to hear no more. */
+  add(stream: StreamImpl, code: number): void {
+    stream.forsaken = true;
+    stream.queue.length = 0;
+    stream.bufferedOctets = 0;
+    stream.trailers = undefined;
+    stream.stalledSince = -1;
+    this.#codes.set(stream, code);
+  }
+
+  /** The stream is over. */
+  remove(stream: StreamImpl): void {
+    this.#codes.delete(stream);
+  }
+
+  /** Sends the resets that may go now, the oldest first. */
+  tick(): void {
+    const { guard, now } = this.#connection;
+    for (const [stream, code] of this.#codes) {
+      if (!guard.ownResets.spend(now)) return;
+      this.#connection.resetNow(stream, code);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/** Work on input that may have to wait, of one connection. */
+export interface Task {
+  /** Does a small piece of the work; `false`: nothing is left. */
+  step(): boolean;
+}
+
+/** What one turn of the event loop may spend on input, in milliseconds. */
+const TURN_MS = 10;
+/** What one connection may spend of it before the others have had theirs, in milliseconds. */
+const SHARE_MS = 2;
+
+/**
+ * Shares the turns of a thread among its connections. 64 KiB of small requests cost hundreds of
+ * milliseconds, and many peers may send as much at once; heartbeats, timers and everybody else wait
+ * that long. So work is done in steps: at once while this turn has time left, the rest in later
+ * turns, where everybody who waits gets a share in order.
+ */
+export class Turns {
+  readonly #clock: () => number;
+  readonly #later: (run: () => void) => void;
+  readonly #waiting: Task[] = [];
+  #spentMs = 0;
+  #armed = false;
+
+  /** `clock` in milliseconds; `later` calls back in another turn of the event loop. */
+  constructor(
+    clock: () => number = () => performance.now(),
+    later: (run: () => void) => void = setImmediate,
+  ) {
+    this.#clock = clock;
+    this.#later = later;
+  }
+
+  /** Tasks that wait for a turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Works on `task` now or, when this turn is used up or others wait, later. */
+  run(task: Task): void {
+    if (this.#waiting.length > 0 || this.#spentMs >= TURN_MS || this.#share(task)) {
+      this.#waiting.push(task);
+    }
+    if (this.#waiting.length > 0 || this.#spentMs >= SHARE_MS) this.#arm();
+  }
+
+  /** Whether something is left of the task after its share. */
+  #share(task: Task): boolean {
+    const start = this.#clock();
+    let spent = 0;
+    let more = true;
+    while (more && spent < SHARE_MS) {
+      more = task.step();
+      spent = this.#clock() - start;
+    }
+    this.#spentMs += spent;
+    return more;
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#later(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#armed = false;
+    this.#spentMs = 0;
+    try {
+      for (let left = this.#waiting.length; left > 0 && this.#spentMs < TURN_MS; left--) {
+        const task = this.#waiting.shift() as Task;
+        if (this.#share(task)) this.#waiting.push(task);
+      }
+    } finally {
+      if (this.#waiting.length > 0) this.#arm();
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { FrameType } from "../../lib/h2/mod.ts";
+import { eventually } from "../support/deadline.ts";
+import { frame, u32 } from "../support/h2_raw.ts";
+import { BACKEND_KINDS, HOST, startHttpBackend, startL7 } from "../support/l7.ts";
+import { RawHttp2Client } from "../support/raw_http2.ts";
+
+const GET = [":method", "GET", ":scheme", "https", ":authority", HOST, ":path", "/"];
+
+for (const kind of BACKEND_KINDS) {
+  for (const [name, code] of [["NO_ERROR", 0], ["CANCEL", 8]] as const) {
+    Deno.test(`l7 passes a reset with ${name} after a whole request on to ${kind}`, async () => {
+      let begun = 0;
+      let ended = 0;
+      await using backend = await startHttpBackend(kind, (request, response) => {
+        begun++;
+        request.resume();
+        response.once("close", () => ended++);
+      });
+      const backendTls = kind.endsWith("-tls");
+      await using proxy = await startL7({ backend: backend.address, route: { backendTls } });
+      await using client = await RawHttp2Client.connect(proxy.port);
+      await client.write(client.headers(1, GET, true));
+      await eventually(() => begun === 1, "the backend is asked");
+      await client.write(frame(FrameType.rstStream, 0, 1, u32(code)));
+      await eventually(() => ended === 1, "the backend hears that nobody waits");
+      assert.equal((await proxy.request()).status, 499);
+      assert.deepEqual(client.frames(1), [], "nothing is sent on a stream that was reset");
+    });
+  }
+}
