@@ -12,6 +12,7 @@ import type {
   ResponseHandler,
   Transport,
 } from "../../lib/l7/message.ts";
+import { Turns } from "../../lib/l7/turns.ts";
 import { ConnectDeadlines } from "../../lib/relay/mod.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { type BackendKind, type Handler, startHttpBackend } from "../support/l7.ts";
@@ -124,6 +125,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
         connectTimeoutMs: 5000,
         deadlines,
         pool: new OutputPool(),
+        turns: new Turns(),
         now: () => performance.now(),
         ...options,
       });
@@ -343,6 +345,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
       connectTimeoutMs: 5000,
       deadlines,
       pool: new OutputPool(),
+      turns: new Turns(),
       now: () => performance.now(),
       ...options,
     });
