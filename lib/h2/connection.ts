@@ -39,7 +39,7 @@ export class Connection implements StreamPort, SenderEvents {
   readonly streams: StreamTable;
   readonly sender: Sender;
   readonly guard: AbuseGuard;
-  readonly forsaken: Forsaken = new Forsaken(this);
+  readonly forsaken: Forsaken;
   readonly peer = defaultPeerSettings();
   readonly window: ReceiveWindow;
 
@@ -66,6 +66,9 @@ export class Connection implements StreamPort, SenderEvents {
     this.handler = init.handler;
     this.streams = new StreamTable(init.role === "client" ? 1 : 0);
     this.guard = new AbuseGuard(init.limits, init.resets);
+    this.forsaken = new Forsaken(this.guard.ownResets, (stream, code) => {
+      this.#resetNow(stream, code);
+    });
     this.sender = new Sender(init.pool, init.limits, this);
     this.window = new ReceiveWindow(init.limits.connectionWindow);
   }
@@ -175,12 +178,11 @@ export class Connection implements StreamPort, SenderEvents {
     if (this.role === "client" && !this.guard.ownResets.spend(this.now)) {
       this.forsaken.add(stream, code);
     } else {
-      this.resetNow(stream, code);
+      this.#resetNow(stream, code);
     }
   }
 
-  /** Sends RST_STREAM; the owner does not want to hear of it. */
-  resetNow(stream: StreamImpl, code: number): void {
+  #resetNow(stream: StreamImpl, code: number): void {
     this.sender.reset(stream.id, code);
     this.#remove(stream, true);
   }

@@ -1,4 +1,4 @@
-import type { Connection } from "./connection.ts";
+import type { Budget } from "./abuse.ts";
 import type { StreamImpl } from "./stream.ts";
 import type { H2Handler } from "./types.ts";
 
@@ -21,11 +21,14 @@ export const DEAF: H2Handler = Object.freeze({
  * its RST_STREAM may go.
  */
 export class Forsaken {
-  readonly #connection: Connection;
+  readonly #budget: Budget;
+  readonly #reset: (stream: StreamImpl, code: number) => void;
   readonly #codes = new Map<StreamImpl, number>();
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
+  /** `budget`: of resets; `reset` sends one and forgets the stream. */
+  constructor(budget: Budget, reset: (stream: StreamImpl, code: number) => void) {
+    this.#budget = budget;
+    this.#reset = reset;
   }
 
   /** How many there are. */
@@ -49,11 +52,10 @@ export class Forsaken {
   }
 
   /** Sends the resets that may go now, the oldest first. */
-  tick(): void {
-    const { guard, now } = this.#connection;
+  tick(now: number): void {
     for (const [stream, code] of this.#codes) {
-      if (!guard.ownResets.spend(now)) return;
-      this.#connection.resetNow(stream, code);
+      if (!this.#budget.spend(now)) return;
+      this.#reset(stream, code);
     }
   }
 }

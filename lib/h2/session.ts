@@ -183,7 +183,7 @@ export class H2Session implements InboundEvents {
       this.#finishDrain();
     }
     if (connection.closed) return;
-    connection.forsaken.tick();
+    connection.forsaken.tick(now);
     checkDeadlines(connection, {
       started: this.#startedAt,
       frame: this.#frameSince,
