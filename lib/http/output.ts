@@ -65,6 +65,13 @@ export class Output {
     return fresh;
   }
 
+  /** Appends `bytes` without a copy; nobody may write to them afterwards. */
+  push(bytes: Uint8Array): void {
+    this.#seal();
+    this.#ready.push(bytes);
+    this.#readySize += bytes.length;
+  }
+
   /** Hands over everything written so far. */
   take(): Uint8Array[] {
     this.#seal();

@@ -14,7 +14,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 /** The layers, lowest first: a folder of `lib` imports folders of lower layers only. */
 export const LAYERS: readonly (readonly string[])[] = [
   ["addr", "wire", "observe", "http"],
-  ["sni", "proxyproto", "firewall", "routes", "h2"],
+  ["sni", "proxyproto", "firewall", "routes", "h2", "h1"],
   ["config", "db", "relay", "tls"],
   ["connector", "l7"],
   ["server"],

@@ -1,0 +1,383 @@
+import { type Fields, OutputPool, type RequestInit } from "../http/mod.ts";
+import { type Answer, assembleAnswer } from "./answer.ts";
+import { BodyReader, type BodySink } from "./body_reader.ts";
+import { planRequest } from "./client_request.ts";
+import { ClientStream, type ClientStreamPort } from "./client_stream.ts";
+import { H1StateError } from "./errors.ts";
+import { HeadReader } from "./head_reader.ts";
+import { H1_BACKEND_LIMITS, type H1Limits } from "./limits.ts";
+import { LineReader } from "./line_reader.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { StatusLine } from "./start_line.ts";
+import type { H1ClientHandler, H1ClientStream, H1CloseCause, H1ResetCause } from "./types.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** What makes a client session. */
+export interface ClientOptions {
+  readonly handler: H1ClientHandler;
+  /** Default: {@link H1_BACKEND_LIMITS}. */
+  readonly limits?: H1Limits;
+  /** Buffers for output; give one pool to all sessions of a thread. */
+  readonly pool?: OutputPool;
+  /** The owner's clock in milliseconds; any monotonic one. */
+  readonly now: number;
+}
+
+/**
+ * One HTTP/1.1 connection to a backend, without I/O and without a clock: one request at a time.
+ * Whatever a backend sends, the request gets one well-formed answer or one `onReset`, and what
+ * follows an answer is never taken for the next one.
+ *
+ * The owner's duties are those of `H1ServerSession`, but for the lingering: when `onClose` is
+ * called, nobody waits for anything on the connection. `onOutput` comes for each request.
+ *
+ * @example
+ * ```ts
+ * import { H1ClientSession } from "./client_session.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const nothing = () => {};
+ * let status = 0;
+ * const session = new H1ClientSession({
+ *   now: 0,
+ *   handler: {
+ *     onOutput: nothing, onClose: nothing, onData: nothing, onTrailers: nothing,
+ *     onReset: nothing, onDrain: nothing, onIdle: nothing,
+ *     onResponse: (_stream, head) => status = head.status,
+ *   },
+ * });
+ * session.request({ method: "GET", scheme: "http", authority: "b.example", path: "/", fields: [] }, true);
+ * const [request] = session.takeOutput();
+ * assert.equal(new TextDecoder().decode(request), "GET / HTTP/1.1\r\nhost: b.example\r\n\r\n");
+ * session.receive(new TextEncoder().encode("HTTP/1.1 204 No Content\r\n\r\n"), 1);
+ * assert.equal(status, 204);
+ * assert.equal(session.idle, true);
+ * ```
+ */
+export class H1ClientSession implements BodySink, ClientStreamPort {
+  readonly #handler: H1ClientHandler;
+  readonly #limits: H1Limits;
+  readonly #heads: HeadReader<StatusLine>;
+  readonly #body: BodyReader;
+  readonly #out: Outgoing;
+  #now: number;
+  #stream: ClientStream | undefined;
+  #closed = false;
+  #draining = false;
+  #idleSince: number;
+  #receiving = false;
+  /** An exchange ended and `onIdle` was not called yet. */
+  #settled = false;
+  /** Content has filled the window: nothing is wanted before half of it was consumed. */
+  #windowFull = false;
+
+  constructor(
+    { handler, limits = H1_BACKEND_LIMITS, pool = new OutputPool(), now }: ClientOptions,
+  ) {
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#now = this.#idleSince = now;
+    const lines = new LineReader();
+    this.#heads = HeadReader.ofResponses(limits, lines);
+    this.#body = new BodyReader(this, { limits, lines, isRequest: false });
+    const onOutput = () => handler.onOutput();
+    this.#out = new Outgoing({ pool, sendBuffer: limits.sendBuffer, onOutput });
+  }
+
+  // --- what the owner may ask ------------------------------------------------------------------
+
+  /** The session is over. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** A request may be sent now. */
+  get idle(): boolean {
+    // Not before everything that came with an answer was looked at: octets behind it would be taken
+    // for the answer to the next request.
+    return !this.#closed && !this.#draining && !this.#receiving && this.#stream === undefined;
+  }
+
+  /** Since when no request is open, on the owner's clock; -1 while one is. */
+  get idleSince(): number {
+    return this.#stream === undefined ? this.#idleSince : -1;
+  }
+
+  /** Nothing should be read from the socket now. */
+  get congested(): boolean {
+    return !this.#closed && this.#windowFull;
+  }
+
+  /** Octets waiting for `takeOutput`. */
+  get pendingOutput(): number {
+    return this.#out.pending;
+  }
+
+  // --- what the owner may do -------------------------------------------------------------------
+
+  /**
+   * Sends a request.
+   *
+   * @throws {H1StateError} if the session is not `idle`.
+   * @throws {FieldError} if the head cannot be sent; nothing was written then.
+   */
+  request(init: RequestInit, end = false): H1ClientStream {
+    if (!this.idle) throw new H1StateError("a request on a connection that is not idle");
+    const plan = planRequest(init, end);
+    this.#out.head(plan.head);
+    this.#out.begin(plan.framing, plan.octets);
+    const { protocol = "" } = init;
+    const isTunnel = protocol !== "";
+    if (end || isTunnel) this.#out.data(NOTHING, true);
+    const isHead = init.method === "HEAD";
+    this.#stream = new ClientStream(this, { isHead, protocol: protocol.toLowerCase() });
+    return this.#stream;
+  }
+
+  /** Takes no more requests: the one that is open is answered, then the connection ends. */
+  shutdown(): void {
+    this.#draining = true;
+    if (this.#stream === undefined) this.#end("owner", "shutdown");
+  }
+
+  /** Ends at once; an open request is told. */
+  close(reason: string): void {
+    this.#lose({ by: "lost", reason, untouched: this.#stream?.untouched ?? true });
+    this.#end("owner", reason);
+  }
+
+  // --- octets ----------------------------------------------------------------------------------
+
+  /** Reads octets from the backend, cut anywhere, at `now`. */
+  receive(bytes: Uint8Array, now: number): void {
+    this.#now = now;
+    this.#receiving = true;
+    this.#read(bytes);
+    this.#receiving = false;
+    if (this.#settled && this.idle) this.#announceIdle();
+  }
+
+  #read(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length && !this.#closed) {
+      const stream = this.#stream;
+      if (stream === undefined) {
+        // RFC 9112 §9.2: an answer to nothing. What it belongs to cannot be known.
+        return this.#end("rules", "octets that no request asked for", true);
+      }
+      // It cannot be an answer to what has not left.
+      if (!stream.sent) return this.#break("octets before the request", true);
+      stream.untouched = false;
+      if (stream.tunnelOpen) return this.content(bytes.subarray(at), false);
+      if (stream.answerEnded) return void (stream.reusable = false);
+      at = stream.answered ? this.#body.read(bytes, at) : this.#readHead(stream, bytes, at);
+    }
+  }
+
+  /** Part of the owner's flush, as in a server session; nothing waits here. */
+  resume(_now: number): void {}
+
+  /** The backend closed its side. */
+  receiveEnd(now: number): void {
+    this.#now = now;
+    const stream = this.#stream;
+    if (this.#closed) return;
+    if (stream !== undefined && (stream.tunnelOpen || this.#body.untilClose)) {
+      stream.reusable = false;
+      this.#body.stop();
+      if (!stream.answerEnded) this.content(NOTHING, true);
+      // A tunnel may still carry octets the other way.
+      if (!stream.tunnelOpen) this.#leave(stream);
+      return;
+    }
+    if (stream?.answerEnded) return this.#leave(stream);
+    const reason = stream?.untouched === false
+      ? "the backend left in the middle of its answer"
+      : "the backend closed the connection";
+    this.#lose({ by: "peer", reason, untouched: stream?.untouched ?? true });
+    this.#end("peer", reason);
+  }
+
+  /** Everything to write now, in order. It may be called at any time and may give nothing. */
+  takeOutput(): Uint8Array[] {
+    const taken = this.#out.take();
+    const stream = this.#stream;
+    if (stream !== undefined) stream.sent = true;
+    if (this.#out.paused && stream !== undefined) {
+      this.#out.paused = false;
+      this.#handler.onDrain(stream);
+    }
+    return taken;
+  }
+
+  /** The connection is lost: the request is told, nothing is written. */
+  abort(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#body.stop();
+    this.#lose({ by: "lost", reason, untouched: this.#stream?.untouched ?? true });
+  }
+
+  #readHead(stream: ClientStream, bytes: Uint8Array, at: number): number {
+    const heads = this.#heads;
+    const result = heads.read(bytes, at);
+    const { next } = heads;
+    if (result === "need") return next;
+    if (result === "bad") {
+      this.#break(heads.problem.reason);
+      return next;
+    }
+    const answer = assembleAnswer(heads.line as StatusLine, heads.fields, stream);
+    heads.begin();
+    if (typeof answer === "string") this.#break(answer);
+    else this.#answer(stream, answer);
+    return next;
+  }
+
+  #answer(stream: ClientStream, { head, framing, reusable, opensTunnel }: Answer): void {
+    if (opensTunnel) return this.#openTunnel(stream, head.fields);
+    if (head.status < 200) return this.#handler.onResponse(stream, head, false);
+    stream.answered = true;
+    stream.reusable &&= reusable;
+    // RFC 9110 §15.3.6: there is none; what comes all the same is not read.
+    const isReset = head.status === 205 && framing !== undefined;
+    if (isReset) stream.reusable = false;
+    const end = framing === undefined || isReset;
+    if (end) stream.answerEnded = true;
+    else this.#body.begin(framing);
+    this.#handler.onResponse(stream, head, end);
+    if (end) this.#settle(stream);
+  }
+
+  #openTunnel(stream: ClientStream, fields: Fields): void {
+    stream.answered = stream.tunnelOpen = true;
+    stream.reusable = false;
+    this.#out.begin("raw");
+    this.#handler.onResponse(stream, { status: 101, fields, contentLength: -1 }, false);
+    if (stream.closed) return;
+    for (const bytes of stream.early.splice(0)) this.#out.data(bytes, false);
+    if (stream.earlyEnd) this.#out.data(NOTHING, true);
+    // What came early was answered `false`.
+    this.#out.paused = true;
+    this.#out.announce();
+  }
+
+  /** @ignore */
+  content(bytes: Uint8Array, end: boolean): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.unconsumed += bytes.length;
+    if (stream.unconsumed >= this.#limits.window) this.#windowFull = true;
+    if (end) stream.answerEnded = true;
+    this.#handler.onData(stream, bytes, end);
+    if (end) this.#settle(stream);
+  }
+
+  /** @ignore */
+  trailers(fields: Fields): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.answerEnded = true;
+    this.#handler.onTrailers(stream, fields);
+    this.#settle(stream);
+  }
+
+  /** @ignore */
+  broken(reason: string): void {
+    this.#break(reason);
+  }
+
+  // --- the stream's calls ----------------------------------------------------------------------
+
+  /** @ignore */
+  sendData(stream: ClientStream, bytes: Uint8Array, end: boolean): boolean {
+    if (stream.protocol !== "" && !stream.tunnelOpen) {
+      // Bounded by the client's window: nothing of it is consumed before the 101.
+      if (bytes.length > 0) stream.early.push(bytes);
+      stream.earlyEnd ||= end;
+      return bytes.length === 0;
+    }
+    if (this.#out.ended) return true;
+    if (!this.#out.fits(bytes.length, end)) {
+      this.#break("the request is not as long as it declared");
+      return true;
+    }
+    const room = this.#out.data(bytes, end);
+    if (end) this.#settle(stream);
+    return room;
+  }
+
+  /** @ignore */
+  sendTrailers(stream: ClientStream, fields: Fields): void {
+    if (stream.protocol !== "" || !this.#out.fits(0, true)) {
+      return void this.sendData(stream, NOTHING, true);
+    }
+    if (this.#out.ended) return;
+    this.#out.trailers(fields);
+    this.#settle(stream);
+  }
+
+  /** @ignore */
+  consume(stream: ClientStream, octets: number): void {
+    stream.unconsumed -= octets;
+    if (!this.#windowFull || stream.unconsumed > this.#limits.window / 2) return;
+    this.#windowFull = false;
+    this.#out.announce();
+  }
+
+  /** @ignore */
+  reset(stream: ClientStream): void {
+    stream.closed = true;
+    this.#stream = undefined;
+    // A request that is not wanted any more leaves the connection in no state to be used again.
+    this.#end("owner", "the request was given up", true);
+  }
+
+  /** Ends the exchange when both messages have. */
+  #settle(stream: ClientStream): void {
+    if (stream.closed || !stream.answerEnded || !this.#out.ended) return;
+    stream.closed = true;
+    this.#stream = undefined;
+    this.#windowFull = false;
+    this.#idleSince = this.#now;
+    if (!stream.reusable || this.#draining) return this.#end("peer", "the last answer was given");
+    this.#settled = true;
+    if (!this.#receiving) this.#announceIdle();
+  }
+
+  #announceIdle(): void {
+    this.#settled = false;
+    this.#handler.onIdle();
+  }
+
+  /** The answer is complete; who still sends its request need not. */
+  #leave(stream: ClientStream): void {
+    if (this.#closed) return;
+    stream.closed = true;
+    this.#stream = undefined;
+    this.#end("peer", "the backend closed the connection");
+  }
+
+  /** The answer is none that can be passed on. */
+  #break(reason: string, untouched = false): void {
+    this.#lose({ by: "rules", reason, untouched });
+    this.#end("rules", reason, true);
+  }
+
+  #lose(cause: H1ResetCause): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.closed = true;
+    this.#stream = undefined;
+    this.#body.stop();
+    this.#handler.onReset(stream, cause);
+  }
+
+  #end(by: H1CloseCause["by"], reason: string, abrupt = false): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#body.stop();
+    this.#handler.onClose({ by, reason, abrupt });
+  }
+}

@@ -1,0 +1,375 @@
+import { type Fields, OutputPool } from "../http/mod.ts";
+import { BodyReader, type BodySink } from "./body_reader.ts";
+import { HeadReader } from "./head_reader.ts";
+import { H1_EDGE_LIMITS, type H1Limits } from "./limits.ts";
+import { LineReader } from "./line_reader.ts";
+import { Outgoing } from "./outgoing.ts";
+import { phraseOf, statusLine } from "./phrases.ts";
+import { assembleRequest } from "./request.ts";
+import { type ResponseEvents, ResponseWriter } from "./response_writer.ts";
+import { ServerStream } from "./server_stream.ts";
+import type { RequestLine } from "./start_line.ts";
+import type { H1CloseCause, H1ServerHandler } from "./types.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** What makes a server session. */
+export interface ServerOptions {
+  readonly handler: H1ServerHandler;
+  /** Default: {@link H1_EDGE_LIMITS}. */
+  readonly limits?: H1Limits;
+  /** Buffers for output; give one pool to all sessions of a thread. */
+  readonly pool?: OutputPool;
+  /** The owner's clock in milliseconds; any monotonic one. */
+  readonly now: number;
+}
+
+/**
+ * One HTTP/1.1 connection of a client, without I/O and without a clock. The owner passes octets to
+ * `receive` and time to `tick`; the session calls the handler and collects output.
+ *
+ * Requests run one after the other: what a client sends ahead waits unparsed, and `congested` asks
+ * the owner not to read more of it (RFC 9112 §9.3.2). After an answer with `Connection: close`, and
+ * after any error, nothing that follows is parsed (§9.6).
+ *
+ * The owner's duties:
+ * - flush at each `onOutput` as {@link H1ServerHandler.onOutput} says;
+ * - while `congested`, do not read from the socket;
+ * - call `tick` about once a second, `receiveEnd` at the client's FIN, `abort` when it is lost;
+ * - at `onClose`, write what is left, close its own side, read and drop what still comes for a
+ *   bounded time, and only then close: a RST would take the answer away (§9.6).
+ *
+ * @example
+ * ```ts
+ * import { H1ServerSession } from "./server_session.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const nothing = () => {};
+ * const session = new H1ServerSession({
+ *   now: 0,
+ *   handler: {
+ *     onOutput: nothing, onClose: nothing, onData: nothing, onTrailers: nothing,
+ *     onReset: nothing, onDrain: nothing, onInvalid: nothing,
+ *     onRequest: (stream, head) => stream.respond({ status: 204, fields: ["x-path", head.path] }, true),
+ *   },
+ * });
+ * session.receive(new TextEncoder().encode("GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"), 1);
+ * const [answer] = session.takeOutput();
+ * assert.equal(new TextDecoder().decode(answer), "HTTP/1.1 204 No Content\r\nx-path: /x\r\n\r\n");
+ * ```
+ */
+export class H1ServerSession implements BodySink, ResponseEvents {
+  readonly #handler: H1ServerHandler;
+  readonly #limits: H1Limits;
+  readonly #heads: HeadReader<RequestLine>;
+  readonly #body: BodyReader;
+  readonly #out: Outgoing;
+  readonly #responses: ResponseWriter;
+  #now: number;
+  #stream: ServerStream | undefined;
+  #closed = false;
+  #draining = false;
+  /** The client has ended its side. */
+  #peerEnded = false;
+  /** Octets that came ahead of their turn. */
+  #held: Uint8Array | undefined;
+  /** Content has filled the window: nothing is wanted before half of it was consumed. */
+  #windowFull = false;
+  /** Since when a head is awaited or unfinished, and how long that may take. */
+  #headSince: number;
+  #headLimitMs: number;
+  #headBegun = false;
+  /** A request was answered on this connection before. */
+  #answered = false;
+
+  constructor({ handler, limits = H1_EDGE_LIMITS, pool = new OutputPool(), now }: ServerOptions) {
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#now = this.#headSince = now;
+    this.#headLimitMs = limits.headerTimeoutMs;
+    const lines = new LineReader();
+    this.#heads = HeadReader.ofRequests(limits, lines);
+    this.#body = new BodyReader(this, { limits, lines, isRequest: true });
+    const onOutput = () => handler.onOutput();
+    this.#out = new Outgoing({ pool, sendBuffer: limits.sendBuffer, onOutput });
+    this.#responses = new ResponseWriter(this.#out, this);
+  }
+
+  // --- what the owner may ask ------------------------------------------------------------------
+
+  /** The session is over; it neither reads nor answers anything. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** A request is being answered. */
+  get busy(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Nothing should be read from the socket now. Octets that are given all the same are kept. */
+  get congested(): boolean {
+    if (this.#closed) return false;
+    if (this.#held !== undefined || this.#windowFull) return true;
+    // An upload goes on beside a response that is not read: the client may read only afterwards.
+    const wantsHead = this.#stream === undefined || this.#body.ended;
+    return wantsHead && this.#out.congested;
+  }
+
+  /** Octets waiting for `takeOutput`. */
+  get pendingOutput(): number {
+    return this.#out.pending;
+  }
+
+  // --- octets and time -------------------------------------------------------------------------
+
+  /** Reads octets from the client, cut anywhere, at `now`. */
+  receive(bytes: Uint8Array, now: number): void {
+    this.#now = now;
+    if (this.#closed || bytes.length === 0) return;
+    if (this.#held !== undefined) this.#held = joined(this.#held, bytes);
+    else this.#parse(bytes);
+  }
+
+  /** Goes on with what came ahead of its turn, if that has come. Part of the owner's flush. */
+  resume(now: number): void {
+    this.#now = now;
+    const held = this.#held;
+    if (held === undefined || this.#closed) return;
+    this.#held = undefined;
+    this.#parse(held);
+    if (this.#held === undefined && this.#peerEnded) this.#endInput();
+  }
+
+  /** The client closed its side: what it asked is answered, then the connection ends. */
+  receiveEnd(now: number): void {
+    this.#now = now;
+    if (this.#closed || this.#peerEnded) return;
+    this.#peerEnded = true;
+    if (this.#held === undefined) this.#endInput();
+  }
+
+  /** Everything to write now, in order. It may be called at any time and may give nothing. */
+  takeOutput(): Uint8Array[] {
+    const taken = this.#out.take();
+    const stream = this.#stream;
+    if (this.#out.paused && stream !== undefined) {
+      this.#out.paused = false;
+      this.#handler.onDrain(stream);
+    }
+    return taken;
+  }
+
+  /** Checks the deadlines of heads; those of an exchange are the owner's. */
+  tick(now: number): void {
+    this.#now = now;
+    if (this.#closed || this.#stream !== undefined) return;
+    if (now - this.#headSince < this.#headLimitMs) return;
+    if (this.#headBegun) return this.#refuse(408, "a head was not finished in time");
+    this.#end("deadline", "idle");
+  }
+
+  /** The connection is lost: the exchange ends, nothing is written. */
+  abort(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = undefined;
+    this.#body.stop();
+    this.#dropStream(reason);
+  }
+
+  /** Takes no more requests: the one that is open is answered, then the connection ends. */
+  shutdown(): void {
+    this.#draining = true;
+    if (this.#closed) return;
+    if (this.#stream === undefined) this.#end("owner", "shutdown");
+    else if (!this.#stream.isTunnel) this.#stream.keepAlive = false;
+  }
+
+  // --- input -----------------------------------------------------------------------------------
+
+  #parse(piece: Uint8Array): void {
+    let at = 0;
+    while (at < piece.length && !this.#closed) {
+      const stream = this.#stream;
+      if (stream === undefined) {
+        // A client that does not read its answers gets no more of them.
+        if (this.#out.congested) return this.#hold(piece, at);
+        at = this.#readHead(piece, at);
+      } else if (stream.tunnelOpen) {
+        this.content(piece.subarray(at), false);
+        return;
+      } else if (this.#body.ended) {
+        return this.#hold(piece, at);
+      } else {
+        at = this.#body.read(piece, at);
+      }
+    }
+  }
+
+  /** What waits is cut out of its piece, so that a few octets do not keep 64 KiB. */
+  #hold(piece: Uint8Array, at: number): void {
+    this.#held = at < piece.length / 2 ? piece.subarray(at) : piece.slice(at);
+  }
+
+  #readHead(piece: Uint8Array, at: number): number {
+    const heads = this.#heads;
+    if (!this.#headBegun) {
+      this.#headBegun = true;
+      // The first head's time has run since the connection was there.
+      if (this.#answered) this.#headSince = this.#now;
+      this.#headLimitMs = this.#limits.headerTimeoutMs;
+    }
+    const result = heads.read(piece, at);
+    const { next } = heads;
+    if (result === "need") return next;
+    if (result === "bad") {
+      this.#refuse(heads.problem.refuse, heads.problem.reason);
+      return next;
+    }
+    const request = assembleRequest(heads.line as RequestLine, heads.fields);
+    heads.begin();
+    if ("refuse" in request) {
+      this.#refuse(request.refuse, request.reason);
+      return next;
+    }
+    const stream = new ServerStream(this.#responses, request);
+    if (this.#draining) stream.keepAlive = false;
+    this.#stream = stream;
+    if (request.framing !== undefined) this.#body.begin(request.framing);
+    this.#handler.onRequest(stream, request.head, stream.requestEnded);
+    return next;
+  }
+
+  /** @ignore */
+  content(bytes: Uint8Array, end: boolean): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.unconsumed += bytes.length;
+    if (stream.unconsumed >= this.#limits.window) this.#windowFull = true;
+    if (end) stream.requestEnded = true;
+    this.#handler.onData(stream, bytes, end);
+    if (end) this.#settle(stream);
+  }
+
+  /** @ignore */
+  trailers(fields: Fields): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.requestEnded = true;
+    this.#handler.onTrailers(stream, fields);
+    this.#settle(stream);
+  }
+
+  /** @ignore */
+  broken(reason: string): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.keepAlive = false;
+    stream.requestEnded = true;
+    this.#handler.onInvalid(stream, reason);
+  }
+
+  /** Nothing more comes and nothing waits. */
+  #endInput(): void {
+    const stream = this.#stream;
+    if (stream === undefined) return this.#end("peer", "the client closed the connection");
+    if (stream.tunnelOpen) {
+      if (!stream.requestEnded) this.content(NOTHING, true);
+    } else if (!this.#body.ended) {
+      this.#closed = true;
+      this.#dropStream("the client left in the middle of its request");
+      this.#handler.onClose(closeCause("peer", "the client left in the middle of its request"));
+    }
+  }
+
+  // --- what the stream asks --------------------------------------------------------------------
+
+  /** @ignore */
+  onConsume(stream: ServerStream, octets: number): void {
+    stream.unconsumed -= octets;
+    if (!this.#windowFull || stream.unconsumed > this.#limits.window / 2) return;
+    this.#windowFull = false;
+    this.#out.announce();
+  }
+
+  /** @ignore */
+  onReset(stream: ServerStream): void {
+    const complete = stream.responded && this.#out.ended;
+    const abrupt = !complete && stream.responded && this.#out.endsWithConnection;
+    stream.closed = true;
+    this.#stream = undefined;
+    this.#end("owner", complete ? "the request was not wanted to its end" : "cut off", abrupt);
+  }
+
+  /** @ignore */
+  onResponded(stream: ServerStream): void {
+    this.#settle(stream);
+  }
+
+  /** @ignore */
+  onMisframed(stream: ServerStream): void {
+    stream.closed = true;
+    this.#stream = undefined;
+    const reason = "the answer is not as long as it declared";
+    this.#handler.onReset(stream, { by: "rules", reason, untouched: false });
+    this.#end("rules", reason);
+  }
+
+  /** Ends the exchange when both messages have. */
+  #settle(stream: ServerStream): void {
+    if (stream.closed || !stream.responded || !this.#out.ended) return;
+    // A refused upgrade has no content; what came behind it is nobody's.
+    if (!stream.requestEnded && !(stream.isTunnel && !stream.tunnelOpen)) return;
+    stream.closed = true;
+    this.#stream = undefined;
+    this.#windowFull = false;
+    if (!stream.keepAlive) return this.#end("owner", "the last answer was given");
+    this.#headBegun = false;
+    this.#answered = true;
+    this.#headSince = this.#now;
+    this.#headLimitMs = this.#limits.idleTimeoutMs;
+    if (this.#held !== undefined) this.#out.announce();
+    else if (this.#peerEnded) this.#end("peer", "the client closed the connection");
+  }
+
+  /** Answers what never became a request, and ends. */
+  #refuse(status: number, reason: string): void {
+    const body = `${status} ${phraseOf(status)}\n`;
+    this.#out.text(ENCODER.encode(
+      `${statusLine(status)}content-type: text/plain; charset=utf-8\r\n` +
+        `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    ));
+    this.#handler.onRefusal?.({ status, reason });
+    this.#end(status === 408 ? "deadline" : "rules", reason);
+  }
+
+  #dropStream(reason: string): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.closed = true;
+    this.#stream = undefined;
+    this.#handler.onReset(stream, { by: "lost", reason, untouched: false });
+  }
+
+  #end(by: H1CloseCause["by"], reason: string, abrupt = false): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = undefined;
+    this.#body.stop();
+    this.#handler.onClose(closeCause(by, reason, abrupt));
+  }
+}
+
+const ENCODER = new TextEncoder();
+
+function closeCause(by: H1CloseCause["by"], reason: string, abrupt = false): H1CloseCause {
+  return { by, reason, abrupt };
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
+}

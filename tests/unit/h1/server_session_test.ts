@@ -1,0 +1,464 @@
+import assert from "node:assert/strict";
+import { H1_EDGE_LIMITS, H1StateError } from "../../../lib/h1/mod.ts";
+import { FieldError } from "../../../lib/http/mod.ts";
+import { octets, TestServer } from "../../support/h1_pair.ts";
+
+const request = (path: string, ...fields: string[]) =>
+  [`GET ${path} HTTP/1.1`, "Host: a.test", ...fields, "", ""].join("\r\n");
+const post = (...fields: string[]) =>
+  ["POST /p HTTP/1.1", "Host: a.test", ...fields, "", ""].join("\r\n");
+const UPGRADE = request(
+  "/ws",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Key: k",
+);
+
+/** A server whose owner answers each request with its path, at once. */
+function echoing(): TestServer {
+  const server = new TestServer();
+  server.request = ({ stream, head }) => {
+    stream.respond({ status: 200, fields: ["x-path", head?.path ?? ""] });
+    stream.sendData(octets("ok"), true);
+  };
+  return server;
+}
+
+/** The first request of a fresh server, unanswered. */
+function asked(head: string) {
+  const server = new TestServer();
+  server.receive(head);
+  const [seen] = server.requests;
+  assert.ok(seen !== undefined);
+  return { server, stream: seen.stream, seen };
+}
+
+Deno.test("requests sent ahead run one after the other, in their order", () => {
+  const server = new TestServer();
+  const paths = Array.from({ length: 50 }, (_, i) => `/${i}`);
+  server.receive(paths.map((path) => request(path)).join(""));
+  for (const [i, path] of paths.entries()) {
+    assert.equal(server.requests.length, i + 1, "the next one waits for the answer");
+    assert.equal(server.session.congested, i + 1 < paths.length, "and is not read further");
+    assert.equal(server.requests[i]?.head?.path, path);
+    server.requests[i]?.stream.respond({ status: 200, fields: ["content-length", "0"] }, true);
+    server.flush();
+  }
+  assert.equal(server.open, true);
+});
+
+Deno.test("no request is parsed inside the call that ends the answer before it", () => {
+  const server = new TestServer();
+  server.receive(request("/1") + request("/2"));
+  server.requests[0]?.stream.respond({ status: 204, fields: [] }, true);
+  assert.equal(server.requests.length, 1);
+  server.session.takeOutput();
+  server.session.resume(0);
+  assert.equal(server.requests.length, 2);
+});
+
+Deno.test("octets given while others wait are not lost", () => {
+  const server = echoing();
+  const whole = octets(request("/1") + request("/2") + request("/3"));
+  const late: (() => void)[] = [];
+  server.request = ({ stream }) => {
+    late.push(() => stream.respond({ status: 204, fields: [] }, true));
+  };
+  for (const octet of whole) server.receive(Uint8Array.of(octet));
+  for (let i = 0; i < 3; i++) {
+    late[i]?.();
+    server.flush();
+  }
+  assert.deepEqual(server.requests.map(({ head }) => head?.path), ["/1", "/2", "/3"]);
+});
+
+Deno.test("nothing behind an answer that ends the connection is parsed", () => {
+  const server = echoing();
+  server.receive(request("/1", "Connection: close") + request("/2"));
+  server.receive(request("/3"));
+  assert.match(server.flush(), /connection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n$/);
+  assert.deepEqual(server.requests.map(({ head }) => head?.path), ["/1"]);
+  assert.deepEqual([server.closed?.by, server.closed?.abrupt], ["owner", false]);
+});
+
+Deno.test("what was answered before an error still goes out before its answer", () => {
+  const server = echoing();
+  server.receive(`${request("/1")}${request("/2")}broken\r\n\r\n${request("/3")}`);
+  const answer = server.flush();
+  assert.deepEqual(answer.match(/HTTP\/1\.1 \d+/g), [
+    "HTTP/1.1 200",
+    "HTTP/1.1 200",
+    "HTTP/1.1 400",
+  ]);
+  assert.equal(server.requests.length, 2);
+});
+
+Deno.test("a client that does not read its answers gets no more requests run", () => {
+  const server = new TestServer({ ...H1_EDGE_LIMITS, sendBuffer: 1000 });
+  server.request = ({ stream }) => {
+    stream.respond({ status: 200, fields: [] });
+    stream.sendData(new Uint8Array(400), true);
+  };
+  server.receive(request("/").repeat(100));
+  assert.equal(server.requests.length, 3);
+  assert.equal(server.session.congested, true);
+  server.flush();
+  assert.equal(server.requests.length, 100);
+});
+
+const FRAMINGS: Readonly<
+  Record<string, {
+    readonly ask?: string;
+    readonly status?: number;
+    readonly fields?: readonly string[];
+    readonly body?: string;
+    readonly out: string;
+    readonly open: boolean;
+  }>
+> = {
+  "content of a declared length": {
+    fields: ["content-length", "2"],
+    body: "ok",
+    out: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    open: true,
+  },
+  "content of no declared length": {
+    body: "ok",
+    out: "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    open: true,
+  },
+  "no content": { out: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", open: true },
+  "no content for HEAD": {
+    ask: "HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+    fields: ["content-length", "5"],
+    body: "hello",
+    out: "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+    open: true,
+  },
+  "content for a head in lower case, which is another method": {
+    ask: "head / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+    fields: ["content-length", "2"],
+    body: "ok",
+    out: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    open: true,
+  },
+  "no content with 204": {
+    status: 204,
+    fields: ["content-length", "5", "x-a", "1"],
+    body: "hello",
+    out: "HTTP/1.1 204 No Content\r\nx-a: 1\r\n\r\n",
+    open: true,
+  },
+  "no content with 205": {
+    status: 205,
+    fields: ["content-length", "5"],
+    body: "hello",
+    out: "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n",
+    open: true,
+  },
+  "no content with 304, but its length": {
+    status: 304,
+    fields: ["content-length", "5"],
+    body: "hello",
+    out: "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
+    open: true,
+  },
+  "a status without a phrase": {
+    status: 299,
+    out: "HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n",
+    open: true,
+  },
+  "the backend's Date, and none of ours": {
+    fields: ["date", "x", "content-length", "0"],
+    out: "HTTP/1.1 200 OK\r\ndate: x\r\ncontent-length: 0\r\n\r\n",
+    open: true,
+  },
+  "no field that is this hop's to say": {
+    fields: [
+      "connection",
+      "x",
+      "keep-alive",
+      "x",
+      "transfer-encoding",
+      "x",
+      "upgrade",
+      "x",
+      "content-length",
+      "0",
+    ],
+    out: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    open: true,
+  },
+  "content to HTTP/1.0, ended by the connection": {
+    ask: "GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n",
+    body: "ok",
+    out: "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok",
+    open: false,
+  },
+  "content of a length to HTTP/1.0 that stays": {
+    ask: "GET / HTTP/1.0\r\nHost: a.test\r\nConnection: Keep-Alive\r\n\r\n",
+    fields: ["content-length", "2"],
+    body: "ok",
+    out: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nok",
+    open: true,
+  },
+  "content to plain HTTP/1.0": {
+    ask: "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n",
+    fields: ["content-length", "2"],
+    body: "ok",
+    out: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
+    open: false,
+  },
+};
+for (
+  const [name, { ask, status = 200, fields = [], body, out, open }] of Object.entries(FRAMINGS)
+) {
+  Deno.test(`a response carries ${name}`, () => {
+    const { server, stream } = asked(ask ?? request("/"));
+    stream.respond({ status, fields }, body === undefined);
+    if (body !== undefined) stream.sendData(octets(body), true);
+    assert.equal(server.flush(), out);
+    assert.equal(server.closed === undefined, open);
+    assert.equal(stream.closed, true);
+  });
+}
+
+Deno.test("large content is not copied, small content goes out with its head", () => {
+  const { server, stream } = asked(request("/"));
+  const large = new Uint8Array(5000);
+  stream.respond({ status: 200, fields: ["content-length", "5002"] });
+  stream.sendData(octets("ok"));
+  stream.sendData(large, true);
+  const out = server.session.takeOutput();
+  assert.equal(out.length, 2);
+  assert.equal(out[1], large);
+});
+
+Deno.test("trailers go out behind chunks and nowhere else", () => {
+  const trailers = ["x-sum", "1", "content-length", "5"];
+  const chunked = asked(request("/"));
+  chunked.stream.respond({ status: 200, fields: ["trailer", "x-sum"] });
+  chunked.stream.sendTrailers(trailers);
+  assert.equal(
+    chunked.server.flush(),
+    "HTTP/1.1 200 OK\r\ntrailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\n\r\n",
+  );
+  const length = asked(request("/"));
+  length.stream.respond({ status: 200, fields: ["content-length", "2", "trailer", "x-sum"] });
+  length.stream.sendData(octets("ok"));
+  length.stream.sendTrailers(trailers);
+  assert.equal(length.server.flush(), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+  assert.equal(length.stream.closed, true);
+});
+
+Deno.test("content that is not as long as it was declared ends the connection", () => {
+  for (const [body, end] of [["toolong", false], ["short", true]] as const) {
+    const { server, stream, seen } = asked(request("/"));
+    stream.respond({ status: 200, fields: ["content-length", "6"] });
+    stream.sendData(octets(body), end);
+    assert.equal(server.closed?.by, "rules");
+    assert.equal(seen.reset?.by, "rules");
+    assert.equal(server.flush().includes(body), false);
+  }
+  const { server, stream } = asked(request("/"));
+  stream.respond({ status: 200, fields: ["content-length", "6"] }, true);
+  assert.equal(server.closed?.by, "rules");
+});
+
+Deno.test("a cut answer that only the connection's end would end is cut abruptly", () => {
+  const cut = (ask: string, fields: string[]) => {
+    const { server, stream } = asked(ask);
+    stream.respond({ status: 200, fields });
+    stream.sendData(octets("o"));
+    stream.reset();
+    return server.closed;
+  };
+  assert.equal(cut("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n", [])?.abrupt, true);
+  assert.equal(cut(request("/"), [])?.abrupt, false);
+  assert.equal(cut(request("/"), ["content-length", "2"])?.abrupt, false);
+});
+
+Deno.test("informational responses go to HTTP/1.1 only, and not to a client that does not read", () => {
+  const early = { status: 103, fields: ["link", "</a>", "content-length", "3"] };
+  const modern = asked(request("/"));
+  modern.stream.respond(early);
+  modern.stream.respond({ status: 100, fields: [] });
+  modern.stream.respond({ status: 101, fields: [] });
+  assert.equal(
+    modern.server.flush(),
+    "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+  );
+  assert.equal(modern.stream.closed, false);
+  const old = asked("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
+  old.stream.respond(early);
+  assert.equal(old.server.flush(), "");
+  const slow = asked(request("/"));
+  while (!slow.stream.congested) slow.stream.respond({ ...early, fields: ["x", "y".repeat(1000)] });
+  const { pendingOutput } = slow.server.session;
+  slow.stream.respond(early);
+  assert.equal(slow.server.session.pendingOutput, pendingOutput);
+});
+
+Deno.test("an early answer ends the connection, and says so when it ends at once", () => {
+  const { server, stream } = asked(post("Content-Length: 100"));
+  stream.respond({ status: 413, fields: ["content-length", "2"] });
+  stream.sendData(octets("no"), true);
+  assert.equal(server.open, true, "the owner says whether it wants the rest");
+  stream.reset();
+  assert.match(
+    server.flush(),
+    /^HTTP\/1\.1 413 .*\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno$/,
+  );
+  assert.deepEqual([server.closed?.by, server.closed?.abrupt], ["owner", false]);
+  server.receive("x".repeat(100) + request("/hidden"));
+  assert.equal(server.requests.length, 1);
+});
+
+Deno.test("a request that ends after its answer leaves the connection usable", () => {
+  const { server, stream } = asked(post("Content-Length: 4"));
+  stream.respond({ status: 200, fields: ["content-length", "0"] });
+  stream.sendData(new Uint8Array(0), true);
+  server.receive(`rest${request("/next")}`);
+  server.flush();
+  assert.equal(server.requests[1]?.head?.path, "/next");
+});
+
+Deno.test("a 101 opens the tunnel, and only then octets flow through it", () => {
+  const { server, stream, seen } = asked(`${UPGRADE}early`);
+  assert.equal(seen.body, "");
+  assert.equal(server.session.congested, true);
+  stream.respond({ status: 101, fields: ["sec-websocket-accept", "a", "content-length", "0"] });
+  assert.equal(
+    server.flush(),
+    "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n" +
+      "sec-websocket-accept: a\r\n\r\n",
+  );
+  assert.equal(seen.body, "early");
+  server.receive(request("/not-http"));
+  assert.equal(seen.body, `early${request("/not-http")}`);
+  stream.sendData(octets("back"));
+  assert.equal(server.flush(), "back");
+  server.session.receiveEnd(1);
+  assert.equal(seen.ended, true);
+  assert.equal(server.open, true, "the backend has not ended");
+  stream.sendData(octets("bye"), true);
+  assert.equal(server.flush(), "bye");
+  assert.equal(server.closed?.by, "owner");
+  assert.equal(server.requests.length, 1);
+});
+
+Deno.test("a refused upgrade is answered, and nothing behind it is read", () => {
+  const { server, stream, seen } = asked(`${UPGRADE}${request("/hidden")}`);
+  stream.respond({ status: 403, fields: ["content-length", "2"] });
+  stream.sendData(octets("no"), true);
+  assert.match(
+    server.flush(),
+    /^HTTP\/1\.1 403 Forbidden\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno$/,
+  );
+  assert.deepEqual([seen.body, server.requests.length, server.closed?.by], ["", 1, "owner"]);
+});
+
+Deno.test("heads and idling have deadlines", () => {
+  const { headerTimeoutMs: head, idleTimeoutMs: idle } = H1_EDGE_LIMITS;
+  const silent = new TestServer();
+  silent.session.tick(head - 1);
+  assert.equal(silent.open, true);
+  silent.session.tick(head);
+  assert.deepEqual([silent.closed?.by, silent.flush()], ["deadline", ""]);
+
+  const slow = new TestServer();
+  slow.now = head - 1;
+  slow.receive("GET / HTTP/1.1\r\nHost:");
+  slow.session.tick(head - 1);
+  assert.equal(slow.open, true);
+  slow.session.tick(head);
+  assert.match(slow.flush(), /^HTTP\/1\.1 408 Request Timeout\r\n/);
+  assert.equal(slow.closed?.by, "deadline");
+
+  for (const begun of [false, true]) {
+    const kept = echoing();
+    kept.now = 1000;
+    kept.receive(request("/"));
+    kept.flush();
+    const limit = begun ? head : idle;
+    kept.now = begun ? 5000 : 1000;
+    if (begun) kept.receive("G");
+    kept.session.tick(kept.now + limit - 1);
+    assert.equal(kept.open, true);
+    kept.session.tick(kept.now + limit);
+    assert.equal(kept.closed?.by, "deadline");
+    assert.equal(kept.flush().startsWith("HTTP/1.1 408"), begun);
+  }
+
+  const busy = asked(request("/"));
+  busy.server.session.tick(1e9);
+  assert.equal(busy.server.open, true, "an answer's deadline is the owner's");
+});
+
+Deno.test("a client that closes its side is answered first", () => {
+  const server = new TestServer();
+  server.receive(request("/1") + request("/2"));
+  server.session.receiveEnd(1);
+  assert.equal(server.open, true);
+  for (const i of [0, 1]) {
+    server.requests[i]?.stream.respond({ status: 204, fields: [] }, true);
+    server.flush();
+  }
+  assert.equal(server.closed?.by, "peer");
+  const idle = new TestServer();
+  idle.session.receiveEnd(1);
+  assert.equal(idle.closed?.by, "peer");
+  const partial = new TestServer();
+  partial.receive("GET /");
+  partial.session.receiveEnd(1);
+  assert.deepEqual([partial.closed?.by, partial.flush()], ["peer", ""]);
+});
+
+Deno.test("shutdown() lets the open request be answered, and no other begin", () => {
+  const { server, stream } = asked(request("/1") + request("/2"));
+  server.session.shutdown();
+  assert.equal(server.open, true);
+  stream.respond({ status: 204, fields: [] }, true);
+  assert.equal(server.flush(), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+  assert.deepEqual([server.requests.length, server.closed?.by], [1, "owner"]);
+  const idle = new TestServer();
+  idle.session.shutdown();
+  assert.equal(idle.closed?.by, "owner");
+});
+
+Deno.test("abort() tells the owner, and calls on what is over do nothing", () => {
+  const { server, stream, seen } = asked(request("/"));
+  server.session.abort("lost");
+  assert.deepEqual(seen.reset, { by: "lost", reason: "lost", untouched: false });
+  stream.respond({ status: 200, fields: [] });
+  assert.equal(stream.sendData(octets("x")), true);
+  stream.sendTrailers([]);
+  stream.consume(1);
+  stream.reset();
+  assert.equal(server.flush(), "");
+  assert.equal(server.open, true, "the owner knows");
+});
+
+Deno.test("sendData() asks for a pause at the limit, and onDrain() comes when it was taken", () => {
+  const { server, stream, seen } = asked(request("/"));
+  stream.respond({ status: 200, fields: ["content-length", "200000"] });
+  server.flush();
+  assert.equal(stream.sendData(new Uint8Array(H1_EDGE_LIMITS.sendBuffer - 1)), true);
+  assert.equal(stream.sendData(new Uint8Array(1)), false);
+  assert.equal(seen.drains, 0);
+  server.flush();
+  assert.equal(seen.drains, 1);
+});
+
+Deno.test("calls out of order throw, fields that cannot be sent leave nothing behind", () => {
+  const { server, stream } = asked(request("/"));
+  assert.throws(() => stream.sendData(octets("x")), H1StateError);
+  assert.throws(() => stream.sendTrailers([]), H1StateError);
+  for (const fields of [["X-A", "1"], ["x a", "1"], ["x", "a\r\nb: c"], ["x", "\0"], ["", "1"]]) {
+    assert.throws(() => stream.respond({ status: 200, fields }), FieldError);
+  }
+  assert.equal(server.flush(), "");
+  stream.respond({ status: 200, fields: [] });
+  assert.throws(() => stream.respond({ status: 200, fields: [] }), H1StateError);
+  assert.throws(() => stream.sendTrailers(["x", "a\nb"]), FieldError);
+});
