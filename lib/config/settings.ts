@@ -1,12 +1,8 @@
 import {
-  formatCidr,
   formatEndpoint,
-  formatIp,
   parseBackendEndpoint,
-  parseCidr,
   parseHostname,
   parseHostPattern,
-  parseIp,
   parseListenEndpoint,
   type Result,
 } from "../addr/mod.ts";
@@ -15,7 +11,9 @@ import { type FirewallRule, MAX_RATE_LIMIT, parseFirewallRule } from "../firewal
 import { BACKEND_PROTOCOLS, L7_POLICY_TYPES } from "../routes/mod.ts";
 import { boolean, checkPath, duration, filePath, integer, list, oneOf, parsed } from "./kinds.ts";
 import { type Kind, table, type TableKind, tables } from "./schema.ts";
+import { canonical, ipOrCidr } from "./canonical.ts";
 import { connector } from "./connector_settings.ts";
+import { l7 } from "./l7_settings.ts";
 import type { Config, ListenerSeed, PolicySeed, RouteSeed } from "./types.ts";
 
 const SECOND = 1_000;
@@ -250,23 +248,6 @@ const proxy = table<Config["proxy"]>({
   },
 });
 
-const l7 = table<Config["l7"]>({
-  h2Transport: {
-    key: "h2_transport",
-    kind: oneOf("own", "node"),
-    default: "own",
-    doc: "Which HTTP/2 speaks to backends: `own` is that of this program, the same as in front, " +
-      "and the faster one; `node` is the runtime's, kept for comparison: native code that is young.",
-  },
-  accessLog: {
-    key: "access_log",
-    kind: boolean(),
-    default: true,
-    doc:
-      "Log each request of `l7` routes, at level `info`. The query of a request is never logged.",
-  },
-});
-
 const log = table<Config["log"]>({
   level: {
     key: "level",
@@ -364,10 +345,6 @@ function rule(type: FirewallRule["type"], doc: string): Kind<string> {
   return parsed(doc, (text) => parseFirewallRule(type, text));
 }
 
-function canonical<T>(result: Result<T>, format: (value: T) => string): Result<string> {
-  return result.ok ? { ok: true, value: format(result.value) } : result;
-}
-
 /** What it may be depends on the type next to it; see `checkPolicies`. */
 function anyText(text: string): Result<string> {
   return { ok: true, value: text };
@@ -378,10 +355,4 @@ function hostPattern(text: string): Result<string> {
     parseHostPattern(text),
     ({ wildcard, name }) => wildcard ? `*.${name}` : name,
   );
-}
-
-function ipOrCidr(text: string): Result<string> {
-  return text.includes("/")
-    ? canonical(parseCidr(text), formatCidr)
-    : canonical(parseIp(text), formatIp);
 }

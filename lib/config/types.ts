@@ -113,6 +113,12 @@ export interface L7Config {
   /** Who frames HTTP/2 towards backends: lib/h2, or `node:http2`. */
   readonly h2Transport: "own" | "node";
   readonly accessLog: boolean;
+  /** Requests with `_` in the name of a field are answered 400. */
+  readonly refuseUnderscores: boolean;
+  /** Addresses and CIDR blocks whose forwarding fields are believed. */
+  readonly trustedForwarding: readonly string[];
+  /** Names of trailers that requests may have besides the usual ones. */
+  readonly requestTrailers: readonly string[];
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -62,6 +62,11 @@ export async function compileStartUp(
       idleTimeoutMs: config.proxy.idleTimeoutMs,
       l7: {
         h2Transport: config.l7.h2Transport,
+        fields: {
+          refuseUnderscores: config.l7.refuseUnderscores,
+          trustedForwarding: config.l7.trustedForwarding,
+          requestTrailers: config.l7.requestTrailers,
+        },
         // Events that nobody writes are not worth their way out of the worker.
         accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
       },

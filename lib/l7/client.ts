@@ -5,6 +5,7 @@ import type { Deadlines } from "../relay/mod.ts";
 import type { PolicySet, Route } from "../routes/mod.ts";
 import { hostOfAuthority } from "./authority.ts";
 import type { Backend } from "./backend.ts";
+import type { FieldRules } from "./field_rules.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import type { FrontStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
@@ -20,8 +21,6 @@ export interface L7Connection {
   readonly clientIp: string;
   /** Where the real client connected to. */
   readonly destination: SocketAddress;
-  /** It came through a proxy that the operator trusts by name. */
-  readonly trusted: boolean;
   /** The route that the SNI selected. */
   readonly route: Route;
   /** The route that a hostname selects on the same listener now. */
@@ -34,6 +33,7 @@ export interface ClientServices {
   readonly now: () => number;
   readonly backendFor: (route: Route, client: Client) => Backend;
   readonly policiesFor: (route: Route) => PolicySet;
+  readonly rules: FieldRules;
   readonly requests: Pick<RequestCounts, "record">;
   /** Absent: nobody wants an access log. */
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
@@ -57,6 +57,7 @@ interface Refusal {
 export class Client implements ExchangeOwner {
   readonly connection: L7Connection;
   readonly facts: ClientFacts;
+  readonly rules: FieldRules;
   readonly idle: Deadlines;
   /** For routes with `send_proxy_protocol`: this client's own backends. */
   readonly ownBackends = new Map<string, Backend>();
@@ -74,7 +75,11 @@ export class Client implements ExchangeOwner {
     this.connection = connection;
     this.idle = services.idle;
     this.#services = services;
-    this.facts = { ip: connection.clientIp, trusted: connection.trusted };
+    this.rules = services.rules;
+    // By the peer that speaks HTTP: who sent a PROXY header sits below TLS and cannot have written
+    // anything in here.
+    const trusted = services.rules.believes(connection.client.ip);
+    this.facts = { ip: connection.clientIp, trusted };
   }
 
   /** Octets of content from the client, and to it. */
@@ -110,7 +115,7 @@ export class Client implements ExchangeOwner {
   /** Sends it on its way, or answers it. Called when the front is ready to be written to. */
   route(exchange: Exchange): void {
     const { head } = exchange;
-    const refusal = checkShape(head);
+    const refusal = checkShape(head, this.rules);
     if (refusal !== undefined) return exchange.refuse(refusal.status, refusal.reason);
     const route = this.#routeOf(head.authority);
     if (route === undefined) {
@@ -164,7 +169,7 @@ export class Client implements ExchangeOwner {
 }
 
 /** Requests that no backend gets to see. */
-function checkShape(head: RequestHead): Refusal | undefined {
+function checkShape(head: RequestHead, rules: FieldRules): Refusal | undefined {
   if (head.method === "CONNECT" && head.protocol === "") {
     return { status: 501, reason: "CONNECT is for forward proxies" };
   }
@@ -172,8 +177,10 @@ function checkShape(head: RequestHead): Refusal | undefined {
     return { status: 501, reason: "no tunnel but for WebSocket" };
   }
   if (head.authority === "") return { status: 400, reason: "the request names no host" };
-  if (head.scheme !== "https" && head.scheme !== "http") {
-    return { status: 400, reason: "neither http nor https" };
+  // Over TLS a request for `http` is one that somebody behind us would answer as for another origin.
+  if (head.scheme !== "https") return { status: 400, reason: "the scheme is not https" };
+  if (rules.ambiguousName(head.fields) !== undefined) {
+    return { status: 400, reason: "a field's name can be read as another one" };
   }
   return undefined;
 }

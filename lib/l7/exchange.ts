@@ -10,6 +10,7 @@ import type { RequestEvent } from "../observe/mod.ts";
 import type { Deadline, Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Backend, TransportWaiter } from "./backend.ts";
+import type { FieldRules } from "./field_rules.ts";
 import { fieldValue, filterFields, isTrailerField } from "./fields.ts";
 import { isGrpc, localReply, STATUS_OF } from "./local_reply.ts";
 import type {
@@ -33,6 +34,7 @@ const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
 /** What an exchange knows of the connection it belongs to. */
 export interface ExchangeOwner {
   readonly facts: ClientFacts;
+  readonly rules: FieldRules;
   readonly idle: Deadlines;
   now(): number;
   /** The exchange is over. */
@@ -145,7 +147,8 @@ export class Exchange implements ResponseHandler, TransportWaiter {
   requestTrailers(fields: Fields): void {
     if (this.#over) return;
     this.#requestEnded = true;
-    const trailers = filterFields(fields, isTrailerField);
+    const { rules } = this.#owner;
+    const trailers = filterFields(fields, (name) => rules.isRequestTrailer(name));
     if (this.#stream === undefined) this.#earlyTrailers = trailers;
     else this.#endRequest(this.#stream, trailers);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 export { type L7Connection } from "./client.ts";
+export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend.ts";
 export {

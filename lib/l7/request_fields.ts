@@ -1,4 +1,5 @@
 import type { Fields, RequestHead, RequestInit } from "../h2/mod.ts";
+import { endsHere, isForwardingField } from "./field_rules.ts";
 
 /** How this program calls itself in `Via` (RFC 9110 §7.6.3: a pseudonym will do). */
 const PSEUDONYM = "mc-proxy";
@@ -8,8 +9,8 @@ export interface ClientFacts {
   /** The real client's IP address. */
   readonly ip: string;
   /**
-   * The connection came through a proxy that the operator trusts: what it says about earlier hops is
-   * kept. Everybody else's claims are replaced.
+   * The operator believes what its requests say about earlier hops (`trusted_forwarding`): that is
+   * kept. Everybody else's claims are replaced or dropped.
    */
   readonly trusted: boolean;
 }
@@ -42,7 +43,9 @@ export function backendRequest(
     const name = fields[i] as string;
     const value = fields[i + 1] as string;
     if (OWN.has(name)) own.take(name, value);
-    else kept.push(name, value);
+    else if (!endsHere(name) && (client.trusted || !isForwardingField(name))) {
+      kept.push(name, value);
+    }
   }
   own.write(kept, head, client, { id, version });
   return {

@@ -10,6 +10,7 @@ import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts"
 import { Backend, type H2TransportName } from "./backend.ts";
 import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
+import { FieldRules, type FieldSettings } from "./field_rules.ts";
 import { createHttp1Server, Http1Front } from "./http1_front.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
@@ -41,6 +42,8 @@ export interface L7Settings {
   readonly h2Transport: H2TransportName;
   /** Whether `onRequest` is called. */
   readonly accessLog: boolean;
+  /** Default: {@link DEFAULT_FIELD_SETTINGS}. */
+  readonly fields?: FieldSettings;
 }
 
 /** What the service is given from outside. */
@@ -69,6 +72,7 @@ export class L7Service {
   readonly #resets = new ResetBudgets();
   readonly #http1: Server;
   #settings: L7Settings;
+  #rules: FieldRules;
   #idle: Deadlines;
   #connects: ConnectDeadlines;
   #stopTicking: (() => void) | undefined;
@@ -76,6 +80,7 @@ export class L7Service {
   constructor(options: L7ServiceOptions) {
     this.#options = options;
     this.#settings = options.settings;
+    this.#rules = new FieldRules(options.settings.fields);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     this.#connects = new ConnectDeadlines(options.settings.connectTimeoutMs);
     this.#http1 = createHttp1Server();
@@ -94,6 +99,7 @@ export class L7Service {
     if (settings.connectTimeoutMs !== this.#settings.connectTimeoutMs) {
       this.#connects = new ConnectDeadlines(settings.connectTimeoutMs);
     }
+    this.#rules = new FieldRules(settings.fields);
     this.#settings = settings;
   }
 
@@ -140,6 +146,7 @@ export class L7Service {
       now: () => clock.now(),
       backendFor: (route, client) => this.#backendFor(route, client, material),
       policiesFor: (route) => this.#policiesFor(route),
+      rules: this.#rules,
       requests,
       onRequest: this.#settings.accessLog ? onRequest : undefined,
     });

@@ -160,7 +160,6 @@ async function serveL7(
       get destination() {
         return destinationOf(c);
       },
-      trusted: c.listener.namesTrustedProxies,
       route,
       matchRoute: (host) => c.listener.routes.match(host),
     },

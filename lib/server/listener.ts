@@ -74,11 +74,6 @@ export class ActiveListener {
     this.routes = routes;
   }
 
-  /** The operator named the proxies that may speak for clients, so what they say is believed. */
-  get namesTrustedProxies(): boolean {
-    return this.proxyProtocol && this.#trusted.length > 0;
-  }
-
   /** Whether a PROXY header from this peer counts. */
   isTrustedProxy(peer: IpAddress): boolean {
     return this.#trusted.length === 0 || this.#trusted.some((cidr) => cidrContains(cidr, peer));

@@ -130,6 +130,7 @@ export class LiveState implements PlaneState {
       idleTimeoutMs,
       h2Transport: l7?.h2Transport ?? "own",
       accessLog: this.#wantsRequests && (l7?.accessLog ?? true),
+      ...l7?.fields && { fields: l7.fields },
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { CompiledFirewall } from "../firewall/mod.ts";
-import type { H2TransportName, TlsMaterial } from "../l7/mod.ts";
+import type { FieldSettings, H2TransportName, TlsMaterial } from "../l7/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ConnectorSnapshot } from "./connector.ts";
 
@@ -25,6 +25,7 @@ export interface Settings {
   readonly l7?: {
     readonly h2Transport: H2TransportName;
     readonly accessLog: boolean;
+    readonly fields?: FieldSettings;
   };
 }
 

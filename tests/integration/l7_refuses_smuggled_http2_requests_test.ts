@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ErrorCode, FrameFlag, FrameType } from "../../lib/h2/mod.ts";
+import { DEFAULT_FIELD_SETTINGS } from "../../lib/l7/mod.ts";
 import { frame } from "../support/h2_raw.ts";
 import { seenValues, startL7, startSeeingBackend } from "../support/l7.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
@@ -119,9 +120,13 @@ Deno.test("content of unknown length goes to HTTP/1.1 in chunks, and stays conte
   assert.deepEqual(backend.seen.map(({ path, body }) => [path, body]), [["/", content]]);
 });
 
-Deno.test("a field named __proto__ is a field like others", async () => {
+Deno.test("a field named __proto__ is a field like others, where underscores are allowed", async () => {
   await using backend = await startSeeingBackend();
-  await using proxy = await startL7({ backend: backend.address });
+  const fields = { ...DEFAULT_FIELD_SETTINGS, refuseUnderscores: false };
+  await using proxy = await startL7({
+    backend: backend.address,
+    settings: { l7: { h2Transport: "own", accessLog: true, fields } },
+  });
   await using client = await RawHttp2Client.connect(proxy.port);
   await client.write(
     client.headers(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseIp } from "../../lib/addr/mod.ts";
+import { DEFAULT_FIELD_SETTINGS } from "../../lib/l7/mod.ts";
 import { encodeProxyV2, parseProxyHeader } from "../../lib/proxyproto/mod.ts";
 import { startBackend } from "../support/backends.ts";
 import { connectTls } from "../support/clients.ts";
@@ -48,17 +49,32 @@ Deno.test("the client of a PROXY header is the client of l7", async () => {
   assert.equal((await proxy.request()).client, "198.51.100.7:4711");
 });
 
-Deno.test("what a trusted proxy says about earlier hops is kept", async () => {
+/** Asks through a trusted sender of PROXY headers; what the backend heard of earlier hops. */
+async function believed(trustedForwarding: readonly string[]): Promise<string[][]> {
   await using backend = await startSeeingBackend();
+  const fields = { ...DEFAULT_FIELD_SETTINGS, trustedForwarding };
   await using proxy = await startL7({
     backend: backend.address,
     listener: { proxyProtocol: true, trustedProxies: ["127.0.0.0/8"] },
+    settings: { l7: { h2Transport: "own", accessLog: true, fields } },
   });
   assert.match(await ask(proxy.port, HEADER, CLAIM), /^HTTP\/1\.1 200/);
   const [request] = backend.seen;
   assert(request !== undefined);
-  assert.deepEqual(seenValues(request, "x-forwarded-for"), ["192.0.2.1, 198.51.100.7"]);
-  assert.deepEqual(seenValues(request, "x-forwarded-proto"), ["http"]);
+  return ["x-forwarded-for", "x-forwarded-proto"].map((name) => seenValues(request, name));
+}
+
+Deno.test("who sends a PROXY header is not believed about what is inside of TLS", async () => {
+  const replaced = [["198.51.100.7"], ["https"]];
+  assert.deepEqual(await believed([]), replaced);
+  // The sender's address is not the client's.
+  assert.deepEqual(await believed(["127.0.0.0/8"]), replaced);
+});
+
+Deno.test("a client of trusted_forwarding is believed, by the address of the PROXY header", async () => {
+  const kept = [["192.0.2.1, 198.51.100.7"], ["http"]];
+  assert.deepEqual(await believed(["198.51.100.0/24"]), kept);
+  assert.deepEqual(await believed(["2001:db8::/32", "198.51.100.7"]), kept);
 });
 
 for (const protocol of ["http1", "auto"] as const) {

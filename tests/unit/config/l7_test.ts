@@ -52,3 +52,15 @@ Deno.test("loadConfig() warns of TLS settings of a backend that is spoken to wit
   assert.equal(ok, true);
   assert.match(messages.join("\n"), /backend_tls_verify: ignored without backend_tls/);
 });
+
+Deno.test("loadConfig() refuses what is no address and no field name in [l7]", () => {
+  const { ok, messages } = load(`
+[l7]
+trusted_forwarding = ["10.0.0.1/8", "a.test"]
+request_trailers = ["not a name"]
+`);
+  assert.equal(ok, false);
+  assert.match(messages.join("\n"), /trusted_forwarding\[0\]: .*host bits/s);
+  assert.match(messages.join("\n"), /trusted_forwarding\[1\]/);
+  assert.match(messages.join("\n"), /request_trailers\[0\]: .*not the name of a header field/);
+});

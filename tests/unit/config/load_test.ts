@@ -13,7 +13,13 @@ Deno.test("loadConfig() fills in every default", () => {
       rateWindowMs: 10_000,
     },
     proxy: { connectTimeoutMs: 5_000, idleTimeoutMs: 300_000, shutdownTimeoutMs: 30_000 },
-    l7: { h2Transport: "own", accessLog: true },
+    l7: {
+      h2Transport: "own",
+      accessLog: true,
+      refuseUnderscores: true,
+      trustedForwarding: [],
+      requestTrailers: [],
+    },
     log: { level: "info", format: "text" },
     server: {},
   });
@@ -54,6 +60,9 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     [l7]
     h2_transport = "node"
     access_log = false
+    refuse_underscores = false
+    trusted_forwarding = ["2001:DB8:0::/32", "::ffff:192.0.2.1"]
+    request_trailers = ["X-Sum"]
     [log]
     level = "debug"
     format = "json"
@@ -91,7 +100,13 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       rateWindowMs: 60_000,
     },
     proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
-    l7: { h2Transport: "node", accessLog: false },
+    l7: {
+      h2Transport: "node",
+      accessLog: false,
+      refuseUnderscores: false,
+      trustedForwarding: ["2001:db8::/32", "192.0.2.1"],
+      requestTrailers: ["x-sum"],
+    },
     log: { level: "debug", format: "json" },
     server: { workers: 0 },
   });

@@ -58,7 +58,7 @@ Deno.test("backendRequest() replaces what strangers claim about themselves", () 
   assert.equal(fields["forwarded"], undefined);
 });
 
-Deno.test("backendRequest() keeps what came through a trusted proxy, and adds the hop", () => {
+Deno.test("backendRequest() keeps what a believed peer says of earlier hops, and adds this one", () => {
   const claims = [
     ["x-forwarded-for", "198.51.100.1"],
     ["x-forwarded-proto", "http"],

@@ -1,0 +1,57 @@
+import type { Result } from "../addr/mod.ts";
+import { isFieldName } from "../http/mod.ts";
+import { ipOrCidr } from "./canonical.ts";
+import { boolean, list, oneOf, parsed } from "./kinds.ts";
+import { table } from "./schema.ts";
+import type { L7Config } from "./types.ts";
+
+/** `[l7]`. */
+export const l7 = table<L7Config>({
+  h2Transport: {
+    key: "h2_transport",
+    kind: oneOf("own", "node"),
+    default: "own",
+    doc: "Which HTTP/2 speaks to backends: `own` is that of this program, the same as in front, " +
+      "and the faster one; `node` is the runtime's, kept for comparison: native code that is young.",
+  },
+  accessLog: {
+    key: "access_log",
+    kind: boolean(),
+    default: true,
+    doc:
+      "Log each request of `l7` routes, at level `info`. The query of a request is never logged.",
+  },
+  refuseUnderscores: {
+    key: "refuse_underscores",
+    kind: boolean(),
+    default: true,
+    doc:
+      "Requests with `_` in the name of a header field are answered 400. To CGI-style backends " +
+      "`X_Forwarded_For` and `X-Forwarded-For` are one variable. When `false`, names that mean " +
+      "something when written with hyphens are still refused.",
+  },
+  trustedForwarding: {
+    key: "trusted_forwarding",
+    kind: list(parsed("IP address or CIDR block", ipOrCidr)),
+    default: [],
+    doc:
+      "Clients that are proxies of yours or of your CDN: what their requests say about earlier " +
+      "hops (`X-Forwarded-*`, `Forwarded`, `X-Real-IP` and their like) is kept and added to. " +
+      "Everybody else's is replaced or dropped. With `proxy_protocol` the client is the one that " +
+      "the PROXY header names: whoever sends that header cannot write into TLS.",
+  },
+  requestTrailers: {
+    key: "request_trailers",
+    kind: list(parsed("name of a header field", fieldName)),
+    default: [],
+    doc: "Trailers that requests may have besides digests, signatures, `etag`, `server-timing` " +
+      "and `grpc-*`; all others are dropped. Responses may have any but those that belong into a head.",
+  },
+});
+
+function fieldName(text: string): Result<string> {
+  const name = text.toLowerCase();
+  return isFieldName(name)
+    ? { ok: true, value: name }
+    : { ok: false, reason: "not the name of a header field" };
+}
