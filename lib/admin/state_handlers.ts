@@ -14,7 +14,7 @@ import {
   toDesiredState,
 } from "./messages.ts";
 
-type StateMethods = "exportState" | "apply" | "getAuditLog" | "snapshot";
+type StateMethods = "exportState" | "apply" | "getAuditLog" | "snapshot" | "writeBack";
 
 const DEFAULT_AUDIT_ENTRIES = 100;
 const MAX_AUDIT_ENTRIES = 1000;
@@ -63,6 +63,10 @@ export function stateHandlers(
       } catch (error) {
         throw toSnapshotError(error);
       }
+    },
+    async writeBack(_request, { signal }) {
+      const { path, size, aside, revision } = await context.control.writeBack(signal);
+      return { path, size: BigInt(size), aside, revision: BigInt(revision) };
     },
   };
 }

@@ -4,6 +4,7 @@ import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connecto
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
 import { loadConfigFile } from "./load.ts";
 import { runServer } from "./server.ts";
+import { type RestoreOptions, runRestore } from "./restore.ts";
 import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
 import { runStatus } from "./status.ts";
 import { CommandError } from "./command_error.ts";
@@ -58,6 +59,14 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .option("--overwrite", "replace the file if it is there")
     .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
       print(Deno.stdout, await runSnapshot(config, options));
+    });
+  program.command("restore")
+    .description("put a snapshot in the database's place, while the server is stopped")
+    .requiredOption("-c, --config <file>", "configuration (TOML)")
+    .option("--from <snapshot>", "the snapshot; what was there before is moved aside")
+    .option("--as-it-is", "take the database as it is, although it is not what was acknowledged")
+    .action(async ({ config, ...options }: RestoreOptions & { config: string }) => {
+      print(Deno.stdout, await runRestore(config, options));
     });
   const connector = program.command("connector")
     .description("serve the mTLS connector alone, until SIGTERM or SIGINT");

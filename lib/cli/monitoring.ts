@@ -39,6 +39,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       ],
       geoipBuiltMs: () => control.geoipBuiltMs,
       checkDatabase: () => database.checkWritable(),
+      databaseProblem: () => control.databaseProblem,
       readFile: Deno.readFile,
       log,
       now: Date.now,

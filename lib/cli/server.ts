@@ -170,7 +170,12 @@ function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): D
   const database = asCommandError(openDatabase);
   try {
     const seeded = asCommandError(() => database.seed(config));
-    if (seeded) log({ level: "info", message: "database seeded from the configuration" });
+    if (seeded) {
+      // The seed is all there is: it is not to hang on one page of a log.
+      asCommandError(() => database.safekeeping?.checkpoint());
+      log({ level: "info", message: "database seeded from the configuration" });
+    }
+    asCommandError(() => database.safekeeping?.acknowledge());
     return database;
   } catch (error) {
     database[Symbol.dispose]();

@@ -8,6 +8,7 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
+import { DatabaseKeeper } from "./database_keeper.ts";
 import { ConnectorReloader } from "./connector_reloader.ts";
 import type { Compiled, Draft } from "./draft.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
@@ -24,6 +25,7 @@ import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
 import { TallyKeeper } from "./tallies.ts";
 import { TLS_POLL_MS } from "./tls_store.ts";
+import { writeBack, type WrittenBack } from "./write_back.ts";
 
 /** What the control plane is given from outside. */
 export interface ControlOptions {
@@ -73,6 +75,7 @@ export class Control {
   readonly #startedAt: number;
   readonly #tlsPoll: ReturnType<typeof setInterval>;
   readonly #connector: ConnectorReloader | undefined;
+  readonly #keeper: DatabaseKeeper;
   #geoip: LoadedGeoIp | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
@@ -101,6 +104,7 @@ export class Control {
     const { firewall } = this;
     this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
     this.#connector = this.#watchConnector(startUp);
+    this.#keeper = new DatabaseKeeper({ safekeeping: database.safekeeping, log });
     expiry.schedule();
     this.#tlsPoll = setInterval(() => {
       this.reloadTls().catch((error) => {
@@ -121,6 +125,7 @@ export class Control {
     const { database, log, onEvent, readFile = Deno.readFile, now = Date.now } = options;
     removeExpiredRules(database, now());
     const startUp = await compileStartUp({ ...options, readFile, now });
+    database.safekeeping?.acknowledge();
     if (options.takeOver !== true) await refuseSharedPorts(startUp.snapshot.listeners);
     const { onRequest, gatekeeper } = options;
     const sinks = { onEvent, log, ...onRequest && { onRequest }, ...gatekeeper && { gatekeeper } };
@@ -145,7 +150,27 @@ export class Control {
 
   /** Why the proxy is not healthy; empty if it is. */
   get problem(): string {
-    return problemOf(this.state);
+    return problemOf(this.state) || (this.#keeper.problem ?? "");
+  }
+
+  /** Why the database cannot be trusted with changes, if it cannot. */
+  get databaseProblem(): string | undefined {
+    return this.#keeper.problem;
+  }
+
+  /**
+   * Writes the database back to its path, after its file was removed or replaced while we ran.
+   *
+   * @throws {RefusedError} if there is nothing to write back, or not from here.
+   */
+  async writeBack(signal?: AbortSignal): Promise<WrittenBack> {
+    const { database, log } = this.#options;
+    return await this.state.exclusive(async () => {
+      const written = await writeBack(database);
+      this.#keeper.look();
+      log({ level: "warn", message: "database written back", fields: { ...written } });
+      return written;
+    }, signal);
   }
 
   /** A look at the whole proxy. */
@@ -252,6 +277,7 @@ export class Control {
   async drain(timeoutMs: number): Promise<void> {
     clearInterval(this.#tlsPoll);
     this.#expiry.close();
+    this.#keeper[Symbol.dispose]();
     this.#connector?.[Symbol.dispose]();
     this.routing.close();
     await this.state.close();

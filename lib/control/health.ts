@@ -38,6 +38,8 @@ export interface HealthSource {
   readonly geoipBuiltMs: () => number | undefined;
   /** @throws {DatabaseError} if nothing can be written. */
   readonly checkDatabase: () => void;
+  /** Why the database's file is not to be trusted; cheap to ask. */
+  readonly databaseProblem?: () => string | undefined;
   readonly readFile: (path: string) => Promise<Uint8Array>;
   readonly log: LogSink;
   /** Milliseconds since 1970. */
@@ -78,14 +80,16 @@ export class HealthMonitor implements Disposable {
     const problems: string[] = [];
     if (draining) problems.push("draining");
     else if (!workers.some(({ state }) => state === "serving")) problems.push("no worker serves");
-    if (this.#databaseProblem !== undefined) {
+    const lost = this.#source.databaseProblem?.();
+    if (lost !== undefined) problems.push(lost);
+    else if (this.#databaseProblem !== undefined) {
       problems.push(`the database cannot be written: ${this.#databaseProblem}`);
     }
     return {
       state: draining ? "draining" : problems.length > 0 ? "unhealthy" : "serving",
       problems,
       warnings: this.#warnings(),
-      databaseWritable: this.#databaseProblem === undefined,
+      databaseWritable: this.#databaseProblem === undefined && lost === undefined,
       certificates: this.#certificates,
       geoipBuiltMs: this.#source.geoipBuiltMs(),
     };

@@ -135,6 +135,7 @@ export class LiveState {
     const { result: compiled, undo } = this.database.undoable(() => this.#write(edits, operation));
     const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
+    this.#acknowledge();
     for (const patch of routes) this.#patchTable(patch);
     for (const { id } of this.#snapshot.listeners) {
       if (!snapshot.listeners.some((listener) => listener.id === id)) this.#tables.delete(id);
@@ -213,6 +214,17 @@ export class LiveState {
     } catch (cause) {
       await this.#goBack(before, undo, action);
       throw new MutationError("data_plane", action, cause);
+    }
+  }
+
+  /** From here on a start that finds less than this refuses to run. */
+  #acknowledge(): void {
+    try {
+      this.database.safekeeping?.acknowledge();
+    } catch (error) {
+      // The change is on disk and in effect: refusing it now would be the lie.
+      const message = "a change is stored, but a later loss of it would not be noticed";
+      this.#options.log({ level: "error", message, fields: { error: describeError(error) } });
     }
   }
 

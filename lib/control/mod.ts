@@ -20,3 +20,4 @@ export { invalid, type RefusalCode, RefusedError } from "./refused.ts";
 export { type Applied, type Difference } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
 export { type RouteStatus } from "./tallies.ts";
+export { type WrittenBack } from "./write_back.ts";

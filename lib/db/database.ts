@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { FirewallRule } from "../firewall/mod.ts";
 import { AuditLog } from "./audit_log.ts";
 import { toDatabaseError } from "./errors.ts";
+import type { Marker } from "./marker.ts";
 import { readVersion } from "./migrations.ts";
 import { type NewPolicy, Policies } from "./policies.ts";
 import {
@@ -15,6 +16,7 @@ import {
   toRouteRow,
 } from "./rows.ts";
 import { Rules } from "./rules.ts";
+import { Safekeeping } from "./safekeeping.ts";
 import { Settings } from "./settings.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
 import { Statements } from "./statements.ts";
@@ -58,6 +60,14 @@ export interface Seed {
   };
 }
 
+/** What a {@link Database} is made of beside its connection. */
+interface DatabaseParts {
+  readonly path: string;
+  readonly marker?: Marker;
+  /** Opens the path anew, as the connection was opened. */
+  readonly connect?: () => DatabaseSync;
+}
+
 /**
  * Listeners, routes and firewall rules. Every method is one step that happens entirely or not at
  * all; {@link transaction} makes one of several. What is written is taken as valid and canonical:
@@ -66,7 +76,7 @@ export interface Seed {
 export class Database implements Disposable {
   /** The absolute path of the file. */
   readonly path: string;
-  readonly #db: DatabaseSync;
+  #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #undo: UndoLog;
   /** Firewall rules with everything that is known of them. */
@@ -74,9 +84,11 @@ export class Database implements Disposable {
   readonly policies: Policies;
   readonly settings: Settings;
   readonly audit: AuditLog;
+  /** Guards what was acknowledged; a database in memory, or one that is only read, has none. */
+  readonly safekeeping: Safekeeping | undefined;
 
   /** @private Use `openDatabase`. */
-  constructor(db: DatabaseSync, path: string) {
+  constructor(db: DatabaseSync, { path, marker, connect }: DatabaseParts) {
     this.#db = db;
     this.path = path;
     this.#statements = new Statements(db);
@@ -85,6 +97,10 @@ export class Database implements Disposable {
     this.policies = new Policies(this.#statements);
     this.settings = new Settings(this.#statements);
     this.audit = new AuditLog(this.#statements);
+    if (marker === undefined || connect === undefined) return;
+    const connection = () => this.#db;
+    const reopen = () => this.#use(connect());
+    this.safekeeping = new Safekeeping({ path, marker, connection, reopen });
   }
 
   /** The version of the schema. */
@@ -207,7 +223,9 @@ export class Database implements Disposable {
   transaction<T>(body: () => T): T {
     const failed: { error?: unknown } = {};
     try {
-      return transact(this.#db, () => {
+      const isInner = this.#db.isTransaction;
+      if (!isInner) this.safekeeping?.check();
+      const result = transact(this.#db, () => {
         try {
           const result = body();
           if (!(result instanceof Promise)) return result;
@@ -217,6 +235,8 @@ export class Database implements Disposable {
           throw error;
         }
       });
+      if (!isInner) this.safekeeping?.committed();
+      return result;
     } catch (error) {
       // The caller's own error stays what it is.
       throw error === failed.error ? error : toDatabaseError(error, "cannot write the database");
@@ -256,7 +276,14 @@ export class Database implements Disposable {
   /** Closes the file; nothing can be read or written afterwards. */
   [Symbol.dispose](): void {
     this.#statements.clear();
-    if (this.#db.isOpen) this.#db.close();
+    // Closing removes the log by its name, which would then be somebody else's.
+    if (this.#db.isOpen && this.safekeeping?.isLost !== true) this.#db.close();
+  }
+
+  #use(db: DatabaseSync): void {
+    this.#db = db;
+    this.#statements.use(db);
+    this.#undo.use(db);
   }
 
   #run<T>(action: string, body: () => T): T {

@@ -3,17 +3,20 @@ export type DatabaseErrorCode =
   | "already_exists"
   | "cannot_open"
   | "corrupt"
+  | "damaged"
   | "disk_full"
   | "failed"
   | "foreign_database"
   | "invalid_value"
   | "io_error"
   | "locked"
+  | "lost"
   | "missing_directory"
   | "newer_schema"
   | "not_found"
   | "not_permitted"
-  | "read_only";
+  | "read_only"
+  | "replaced";
 
 /** The database, or a file of it, refused. `cause` is the error of SQLite or the file system. */
 export class DatabaseError extends Error {
@@ -84,17 +87,20 @@ const REASONS: Readonly<Record<DatabaseErrorCode, string>> = {
   "already_exists": "it exists already",
   "cannot_open": "the file cannot be opened",
   "corrupt": "the file is damaged or not a database",
+  "damaged": "its content is not what this program wrote",
   "disk_full": "no space is left",
   "failed": "SQLite refused",
   "foreign_database": "the file is a database of another program",
   "invalid_value": "a value is not allowed",
   "io_error": "reading or writing the file failed",
   "locked": "another process holds it",
+  "lost": "it has less than was acknowledged",
   "missing_directory": "the directory does not exist",
   "newer_schema": "a newer version of this program wrote it",
   "not_found": "what it belongs to does not exist",
   "not_permitted": "this user or program may not use the file",
   "read_only": "it is read-only",
+  "replaced": "the file was removed or replaced",
 };
 
 /**

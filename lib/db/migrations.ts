@@ -151,6 +151,19 @@ export const MIGRATIONS: readonly Migration[] = [
       "ALTER TABLE routes ADD COLUMN backend_server_name TEXT NOT NULL DEFAULT ''",
     ],
   },
+  {
+    // Which database this is, how far it has come, and a digest of the state; see identity.ts.
+    version: 9,
+    statements: [
+      `CREATE TABLE identity (
+        once INTEGER PRIMARY KEY CHECK(once = 1),
+        id TEXT NOT NULL,
+        generation INTEGER NOT NULL CHECK(generation >= 0),
+        digest INTEGER NOT NULL,
+        digest_version INTEGER NOT NULL
+      )`,
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */

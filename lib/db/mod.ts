@@ -24,5 +24,8 @@ export { type AuditEntry, type AuditLog } from "./audit_log.ts";
 export { type NewPolicy, type Policies, type PolicyRow, type PolicyType } from "./policies.ts";
 export { type RuleCount, type Rules, type StoredRule } from "./rules.ts";
 export { type RateLimitSetting, type Settings } from "./settings.ts";
+export { type Identity } from "./identity.ts";
+export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
+export { type Safekeeping } from "./safekeeping.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";
 export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";

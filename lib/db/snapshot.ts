@@ -57,10 +57,10 @@ async function copyTo(
   try {
     await copy(db, temporary);
     const version = verify(temporary);
-    sync(temporary);
+    syncPath(temporary);
     const { size } = statSync(temporary);
     publish(temporary, path, overwrite);
-    sync(dirname(path));
+    syncPath(dirname(path));
     return { path, size, version };
   } finally {
     for (const suffix of COMPANIONS) rmSync(temporary + suffix, { force: true });
@@ -86,8 +86,9 @@ function sizeOf(db: DatabaseSync): number {
 
 function checkTarget(path: string, { from, overwrite }: { from: string; overwrite: boolean }) {
   const found = statSync(path, { throwIfNoEntry: false });
-  const source = statSync(from);
-  const isSource = found?.dev === source.dev && found.ino === source.ino;
+  // It may be gone, which is when a copy is needed most.
+  const source = statSync(from, { throwIfNoEntry: false });
+  const isSource = source !== undefined && found?.dev === source.dev && found.ino === source.ino;
   // Replacing the live database would lose whatever is written from then on.
   if (isSource || COMPANIONS.some((suffix) => path === from + suffix)) {
     throw new DatabaseError("not_permitted", "it is the database itself");
@@ -122,7 +123,7 @@ function publish(temporary: string, path: string, overwrite: boolean): void {
 }
 
 /** Brings a file's contents, or a directory's entries, to the disk. */
-function sync(path: string): void {
+export function syncPath(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);

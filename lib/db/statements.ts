@@ -6,7 +6,7 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** Prepared statements of one connection, with errors translated; what the tables are made of. */
 export class Statements {
-  readonly #db: DatabaseSync;
+  #db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
@@ -51,6 +51,12 @@ export class Statements {
     } catch (error) {
       throw toDatabaseError(error, action);
     }
+  }
+
+  /** Takes another connection to the same database. */
+  use(db: DatabaseSync): void {
+    this.clear();
+    this.#db = db;
   }
 
   /** Forgets every statement; for when the connection closes. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Statements } from "./statements.ts";
+import { STATE_TABLES } from "./tables.ts";
 
 const SQL = {
   table: "CREATE TEMP TABLE undo_log (seq INTEGER PRIMARY KEY, statement TEXT NOT NULL)",
@@ -11,16 +12,8 @@ const SQL = {
   latestFirst: "SELECT statement FROM undo_log ORDER BY seq DESC",
 } as const;
 
-/** Tables that a mutation can write to. */
-const TABLES = [
-  "listeners",
-  "routes",
-  "firewall_rules",
-  "l7_policies",
-  "settings",
-  "audit_log",
-  "seeded",
-] as const;
+/** Tables that a mutation can write to; the identity only grows. */
+const TABLES = [...STATE_TABLES, "audit_log"] as const;
 
 /**
  * Takes back what a committed transaction did, row by row and with the same ids. Triggers of this
@@ -29,13 +22,19 @@ const TABLES = [
  * removed come back too.
  */
 export class UndoLog {
-  readonly #db: DatabaseSync;
+  #db: DatabaseSync;
   readonly #statements: Statements;
   #installed = false;
 
   constructor(db: DatabaseSync, statements: Statements) {
     this.#db = db;
     this.#statements = statements;
+  }
+
+  /** Takes another connection to the same database; nothing can be undone before the next record. */
+  use(db: DatabaseSync): void {
+    this.#db = db;
+    this.#installed = false;
   }
 
   /** Runs `body` and records what it changes. Outside of a transaction: `body` begins its own. */
@@ -62,8 +61,6 @@ export class UndoLog {
 
   #install(): void {
     if (this.#installed) return;
-    // In memory: the program may not write to /tmp.
-    this.#db.prepare("PRAGMA temp_store = MEMORY").run();
     for (const sql of [SQL.table, SQL.state, SQL.initial]) this.#db.prepare(sql).run();
     for (const table of TABLES) {
       const columns = this.#statements.all(`PRAGMA table_info(${table})`).map((c) =>

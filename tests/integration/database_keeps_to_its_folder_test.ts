@@ -40,7 +40,7 @@ Deno.test("the database and its snapshots work under permissions for one folder"
     say(String(copy.listeners().length));`,
   );
   assert.equal(said, "done\nalready_exists\ndone\n1\n");
-  assert.deepEqual(folder.names(), ["a.db", "copy.db"]);
+  assert.deepEqual(folder.names(), ["a.db", "copy.db", "marker.copy.db"]);
 });
 
 Deno.test("a database or snapshot outside the permitted folder is refused", async () => {

@@ -283,6 +283,9 @@ function addState(program: Command, { run }: ProgramHost): void {
     .action((path: string, flags: { overwrite?: boolean }) =>
       run(async (session) => (await import("./observe.ts")).writeSnapshot(session, path, flags))
     );
+  program.command("write-back")
+    .description("write the database back to its path, after it was removed or replaced")
+    .action(() => run(async (session) => (await import("./state.ts")).writeBack(session)));
 }
 
 function duration(text: string): number {

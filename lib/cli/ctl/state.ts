@@ -1,4 +1,8 @@
-import { ApplyResponseSchema, ExportStateResponseSchema } from "../../admin/gen/mod.ts";
+import {
+  ApplyResponseSchema,
+  ExportStateResponseSchema,
+  WriteBackResponseSchema,
+} from "../../admin/gen/mod.ts";
 import type { ApplyResponse, Difference } from "../../client/mod.ts";
 import { UsageError } from "./exit.ts";
 import { changeWords } from "./observe.ts";
@@ -43,6 +47,16 @@ export async function exportState(session: Session): Promise<void> {
   const found = await session.client.exportState({});
   if (session.json) session.answer(ExportStateResponseSchema, found, () => []);
   else if (found.state !== undefined) session.raw(writeStateFile(found.state));
+}
+
+/** `write-back`: the database, as the proxy has it open, at its path again. */
+export async function writeBack(session: Session): Promise<void> {
+  const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
+  const done = await session.client.writeBack({}, call);
+  session.answer(WriteBackResponseSchema, done, ({ path, size, aside, revision }) => {
+    const moved = aside === "" ? "" : `; the file that had taken its place is ${aside}`;
+    return [`${path}: ${count(size, "octet")} at revision ${revision}${moved}`];
+  });
 }
 
 const SIGNS: Readonly<Record<string, string>> = { add: "+", update: "~", remove: "-" };

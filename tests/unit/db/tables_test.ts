@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { openDatabase } from "../../../lib/db/mod.ts";
+import { acceptDatabase, openDatabase } from "../../../lib/db/mod.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 
 Deno.test("rules keep reason, end and age over a restart, and count hits", () => {
@@ -62,6 +62,7 @@ Deno.test("rules.normalise() rewrites other spellings and drops a second one of 
     db.exec(`INSERT INTO firewall_rules (id, type, value) VALUES
       (1, 'country', 'de'), (2, 'country', 'DE'), (3, 'ip', '::FFFF:192.0.2.1')`);
   }
+  acceptDatabase(path);
   using db = openDatabase(path);
   db.rules.normalise();
   assert.deepEqual(db.rules.list().map(({ id, value }) => [id, value]), [

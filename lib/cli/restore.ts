@@ -1,0 +1,64 @@
+import { createConnection } from "node:net";
+import { acceptDatabase, type Restored, restoreDatabase } from "../db/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import { CommandError } from "./command_error.ts";
+import { loadConfigFile } from "./load.ts";
+
+/** Settings of {@link runRestore}; one of them. */
+export interface RestoreOptions {
+  /** The snapshot to put in the database's place. */
+  readonly from?: string;
+  /** Take the database as it is, whatever was acknowledged. */
+  readonly asItIs?: boolean;
+}
+
+/** A local connect takes no time; who has not answered by then is alive and busy. */
+const PROBE_TIMEOUT_MS = 1000;
+
+/**
+ * `mc-proxy restore`: makes a snapshot, or the database as it is, the state that the next start takes.
+ * Resolves with what to tell the operator.
+ *
+ * @throws {CommandError} if it cannot, and then nothing has changed.
+ */
+export async function runRestore(configPath: string, options: RestoreOptions): Promise<string> {
+  const { from, asItIs = false } = options;
+  if ((from === undefined) === !asItIs) {
+    throw new CommandError("restore needs --from SNAPSHOT or --as-it-is, one of them");
+  }
+  const { config: { database: { path }, grpc } } = loadConfigFile(configPath);
+  if (grpc !== undefined && await answers(grpc.addr)) {
+    throw new CommandError(`a proxy answers on ${grpc.addr}: stop it first`);
+  }
+  try {
+    return words(
+      path,
+      from === undefined ? acceptDatabase(path) : await restoreDatabase(path, { from }),
+    );
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}
+
+function words(
+  path: string,
+  { revision, listeners, routes, firewallRules, aside }: Restored,
+): string {
+  const moved = aside === undefined ? "" : `; what was there before is ${aside}`;
+  return `${path}: revision ${revision}, ${listeners} listeners, ${routes} routes, ` +
+    `${firewallRules} firewall rules${moved}`;
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const finish = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on("error", () => finish(false));
+    socket.on("connect", () => finish(true));
+    const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
+  });
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { openDatabase } from "../../lib/db/mod.ts";
+import { commandPath, testWithCommands } from "../support/commands.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
+import { ROUNDS } from "./durable_state.ts";
+
+const WRITER = fileURLToPath(new URL("killed_writer.ts", import.meta.url));
+const CHANGES = 6;
+
+/** System calls after which a file, or the name of one, is another. */
+const WRITES = "pwrite64,fsync,fdatasync,rename,renameat,renameat2,ftruncate,unlink,link";
+
+/** With a hundred rounds every single one of them; in CI each fifth, from another one every time. */
+const STRIDE = Math.max(1, Math.ceil(5 / ROUNDS));
+
+/** Runs the writer and kills it at the write number `when`; what it said. */
+async function runUntil(path: string, when: number): Promise<string[]> {
+  const { stdout } = await new Deno.Command(commandPath("strace") ?? "strace", {
+    args: [
+      ...["-f", "-qq", "-o", "/dev/null", "-e", `trace=${WRITES}`],
+      ...["-e", `inject=${WRITES}:signal=SIGKILL:when=${when}`],
+      ...[Deno.execPath(), "run", "--no-check", "--no-prompt", "-A", WRITER, path, String(CHANGES)],
+    ],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
+}
+
+testWithCommands(
+  ["strace"],
+  "a process that is killed at any write leaves a database that starts, with everything acknowledged",
+  async () => {
+    const offset = 1 + Math.floor(Math.random() * STRIDE);
+    let kills = 0;
+    for (let when = offset;; when += STRIDE) {
+      using folder = temporaryFolder();
+      const path = `${folder.path}/a.db`;
+      const first = await runUntil(path, when);
+      // Twice, because a start after a crash writes too.
+      const second = first.includes("done") ? [] : await runUntil(path, 1 + (when % 11));
+      {
+        using db = openDatabase(path); // A good database is never refused.
+        const hostnames = new Set(db.routes(1).map(({ hostname }) => hostname));
+        for (const said of [...first, ...second]) {
+          if (!/^\d+$/.test(said)) continue;
+          assert.ok(hostnames.has(`h${said}.example`), `killed at write ${when}: ${said} is lost`);
+        }
+        if (first.includes("seeded")) assert.equal(db.listeners().length, 1, `write ${when}`);
+        assert.equal(db.policies.list().length, hostnames.size, "no change in halves");
+      }
+      if (first.includes("done")) break;
+      kills++;
+    }
+    assert.ok(kills * STRIDE > 30, `the writer was killed ${kills} times`);
+  },
+);
