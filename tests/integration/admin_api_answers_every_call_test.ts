@@ -360,6 +360,11 @@ Deno.test("snapshot() writes a copy beside the database and refuses to overwrite
   });
 });
 
+Deno.test("writeBack() of a database that is in its place is refused", async () => {
+  await using admin = await startAdmin();
+  await assert.rejects(noting(admin).writeBack({}), { code: "failed_precondition" });
+});
+
 Deno.test("reloadGeoIP() without a GeoIP database says so", async () => {
   await using admin = await startAdmin();
   await assert.rejects(noting(admin).reloadGeoIP({}), { code: "failed_precondition" });
