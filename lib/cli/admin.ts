@@ -34,7 +34,10 @@ export async function startAdmin(
       version: VERSION,
       log,
       takeOver,
-      problem: () => monitoring.health().problems.join("; "),
+      problem: () => {
+        const { problems, refusals } = monitoring.health();
+        return [...problems, ...refusals].join("; ");
+      },
     });
     log({ level: "info", message: "admin API open", fields: { path: admin.path } });
     return admin;

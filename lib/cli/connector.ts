@@ -3,6 +3,7 @@ import {
   type Config,
   type ConnectorConfig,
   loadConfig,
+  type LoadOptions,
   type OverrideValue,
   type Problem,
 } from "../config/mod.ts";
@@ -64,6 +65,7 @@ export async function runConnector(
     warnings,
     openDatabase: openMemoryDatabase,
     takeOver: takeOver === true,
+    rereadConfig: () => loadConnectorConfig(given, { readsFiles: false }).config,
   });
 }
 
@@ -74,6 +76,7 @@ export async function runConnector(
  */
 export function loadConnectorConfig(
   { config: path, logLevel, ...flags }: Given,
+  options: Pick<LoadOptions, "readsFiles"> = {},
 ): { readonly config: Config; readonly warnings: readonly string[] } {
   const connector: Record<string, OverrideValue> = {};
   for (const [name, text] of Object.entries(flags)) {
@@ -83,7 +86,7 @@ export function loadConnectorConfig(
   }
   const overrides = { connector, ...logLevel !== undefined && { log: { level: logLevel } } };
   const text = path === undefined ? "" : readText(path);
-  const result = loadConfig(text, { overrides, needsDatabase: false });
+  const result = loadConfig(text, { ...options, overrides, needsDatabase: false });
   const lines = (problems: readonly Problem[]) => describeAll(problems, { path, connector });
   if (!result.ok) throw new CommandError(lines(result.problems).join("\n"));
   return { config: withListener(result.config), warnings: lines(result.warnings) };

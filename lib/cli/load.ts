@@ -20,7 +20,7 @@ export interface LoadedFile {
  */
 export function loadConfigFile(
   path: string,
-  options: Pick<LoadOptions, "needsDatabase"> = {},
+  options: Pick<LoadOptions, "needsDatabase" | "readsFiles"> = {},
 ): LoadedFile {
   const result = loadConfig(readText(path), options);
   const lines = (problems: readonly Problem[]) => describeProblems(path, problems);

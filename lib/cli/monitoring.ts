@@ -35,9 +35,12 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       status: () => control.plane.status(),
       routes: () => [
         ...control.listeners.flatMap(({ routes }) => routes),
-        ...connectorCertificates(config),
+        // The connector's certificates expire like those of routes.
+        ...control.connectorCertificates.map((tlsCert) => ({ mode: "mtls" as const, tlsCert })),
       ],
       geoipBuiltMs: () => control.geoipBuiltMs,
+      refusals: () => control.refusals,
+      fileWarnings: () => control.warnings,
       checkDatabase: () => database.checkWritable(),
       databaseProblem: () => control.databaseProblem,
       readFile: Deno.readFile,
@@ -71,13 +74,6 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     closeEndpoint,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
-}
-
-/** The connector's own certificate and its authorities expire like those of routes. */
-function connectorCertificates({ connector }: Config) {
-  if (connector === undefined) return [];
-  const files = [connector.serverCert, ...connector.caCerts];
-  return files.map((tlsCert) => ({ mode: "mtls" as const, tlsCert }));
 }
 
 function createMetrics(control: Control, monitor: HealthMonitor): Metrics {

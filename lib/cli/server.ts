@@ -35,6 +35,7 @@ export async function runServer(
     ...loaded,
     takeOver,
     openDatabase: () => openDatabase(loaded.config.database.path),
+    rereadConfig: () => loadConfigFile(configPath, { readsFiles: false }).config,
   });
 }
 
@@ -47,6 +48,12 @@ export interface ProxyOptions {
   readonly openDatabase: () => Database;
   /** Whether to share ports with a process that is to be replaced. */
   readonly takeOver: boolean;
+  /**
+   * The configuration as it is now, without a look at the files that it names.
+   *
+   * @throws {CommandError}
+   */
+  readonly rereadConfig: () => Config;
 }
 
 /**
@@ -56,7 +63,7 @@ export interface ProxyOptions {
  */
 export async function runProxy(options: ProxyOptions): Promise<number> {
   using signals = new Signals();
-  const { config, warnings, takeOver } = options;
+  const { config, warnings, takeOver, rereadConfig } = options;
   const environment = readServiceEnvironment();
   const { notifySocket } = environment;
   const excess = checkPermissions({ config, notifySocket, workerModule: workerModule() });
@@ -76,12 +83,12 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using monitoring = await monitor({ config, control, database, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
-  return await serve({ config, control, monitoring, manager, signals, stuck: stuck.promise, log });
+  const running = { config, rereadConfig, control, monitoring, manager, signals, log };
+  return await serve({ ...running, stuck: stuck.promise });
 }
 
 /** What runs between start and stop. */
-interface Running {
-  readonly config: Config;
+interface Running extends Pick<ProxyOptions, "config" | "rereadConfig"> {
   readonly control: Control;
   readonly monitoring: Monitoring;
   readonly manager: ServiceManager;
@@ -124,10 +131,12 @@ async function serve(running: Running): Promise<number> {
 }
 
 /** What can be read anew while the program runs. */
-async function reload({ control, monitoring, manager, log }: Running): Promise<void> {
+async function reload(running: Running): Promise<void> {
+  const { control, monitoring, manager, rereadConfig, log } = running;
   manager.reloading();
   try {
-    await Promise.all([control.reloadGeoIp(), control.reloadTls(), control.reloadConnector()]);
+    const connector = control.reloadConnector(() => rereadConfig().connector);
+    await Promise.all([control.reloadGeoIp(), control.reloadTls(), connector]);
     await monitoring.refresh();
   } catch (error) {
     log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
@@ -145,12 +154,14 @@ function workerModule(): URL | undefined {
  * The watchdog asks whether a restart would help: it would bring workers back, and not make room
  * on a disk.
  */
-function pulseOf({ plane, listeners }: Control, { state, problems, warnings }: Health): Pulse {
+function pulseOf({ plane, listeners }: Control, health: Health): Pulse {
+  const { state, problems, refusals, warnings } = health;
   const { workers } = plane.status();
   const serving = workers.filter((worker) => worker.state === "serving").length;
   const parts = [
     `${state}: ${listeners.length} listeners, ${serving} of ${workers.length} workers`,
     ...problems,
+    ...refusals,
     ...warnings,
   ];
   return { alive: serving > 0 || state === "draining", status: parts.join("; ") };

@@ -64,14 +64,16 @@ export const connector = table<ConnectorConfig>({
     required: true,
     doc:
       "The authorities of client certificates, PEM, one or more to a file. To rotate one, name " +
-      "both for a while. When one is removed, the sessions of its certificates end.",
+      "both for a while. When one is removed, the sessions of its certificates end. SIGHUP takes " +
+      "new names here, in `crls`, `server_cert` and `server_key`.",
   },
   crls: {
     key: "crls",
     kind: list(filePath()),
     default: [],
     doc: "Revocation lists, PEM or DER, signed by those authorities. Sessions of a certificate " +
-      "that a new list names end. A list that has expired refuses every client of its issuer.",
+      "that a new list names end. A list that has expired refuses every client of its issuer; one " +
+      "of no authority is ignored.",
   },
   serverCert: {
     key: "server_cert",

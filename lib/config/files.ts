@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { KeyPath } from "./key_path.ts";
 import type { Report } from "./problem.ts";
 import { quote } from "./schema.ts";
@@ -17,15 +16,17 @@ const READ_ERRORS: Readonly<Record<string, string>> = {
 
 /** The files that a configuration names, each read at most once. */
 export class ConfigFiles {
-  readonly #readFile: ReadFile;
+  readonly #readFile: ReadFile | undefined;
   readonly #read = new Map<string, Uint8Array | string>();
 
-  constructor(readFile: ReadFile = (path) => readFileSync(path)) {
+  /** `readFile` absent: nothing is read, and nothing is said of any file. */
+  constructor(readFile: ReadFile | undefined) {
     this.#readFile = readFile;
   }
 
   /** The contents, or nothing after a report at `at`. */
   read(file: string, at: KeyPath, report: Report): Uint8Array | undefined {
+    if (this.#readFile === undefined) return undefined;
     let found = this.#read.get(file);
     if (found === undefined) {
       try {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import { checkConfig } from "./checks.ts";
 import { ConfigFiles, type ReadFile } from "./files.ts";
@@ -26,6 +27,8 @@ export interface LoadOptions {
   readonly overrides?: Readonly<Record<string, Readonly<Record<string, OverrideValue>>>>;
   /** Default: `true`. */
   readonly needsDatabase?: boolean;
+  /** Whether the files that it names are read and checked. Default: `true`. */
+  readonly readsFiles?: boolean;
 }
 
 /** A setting that is not from the file. */
@@ -65,8 +68,9 @@ export function loadConfig(text: string, options: LoadOptions = {}): LoadResult 
   }
   const report = new Report(locateKeys(text));
   const config = SETTINGS.read(document, { path: [], report, homes: HOMES });
-  const files = new ConfigFiles(options.readFile);
-  const { now = new Date(), needsDatabase = true } = options;
+  const { now = new Date(), needsDatabase = true, readsFiles = true } = options;
+  const { readFile = (path) => readFileSync(path) } = options;
+  const files = new ConfigFiles(readsFiles ? readFile : undefined);
   checkConfig(config, { report, files, now, needsDatabase });
   const { problems, warnings } = report;
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings };

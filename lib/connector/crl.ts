@@ -29,10 +29,23 @@ export type RevocationLists = ReadonlyMap<string, IssuerRevocations>;
 /** Why a chain is refused by the revocation lists. */
 export type RevocationRefusal = "revoked" | "revocation_list_expired" | "malformed_certificate";
 
-/** Every list is good, or why each bad one is not; `file` is its index. */
-export type RevocationResult =
-  | { readonly ok: true; readonly lists: RevocationLists }
-  | { readonly ok: false; readonly problems: readonly { file: number; reason: string }[] };
+/** What files of lists amount to. */
+export interface RevocationResult {
+  /** Whether there are no problems. */
+  readonly ok: boolean;
+  /** Of the files without a problem. */
+  readonly lists: RevocationLists;
+  /** Files of which nothing is taken; `file` is the index. */
+  readonly problems: readonly FileNote[];
+  /** Lists that concern nobody, because their issuer is not (or no longer) an authority. */
+  readonly ignored: readonly FileNote[];
+}
+
+/** What there is to say of a file. */
+export interface FileNote {
+  readonly file: number;
+  readonly reason: string;
+}
 
 /** Settings of {@link loadRevocationLists}. */
 export interface RevocationOptions {
@@ -54,8 +67,10 @@ interface ParsedList {
  * Reads revocation lists (RFC 5280 §5), PEM or DER, one or more to a file. Deno 2.9.6 parses the
  * `crl` option of node:tls and then ignores it, so {@link checkRevocation} does the work.
  *
- * All or nothing: a list that is broken, unsigned by one of the authorities, not yet valid or with
- * a critical extension we do not know (partial and indirect lists) is a problem. A list that has
+ * A list that is broken, not signed by the authority that it names, not yet valid or with a critical
+ * extension we do not know (partial and indirect lists) is a problem of its whole file. A list whose
+ * issuer is not among the authorities is ignored: whoever it revokes has no authority, and taking
+ * an authority out must not depend on taking its list out in the same moment. A list that has
  * expired loads: it refuses its issuer's certificates until a fresh one comes. A list without
  * entries revokes nothing, and an authority without a list is not checked. Lists of one issuer
  * (name) add up, and the latest `nextUpdate` counts.
@@ -65,26 +80,32 @@ export function loadRevocationLists(
   options: RevocationOptions,
 ): RevocationResult {
   const signers = parseAuthorities(options.authorities);
+  const names = new Set(signers.map(({ certificate }) => certificate.subject));
   const lists = new Map<string, { serials: Set<string>; nextUpdate: number }>();
-  const problems: { file: number; reason: string }[] = [];
+  const problems: FileNote[] = [];
+  const ignored: FileNote[] = [];
   for (const [file, bytes] of files.entries()) {
     try {
-      for (const der of decodePem(bytes)) {
-        const list = readList(der);
-        checkList(list, signers, options.nowMs);
-        const known = lists.get(list.issuer);
-        lists.set(list.issuer, {
-          serials: known ? known.serials.union(list.serials) : list.serials,
-          nextUpdate: Math.max(known?.nextUpdate ?? 0, list.nextUpdate),
+      const read = decodePem(bytes).map(readList);
+      const known = read.filter(({ issuer }) => names.has(issuer));
+      for (const list of known) checkList(list, signers, options.nowMs);
+      for (const { issuer, serials, nextUpdate } of known) {
+        const other = lists.get(issuer);
+        lists.set(issuer, {
+          serials: other ? other.serials.union(serials) : serials,
+          nextUpdate: Math.max(other?.nextUpdate ?? 0, nextUpdate),
         });
       }
+      if (known.length < read.length) ignored.push({ file, reason: NO_ISSUER });
     } catch (error) {
       if (!(error instanceof DerError)) throw error;
       problems.push({ file, reason: error.message });
     }
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, lists };
+  return { ok: problems.length === 0, lists, problems, ignored };
 }
+
+const NO_ISSUER = "its issuer is not among the authorities";
 
 /**
  * Holds every certificate a client presented against the lists: which of them made the verified
@@ -111,7 +132,6 @@ function checkList(list: ParsedList, signers: readonly Authority[], nowMs: numbe
     throw new DerError("its signature algorithm is not one of those that are known");
   }
   const candidates = signers.filter(({ certificate }) => certificate.subject === list.issuer);
-  if (candidates.length === 0) throw new DerError("its issuer is not among the authorities");
   const signed = candidates.some(({ key, certificate: { keyUsage } }) =>
     (keyUsage?.(KEY_USAGE.cRLSign) ?? true) && verifySignature(list.signature, key)
   );

@@ -22,6 +22,7 @@ export {
 } from "./identity.ts";
 export {
   checkRevocation,
+  type FileNote,
   type IssuerRevocations,
   loadRevocationLists,
   type RevocationLists,
@@ -88,5 +89,11 @@ export {
   sqlitePath,
 } from "./access.ts";
 export { type Authority, parseAuthorities } from "./authority.ts";
-export { checkTrust, type Trust, type TrustRefusal, type TrustResult } from "./trust.ts";
+export {
+  checkTrust,
+  describeUnfit,
+  type Trust,
+  type TrustRefusal,
+  type TrustResult,
+} from "./trust.ts";
 export { TrustMemory } from "./trust_memory.ts";

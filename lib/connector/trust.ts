@@ -8,6 +8,21 @@ import {
 import { checkRevocation, type RevocationLists, type RevocationRefusal } from "./crl.ts";
 import { TrustMemory } from "./trust_memory.ts";
 
+/**
+ * Why an authority's certificate lets nobody in, in words that go behind its name; `undefined` if it
+ * does.
+ */
+export function describeUnfit(
+  { isAuthority, keyUsage, notBefore, notAfter }: Certificate,
+  nowMs: number,
+): string | undefined {
+  if (!isAuthority) return "is not of an authority";
+  if (keyUsage?.(KEY_USAGE.keyCertSign) === false) return "may not sign certificates (KeyUsage)";
+  if (nowMs > notAfter) return `expired at ${new Date(notAfter).toISOString()}`;
+  if (nowMs < notBefore) return `is not valid before ${new Date(notBefore).toISOString()}`;
+  return undefined;
+}
+
 /** Signatures that one look at a chain may cost; honest chains need one to a certificate. */
 const MAX_SIGNATURES = 24;
 

@@ -21,29 +21,60 @@ export interface ConnectorReloaderOptions {
 }
 
 /**
- * Notices changed certificates and revocation lists of the connector. What cannot be used changes
- * nothing and is logged once: whoever renews a certificate writes two files, and between the two
- * they do not belong together.
+ * Notices changed certificates and revocation lists of the connector. A file that cannot be used
+ * keeps what it held and is logged once, all others count: see {@link readConnectorFiles}. Whoever
+ * renews a certificate writes two files, and between the two they do not belong together.
  */
 export class ConnectorReloader implements Disposable {
   readonly #options: ConnectorReloaderOptions;
   readonly #timer: ReturnType<typeof setInterval>;
-  #seen: string;
-  #problem: string | undefined;
+  #config: ConnectorConfig;
+  #files: ConnectorFiles;
+  /** Of the material in use. */
+  #applied: string;
+  /** Why what was read could not be applied. */
+  #failure: string | undefined;
+  /** Why the configuration could not be read again. */
+  #configProblem: string | undefined;
+  #reported = "";
+  #warned = "";
   #reading = Promise.resolve();
 
   constructor(options: ConnectorReloaderOptions) {
     this.#options = options;
-    this.#seen = options.files.seen;
-    this.#timer = setInterval(() => {
-      this.reload().catch((error) => this.#report(describeError(error)));
-    }, POLL_MS);
+    this.#config = options.config;
+    this.#files = options.files;
+    this.#applied = options.files.seen;
+    this.#warn(options.files.warnings);
+    this.#timer = setInterval(() => void this.reload(), POLL_MS);
   }
 
-  /** Looks now; resolves when what has changed is in use. */
-  reload(): Promise<void> {
+  /** What is not in use although it should be, one sentence each. */
+  get refused(): readonly string[] {
+    return [...this.#files.refused, this.#failure, this.#configProblem]
+      .filter((reason) => reason !== undefined);
+  }
+
+  /** The files of certificates: the connector's own and its authorities'. */
+  get certificates(): readonly string[] {
+    return [this.#config.serverCert, ...this.#config.caCerts];
+  }
+
+  /** What is odd about the files, one sentence each. */
+  get warnings(): readonly string[] {
+    return this.#files.warnings;
+  }
+
+  /**
+   * Looks now, at the files that `reread` names if it is given; resolves when what is good of them
+   * is in use.
+   */
+  reload(reread?: () => ConnectorConfig | undefined): Promise<void> {
     // One at a time: the last to read is the last to be applied.
-    this.#reading = this.#reading.then(() => this.#reload());
+    this.#reading = this.#reading.then(async () => {
+      if (reread !== undefined) this.#rename(reread);
+      await this.#reload();
+    });
     return this.#reading;
   }
 
@@ -51,27 +82,54 @@ export class ConnectorReloader implements Disposable {
     clearInterval(this.#timer);
   }
 
-  async #reload(): Promise<void> {
-    const { config, readFile, now, log, apply } = this.#options;
+  /** Takes the names of files; everything else of the configuration needs a restart. */
+  #rename(reread: () => ConnectorConfig | undefined): void {
     try {
-      const { snapshot, seen } = await readConnectorFiles(config, { readFile, nowMs: now() });
-      this.#problem = undefined;
-      if (seen === this.#seen) return;
-      await apply(snapshot);
-      this.#seen = seen;
-      log({ level: "info", message: "connector's certificates and lists reloaded" });
+      const { caCerts, crls, serverCert, serverKey } = reread() ?? this.#config;
+      this.#config = { ...this.#config, caCerts, crls, serverCert, serverKey };
+      this.#configProblem = undefined;
     } catch (error) {
-      this.#report(describeError(error));
+      this.#configProblem = `the configuration was not read again: ${describeError(error)}`;
     }
   }
 
+  async #reload(): Promise<void> {
+    const { readFile, now, log, apply } = this.#options;
+    const config = this.#config;
+    try {
+      const before = this.#files;
+      const files = await readConnectorFiles(config, { readFile, nowMs: now(), before });
+      this.#files = files;
+      if (files.seen !== this.#applied) {
+        await apply(files.snapshot);
+        this.#applied = files.seen;
+        log({ level: "info", message: "connector's certificates and lists reloaded" });
+      }
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = describeError(error);
+    }
+    this.#warn(this.#files.warnings);
+    this.#report(this.refused.join("; "));
+  }
+
+  #warn(warnings: readonly string[]): void {
+    const text = warnings.join("; ");
+    if (text !== this.#warned && text !== "") {
+      const fields = { warnings: text };
+      this.#options.log({ level: "warn", message: "connector's files are odd", fields });
+    }
+    this.#warned = text;
+  }
+
   #report(problem: string): void {
-    if (problem === this.#problem) return;
-    this.#problem = problem;
-    this.#options.log({
-      level: "error",
-      message: "connector's certificates and lists not reloaded, the old ones stay in use",
-      fields: { error: problem },
-    });
+    if (problem !== this.#reported && problem !== "") {
+      this.#options.log({
+        level: "error",
+        message: "connector's files not reloaded where they are broken",
+        fields: { error: problem },
+      });
+    }
+    this.#reported = problem;
   }
 }

@@ -1,4 +1,4 @@
-import type { Config } from "../config/mod.ts";
+import type { Config, ConnectorConfig } from "../config/mod.ts";
 import type { Gatekeeper } from "../connector/mod.ts";
 import type { Database } from "../db/mod.ts";
 import {
@@ -24,7 +24,7 @@ import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
 import { TallyKeeper } from "./tallies.ts";
-import { TLS_POLL_MS } from "./tls_store.ts";
+import { TLS_POLL_MS, type TlsStore } from "./tls_store.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
 
 /** What the control plane is given from outside. */
@@ -74,9 +74,12 @@ export class Control {
   readonly #expiry: RuleExpiry;
   readonly #startedAt: number;
   readonly #tlsPoll: ReturnType<typeof setInterval>;
+  readonly #tls: TlsStore;
   readonly #connector: ConnectorReloader | undefined;
   readonly #keeper: DatabaseKeeper;
   #geoip: LoadedGeoIp | undefined;
+  /** Why the GeoIP file was not taken the last time. */
+  #geoipRefusal: string | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = Deno.readFile, now = Date.now, compile } = options;
@@ -86,6 +89,7 @@ export class Control {
     this.#now = now;
     this.#startedAt = now();
     this.#geoip = geoip;
+    this.#tls = tls;
     const state = new LiveState({
       database,
       plane,
@@ -227,10 +231,12 @@ export class Control {
         const operation = { actor: "mc-proxy", action: "ReloadGeoIP" };
         await this.state.replaceGeoIp(loaded.buffer, operation);
         this.#geoip = loaded;
+        this.#geoipRefusal = undefined;
         const fields = geoipFields(path, loaded);
         log({ level: "info", message: "GeoIP database reloaded", fields });
         return loaded;
       } catch (cause) {
+        this.#geoipRefusal = `${path}: ${describeError(cause)}`;
         log({
           level: "error",
           message: "GeoIP database not reloaded, the old one stays in use",
@@ -249,11 +255,30 @@ export class Control {
   }
 
   /**
-   * Reads the connector's certificates and revocation lists again, if there are any. Files that
-   * cannot be used change nothing.
+   * Reads the connector's certificates and revocation lists again, if there are any; `reread` tells
+   * which ones the configuration names now. A file that cannot be used keeps what it held.
    */
-  async reloadConnector(): Promise<void> {
-    await this.#connector?.reload();
+  async reloadConnector(reread?: () => ConnectorConfig | undefined): Promise<void> {
+    await this.#connector?.reload(reread);
+  }
+
+  /** The files of the connector's own certificate and of its authorities. */
+  get connectorCertificates(): readonly string[] {
+    return this.#connector?.certificates ?? [];
+  }
+
+  /** What could not be reloaded, so that something older is in use; one sentence each. */
+  get refusals(): readonly string[] {
+    return [
+      ...(this.#connector?.refused ?? []).map((reason) => `connector: ${reason}`),
+      ...this.#geoipRefusal === undefined ? [] : [`GeoIP: ${this.#geoipRefusal}`],
+      ...this.#tls.refusals(this.listeners.flatMap(({ routes }) => routes)),
+    ];
+  }
+
+  /** What is odd about files that are in use; one sentence each. */
+  get warnings(): readonly string[] {
+    return (this.#connector?.warnings ?? []).map((warning) => `connector: ${warning}`);
   }
 
   #watchConnector({ connector: files }: StartUp): ConnectorReloader | undefined {

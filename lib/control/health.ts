@@ -22,6 +22,8 @@ export interface Health {
   readonly state: "serving" | "unhealthy" | "draining";
   /** Why it is not `serving`, one sentence each. */
   readonly problems: readonly string[];
+  /** Files that were not taken, so that something older is in use; one sentence each. */
+  readonly refusals: readonly string[];
   /** What will become a problem, one sentence each. */
   readonly warnings: readonly string[];
   readonly databaseWritable: boolean;
@@ -36,6 +38,10 @@ export interface HealthSource {
   readonly routes: () => Iterable<Pick<Route, "mode" | "tlsCert">>;
   /** When the GeoIP database in use was built, in milliseconds since 1970. */
   readonly geoipBuiltMs: () => number | undefined;
+  /** Files that could not be reloaded. */
+  readonly refusals: () => readonly string[];
+  /** What is odd about files that are in use. */
+  readonly fileWarnings: () => readonly string[];
   /** @throws {DatabaseError} if nothing can be written. */
   readonly checkDatabase: () => void;
   /** Why the database's file is not to be trusted; cheap to ask. */
@@ -88,7 +94,8 @@ export class HealthMonitor implements Disposable {
     return {
       state: draining ? "draining" : problems.length > 0 ? "unhealthy" : "serving",
       problems,
-      warnings: this.#warnings(),
+      refusals: this.#source.refusals(),
+      warnings: [...this.#warnings(), ...this.#source.fileWarnings()],
       databaseWritable: this.#databaseProblem === undefined && lost === undefined,
       certificates: this.#certificates,
       geoipBuiltMs: this.#source.geoipBuiltMs(),

@@ -6,6 +6,11 @@
  */
 export { type CertificateExpiry } from "./certificate_expiry.ts";
 export { type Health, HealthMonitor, type HealthSource } from "./health.ts";
+export {
+  type ConnectorFiles,
+  type ConnectorFilesOptions,
+  readConnectorFiles,
+} from "./connector_files.ts";
 export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
 export { type Compiled, type Draft } from "./draft.ts";
 export { ControlError } from "./control_error.ts";

@@ -16,6 +16,8 @@ interface Entry {
   readonly seen: string;
   /** The last usable content. */
   readonly material: TlsMaterial | undefined;
+  /** Why what was last read is not in use. */
+  readonly problem: string | undefined;
 }
 
 /**
@@ -47,6 +49,17 @@ export class TlsStore {
     return [...found.values()].filter((material) => material !== undefined);
   }
 
+  /** What the routes name and could not be read or used, one sentence for each certificate. */
+  refusals(routes: readonly Route[]): string[] {
+    const found = new Map<string, string>();
+    for (const route of routes) {
+      const id = tlsMaterialId(route);
+      const problem = this.#entries.get(id)?.problem;
+      if (problem !== undefined) found.set(id, `certificate ${route.tlsCert}: ${problem}`);
+    }
+    return [...found.values()];
+  }
+
   async #loadOne(id: string, route: Route): Promise<TlsMaterial | undefined> {
     const paths = [route.tlsCert, route.tlsKey, route.backendCa ?? ""];
     const before = this.#entries.get(id);
@@ -55,7 +68,8 @@ export class TlsStore {
       return before.material;
     }
     const read = await this.#read(id, paths);
-    this.#entries.set(id, { stamp, seen: read.seen, material: read.material ?? before?.material });
+    const { seen, problem, material = before?.material } = read;
+    this.#entries.set(id, { stamp, seen, material, problem });
     if (before?.seen === read.seen) return before.material;
     this.#report(route, { before, problem: read.problem });
     return read.material ?? before?.material;

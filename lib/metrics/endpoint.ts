@@ -111,9 +111,9 @@ async function answer(
     return send(response, 200, await render(), contentType);
   }
   if (path === "/healthz") {
-    const { state, problems } = health();
+    const { state, problems, refusals } = health();
     const status = state === "serving" ? 200 : 503;
-    return send(response, status, [state, ...problems, ""].join("\n"));
+    return send(response, status, [state, ...problems, ...refusals, ""].join("\n"));
   }
   send(response, 404, "not found: there are /metrics and /healthz\n");
 }

@@ -11,6 +11,10 @@ export function addHealthMetrics(families: Families, { health, now }: MetricsSou
     name: "mc_proxy_database_writable",
     help: "1 while the database can be written.",
   }, () => [[{}, Number(health().databaseWritable)]]);
+  families.gauge({
+    name: "mc_proxy_reload_refused",
+    help: "Files that could not be reloaded, so that something older is in use.",
+  }, () => [[{}, health().refusals.length]]);
   families.gauge(
     {
       name: "mc_proxy_certificate_expiry_seconds",

@@ -124,6 +124,17 @@ Deno.test("authorities rotate without dropping a session of those that stay", as
   await leave(below);
 });
 
+Deno.test("a connector whose last authority is removed lets nobody in", async () => {
+  await using backend = await startEchoBackend();
+  await using connector = await startConnector({ address: backend.address });
+  await using session = await enter(connector.connect(alice));
+  await reload(connector, { authorities: [] });
+  await withinDeadline(session.ending, "the session ends");
+  await using late = await connector.connect(alice);
+  await withinDeadline(late.ending, "nobody gets in");
+  assert.match((await connector.plane.event(1)).reason ?? "", /^untrusted/);
+});
+
 Deno.test("a new revocation list ends the session of the certificate it names", async () => {
   await using backend = await startEchoBackend();
   await using connector = await startConnector({ address: backend.address });

@@ -16,6 +16,8 @@ export interface ConnectorProcessOptions {
   /** Its rows; an SQLite directory in the folder. */
   readonly directory?: Directory;
   readonly postgres?: PostgresServer;
+  /** Revocation lists that it starts with. */
+  readonly crls?: readonly string[];
   /** More settings of `[connector]`. */
   readonly connector?: Readonly<Record<string, unknown>>;
   /** More sections. */
@@ -63,12 +65,14 @@ export async function startConnectorProcess(
   const folder = await Deno.makeTempDir({ prefix: "mc-proxy-connector-" });
   if (options.directory) writeDirectory(join(folder, "directory.db"), options.directory);
   const listen = "127.0.0.1:0";
+  const lists = (options.crls ?? []).map((text, i) => [`list-${i}.crl`, text] as const);
   const proxy = await startProxy({
     folder,
     files: {
       "ca.pem": root.certPem,
       "server.pem": server.certPem,
       "server.key": server.keyPem,
+      ...Object.fromEntries(lists),
       ...options.postgres && { "db.password": `${options.postgres.password}\n` },
     },
     config: (folder) => ({
@@ -79,6 +83,7 @@ export async function startConnectorProcess(
         server_key: join(folder, "server.key"),
         issuer: ISSUER,
         domain: DOMAIN,
+        ...lists.length > 0 && { crls: lists.map(([name]) => join(folder, name)) },
         ...options.postgres
           ? postgresSettings(options.postgres, join(folder, "db.password"))
           : { db: `sqlite:${join(folder, "directory.db")}` },

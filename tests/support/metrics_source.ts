@@ -52,6 +52,7 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
     health: () => ({
       state: "unhealthy",
       problems: ["the database cannot be written"],
+      refusals: ["certificate a.pem: is cut off"],
       warnings: [],
       databaseWritable: false,
       certificates: [

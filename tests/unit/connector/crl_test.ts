@@ -34,8 +34,10 @@ function load(texts: string[], authorities: string[] = [authority.certPem]): Rev
 }
 
 function problem(file: Uint8Array, authorities: string[] = [authority.certPem]): string {
-  const result = loadRevocationLists([file], { authorities, nowMs: NOW });
-  return result.ok ? "none" : result.problems.map(({ reason }) => reason).join();
+  const { problems, ignored, lists } = loadRevocationLists([file], { authorities, nowMs: NOW });
+  const notes = [...problems, ...ignored];
+  if (notes.length > 0) assert.equal(lists.size, 0, "nothing is taken of it");
+  return notes.length === 0 ? "none" : notes.map(({ reason }) => reason).join();
 }
 
 const check = (lists: RevocationLists, chain: IssuedCertificate[], nowMs = NOW) =>
@@ -116,6 +118,18 @@ Deno.test("loadRevocationLists() takes a list only from an authority that signed
   assert.match(problem(bytesOf(forged)), /no authority of that name signed it/);
   // Both keys of one name are known during a rotation.
   load([forged, await issueRevocationList(authority, [])], [authority.certPem, namesake.certPem]);
+});
+
+Deno.test("loadRevocationLists() ignores the list of an authority that is gone, and says so", async () => {
+  const gone = await createAuthority({ commonName: "gone" });
+  const lists = [await issueRevocationList(gone, [bob]), await issueRevocationList(authority, [])];
+  const authorities = [authority.certPem];
+  for (const files of [lists, [lists.join("\n")]]) {
+    const result = loadRevocationLists(files.map(bytesOf), { authorities, nowMs: NOW });
+    assert.ok(result.ok);
+    assert.deepEqual(result.ignored.map(({ file }) => file), [0]);
+    assert.equal(result.lists.size, 1, "the other list counts");
+  }
 });
 
 Deno.test("loadRevocationLists() names every file that is broken", async () => {

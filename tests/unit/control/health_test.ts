@@ -16,6 +16,8 @@ function monitor(states: readonly State[], source: Partial<HealthSource> = {}) {
     status: () => ({ workers: states.map((state, index) => ({ index, state, restarts: 0 })) }),
     routes: () => [],
     geoipBuiltMs: () => undefined,
+    refusals: () => [],
+    fileWarnings: () => [],
     checkDatabase: () => {},
     readFile: () => Promise.reject(new Deno.errors.NotFound("no such file")),
     log: (record) => logs.push(record),
@@ -137,4 +139,15 @@ Deno.test("HealthMonitor logs a warning once, and again after a day", async () =
   now += DAY_MS;
   await health.checkFiles();
   assert.equal(messages().length, 2);
+});
+
+Deno.test("HealthMonitor tells what could not be reloaded, and serves on", () => {
+  const { health } = monitor(["serving"], {
+    refusals: () => ["connector: ca.pem: is cut off"],
+    fileWarnings: () => ["connector: a.crl: ignored"],
+  });
+  const { state, problems, refusals, warnings } = health.get();
+  assert.deepEqual({ state, problems }, { state: "serving", problems: [] });
+  assert.deepEqual(refusals, ["connector: ca.pem: is cut off"]);
+  assert.deepEqual(warnings, ["connector: a.crl: ignored"]);
 });
