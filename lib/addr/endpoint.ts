@@ -39,6 +39,24 @@ export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/**
+ * Whether some connection could belong to listeners at both. With SO_REUSEPORT the kernel would not
+ * refuse the second one: it would share the connections out. Port 0 is any free port, so never one
+ * that is taken.
+ */
+export function endpointsOverlap(a: Endpoint, b: Endpoint): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
+}
+
+function covers(wide: string, host: string): boolean {
+  // An IPv6 socket bound to [::] takes IPv4 connections too, unless told otherwise.
+  if (wide === "" || wide === "::") return true;
+  if (wide !== "0.0.0.0") return false;
+  const ip = parseIp(host);
+  return ip.ok && ip.value.family === 4;
+}
+
 function split(text: string, minPort: number): Result<Endpoint> {
   const colon = text.lastIndexOf(":");
   if (colon < 0) return failure("the port is missing");

@@ -18,6 +18,7 @@ export { type Cidr, cidrContains, formatCidr, parseCidr } from "./cidr.ts";
 export { type HostPattern, parseHostname, parseHostPattern } from "./hostname.ts";
 export {
   type Endpoint,
+  endpointsOverlap,
   formatEndpoint,
   parseBackendEndpoint,
   parseListenEndpoint,

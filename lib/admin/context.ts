@@ -1,4 +1,5 @@
-import { type Control, isPrintable, type Operation } from "../control/mod.ts";
+import type { Control, Operation } from "../control/mod.ts";
+import { isPrintable } from "../schema/mod.ts";
 import type { CallContext } from "./grpc_service.ts";
 
 /** What every handler of the service is given. */

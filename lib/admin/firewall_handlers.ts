@@ -1,8 +1,10 @@
 import { invalid } from "../control/mod.ts";
+import { rateLimitToMessage } from "../messages/mod.ts";
+import { RATE_LIMIT, RULE } from "../state/mod.ts";
 import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
-import type { ProxyAdminService } from "./gen/mod.ts";
-import { fromGeoIp, fromRateLimit, fromRule, optionalMs, toRateLimit } from "./messages.ts";
+import * as pb from "./gen/mod.ts";
+import { fromGeoIp, fromRule, optionalMs, toRecord } from "./messages.ts";
 
 type FirewallMethods =
   | "getFirewallRules"
@@ -14,32 +16,39 @@ type FirewallMethods =
 /** The firewall. */
 export function firewallHandlers(
   context: AdminContext,
-): Pick<Handlers<typeof ProxyAdminService>, FirewallMethods> {
+): Pick<Handlers<typeof pb.ProxyAdminService>, FirewallMethods> {
   const { control } = context;
   const { firewall, tallies } = control;
   return {
     async getFirewallRules() {
       await tallies.take();
       const rules = control.state.database.rules.list().map((it) => fromRule(tallies.withHits(it)));
-      return { rules, rateLimit: fromRateLimit(firewall.rateLimit) };
+      return { rules, rateLimit: rateLimitToMessage(firewall.rateLimit) };
     },
-    async addFirewallRule({ type, value, reason, ttl, closeConnections: close }, call) {
+    async addFirewallRule(request, call) {
+      const { ttl, closeConnections: close } = request;
       const by = operation("AddFirewallRule", context, call);
-      const input = { type, value, reason, ttlMs: optionalMs(ttl), close };
-      const { rule, live, closed } = await firewall.addRule(input, by);
+      const settings = toRecord(RULE, [pb.AddFirewallRuleRequestSchema, request]);
+      const given = { rule: settings, ttlMs: optionalMs(ttl), close };
+      const { rule, live, closed } = await firewall.addRule(given, by);
       return { rule: fromRule(rule), liveConnections: live, closedConnections: closed };
     },
-    async removeFirewallRule({ type, value, id }, call) {
+    async removeFirewallRule(request, call) {
       const by = operation("RemoveFirewallRule", context, call);
-      const byId = id === 0n ? undefined : Number(id);
-      const rule = await firewall.removeRule({ id: byId, type, value }, by);
+      const wanted = request.id === 0n
+        ? toRecord(RULE, [pb.RemoveFirewallRuleRequestSchema, request])
+        : Number(request.id);
+      const rule = await firewall.removeRule(wanted, by);
       return { rule: fromRule(tallies.withHits(rule)) };
     },
     async setRateLimit({ rateLimit }, call) {
       if (rateLimit === undefined) throw invalid("rate_limit", "is missing");
       const by = operation("SetRateLimit", context, call);
-      const stored = await firewall.setRateLimit(toRateLimit(rateLimit), by);
-      return { rateLimit: fromRateLimit(stored) };
+      const stored = await firewall.setRateLimit(
+        toRecord(RATE_LIMIT, [pb.RateLimitSchema, rateLimit], ["rate_limit"]),
+        by,
+      );
+      return { rateLimit: rateLimitToMessage(stored) };
     },
     async reloadGeoIP() {
       const { geoip } = await control.swapGeoIp();

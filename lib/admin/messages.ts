@@ -1,27 +1,32 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import {
   type Duration,
   durationFromMs,
   durationMs,
   type Timestamp,
   timestampFromMs,
-  timestampMs,
 } from "@bufbuild/protobuf/wkt";
-import type {
-  DesiredState,
-  Difference,
-  Explanation,
-  ListenerInput,
-  ListenerStatus,
-  RouteInput,
-  RouteStatus,
-  RuleInput,
-  Status,
+import {
+  type Difference,
+  type Explanation,
+  type ListenerStatus,
+  refuseProblems,
+  type RouteStatus,
+  type Status,
 } from "../control/mod.ts";
-import type { AuditEntry, RateLimitSetting, StoredRule } from "../db/mod.ts";
-import type { Route } from "../routes/mod.ts";
+import type { AuditEntry, StoredRule } from "../db/mod.ts";
+import {
+  fromMessage,
+  rateLimitToMessage,
+  ruleToMessage,
+  stateFieldName,
+  stateFromMessage,
+  toMessage,
+} from "../messages/mod.ts";
+import { type KeyPath, type RecordKind, Report } from "../schema/mod.ts";
 import type { ConnectionInfo } from "../server/mod.ts";
-import type * as pb from "./gen/mod.ts";
+import { LISTENER, type ListenerSettings, ROUTE, type Route, type State } from "../state/mod.ts";
+import * as pb from "./gen/mod.ts";
 
 type Init<S extends Parameters<typeof import("@bufbuild/protobuf").create>[0]> = MessageInitShape<
   S
@@ -32,100 +37,50 @@ export function optionalMs(duration: Duration | undefined): number | undefined {
   return duration && durationMs(duration);
 }
 
-export function toListenerInput(listener: Omit<pb.Listener, "$typeName">): ListenerInput {
-  const { addr, proxyProtocol, maxConnections, trustedProxies } = listener;
-  return { addr, proxyProtocol, maxConnections, trustedProxies };
+/**
+ * The record that a message holds, in canonical form.
+ *
+ * @param at what the record is in the request; nothing for the request itself.
+ * @throws {RefusedError} with everything that is wrong, under the names of the protocol.
+ */
+export function toRecord<T extends object, D extends DescMessage>(
+  kind: RecordKind<T>,
+  [desc, message]: readonly [D, Omit<MessageShape<D>, "$typeName"> | undefined],
+  at: KeyPath = [],
+): T {
+  const report = new Report();
+  const record = kind.check(fromMessage(kind.shape, desc, message) as T, { path: at, report });
+  refuseProblems(report);
+  return record;
 }
 
-export function toRouteInput(route: Omit<pb.Route, "$typeName">): RouteInput {
-  const { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol } = route;
-  const { backendProtocol, backendTlsVerify, backendCa, backendServerName } = route;
-  return {
-    hostname,
-    backend,
-    mode,
-    tlsCert,
-    tlsKey,
-    backendTls,
-    sendProxyProtocol,
-    backendProtocol,
-    backendTlsVerify,
-    backendCa,
-    backendServerName,
-  };
+/**
+ * The state that a request wants.
+ *
+ * @throws {RefusedError}
+ */
+export function toState(message: pb.State): State {
+  const { state, report } = stateFromMessage(message);
+  refuseProblems(report, stateFieldName);
+  return state;
 }
 
 export function fromRoute(route: Route): Init<typeof pb.RouteSchema> {
-  const { id: _, policies: __, ...fields } = route;
-  const { backendProtocol = "auto", backendTlsVerify = false } = route;
-  const { backendCa = "", backendServerName = "" } = route;
-  return { ...fields, backendProtocol, backendTlsVerify, backendCa, backendServerName };
+  return toMessage(ROUTE.shape, pb.RouteSchema, route);
 }
 
-export function fromListener(
-  listener: ListenerInput,
-): Init<typeof pb.ListenerSchema> {
-  const { addr, proxyProtocol, maxConnections, trustedProxies } = listener;
-  return { addr, proxyProtocol, maxConnections, trustedProxies: [...trustedProxies] };
+export function fromListener(listener: ListenerSettings): Init<typeof pb.ListenerSchema> {
+  return toMessage(LISTENER.shape, pb.ListenerSchema, listener);
 }
 
 export function fromRule(rule: StoredRule): Init<typeof pb.FirewallRuleSchema> {
-  const { id, type, value, reason, hits, expiresAt, createdAt } = rule;
+  const { id, hits, createdAt } = rule;
   return {
+    ...ruleToMessage(rule),
     id: BigInt(id),
-    type,
-    value,
-    reason,
     hits: BigInt(hits),
-    ...expiresAt !== undefined && { expiresAt: timestampFromMs(expiresAt) },
     ...createdAt !== undefined && { createdAt: timestampFromMs(createdAt) },
   };
-}
-
-export function fromRateLimit(
-  { limit, windowMs }: RateLimitSetting,
-): Init<typeof pb.RateLimitSchema> {
-  return windowMs === 0 ? { limit } : { limit, window: durationFromMs(windowMs) };
-}
-
-export function toRateLimit({ limit, window }: pb.RateLimit): RateLimitSetting {
-  return { limit, windowMs: optionalMs(window) ?? 0 };
-}
-
-export function toDesiredState({ listeners, firewall, rateLimit }: pb.State): DesiredState {
-  return {
-    ...listeners && {
-      listeners: listeners.listeners.map(({ listener, routes }) => ({
-        listener: toListenerInput(listener ?? NO_LISTENER),
-        routes: routes.map(({ route, policies }) => ({
-          route: toRouteInput(route ?? NO_ROUTE),
-          policies: policies.map(({ type, value }) => ({ type, value })),
-        })),
-      })),
-    },
-    ...firewall && { rules: firewall.rules.map(toRuleInput) },
-    ...rateLimit && { rateLimit: toRateLimit(rateLimit) },
-  };
-}
-
-/** What a message without the part means: every field is missing. */
-const NO_LISTENER = { addr: "", proxyProtocol: false, maxConnections: 0, trustedProxies: [] };
-const NO_ROUTE = {
-  hostname: "",
-  backend: "",
-  mode: "",
-  tlsCert: "",
-  tlsKey: "",
-  backendTls: false,
-  sendProxyProtocol: false,
-  backendProtocol: "",
-  backendTlsVerify: false,
-  backendCa: "",
-  backendServerName: "",
-};
-
-function toRuleInput({ type, value, reason, expiresAt }: pb.FirewallRule): RuleInput {
-  return { type, value, reason, expiresAt: expiresAt && Math.trunc(timestampMs(expiresAt)) };
 }
 
 export function fromListenerStatus(status: ListenerStatus): Init<typeof pb.ListenerStatusSchema> {
@@ -157,7 +112,7 @@ export function fromStatus(
       rulesByType: { ...firewall.rulesByType },
       hits: BigInt(firewall.hits),
       rateLimited: BigInt(counters.rate_limited),
-      rateLimit: fromRateLimit(firewall.rateLimit),
+      rateLimit: rateLimitToMessage(firewall.rateLimit),
       topRules: firewall.topRules.map(fromRule),
     },
     geoip: fromGeoIp(geoip),

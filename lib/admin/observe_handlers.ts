@@ -1,13 +1,8 @@
-import {
-  invalid,
-  parseIpOrCidr,
-  RefusedError,
-  type RouteStatus,
-  type Status,
-} from "../control/mod.ts";
+import { invalid, RefusedError, type RouteStatus, type Status } from "../control/mod.ts";
 import { RpcError } from "../rpc/mod.ts";
 import type { Handlers } from "./grpc_service.ts";
 import type { ConnectionQuery } from "../server/mod.ts";
+import { parseIpOrCidr } from "../state/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";
 import { fromConnection, fromExplanation, fromStatus, fromTally, optionalMs } from "./messages.ts";

@@ -1,15 +1,9 @@
 import { invalid, listenerStatuses } from "../control/mod.ts";
+import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
 import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
-import type { ProxyAdminService } from "./gen/mod.ts";
-import {
-  fromListener,
-  fromListenerStatus,
-  fromRoute,
-  optionalMs,
-  toListenerInput,
-  toRouteInput,
-} from "./messages.ts";
+import * as pb from "./gen/mod.ts";
+import { fromListener, fromListenerStatus, fromRoute, optionalMs, toRecord } from "./messages.ts";
 
 type RoutingMethods =
   | "listListeners"
@@ -26,7 +20,7 @@ type RoutingMethods =
 /** Listeners, routes and policies. */
 export function routingHandlers(
   context: AdminContext,
-): Pick<Handlers<typeof ProxyAdminService>, RoutingMethods> {
+): Pick<Handlers<typeof pb.ProxyAdminService>, RoutingMethods> {
   const { routing, state, tallies } = context.control;
   return {
     async listListeners() {
@@ -42,7 +36,8 @@ export function routingHandlers(
     },
     async addListener(request, call) {
       const by = operation("AddListener", context, call);
-      const listener = await routing.addListener(toListenerInput(request), by);
+      const settings = toRecord(LISTENER, [pb.AddListenerRequestSchema, request]);
+      const listener = await routing.addListener(settings, by);
       return { listener: fromListener(listener), boundPort: listener.port };
     },
     async removeListener({ addr, closeConnections: close, drainTimeout }, call) {
@@ -57,13 +52,15 @@ export function routingHandlers(
     },
     async addRoute(request, call) {
       const by = operation("AddRoute", context, call);
-      const route = await routing.addRoute(request.listenerAddr, toRouteInput(request), by);
+      const settings = toRecord(ROUTE, [pb.AddRouteRequestSchema, request]);
+      const route = await routing.addRoute(request.listenerAddr, settings, by);
       return { route: fromRoute(route) };
     },
-    async updateRoute({ listenerAddr: addr, route, closeConnections: close }, call) {
-      if (route === undefined) throw invalid("route", "is missing");
+    async updateRoute({ listenerAddr: addr, route: message, closeConnections: close }, call) {
+      if (message === undefined) throw invalid("route", "is missing");
       const by = operation("UpdateRoute", context, call);
-      const done = await routing.updateRoute({ addr, route: toRouteInput(route), close }, by);
+      const route = toRecord(ROUTE, [pb.RouteSchema, message], ["route"]);
+      const done = await routing.updateRoute({ addr, route, close }, by);
       return { route: fromRoute(done.route), ...counts(done) };
     },
     async removeRoute({ listenerAddr: addr, hostname, closeConnections: close }, call) {
@@ -74,14 +71,16 @@ export function routingHandlers(
       const policies = routing.policies(listenerAddr, hostname);
       return { policies: policies.map(({ type, value }) => ({ type, value })) };
     },
-    async addL7Policy({ listenerAddr: addr, hostname, policy }, call) {
-      if (policy === undefined) throw invalid("policy", "is missing");
+    async addL7Policy({ listenerAddr: addr, hostname, policy: message }, call) {
+      if (message === undefined) throw invalid("policy", "is missing");
+      const policy = toRecord(POLICY, [pb.L7PolicySchema, message], ["policy"]);
       const by = operation("AddL7Policy", context, call);
       const { type, value } = await routing.addPolicy({ addr, hostname, policy }, by);
       return { policy: { type, value } };
     },
-    async removeL7Policy({ listenerAddr: addr, hostname, policy }, call) {
-      if (policy === undefined) throw invalid("policy", "is missing");
+    async removeL7Policy({ listenerAddr: addr, hostname, policy: message }, call) {
+      if (message === undefined) throw invalid("policy", "is missing");
+      const policy = toRecord(POLICY, [pb.L7PolicySchema, message], ["policy"]);
       const by = operation("RemoveL7Policy", context, call);
       await routing.removePolicy({ addr, hostname, policy }, by);
       return {};

@@ -1,18 +1,11 @@
 import { invalid } from "../control/mod.ts";
-import type { PolicyRow } from "../db/mod.ts";
+import type { StoredRule } from "../db/mod.ts";
+import { stateToMessage } from "../messages/mod.ts";
 import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
 import { toSnapshotError } from "./errors.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
-import {
-  fromAuditEntry,
-  fromDifference,
-  fromListener,
-  fromRateLimit,
-  fromRoute,
-  fromRule,
-  toDesiredState,
-} from "./messages.ts";
+import { fromAuditEntry, fromDifference, fromRule, toState } from "./messages.ts";
 
 type StateMethods = "exportState" | "apply" | "getAuditLog" | "snapshot" | "writeBack";
 
@@ -37,7 +30,7 @@ export function stateHandlers(
       };
       const by = operation("Apply", context, call);
       const { differences, revision, closed } = await whole.apply(
-        toDesiredState(wish),
+        toState(wish),
         options,
         by,
       );
@@ -72,22 +65,10 @@ export function stateHandlers(
 }
 
 function exportState({ control: { state, firewall, tallies } }: AdminContext) {
-  const policies = Map.groupBy(state.database.policies.list(), ({ routeId }) => routeId);
-  const listeners = state.snapshot.listeners.map((listener) => ({
-    listener: fromListener(listener),
-    routes: listener.routes.map((route) => ({
-      route: fromRoute(route),
-      policies: (policies.get(route.id) ?? []).map(fromPolicy),
-    })),
-  }));
-  const rules = state.database.rules.list().map((rule) => fromRule(tallies.withHits(rule)));
-  return {
-    listeners: { listeners },
-    firewall: { rules },
-    rateLimit: fromRateLimit(firewall.rateLimit),
-  };
-}
-
-function fromPolicy({ type, value }: PolicyRow) {
-  return { type, value };
+  const { listeners } = state.snapshot;
+  const { rateLimit } = firewall;
+  const rules = state.database.rules.list();
+  // With what the proxy has counted.
+  const ruleMessage = (rule: StoredRule) => fromRule(tallies.withHits(rule));
+  return stateToMessage({ listeners, rules, rateLimit }, ruleMessage);
 }

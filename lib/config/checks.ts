@@ -1,17 +1,15 @@
-import { type Endpoint, parseIp, parseListenEndpoint } from "../addr/mod.ts";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
+import { type KeyPath, quote, unusedFields } from "../schema/mod.ts";
+import { refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
+import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
-import { formatKeyPath, type KeyPath } from "./key_path.ts";
-import type { Report } from "./problem.ts";
-import { quote } from "./schema.ts";
-import { checkL7Settings } from "./l7_checks.ts";
 import { checkTlsPair, coversHost } from "./tls_pair.ts";
-import type { Config, FirewallConfig, RouteSeed } from "./types.ts";
+import type { Config, FirewallConfig } from "./types.ts";
 
 /** The checks that take more than one setting, or a file. */
 export function checkConfig(config: Config, context: CheckContext): void {
-  checkListenAddresses(config, context.report);
+  refuseOverlaps(listenAddresses(config), context.report);
   const databasePath = ["database", "path"];
   const { report, needsDatabase } = context;
   if (needsDatabase && config.database.path === "" && !report.hasProblem(databasePath)) {
@@ -22,7 +20,6 @@ export function checkConfig(config: Config, context: CheckContext): void {
     if (listener.trustedProxies.length > 0 && !listener.proxyProtocol) {
       context.report.warning([...path, "trusted_proxies"], "ignored without proxy_protocol");
     }
-    checkHostnames(listener.routes, [...path, "routes"], context.report);
     for (const [j, route] of listener.routes.entries()) {
       checkRoute(route, [...path, "routes", j], context);
       if (route.mode === "mtls") {
@@ -35,99 +32,42 @@ export function checkConfig(config: Config, context: CheckContext): void {
   if (config.connector !== undefined) checkConnector(config.connector, context);
 }
 
-function checkListenAddresses({ listeners, metrics }: Config, report: Report): void {
+function listenAddresses({ listeners, metrics }: Config): [KeyPath, string][] {
   const addresses: [KeyPath, string][] = listeners.map(({ addr }, i) => [
     ["listeners", i, "addr"],
     addr,
   ]);
   if (metrics !== undefined) addresses.push([["metrics", "addr"], metrics.addr]);
-  const seen: { path: KeyPath; addr: string; endpoint: Endpoint }[] = [];
-  for (const [path, addr] of addresses) {
-    const endpoint = parseListenEndpoint(addr);
-    // Already reported, or a Unix socket.
-    if (!endpoint.ok) continue;
-    const other = seen.find((earlier) => overlap(earlier.endpoint, endpoint.value));
-    if (other !== undefined) {
-      const verb = other.addr === addr ? "repeats" : "overlaps";
-      const where = other.addr === addr ? "" : ` ${quote(other.addr)}`;
-      report.problem(path, `${quote(addr)} ${verb} ${formatKeyPath(other.path)}${where}`);
-    }
-    seen.push({ path, addr, endpoint: endpoint.value });
-  }
+  return addresses;
 }
 
-/**
- * Whether some connection could belong to both. With SO_REUSEPORT the kernel would not refuse the
- * second one; it would share the connections out.
- */
-function overlap(a: Endpoint, b: Endpoint): boolean {
-  if (a.port !== b.port || a.port === 0) return false;
-  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
-}
-
-function covers(wide: string, host: string): boolean {
-  // An IPv6 socket bound to [::] takes IPv4 connections too, unless told otherwise.
-  if (wide === "" || wide === "::") return true;
-  if (wide !== "0.0.0.0") return false;
-  const ip = parseIp(host);
-  return ip.ok && ip.value.family === 4;
-}
-
-function checkHostnames(routes: readonly RouteSeed[], path: KeyPath, report: Report): void {
-  const first = new Map<string, number>();
-  for (const [i, { hostname }] of routes.entries()) {
-    // Already reported.
-    if (hostname === "") continue;
-    const other = first.get(hostname);
-    if (other === undefined) {
-      first.set(hostname, i);
-    } else {
-      const where = formatKeyPath([...path, other]);
-      report.problem([...path, i, "hostname"], `${quote(hostname)} repeats ${where}`);
-    }
-  }
-}
-
-function checkRoute(route: RouteSeed, path: KeyPath, context: CheckContext): void {
+/** Warns of what is written down and does nothing. */
+function checkRoute(route: RouteSettings, path: KeyPath, context: CheckContext): void {
   const { report } = context;
-  const backend = [...path, "backend"];
-  if (route.mode === "mtls") {
-    if (route.backend !== "") report.warning(backend, "ignored: the authoriser names the host");
-  } else if (route.backend === "" && !report.hasProblem(backend)) {
-    report.problem(backend, "is missing");
+  if (route.mode === "mtls" && route.backend !== "") {
+    report.warning([...path, "backend"], "ignored: the authoriser names the host");
   }
-  if (route.backendTls && route.mode !== "l7") {
-    report.warning([...path, "backend_tls"], `ignored with mode = "${route.mode}"`);
+  for (const { key } of unusedFields(ROUTE.shape, route, route.mode)) {
+    report.warning([...path, key], `ignored with mode = "${route.mode}"`);
   }
   checkTlsFiles(route, path, context);
-  checkL7Settings(route, path, context);
+  checkBackendTls(route, path, context);
 }
 
-function checkTlsFiles(route: RouteSeed, path: KeyPath, context: CheckContext): void {
+function checkTlsFiles(route: RouteSettings, path: KeyPath, context: CheckContext): void {
   const { report, files } = context;
-  const settings = [["tls_cert", route.tlsCert], ["tls_key", route.tlsKey]] as const;
-  const given = settings.filter(([, file]) => file !== "");
-  if (route.mode === "l4") {
-    for (const [key] of given) report.warning([...path, key], 'ignored with mode = "l4"');
-    return;
-  }
-  // The connector has a certificate of its own, which a route may replace.
-  if (route.mode === "mtls" && given.length === 0) return;
-  const [certPem, keyPem] = settings.map(([key, file]) => {
-    const at = [...path, key];
-    if (file !== "") return files.readText(file, at, report);
-    if (!report.hasProblem(at)) {
-      const needed = route.mode === "l7" ? 'mode = "l7" needs it' : "the other half is given";
-      report.problem(at, `is missing: ${needed}`);
-    }
-  });
+  // Whether both are there was checked before.
+  if (route.mode === "l4") return;
+  const [certPem, keyPem] = ([["tls_cert", route.tlsCert], ["tls_key", route.tlsKey]] as const).map(
+    ([key, file]) => file === "" ? undefined : files.readText(file, [...path, key], report),
+  );
   if (certPem !== undefined && keyPem !== undefined) {
     checkTlsContents(route, { path, certPem, keyPem }, context);
   }
 }
 
 function checkTlsContents(
-  route: RouteSeed,
+  route: RouteSettings,
   { path, certPem, keyPem }: { path: KeyPath; certPem: string; keyPem: string },
   { report, now }: CheckContext,
 ): void {

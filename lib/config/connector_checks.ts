@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
+import { type KeyPath, quote } from "../schema/mod.ts";
 import type { CheckContext } from "./check_context.ts";
-import type { KeyPath } from "./key_path.ts";
-import { quote } from "./schema.ts";
 import { checkTlsPair, coversHost } from "./tls_pair.ts";
-import type { ConnectorConfig, RouteSeed } from "./types.ts";
+import type { RouteSettings } from "../state/mod.ts";
+import type { ConnectorConfig } from "./types.ts";
 
 const PATH: KeyPath = ["connector"];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -22,7 +22,7 @@ export function checkConnector(connector: ConnectorConfig, context: CheckContext
 
 /** What an mtls route needs of the connector. */
 export function checkConnectorRoute(
-  { hostname }: RouteSeed,
+  { hostname }: RouteSettings,
   path: KeyPath,
   { connector, report }: CheckContext & { readonly connector: ConnectorConfig | undefined },
 ): void {
@@ -36,11 +36,10 @@ export function checkConnectorRoute(
   const hosts = hostname === `*.${domain}` ||
     hostname.endsWith(`.${domain}`) && !hostname.slice(0, -domain.length - 1).includes(".");
   if (hosts) return;
-  const hint = `"*.${domain}"`;
   report.problem(
     [...path, "hostname"],
     `${quote(hostname)} holds no host of the connector's domain ${quote(domain)}`,
-    hint,
+    { suggestion: `"*.${domain}"` },
   );
 }
 

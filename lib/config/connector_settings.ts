@@ -1,21 +1,21 @@
+import type { Result } from "../addr/mod.ts";
 import {
-  formatCidr,
-  formatEndpoint,
-  formatIp,
-  parseCidr,
-  parseHostname,
-  parseIp,
-  parseListenEndpoint,
-  type Result,
-} from "../addr/mod.ts";
-import { boolean, checkPath, duration, filePath, integer, list, parsed, secret } from "./kinds.ts";
-import { table } from "./schema.ts";
+  boolean,
+  checkPath,
+  duration,
+  filePath,
+  integer,
+  list,
+  parsed,
+  secret,
+  table,
+} from "../schema/mod.ts";
+import { hostname, ipOrCidr, listenAddress, MAX_CONNECTIONS } from "../state/mod.ts";
 import type { ConnectorConfig } from "./types.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const MAX_PORT = 65_535;
-const MAX_CONNECTIONS = 10_000_000;
 const MAX_PATH = 4_095;
 /** What PostgreSQL takes; NAMEDATALEN cuts names at 63 octets. */
 const MAX_DATABASE_TEXT = 1_024;
@@ -29,7 +29,7 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 export const connector = table<ConnectorConfig>({
   listen: {
     key: "listen",
-    kind: parsed('`":port"`, `"IPv4:port"` or `"[IPv6]:port"`', listenAddress),
+    kind: listenAddress(),
     default: ":8443",
     doc: "Where `mc-proxy connector` listens. `mc-proxy server` has `[[listeners]]` for that and " +
       "does not use it, nor the four settings that follow.",
@@ -42,7 +42,7 @@ export const connector = table<ConnectorConfig>({
   },
   trustedProxies: {
     key: "trusted_proxies",
-    kind: list(parsed("IP address or CIDR block", ipOrCidr)),
+    kind: list(ipOrCidr()),
     default: [],
     doc: "As in `[[listeners]]`, for `listen`.",
   },
@@ -96,7 +96,7 @@ export const connector = table<ConnectorConfig>({
   },
   domain: {
     key: "domain",
-    kind: parsed("hostname", parseHostname),
+    kind: hostname(),
     default: "connect.tinyscale.com",
     doc: "Hosts are asked for as one label below it. The hostname of an `mtls` route is " +
       "`*.<domain>`, or one such host.",
@@ -185,20 +185,6 @@ export const connector = table<ConnectorConfig>({
     doc: "How long live sessions go on while the database does not answer. New ones are refused.",
   },
 });
-
-function listenAddress(text: string): Result<string> {
-  const endpoint = parseListenEndpoint(text);
-  return endpoint.ok ? { ok: true, value: formatEndpoint(endpoint.value) } : endpoint;
-}
-
-function ipOrCidr(text: string): Result<string> {
-  if (text.includes("/")) {
-    const cidr = parseCidr(text);
-    return cidr.ok ? { ok: true, value: formatCidr(cidr.value) } : cidr;
-  }
-  const ip = parseIp(text);
-  return ip.ok ? { ok: true, value: formatIp(ip.value) } : ip;
-}
 
 function trustDomain(text: string): Result<string> {
   return TRUST_DOMAIN.test(text)

@@ -1,6 +1,4 @@
-import type { KeyPath } from "./key_path.ts";
-import type { Report } from "./problem.ts";
-import { quote } from "./schema.ts";
+import { type KeyPath, quote, type Report } from "../schema/mod.ts";
 
 /** Reads a whole file or throws, like `readFileSync`. */
 export type ReadFile = (path: string) => Uint8Array;

@@ -1,8 +1,7 @@
 import type { Result } from "../addr/mod.ts";
 import { isFieldName } from "../http/mod.ts";
-import { ipOrCidr } from "./canonical.ts";
-import { boolean, list, oneOf, parsed } from "./kinds.ts";
-import { table } from "./schema.ts";
+import { boolean, list, oneOf, parsed, table } from "../schema/mod.ts";
+import { ipOrCidr } from "../state/mod.ts";
 import type { L7Config } from "./types.ts";
 
 /** `[l7]`. */
@@ -32,7 +31,7 @@ export const l7 = table<L7Config>({
   },
   trustedForwarding: {
     key: "trusted_forwarding",
-    kind: list(parsed("IP address or CIDR block", ipOrCidr)),
+    kind: list(ipOrCidr()),
     default: [],
     doc:
       "Clients that are proxies of yours or of your CDN: what their requests say about earlier " +

@@ -1,14 +1,11 @@
 import { readFileSync } from "node:fs";
-import { parse, TomlError } from "smol-toml";
+import { homesOf, parseDocument, type Problem, Report } from "../schema/mod.ts";
 import { checkConfig } from "./checks.ts";
 import { ConfigFiles, type ReadFile } from "./files.ts";
-import { locateKeys } from "./locate.ts";
-import { type Problem, Report } from "./problem.ts";
-import { homesOf, type Raw } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 import type { Config } from "./types.ts";
 
-const HOMES = homesOf(SETTINGS.table);
+const HOMES = homesOf(SETTINGS.shape);
 
 /** A configuration with what is odd about it, or everything that is wrong with it. */
 export type LoadResult =
@@ -51,22 +48,18 @@ export type OverrideValue = string | bigint | boolean | string[];
  * ```
  */
 export function loadConfig(text: string, options: LoadOptions = {}): LoadResult {
-  let document: Raw;
-  try {
-    document = parse(text, { integersAsBigInt: true });
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    return { ok: false, problems: [syntaxProblem(error)] };
-  }
+  const parsed = parseDocument(text);
+  if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
+  const { document, positions } = parsed;
   for (const [section, values] of Object.entries(options.overrides ?? {})) {
-    const given = (document as Record<string, Raw>)[section];
+    const given = document[section];
     const isTable = typeof given === "object" && !Array.isArray(given);
     // A section that is no table is refused as it is.
     if (given === undefined || isTable) {
       Object.assign(document, { [section]: { ...given as object, ...values } });
     }
   }
-  const report = new Report(locateKeys(text));
+  const report = new Report(positions);
   const config = SETTINGS.read(document, { path: [], report, homes: HOMES });
   const { now = new Date(), needsDatabase = true, readsFiles = true } = options;
   const { readFile = (path) => readFileSync(path) } = options;
@@ -74,11 +67,4 @@ export function loadConfig(text: string, options: LoadOptions = {}): LoadResult 
   checkConfig(config, { report, files, now, needsDatabase });
   const { problems, warnings } = report;
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings };
-}
-
-/** smol-toml's message ends in a picture of the line, which would break "one line per problem". */
-function syntaxProblem({ message, line, column }: TomlError): Problem {
-  const [first = ""] = message.split("\n", 1);
-  const reason = first.replace(/^Invalid TOML document: /, "");
-  return { line, column, key: "", message: `not valid TOML: ${reason}` };
 }

@@ -7,10 +7,7 @@
  */
 export { loadConfig, type LoadOptions, type LoadResult, type OverrideValue } from "./load.ts";
 export { type ReadFile } from "./files.ts";
-export { formatKeyPath, type KeyPath } from "./key_path.ts";
-export { locateKeys, type Position } from "./locate.ts";
-export { suggest } from "./suggest.ts";
-export { formatProblem, type Problem } from "./problem.ts";
+export { formatProblem, type Problem } from "../schema/mod.ts";
 export { renderConfigReference } from "./reference.ts";
 export { checkTlsPair, coversHost, type TlsPairCheck, type TlsPairFault } from "./tls_pair.ts";
 export {
@@ -20,13 +17,10 @@ export {
   type FirewallConfig,
   type GrpcConfig,
   type L7Config,
-  type ListenerSeed,
   type LogConfig,
   type LogFormat,
   type LogLevel,
   type MetricsConfig,
-  type PolicySeed,
   type ProxyConfig,
-  type RouteSeed,
   type ServerConfig,
 } from "./types.ts";

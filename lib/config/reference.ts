@@ -1,4 +1,4 @@
-import { type Setting, tablesBelow } from "./schema.ts";
+import { type AnyField, tablesBelow } from "../schema/mod.ts";
 import { SETTINGS } from "./settings.ts";
 
 const INTRODUCTION = `# Configuration
@@ -45,15 +45,14 @@ rate_window = "10s"
 
 /** The reference of all settings, `docs/config.md`, in Markdown. */
 export function renderConfigReference(): string {
-  const sections = [...tablesBelow(SETTINGS.table)].flatMap(({ title, doc, table }) => {
-    const values = table.settings.filter(({ kind }) => kind.table === undefined);
+  const sections = [...tablesBelow(SETTINGS.shape)].flatMap(({ title, doc, shape }) => {
+    const values = [...shape.fields.values()].filter(({ kind }) => kind.shape === undefined);
     return [`## \`${title}\`\n\n${wrap(doc)}\n`, ...values.map(describe)];
   });
   return [INTRODUCTION, EXAMPLE, ...sections].join("\n");
 }
 
-// deno-lint-ignore no-explicit-any -- see Table
-function describe(setting: Setting<any>): string {
+function describe(setting: AnyField): string {
   const { key, kind, doc } = setting;
   let presence = "optional";
   if ("required" in setting) presence = "required";

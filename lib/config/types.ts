@@ -1,4 +1,4 @@
-import type { L7Policy, Route } from "../routes/mod.ts";
+import type { Listener } from "../state/mod.ts";
 
 /**
  * A checked configuration. Names mirror the file's in camelCase, durations are in milliseconds,
@@ -8,7 +8,7 @@ import type { L7Policy, Route } from "../routes/mod.ts";
 export interface Config {
   readonly database: DatabaseConfig;
   /** Seeds the database while that has never been written; see `Database.seed()`. */
-  readonly listeners: readonly ListenerSeed[];
+  readonly listeners: readonly Listener[];
   /** Absent: no admin API. */
   readonly grpc?: GrpcConfig;
   readonly firewall: FirewallConfig;
@@ -25,25 +25,6 @@ export interface Config {
 export interface DatabaseConfig {
   readonly path: string;
 }
-
-export interface ListenerSeed {
-  /** Canonical, such as `:443`. */
-  readonly addr: string;
-  readonly proxyProtocol: boolean;
-  /** 0: no limit. */
-  readonly maxConnections: number;
-  /** IP addresses and CIDR blocks; empty: any peer. */
-  readonly trustedProxies: readonly string[];
-  readonly routes: readonly RouteSeed[];
-}
-
-/** A route before the database gives it an id. */
-export interface RouteSeed extends Omit<Route, "id" | "policies"> {
-  readonly policies?: readonly PolicySeed[];
-}
-
-/** A policy before the database gives it an id. */
-export type PolicySeed = Omit<L7Policy, "id">;
 
 export interface GrpcConfig {
   /** Path of the Unix socket. */

@@ -1,4 +1,4 @@
-import { suggest } from "../config/mod.ts";
+import { suggest } from "../schema/mod.ts";
 import { checkConnectId, parseHostAddress } from "./host.ts";
 
 /** Rows for the three tables of the embedded database, checked against each other. */

@@ -1,5 +1,5 @@
 import { parse, TomlError } from "smol-toml";
-import { formatKeyPath, locateKeys } from "../config/mod.ts";
+import { formatKeyPath, locateKeys } from "../schema/mod.ts";
 import { type CsvRecord, parseCsv } from "./csv.ts";
 import {
   checkEntries,

@@ -1,5 +1,5 @@
 import net from "node:net";
-import { type Endpoint, parseIp } from "../addr/mod.ts";
+import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import { findFreePort } from "./free_port.ts";
 import { ControlError } from "./control_error.ts";
@@ -9,16 +9,20 @@ import { invalid } from "./refused.ts";
  * Where a new listener will be bound: the endpoint with a real port. It is tried before anything is
  * written, so that an address in use is a bad argument and not a failed change.
  *
- * @param field names the address in messages.
+ * @param addr canonical; `field` names it in messages.
  * @throws {RefusedError} if the address belongs to another listener or cannot be bound.
  */
 export async function settleEndpoint(
-  endpoint: Endpoint,
+  addr: string,
   { field, others }: { field: string; others: Iterable<ListenerSnapshot> },
 ): Promise<Endpoint> {
+  const parsed = parseListenEndpoint(addr);
+  if (!parsed.ok) throw invalid(field, parsed.reason);
+  const endpoint = parsed.value;
   for (const other of others) {
-    // With SO_REUSEPORT the kernel would not refuse it: it would share the connections out.
-    if (overlap(endpoint, other)) throw invalid(field, `overlaps the listener ${other.addr}`);
+    if (endpointsOverlap(endpoint, other)) {
+      throw invalid(field, `overlaps the listener ${other.addr}`);
+    }
   }
   const { host } = endpoint;
   try {
@@ -59,20 +63,6 @@ async function tryToBind({ host, port }: Endpoint): Promise<void> {
   const closed = Promise.withResolvers<void>();
   server.close(() => closed.resolve());
   await closed.promise;
-}
-
-/** Whether some connection could belong to both. */
-export function overlap(a: Endpoint, b: Endpoint): boolean {
-  if (a.port !== b.port) return false;
-  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
-}
-
-function covers(wide: string, host: string): boolean {
-  // An IPv6 socket bound to [::] takes IPv4 connections too, unless told otherwise.
-  if (wide === "" || wide === "::") return true;
-  if (wide !== "0.0.0.0") return false;
-  const ip = parseIp(host);
-  return ip.ok && ip.value.family === 4;
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,9 +1,10 @@
 import type { Endpoint } from "../addr/mod.ts";
-import type { Database, ListenerRow, RateLimitSetting } from "../db/mod.ts";
+import type { Database, ListenerRow } from "../db/mod.ts";
 import { createRateLimiter, type FirewallRule, patchFirewall } from "../firewall/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
-import type { Route, RouteTable } from "../routes/mod.ts";
+import type { RouteTable } from "../routes/mod.ts";
 import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../server/mod.ts";
+import type { RateLimit, Route } from "../state/mod.ts";
 import { missing } from "./refused.ts";
 
 /** What the data plane has to do, and the state it leads to. */
@@ -48,7 +49,7 @@ export class Draft {
   readonly #routes = new Map<number, MutableRoutePatch>();
   readonly #rulesAdded: FirewallRule[] = [];
   readonly #rulesRemoved: number[] = [];
-  #rateLimit: RateLimitSetting | undefined;
+  #rateLimit: RateLimit | undefined;
 
   constructor(base: DraftBase) {
     this.database = base.database;
@@ -111,7 +112,7 @@ export class Draft {
     this.#rulesRemoved.push(id);
   }
 
-  setRateLimit(setting: RateLimitSetting): void {
+  setRateLimit(setting: RateLimit): void {
     this.#rateLimit = setting;
   }
 
@@ -183,7 +184,7 @@ export class Draft {
 
 /** A fresh limiter, with a key that nobody can guess collisions for; nothing when it is off. */
 export function compileRateLimit(
-  { limit, windowMs }: RateLimitSetting,
+  { limit, windowMs }: RateLimit,
 ): Pick<FirewallSnapshot, "rateLimit"> {
   if (limit === 0) return {};
   const key = crypto.getRandomValues(new Uint32Array(4));

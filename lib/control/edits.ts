@@ -1,16 +1,21 @@
 import type { Endpoint } from "../addr/mod.ts";
-import type {
-  FullRoute,
-  ListenerRow,
-  NewListener,
-  NewPolicy,
-  RateLimitSetting,
-  StoredRule,
-} from "../db/mod.ts";
-import type { Route } from "../routes/mod.ts";
+import type { StoredRule } from "../db/mod.ts";
+import { type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
+import {
+  LISTENER,
+  type ListenerSettings,
+  POLICY,
+  type Policy,
+  RATE_LIMIT,
+  type RateLimit,
+  ROUTE,
+  type Route,
+  type RouteSettings,
+  RULE,
+  type RuleSettings,
+} from "../state/mod.ts";
 import type { Draft } from "./draft.ts";
-import type { RuleInput } from "./inputs.ts";
 import { missing, present } from "./refused.ts";
 
 /** What kind of thing an edit is about. */
@@ -23,36 +28,35 @@ export interface Edit {
   /** What is meant, such as `:443 www.example.net`. */
   readonly subject: string;
   /** What is there before and after, for the audit log. */
-  readonly before?: unknown;
-  readonly after?: unknown;
+  readonly before?: Json;
+  readonly after?: Json;
   /** The connections it is about: those of a listener, or of one of its routes. */
   readonly touches?: { readonly listenerId: number; readonly route?: string };
   /** Writes the rows, in a transaction, and notes in the draft what the data plane has to know. */
   write(draft: Draft): void;
 }
 
-type FullListener = Required<NewListener>;
 type Owner = Pick<ListenerSnapshot, "id" | "addr">;
-type NewRule = RuleInput & Pick<StoredRule, "type"> & { readonly createdAt?: number };
+type NewRule = RuleSettings & { readonly createdAt?: number };
 
-export function addListener(listener: FullListener, endpoint: Endpoint): Edit {
+export function addListener(listener: ListenerSettings, endpoint: Endpoint): Edit {
   return {
     action: "add",
     kind: "listener",
     subject: listener.addr,
-    after: listenerJson(listener),
+    after: shown(LISTENER, listener),
     write: (draft) => draft.addListener(draft.database.addListener(listener), endpoint),
   };
 }
 
-export function updateListener(before: ListenerSnapshot, after: FullListener): Edit {
-  const row: ListenerRow = { id: before.id, ...after };
+export function updateListener(before: ListenerSnapshot, after: ListenerSettings): Edit {
+  const row = { id: before.id, ...after };
   return {
     action: "update",
     kind: "listener",
     subject: after.addr,
-    before: listenerJson(before),
-    after: listenerJson(after),
+    before: shown(LISTENER, before),
+    after: shown(LISTENER, after),
     touches: { listenerId: before.id },
     write: (draft) => {
       draft.database.updateListener(row);
@@ -66,7 +70,7 @@ export function removeListener(before: ListenerSnapshot): Edit {
     action: "remove",
     kind: "listener",
     subject: before.addr,
-    before: listenerJson(before),
+    before: shown(LISTENER, before),
     touches: { listenerId: before.id },
     write: (draft) => {
       draft.database.removeListener(before.id);
@@ -75,13 +79,13 @@ export function removeListener(before: ListenerSnapshot): Edit {
   };
 }
 
-export function addRoute(addr: string, route: FullRoute): Edit {
+export function addRoute(addr: string, route: RouteSettings): Edit {
   const subject = `${addr} ${route.hostname}`;
   return {
     action: "add",
     kind: "route",
     subject,
-    after: routeJson(route),
+    after: shown(ROUTE, route),
     write: (draft) => {
       const { id } = draft.listener(addr);
       if (draft.route(id, route.hostname) !== undefined) throw present(`the route ${subject}`);
@@ -90,13 +94,13 @@ export function addRoute(addr: string, route: FullRoute): Edit {
   };
 }
 
-export function updateRoute(listener: Owner, before: Route, after: FullRoute): Edit {
+export function updateRoute(listener: Owner, before: Route, after: RouteSettings): Edit {
   return {
     action: "update",
     kind: "route",
     subject: `${listener.addr} ${after.hostname}`,
-    before: routeJson(before),
-    after: routeJson(after),
+    before: shown(ROUTE, before),
+    after: shown(ROUTE, after),
     touches: { listenerId: listener.id, route: before.hostname },
     write: (draft) => {
       const { policies } = draft.database;
@@ -113,7 +117,7 @@ export function removeRoute(listener: Owner, before: Route): Edit {
     action: "remove",
     kind: "route",
     subject: `${listener.addr} ${before.hostname}`,
-    before: routeJson(before),
+    before: shown(ROUTE, before),
     touches: { listenerId: listener.id, route: before.hostname },
     write: (draft) => {
       draft.database.removeRoute(before.id);
@@ -128,23 +132,21 @@ export function addRule(rule: NewRule): Edit {
     action: "add",
     kind: "firewall_rule",
     subject,
-    after: ruleJson(rule),
+    after: shown(RULE, rule),
     write: (draft) => {
-      const { expiresAt, ...rest } = rule;
-      const { rules } = draft.database;
-      draft.addRule(rules.add({ ...rest, ...expiresAt !== undefined && { expiresAt } }));
+      draft.addRule(draft.database.rules.add(rule));
     },
   };
 }
 
 /** Changes why and until when a rule blocks: nothing that the data plane has to know. */
-export function updateRule(before: StoredRule, after: RuleInput): Edit {
+export function updateRule(before: StoredRule, after: RuleSettings): Edit {
   return {
     action: "update",
     kind: "firewall_rule",
     subject: `${before.type} ${before.value}`,
-    before: ruleJson(before),
-    after: ruleJson(after),
+    before: shown(RULE, before),
+    after: shown(RULE, after),
     write: ({ database }) => database.rules.update(before.id, after),
   };
 }
@@ -154,7 +156,7 @@ export function removeRule(before: StoredRule): Edit {
     action: "remove",
     kind: "firewall_rule",
     subject: `${before.type} ${before.value}`,
-    before: ruleJson(before),
+    before: shown(RULE, before),
     write: (draft) => {
       draft.database.rules.remove(before.id);
       draft.removeRule(before.id);
@@ -162,12 +164,12 @@ export function removeRule(before: StoredRule): Edit {
   };
 }
 
-export function addPolicy(addr: string, hostname: string, policy: NewPolicy): Edit {
+export function addPolicy(addr: string, hostname: string, policy: Policy): Edit {
   return {
     action: "add",
     kind: "l7_policy",
     subject: policySubject(addr, hostname, policy),
-    after: policy,
+    after: shown(POLICY, policy),
     write: (draft) => {
       const [listenerId, route] = routeOf(draft, addr, hostname);
       draft.database.policies.add(route.id, policy);
@@ -176,12 +178,12 @@ export function addPolicy(addr: string, hostname: string, policy: NewPolicy): Ed
   };
 }
 
-export function removePolicy(addr: string, hostname: string, policy: NewPolicy): Edit {
+export function removePolicy(addr: string, hostname: string, policy: Policy): Edit {
   return {
     action: "remove",
     kind: "l7_policy",
     subject: policySubject(addr, hostname, policy),
-    before: policy,
+    before: shown(POLICY, policy),
     write: (draft) => {
       const [listenerId, route] = routeOf(draft, addr, hostname);
       draft.database.policies.remove(route.id, policy);
@@ -190,13 +192,13 @@ export function removePolicy(addr: string, hostname: string, policy: NewPolicy):
   };
 }
 
-export function setRateLimit(before: RateLimitSetting, after: RateLimitSetting): Edit {
+export function setRateLimit(before: RateLimit, after: RateLimit): Edit {
   return {
     action: "update",
     kind: "rate_limit",
     subject: "rate_limit",
-    before: rateLimitJson(before),
-    after: rateLimitJson(after),
+    before: shown(RATE_LIMIT, before),
+    after: shown(RATE_LIMIT, after),
     write: (draft) => {
       draft.database.settings.setRateLimit(after);
       draft.setRateLimit(after);
@@ -219,42 +221,11 @@ function withPolicies({ database }: Draft, route: Route): Route {
   return Object.assign({ ...route }, { policies });
 }
 
-function policySubject(addr: string, hostname: string, { type, value }: NewPolicy): string {
+function policySubject(addr: string, hostname: string, { type, value }: Policy): string {
   return `${addr} ${hostname} ${type} ${value}`;
 }
 
-// What the audit log and differences show: the names of the protocol.
-
-function listenerJson({ addr, proxyProtocol, maxConnections, trustedProxies }: FullListener) {
-  return {
-    addr,
-    proxy_protocol: proxyProtocol,
-    max_connections: maxConnections,
-    trusted_proxies: trustedProxies,
-  };
-}
-
-function routeJson(route: FullRoute | Route) {
-  return {
-    hostname: route.hostname,
-    backend: route.backend,
-    mode: route.mode,
-    tls_cert: route.tlsCert,
-    tls_key: route.tlsKey,
-    backend_tls: route.backendTls,
-    send_proxy_protocol: route.sendProxyProtocol,
-    ...route.backendProtocol !== undefined && { backend_protocol: route.backendProtocol },
-    ...route.backendTlsVerify !== undefined && { backend_tls_verify: route.backendTlsVerify },
-    ...route.backendCa !== undefined && { backend_ca: route.backendCa },
-    ...route.backendServerName !== undefined && { backend_server_name: route.backendServerName },
-  };
-}
-
-function ruleJson({ type, value, reason, expiresAt }: RuleInput) {
-  const expires = expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() };
-  return { type, value, reason, ...expires };
-}
-
-function rateLimitJson({ limit, windowMs }: RateLimitSetting) {
-  return { limit, window_ms: windowMs };
+/** What the audit log and differences show: the names of the protocol, and no secret. */
+function shown<T extends object>({ shape }: RecordKind<T>, value: object): Json {
+  return recordToJson(shape, value, { hideSecrets: true });
 }

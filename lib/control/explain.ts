@@ -1,5 +1,6 @@
 import { formatIp, parseHostname, parseIp } from "../addr/mod.ts";
-import type { RateLimitSetting, StoredRule } from "../db/mod.ts";
+import type { StoredRule } from "../db/mod.ts";
+import type { RateLimit } from "../state/mod.ts";
 import { createFirewall, type GeoIp } from "../firewall/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
@@ -30,7 +31,7 @@ export interface Explanation {
 export interface ExplainContext {
   readonly state: LiveState;
   readonly geoip: GeoIp | undefined;
-  readonly rateLimit: RateLimitSetting;
+  readonly rateLimit: RateLimit;
 }
 
 /**

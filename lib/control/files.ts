@@ -1,5 +1,5 @@
 import { checkTlsPair } from "../config/mod.ts";
-import type { FullRoute } from "../db/mod.ts";
+import type { RouteSettings } from "../state/mod.ts";
 import { invalid } from "./refused.ts";
 
 /** Reads a whole file or throws. */
@@ -22,7 +22,7 @@ export class TlsFiles {
    *
    * @throws {RefusedError} naming the field, never the path: the caller wrote it.
    */
-  async check(route: FullRoute, at = ""): Promise<void> {
+  async check(route: RouteSettings, at = ""): Promise<void> {
     const { mode, tlsCert, tlsKey } = route;
     if (mode === "l4" || tlsCert === "") return;
     const key = `${tlsCert}\0${tlsKey}`;

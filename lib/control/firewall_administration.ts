@@ -1,13 +1,17 @@
-import type { RateLimitSetting, StoredRule } from "../db/mod.ts";
+import type { StoredRule } from "../db/mod.ts";
+import type { RateLimit, RuleSettings } from "../state/mod.ts";
 import * as edits from "./edits.ts";
 import type { RuleExpiry } from "./expiry.ts";
-import { checkRateLimit, checkRule, checkRuleValue, checkTtl, type RuleInput } from "./inputs.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import type { LiveState, Operation } from "./live_state.ts";
 import { invalid, missing, present } from "./refused.ts";
 
+const MIN_TTL_MS = 1000;
+const MAX_TTL_MS = 10 * 366 * 24 * 3_600_000;
+
 /** A rule to add. */
-export interface NewRuleInput extends CloseOption, Omit<RuleInput, "expiresAt"> {
+export interface NewRule extends CloseOption {
+  readonly rule: Omit<RuleSettings, "expiresAt">;
   /** Absent: the rule does not end on its own. */
   readonly ttlMs?: number | undefined;
 }
@@ -17,7 +21,7 @@ export interface FirewallAdministrationOptions {
   readonly state: LiveState;
   readonly expiry: RuleExpiry;
   /** The limit in effect. */
-  readonly rateLimit: RateLimitSetting;
+  readonly rateLimit: RateLimit;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -26,7 +30,7 @@ export interface FirewallAdministrationOptions {
 export class FirewallAdministration {
   readonly #state: LiveState;
   readonly #options: FirewallAdministrationOptions;
-  #rateLimit: RateLimitSetting;
+  #rateLimit: RateLimit;
 
   constructor(options: FirewallAdministrationOptions) {
     this.#state = options.state;
@@ -35,17 +39,19 @@ export class FirewallAdministration {
   }
 
   /** The limit in effect. */
-  get rateLimit(): RateLimitSetting {
+  get rateLimit(): RateLimit {
     return this.#rateLimit;
   }
 
   async addRule(
-    { ttlMs, close, ...input }: NewRuleInput,
+    { rule: given, ttlMs, close }: NewRule,
     operation: Operation,
   ): Promise<LiveConnections & { rule: StoredRule }> {
     const createdAt = this.#options.now();
-    const expiresAt = ttlMs === undefined ? undefined : createdAt + checkTtl(ttlMs);
-    const rule = checkRule({ ...input, expiresAt });
+    if (ttlMs !== undefined && (ttlMs < MIN_TTL_MS || ttlMs > MAX_TTL_MS)) {
+      throw invalid("ttl", "not in 1 s–10 years");
+    }
+    const rule = { ...given, ...ttlMs !== undefined && { expiresAt: createdAt + ttlMs } };
     return await this.#state.exclusive(async () => {
       const { rules } = this.#state.database;
       if (rules.find(rule.type, rule.value)) throw present(`the rule ${rule.type} ${rule.value}`);
@@ -62,25 +68,22 @@ export class FirewallAdministration {
   }
 
   async removeRule(
-    { id, type, value }: { id?: number | undefined; type: string; value: string },
+    wanted: number | Pick<RuleSettings, "type" | "value">,
     operation: Operation,
   ): Promise<StoredRule> {
-    const wanted = id === undefined ? checkRuleValue({ type, value }) : undefined;
     return await this.#state.exclusive(async () => {
       const { rules } = this.#state.database;
-      const rule = wanted === undefined
-        ? rules.get(id ?? 0)
-        : rules.find(wanted.type, wanted.value);
+      const isId = typeof wanted === "number";
+      const rule = isId ? rules.get(wanted) : rules.find(wanted.type, wanted.value);
       if (rule === undefined) {
-        throw missing(wanted ? `the rule ${wanted.type} ${wanted.value}` : `the rule ${id}`);
+        throw missing(isId ? `the rule ${wanted}` : `the rule ${wanted.type} ${wanted.value}`);
       }
       await this.#state.commit([edits.removeRule(rule)], operation);
       return rule;
     }, operation.signal);
   }
 
-  async setRateLimit(input: RateLimitSetting, operation: Operation): Promise<RateLimitSetting> {
-    const limit = checkRateLimit(input);
+  async setRateLimit(limit: RateLimit, operation: Operation): Promise<RateLimit> {
     return await this.#state.exclusive(async () => {
       await this.#state.commit([edits.setRateLimit(this.#rateLimit, limit)], operation);
       this.adoptRateLimit(limit);
@@ -89,7 +92,7 @@ export class FirewallAdministration {
   }
 
   /** Notes a limit that another change has put into effect. */
-  adoptRateLimit(limit: RateLimitSetting): void {
+  adoptRateLimit(limit: RateLimit): void {
     this.#rateLimit = limit;
   }
 }

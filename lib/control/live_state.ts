@@ -10,7 +10,7 @@ import type {
 } from "../server/mod.ts";
 import { type Compiled, Draft, type RoutePatch } from "./draft.ts";
 import type { Edit } from "./edits.ts";
-import { checkListenerAddr } from "./inputs.ts";
+import { checkListenerAddr } from "./names.ts";
 import { MutationQueue } from "./queue.ts";
 import { missing } from "./refused.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";

@@ -14,14 +14,17 @@ export {
 export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
 export { type Compiled, type Draft } from "./draft.ts";
 export { ControlError } from "./control_error.ts";
-export { type DesiredListener, type DesiredRoute, type DesiredState } from "./desired.ts";
 export { type Edit } from "./edits.ts";
 export { type Explanation, type Question } from "./explain.ts";
-export { type ListenerInput, type RouteInput, type RuleInput } from "./inputs.ts";
 export { type LiveConnections } from "./live_connections.ts";
 export { type LiveState, MutationError, type Operation } from "./live_state.ts";
-export { isPrintable, parseIpOrCidr } from "./inputs.ts";
-export { invalid, type RefusalCode, RefusedError } from "./refused.ts";
+export {
+  type FieldProblem,
+  invalid,
+  type RefusalCode,
+  RefusedError,
+  refuseProblems,
+} from "./refused.ts";
 export { type Applied, type Difference } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
 export { type RouteStatus } from "./tallies.ts";

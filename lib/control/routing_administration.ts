@@ -1,19 +1,11 @@
-import type { NewPolicy } from "../db/mod.ts";
-import type { Route } from "../routes/mod.ts";
 import type { ConnectionQuery, ListenerSnapshot } from "../server/mod.ts";
+import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
 import { settleEndpoint } from "./binding.ts";
 import * as edits from "./edits.ts";
 import { type ReadFile, TlsFiles } from "./files.ts";
-import {
-  checkHostname,
-  checkListener,
-  checkRoute,
-  type ListenerInput,
-  type RouteInput,
-} from "./inputs.ts";
+import { checkHostname } from "./names.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import type { LiveState, Operation } from "./live_state.ts";
-import { checkPolicy } from "./policies.ts";
 import { invalid, missing, present, RefusedError } from "./refused.ts";
 
 /** The longest that connections of a removed listener are let live before they are closed. */
@@ -23,7 +15,7 @@ const MAX_DRAIN_MS = 3_600_000;
 export interface PolicyRequest {
   readonly addr: string;
   readonly hostname: string;
-  readonly policy: { readonly type: string; readonly value: string };
+  readonly policy: Policy;
 }
 
 /**
@@ -40,14 +32,13 @@ export class RoutingAdministration {
     this.#readFile = options.readFile;
   }
 
-  async addListener(input: ListenerInput, operation: Operation): Promise<ListenerSnapshot> {
-    const { listener, endpoint } = checkListener(input);
+  async addListener(listener: ListenerSettings, operation: Operation): Promise<ListenerSnapshot> {
     return await this.#state.exclusive(async () => {
       const others = this.#state.snapshot.listeners;
       if (others.some(({ addr }) => addr === listener.addr)) {
         throw present(`the listener ${listener.addr}`);
       }
-      const bound = await settleEndpoint(endpoint, { field: "addr", others });
+      const bound = await settleEndpoint(listener.addr, { field: "addr", others });
       await this.#state.commit([edits.addListener(listener, bound)], operation);
       return this.#state.listener("addr", listener.addr);
     }, operation.signal);
@@ -73,8 +64,7 @@ export class RoutingAdministration {
     }, operation.signal);
   }
 
-  async addRoute(addr: string, input: RouteInput, operation: Operation): Promise<Route> {
-    const route = checkRoute(input);
+  async addRoute(addr: string, route: RouteSettings, operation: Operation): Promise<Route> {
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
       if (this.#state.table(listener.id)?.get(route.hostname) !== undefined) {
@@ -87,10 +77,9 @@ export class RoutingAdministration {
   }
 
   async updateRoute(
-    { addr, route: input, close }: CloseOption & { addr: string; route: RouteInput },
+    { addr, route, close }: CloseOption & { addr: string; route: RouteSettings },
     operation: Operation,
   ): Promise<LiveConnections & { route: Route }> {
-    const route = checkRoute(input, "route.");
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
       const before = this.#state.route(listener, route.hostname);
@@ -118,27 +107,25 @@ export class RoutingAdministration {
     }, operation.signal);
   }
 
-  policies(addr: string, hostname: string): NewPolicy[] {
+  policies(addr: string, hostname: string): readonly Policy[] {
     const listener = this.#state.listener("listener_addr", addr);
-    const route = this.#state.route(listener, checkHostname("hostname", hostname));
-    return this.#state.database.policies.list(route.id);
+    return this.#state.route(listener, checkHostname("hostname", hostname)).policies ?? [];
   }
 
   async addPolicy(
     { addr, hostname, policy }: PolicyRequest,
     operation: Operation,
-  ): Promise<NewPolicy> {
-    const checked = checkPolicy(policy, "policy.");
+  ): Promise<Policy> {
     const name = checkHostname("hostname", hostname);
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
       const route = this.#state.route(listener, name);
       if (route.mode !== "l7") throw invalid("hostname", "only an l7 route has policies");
-      if (this.#hasPolicy(route, checked)) {
-        throw present(`the policy ${checked.type} ${checked.value}`);
+      if (this.#hasPolicy(route, policy)) {
+        throw present(`the policy ${policy.type} ${policy.value}`);
       }
-      await this.#state.commit([edits.addPolicy(listener.addr, name, checked)], operation);
-      return checked;
+      await this.#state.commit([edits.addPolicy(listener.addr, name, policy)], operation);
+      return policy;
     }, operation.signal);
   }
 
@@ -146,15 +133,14 @@ export class RoutingAdministration {
     { addr, hostname, policy }: PolicyRequest,
     operation: Operation,
   ): Promise<void> {
-    const checked = checkPolicy(policy, "policy.");
     const name = checkHostname("hostname", hostname);
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
       const route = this.#state.route(listener, name);
-      if (!this.#hasPolicy(route, checked)) {
-        throw missing(`the policy ${checked.type} ${checked.value}`);
+      if (!this.#hasPolicy(route, policy)) {
+        throw missing(`the policy ${policy.type} ${policy.value}`);
       }
-      await this.#state.commit([edits.removePolicy(listener.addr, name, checked)], operation);
+      await this.#state.commit([edits.removePolicy(listener.addr, name, policy)], operation);
     }, operation.signal);
   }
 
@@ -167,8 +153,7 @@ export class RoutingAdministration {
     return new TlsFiles(this.#readFile);
   }
 
-  #hasPolicy(route: Route, { type, value }: NewPolicy): boolean {
-    const policies = this.#state.database.policies.list(route.id);
+  #hasPolicy({ policies = [] }: Route, { type, value }: Policy): boolean {
     return policies.some((policy) => policy.type === type && policy.value === value);
   }
 

@@ -1,17 +1,11 @@
-import {
-  parseBackendEndpoint,
-  parseHostPattern,
-  parseListenEndpoint,
-  type Result,
-} from "../addr/mod.ts";
+import { endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import type { Database, ListenerRow } from "../db/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
-import type { Route } from "../routes/mod.ts";
+import { type Problem, type RecordKind, type RecordShape, Report } from "../schema/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
-import { overlap } from "./binding.ts";
+import { LISTENER, ROUTE, type Route } from "../state/mod.ts";
 import { ControlError } from "./control_error.ts";
 import { findFreePort } from "./free_port.ts";
-import { parseIpOrCidr } from "./inputs.ts";
 
 /**
  * Checks and compiles the listeners that the database holds. What the program writes was checked
@@ -28,8 +22,7 @@ export async function compileListeners(
   const listeners: ListenerSnapshot[] = [];
   for (const row of rows) {
     const listener = await compileListener(row, database);
-    // With SO_REUSEPORT the kernel would not refuse it: it would share the connections out.
-    const other = listeners.find((earlier) => overlap(earlier, listener));
+    const other = listeners.find((earlier) => endpointsOverlap(earlier, listener));
     if (other !== undefined) throw invalidRow("listener", row, `overlaps the listener ${other.id}`);
     listeners.push(listener);
   }
@@ -37,12 +30,13 @@ export async function compileListeners(
 }
 
 async function compileListener(row: ListenerRow, database: Database): Promise<ListenerSnapshot> {
-  const { host, port } = parsed("listener", row, parseListenEndpoint(row.addr));
-  for (const text of row.trustedProxies) {
-    parsed("trusted proxy of listener", row, parseIpOrCidr(text));
-  }
+  const { routes: _, ...settings } = checked(LISTENER, { ...row, routes: [] }, ["listener", row]);
+  const endpoint = parseListenEndpoint(settings.addr);
+  if (!endpoint.ok) throw invalidRow("listener", row, endpoint.reason);
+  const { host, port } = endpoint.value;
   return {
-    ...row,
+    id: row.id,
+    ...settings,
     host,
     port: port === 0 ? await findFreePort(host) : port,
     routes: checkedRoutes(row.id, database),
@@ -53,26 +47,40 @@ async function compileListener(row: ListenerRow, database: Database): Promise<Li
 function checkedRoutes(listenerId: number, database: Database): readonly Route[] {
   const policies = Map.groupBy(database.policies.list(), ({ routeId }) => routeId);
   const byHostname = new Map<string, number>();
-  return database.routes(listenerId).map((route) => {
-    const { id, hostname } = route;
-    parsed("route", route, parseHostPattern(hostname));
-    // An mtls route names none: the authoriser does.
-    if (route.mode !== "mtls" || route.backend !== "") {
-      parsed("backend of route", route, parseBackendEndpoint(route.backend));
-    }
-    const other = byHostname.get(hostname);
-    if (other !== undefined) throw invalidRow("route", route, `repeats the route ${other}`);
-    byHostname.set(hostname, id);
-    const own = policies.get(id)?.map(({ id, type, value }) => ({ id, type, value }));
-    return own === undefined ? route : Object.assign(route, { policies: own });
+  return database.routes(listenerId).map((row) => {
+    const { id } = row;
+    const own = (policies.get(id) ?? []).map(({ id, type, value }) => ({ id, type, value }));
+    const { policies: found, ...route } = checked(ROUTE, { ...row, policies: own }, ["route", row]);
+    const other = byHostname.get(route.hostname);
+    if (other !== undefined) throw invalidRow("route", row, `repeats the route ${other}`);
+    byHostname.set(route.hostname, id);
+    return { id, listenerId, ...route, ...found !== undefined && { policies: own } };
   });
 }
 
 type Named = { readonly id: number } & ({ readonly addr: string } | { readonly hostname: string });
 
-function parsed<T>(what: string, row: Named, result: Result<T>): T {
-  if (result.ok) return result.value;
-  throw invalidRow(what, row, result.reason);
+/** The record of a row, in canonical form. */
+function checked<T extends object>(
+  kind: RecordKind<T>,
+  value: T,
+  [what, row]: readonly [what: string, row: Named],
+): T {
+  const report = new Report();
+  const found = kind.check(value, { path: [], report });
+  const [problem] = report.problems;
+  if (problem === undefined) return found;
+  const part = partOf(problem, kind.shape);
+  const reason = problem.reason ?? problem.message;
+  throw invalidRow(part === "" ? what : `${part} of ${what}`, row, reason);
+}
+
+/** The field, in words; nothing for the one that names the row. */
+function partOf({ key }: Problem, { fields }: RecordShape): string {
+  const [first] = key.split(/[.[]/);
+  const field = [...fields.values()].find((it) => it.key === first);
+  if (field === undefined || key === "addr" || key === "hostname") return "";
+  return (field.flag?.name ?? field.key).replaceAll(/[-_]/g, " ");
 }
 
 function invalidRow(what: string, row: Named, reason: string): ControlError {

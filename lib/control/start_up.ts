@@ -1,5 +1,6 @@
 import type { Config } from "../config/mod.ts";
-import type { Database, RateLimitSetting } from "../db/mod.ts";
+import type { Database } from "../db/mod.ts";
+import type { RateLimit } from "../state/mod.ts";
 import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Snapshot } from "../server/mod.ts";
@@ -20,7 +21,7 @@ export interface StartUp {
   readonly geoip: LoadedGeoIp | undefined;
   readonly connector: ConnectorFiles | undefined;
   /** The limit in effect. */
-  readonly rateLimit: RateLimitSetting;
+  readonly rateLimit: RateLimit;
   /** What has read the certificates, and reads them again. */
   readonly tls: TlsStore;
 }
@@ -43,6 +44,7 @@ export async function compileStartUp(
 ): Promise<StartUp> {
   const { config, database, readFile, now } = options;
   database.rules.normalise();
+  database.policies.normalise();
   const rules = database.firewallRules();
   const geoip = await openConfiguredGeoIp(options, rules);
   const connector = config.connector &&

@@ -1,5 +1,6 @@
 import type { RouteTally } from "../server/mod.ts";
-import { type DesiredState, planState } from "./desired.ts";
+import type { State } from "../state/mod.ts";
+import { planState } from "./desired.ts";
 import type { Edit } from "./edits.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type ReadFile, TlsFiles } from "./files.ts";
@@ -54,7 +55,7 @@ export class StateAdministration {
    *
    * @throws {RefusedError}
    */
-  async apply(wish: DesiredState, options: ApplyOptions, operation: Operation): Promise<Applied> {
+  async apply(wish: State, options: ApplyOptions, operation: Operation): Promise<Applied> {
     return await this.#state.exclusive(async () => {
       const { audit } = this.#state.database;
       const { firewall, expiry } = this.#options;
@@ -73,7 +74,7 @@ export class StateAdministration {
     }, operation.signal);
   }
 
-  #plan(wish: DesiredState): Promise<Edit[]> {
+  #plan(wish: State): Promise<Edit[]> {
     const { firewall, readFile, now } = this.#options;
     return planState(wish, {
       state: this.#state,

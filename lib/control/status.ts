@@ -1,4 +1,5 @@
-import type { Database, RateLimitSetting, StoredRule } from "../db/mod.ts";
+import type { Database, StoredRule } from "../db/mod.ts";
+import type { RateLimit } from "../state/mod.ts";
 import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
 import type { WorkerStatus } from "../server/mod.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
@@ -41,7 +42,7 @@ export interface FirewallStatus {
   readonly rulesByType: Readonly<Record<string, number>>;
   readonly hits: number;
   readonly topRules: readonly StoredRule[];
-  readonly rateLimit: RateLimitSetting;
+  readonly rateLimit: RateLimit;
 }
 
 /** What {@link readStatus} looks at. */
@@ -49,7 +50,7 @@ export interface StatusContext {
   readonly state: LiveState;
   readonly tallies: TallyKeeper;
   readonly geoip: LoadedGeoIp | undefined;
-  readonly rateLimit: RateLimitSetting;
+  readonly rateLimit: RateLimit;
   readonly startedAt: number;
   readonly now: number;
 }

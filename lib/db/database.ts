@@ -4,13 +4,16 @@ import { AuditLog } from "./audit_log.ts";
 import { toDatabaseError } from "./errors.ts";
 import type { Marker } from "./marker.ts";
 import { readVersion } from "./migrations.ts";
-import { type NewPolicy, Policies } from "./policies.ts";
+import { Policies } from "./policies.ts";
+import { complete } from "../schema/mod.ts";
+import { LISTENER as LISTENER_RECORD, type Policy, ROUTE as ROUTE_RECORD } from "../state/mod.ts";
 import {
-  l7Settings,
+  LISTENER_COLUMNS,
   type ListenerRow,
   type NewFirewallRule,
   type NewListener,
   type NewRoute,
+  ROUTE_COLUMNS,
   type RouteRow,
   toListenerRow,
   toRouteRow,
@@ -23,32 +26,26 @@ import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
 import { UndoLog } from "./undo.ts";
 
-const LISTENER = "id, addr, proxy_protocol, max_connections, trusted_proxies";
-const ROUTE = `id, listener_id, hostname, backend, mode, tls_cert, tls_key, backend_tls,
-  send_proxy_protocol, backend_protocol, backend_tls_verify, backend_ca, backend_server_name`;
+const LISTENER = `id, ${LISTENER_COLUMNS.names}`;
+const ROUTE = `id, listener_id, ${ROUTE_COLUMNS.names}`;
 
 const SQL = {
   listeners: `SELECT ${LISTENER} FROM listeners ORDER BY id`,
-  listener: `SELECT ${LISTENER} FROM listeners WHERE id = ?`,
-  addListener: `INSERT INTO listeners (addr, proxy_protocol, max_connections, trusted_proxies)
-    VALUES (?, ?, ?, ?)`,
-  updateListener: `UPDATE listeners SET addr = ?, proxy_protocol = ?, max_connections = ?,
-    trusted_proxies = ? WHERE id = ?`,
+  addListener: `INSERT INTO listeners (${LISTENER_COLUMNS.names})
+    VALUES (${LISTENER_COLUMNS.placeholders})`,
+  updateListener: `UPDATE listeners SET ${LISTENER_COLUMNS.assignments} WHERE id = ?`,
   removeListener: "DELETE FROM listeners WHERE id = ?",
   routes: `SELECT ${ROUTE} FROM routes WHERE listener_id = ? ORDER BY id`,
   route: `SELECT ${ROUTE} FROM routes WHERE id = ?`,
-  addRoute: `INSERT INTO routes (hostname, backend, mode, tls_cert, tls_key, backend_tls,
-    send_proxy_protocol, backend_protocol, backend_tls_verify, backend_ca, backend_server_name,
-    listener_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  updateRoute: `UPDATE routes SET hostname = ?, backend = ?, mode = ?, tls_cert = ?, tls_key = ?,
-    backend_tls = ?, send_proxy_protocol = ?, backend_protocol = ?, backend_tls_verify = ?,
-    backend_ca = ?, backend_server_name = ? WHERE id = ?`,
+  addRoute: `INSERT INTO routes (${ROUTE_COLUMNS.names}, listener_id)
+    VALUES (${ROUTE_COLUMNS.placeholders}, ?)`,
+  updateRoute: `UPDATE routes SET ${ROUTE_COLUMNS.assignments} WHERE id = ?`,
   removeRoute: "DELETE FROM routes WHERE id = ?",
   seeded: "SELECT 1 FROM seeded",
 } as const;
 
 /** A route with its policies. */
-type SeedRoute = NewRoute & { readonly policies?: readonly NewPolicy[] };
+type SeedRoute = NewRoute & { readonly policies?: readonly Policy[] };
 
 /** The part of a configuration that a new database starts with. */
 export interface Seed {
@@ -116,17 +113,16 @@ export class Database implements Disposable {
   }
 
   addListener(listener: NewListener): ListenerRow {
-    const { addr, proxyProtocol = false, maxConnections = 0, trustedProxies = [] } = listener;
-    return this.#run(`cannot add the listener ${JSON.stringify(addr)}`, () => {
-      const values = [addr, Number(proxyProtocol), maxConnections, JSON.stringify(trustedProxies)];
-      const id = this.#statements.insert(SQL.addListener, values);
-      return { id, addr, proxyProtocol, maxConnections, trustedProxies };
+    const { routes, ...full } = complete(LISTENER_RECORD, listener);
+    return this.#run(`cannot add the listener ${JSON.stringify(full.addr)}`, () => {
+      const values = LISTENER_COLUMNS.values({ ...full, routes });
+      return { id: this.#statements.insert(SQL.addListener, values), ...full };
     });
   }
 
   /** @throws {NotFoundError} */
-  updateListener({ id, addr, proxyProtocol, maxConnections, trustedProxies }: ListenerRow): void {
-    const values = [addr, Number(proxyProtocol), maxConnections, JSON.stringify(trustedProxies)];
+  updateListener({ id, ...listener }: ListenerRow): void {
+    const values = LISTENER_COLUMNS.values({ ...listener, routes: [] });
     this.#statements.change(SQL.updateListener, [...values, id], `cannot update listener ${id}`);
   }
 
@@ -151,10 +147,11 @@ export class Database implements Disposable {
    * @throws {AlreadyExistsError} if the listener has a route of that hostname.
    */
   addRoute(listenerId: number, route: NewRoute): RouteRow {
-    const full = withDefaults(route);
+    const full = complete(ROUTE_RECORD, route);
     return this.#run(`cannot add the route ${JSON.stringify(route.hostname)}`, () => {
-      const id = this.#statements.insert(SQL.addRoute, [...routeValues(full), listenerId]);
-      return { ...full, id, listenerId };
+      const id = this.#statements.insert(SQL.addRoute, [...ROUTE_COLUMNS.values(full), listenerId]);
+      const { policies: _, ...settings } = full;
+      return { ...settings, id, listenerId };
     });
   }
 
@@ -167,7 +164,8 @@ export class Database implements Disposable {
   updateRoute(id: number, route: NewRoute): RouteRow {
     const action = `cannot update route ${id}`;
     return this.transaction(() => {
-      this.#statements.change(SQL.updateRoute, [...routeValues(withDefaults(route)), id], action);
+      const values = ROUTE_COLUMNS.values(complete(ROUTE_RECORD, route));
+      this.#statements.change(SQL.updateRoute, [...values, id], action);
       return this.#run(action, () => toRouteRow(this.#statements.get(SQL.route, [id]) ?? {}));
     });
   }
@@ -204,6 +202,8 @@ export class Database implements Disposable {
         const { id } = this.addListener(listener);
         for (const { policies = [], ...route } of routes) {
           const row = this.addRoute(id, route);
+          // The configuration warns that those of other modes are ignored.
+          if (row.mode !== "l7") continue;
           for (const policy of policies) this.policies.add(row.id, policy);
         }
       }
@@ -289,28 +289,4 @@ export class Database implements Disposable {
   #run<T>(action: string, body: () => T): T {
     return this.#statements.run(action, body);
   }
-}
-
-function withDefaults(route: NewRoute): Omit<RouteRow, "id" | "listenerId"> {
-  const { hostname, backend, mode = "l4", tlsCert = "", tlsKey = "" } = route;
-  const { backendTls = false, sendProxyProtocol = false } = route;
-  const plain = { hostname, backend, mode, tlsCert, tlsKey, backendTls, sendProxyProtocol };
-  return { ...plain, ...l7Settings(route) };
-}
-
-/** In the order of `SQL.addRoute` and `SQL.updateRoute`. */
-function routeValues(route: Omit<RouteRow, "id" | "listenerId">): (string | number)[] {
-  return [
-    route.hostname,
-    route.backend,
-    route.mode,
-    route.tlsCert,
-    route.tlsKey,
-    Number(route.backendTls),
-    Number(route.sendProxyProtocol),
-    route.backendProtocol ?? "auto",
-    Number(route.backendTlsVerify ?? false),
-    route.backendCa ?? "",
-    route.backendServerName ?? "",
-  ];
 }

@@ -1,6 +1,7 @@
 /**
- * Listeners, routes, firewall rules, policies and the audit log in SQLite: the truth once the configuration file has seeded
- * it. Migrations run forward when the file is opened.
+ * Listeners, routes, firewall rules, policies and the audit log in SQLite: the truth once the
+ * configuration file has seeded it. Migrations run forward when the file is opened. The columns
+ * are those of the fields that lib/state describes.
  *
  * @module
  */
@@ -13,7 +14,6 @@ export {
   NotFoundError,
 } from "./errors.ts";
 export {
-  type FullRoute,
   type ListenerRow,
   type NewFirewallRule,
   type NewListener,
@@ -21,9 +21,9 @@ export {
   type RouteRow,
 } from "./rows.ts";
 export { type AuditEntry, type AuditLog } from "./audit_log.ts";
-export { type NewPolicy, type Policies, type PolicyRow, type PolicyType } from "./policies.ts";
+export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleCount, type Rules, type StoredRule } from "./rules.ts";
-export { type RateLimitSetting, type Settings } from "./settings.ts";
+export { type Settings } from "./settings.ts";
 export { type Identity } from "./identity.ts";
 export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
 export { type Safekeeping } from "./safekeeping.ts";

@@ -1,26 +1,28 @@
+import { parseL7Policy } from "../policy/mod.ts";
+import { POLICY, type Policy } from "../state/mod.ts";
+import { Columns, numberIn } from "./columns.ts";
 import { NotFoundError } from "./errors.ts";
 import type { Row, Statements } from "./statements.ts";
 
+const COLUMNS = new Columns(POLICY);
+const ROW = `id, route_id, ${COLUMNS.names}`;
+
 const SQL = {
-  all: "SELECT id, route_id, type, value FROM l7_policies ORDER BY id",
-  ofRoute: "SELECT id, route_id, type, value FROM l7_policies WHERE route_id = ? ORDER BY id",
-  add: "INSERT INTO l7_policies (route_id, type, value) VALUES (?, ?, ?)",
+  all: `SELECT ${ROW} FROM l7_policies ORDER BY id`,
+  ofRoute: `SELECT ${ROW} FROM l7_policies WHERE route_id = ? ORDER BY id`,
+  add: `INSERT INTO l7_policies (${COLUMNS.names}, route_id) VALUES (${COLUMNS.placeholders}, ?)`,
+  rename: "UPDATE OR IGNORE l7_policies SET value = ? WHERE id = ?",
+  unused: `SELECT l7_policies.id FROM l7_policies JOIN routes ON routes.id = route_id
+    WHERE mode <> 'l7'`,
+  removeById: "DELETE FROM l7_policies WHERE id = ?",
   remove: "DELETE FROM l7_policies WHERE route_id = ? AND type = ? AND value = ?",
 } as const;
 
-/** What a policy looks at. */
-export type PolicyType = "block_user_agent" | "require_header";
-
 /** A condition on the requests of an l7 route. */
-export interface PolicyRow {
+export interface PolicyRow extends Policy {
   readonly id: number;
   readonly routeId: number;
-  readonly type: PolicyType;
-  readonly value: string;
 }
-
-/** What `add` needs. */
-export type NewPolicy = Pick<PolicyRow, "type" | "value">;
 
 /** The policies of l7 routes. */
 export class Policies {
@@ -44,14 +46,34 @@ export class Policies {
    * @throws {NotFoundError} if there is no such route.
    * @throws {AlreadyExistsError}
    */
-  add(routeId: number, { type, value }: NewPolicy): PolicyRow {
-    return this.#statements.run(`cannot add the policy ${type}`, () => {
-      return { id: this.#statements.insert(SQL.add, [routeId, type, value]), routeId, type, value };
+  add(routeId: number, policy: Policy): PolicyRow {
+    return this.#statements.run(`cannot add the policy ${policy.type}`, () => {
+      const id = this.#statements.insert(SQL.add, [...COLUMNS.values(policy), routeId]);
+      return { id, routeId, ...policy };
+    });
+  }
+
+  /**
+   * Rewrites values in their canonical form, by which {@link remove} looks. Earlier versions seeded
+   * them as the file spelled them. Of two that mean the same, one goes; so do those of routes that
+   * have none, as when a route leaves `l7`.
+   */
+  normalise(): void {
+    this.#statements.run("cannot rewrite the policies", () => {
+      for (const { id } of this.#statements.all(SQL.unused)) {
+        this.#statements.write(SQL.removeById, [numberIn({ id }, "id")]);
+      }
+      for (const { id, type, value } of this.list()) {
+        const canonical = parseL7Policy(type, value);
+        if (!canonical.ok || canonical.value === value) continue;
+        if (this.#statements.write(SQL.rename, [canonical.value, id]) > 0) continue;
+        this.#statements.write(SQL.removeById, [id]);
+      }
     });
   }
 
   /** @throws {NotFoundError} */
-  remove(routeId: number, { type, value }: NewPolicy): void {
+  remove(routeId: number, { type, value }: Policy): void {
     this.#statements.run(`cannot remove the policy ${type}`, () => {
       if (this.#statements.write(SQL.remove, [routeId, type, value]) > 0) return;
       throw new NotFoundError(`cannot remove the policy ${type}: it does not exist`);
@@ -60,10 +82,6 @@ export class Policies {
 }
 
 function toPolicyRow(row: Row): PolicyRow {
-  return {
-    id: Number(row.id),
-    routeId: Number(row.route_id),
-    type: row.type === "block_user_agent" ? "block_user_agent" : "require_header",
-    value: String(row.value),
-  };
+  const [id, routeId] = [numberIn(row, "id"), numberIn(row, "route_id")];
+  return { id, routeId, ...COLUMNS.read(row) };
 }

@@ -1,8 +1,12 @@
 import type { FirewallRule } from "../firewall/mod.ts";
-import { type NewFirewallRule, toFirewallRule } from "./rows.ts";
+import { complete } from "../schema/mod.ts";
+import { RULE, type RuleSettings } from "../state/mod.ts";
+import { numberIn } from "./columns.ts";
+import { NotFoundError } from "./errors.ts";
+import { type NewFirewallRule, RULE_COLUMNS, toFirewallRule } from "./rows.ts";
 import type { Row, Statements } from "./statements.ts";
 
-const STORED = "id, type, value, reason, expires_at, hits, created_at";
+const STORED = `id, ${RULE_COLUMNS.names}, hits, created_at`;
 
 const SQL = {
   plain: "SELECT id, type, value FROM firewall_rules ORDER BY id",
@@ -13,19 +17,19 @@ const SQL = {
   nextExpiry: "SELECT min(expires_at) AS at FROM firewall_rules",
   byType: "SELECT type, count(*) AS count, sum(hits) AS hits FROM firewall_rules GROUP BY type",
   top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
-  add: `INSERT INTO firewall_rules (type, value, reason, expires_at, created_at)
-    VALUES (?, ?, ?, ?, ?)`,
-  update: "UPDATE firewall_rules SET reason = ?, expires_at = ? WHERE id = ?",
+  add: `INSERT INTO firewall_rules (${RULE_COLUMNS.names}, created_at)
+    VALUES (${RULE_COLUMNS.placeholders}, ?)`,
+  update: `UPDATE firewall_rules SET ${RULE_COLUMNS.assignments} WHERE id = ?`,
   remove: "DELETE FROM firewall_rules WHERE id = ?",
   addHits: "UPDATE firewall_rules SET hits = hits + ? WHERE id = ?",
   rename: "UPDATE OR IGNORE firewall_rules SET value = ? WHERE id = ?",
 } as const;
 
 /** A rule with what the control plane knows of it. Times are milliseconds since 1970. */
-export interface StoredRule extends FirewallRule {
-  readonly reason: string;
-  /** When it ends on its own; absent: never. */
-  readonly expiresAt?: number;
+export interface StoredRule extends FirewallRule, RuleSettings {
+  readonly id: number;
+  readonly type: FirewallRule["type"];
+  readonly value: string;
   /** Connections that it has blocked. */
   readonly hits: number;
   /** Absent for rules older than this column. */
@@ -107,20 +111,13 @@ export class Rules {
   }
 
   /** @throws {AlreadyExistsError} */
-  add(rule: NewFirewallRule): StoredRule {
-    const { type, value, reason = "", expiresAt, createdAt } = rule;
+  add({ createdAt, ...rule }: NewFirewallRule): StoredRule {
+    const { type, value } = rule;
     return this.#statements.run(`cannot add the rule ${type} ${JSON.stringify(value)}`, () => {
-      const values = [type, value, reason, expiresAt ?? null, createdAt ?? null];
+      const settings = complete(RULE, rule);
+      const values = [...RULE_COLUMNS.values(settings), createdAt ?? null];
       const id = this.#statements.insert(SQL.add, values);
-      return {
-        id,
-        type,
-        value,
-        reason,
-        hits: 0,
-        ...expiresAt !== undefined && { expiresAt },
-        ...createdAt !== undefined && { createdAt },
-      };
+      return { id, ...settings, hits: 0, ...createdAt !== undefined && { createdAt } };
     });
   }
 
@@ -129,9 +126,14 @@ export class Rules {
    *
    * @throws {NotFoundError}
    */
-  update(id: number, { reason, expiresAt }: { reason: string; expiresAt?: number | undefined }) {
+  update(id: number, changed: Omit<RuleSettings, "type" | "value">): void {
     const action = `cannot update firewall rule ${id}`;
-    this.#statements.change(SQL.update, [reason, expiresAt ?? null, id], action);
+    const { type, value } = this.get(id) ?? {};
+    if (type === undefined || value === undefined) {
+      throw new NotFoundError(`${action}: it does not exist`);
+    }
+    const values = RULE_COLUMNS.values({ ...changed, type, value });
+    this.#statements.change(SQL.update, [...values, id], action);
   }
 
   /** @throws {NotFoundError} */
@@ -156,12 +158,11 @@ function optional(row: Row | undefined): StoredRule | undefined {
 }
 
 function toStoredRule(row: Row): StoredRule {
-  const { expires_at: expiresAt, created_at: createdAt } = row;
+  const { created_at: createdAt } = row;
   return {
+    ...RULE_COLUMNS.read(row),
     ...toFirewallRule(row),
-    reason: String(row.reason),
-    hits: Number(row.hits),
-    ...typeof expiresAt === "number" && { expiresAt },
+    hits: numberIn(row, "hits"),
     ...typeof createdAt === "number" && { createdAt },
   };
 }

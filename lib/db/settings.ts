@@ -1,3 +1,4 @@
+import type { RateLimit } from "../state/mod.ts";
 import { DatabaseError } from "./errors.ts";
 import type { Statements } from "./statements.ts";
 
@@ -9,13 +10,6 @@ const SQL = {
 
 const RATE_LIMIT = "rate_limit";
 
-/** A limit of new connections per source address. */
-export interface RateLimitSetting {
-  /** 0: off. */
-  readonly limit: number;
-  readonly windowMs: number;
-}
-
 /** Settings that were changed at run time; they win over the configuration file. */
 export class Settings {
   readonly #statements: Statements;
@@ -25,21 +19,21 @@ export class Settings {
   }
 
   /** Nothing while it has never been set. */
-  get rateLimit(): RateLimitSetting | undefined {
+  get rateLimit(): RateLimit | undefined {
     return this.#statements.run("cannot read the rate limit", () => {
       const row = this.#statements.get(SQL.get, [RATE_LIMIT]);
       return row === undefined ? undefined : parseRateLimit(String(row.value));
     });
   }
 
-  setRateLimit({ limit, windowMs }: RateLimitSetting): void {
+  setRateLimit({ limit, windowMs }: RateLimit): void {
     this.#statements.run("cannot set the rate limit", () => {
       this.#statements.write(SQL.set, [RATE_LIMIT, JSON.stringify({ limit, windowMs })]);
     });
   }
 }
 
-function parseRateLimit(json: string): RateLimitSetting {
+function parseRateLimit(json: string): RateLimit {
   const { limit, windowMs }: { limit?: unknown; windowMs?: unknown } = JSON.parse(json);
   if (typeof limit === "number" && typeof windowMs === "number") return { limit, windowMs };
   throw new DatabaseError("corrupt", "the setting rate_limit has an unexpected value");

@@ -5,7 +5,14 @@
  *
  * @module
  */
-export { type FirewallRule, FirewallRuleError, parseFirewallRule, type RuleType } from "./rule.ts";
+export {
+  type FirewallRule,
+  FirewallRuleError,
+  parseFirewallRule,
+  RULE_TYPES,
+  type RuleType,
+  ruleValueDoc,
+} from "./rule.ts";
 export {
   type CompiledFirewall,
   compileFirewall,

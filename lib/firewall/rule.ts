@@ -1,7 +1,30 @@
 import { formatCidr, formatIp, parseCidr, parseIp, type Result } from "../addr/mod.ts";
 
+/** One thing that rules can name. */
+interface RuleKind {
+  /** For `docs/config.md`: what the value is. */
+  readonly doc: string;
+  /** Checks what an operator wrote, and gives the canonical value. */
+  readonly parse: (value: string) => Result<string>;
+}
+
+/** What rules can name; {@link compileFirewall} has a table for each. */
+const RULE_KINDS = {
+  ip: { doc: "IP address", parse: (value) => canonical(parseIp(value), formatIp) },
+  cidr: { doc: "CIDR block", parse: (value) => canonical(parseCidr(value), formatCidr) },
+  country: { doc: "two-letter country code (ISO 3166-1)", parse: parseCountry },
+} as const satisfies Readonly<Record<string, RuleKind>>;
+
 /** What a rule's value is. */
-export type RuleType = "ip" | "cidr" | "country";
+export type RuleType = keyof typeof RULE_KINDS;
+
+/** Every {@link RuleType}. */
+export const RULE_TYPES = Object.keys(RULE_KINDS) as [RuleType, ...RuleType[]];
+
+/** What the value of a rule is, for the documentation. */
+export function ruleValueDoc(type: RuleType): string {
+  return RULE_KINDS[type].doc;
+}
 
 /** One rule; every rule blocks. */
 export interface FirewallRule {
@@ -38,20 +61,18 @@ export class FirewallRuleError extends RangeError {
  * ```
  */
 export function parseFirewallRule(type: string, value: string): Result<string> {
-  switch (type) {
-    case "ip": {
-      const ip = parseIp(value);
-      return ip.ok ? { ok: true, value: formatIp(ip.value) } : ip;
-    }
-    case "cidr": {
-      const cidr = parseCidr(value);
-      return cidr.ok ? { ok: true, value: formatCidr(cidr.value) } : cidr;
-    }
-    case "country":
-      return /^[A-Za-z]{2}$/.test(value)
-        ? { ok: true, value: value.toUpperCase() }
-        : { ok: false, reason: "a country is two letters A–Z (ISO 3166-1 alpha-2)" };
-    default:
-      return { ok: false, reason: "a rule's type is ip, cidr or country" };
-  }
+  const known = RULE_TYPES.find((it) => it === type);
+  return known === undefined
+    ? { ok: false, reason: `a rule's type is one of ${RULE_TYPES.join(", ")}` }
+    : RULE_KINDS[known].parse(value);
+}
+
+function parseCountry(value: string): Result<string> {
+  return /^[A-Za-z]{2}$/.test(value)
+    ? { ok: true, value: value.toUpperCase() }
+    : { ok: false, reason: "a country is two letters A–Z (ISO 3166-1 alpha-2)" };
+}
+
+function canonical<T>(result: Result<T>, format: (value: T) => string): Result<string> {
+  return result.ok ? { ok: true, value: format(result.value) } : result;
 }

@@ -3,14 +3,6 @@
  *
  * @module
  */
-export { BACKEND_PROTOCOLS, type BackendProtocol, type Mode, type Route } from "./route.ts";
-export {
-  compileL7Policies,
-  L7_POLICY_TYPES,
-  type L7Policy,
-  type L7PolicyType,
-  parseL7Policy,
-  type PolicyCheck,
-  type PolicySet,
-} from "./policy.ts";
+export type { BackendProtocol, Mode, Route } from "../state/mod.ts";
+export { compileL7Policies, type L7Policy, parseL7Policy, type PolicySet } from "../policy/mod.ts";
 export { compileRoutes, DuplicateRouteError, type RouteTable } from "./route_table.ts";

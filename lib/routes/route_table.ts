@@ -1,4 +1,4 @@
-import type { Route } from "./route.ts";
+import type { Route } from "../state/mod.ts";
 
 /** Routes of one listener, ready for look-ups whose cost does not grow with their number. */
 export interface RouteTable extends Iterable<Route> {

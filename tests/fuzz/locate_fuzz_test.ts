@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse, stringify, TomlDate } from "smol-toml";
 import { loadConfig } from "../../lib/config/mod.ts";
-import { locateKeys } from "../../lib/config/locate.ts";
+import { locateKeys } from "../../lib/schema/locate.ts";
 import { fuzzTest, type Random } from "../support/fuzz.ts";
 import { pathsOf } from "../support/toml_paths.ts";
 

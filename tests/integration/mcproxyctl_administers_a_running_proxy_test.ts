@@ -97,7 +97,10 @@ Deno.test("exit codes: 1 refused, 2 called wrongly, 3 not reachable; each with o
     assert.doesNotMatch(stderr, /\n\s+at |Uncaught/, args.join(" "));
   }
   const wrong = await ctl(admin, ["apply", "-f", "-"], "[[listener]]");
-  assert.deepEqual([wrong.code, wrong.stderr], [2, "mcproxyctl: listener: unknown key\n"]);
+  assert.deepEqual([wrong.code, wrong.stderr], [
+    2,
+    "mcproxyctl: standard input:1:3: listener: unknown key; did you mean listeners?\n",
+  ]);
 });
 
 for (const shell of ["bash", "zsh", "fish"]) {

@@ -1,5 +1,5 @@
 import { TomlDate } from "smol-toml";
-import { formatKeyPath, type KeyPath } from "../../lib/config/key_path.ts";
+import { formatKeyPath, type KeyPath } from "../../lib/schema/key_path.ts";
 
 /** Every path of a parsed document, in document order. */
 export function pathsOf(value: unknown, path: KeyPath = []): string[] {

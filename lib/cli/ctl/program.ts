@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { RouteFlags } from "./routes.ts";
+import { LISTENER, ROUTE } from "../../state/mod.ts";
+import { addFieldFlags, asArgument, type FlagValues, parseInteger } from "./fields.ts";
 import type { Session } from "./session.ts";
 import { SHELLS } from "./completions.ts";
 import { parseDuration } from "./units.ts";
@@ -63,30 +64,30 @@ function addRoutes(program: Command, { run }: ProgramHost): void {
     .action((listener?: string) =>
       run(async (session) => (await import("./routes.ts")).listRoutes(session, listener))
     );
-  routeFlags(
+  addFieldFlags(
     routes.command("add")
       .description("add a route; without flags it relays TLS as it is (l4)")
       .argument("<listener>", ADDR)
       .argument("<hostname>", HOSTNAME)
       .argument("[backend]", "host:port; not needed for --mode mtls"),
-  ).action((listener: string, hostname: string, backend: string | undefined, flags: RouteFlags) =>
+    ROUTE.shape,
+    { except: ["backend"] },
+  ).action((listener: string, hostname: string, backend: string | undefined, flags: FlagValues) =>
     run(async (session) => {
       const { addRoute } = await import("./routes.ts");
       await addRoute(session, { listener, hostname, backend }, flags);
     })
   );
-  routeFlags(
+  addFieldFlags(
     routes.command("update")
       .description("change what the flags say and keep the rest, in one step")
       .argument("<listener>", ADDR)
       .argument("<hostname>", HOSTNAME),
+    ROUTE.shape,
+    { off: true },
   )
-    .option("--backend <host:port>", "where the connections go")
-    .option("--no-backend-tls", "speak plain text to the backend")
-    .option("--no-send-proxy-protocol", "send no PROXY header to the backend")
-    .option("--no-backend-tls-verify", "take any certificate of the backend")
     .option("--close", CLOSE)
-    .action((listener: string, hostname: string, flags: RouteFlags) =>
+    .action((listener: string, hostname: string, flags: FlagValues & { close?: boolean }) =>
       run(async (session) => {
         const { updateRoute } = await import("./routes.ts");
         await updateRoute(session, { listener, hostname }, flags);
@@ -105,40 +106,18 @@ function addRoutes(program: Command, { run }: ProgramHost): void {
     );
 }
 
-function routeFlags(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--mode <mode>", "relay, terminate TLS, or demand a client certificate")
-        .choices(["l4", "l7", "mtls"]),
-    )
-    .option("--tls-cert <path>", "certificate chain, PEM, on the proxy's machine")
-    .option("--tls-key <path>", "private key, PEM, on the proxy's machine")
-    .option("--backend-tls", "speak TLS to the backend of an l7 route")
-    .option("--send-proxy-protocol", "begin connections to the backend with a PROXY v2 header")
-    .addOption(
-      new Option("--backend-protocol <protocol>", "what the backend of an l7 route speaks")
-        .choices(["auto", "h2", "http1"]),
-    )
-    .option("--backend-tls-verify", "check the certificate of the backend of an l7 route")
-    .option("--backend-ca <path>", "authorities to check it against, PEM; default: the system's")
-    .option(
-      "--backend-server-name <name>",
-      "name to check it against; default: the backend's host",
-    );
-}
-
 function addListeners(program: Command, { run }: ProgramHost): void {
   const listeners = program.command("listeners").description("where connections are accepted");
   listeners.command("list")
     .description("list listeners with their connections")
     .action(() => run(async (session) => (await import("./routes.ts")).listListeners(session)));
-  listeners.command("add")
-    .description("accept connections at an address")
-    .argument("<addr>", "such as :443, 192.0.2.1:443 or [2001:db8::1]:443")
-    .option("--proxy-protocol", "connections begin with a PROXY header")
-    .option("--max-connections <n>", "connections at one time; 0: no limit", integer, 0)
-    .option("--trusted-proxy <block>", "who may send PROXY headers; may be repeated", collect, [])
-    .action((addr: string, flags) =>
+  addFieldFlags(
+    listeners.command("add")
+      .description("accept connections at an address")
+      .argument("<addr>", "such as :443, 192.0.2.1:443 or [2001:db8::1]:443"),
+    LISTENER.shape,
+  )
+    .action((addr: string, flags: FlagValues) =>
       run(async (session) => (await import("./routes.ts")).addListener(session, addr, flags))
     );
   listeners.command("remove")
@@ -184,7 +163,7 @@ function addFirewall(program: Command, { run }: ProgramHost): void {
     );
   firewall.command("rate-limit")
     .description("limit new connections per source address, over restarts")
-    .argument("<limit>", "connections in each window; 0: off", integer)
+    .argument("<limit>", "connections in each window; 0: off", parseInteger)
     .argument("[window]", "such as 10s", duration)
     .action((limit: number, window: number | undefined) =>
       run(async (session) => (await import("./firewall.ts")).setRateLimit(session, limit, window))
@@ -239,7 +218,7 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
     .option("--listener <addr>", "only of this listener")
     .option("--route <hostname>", "only of this route")
     .option("--client <ip|cidr>", "only of these clients")
-    .option("--limit <n>", "at most so many", integer, DEFAULT_LIMIT)
+    .option("--limit <n>", "at most so many", parseInteger, DEFAULT_LIMIT)
     .action((flags) => run(async (session) => (await load()).listConnections(session, flags)));
   connections.command("close")
     .description("cut a connection off")
@@ -255,7 +234,7 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
     );
   program.command("audit")
     .description("what was changed, by whom and when; the latest first")
-    .option("--limit <n>", "at most so many, up to 1000", integer, DEFAULT_LIMIT)
+    .option("--limit <n>", "at most so many, up to 1000", parseInteger, DEFAULT_LIMIT)
     .action((flags: { limit: number }) =>
       run(async (session) => (await load()).showAudit(session, flags))
     );
@@ -289,28 +268,10 @@ function addState(program: Command, { run }: ProgramHost): void {
 }
 
 function duration(text: string): number {
-  return parsed(() => parseDuration(text));
-}
-
-function integer(text: string): number {
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
+  return asArgument(() => parseDuration(text));
 }
 
 function bigint(text: string): bigint {
   if (/^[0-9]{1,18}$/.test(text)) return BigInt(text);
   throw new InvalidArgumentError("Not a whole number.");
-}
-
-function collect(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
-}
-
-/** Commander names the flag in front of the message. */
-function parsed<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
 }

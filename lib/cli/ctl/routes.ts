@@ -1,53 +1,38 @@
 import {
   AddL7PolicyResponseSchema,
+  AddListenerRequestSchema,
   AddListenerResponseSchema,
+  AddRouteRequestSchema,
   AddRouteResponseSchema,
   ListL7PoliciesResponseSchema,
   ListListenersResponseSchema,
   ListRoutesResponseSchema,
   RemoveListenerResponseSchema,
   RemoveRouteResponseSchema,
+  RouteSchema,
   UpdateRouteResponseSchema,
 } from "../../admin/gen/mod.ts";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { Route } from "../../client/mod.ts";
+import type { L7Policy, Route } from "../../client/mod.ts";
+import { fromMessage, toMessage } from "../../messages/mod.ts";
+import { LISTENER, POLICY, ROUTE } from "../../state/mod.ts";
+import { columnsOf, fieldsOf, type FlagValues } from "./fields.ts";
 import { count, liveWords, type Session, yesNo } from "./session.ts";
 import type { Column } from "./table.ts";
 import { formatBytes } from "./units.ts";
 import { UsageError } from "./exit.ts";
 
-/** What the flags of `routes add` and `routes update` say. */
-export interface RouteFlags {
-  readonly backend?: string;
-  readonly mode?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly backendTls?: boolean;
-  readonly sendProxyProtocol?: boolean;
-  readonly backendProtocol?: string;
-  readonly backendTlsVerify?: boolean;
-  readonly backendCa?: string;
-  readonly backendServerName?: string;
-  readonly close?: boolean;
-}
-
-/** What the flags of `listeners add` say. */
-export interface ListenerFlags {
-  readonly proxyProtocol?: boolean;
-  readonly maxConnections: number;
-  readonly trustedProxy: readonly string[];
-}
-
 type ListedRoute = Route & { listenerAddr: string };
 
 const ROUTE_COLUMNS: readonly Column<ListedRoute>[] = [
   { title: "LISTENER", value: ({ listenerAddr }) => listenerAddr },
-  { title: "HOSTNAME", value: ({ hostname }) => hostname },
-  { title: "MODE", value: ({ mode }) => mode },
-  { title: "BACKEND", value: ({ backend }) => backend },
-  { title: "TLS", value: ({ backendTls }) => yesNo(backendTls) },
-  { title: "PROXY", value: ({ sendProxyProtocol }) => yesNo(sendProxyProtocol) },
-  { title: "CERTIFICATE", value: ({ tlsCert }) => tlsCert },
+  ...columnsOf<ListedRoute>(ROUTE.shape, [
+    "hostname",
+    "mode",
+    "backend",
+    "backend_tls",
+    "send_proxy_protocol",
+  ]),
 ];
 
 export async function listRoutes(session: Session, listener: string | undefined): Promise<void> {
@@ -79,11 +64,12 @@ export async function listRoutes(session: Session, listener: string | undefined)
 export async function addRoute(
   session: Session,
   target: { listener: string; hostname: string; backend: string | undefined },
-  flags: RouteFlags,
+  flags: FlagValues,
 ): Promise<void> {
   const { listener: listenerAddr, hostname, backend = "" } = target;
-  const { close: _, ...fields } = flags;
-  const found = await session.client.addRoute({ ...fields, listenerAddr, hostname, backend });
+  const route = { ...fieldsOf(ROUTE.shape, flags), hostname, backend };
+  const fields = toMessage(ROUTE.shape, AddRouteRequestSchema, route);
+  const found = await session.client.addRoute({ ...fields, listenerAddr });
   session.answer(AddRouteResponseSchema, found, ({ route }) => [
     `added route ${listenerAddr} ${route?.hostname} (${route?.mode}) to ${route?.backend || "—"}`,
   ]);
@@ -92,18 +78,19 @@ export async function addRoute(
 export async function updateRoute(
   session: Session,
   target: { listener: string; hostname: string },
-  { close, ...changes }: RouteFlags,
+  { close, ...flags }: FlagValues & { readonly close?: boolean },
 ): Promise<void> {
+  const changes = fieldsOf(ROUTE.shape, flags);
   if (Object.keys(changes).length === 0) throw new UsageError("nothing to update: give a flag");
   const { listener: listenerAddr, hostname } = target;
   const { routes } = await session.client.listRoutes({ listenerAddr });
   const wanted = hostname.toLowerCase().replace(/\.$/, "");
   const before = routes.find((route) => route.hostname === wanted);
   // The proxy says what is wrong with a name that is not there.
-  const { $typeName: _, ...fields } = before ?? { $typeName: "", hostname };
+  const kept = before === undefined ? { hostname } : fromMessage(ROUTE.shape, RouteSchema, before);
   const done = await session.client.updateRoute({
     listenerAddr,
-    route: { ...fields, ...changes },
+    route: toMessage(ROUTE.shape, RouteSchema, { ...kept, ...changes }),
     closeConnections: close ?? false,
   });
   session.answer(
@@ -151,14 +138,12 @@ export async function listListeners(session: Session): Promise<void> {
 export async function addListener(
   session: Session,
   addr: string,
-  { proxyProtocol = false, maxConnections, trustedProxy: trustedProxies }: ListenerFlags,
+  flags: FlagValues,
 ): Promise<void> {
-  const done = await session.client.addListener({
-    addr,
-    proxyProtocol,
-    maxConnections,
-    trustedProxies: [...trustedProxies],
-  });
+  const listener = { ...fieldsOf(LISTENER.shape, flags), addr };
+  const done = await session.client.addListener(
+    toMessage(LISTENER.shape, AddListenerRequestSchema, listener),
+  );
   session.answer(AddListenerResponseSchema, done, ({ listener, boundPort }) => [
     `added listener ${listener?.addr}, bound to port ${boundPort}`,
   ]);
@@ -187,11 +172,11 @@ export async function listPolicies(
   { listener: listenerAddr, hostname }: { listener: string; hostname: string },
 ): Promise<void> {
   const found = await session.client.listL7Policies({ listenerAddr, hostname });
-  session.answer(ListL7PoliciesResponseSchema, found, ({ policies }) =>
-    session.table(policies, [
-      { title: "TYPE", value: ({ type }) => type },
-      { title: "VALUE", value: ({ value }) => value },
-    ], "no policies"));
+  session.answer(
+    ListL7PoliciesResponseSchema,
+    found,
+    ({ policies }) => session.table(policies, columnsOf<L7Policy>(POLICY.shape, []), "no policies"),
+  );
 }
 
 /** Which policy of which route. */

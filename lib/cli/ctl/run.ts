@@ -6,7 +6,7 @@ import type { GlobalOptions } from "./session.ts";
 import { plain } from "./table.ts";
 
 /**
- * Runs the `mcproxyctl` command. Resolves with the exit code; every failure is one line on stderr,
+ * Runs the `mcproxyctl` command. Resolves with the exit code; every failure is a line on stderr,
  * never a stack trace.
  *
  * @param args The arguments after the program's name.
@@ -42,7 +42,8 @@ async function runTask(task: Task, options: GlobalOptions): Promise<number> {
 /** One line, and the exit code that belongs to it. */
 async function explainFailure(error: unknown, { socket }: GlobalOptions): Promise<number> {
   const fail = (code: number, message: string) => {
-    write(Deno.stderr, `mcproxyctl: ${plain(message)}\n`);
+    // A file may have several problems.
+    for (const line of message.split("\n")) write(Deno.stderr, `mcproxyctl: ${plain(line)}\n`);
     return code;
   };
   if (error instanceof UsageError) return fail(EXIT.usage, error.message);

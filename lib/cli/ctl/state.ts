@@ -4,10 +4,12 @@ import {
   WriteBackResponseSchema,
 } from "../../admin/gen/mod.ts";
 import type { ApplyResponse, Difference } from "../../client/mod.ts";
+import { stateOfAnswer, stateToMessage } from "../../messages/mod.ts";
+import { formatProblem } from "../../schema/mod.ts";
+import { readStateFile, type State, writeStateFile } from "../../state/mod.ts";
 import { UsageError } from "./exit.ts";
 import { changeWords } from "./observe.ts";
 import { count, type Session } from "./session.ts";
-import { readStateFile, writeStateFile } from "./state_file.ts";
 
 /** A state with 100,000 routes has about 20 MB as TOML. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -24,7 +26,7 @@ export interface ApplyFlags {
 /** `apply`: shows what differs, then makes it so, unless the state has changed in between. */
 export async function applyFile(session: Session, flags: ApplyFlags): Promise<void> {
   const { diff = false, close: closeConnections = false } = flags;
-  const state = readStateFile(await readText(flags.file));
+  const state = stateToMessage(await readState(flags.file));
   const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
   const found = await session.client.apply({ state, dryRun: true }, call);
   if (diff || found.differences.length === 0) {
@@ -46,7 +48,7 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
 export async function exportState(session: Session): Promise<void> {
   const found = await session.client.exportState({});
   if (session.json) session.answer(ExportStateResponseSchema, found, () => []);
-  else if (found.state !== undefined) session.raw(writeStateFile(found.state));
+  else if (found.state !== undefined) session.raw(writeStateFile(stateOfAnswer(found.state)));
 }
 
 /** `write-back`: the database, as the proxy has it open, at its path again. */
@@ -75,6 +77,15 @@ function differenceLine({ action, kind, subject, before, after, liveConnections 
   const live = liveConnections > 0 ? ` [${liveConnections} live]` : "";
   const change = action === "update" ? ` ${changeWords(before, after)}` : "";
   return `${SIGNS[action] ?? "?"} ${kind} ${subject}${change}${live}`;
+}
+
+/** @throws {UsageError} with everything that is wrong with the file, one line each. */
+async function readState(file: string): Promise<State> {
+  const read = readStateFile(await readText(file));
+  if (read.ok) return read.state;
+  const name = file === "-" ? "standard input" : file;
+  const lines = read.problems.map((problem) => formatProblem(name, problem));
+  throw new UsageError(lines.join("\n"));
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,18 +1,15 @@
+import {
+  formatDuration as formatExactDuration,
+  parseDuration as parseExactly,
+} from "../../schema/mod.ts";
 import { UsageError } from "./exit.ts";
+
+export { formatExactDuration };
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: SECOND,
-  m: MINUTE,
-  h: HOUR,
-  d: DAY,
-  w: 7 * DAY,
-};
 
 /**
  * Milliseconds of `300ms`, `5s`, `2m`, `1h`, `7d` or `4w`.
@@ -20,20 +17,9 @@ const UNITS: Readonly<Record<string, number>> = {
  * @throws {UsageError}
  */
 export function parseDuration(text: string): number {
-  const match = /^([0-9]{1,9})(ms|s|m|h|d|w)$/.exec(text);
-  const unit = UNITS[match?.[2] ?? ""];
-  if (unit === undefined) {
-    throw new UsageError(`${JSON.stringify(text)} is not a duration such as 30s, 10m, 1h or 7d`);
-  }
-  return Number(match?.[1]) * unit;
-}
-
-/** In the largest unit that gives a whole number, as {@link parseDuration} takes it. */
-export function formatExactDuration(ms: number): string {
-  for (const [unit, size] of [["h", HOUR], ["m", MINUTE], ["s", SECOND]] as const) {
-    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
-  }
-  return `${ms}ms`;
+  const ms = parseExactly(text, { days: true });
+  if (ms !== undefined) return ms;
+  throw new UsageError(`${JSON.stringify(text)} is not a duration such as 30s, 10m, 1h or 7d`);
 }
 
 /** For people: two units, such as `3d 4h`, `5m 12s`, `0.4s`. */

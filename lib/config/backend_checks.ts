@@ -1,33 +1,18 @@
-import { parseL7Policy } from "../routes/mod.ts";
+import { type KeyPath, quote, type Report } from "../schema/mod.ts";
+import type { RouteSettings } from "../state/mod.ts";
 import type { ConfigFiles } from "./files.ts";
-import type { KeyPath } from "./key_path.ts";
-import type { Report } from "./problem.ts";
-import { quote } from "./schema.ts";
-import type { RouteSeed } from "./types.ts";
 
-/** Settings of a route that only mode l7 has: each needs another one, or a file. */
-export function checkL7Settings(
-  route: RouteSeed,
+/** How the backend of an l7 route is spoken to: each setting needs another one, or a file. */
+export function checkBackendTls(
+  route: RouteSettings,
   path: KeyPath,
   { report, files }: { readonly report: Report; readonly files: ConfigFiles },
 ): void {
   warnOfUnusedTls(route, path, report);
   checkBackendCa(route, [...path, "backend_ca"], { report, files });
-  const policies = route.policies ?? [];
-  for (const [i, { type, value }] of policies.entries()) {
-    const check = parseL7Policy(type, value);
-    if (check.ok) continue;
-    report.problem(
-      [...path, "policies", i, "value"],
-      `${quote(value)} is invalid: ${check.reason}`,
-    );
-  }
-  if (route.mode !== "l7" && policies.length > 0) {
-    report.warning([...path, "policies"], `ignored with mode = "${route.mode}"`);
-  }
 }
 
-function warnOfUnusedTls(route: RouteSeed, path: KeyPath, report: Report): void {
+function warnOfUnusedTls(route: RouteSettings, path: KeyPath, report: Report): void {
   const settings = [
     ["backend_tls_verify", route.backendTlsVerify],
     ["backend_ca", route.backendCa],
@@ -43,7 +28,7 @@ function warnOfUnusedTls(route: RouteSeed, path: KeyPath, report: Report): void 
 }
 
 function checkBackendCa(
-  { backendCa = "" }: RouteSeed,
+  { backendCa = "" }: RouteSettings,
   path: KeyPath,
   { report, files }: { readonly report: Report; readonly files: ConfigFiles },
 ): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { editDistance, suggest } from "../../../lib/config/suggest.ts";
+import { editDistance, suggest } from "../../../lib/schema/suggest.ts";
 
 Deno.test.each([
   ["", "", 0],

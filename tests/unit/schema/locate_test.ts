@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "smol-toml";
-import { locateKeys } from "../../../lib/config/locate.ts";
+import { locateKeys } from "../../../lib/schema/locate.ts";
 import { pathsOf } from "../../support/toml_paths.ts";
 
 /** Asserts that the walk finds exactly the paths that the parser has. */

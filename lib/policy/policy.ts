@@ -1,10 +1,42 @@
 import { RE2JS } from "re2js";
+import type { Result } from "../addr/mod.ts";
 
-/** What a policy looks at. */
-export const L7_POLICY_TYPES = ["block_user_agent", "require_header"] as const;
+/** Header fields as alternating names (lower case) and values. */
+export type FieldList = readonly string[];
+
+/** One thing that policies can look at. A new one is an entry of {@link POLICY_KINDS}. */
+interface PolicyKind {
+  /** For `docs/config.md`; continues "`name` …". */
+  readonly doc: string;
+  /** Checks what an operator wrote, which is neither empty nor too long. */
+  readonly parse: (value: string) => Result<string>;
+  /** A test of requests that returns whether one passes. The value is canonical. */
+  readonly compile: (value: string) => (fields: FieldList) => boolean;
+}
+
+const POLICY_KINDS = {
+  block_user_agent: {
+    doc: "refuses requests whose `User-Agent` contains the value, in any case.",
+    parse: parseUserAgent,
+    compile: compileUserAgent,
+  },
+  require_header: {
+    doc: "refuses those without a header field of that name.",
+    parse: parseFieldName,
+    compile: (name) => (fields) => fieldValues(fields, name).some((found) => found !== ""),
+  },
+} as const satisfies Readonly<Record<string, PolicyKind>>;
 
 /** One of {@link L7_POLICY_TYPES}. */
-export type L7PolicyType = typeof L7_POLICY_TYPES[number];
+export type L7PolicyType = keyof typeof POLICY_KINDS;
+
+/** What a policy may look at. */
+export const L7_POLICY_TYPES = Object.keys(POLICY_KINDS) as [L7PolicyType, ...L7PolicyType[]];
+
+/** What the types mean, a sentence each, for the documentation. */
+export const L7_POLICY_DOC = L7_POLICY_TYPES.map((it) => `\`${it}\` ${POLICY_KINDS[it].doc}`).join(
+  " ",
+);
 
 /** A rule that requests of one route have to pass. */
 export interface L7Policy {
@@ -17,47 +49,32 @@ export interface L7Policy {
   readonly value: string;
 }
 
-/** A policy's value in canonical form, or what is wrong with it. */
-export type PolicyCheck =
-  | { readonly ok: true; readonly value: string }
-  | { readonly ok: false; readonly reason: string };
-
 /** Longer values are no text of a User-Agent that anybody would write down. */
 const MAX_VALUE_CHARACTERS = 1024;
+// deno-lint-ignore no-control-regex -- they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 /** RFC 9110 §5.1: a token. */
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
-/** Header fields as alternating names (lower case) and values. */
-export type FieldList = readonly string[];
 
 /** Answers the first policy that a request fails. */
 export type PolicySet = (fields: FieldList) => L7Policy | undefined;
 
-/** Checks what an operator wrote. */
-export function parseL7Policy(type: string, value: string): PolicyCheck {
+/** A policy's value in canonical form, or what is wrong with it. */
+export function parseL7Policy(type: string, value: string): Result<string> {
+  const kind = kindOf(type);
+  if (kind === undefined) {
+    return { ok: false, reason: `the type is not one of ${L7_POLICY_TYPES.join(", ")}` };
+  }
   if (value.trim() === "") return { ok: false, reason: "the value is empty" };
   if (value.length > MAX_VALUE_CHARACTERS) {
     return { ok: false, reason: `the value is over ${MAX_VALUE_CHARACTERS} characters` };
   }
-  switch (type) {
-    case "require_header":
-      return FIELD_NAME.test(value)
-        ? { ok: true, value: value.toLowerCase() }
-        : { ok: false, reason: "not the name of a header field" };
-    case "block_user_agent": {
-      const pattern = regexOf(value);
-      if (pattern === undefined) return { ok: true, value };
-      try {
-        compilePattern(pattern);
-        return { ok: true, value };
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return { ok: false, reason };
-      }
-    }
-    default:
-      return { ok: false, reason: `not one of ${L7_POLICY_TYPES.join(", ")}` };
-  }
+  if (CONTROL.test(value)) return { ok: false, reason: "the value holds a control character" };
+  return kind.parse(value);
+}
+
+function kindOf(type: string): PolicyKind | undefined {
+  return L7_POLICY_TYPES.some((it) => it === type) ? POLICY_KINDS[type as L7PolicyType] : undefined;
 }
 
 /**
@@ -91,10 +108,27 @@ function compileOne({ type, value }: L7Policy): (fields: FieldList) => boolean {
   if (!checked.ok) {
     throw new TypeError(`policy ${type} ${JSON.stringify(value)}: ${checked.reason}`);
   }
-  if (type === "require_header") {
-    const name = checked.value;
-    return (fields) => fieldValues(fields, name).some((found) => found !== "");
+  return POLICY_KINDS[type].compile(checked.value);
+}
+
+function parseFieldName(value: string): Result<string> {
+  return FIELD_NAME.test(value)
+    ? { ok: true, value: value.toLowerCase() }
+    : { ok: false, reason: "not the name of a header field" };
+}
+
+function parseUserAgent(value: string): Result<string> {
+  const pattern = regexOf(value);
+  if (pattern === undefined) return { ok: true, value };
+  try {
+    compilePattern(pattern);
+    return { ok: true, value };
+  } catch (error) {
+    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function compileUserAgent(value: string): (fields: FieldList) => boolean {
   const pattern = regexOf(value);
   const matches = pattern === undefined ? substringMatcher(value) : compilePattern(pattern);
   // Each field by itself and all of them joined, as a backend may read repeated fields either way.

@@ -12,6 +12,14 @@ export interface Problem {
   readonly message: string;
   /** What was probably meant, as it is written in TOML. */
   readonly suggestion?: string;
+  /** Of a text that is not in its form: why not, without the text. */
+  readonly reason?: string;
+}
+
+/** What a problem may say beside its message. */
+export interface ProblemDetails {
+  readonly suggestion?: string | undefined;
+  readonly reason?: string | undefined;
 }
 
 /**
@@ -39,7 +47,8 @@ export class Report {
   readonly #warnings: Problem[] = [];
   readonly #refused = new Set<string>();
 
-  constructor(positions: ReadonlyMap<string, Position>) {
+  /** @param positions of the keys of a document; none for what was not read from one. */
+  constructor(positions: ReadonlyMap<string, Position> = new Map()) {
     this.#positions = positions;
   }
 
@@ -53,16 +62,21 @@ export class Report {
     return this.#warnings.toSorted(byPosition);
   }
 
+  /** Whether there is no problem. */
+  get isEmpty(): boolean {
+    return this.#problems.length === 0;
+  }
+
   /** The configuration cannot be used. */
-  problem(path: KeyPath, message: string, suggestion?: string): void {
-    const problem = this.#place(path, message, suggestion);
+  problem(path: KeyPath, message: string, details: ProblemDetails = {}): void {
+    const problem = this.#place(path, message, details);
     this.#problems.push(problem);
     this.#refused.add(problem.key);
   }
 
   /** The configuration works, but perhaps not as meant. */
-  warning(path: KeyPath, message: string, suggestion?: string): void {
-    this.#warnings.push(this.#place(path, message, suggestion));
+  warning(path: KeyPath, message: string, details: ProblemDetails = {}): void {
+    this.#warnings.push(this.#place(path, message, details));
   }
 
   /** Whether this very setting has been refused. */
@@ -70,9 +84,14 @@ export class Report {
     return this.#refused.has(formatKeyPath(path));
   }
 
-  #place(path: KeyPath, message: string, suggestion: string | undefined): Problem {
-    const problem = { ...this.#position(path), key: formatKeyPath(path), message };
-    return suggestion === undefined ? problem : { ...problem, suggestion };
+  #place(path: KeyPath, message: string, { suggestion, reason }: ProblemDetails): Problem {
+    return {
+      ...this.#position(path),
+      key: formatKeyPath(path),
+      message,
+      ...suggestion !== undefined && { suggestion },
+      ...reason !== undefined && { reason },
+    };
   }
 
   /** Of the setting, or, if it is not in the file, of the nearest table around it. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compileL7Policies, parseL7Policy } from "../../../lib/routes/mod.ts";
+import { compileL7Policies, parseL7Policy } from "../../../lib/policy/mod.ts";
 
 /** The id of the policy that refuses `fields`. */
 function refusal(

@@ -1,0 +1,32 @@
+import { type Kind, Report } from "../schema/mod.ts";
+import { hostPattern, listenAddress } from "../state/mod.ts";
+import { invalid, refuseProblems } from "./refused.ts";
+
+const LISTEN_ADDRESS = listenAddress();
+const HOST_PATTERN = hostPattern();
+
+/**
+ * The canonical address of a listener; `field` names it in messages.
+ *
+ * @throws {RefusedError}
+ */
+export function checkListenerAddr(field: string, text: string): string {
+  return checkText(LISTEN_ADDRESS, field, text);
+}
+
+/**
+ * The canonical hostname of a route; `field` names it in messages.
+ *
+ * @throws {RefusedError}
+ */
+export function checkHostname(field: string, text: string): string {
+  return checkText(HOST_PATTERN, field, text);
+}
+
+function checkText(kind: Kind<string>, field: string, text: string): string {
+  if (text === "") throw invalid(field, "is missing");
+  const report = new Report();
+  const checked = kind.check(text, { path: [field], report });
+  refuseProblems(report);
+  return checked;
+}

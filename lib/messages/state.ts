@@ -1,0 +1,144 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import * as pb from "../admin/gen/mod.ts";
+import { complete, Report } from "../schema/mod.ts";
+import {
+  LISTENER,
+  type Listener,
+  POLICY,
+  RATE_LIMIT,
+  type RateLimit,
+  ROUTE,
+  type RouteSettings,
+  RULE,
+  type RuleSettings,
+  STATE,
+  type State,
+} from "../state/mod.ts";
+import { fromMessage, toMessage, type Unchecked } from "./record.ts";
+
+/** The state of a message, and what is wrong with it, under the names of the protocol. */
+export function stateFromMessage(message: pb.State): {
+  readonly state: State;
+  readonly report: Report;
+} {
+  const { listeners, firewall, rateLimit } = message;
+  const report = new Report();
+  const given: Unchecked = {
+    ...listeners && { listeners: listeners.listeners.map(listenerOf) },
+    ...firewall && {
+      rules: firewall.rules.map(ruleOf),
+    },
+    ...rateLimit && { rateLimit: rateLimitOf(rateLimit) },
+  };
+  const state = STATE.check(given as State, { path: [], report });
+  for (const [i, { routes }] of (state.listeners ?? []).entries()) {
+    for (const [j, { mode, policies = [] }] of routes.entries()) {
+      const path = ["listeners", i, "routes", j, "policies"];
+      if (mode !== "l7" && policies.length > 0) {
+        report.problem(path, "only an l7 route has policies");
+      }
+    }
+  }
+  return { state, report };
+}
+
+/**
+ * The name that a path of the state has in the protocol, where a listener and its routes, a route
+ * and its policies lie beside each other, and rules in a set of their own.
+ */
+export function stateFieldName(key: string): string {
+  const nested = key.replaceAll(
+    /\b(listener|route)s(\[\d+\])\.(?!(?:routes|policies)\b)/g,
+    (_, record, index) => `${record}s${index}.${record}.`,
+  );
+  return `state.${nested.replace(/^rules/, "firewall.rules")}`;
+}
+
+/**
+ * The state of an answer. The proxy has checked it: a newer one may say what this program does not
+ * know, and it is not to be read as something else.
+ */
+export function stateOfAnswer({ listeners, firewall, rateLimit }: pb.State): Required<State> {
+  const { limit = 0, windowMs = 0 } = rateLimitOf(rateLimit) as Partial<RateLimit>;
+  return {
+    listeners: (listeners?.listeners ?? []).map((it) => {
+      const { routes, ...settings } = listenerOf(it);
+      return complete(LISTENER, {
+        ...settings,
+        routes: routes.map((route) => complete(ROUTE, route as Partial<RouteSettings>)),
+      });
+    }),
+    rules: (firewall?.rules ?? []).map((it) => complete(RULE, ruleOf(it) as Partial<RuleSettings>)),
+    rateLimit: { limit, windowMs },
+  };
+}
+
+/**
+ * The message of a state; parts that are absent are so there.
+ *
+ * @param ruleMessage the message of a rule. Default: what a rule says of itself.
+ */
+export function stateToMessage<R extends RuleSettings = RuleSettings>(
+  { listeners, rules, rateLimit }: Omit<State, "rules"> & { readonly rules?: readonly R[] },
+  ruleMessage: (rule: R) => MessageInitShape<typeof pb.FirewallRuleSchema> = ruleToMessage,
+): MessageInitShape<typeof pb.StateSchema> {
+  return {
+    ...listeners && { listeners: { listeners: listeners.map(listenerState) } },
+    ...rules && { firewall: { rules: rules.map(ruleMessage) } },
+    ...rateLimit && { rateLimit: rateLimitToMessage(rateLimit) },
+  };
+}
+
+/** The message of a rule. */
+export function ruleToMessage(rule: RuleSettings): MessageInitShape<typeof pb.FirewallRuleSchema> {
+  return toMessage(RULE.shape, pb.FirewallRuleSchema, rule);
+}
+
+/** The message of a rate limit. */
+export function rateLimitToMessage(
+  { limit, windowMs }: RateLimit,
+): MessageInitShape<typeof pb.RateLimitSchema> {
+  return windowMs === 0 ? { limit } : { limit, window: durationFromMs(windowMs) };
+}
+
+function listenerState(
+  listener: Listener,
+): MessageInitShape<typeof pb.ListenerStateSchema> {
+  return {
+    listener: toMessage(LISTENER.shape, pb.ListenerSchema, listener),
+    routes: listener.routes.map(routeState),
+  };
+}
+
+function routeState(route: RouteSettings): MessageInitShape<typeof pb.RouteStateSchema> {
+  const policies = route.policies ?? [];
+  return {
+    route: toMessage(ROUTE.shape, pb.RouteSchema, route),
+    policies: policies.map((it) => toMessage(POLICY.shape, pb.L7PolicySchema, it)),
+  };
+}
+
+function listenerOf(
+  { listener, routes }: pb.ListenerState,
+): Unchecked & { readonly routes: readonly Unchecked[] } {
+  return {
+    ...fromMessage(LISTENER.shape, pb.ListenerSchema, listener),
+    routes: routes.map(routeOf),
+  };
+}
+
+function routeOf({ route, policies }: pb.RouteState): Unchecked {
+  return {
+    ...fromMessage(ROUTE.shape, pb.RouteSchema, route),
+    policies: policies.map((it) => fromMessage(POLICY.shape, pb.L7PolicySchema, it)),
+  };
+}
+
+function ruleOf(rule: pb.FirewallRule): Unchecked {
+  return fromMessage(RULE.shape, pb.FirewallRuleSchema, rule);
+}
+
+function rateLimitOf(rateLimit: pb.RateLimit | undefined): Unchecked {
+  return fromMessage(RATE_LIMIT.shape, pb.RateLimitSchema, rateLimit);
+}

@@ -1,0 +1,55 @@
+/**
+ * Descriptions of values: what fields a record has, how each is written, checked, stored and shown.
+ * Whatever reads or writes records walks over their description, so that a field is described once.
+ * Knows nothing of what the fields mean. Pure.
+ *
+ * @module
+ */
+export { columnType, type ColumnValue, fromColumn, toColumn } from "./column.ts";
+export { type ParsedDocument, parseDocument } from "./document.ts";
+export { formatDuration, parseDuration } from "./duration.ts";
+export { formatKey, formatKeyPath, type KeyPath } from "./key_path.ts";
+export {
+  type AnyField,
+  type Field,
+  type Flag,
+  type Form,
+  type Kind,
+  type Place,
+  quote,
+  type Raw,
+  type RecordShape,
+} from "./kind.ts";
+export {
+  boolean,
+  type Bounds,
+  checkPath,
+  duration,
+  filePath,
+  integer,
+  isPrintable,
+  list,
+  oneOf,
+  parsed,
+  prose,
+  secret,
+  time,
+} from "./kinds.ts";
+export { locateKeys, type Position } from "./locate.ts";
+export { fromJson, type Json, recordToJson, recordToToml, same, toJson } from "./plain.ts";
+export { formatProblem, type Problem, Report } from "./problem.ts";
+export {
+  complete,
+  field,
+  homesOf,
+  identityOf,
+  record,
+  type RecordKind,
+  records,
+  table,
+  tablesBelow,
+  type TitledTable,
+  unusedFields,
+  type ValueOf,
+} from "./record.ts";
+export { suggest } from "./suggest.ts";

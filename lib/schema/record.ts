@@ -1,0 +1,257 @@
+import { formatKey, formatKeyPath } from "./key_path.ts";
+import {
+  type AnyField,
+  type Field,
+  isTable,
+  type Kind,
+  type Mandatory,
+  type Optional,
+  type Place,
+  quote,
+  type Raw,
+  type RecordShape,
+  refuseType,
+} from "./kind.ts";
+import { Report } from "./problem.ts";
+import { suggest } from "./suggest.ts";
+import { same } from "./plain.ts";
+
+/** A kind that has fields. */
+export type RecordKind<T> = Kind<T> & { readonly shape: RecordShape };
+
+/** Fields by the names of their properties in memory. */
+type Fields = Readonly<Record<string, AnyField>>;
+
+/** The type of the values that a kind describes. */
+export type ValueOf<K> = K extends Kind<infer T> ? T : never;
+
+/** The type of the values that fields describe. */
+type Described<F extends Fields> = Flat<
+  & {
+    readonly [K in keyof F as F[K] extends { optional: true } ? never : K]: ValueOf<F[K]["kind"]>;
+  }
+  & {
+    readonly [K in keyof F as F[K] extends { optional: true } ? K : never]?: ValueOf<F[K]["kind"]>;
+  }
+>;
+
+type Flat<T> = { [K in keyof T]: T[K] };
+
+/** One field for each property of `T`; those that may be absent are the optional ones. */
+export type FieldsOf<T> = {
+  readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K>
+    ? Optional<Exclude<T[K], undefined>>
+    : Mandatory<T[K]>;
+};
+
+/** What a record says beside its fields. */
+export interface RecordOptions<T> {
+  /** The properties that tell one of several from another. */
+  readonly identity?: readonly (keyof T & string)[];
+  /** What takes several fields: says what is wrong with them; what it returns replaces fields. */
+  readonly rule?: (value: T, place: Place) => Partial<T> | undefined;
+}
+
+/** A field of a record; the key is its one name everywhere. */
+export function field<T, const O extends FieldOptions<T>>(
+  key: string,
+  kind: Kind<T>,
+  options: O,
+): O & { readonly key: string; readonly kind: Kind<T> } {
+  return { ...options, key, kind };
+}
+
+type FieldOptions<T> = DistributiveOmit<Field<NoInfer<T>>, "key" | "kind">;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** A record with exactly these fields, whose type is that of its values. */
+export function record<const F extends Fields>(
+  fields: F,
+  options: RecordOptions<Described<F>> = {},
+): RecordKind<Described<F>> {
+  return recordOf<Described<F>>(Object.entries(fields), options);
+}
+
+/** {@link record} for a type that is written down elsewhere: `[name]`. */
+export function table<T extends object>(fields: FieldsOf<T>): RecordKind<T> {
+  return recordOf<T>(Object.entries(fields), {});
+}
+
+function recordOf<T extends object>(
+  entries: readonly [property: string, field: AnyField][],
+  { identity = [], rule }: RecordOptions<T>,
+): RecordKind<T> {
+  const known = entries.map(([, field]) => field.key);
+  const collect = (place: Place, value: (entry: [string, AnyField], at: Place) => unknown): T => {
+    const result: Record<string, unknown> = {};
+    for (const entry of entries) {
+      const [property, field] = entry;
+      const found = value(entry, { ...place, path: [...place.path, field.key] });
+      if (found !== undefined && !meansAbsent(field, found)) result[property] = found;
+    }
+    // The fields tie every property of T to a kind that reads its type.
+    return Object.assign(result, rule?.(result as T, place)) as T;
+  };
+  const read = (value: Raw, place: Place): T => {
+    const given = isTable(value) ? value : {};
+    if (given !== value) refuseType(value, "a table", place);
+    for (const key of Object.keys(given)) {
+      if (!known.includes(key)) refuseKey(key, known, place);
+    }
+    return collect(place, ([, field], at) => {
+      const value = Object.hasOwn(given, field.key) ? given[field.key] : undefined;
+      return value === undefined ? fallback(field, at) : field.kind.read(value, at);
+    });
+  };
+  const check = (given: T, place: Place): T =>
+    collect(place, ([property, field], at) => {
+      const value = (given as Record<string, unknown>)[property];
+      if (value === undefined) return fallback(field, at);
+      // A default need not be something that could be given.
+      const isDefault = "default" in field && same(value, field.default);
+      return isDefault || meansAbsent(field, value) ? value : field.kind.check(value, at);
+    });
+  return {
+    form: "record",
+    doc: "table",
+    get empty() {
+      return read({}, { path: [], report: new Report() });
+    },
+    read,
+    check,
+    show: () => "",
+    shape: { repeated: false, fields: new Map(entries), identity },
+  };
+}
+
+/** Any number of records, each once: `[[name]]`. */
+export function records<T extends object>(element: RecordKind<T>): RecordKind<readonly T[]> {
+  const { identity } = element.shape;
+  const distinct = (values: readonly T[], place: Place): readonly T[] => {
+    refuseRepeated(values, element.shape, place);
+    return values;
+  };
+  return {
+    form: "records",
+    doc: "tables",
+    empty: [],
+    read: (value, place) => {
+      if (!Array.isArray(value)) return refuseType(value, "an array of tables", place) ?? [];
+      const at = (i: number) => ({ ...place, path: [...place.path, i] });
+      return distinct(value.map((entry, i) => element.read(entry, at(i))), place);
+    },
+    check: (values, place) => {
+      const at = (i: number) => ({ ...place, path: [...place.path, i] });
+      return distinct(values.map((value, i) => element.check(value, at(i))), place);
+    },
+    show: () => "[]",
+    element,
+    shape: { ...element.shape, repeated: true, identity },
+  };
+}
+
+/** The record with defaults for what it does not say; nothing is checked. */
+export function complete<T extends object>(
+  { shape }: RecordKind<T>,
+  given: Readonly<Partial<T>>,
+): T {
+  const values = given as Readonly<Record<string, unknown>>;
+  const result: Record<string, unknown> = {};
+  for (const [property, field] of shape.fields) {
+    const value = values[property] ?? ("default" in field ? field.default : undefined);
+    if (value !== undefined && !meansAbsent(field, value)) result[property] = value;
+  }
+  return result as T;
+}
+
+/** What tells a record from others of its list, as one text. */
+export function identityOf(shape: RecordShape, value: object): string {
+  const values = value as Readonly<Record<string, unknown>>;
+  return shape.identity.map((property) => String(values[property])).join(" ");
+}
+
+/** The fields that a record gives a value and that mean nothing in a mode. */
+export function unusedFields(shape: RecordShape, value: object, mode: string): AnyField[] {
+  const values = value as Readonly<Record<string, unknown>>;
+  return [...shape.fields].filter(([property, field]) => {
+    const found = values[property];
+    const isGiven = found !== undefined && !("default" in field && same(found, field.default));
+    return isGiven && field.modes !== undefined && !field.modes.includes(mode);
+  }).map(([, field]) => field);
+}
+
+function refuseRepeated(
+  values: readonly object[],
+  shape: RecordShape,
+  { path, report }: Place,
+): void {
+  const last = shape.identity.at(-1);
+  const key = last && shape.fields.get(last)?.key;
+  if (key === undefined) return;
+  const first = new Map<string, number>();
+  for (const [i, value] of values.entries()) {
+    const at = [...path, i, key];
+    // A part that is missing or refused has been reported.
+    if (
+      shape.identity.some((it) => report.hasProblem([...path, i, shape.fields.get(it)?.key ?? ""]))
+    ) {
+      continue;
+    }
+    const identity = identityOf(shape, value);
+    const other = first.get(identity);
+    if (other === undefined) first.set(identity, i);
+    else report.problem(at, `${quote(identity)} repeats ${formatKeyPath([...path, other])}`);
+  }
+}
+
+function fallback(field: AnyField, place: Place): unknown {
+  if ("default" in field) return field.default;
+  if ("section" in field) return field.kind.read({}, place);
+  if ("optional" in field) return undefined;
+  place.report.problem(place.path, "is missing");
+  return field.kind.empty;
+}
+
+function meansAbsent(field: AnyField, value: unknown): boolean {
+  return "optional" in field && field.absent !== undefined && same(field.absent, value);
+}
+
+function refuseKey(key: string, known: readonly string[], { path, report, homes }: Place): void {
+  const home = homes?.get(key);
+  const meant = home === undefined ? suggest(key, known) : undefined;
+  const message = home === undefined ? "unknown key" : `belongs in ${home.join(" or ")}`;
+  report.problem([...path, key], message, { suggestion: meant && formatKey(meant) });
+}
+
+/** A table inside another one, with its title as it is written in TOML. */
+export interface TitledTable {
+  readonly title: string;
+  readonly doc: string;
+  readonly shape: RecordShape;
+}
+
+/** Every table below one, outer ones first. */
+export function* tablesBelow(
+  root: RecordShape,
+  path: readonly string[] = [],
+): Generator<TitledTable> {
+  for (const { key, kind, doc } of root.fields.values()) {
+    const { shape } = kind;
+    if (shape === undefined) continue;
+    const name = [...path, key];
+    const title = shape.repeated ? `[[${name.join(".")}]]` : `[${name.join(".")}]`;
+    yield { title, doc, shape };
+    yield* tablesBelow(shape, name);
+  }
+}
+
+/** Which tables have which keys, for {@link Place.homes}. */
+export function homesOf(root: RecordShape): ReadonlyMap<string, readonly string[]> {
+  const homes = new Map<string, string[]>();
+  for (const { title, shape } of tablesBelow(root)) {
+    for (const { key, kind } of shape.fields.values()) {
+      if (kind.shape === undefined) homes.set(key, [...homes.get(key) ?? [], title]);
+    }
+  }
+  return homes;
+}

@@ -1,0 +1,80 @@
+import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
+import {
+  boolean,
+  field,
+  formatKeyPath,
+  integer,
+  type KeyPath,
+  list,
+  quote,
+  record,
+  records,
+  type Report,
+  type ValueOf,
+} from "../schema/mod.ts";
+import { ipOrCidr, listenAddress } from "./address.ts";
+import { ROUTE } from "./route.ts";
+
+/** More than one host can hold open, so that a slip of the keyboard is noticed. */
+export const MAX_CONNECTIONS = 10_000_000;
+const MAX_TRUSTED_PROXIES = 1000;
+
+/** An address to accept connections at, with everything on it. */
+export const LISTENER = record({
+  addr: field("addr", listenAddress(), {
+    required: true,
+    doc: 'Where to listen. `":443"` is every IPv4 and IPv6 address. Port 0 is any free port.',
+  }),
+  proxyProtocol: field("proxy_protocol", boolean(), {
+    default: false,
+    doc: "Connections begin with a PROXY protocol header, v1 or v2. Those that do not are reset. " +
+      "When `false` a header is never looked for.",
+    flag: { about: "connections begin with a PROXY header" },
+  }),
+  maxConnections: field("max_connections", integer({ min: 0, max: MAX_CONNECTIONS }), {
+    default: 0,
+    doc: "Connections open at one time; more wait in the kernel's queue. 0: no limit.",
+    flag: { value: "n", about: "connections at one time; 0: no limit" },
+  }),
+  trustedProxies: field("trusted_proxies", list(ipOrCidr(), { maxLength: MAX_TRUSTED_PROXIES }), {
+    default: [],
+    doc: "The peers that may send a PROXY protocol header; connections of others are reset. " +
+      "Empty: any peer. Needs `proxy_protocol`.",
+    flag: {
+      name: "trusted-proxy",
+      value: "block",
+      about: "who may send PROXY headers; may be repeated",
+    },
+  }),
+  routes: field("routes", records(ROUTE), {
+    default: [],
+    apart: true,
+    doc: "A hostname and where its connections go.",
+  }),
+});
+
+/** A listener with its routes. */
+export type Listener = ValueOf<typeof LISTENER>;
+
+/** What a listener says of itself. */
+export type ListenerSettings = Omit<Listener, "routes">;
+
+/** Says which of some addresses belong to one that is named before, in whole or in part. */
+export function refuseOverlaps(
+  addresses: Iterable<readonly [path: KeyPath, addr: string]>,
+  report: Report,
+): void {
+  const seen: { path: KeyPath; addr: string; endpoint: Endpoint }[] = [];
+  for (const [path, addr] of addresses) {
+    const endpoint = parseListenEndpoint(addr);
+    // Already reported, or a Unix socket.
+    if (!endpoint.ok) continue;
+    const other = seen.find((earlier) => endpointsOverlap(earlier.endpoint, endpoint.value));
+    if (other !== undefined) {
+      const verb = other.addr === addr ? "repeats" : "overlaps";
+      const where = other.addr === addr ? "" : ` ${quote(other.addr)}`;
+      report.problem(path, `${quote(addr)} ${verb} ${formatKeyPath(other.path)}${where}`);
+    }
+    seen.push({ path, addr, endpoint: endpoint.value });
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What can be changed at run time, as one value: listeners, routes, policies, firewall rules, the
+ * rate limit. Each of their fields is described here once. The configuration file, `apply` and
+ * `export`, the checks of the admin API, the database's columns, audit entries, mcproxyctl's flags
+ * and tables, and docs/config.md derive from the descriptions. Pure.
+ *
+ * @module
+ */
+export { hostname, hostPattern, ipOrCidr, listenAddress, parseIpOrCidr } from "./address.ts";
+export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
+export {
+  LISTENER,
+  type Listener,
+  type ListenerSettings,
+  MAX_CONNECTIONS,
+  refuseOverlaps,
+} from "./listener.ts";
+export { POLICY, type Policy } from "./policy.ts";
+export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
+export {
+  type BackendProtocol,
+  type Mode,
+  MODES,
+  ROUTE,
+  type Route,
+  type RouteSettings,
+} from "./route.ts";
+export { RULE, type RuleSettings } from "./rule.ts";
+export { STATE, type State } from "./state.ts";

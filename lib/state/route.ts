@@ -1,0 +1,168 @@
+import {
+  boolean,
+  field,
+  filePath,
+  oneOf,
+  type Place,
+  record,
+  records,
+  type ValueOf,
+} from "../schema/mod.ts";
+import { backendAddress, hostname, hostPattern } from "./address.ts";
+import { POLICY, type Policy } from "./policy.ts";
+
+/** Every {@link Mode}. */
+export const MODES = ["l4", "l7", "mtls"] as const;
+
+/**
+ * How a connection is handled: relayed without touching its TLS (`l4`), terminated and proxied as
+ * HTTP (`l7`), or terminated with a client certificate and authorised (`mtls`).
+ */
+export type Mode = typeof MODES[number];
+
+/** What the backend of an l7 route may be said to speak; `auto`: it is found out. */
+const BACKEND_PROTOCOLS = ["auto", "h2", "http1"] as const;
+
+/** One of {@link BACKEND_PROTOCOLS}. */
+export type BackendProtocol = typeof BACKEND_PROTOCOLS[number];
+
+const L7 = ["l7"] as const;
+const TERMINATED = ["l7", "mtls"] as const;
+
+/**
+ * Where the connections for one hostname go. **To add a setting**: an entry here, `optional` and
+ * with the version of the schema that it comes `since`, a line in the messages `Route` and
+ * `AddRouteRequest` of the protocol, and the code that uses it.
+ */
+export const ROUTE = record({
+  hostname: field("hostname", hostPattern(), {
+    required: true,
+    doc: "The name that clients ask for (SNI). `*.example.net` stands for every name below " +
+      "`example.net`, at any depth, but not for `example.net`. An exact name wins over a " +
+      "wildcard, and a longer wildcard over a shorter one.",
+    title: "HOSTNAME",
+  }),
+  backend: field("backend", backendAddress(), {
+    default: "",
+    doc: "Where connections go: an IP address or a name, which is looked up for each connection. " +
+      "Required, but for `mtls` routes, whose authoriser names the host.",
+    title: "BACKEND",
+    flag: { value: "host:port", about: "where the connections go" },
+  }),
+  mode: field("mode", oneOf(...MODES), {
+    default: "l4",
+    doc: "`l4` relays the bytes as they are, TLS and all. `l7` terminates TLS and proxies HTTP. " +
+      "`mtls` demands a client certificate and asks a database whether its owner may pass.",
+    title: "MODE",
+    flag: { value: "mode", about: "relay, terminate TLS, or demand a client certificate" },
+  }),
+  tlsCert: field("tls_cert", filePath(), {
+    default: "",
+    modes: TERMINATED,
+    doc: "The certificate chain, PEM, the server's own certificate first. Required for `l7`; it " +
+      "must exist and belong to `tls_key` when the program starts. For `mtls` it replaces that " +
+      "of the connector. Unused for `l4`.",
+    title: "CERTIFICATE",
+    flag: { value: "path", about: "certificate chain, PEM, on the proxy's machine" },
+  }),
+  tlsKey: field("tls_key", filePath(), {
+    default: "",
+    modes: TERMINATED,
+    doc: "The private key, PEM, not encrypted. Required for `l7`. Unused for `l4`.",
+    flag: { value: "path", about: "private key, PEM, on the proxy's machine" },
+  }),
+  backendTls: field("backend_tls", boolean(), {
+    default: false,
+    modes: L7,
+    doc: "Speak TLS to the backend of an `l7` route. Ignored for `l4`.",
+    title: "TLS",
+    flag: {
+      about: "speak TLS to the backend of an l7 route",
+      off: "speak plain text to the backend",
+    },
+  }),
+  sendProxyProtocol: field("send_proxy_protocol", boolean(), {
+    default: false,
+    doc: "Begin each connection to the backend with a PROXY protocol v2 header that holds the " +
+      "client's address. An `l7` route then opens connections for each client of its own.",
+    title: "PROXY",
+    flag: {
+      about: "begin connections to the backend with a PROXY v2 header",
+      off: "send no PROXY header to the backend",
+    },
+  }),
+  backendProtocol: field("backend_protocol", oneOf(...BACKEND_PROTOCOLS), {
+    optional: true,
+    absent: "auto",
+    modes: L7,
+    doc: "What the backend of an `l7` route speaks. `auto`, which is also what an absent key " +
+      "means, tries HTTP/2 and goes over to HTTP/1.1 if the backend does not speak it.",
+    flag: { value: "protocol", about: "what the backend of an l7 route speaks" },
+  }),
+  backendTlsVerify: field("backend_tls_verify", boolean(), {
+    optional: true,
+    absent: false,
+    modes: L7,
+    doc: "Check the certificate of a backend with `backend_tls`. Off by default: the operator " +
+      "names the address, and backends inside a private network rarely have a public certificate.",
+    flag: {
+      about: "check the certificate of the backend of an l7 route",
+      off: "take any certificate of the backend",
+    },
+  }),
+  backendCa: field("backend_ca", filePath(), {
+    optional: true,
+    absent: "",
+    modes: L7,
+    doc: "The authorities to check it against, PEM. Absent: those of the system.",
+    flag: { value: "path", about: "authorities to check it against, PEM; default: the system's" },
+  }),
+  backendServerName: field("backend_server_name", hostname(), {
+    optional: true,
+    absent: "",
+    modes: L7,
+    doc: "The name to ask the backend for (SNI) and to check. Absent: the host of `backend`.",
+    flag: { value: "name", about: "name to check it against; default: the backend's host" },
+  }),
+  policies: field("policies", records(POLICY), {
+    optional: true,
+    absent: [],
+    apart: true,
+    modes: L7,
+    doc: "What requests of an `l7` route have to pass; others are answered 403. They seed the " +
+      "database.",
+  }),
+}, { identity: ["hostname"], rule: checkRoute });
+
+/** A route before the database gives it an id. */
+export type RouteSettings = ValueOf<typeof ROUTE>;
+
+/** A route as it is served. */
+export interface Route extends Omit<RouteSettings, "policies"> {
+  /** The database's row id. */
+  readonly id: number;
+  /** l7: what each request has to pass, in order. */
+  readonly policies?: readonly (Policy & { readonly id: number })[];
+}
+
+interface Checked {
+  readonly mode: string;
+  readonly backend: string;
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+}
+
+/** What a mode needs. */
+function checkRoute({ mode, backend, tlsCert, tlsKey }: Checked, { path, report }: Place) {
+  const need = (key: string, message: string) => {
+    const at = [...path, key];
+    // A refused value counts as given.
+    if (!report.hasProblem(at)) report.problem(at, message);
+  };
+  // The authoriser of an mtls route names the host.
+  if (backend === "" && mode !== "mtls") need("backend", "is missing");
+  if (mode === "l4" || (mode === "mtls" && tlsCert === "" && tlsKey === "")) return undefined;
+  const why = mode === "l7" ? 'mode = "l7" needs it' : "the other half is given";
+  if (tlsCert === "") need("tls_cert", `is missing: ${why}`);
+  if (tlsKey === "") need("tls_key", `is missing: ${why}`);
+}

@@ -1,0 +1,60 @@
+import { parseFirewallRule, RULE_TYPES } from "../firewall/mod.ts";
+import {
+  field,
+  oneOf,
+  parsed,
+  type Place,
+  prose,
+  quote,
+  record,
+  time,
+  type ValueOf,
+} from "../schema/mod.ts";
+
+const MAX_REASON_CHARACTERS = 256;
+
+/** A rule of the firewall. */
+export const RULE = record({
+  type: field("type", oneOf(...RULE_TYPES), {
+    required: true,
+    doc: "What the value is.",
+    title: "TYPE",
+  }),
+  value: field("value", parsed("address, block or country", anyText), {
+    required: true,
+    doc: "Who is refused.",
+    title: "VALUE",
+  }),
+  reason: field("reason", prose({ maxLength: MAX_REASON_CHARACTERS }), {
+    default: "",
+    doc: "Why, for people.",
+    title: "REASON",
+    flag: { value: "text", about: "why, for people" },
+  }),
+  expiresAt: field("expires_at", time(), {
+    optional: true,
+    doc: "When the rule ends on its own. Absent: never.",
+    title: "ENDS",
+  }),
+}, { identity: ["type", "value"], rule: checkValue });
+
+/** A rule before the database gives it an id. Times are milliseconds since 1970. */
+export type RuleSettings = ValueOf<typeof RULE>;
+
+/** What a value may be depends on the type next to it. */
+function checkValue(
+  { type, value }: { readonly type: string; readonly value: string },
+  { path, report }: Place,
+): { value: string } | undefined {
+  const at = [...path, "value"];
+  // Reported already.
+  if (report.hasProblem([...path, "type"]) || report.hasProblem(at)) return undefined;
+  const result = parseFirewallRule(type, value);
+  if (result.ok) return { value: result.value };
+  report.problem(at, `${quote(value)} is invalid: ${result.reason}`, { reason: result.reason });
+}
+
+/** What it may be is for {@link checkValue}. */
+function anyText(text: string) {
+  return { ok: true, value: text } as const;
+}
