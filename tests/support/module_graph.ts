@@ -14,7 +14,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 /** The layers, lowest first: a folder of `lib` imports folders of lower layers only. */
 export const LAYERS: readonly (readonly string[])[] = [
   ["addr", "wire", "observe", "http"],
-  ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "schema"],
+  ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema"],
   ["state"],
   ["routes"],
   ["config", "db", "relay", "tls"],
