@@ -2,9 +2,7 @@ import net, { type Socket } from "node:net";
 import tls from "node:tls";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { type Connect, type ConnectDeadlines, dial, DialError } from "../relay/mod.ts";
-import { ErrorCode } from "../h2/mod.ts";
-import type { BackendFailure } from "./message.ts";
+import { type Connect, dial } from "../relay/mod.ts";
 
 /** How a backend is reached over TLS. */
 export interface BackendTls {
@@ -24,56 +22,21 @@ export interface BackendAddress {
   readonly proxyHeader?: Uint8Array | undefined;
 }
 
-/** A backend that could not be connected to, in the words of {@link BackendFailure}. */
-export class BackendConnectError extends Error {
-  override readonly name = "BackendConnectError";
-  readonly code: "unreachable" | "timeout";
-
-  constructor(code: BackendConnectError["code"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-
-  /** As a transport reports it. */
-  get failure(): BackendFailure {
-    return {
-      kind: this.code,
-      reason: describeError(this),
-      unprocessed: true,
-      code: ErrorCode.connectError,
-    };
-  }
-}
-
 /**
  * Opens a connection to a backend: TCP, then the PROXY header, then TLS with `alpn` as the wanted
- * protocols. `timeoutMs` covers all of it.
+ * protocols. `signal` gives all of it up.
  *
- * @throws {BackendConnectError}
+ * @throws {DialError} for TCP, and an error that says what TLS failed of.
  */
 export async function connectBackend(
   address: BackendAddress,
-  { timeoutMs, deadlines, alpn }: {
-    readonly timeoutMs: number;
-    /** Of `timeoutMs`, for resolving and connecting. */
-    readonly deadlines: ConnectDeadlines;
-    readonly alpn: readonly string[];
-  },
+  { signal, alpn }: { readonly signal: AbortSignal; readonly alpn: readonly string[] },
 ): Promise<Socket> {
-  const deadline = performance.now() + timeoutMs;
-  const name = formatEndpoint(address.endpoint);
-  let socket: Socket;
-  try {
-    const options = { deadline: deadlines.signal(), connect: connectSocket };
-    socket = (await dial(address.endpoint, options)).socket;
-  } catch (error) {
-    const code = error instanceof DialError && error.code === "timeout" ? "timeout" : "unreachable";
-    throw new BackendConnectError(code, describeError(error), { cause: undefined });
-  }
+  const options = { deadline: signal, connect: connectSocket };
+  const { socket } = await dial(address.endpoint, options);
   if (address.proxyHeader !== undefined) socket.write(address.proxyHeader);
   if (address.tls === undefined) return socket;
-  const remaining = Math.max(1, deadline - performance.now());
-  return await startTls(socket, address, { name, alpn, timeoutMs: remaining });
+  return await startTls(socket, address, { alpn, signal });
 }
 
 /** A `net.Socket` in the shape that `dial` wants. */
@@ -105,29 +68,30 @@ const connectSocket: Connect<DialedSocket> = ({ hostname, port, signal }) => {
 function startTls(
   socket: Socket,
   { endpoint, tls: options }: BackendAddress,
-  how: { readonly name: string; readonly alpn: readonly string[]; readonly timeoutMs: number },
+  { alpn, signal }: { readonly alpn: readonly string[]; readonly signal: AbortSignal },
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const hostIsName = !parseIp(endpoint.host).ok;
   const serverName = options?.serverName || (hostIsName ? endpoint.host : "");
   const secure = tls.connect({
     socket,
-    ALPNProtocols: [...how.alpn],
+    ALPNProtocols: [...alpn],
     rejectUnauthorized: options?.verify ?? false,
     ...options?.caPem !== undefined && { ca: options.caPem },
     ...serverName !== "" ? { servername: serverName } : { host: endpoint.host },
   });
-  const fail = (code: BackendConnectError["code"], reason: string) => {
-    clearTimeout(timer);
+  const fail = (reason: string) => {
+    signal.removeEventListener("abort", abandon);
     secure.destroy();
     socket.destroy();
-    reject(new BackendConnectError(code, `TLS with ${how.name}: ${reason}`));
+    reject(new Error(`TLS with ${formatEndpoint(endpoint)}: ${reason}`));
   };
-  secure.on("error", (error) => fail("unreachable", describeError(error))); // For good, as above.
-  const timer = setTimeout(() => fail("timeout", "not finished in time"), how.timeoutMs);
-  secure.once("close", () => fail("unreachable", "closed during the handshake"));
+  const abandon = () => fail("given up");
+  secure.on("error", (error) => fail(describeError(error))); // For good, as above.
+  signal.addEventListener("abort", abandon, { once: true });
+  secure.once("close", () => fail("closed during the handshake"));
   secure.once("secureConnect", () => {
-    clearTimeout(timer);
+    signal.removeEventListener("abort", abandon);
     resolve(secure);
   });
   return promise;

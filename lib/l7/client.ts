@@ -1,13 +1,14 @@
+import type { IpAddress } from "../addr/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
 import { ErrorCode, type RequestHead } from "../h2/mod.ts";
 import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { PolicySet, Route } from "../routes/mod.ts";
-import { hostOfAuthority } from "./authority.ts";
-import type { Backend } from "./backend.ts";
+import type { Upstream } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
+import { hostOfAuthority } from "./authority.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
-import type { FrontStream } from "./message.ts";
+import type { FrontStream, Transport } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
 import { WEBSOCKET } from "./websocket.ts";
 
@@ -31,12 +32,15 @@ export interface L7Connection {
 export interface ClientServices {
   readonly idle: Deadlines;
   readonly now: () => number;
-  readonly backendFor: (route: Route, client: Client) => Backend;
+  /** The way to a route's backend. */
+  readonly upstreamFor: (route: Route) => Upstream<Transport>;
   readonly policiesFor: (route: Route) => PolicySet;
   readonly rules: FieldRules;
   readonly requests: Pick<RequestCounts, "record">;
   /** Absent: nobody wants an access log. */
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
+  /** A step of a request has thrown. */
+  readonly onCrash: (request: string, error: unknown) => void;
 }
 
 /** What one of the fronts (HTTP/2, HTTP/1.1) does for its client. */
@@ -59,11 +63,12 @@ export class Client implements ExchangeOwner {
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
   readonly idle: Deadlines;
-  /** For routes with `send_proxy_protocol`: this client's own backends. */
-  readonly ownBackends = new Map<string, Backend>();
-
   readonly #services: ClientServices;
   readonly #exchanges = new Set<Exchange>();
+  /** Where connections were opened for it alone: those of routes with `send_proxy_protocol`. */
+  readonly #own = new Set<Upstream<Transport>>();
+  /** Whose share of a backend its requests take. */
+  readonly #share: string;
   #requests = 0;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -80,6 +85,7 @@ export class Client implements ExchangeOwner {
     // anything in here.
     const trusted = services.rules.believes(connection.client.ip);
     this.facts = { ip: connection.clientIp, trusted };
+    this.#share = shareOf(connection.client.ip);
   }
 
   /** Octets of content from the client, and to it. */
@@ -114,6 +120,14 @@ export class Client implements ExchangeOwner {
 
   /** Sends it on its way, or answers it. Called when the front is ready to be written to. */
   route(exchange: Exchange): void {
+    try {
+      this.#route(exchange);
+    } catch (error) {
+      exchange.crash(error);
+    }
+  }
+
+  #route(exchange: Exchange): void {
     const { head } = exchange;
     const refusal = checkShape(head, this.rules);
     if (refusal !== undefined) return exchange.refuse(refusal.status, refusal.reason);
@@ -127,7 +141,10 @@ export class Client implements ExchangeOwner {
       exchange.policy = `${policy.type} ${policy.value} (#${policy.id})`;
       return exchange.refuse(403, "refused by a policy");
     }
-    exchange.forward(this.#services.backendFor(route, this));
+    const upstream = this.#services.upstreamFor(route);
+    const affinity = route.sendProxyProtocol ? this : undefined;
+    if (affinity !== undefined) this.#own.add(upstream);
+    exchange.forward({ upstream, client: this.#share, affinity });
   }
 
   ended(exchange: Exchange): void {
@@ -144,11 +161,17 @@ export class Client implements ExchangeOwner {
     onRequest?.(requestEvent(exchange, this));
   }
 
+  crashed(exchange: Exchange, error: unknown): void {
+    this.#services.onCrash(exchange.id, error);
+    // It may have been cut short before it said so itself.
+    if (this.#exchanges.has(exchange)) this.ended(exchange);
+  }
+
   /** The connection is gone: whatever is open ends, and so do connections opened for it alone. */
   close(reason: string): void {
     for (const exchange of [...this.#exchanges]) exchange.frontGone(ErrorCode.cancel, reason);
-    for (const backend of this.ownBackends.values()) backend.destroy(reason);
-    this.ownBackends.clear();
+    for (const upstream of this.#own) upstream.forget(this);
+    this.#own.clear();
   }
 
   /**
@@ -166,6 +189,11 @@ export class Client implements ExchangeOwner {
     const { hostname } = this.connection.route;
     return route?.hostname === hostname && route.mode === "l7" ? route : undefined;
   }
+}
+
+/** One client, as far as can be told: an address, of IPv6 the network that one gets (RFC 6177). */
+function shareOf({ family, w0, w1, w3 }: IpAddress): string {
+  return family === 4 ? String(w3) : `${w0}:${w1}`;
 }
 
 /** Requests that no backend gets to see. */

@@ -6,12 +6,13 @@ import {
   type RequestInit,
   type ResponseHead,
 } from "../h2/mod.ts";
-import type { RequestEvent } from "../observe/mod.ts";
+import { describeError, type RequestEvent } from "../observe/mod.ts";
 import type { Deadline, Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { Backend, TransportWaiter } from "./backend.ts";
+import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
 import { fieldValue, filterFields, isTrailerField } from "./fields.ts";
+import { guardMethods } from "./guard.ts";
 import { isGrpc, localReply, STATUS_OF } from "./local_reply.ts";
 import type {
   BackendFailure,
@@ -21,12 +22,17 @@ import type {
   Transport,
 } from "./message.ts";
 import { backendRequest, type ClientFacts, expectsContinue } from "./request_fields.ts";
+import { tunnelAnswer, tunnelHead } from "./tunnel.ts";
+import { Upload } from "./upload.ts";
 
 /** What a request's client left before it was answered is logged as (nginx's number). */
 const CLIENT_GONE = 499;
-const NOTHING = new Uint8Array(0);
 /** Methods without effect on the backend (RFC 9110 §9.2.1): they may be sent twice. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+/** Informational heads of one response that are passed on; the client has no way to refuse them. */
+const MAX_FORWARDED_INTERIM = 8;
+/** A backend that sends more of them than this does not mean to answer. */
+const MAX_INTERIM = 64;
 
 /** As `Via` names them (RFC 9110 §7.6.3). */
 const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
@@ -39,20 +45,30 @@ export interface ExchangeOwner {
   now(): number;
   /** The exchange is over. */
   ended(exchange: Exchange): void;
+  /** Something was thrown that must not be; the exchange has ended. */
+  crashed(exchange: Exchange, error: unknown): void;
+}
+
+/** Where an exchange gets its connection to the backend. */
+export interface Way {
+  readonly upstream: Upstream<Transport>;
+  /** Whose share of the backend it takes. */
+  readonly client: string;
+  readonly affinity: object | undefined;
 }
 
 /**
  * One request and its response, between a front stream and a backend stream. Content goes through
- * in both directions as it comes; at most the windows of both sides wait in between.
+ * in both directions as it comes; at most the windows of both sides wait in between. Whatever one
+ * of its steps throws ends it, and nothing else.
  */
-export class Exchange implements ResponseHandler, TransportWaiter {
+export class Exchange implements ResponseHandler, Waiter<Transport> {
   readonly head: RequestHead;
   readonly id: string;
   /** Protocol of the client's side. */
   readonly protocol: RequestEvent["protocol"];
   readonly startedAt: number;
-  /** Octets of content from the client, and to it. */
-  bytesIn = 0;
+  /** Octets of content to the client. */
   bytesOut = 0;
   /** What the client was told. */
   status = 0;
@@ -65,23 +81,20 @@ export class Exchange implements ResponseHandler, TransportWaiter {
 
   readonly #owner: ExchangeOwner;
   readonly #front: FrontStream;
-  #backend: Backend | undefined;
+  readonly #upload: Upload;
+  #way: Way | undefined;
+  #lease: Lease<Transport> | undefined;
   #stream: BackendStream | undefined;
   #request: RequestInit | undefined;
   #sentAt = 0;
-  /** The client has sent everything, or never sends more. */
-  #requestEnded: boolean;
-  /** The end of the request has been handed to the backend. */
-  #endForwarded = false;
-  /** What came before there was a stream to the backend; bounded by the front's window. */
-  #early: Uint8Array[] | undefined;
-  #earlyTrailers: Fields | undefined;
+  #interim = 0;
   #responded = false;
+  /** A tunnel that the backend has opened. */
+  #tunnelOpen = false;
   #over = false;
   #retried = false;
-  /** Content handed on and not yet taken, to be consumed when it is. */
-  #unconsumedIn = 0;
-  #unconsumedOut = 0;
+  /** Content of the response handed on and not yet taken, to be consumed when it is. */
+  #unconsumed = 0;
   #deadline: Deadline | undefined;
 
   constructor(owner: ExchangeOwner, front: FrontStream, request: {
@@ -92,8 +105,8 @@ export class Exchange implements ResponseHandler, TransportWaiter {
   }) {
     this.#owner = owner;
     this.#front = front;
+    this.#upload = new Upload(front, request.endStream);
     this.head = request.head;
-    this.#requestEnded = request.endStream;
     this.id = request.id;
     this.protocol = request.protocol;
     this.startedAt = owner.now();
@@ -104,14 +117,24 @@ export class Exchange implements ResponseHandler, TransportWaiter {
     return this.#over;
   }
 
+  /** Octets of content from the client. */
+  get bytesIn(): number {
+    return this.#upload.octets;
+  }
+
+  /** Whether the request is gRPC's. */
+  get isGrpc(): boolean {
+    return isGrpc(this.head.fields);
+  }
+
   /** Sends the request to a backend. */
-  forward(backend: Backend): void {
-    this.#backend = backend;
+  forward(way: Way): void {
+    this.#way = way;
     const { id } = this;
     const version = VERSIONS[this.protocol];
     this.#request = backendRequest(this.head, this.#owner.facts, { id, version });
-    this.#deadline = this.#owner.idle.arm(() => this.#expire());
-    backend.acquire(this, this.head.protocol !== "");
+    this.#deadline = this.#owner.idle.arm(() => this.expire());
+    this.#acquire(way);
   }
 
   /** Answers in place of a backend. */
@@ -121,7 +144,7 @@ export class Exchange implements ResponseHandler, TransportWaiter {
     this.status = status;
     this.#responded = true;
     localReply(this.#front, status, this.head);
-    if (!this.#requestEnded) this.#front.reset(ErrorCode.noError);
+    if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     this.#finish();
   }
 
@@ -130,34 +153,24 @@ export class Exchange implements ResponseHandler, TransportWaiter {
   /** Content of the request. */
   requestData(bytes: Uint8Array, end: boolean): void {
     if (this.#over) return;
-    this.bytesIn += bytes.length;
-    if (end) this.#requestEnded = true;
     this.#deadline?.touch();
-    const stream = this.#stream;
-    if (stream === undefined) {
-      if (bytes.length > 0) (this.#early ??= []).push(bytes);
-      return;
-    }
-    if (end) this.#endForwarded = true;
-    if (stream.sendData(bytes, end)) this.#front.consume(bytes.length);
-    else this.#unconsumedIn += bytes.length;
+    if (this.#refusedTunnel) return this.#front.consume(bytes.length);
+    this.#upload.data(bytes, end);
   }
 
   /** The end of the request, with trailers. */
   requestTrailers(fields: Fields): void {
     if (this.#over) return;
-    this.#requestEnded = true;
     const { rules } = this.#owner;
     const trailers = filterFields(fields, (name) => rules.isRequestTrailer(name));
-    if (this.#stream === undefined) this.#earlyTrailers = trailers;
-    else this.#endRequest(this.#stream, trailers);
+    this.#sendTrailers(() => this.#upload.trailers(trailers));
   }
 
   /** The client takes more of the response. */
   frontDrained(): void {
-    const octets = this.#unconsumedOut;
+    const octets = this.#unconsumed;
     if (octets === 0) return;
-    this.#unconsumedOut = 0;
+    this.#unconsumed = 0;
     this.#deadline?.touch();
     this.#stream?.consume(octets);
   }
@@ -167,49 +180,58 @@ export class Exchange implements ResponseHandler, TransportWaiter {
     if (this.#over) return;
     this.reason = reason;
     if (!this.#responded) this.status = CLIENT_GONE;
-    this.#backend?.cancel(this);
     this.#stream?.reset(code === ErrorCode.noError ? ErrorCode.cancel : code);
     this.#finish();
   }
 
-  // --- from the backend ------------------------------------------------------------------------
+  // --- from the pool and the backend -----------------------------------------------------------
 
-  onTransport(transport: Transport): void {
-    if (this.#over || this.#request === undefined) return;
-    if (this.head.protocol !== "" && !transport.takesTunnels) {
+  onLease(lease: Lease<Transport>): void {
+    if (this.#over || this.#request === undefined) return lease.release();
+    this.#lease = lease;
+    const { link } = lease;
+    this.backendProtocol = link.protocol;
+    if (this.head.protocol !== "" && !link.takesTunnels) {
       return this.refuse(STATUS_OF.invalid, "the backend does not take tunnels");
     }
-    const hasBody = this.#early !== undefined || this.#earlyTrailers !== undefined;
-    const endNow = this.#requestEnded && !hasBody;
-    this.backendProtocol = transport.protocol;
+    const whole = this.#upload.isEmpty;
     this.#sentAt = this.#owner.now();
-    this.#endForwarded = endNow;
     try {
-      this.#stream = transport.request(this.#request, endNow, this);
+      this.#stream = link.request(this.#request, whole, this);
     } catch (error) {
       if (!(error instanceof H2FieldError)) throw error;
       return this.refuse(400, "a field that cannot be sent on");
     }
     // Only now does somebody want the content.
-    if (!this.#requestEnded && expectsContinue(this.head.fields)) {
+    if (!this.#upload.ended && expectsContinue(this.head.fields)) {
       this.#front.respond({ status: 100, fields: [] });
     }
-    if (hasBody) this.#sendEarly(this.#stream);
+    const stream = this.#stream;
+    this.#sendTrailers(() => this.#upload.attach(stream, whole));
+  }
+
+  onUnavailable({ kind, reason }: PoolFailure): void {
+    this.refuse(STATUS_OF[kind], reason);
   }
 
   onResponse(head: ResponseHead, endStream: boolean): void {
     if (this.#over) return;
     this.#deadline?.touch();
-    const isTunnel = head.status === 101 && this.head.protocol !== "";
-    // 100 was this hop's to send; 101 without a request for it has no meaning.
-    if (head.status === 100 || (head.status === 101 && !isTunnel)) return;
+    const meaning = this.head.protocol === ""
+      ? "refuses"
+      : tunnelAnswer(head.status, this.backendProtocol);
+    if (meaning === "invalid") {
+      return this.#breakOff("an answer that opens no tunnel", ErrorCode.internalError);
+    }
+    this.#tunnelOpen = meaning === "opens";
+    if (head.status < 200 && !this.#tunnelOpen) return this.#inform(head);
     try {
-      this.#front.respond(isTunnel ? this.#tunnelHead(head) : head, endStream);
+      const passed = this.#tunnelOpen ? tunnelHead(head, this.protocol, this.head) : head;
+      this.#front.respond(passed, endStream);
     } catch (error) {
       if (!(error instanceof H2FieldError)) throw error;
       return this.#breakOff("a field of the response cannot be sent on", ErrorCode.internalError);
     }
-    if (head.status < 200 && !isTunnel) return;
     this.#responded = true;
     this.status = head.status;
     this.upstreamMs = this.#owner.now() - this.#sentAt;
@@ -224,7 +246,7 @@ export class Exchange implements ResponseHandler, TransportWaiter {
     this.bytesOut += bytes.length;
     this.#deadline?.touch();
     if (this.#front.sendData(bytes, endStream)) this.#stream?.consume(bytes.length);
-    else this.#unconsumedOut += bytes.length;
+    else this.#unconsumed += bytes.length;
     if (endStream) this.#endResponse();
   }
 
@@ -241,90 +263,117 @@ export class Exchange implements ResponseHandler, TransportWaiter {
   }
 
   onDrain(): void {
-    const octets = this.#unconsumedIn;
-    if (octets === 0) return;
-    this.#unconsumedIn = 0;
-    this.#deadline?.touch();
-    this.#front.consume(octets);
+    if (this.#upload.drained() > 0) this.#deadline?.touch();
   }
 
   onFailure(failure: BackendFailure): void {
     if (this.#over) return;
     this.#stream = undefined;
-    if (this.#mayRetry(failure)) {
+    this.#upload.detach();
+    this.#release();
+    if (this.#way !== undefined && this.#mayRetry(failure)) {
       this.#retried = true;
-      return this.#backend?.acquire(this, false);
+      return this.#acquire(this.#way);
     }
     if (this.#responded) return this.#breakOff(failure.reason, failure.code);
     this.refuse(STATUS_OF[failure.kind], failure.reason);
   }
+
+  // --- ends ------------------------------------------------------------------------------------
 
   /** Cuts the exchange off, with whatever the client was told so far. */
   abort(code: number, reason: string): void {
     if (!this.#over) this.#breakOff(reason, code);
   }
 
-  // --- ends ------------------------------------------------------------------------------------
+  /** Nothing has moved for too long. */
+  expire(): void {
+    if (this.#over) return;
+    if (this.#responded) return this.#breakOff("idle timeout", ErrorCode.cancel);
+    this.#stream?.reset(ErrorCode.cancel);
+    this.refuse(STATUS_OF.timeout, "the backend did not answer in time");
+  }
+
+  /** A step has thrown: this exchange ends, with a 502 if nothing was said yet. */
+  crash(error: unknown): void {
+    if (this.#over) return;
+    this.reason = `internal_error: ${describeError(error)}`;
+    const steps = [
+      () => this.#stream?.reset(ErrorCode.internalError),
+      () => {
+        if (this.#responded) return this.#front.reset(ErrorCode.internalError);
+        this.status = STATUS_OF.invalid;
+        localReply(this.#front, this.status, this.head);
+        if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
+      },
+      () => this.#finish(),
+    ];
+    let isBroken = false;
+    for (const step of steps) {
+      // Each of them may be what threw.
+      try {
+        step();
+      } catch {
+        isBroken = true;
+      }
+    }
+    if (isBroken) this.#resetFront();
+    this.#owner.crashed(this, error);
+  }
+
+  /** The client asked for a tunnel and got another answer: what it sends goes nowhere. */
+  get #refusedTunnel(): boolean {
+    return this.#responded && this.head.protocol !== "" && !this.#tunnelOpen;
+  }
+
+  #acquire({ upstream, client, affinity }: Way): void {
+    upstream.acquire(this, { client, affinity, tunnel: this.head.protocol !== "" });
+  }
+
+  #sendTrailers(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      if (!(error instanceof H2FieldError)) throw error;
+      this.#breakOff("a trailer of the request cannot be sent on", ErrorCode.protocolError);
+    }
+  }
+
+  /** 100 was this hop's to send; 101 without a request for it has no meaning. */
+  #inform(head: ResponseHead): void {
+    if (++this.#interim > MAX_INTERIM) {
+      return this.#breakOff("too many informational responses", ErrorCode.enhanceYourCalm);
+    }
+    if (head.status === 101) {
+      return this.#breakOff("the backend switched protocols unasked", ErrorCode.internalError);
+    }
+    if (head.status === 100 || this.#interim > MAX_FORWARDED_INTERIM) return;
+    try {
+      this.#front.respond(head);
+    } catch (error) {
+      if (!(error instanceof H2FieldError)) throw error;
+    }
+  }
 
   /**
-   * Once, if nothing of the response was passed on and the request can be repeated whole: a request
-   * without content that is safe or that the backend certainly did not process.
+   * Once, if nothing of the response came and the request can be repeated whole: a request without
+   * content that is safe or that the backend certainly did not process.
    */
   #mayRetry(failure: BackendFailure): boolean {
-    if (this.#retried || this.#responded || this.bytesIn > 0 || !this.#requestEnded) return false;
-    if (this.#earlyTrailers !== undefined || this.head.protocol !== "") return false;
+    if (this.#retried || this.#responded || this.#interim > 0) return false;
+    if (!this.#upload.isEmpty || this.head.protocol !== "") return false;
     if (failure.unprocessed) return true;
     return failure.kind === "reset" && SAFE_METHODS.has(this.head.method);
   }
 
-  /** Over HTTP/2 a tunnel is open with a 200 (RFC 8441 §5), and there was no key to accept. */
-  #tunnelHead(head: ResponseHead): ResponseHead {
-    if (this.protocol !== "h2") return head;
-    const fields = filterFields(head.fields, (name) => name !== "sec-websocket-accept");
-    return { ...head, status: 200, fields };
-  }
-
-  #sendEarly(stream: BackendStream): void {
-    const chunks = this.#early ?? [];
-    this.#early = undefined;
-    const end = this.#requestEnded && this.#earlyTrailers === undefined;
-    chunks.forEach((bytes, i) => {
-      const last = end && i === chunks.length - 1;
-      if (stream.sendData(bytes, last)) this.#front.consume(bytes.length);
-      else this.#unconsumedIn += bytes.length;
-    });
-    this.#endForwarded = end;
-    if (this.#earlyTrailers !== undefined) this.#endRequest(stream, this.#earlyTrailers);
-  }
-
-  #endRequest(stream: BackendStream, trailers: Fields): void {
-    this.#endForwarded = true;
-    if (trailers.length === 0) {
-      stream.sendData(NOTHING, true);
-      return;
-    }
-    try {
-      stream.sendTrailers(trailers);
-    } catch (error) {
-      if (!(error instanceof H2FieldError)) throw error;
-      this.onFailure({
-        kind: "invalid",
-        reason: "a trailer of the request cannot be sent on",
-        unprocessed: false,
-        code: ErrorCode.protocolError,
-      });
-    }
-  }
-
   /** The response is complete: a request that still goes on has nobody left who wants it. */
   #endResponse(): void {
-    if (!this.#requestEnded) this.#front.reset(ErrorCode.noError);
-    if (!this.#endForwarded) this.#stream?.reset(ErrorCode.cancel);
+    if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
+    if (!this.#upload.endForwarded) this.#stream?.reset(ErrorCode.cancel);
     this.#finish();
   }
 
   #breakOff(reason: string, code: number): void {
-    this.#backend?.cancel(this);
     this.#stream?.reset(ErrorCode.cancel);
     if (!this.#responded) return this.refuse(STATUS_OF.invalid, reason);
     this.reason = reason;
@@ -332,22 +381,49 @@ export class Exchange implements ResponseHandler, TransportWaiter {
     this.#finish();
   }
 
-  #expire(): void {
-    if (this.#responded) return this.#breakOff("idle timeout", ErrorCode.cancel);
-    this.#backend?.cancel(this);
-    this.#stream?.reset(ErrorCode.cancel);
-    this.refuse(STATUS_OF.timeout, "the backend did not answer in time");
+  #release(): void {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    lease?.release();
   }
 
   #finish(): void {
+    if (this.#over) return;
     this.#over = true;
     this.#deadline?.cancel();
-    this.#early = undefined;
+    this.#upload.drop();
+    this.#stream = undefined;
+    if (this.#lease === undefined) this.#way?.upstream.cancel(this);
+    this.#release();
     this.#owner.ended(this);
   }
 
-  /** Whether the request is gRPC's. */
-  get isGrpc(): boolean {
-    return isGrpc(this.head.fields);
+  #resetFront(): void {
+    try {
+      this.#front.reset(ErrorCode.internalError);
+    } catch {
+      // The front itself is broken; its connection ends with its next deadline.
+    }
   }
 }
+
+/** Every way in: see {@link guardMethods}. */
+export const STEPS = [
+  "forward",
+  "refuse",
+  "requestData",
+  "requestTrailers",
+  "frontDrained",
+  "frontGone",
+  "onLease",
+  "onUnavailable",
+  "onResponse",
+  "onData",
+  "onTrailers",
+  "onDrain",
+  "onFailure",
+  "abort",
+  "expire",
+] as const;
+
+guardMethods(Exchange.prototype, STEPS, (exchange, error) => exchange.crash(error));

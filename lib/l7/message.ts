@@ -9,6 +9,7 @@
  * @module
  */
 import type { Fields, H2Stream, RequestInit, ResponseHead } from "../h2/mod.ts";
+import type { Link, PoolFailure } from "../upstream/mod.ts";
 
 /** Towards the client: the response goes in here. */
 export type FrontStream = Pick<
@@ -21,12 +22,8 @@ export type BackendStream = Pick<H2Stream, "sendData" | "sendTrailers" | "consum
 
 /** Why a backend could not answer. */
 export type FailureKind =
-  /** No connection: refused, not resolved, TLS failed. */
-  | "unreachable"
-  /** No connection or no answer in time. */
-  | "timeout"
-  /** Every connection and stream that may be used is. */
-  | "busy"
+  /** No connection, or none in time, or all that may be used are in use. */
+  | PoolFailure["kind"]
   /** It broke off. */
   | "reset"
   /** Its answer is not HTTP, or not one that can be passed on. */
@@ -57,10 +54,8 @@ export interface ResponseHandler {
   onFailure(failure: BackendFailure): void;
 }
 
-/** A way to the backend that is open: requests go out at once. */
-export interface Transport {
-  /** As the access log calls it. */
-  readonly protocol: "h2" | "http/1.1";
+/** A connection to the backend that is open: requests go out at once. */
+export interface Transport extends Link {
   /** The other side lets itself be asked for tunnels. */
   readonly takesTunnels: boolean;
   /**

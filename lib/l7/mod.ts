@@ -7,13 +7,9 @@
 export { type L7Connection } from "./client.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
-export { type H2TransportName } from "./backend.ts";
-export {
-  L7Service,
-  type L7ServiceOptions,
-  type L7Settings,
-  type TlsMaterial,
-  tlsMaterialId,
-} from "./service.ts";
+export { type H2TransportName } from "./backend_dialer.ts";
+export { type CurrentRoutes } from "./backends.ts";
+export { L7Service, type L7ServiceOptions, type L7Settings } from "./service.ts";
 export { SessionIo } from "./session_io.ts";
+export { type TlsMaterial, tlsMaterialId } from "./tls_material.ts";
 export { Turns } from "./turns.ts";

@@ -8,34 +8,32 @@ import {
   type ResponseHead,
 } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
+import { type LinkEvents, Liveness } from "../upstream/mod.ts";
 import { fieldValue, filterFields } from "./fields.ts";
 import { FlowGate } from "./flow_gate.ts";
-import { type H2Link, type LinkEvents, PING_AFTER_MS } from "./h2_link.ts";
-import type { BackendStream, ResponseHandler } from "./message.ts";
+import type { BackendStream, ResponseHandler, Transport } from "./message.ts";
 
 /** The same windows as lib/h2's limits for backends, in octets. */
 const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 32 * 1024 * 1024;
-/** Until the answer to a PING, in milliseconds. */
-const PING_TIMEOUT_MS = 10_000;
 /** Flag of a HEADERS frame that ends its stream. */
 const END_STREAM = 1;
 const NOTHING = new Uint8Array(0);
 
 /** A backend connection framed by `node:http2`. */
-export class NodeH2Link implements H2Link {
+export class NodeH2Link implements Transport {
   readonly protocol = "h2";
+  readonly settled = true;
   readonly #events: LinkEvents;
   readonly #session: ClientHttp2Session;
   readonly #now: () => number;
-  #ready = false;
+  readonly #liveness: Liveness;
+  #greeted = false;
   #closed = false;
   #draining = false;
   #streams = 0;
   #full = false;
-  #idleSince: number;
-  #lastRead: number;
-  #pingSince = -1;
+  #byUs = false;
   #reason = "the backend closed the connection";
 
   constructor(
@@ -44,42 +42,45 @@ export class NodeH2Link implements H2Link {
   ) {
     this.#events = events;
     this.#now = now;
-    this.#idleSince = this.#lastRead = now();
+    this.#liveness = new Liveness(now());
     const session = http2.connect("http://backend", {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
     });
     this.#session = session;
     session.on("error", (error) => this.#reason = describeError(error));
-    session.on("goaway", () => this.#draining = true);
+    session.on("goaway", () => {
+      this.#draining = true;
+      // The session's heap does not survive being closed inside this event (Deno 2.9.6).
+      setTimeout(() => events.onDraining(), 0);
+    });
     session.on("close", () => this.#close());
     session.on("remoteSettings", () => {
-      this.#lastRead = this.#now();
-      if (this.#ready) return;
-      this.#ready = true;
-      events.onReady(this);
+      this.#liveness.heard(this.#now());
+      if (this.#greeted) return;
+      this.#greeted = true;
+      events.onGreeted();
     });
     session.setLocalWindowSize(CONNECTION_WINDOW);
   }
 
-  get ready(): boolean {
-    return this.#ready && !this.#closed;
+  get greeted(): boolean {
+    return this.#greeted && !this.#closed;
+  }
+
+  get capacity(): number {
+    return this.#session.remoteSettings?.maxConcurrentStreams ?? Infinity;
   }
 
   get available(): boolean {
-    const { maxConcurrentStreams } = this.#session.remoteSettings ?? {};
     const open = !this.#closed && !this.#draining && !this.#session.closed &&
-      this.#streams < (this.#ready ? maxConcurrentStreams ?? Infinity : 100);
+      this.#streams < this.capacity;
     if (!open) this.#full = true;
     return open;
   }
 
   get takesTunnels(): boolean {
     return this.#session.remoteSettings?.enableConnectProtocol === true;
-  }
-
-  get idleSince(): number {
-    return this.#streams > 0 ? -1 : this.#idleSince;
   }
 
   request(head: RequestInit, endStream: boolean, handler: ResponseHandler): BackendStream {
@@ -93,45 +94,46 @@ export class NodeH2Link implements H2Link {
       waitForTrailers: !endStream,
     });
     this.#streams++;
+    this.#liveness.begin(this.#now());
     stream.once("close", () => this.#streamClosed());
     return new NodeH2Stream(stream, handler, {
-      touched: () => this.#lastRead = this.#now(),
-      draining: () => this.#draining || this.#closed,
+      touched: () => this.#liveness.heard(this.#now()),
     });
   }
 
   tick(now: number): void {
     if (this.#closed) return;
-    if (this.#pingSince >= 0 && now - this.#pingSince > PING_TIMEOUT_MS) {
-      return this.destroy("no answer to PING");
-    }
-    if (this.#streams === 0 || this.#pingSince >= 0 || now - this.#lastRead < PING_AFTER_MS) return;
-    this.#pingSince = now;
-    this.#session.ping(() => this.#pingSince = -1);
+    const verdict = this.#liveness.check(now, this.#streams > 0);
+    if (verdict === "ask") this.#session.ping(() => this.#liveness.heard(this.#now()));
+    if (verdict === "dead") this.#end("no answer to PING");
   }
 
   shutdown(): void {
-    this.#draining = true;
+    this.#draining = this.#byUs = true;
     this.#session.close();
   }
 
   destroy(reason: string): void {
+    this.#byUs = true;
+    this.#end(reason);
+  }
+
+  #end(reason: string): void {
     this.#reason = reason;
     this.#session.destroy();
   }
 
   #streamClosed(): void {
     this.#streams--;
-    if (this.#streams === 0) this.#idleSince = this.#now();
     if (!this.#full || !this.available) return;
     this.#full = false;
-    this.#events.onAvailable(this);
+    this.#events.onAvailable();
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#events.onClosed(this, this.#reason);
+    this.#events.onClosed({ reason: this.#reason, heard: "nothing", byUs: this.#byUs });
   }
 }
 
@@ -151,7 +153,7 @@ function later(listener: AnyListener): AnyListener {
 class NodeH2Stream implements BackendStream {
   readonly #stream: ClientHttp2Stream;
   readonly #handler: ResponseHandler;
-  readonly #link: { readonly touched: () => void; readonly draining: () => boolean };
+  readonly #link: { readonly touched: () => void };
   #gate: FlowGate | undefined;
   #trailers: Fields | undefined;
   #requestTrailers: Fields = [];
@@ -163,7 +165,6 @@ class NodeH2Stream implements BackendStream {
 
   constructor(stream: ClientHttp2Stream, handler: ResponseHandler, link: {
     readonly touched: () => void;
-    readonly draining: () => boolean;
   }) {
     this.#stream = stream;
     this.#handler = handler;

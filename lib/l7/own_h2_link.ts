@@ -11,8 +11,9 @@ import {
   type ResetCause,
   type ResponseHead,
 } from "../h2/mod.ts";
-import { type H2Link, type LinkEvents, PING_AFTER_MS } from "./h2_link.ts";
-import type { BackendStream, ResponseHandler } from "./message.ts";
+import { type LinkEvents, Liveness } from "../upstream/mod.ts";
+import { Ear } from "./ear.ts";
+import type { BackendStream, ResponseHandler, Transport } from "./message.ts";
 import { SessionIo } from "./session_io.ts";
 import type { Turns } from "./turns.ts";
 
@@ -25,30 +26,41 @@ export interface OwnH2LinkOptions {
 }
 
 /** A backend connection framed by lib/h2. */
-export class OwnH2Link implements H2Link, H2Handler {
+export class OwnH2Link implements Transport, H2Handler {
   readonly protocol = "h2";
+  readonly settled = true;
   readonly #events: LinkEvents;
   readonly #session: H2Session;
   readonly #io: SessionIo | undefined;
-  #lastRead: number;
+  readonly #now: () => number;
+  readonly #ear = new Ear();
+  readonly #liveness: Liveness;
 
   constructor(socket: Socket, { events, pool, turns, now }: OwnH2LinkOptions) {
     this.#events = events;
-    this.#lastRead = now();
-    this.#session = new H2Session({ role: "client", pool, now: this.#lastRead, handler: this });
-    socket.on("data", () => this.#lastRead = now());
+    this.#now = now;
+    this.#liveness = new Liveness(now());
+    this.#session = new H2Session({ role: "client", pool, now: now(), handler: this });
+    socket.on("data", (bytes: Uint8Array) => {
+      this.#ear.hear(bytes);
+      this.#liveness.heard(now());
+    });
     this.#io = new SessionIo(socket, this.#session, {
       now,
       turns,
       hearsOut: true,
-      onLost: (reason) => events.onClosed(this, reason),
+      onLost: (reason) => this.#closed(reason, false),
     });
     // The session wrote its greeting while it was made, when there was nobody to tell.
     this.#io.schedule();
   }
 
-  get ready(): boolean {
+  get greeted(): boolean {
     return this.#session.settingsReceived && !this.#session.closed;
+  }
+
+  get capacity(): number {
+    return this.#session.peerSettings.maxConcurrentStreams;
   }
 
   get available(): boolean {
@@ -59,20 +71,19 @@ export class OwnH2Link implements H2Link, H2Handler {
     return this.#session.peerSettings.enableConnectProtocol;
   }
 
-  get idleSince(): number {
-    return this.#session.idleSince;
-  }
-
   request(head: RequestInit, endStream: boolean, handler: ResponseHandler): BackendStream {
     const stream = this.#session.request(head, endStream);
+    this.#liveness.begin(this.#now());
     stream.context = handler;
     return stream;
   }
 
   tick(now: number): void {
-    const waiting = this.#session.openStreams > 0;
-    if (waiting && now - this.#lastRead > PING_AFTER_MS) this.#session.ping();
     this.#session.tick(now);
+    if (this.#session.closed) return;
+    const verdict = this.#liveness.check(now, this.#session.openStreams > 0);
+    if (verdict === "ask") this.#session.ping();
+    if (verdict === "dead") this.#session.close(ErrorCode.noError, "no answer to PING");
   }
 
   shutdown(): void {
@@ -89,15 +100,19 @@ export class OwnH2Link implements H2Link, H2Handler {
 
   onClose(cause: CloseCause): void {
     this.#io?.close();
-    this.#events.onClosed(this, cause.reason);
+    this.#closed(cause.reason, cause.by === "owner");
   }
 
   onSettings(): void {
-    this.#events.onReady(this);
+    this.#events.onGreeted();
+  }
+
+  onGoaway(): void {
+    this.#events.onDraining();
   }
 
   onStreamAvailable(): void {
-    this.#events.onAvailable(this);
+    this.#events.onAvailable();
   }
 
   onResponse(stream: H2Stream, head: ResponseHead, endStream: boolean): void {
@@ -123,6 +138,10 @@ export class OwnH2Link implements H2Link, H2Handler {
       unprocessed: cause.retryable,
       code: cause.code,
     });
+  }
+
+  #closed(reason: string, byUs: boolean): void {
+    this.#events.onClosed({ reason, heard: this.#ear.heard, byUs });
   }
 }
 

@@ -1,13 +1,17 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { parseBackendEndpoint } from "../addr/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
-import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
-import { encodeProxyV2 } from "../proxyproto/mod.ts";
-import { type Clock, ConnectDeadlines, Deadlines } from "../relay/mod.ts";
+import {
+  describeError,
+  type LogSink,
+  type RequestCounts,
+  type RequestEvent,
+} from "../observe/mod.ts";
+import { type Clock, Deadlines } from "../relay/mod.ts";
 import type { TlsAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
-import { Backend, type H2TransportName } from "./backend.ts";
+import type { H2TransportName } from "./backend_dialer.ts";
+import { Backends, type CurrentRoutes } from "./backends.ts";
 import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
@@ -15,25 +19,11 @@ import { createHttp1Server, Http1Front } from "./http1_front.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
 import { Turns } from "./turns.ts";
+import type { TlsMaterial } from "./tls_material.ts";
 import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
 
 /** How often deadlines of sessions are looked at. */
 const TICK_MS = 1000;
-
-/** A certificate with its key, and what belongs to it; in memory only, never logged. */
-export interface TlsMaterial {
-  /** {@link tlsMaterialId} of the routes that use it. */
-  readonly id: string;
-  readonly certPem: string;
-  readonly keyPem: string;
-  /** Authorities that the route's backend is checked against. */
-  readonly backendCaPem?: string;
-}
-
-/** What a route's TLS is made of: the files that it names. Routes with the same files share it. */
-export function tlsMaterialId(route: Pick<Route, "tlsCert" | "tlsKey" | "backendCa">): string {
-  return `${route.tlsCert}\0${route.tlsKey}\0${route.backendCa ?? ""}`;
-}
 
 /** Settings that may change while connections are open; new ones and new requests see them. */
 export interface L7Settings {
@@ -53,6 +43,9 @@ export interface L7ServiceOptions {
   /** Counts every request. */
   readonly requests: Pick<RequestCounts, "record">;
   readonly onRequest: (event: RequestEvent) => void;
+  /** Where what must not happen is written. */
+  readonly log: LogSink;
+  readonly currentRoutes: CurrentRoutes;
   /** Takes how long each handshake took that succeeded, in seconds. */
   readonly onHandshake?: (seconds: number) => void;
   /** Default: that of lib/tls. */
@@ -63,8 +56,7 @@ export interface L7ServiceOptions {
 export class L7Service {
   readonly #options: L7ServiceOptions;
   readonly #sessions = new Set<L7Session>();
-  readonly #backends = new Map<string, Backend>();
-  readonly #backendOf = new WeakMap<Route, Backend>();
+  readonly #backends: Backends;
   readonly #policiesOf = new WeakMap<Route, PolicySet>();
   readonly #acceptors = new WeakMap<TlsMaterial, TlsAcceptor>();
   readonly #pool = new OutputPool();
@@ -74,7 +66,7 @@ export class L7Service {
   #settings: L7Settings;
   #rules: FieldRules;
   #idle: Deadlines;
-  #connects: ConnectDeadlines;
+  #routesChanged = false;
   #stopTicking: (() => void) | undefined;
 
   constructor(options: L7ServiceOptions) {
@@ -82,7 +74,8 @@ export class L7Service {
     this.#settings = options.settings;
     this.#rules = new FieldRules(options.settings.fields);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
-    this.#connects = new ConnectDeadlines(options.settings.connectTimeoutMs);
+    const { clock, settings } = options;
+    this.#backends = new Backends({ clock, settings, pool: this.#pool, turns: this.#turns });
     this.#http1 = createHttp1Server();
   }
 
@@ -96,11 +89,20 @@ export class L7Service {
     if (settings.idleTimeoutMs !== this.#settings.idleTimeoutMs) {
       this.#idle = new Deadlines(settings.idleTimeoutMs, this.#options.clock);
     }
-    if (settings.connectTimeoutMs !== this.#settings.connectTimeoutMs) {
-      this.#connects = new ConnectDeadlines(settings.connectTimeoutMs);
-    }
     this.#rules = new FieldRules(settings.fields);
     this.#settings = settings;
+    this.#backends.configure(settings);
+    this.routesChanged();
+  }
+
+  /** Routes or their TLS were replaced: pools that none leads to any more are closed soon. */
+  routesChanged(): void {
+    this.#routesChanged = true;
+  }
+
+  /** Pools of connections to backends. */
+  get backendCount(): number {
+    return this.#backends.size;
   }
 
   /** Serves a connection whose ClientHello selected an l7 route; `peeked` was read already. */
@@ -119,9 +121,7 @@ export class L7Service {
 
   /** Closes every connection to a backend. Clients must be gone. */
   close(): void {
-    for (const backend of this.#backends.values()) backend.destroy("shutdown");
-    this.#backends.clear();
-    this.#connects[Symbol.dispose]();
+    this.#backends.destroy("shutdown");
     this.#stopTicking?.();
     this.#stopTicking = undefined;
   }
@@ -144,7 +144,8 @@ export class L7Service {
     const client = new Client(session.connection, {
       idle: this.#idle,
       now: () => clock.now(),
-      backendFor: (route, client) => this.#backendFor(route, client, material),
+      upstreamFor: (route) => this.#backends.of(route, material),
+      onCrash: (request, error) => this.#crashed(request, error),
       policiesFor: (route) => this.#policiesFor(route),
       rules: this.#rules,
       requests,
@@ -193,70 +194,22 @@ export class L7Service {
     return policies;
   }
 
-  /** The backend of a route: shared by all clients, or with a PROXY header each client's own. */
-  #backendFor(route: Route, client: Client, material: TlsMaterial): Backend {
-    if (!route.sendProxyProtocol) {
-      const known = this.#backendOf.get(route);
-      if (known !== undefined) return known;
-    }
-    const key = this.#backendKey(route, material);
-    const backends = route.sendProxyProtocol ? client.ownBackends : this.#backends;
-    let backend = backends.get(key);
-    if (backend === undefined) {
-      backend = this.#createBackend(route, client, material);
-      backends.set(key, backend);
-    }
-    if (!route.sendProxyProtocol) this.#backendOf.set(route, backend);
-    return backend;
-  }
-
-  #backendKey(route: Route, material: TlsMaterial): string {
-    const { backend, backendTls, backendProtocol, backendTlsVerify, backendServerName } = route;
-    const { h2Transport, connectTimeoutMs } = this.#settings;
-    return JSON.stringify([
-      backend,
-      backendTls,
-      backendProtocol ?? "auto",
-      backendTlsVerify ?? false,
-      backendServerName ?? "",
-      material.backendCaPem ?? "",
-      h2Transport,
-      connectTimeoutMs,
-    ]);
-  }
-
-  #createBackend(route: Route, client: Client, material: TlsMaterial): Backend {
-    const endpoint = parseBackendEndpoint(route.backend);
-    if (!endpoint.ok) throw new TypeError(`backend of ${route.hostname}: ${endpoint.reason}`);
-    const { client: source, destination } = client.connection;
-    const { clock } = this.#options;
-    const { h2Transport, connectTimeoutMs } = this.#settings;
-    return new Backend({
-      address: {
-        endpoint: endpoint.value,
-        ...route.backendTls && {
-          tls: {
-            verify: route.backendTlsVerify ?? false,
-            caPem: material.backendCaPem,
-            serverName: route.backendServerName,
-          },
-        },
-        ...route.sendProxyProtocol && { proxyHeader: encodeProxyV2({ source, destination }) },
-      },
-      protocol: route.backendProtocol ?? "auto",
-      h2Transport,
-      connectTimeoutMs,
-      deadlines: this.#connects,
-      pool: this.#pool,
-      turns: this.#turns,
-      now: () => clock.now(),
-    });
-  }
-
   #tick(): void {
     const now = this.#options.clock.now();
     for (const session of this.#sessions) session.tick(now, this.#settings.idleTimeoutMs);
-    for (const backend of this.#backends.values()) backend.tick(now);
+    if (this.#routesChanged) {
+      this.#routesChanged = false;
+      this.#backends.prune(this.#options.currentRoutes);
+    }
+    this.#backends.tick(now);
+  }
+
+  #crashed(request: string, error: unknown): void {
+    this.#options.log({
+      level: "error",
+      message: "request failed unexpectedly",
+      fields: { request, outcome: "internal_error", error: describeError(error) },
+    });
   }
 
   #forget(session: L7Session): void {

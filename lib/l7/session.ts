@@ -74,7 +74,6 @@ export class L7Session {
 
   tick(now: number, idleMs: number): void {
     this.#front?.tick(now, idleMs);
-    for (const backend of this.#client?.ownBackends.values() ?? []) backend.tick(now);
   }
 
   /** The connection is being closed; a peer that does not do its part is not waited for. */

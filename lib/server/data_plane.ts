@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Gatekeeper } from "../connector/mod.ts";
+import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import {
   type ConnectionEvent,
   type Counters,
@@ -9,6 +10,7 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
+import type { Route } from "../routes/mod.ts";
 import { countEnded } from "./accounting.ts";
 import { serve } from "./connection.ts";
 import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
@@ -63,7 +65,8 @@ export class DataPlane {
   constructor(options: DataPlaneOptions, snapshot: Pick<Snapshot, "settings" | "firewall">) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#state = new LiveState({ ...options, clock: this.#clock }, snapshot);
+    const currentRoutes = (hostname: string) => this.#currentRoutes(hostname);
+    this.#state = new LiveState({ ...options, clock: this.#clock, currentRoutes }, snapshot);
   }
 
   /** Connections that are open now. */
@@ -79,6 +82,16 @@ export class DataPlane {
    */
   async apply(changes: readonly Change[]): Promise<void> {
     for (const change of changes) await this.#applyOne(change);
+    this.#state.l7.routesChanged();
+  }
+
+  /** The routes for a name on all listeners, with their TLS material. */
+  *#currentRoutes(hostname: string): Generator<readonly [Route, TlsMaterial]> {
+    for (const { routes } of this.#listeners.values()) {
+      const route = routes.get(hostname);
+      const material = route && this.#state.tls.get(tlsMaterialId(route));
+      if (material !== undefined) yield [route as Route, material];
+    }
   }
 
   async #applyOne(change: Change): Promise<void> {

@@ -7,8 +7,8 @@ import {
   openGeoIp,
   type RateLimiter,
 } from "../firewall/mod.ts";
-import { L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
-import type { Counters, RequestCounts, RequestEvent } from "../observe/mod.ts";
+import { type CurrentRoutes, L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
+import type { Counters, LogSink, RequestCounts, RequestEvent } from "../observe/mod.ts";
 import {
   BufferPool,
   type Clock,
@@ -29,6 +29,9 @@ export interface LiveStateOptions {
   readonly counters: Counters;
   readonly requests: RequestCounts;
   readonly onRequest?: (event: RequestEvent) => void;
+  readonly log: LogSink;
+  /** What the listeners' tables hold now. */
+  readonly currentRoutes: CurrentRoutes;
   readonly gatekeeper?: Gatekeeper;
   /** Default 5 s. */
   readonly prefaceTimeoutMs?: number;
@@ -76,6 +79,8 @@ export class LiveState implements PlaneState {
       clock,
       settings: this.#l7Settings(settings),
       requests,
+      log: options.log,
+      currentRoutes: options.currentRoutes,
       onRequest: (event) => onRequest?.(event),
       onHandshake: (seconds) => counters.observe("tls_handshake", seconds),
       ...handshakeTimeoutMs !== undefined && { handshakeTimeoutMs },
@@ -122,6 +127,7 @@ export class LiveState implements PlaneState {
   setTls(set: readonly TlsMaterial[], remove: readonly string[]): void {
     for (const id of remove) this.tls.delete(id);
     for (const material of set) this.tls.set(material.id, material);
+    this.l7.routesChanged();
   }
 
   #l7Settings({ connectTimeoutMs, idleTimeoutMs, l7 }: Settings): L7Settings {

@@ -1,5 +1,4 @@
 import type { AttemptEvents, Link, LinkEnd, Offer, PoolFailure } from "./link.ts";
-import type { Lane, Queue } from "./lane.ts";
 
 /**
  * `connecting`: TCP and TLS. `greeting`: until HTTP/2 is known to be spoken. `ready`: it takes
@@ -8,20 +7,20 @@ import type { Lane, Queue } from "./lane.ts";
 export type ConnectionState = "connecting" | "greeting" | "ready" | "draining" | "closed";
 
 /** What a connection reports to its pool. */
-export interface ConnectionOwner<L extends Link> {
+export interface ConnectionOwner<L extends Link, Q> {
   /** It opened, with a greeting still to come or none. */
-  opened(connection: Connection<L>): void;
+  opened(connection: Connection<L, Q>): void;
   /** It takes requests now. */
-  greeted(connection: Connection<L>): void;
-  available(connection: Connection<L>): void;
-  draining(connection: Connection<L>): void;
-  failed(connection: Connection<L>, failure: PoolFailure): void;
+  greeted(connection: Connection<L, Q>): void;
+  available(connection: Connection<L, Q>): void;
+  draining(connection: Connection<L, Q>): void;
+  failed(connection: Connection<L, Q>, failure: PoolFailure): void;
   /** `from`: the state that it was in. */
-  closed(connection: Connection<L>, end: LinkEnd, from: ConnectionState): void;
+  closed(connection: Connection<L, Q>, end: LinkEnd, from: ConnectionState): void;
 }
 
-/** One connection of a pool, from the first SYN to its end. */
-export class Connection<L extends Link> implements AttemptEvents<L> {
+/** One connection of a pool, from the first SYN to its end. `Q`: whose requests it is opened for. */
+export class Connection<L extends Link, Q> implements AttemptEvents<L> {
   state: ConnectionState = "connecting";
   link: L | undefined;
   /** Requests on it. */
@@ -35,24 +34,22 @@ export class Connection<L extends Link> implements AttemptEvents<L> {
   /** Gives the attempt up. */
   abandon: (reason: string) => void = () => {};
 
-  readonly lane: Lane<L>;
   /** Whose requests it is opened for. */
-  readonly queue: Queue<L>;
+  readonly queue: Q;
   readonly offer: Offer;
   /** Requests that are expected to fit on it. */
   readonly expects: number;
   readonly startedAt: number;
-  readonly #owner: ConnectionOwner<L>;
+  readonly #owner: ConnectionOwner<L, Q>;
 
-  constructor(owner: ConnectionOwner<L>, how: {
-    readonly queue: Queue<L>;
+  constructor(owner: ConnectionOwner<L, Q>, how: {
+    readonly queue: Q;
     readonly offer: Offer;
     readonly expects: number;
     readonly startedAt: number;
     readonly dueAt: number;
   }) {
     this.#owner = owner;
-    this.lane = how.queue.lane;
     this.queue = how.queue;
     this.offer = how.offer;
     this.expects = how.expects;

@@ -1,4 +1,4 @@
-import type { Connection } from "./connection.ts";
+import type { Pooled } from "./lane.ts";
 import type { PoolLimits } from "./limits.ts";
 import type { Link } from "./link.ts";
 
@@ -6,7 +6,7 @@ import type { Link } from "./link.ts";
 const MOST_STREAMS = 1024;
 
 /** What a request on a connection takes of the pool, as a share of all of it. */
-export function costOf<L extends Link>({ link }: Connection<L>, limits: PoolLimits): number {
+export function costOf<L extends Link>({ link }: Pooled<L>, limits: PoolLimits): number {
   if (link?.protocol !== "h2") return 1 / limits.maxConnections;
   return 1 / (limits.maxH2Connections * Math.max(1, Math.min(link.capacity, MOST_STREAMS)));
 }

@@ -34,6 +34,8 @@ export interface Upstream<L extends Link> {
   acquire(waiter: Waiter<L>, wish: Wish): void;
   /** `waiter` wants no connection any more, and is not called. */
   cancel(waiter: Waiter<L>): void;
+  /** Nobody will ask with this affinity again: what was opened for it is closed. */
+  forget(affinity: object): void;
 }
 
 /** A waiter in a queue. */
@@ -45,6 +47,9 @@ export interface Waiting<L extends Link> {
   /** Connections that opened while it waited, and were of no use. */
   attempts: number;
 }
+
+/** A connection and the queue that it was opened for. */
+export type Pooled<L extends Link> = Connection<L, Queue<L>>;
 
 /** Who waits for the same kind of connection, in the order of arrival. */
 export class Queue<L extends Link> {
@@ -67,18 +72,18 @@ export class Lane<L extends Link> {
   readonly any: Queue<L> = new Queue(this, false);
   readonly http1: Queue<L> = new Queue(this, true);
   /** Open connections of HTTP/2 that take requests, full ones too. */
-  readonly h2 = new Set<Connection<L>>();
+  readonly h2 = new Set<Pooled<L>>();
   /** Connections of HTTP/1.1 without a request; the last one used is the first to be used again. */
-  readonly idle: Connection<L>[] = [];
+  readonly idle: Pooled<L>[] = [];
   /** Every connection, in any state. */
-  readonly connections = new Set<Connection<L>>();
+  readonly connections = new Set<Pooled<L>>();
 
   constructor(affinity: object | undefined) {
     this.affinity = affinity;
   }
 
   /** The first connection of HTTP/2 that takes a request. */
-  availableH2(): Connection<L> | undefined {
+  availableH2(): Pooled<L> | undefined {
     for (const connection of this.h2) if (connection.available) return connection;
     return undefined;
   }

@@ -2,7 +2,7 @@ import type { Alarm } from "./alarm.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { type Expectation, Knowledge } from "./knowledge.ts";
-import type { Queue } from "./lane.ts";
+import type { Pooled, Queue } from "./lane.ts";
 import type { PoolLimits } from "./limits.ts";
 import type { Dialer, Heard, Link, PoolFailure, Timers } from "./link.ts";
 import type { Roster } from "./roster.ts";
@@ -48,12 +48,12 @@ export class Opener<L extends Link> {
   }
 
   /** Opens as many connections for a queue as it needs and as may be opened now. */
-  openFor(queue: Queue<L>, owner: ConnectionOwner<L>): void {
+  openFor(queue: Queue<L>, owner: ConnectionOwner<L, Queue<L>>): void {
     while (queue.waiting.size > queue.expected && this.#mayOpen(queue)) this.#open(queue, owner);
   }
 
   /** How long a connection that has just opened may take to greet. */
-  opened(connection: Connection<L>): void {
+  opened(connection: Pooled<L>): void {
     if (!this.knowledge.detects || connection.link?.protocol !== "h2") return;
     const { timers, connectTimeoutMs } = this.#options;
     const patience = Math.min(this.#limits.detectMs, connectTimeoutMs / 2);
@@ -61,7 +61,7 @@ export class Opener<L extends Link> {
     this.#alarm.by(connection.dueAt);
   }
 
-  succeeded({ link, offer }: Connection<L>): void {
+  succeeded({ link, offer }: Pooled<L>): void {
     this.backoff.succeeded();
     this.failure = undefined;
     if (link?.protocol === "h2" || offer === "auto") {
@@ -69,12 +69,12 @@ export class Opener<L extends Link> {
     }
   }
 
-  failed({ startedAt }: Connection<L>, failure: PoolFailure): void {
+  failed({ startedAt }: Pooled<L>, failure: PoolFailure): void {
     this.failure = failure;
     this.backoff.failed(startedAt, this.#options.timers.now());
   }
 
-  notGreeted(connection: Connection<L>, heard: Heard, failure: PoolFailure): void {
+  notGreeted(connection: Pooled<L>, heard: Heard, failure: PoolFailure): void {
     this.knowledge.notGreeted(heard);
     // An answer in HTTP/1.1 is no failure of the backend's.
     if (heard !== "http/1.1") this.failed(connection, failure);
@@ -101,7 +101,7 @@ export class Opener<L extends Link> {
     return this.#roster.hasRoomFor(this.knowledge.offer(http1Only) !== "http/1.1");
   }
 
-  #open(queue: Queue<L>, owner: ConnectionOwner<L>): void {
+  #open(queue: Queue<L>, owner: ConnectionOwner<L, Queue<L>>): void {
     const { timers, connectTimeoutMs, dialer } = this.#options;
     const startedAt = timers.now();
     const dueAt = startedAt + connectTimeoutMs;

@@ -1,6 +1,6 @@
 import { Alarm } from "./alarm.ts";
-import type { Connection, ConnectionOwner, ConnectionState } from "./connection.ts";
-import type { Lease, Queue, Upstream, Waiter, Waiting, Wish } from "./lane.ts";
+import type { ConnectionOwner, ConnectionState } from "./connection.ts";
+import type { Lease, Pooled, Queue, Upstream, Waiter, Waiting, Wish } from "./lane.ts";
 import { POOL_LIMITS, type PoolLimits } from "./limits.ts";
 import type { Link, LinkEnd, PoolFailure } from "./link.ts";
 import { costOf, expectedCost } from "./costs.ts";
@@ -37,7 +37,7 @@ export interface PoolLoad {
  *   open and are of no use; between those the pool pauses longer and longer.
  * - A failure to connect fails the requests that the connection was opened for, at once.
  */
-export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
+export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Queue<L>> {
   readonly #options: PoolOptions<L>;
   readonly #limits: PoolLimits;
   readonly #alarm: Alarm;
@@ -111,7 +111,6 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
     this.#roster.tick(now);
   }
 
-  /** Closes what was opened for one client, which is gone. */
   forget(affinity: object): void {
     const lane = this.#roster.laneOf(affinity);
     for (const connection of [...lane.connections]) connection.destroy("the client is gone");
@@ -128,7 +127,7 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
     this.#end(reason, (connection) => connection.destroy(reason));
   }
 
-  #end(reason: string, end: (connection: Connection<L>) => void): void {
+  #end(reason: string, end: (connection: Pooled<L>) => void): void {
     this.#retired = true;
     for (const waiting of this.#lobby.all()) this.#fail(waiting, busy(reason));
     this.#roster.all().forEach(end);
@@ -137,29 +136,29 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
 
   // --- what connections report -------------------------------------------------------------------
 
-  opened(connection: Connection<L>): void {
+  opened(connection: Pooled<L>): void {
     this.#opener.opened(connection);
   }
 
-  greeted(connection: Connection<L>): void {
+  greeted(connection: Pooled<L>): void {
     this.#roster.opened(connection);
     this.#relearn(() => this.#opener.succeeded(connection));
     this.#roster.rest(connection, this.#now());
     this.#serve();
   }
 
-  available(connection: Connection<L>): void {
+  available(connection: Pooled<L>): void {
     if (connection.leases === 0) this.#roster.rest(connection, this.#now());
     this.#serve();
   }
 
-  draining(connection: Connection<L>): void {
+  draining(connection: Pooled<L>): void {
     this.#roster.draining(connection);
     if (connection.leases === 0) connection.shutdown();
     this.#serve();
   }
 
-  failed(connection: Connection<L>, failure: PoolFailure): void {
+  failed(connection: Pooled<L>, failure: PoolFailure): void {
     this.#roster.remove(connection);
     this.#opener.failed(connection, failure);
     const { queue, expects } = connection;
@@ -170,7 +169,7 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
     this.#serve();
   }
 
-  closed(connection: Connection<L>, end: LinkEnd, from: ConnectionState): void {
+  closed(connection: Pooled<L>, end: LinkEnd, from: ConnectionState): void {
     this.#roster.remove(connection);
     if (from === "greeting") {
       if (!end.byUs || connection.late) this.#notGreeted(connection, end);
@@ -181,7 +180,7 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
   }
 
   /** A connection that opened and was of no use. */
-  #notGreeted(connection: Connection<L>, { heard, reason }: LinkEnd): void {
+  #notGreeted(connection: Pooled<L>, { heard, reason }: LinkEnd): void {
     const kind = connection.late ? "timeout" : "unreachable";
     const failure = { kind, reason: `the backend's connection ended: ${reason}` } as const;
     this.#relearn(() => this.#opener.notGreeted(connection, heard, failure));
@@ -200,12 +199,12 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
 
   // --- requests ----------------------------------------------------------------------------------
 
-  #candidate(queue: Queue<L>): Connection<L> | undefined {
+  #candidate(queue: Queue<L>): Pooled<L> | undefined {
     const speaksHttp1 = this.#opener.knowledge.speaks === "http/1.1";
     return this.#roster.available(queue, speaksHttp1, this.#now());
   }
 
-  #lease(connection: Connection<L>, share: Share<Waiting<L>>): Lease<L> {
+  #lease(connection: Pooled<L>, share: Share<Waiting<L>>): Lease<L> {
     const cost = costOf(connection, this.#limits);
     share.take(cost);
     this.#roster.unrest(connection);
@@ -226,7 +225,7 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L> {
   }
 
   /** The last request on a connection is over. */
-  #unused(connection: Connection<L>): void {
+  #unused(connection: Pooled<L>): void {
     const { state, link } = connection;
     if (state === "closed" || link === undefined) return;
     if (link.protocol === "http/1.1" && !link.settled) {

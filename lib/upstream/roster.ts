@@ -1,16 +1,15 @@
-import type { Connection } from "./connection.ts";
-import { Lane, type Queue } from "./lane.ts";
+import { Lane, type Pooled, type Queue } from "./lane.ts";
 import type { PoolLimits } from "./limits.ts";
 import type { Link } from "./link.ts";
 
 /** The connections of a pool by what can be done with them, and how many there are. */
 export class Roster<L extends Link> {
   readonly lanes = new Map<object | undefined, Lane<L>>();
-  readonly opening = new Set<Connection<L>>();
+  readonly opening = new Set<Pooled<L>>();
   /** Connections without a request, the one that has been so for longest first. */
-  readonly #idle = new Set<Connection<L>>();
+  readonly #idle = new Set<Pooled<L>>();
   readonly #limits: PoolLimits;
-  readonly #countedAsH2 = new Set<Connection<L>>();
+  readonly #countedAsH2 = new Set<Pooled<L>>();
   #size = 0;
 
   constructor(limits: PoolLimits) {
@@ -34,36 +33,36 @@ export class Roster<L extends Link> {
   }
 
   /** Every connection, in a copy: what is done to them may remove them. */
-  all(): Connection<L>[] {
+  all(): Pooled<L>[] {
     return Array.from(this.lanes.values(), ({ connections }) => [...connections]).flat();
   }
 
-  add(connection: Connection<L>): void {
+  add(connection: Pooled<L>): void {
     this.#size++;
     this.opening.add(connection);
-    connection.lane.connections.add(connection);
+    connection.queue.lane.connections.add(connection);
     connection.queue.expected += connection.expects;
     if (connection.offer !== "http/1.1") this.#countedAsH2.add(connection);
   }
 
   /** It takes requests from now on. */
-  opened(connection: Connection<L>): void {
+  opened(connection: Pooled<L>): void {
     this.#leaveOpening(connection);
-    if (connection.link?.protocol === "h2") connection.lane.h2.add(connection);
+    if (connection.link?.protocol === "h2") connection.queue.lane.h2.add(connection);
     else this.#countedAsH2.delete(connection);
   }
 
   /** It takes no more requests. */
-  draining(connection: Connection<L>): void {
+  draining(connection: Pooled<L>): void {
     this.#countedAsH2.delete(connection);
-    connection.lane.h2.delete(connection);
+    connection.queue.lane.h2.delete(connection);
     this.unrest(connection);
   }
 
-  remove(connection: Connection<L>): void {
+  remove(connection: Pooled<L>): void {
     this.#leaveOpening(connection);
     this.draining(connection);
-    if (connection.lane.connections.delete(connection)) this.#size--;
+    if (connection.queue.lane.connections.delete(connection)) this.#size--;
   }
 
   /** Whether another connection may be opened; makes room for it if that takes nobody anything. */
@@ -80,7 +79,7 @@ export class Roster<L extends Link> {
     { lane, http1Only }: Queue<L>,
     speaksHttp1: boolean,
     now: number,
-  ): Connection<L> | undefined {
+  ): Pooled<L> | undefined {
     const h2 = http1Only ? undefined : lane.availableH2();
     if (h2 !== undefined) return h2;
     // What speaks HTTP/2 gets no other request over HTTP/1.1: gRPC would not survive it.
@@ -103,10 +102,10 @@ export class Roster<L extends Link> {
   }
 
   /** It has no request; one too many of HTTP/1.1 is closed. */
-  rest(connection: Connection<L>, now: number): void {
+  rest(connection: Pooled<L>, now: number): void {
     if (this.#idle.has(connection)) return;
     connection.idleSince = now;
-    const { lane, link } = connection;
+    const { link, queue: { lane } } = connection;
     if (link?.protocol === "http/1.1") {
       if (lane.idle.length >= this.#limits.maxIdle) return connection.destroy("idle");
       lane.idle.push(connection);
@@ -115,9 +114,9 @@ export class Roster<L extends Link> {
   }
 
   /** It has a request, or is gone. */
-  unrest(connection: Connection<L>): void {
+  unrest(connection: Pooled<L>): void {
     if (!this.#idle.delete(connection)) return;
-    const { lane, link } = connection;
+    const { link, queue: { lane } } = connection;
     if (link?.protocol !== "http/1.1") return;
     // Nearly always the last one.
     const at = lane.idle.lastIndexOf(connection);
@@ -134,12 +133,12 @@ export class Roster<L extends Link> {
     }
   }
 
-  #stale({ idleSince, link }: Connection<L>, now: number): boolean {
+  #stale({ idleSince, link }: Pooled<L>, now: number): boolean {
     const { idleMs, h2IdleMs } = this.#limits;
     return now - idleSince >= (link?.protocol === "h2" ? h2IdleMs : idleMs);
   }
 
-  #leaveOpening(connection: Connection<L>): void {
+  #leaveOpening(connection: Pooled<L>): void {
     if (this.opening.delete(connection)) connection.queue.expected -= connection.expects;
   }
 }

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type Fields, OutputPool, type RequestInit, type ResponseHead } from "../../lib/h2/mod.ts";
-import { Backend, type BackendOptions } from "../../lib/l7/backend.ts";
+import { BackendDialer, type BackendDialerOptions } from "../../lib/l7/backend_dialer.ts";
 import type {
   BackendFailure,
   BackendStream,
@@ -13,16 +13,17 @@ import type {
   Transport,
 } from "../../lib/l7/message.ts";
 import { Turns } from "../../lib/l7/turns.ts";
-import { ConnectDeadlines } from "../../lib/relay/mod.ts";
+import { type Expectation, type Lease, Pool, type PoolFailure } from "../../lib/upstream/mod.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { type BackendKind, type Handler, startHttpBackend } from "../support/l7.ts";
 import { unusedPort } from "../support/ports.ts";
 
-/** A transport under test: the server it speaks to, and how a `Backend` is told to use it. */
+/** A transport under test: the server it speaks to, and how a pool is told to use it. */
 export interface TransportCase {
   readonly name: string;
   readonly kind: BackendKind;
-  readonly options: Pick<BackendOptions, "protocol" | "h2Transport">;
+  readonly expects: Expectation;
+  readonly h2Transport: BackendDialerOptions["h2Transport"];
 }
 
 /** More than all buffers on the way: kernel, Node's streams, and flow control windows. */
@@ -43,6 +44,8 @@ class Recorder implements ResponseHandler {
   ends = 0;
   drains = 0;
   stream: BackendStream | undefined;
+  /** The exchange is over, in whatever way. */
+  onOver = () => {};
   /** Whether content is consumed as it comes. */
   readonly eager: boolean;
   #insideRequest = false;
@@ -65,7 +68,7 @@ class Recorder implements ResponseHandler {
   onResponse(head: ResponseHead, endStream: boolean): void {
     this.#check();
     this.heads.push(head);
-    if (endStream) this.ends++;
+    if (endStream) this.#end();
   }
 
   onData(bytes: Uint8Array, endStream: boolean): void {
@@ -75,13 +78,13 @@ class Recorder implements ResponseHandler {
       this.body = Buffer.concat([this.body, bytes]);
       this.stream?.consume(bytes.length);
     }
-    if (endStream) this.ends++;
+    if (endStream) this.#end();
   }
 
   onTrailers(fields: Fields): void {
     this.#check();
     this.trailers = fields;
-    this.ends++;
+    this.#end();
   }
 
   onDrain(): void {
@@ -91,6 +94,12 @@ class Recorder implements ResponseHandler {
   onFailure(failure: BackendFailure): void {
     this.#check();
     this.failures.push(failure);
+    this.onOver();
+  }
+
+  #end(): void {
+    this.ends++;
+    this.onOver();
   }
 
   #check(): void {
@@ -111,7 +120,27 @@ function headOf(changes: Partial<RequestInit> = {}): RequestInit {
 }
 
 /** Runs the suite for one transport. */
-export function testTransport({ name, kind, options }: TransportCase): void {
+export function testTransport({ name, kind, expects, h2Transport }: TransportCase): void {
+  const poolOf = (port: number): Pool<Transport> =>
+    new Pool({
+      dialer: new BackendDialer({
+        address: { endpoint: { host: "127.0.0.1", port } },
+        h2Transport,
+        pool: new OutputPool(),
+        turns: new Turns(),
+        now: () => performance.now(),
+      }),
+      timers: {
+        now: () => performance.now(),
+        after: (ms, fn) => {
+          const timer = setTimeout(fn, ms);
+          return () => clearTimeout(timer);
+        },
+      },
+      expects,
+      overTls: false,
+      connectTimeoutMs: 5000,
+    });
   const claim = (
     text: string,
     handler: Handler,
@@ -119,28 +148,22 @@ export function testTransport({ name, kind, options }: TransportCase): void {
   ) =>
     Deno.test(`${name}: ${text}`, async () => {
       await using server = await startHttpBackend(kind, handler);
-      using deadlines = new ConnectDeadlines(5000);
-      const backend = new Backend({
-        address: { endpoint: { host: "127.0.0.1", port: server.port } },
-        connectTimeoutMs: 5000,
-        deadlines,
-        pool: new OutputPool(),
-        turns: new Turns(),
-        now: () => performance.now(),
-        ...options,
-      });
+      const pool = poolOf(server.port);
       try {
-        const transport = await acquire(backend);
-        await body((recorder, head, endStream = true) => recorder.send(transport, head, endStream));
+        await body(async (recorder, head, endStream = true) => {
+          const lease = await acquire(pool);
+          recorder.onOver = () => lease.release();
+          return recorder.send(lease.link, head, endStream);
+        });
       } finally {
-        backend.destroy("the test is over");
-        await eventually(() => server.open === 0, "the connections close");
+        pool.destroy("the test is over");
+        await eventually(() => server.open === 0 && pool.size === 0, "the connections close");
       }
     });
 
   claim("a response is a head, content and one end", ok("hello"), async (send) => {
     const recorder = new Recorder();
-    send(recorder, headOf());
+    await send(recorder, headOf());
     await ended(recorder);
     assert.deepEqual(recorder.heads.map(({ status }) => status), [200]);
     assert.equal(new TextDecoder().decode(recorder.body), "hello");
@@ -157,7 +180,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     async (send) => {
       const recorder = new Recorder();
       const fields = ["x-a", "1", "accept", "*/*", "x-a", "2", "__proto__", "3"];
-      send(recorder, headOf({ fields }));
+      await send(recorder, headOf({ fields }));
       await ended(recorder);
       const { fields: got = [] } = recorder.heads[0] ?? {};
       const cookies = got.filter((_, i) => got[i - 1] === "set-cookie");
@@ -177,7 +200,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
   }, async (send) => {
     for (const head of [headOf({ method: "HEAD" }), headOf({ path: "/204" })]) {
       const recorder = new Recorder();
-      send(recorder, head);
+      await send(recorder, head);
       await ended(recorder);
       assert.deepEqual([recorder.heads.length, recorder.received, recorder.ends], [1, 0, 1]);
     }
@@ -186,7 +209,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
   claim("content goes out as it is given, with a length and without", echo, async (send) => {
     for (const fields of [[], ["content-length", "10"]]) {
       const recorder = new Recorder();
-      const stream = send(recorder, headOf({ method: "POST", fields }), false);
+      const stream = await send(recorder, headOf({ method: "POST", fields }), false);
       stream.sendData(new TextEncoder().encode("hello"), false);
       stream.sendData(new TextEncoder().encode("world"), true);
       await ended(recorder);
@@ -204,7 +227,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     });
   }, async (send) => {
     const recorder = new Recorder();
-    const stream = send(recorder, headOf({ method: "POST" }), false);
+    const stream = await send(recorder, headOf({ method: "POST" }), false);
     stream.sendData(new TextEncoder().encode("content"), false);
     stream.sendTrailers(["x-check", "7"]);
     await ended(recorder);
@@ -216,7 +239,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     response.end("ok");
   }, async (send) => {
     const recorder = new Recorder();
-    send(recorder, headOf());
+    await send(recorder, headOf());
     await ended(recorder);
     assert.deepEqual(recorder.heads.map(({ status }) => status), [103, 200]);
     assert.ok(recorder.heads[0]?.fields.includes("</a.css>; rel=preload"));
@@ -232,7 +255,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     write();
   }, async (send) => {
     const recorder = new Recorder(false);
-    const stream = send(recorder, headOf());
+    const stream = await send(recorder, headOf());
     await eventually(() => recorder.received > 0, "content");
     let before = -1;
     while (before !== recorder.received) {
@@ -260,7 +283,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     };
   }, async (send) => {
     const recorder = new Recorder();
-    const stream = send(recorder, headOf({ method: "POST" }), false);
+    const stream = await send(recorder, headOf({ method: "POST" }), false);
     const chunk = new Uint8Array(64 * 1024);
     let sent = 0;
     const deadline = performance.now() + 10_000;
@@ -291,7 +314,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     },
     async (send) => {
       const recorder = new Recorder();
-      const stream = send(recorder, headOf());
+      const stream = await send(recorder, headOf());
       await eventually(() => recorder.received > 0, "content");
       stream.reset(8);
       await withinDeadline(gone.promise, "the backend hears of it");
@@ -306,7 +329,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     setTimeout(breakOff, 20);
   }, async (send) => {
     const recorder = new Recorder();
-    send(recorder, headOf());
+    await send(recorder, headOf());
     await ended(recorder);
     assert.deepEqual([recorder.ends, recorder.failures.length], [0, 1]);
     assert.equal(recorder.failures[0]?.kind, "reset");
@@ -319,7 +342,7 @@ export function testTransport({ name, kind, options }: TransportCase): void {
     setTimeout(() => response.destroy(), 20);
   }, async (send) => {
     const recorder = new Recorder();
-    send(recorder, headOf());
+    await send(recorder, headOf());
     await ended(recorder);
     assert.deepEqual([recorder.ends, recorder.failures.length], [0, 1]);
   });
@@ -327,47 +350,34 @@ export function testTransport({ name, kind, options }: TransportCase): void {
   claim("many requests at once get their own answers", (request, response) => {
     setTimeout(() => response.end(request.url), 5);
   }, async (send) => {
-    const recorders = Array.from({ length: 50 }, (_, i) => {
-      const recorder = new Recorder();
-      send(recorder, headOf({ path: `/${i}` }));
-      return recorder;
-    });
+    const recorders = Array.from({ length: 50 }, () => new Recorder());
+    await Promise.all(recorders.map((recorder, i) => send(recorder, headOf({ path: `/${i}` }))));
     for (const [i, recorder] of recorders.entries()) {
       await ended(recorder);
       assert.equal(new TextDecoder().decode(recorder.body), `/${i}`);
     }
   });
 
-  Deno.test(`${name}: nobody listening is an unreachable backend, and any request may be repeated`, async () => {
-    using deadlines = new ConnectDeadlines(5000);
-    const backend = new Backend({
-      address: { endpoint: { host: "127.0.0.1", port: await unusedPort() } },
-      connectTimeoutMs: 5000,
-      deadlines,
-      pool: new OutputPool(),
-      turns: new Turns(),
-      now: () => performance.now(),
-      ...options,
-    });
-    const recorder = new Recorder();
-    backend.acquire({
-      onTransport: (transport) => recorder.send(transport, headOf(), true),
-      onFailure: (failure) => recorder.onFailure(failure),
-    }, false);
-    await ended(recorder);
-    assert.equal(recorder.failures[0]?.kind, "unreachable");
-    assert.equal(recorder.failures[0]?.unprocessed, true);
-    backend.destroy("the test is over");
+  Deno.test(`${name}: nobody listening is an unreachable backend, and says so`, async () => {
+    const pool = poolOf(await unusedPort());
+    await assert.rejects(acquire(pool), { kind: "unreachable" });
+    pool.destroy("the test is over");
   });
 }
 
-type Sender = (recorder: Recorder, head: RequestInit, endStream?: boolean) => BackendStream;
+type Sender = (
+  recorder: Recorder,
+  head: RequestInit,
+  endStream?: boolean,
+) => Promise<BackendStream>;
 
-function acquire(backend: Backend): Promise<Transport> {
-  const { promise, resolve, reject } = Promise.withResolvers<Transport>();
-  const onFailure = (failure: BackendFailure) => reject(new Error(failure.reason));
-  backend.acquire({ onTransport: resolve, onFailure }, false);
-  return withinDeadline(promise, "a transport");
+function acquire(pool: Pool<Transport>): Promise<Lease<Transport>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Lease<Transport>>();
+  const onUnavailable = ({ kind, reason }: PoolFailure) =>
+    reject(Object.assign(new Error(reason), { kind }));
+  const wish = { client: "c", affinity: undefined, tunnel: false };
+  pool.acquire({ onLease: resolve, onUnavailable }, wish);
+  return withinDeadline(promise, "a connection");
 }
 
 async function ended(recorder: Recorder): Promise<void> {

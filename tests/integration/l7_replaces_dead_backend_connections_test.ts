@@ -4,7 +4,13 @@ import type { H2Session, H2Stream } from "../../lib/h2/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { attachSession } from "../support/h2_socket.ts";
 import { startBackend } from "../support/backends.ts";
-import { connectHttp2, HttpBackend, startHttpBackend, startL7 } from "../support/l7.ts";
+import {
+  type Answer,
+  connectHttp2,
+  HttpBackend,
+  startHttpBackend,
+  startL7,
+} from "../support/l7.ts";
 
 /** RFC 9113 §7. */
 const REFUSED_STREAM = 7;
@@ -97,32 +103,37 @@ Deno.test("a connection that the backend tells to go away is replaced, and no re
   assert.ok(backend.connections.length >= 3);
 });
 
-Deno.test("a backend whose streams are all taken is 503, and more connections were tried", async () => {
+Deno.test("clients that take all streams of a backend get 503 beyond their share, others do not", async () => {
+  let answer = false;
   await using backend = await startBackend({
     onConnection: ({ socket }) => {
-      attachSession(socket, "server", {});
+      attachSession(socket, "server", {
+        onRequest: (stream) => answer && stream.respond({ status: 200, fields: [] }, true),
+      });
       socket.on("end", () => socket.end());
     },
   });
   await using proxy = await startL7({
     backend: backend.address,
     route: { backendProtocol: "h2" },
+    settings: { connectTimeoutMs: 1000 },
   });
-  await using one = await connectHttp2(proxy);
-  await using others = new AsyncDisposableStack();
-  // 100 streams for each client, 100 for each of 32 connections to the backend.
-  const clients = [one];
-  for (let i = 0; i < 32; i++) clients.push(others.use(await connectHttp2(proxy)));
-  const pending = clients.slice(0, 32).flatMap((client) =>
-    Array.from({ length: 100 }, () => client.ask().catch(() => undefined))
-  );
-  await eventually(() => backend.connections.length === 32, "32 connections to the backend");
-  await eventually(() => proxy.requests.length === 0, "none is answered");
-  const { status } = await (clients.at(-1) ?? one).ask();
-  assert.equal(status, 503);
-  await others.disposeAsync();
-  await one[Symbol.asyncDispose]();
-  await Promise.all(pending);
+  // 100 streams for each connection of a client, 100 for each of 32 to the backend: half of that.
+  const streams: Promise<Answer | undefined>[] = [];
+  await using clients = new AsyncDisposableStack();
+  for (let i = 0; i < 17; i++) {
+    const client = clients.use(await connectHttp2(proxy));
+    for (let j = 0; j < 100; j++) streams.push(client.ask().catch(() => undefined));
+  }
+  await eventually(() => proxy.requests.length === 100, "those beyond the share are answered");
+  assert.ok(proxy.requests.every(({ status }) => status === 503));
+  assert.match(proxy.requests[0]?.reason ?? "", /share/);
+  assert.equal(backend.connections.length, 16);
+  answer = true;
+  await using other = await connectHttp2({ port: proxy.port, localAddress: "127.0.0.2" });
+  assert.equal((await other.ask()).status, 200);
+  await clients.disposeAsync();
+  await Promise.all(streams);
 });
 
 Deno.test("connections of HTTP/1.1 are kept and used again", async () => {

@@ -169,6 +169,8 @@ export interface HttpClient extends AsyncDisposable {
 export interface ClientOptions {
   readonly port: number;
   readonly serverName?: string;
+  /** Whom the proxy sees; any of `127.0.0.0/8`. */
+  readonly localAddress?: string;
 }
 
 /** A client over HTTP/2 (`node:http2`). */
@@ -227,13 +229,14 @@ export class Http2Client implements HttpClient {
 
 /** Opens a client over HTTP/2. */
 export async function connectHttp2(
-  { port, serverName = HOST }: ClientOptions,
+  { port, serverName = HOST, localAddress }: ClientOptions,
 ): Promise<Http2Client> {
   const { ca } = await identity();
   const session = http2.connect(`https://${serverName}:${port}`, {
     host: "127.0.0.1",
     servername: serverName,
     ca,
+    ...localAddress !== undefined && { localAddress },
   });
   session.on("error", () => {});
   await withinDeadline(once(session, "connect"), "the client connects");

@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ErrorCode, type Fields, type RequestInit } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { BackendConnectError } from "./backend_address.ts";
-import { DialingAgent, MAX_SOCKETS, type OpenSocket } from "./dialing_agent.ts";
+import type { LinkEvents } from "../upstream/mod.ts";
+import { Ear } from "./ear.ts";
 import { endToEndFields } from "./fields.ts";
 import { FlowGate } from "./flow_gate.ts";
 import type { BackendFailure, BackendStream, ResponseHandler, Transport } from "./message.ts";
@@ -17,25 +17,64 @@ const NOTHING = new Uint8Array(0);
 /** Statuses whose responses have no content (RFC 9110 §6.4.1). */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** HTTP/1.1 to one backend, over `node:http`. */
-export class Http1Transport implements Transport {
-  readonly protocol = "http/1.1";
-  readonly takesTunnels = true;
-  readonly #agent: DialingAgent;
-  /** A response that is no HTTP/1.1 at all. */
-  readonly #onNotHttp: () => void;
+/** An agent for one connection that is open already. */
+class OneSocketAgent extends http.Agent {
+  readonly #socket: Socket;
 
-  constructor(open: OpenSocket, onNotHttp: () => void = () => {}) {
-    this.#agent = new DialingAgent(open);
-    this.#onNotHttp = onNotHttp;
+  constructor(socket: Socket) {
+    super({ keepAlive: true, maxSockets: 1 });
+    this.#socket = socket;
   }
 
-  /** Whether a request would have to wait for a connection. */
-  get full(): boolean {
-    return this.#agent.busyCount >= MAX_SOCKETS;
+  override getName(): string {
+    return "backend";
+  }
+
+  override createConnection(): Duplex {
+    return this.#socket;
+  }
+}
+
+/** A backend connection over HTTP/1.1, framed by `node:http`. */
+export class Http1Link implements Transport {
+  readonly protocol = "http/1.1";
+  readonly takesTunnels = true;
+  readonly greeted = true;
+  readonly capacity = 1;
+  readonly #events: LinkEvents;
+  readonly #socket: Socket;
+  readonly #agent: OneSocketAgent;
+  readonly #ear = new Ear();
+  #busy = false;
+  #settled = true;
+  #closed = false;
+  #byUs = false;
+
+  constructor(socket: Socket, events: LinkEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    this.#agent = new OneSocketAgent(socket);
+    this.#agent.on("free", () => {
+      if (socket.destroyed) return;
+      this.#busy = false;
+      events.onAvailable();
+    });
+    socket.on("data", (bytes: Uint8Array) => this.#ear.hear(bytes));
+    socket.once("close", () => this.#close("the backend closed the connection"));
+    socket.once("end", () => this.#busy || socket.destroy());
+  }
+
+  get available(): boolean {
+    return !this.#busy && !this.#closed && !this.#socket.destroyed;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
   }
 
   request(head: RequestInit, endStream: boolean, handler: ResponseHandler): BackendStream {
+    this.#busy = true;
+    this.#settled = false;
     const isTunnel = head.protocol !== undefined && head.protocol !== "";
     const outgoing = isTunnel ? tunnelRequest(head) : plainRequest(head, endStream);
     const request = http.request({
@@ -49,28 +88,32 @@ export class Http1Transport implements Transport {
     const stream = new Http1Stream(request, handler, {
       method: outgoing.method,
       key: outgoing.key,
-      onNotHttp: this.#onNotHttp,
+      onNotHttp: () => {},
+      onComplete: () => this.#settled = request.writableEnded,
     });
     // A tunnel's request has no content: what the client sends follows the 101.
-    if (endStream && !isTunnel) request.end();
-    else if (isTunnel) request.end();
+    if (endStream || isTunnel) request.end();
     else request.flushHeaders();
     return stream;
   }
 
-  /** Takes a connection that was opened to find out what the backend speaks. */
-  adopt(socket: Socket): void {
-    this.#agent.adopt(socket);
+  tick(): void {}
+
+  shutdown(): void {
+    if (!this.#busy) this.destroy("shutdown");
   }
 
-  /** Connections end with their request. */
-  retire(): void {
-    this.#agent.retire();
+  destroy(reason: string): void {
+    this.#byUs = true;
+    this.#socket.destroy();
+    this.#close(reason);
   }
 
-  /** Closes every connection; requests on them fail. */
-  destroy(): void {
+  #close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#agent.destroy();
+    this.#events.onClosed({ reason, heard: this.#ear.heard, byUs: this.#byUs });
   }
 }
 
@@ -106,6 +149,7 @@ class Http1Stream implements BackendStream {
   readonly #method: string;
   readonly #key: string | undefined;
   readonly #onNotHttp: () => void;
+  readonly #onComplete: () => void;
   #gate: FlowGate | undefined;
   /** After a 101. */
   #tunnel: Duplex | undefined;
@@ -117,12 +161,15 @@ class Http1Stream implements BackendStream {
     readonly method: string;
     readonly key: string | undefined;
     readonly onNotHttp: () => void;
+    /** The response is complete. */
+    readonly onComplete: () => void;
   }) {
     this.#request = request;
     this.#handler = handler;
     this.#method = options.method;
     this.#key = options.key;
     this.#onNotHttp = options.onNotHttp;
+    this.#onComplete = options.onComplete;
     request.on("error", (error: NodeJS.ErrnoException) => this.#fail(error));
     request.on("information", (info) => {
       const fields = endToEndFields(info.rawHeaders);
@@ -173,7 +220,10 @@ class Http1Stream implements BackendStream {
     const contentLength = Number(response.headers["content-length"] ?? -1);
     const empty = this.#method === "HEAD" || BODILESS.has(status) || contentLength === 0;
     response.on("error", (error: NodeJS.ErrnoException) => this.#fail(error));
-    if (empty) this.#over = true;
+    if (empty) {
+      this.#over = true;
+      this.#onComplete();
+    }
     this.#handler.onResponse({ status, fields, contentLength }, empty);
     if (empty) return void response.resume();
     this.#gate = new FlowGate(response);
@@ -189,6 +239,7 @@ class Http1Stream implements BackendStream {
     if (this.#over) return;
     if (!response.complete) return this.#fail(new Error("the response was cut off"));
     this.#over = true;
+    this.#onComplete();
     const trailers = endToEndFields(response.rawTrailers);
     if (trailers.length > 0) this.#handler.onTrailers(trailers);
     else this.#handler.onData(NOTHING, true);
@@ -250,7 +301,6 @@ class Http1Stream implements BackendStream {
 }
 
 function failureOf(error: NodeJS.ErrnoException): BackendFailure {
-  if (error instanceof BackendConnectError) return error.failure;
   return {
     kind: error.code?.startsWith("HPE_") ? "invalid" : "reset",
     reason: `the backend's connection: ${describeError(error)}`,

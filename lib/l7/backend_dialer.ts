@@ -1,0 +1,87 @@
+import type { Socket } from "node:net";
+import type { OutputPool } from "../h2/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import type { AttemptEvents, Dialer, LinkProtocol, Offer } from "../upstream/mod.ts";
+import { type BackendAddress, connectBackend } from "./backend_address.ts";
+import { Http1Link } from "./http1_link.ts";
+import type { Transport } from "./message.ts";
+import { NodeH2Link } from "./node_h2_link.ts";
+import { OwnH2Link } from "./own_h2_link.ts";
+import type { Turns } from "./turns.ts";
+
+/** Who frames HTTP/2 towards backends. */
+export type H2TransportName = "own" | "node";
+
+/** Everything about the connections to one backend. */
+export interface BackendDialerOptions {
+  readonly address: Omit<BackendAddress, "proxyHeader">;
+  /** The PROXY header of connections for one client: `affinity` is what its requests came with. */
+  readonly proxyHeaderOf?: (affinity: object) => Uint8Array;
+  readonly h2Transport: H2TransportName;
+  readonly pool: OutputPool;
+  /** Shared by all connections of the thread. */
+  readonly turns: Turns;
+  readonly now: () => number;
+}
+
+/** What is offered in TLS (ALPN), in order of preference. */
+const PROTOCOLS: Readonly<Record<Offer, readonly LinkProtocol[]>> = {
+  auto: ["h2", "http/1.1"],
+  h2: ["h2"],
+  "http/1.1": ["http/1.1"],
+};
+
+/** Opens connections to one backend, and puts whoever frames them on top. */
+export class BackendDialer implements Dialer<Transport> {
+  readonly #options: BackendDialerOptions;
+
+  constructor(options: BackendDialerOptions) {
+    this.#options = options;
+  }
+
+  open(
+    { offer, affinity }: { readonly offer: Offer; readonly affinity: object | undefined },
+    events: AttemptEvents<Transport>,
+  ): (reason: string) => void {
+    const { address, proxyHeaderOf } = this.#options;
+    const proxyHeader = affinity && proxyHeaderOf?.(affinity);
+    const controller = new AbortController();
+    const { signal } = controller;
+    connectBackend({ ...address, proxyHeader }, { signal, alpn: PROTOCOLS[offer] })
+      .then((socket) => this.#open(socket, { offer, events, signal }))
+      .catch((error) => {
+        if (signal.aborted) return;
+        events.onFailed({ kind: "unreachable", reason: describeError(error) });
+      });
+    return (reason) => controller.abort(new Error(reason));
+  }
+
+  #open(socket: Socket, { offer, events, signal }: {
+    readonly offer: Offer;
+    readonly events: AttemptEvents<Transport>;
+    readonly signal: AbortSignal;
+  }): void {
+    if (signal.aborted) return void socket.destroy();
+    const protocol = this.#agreed(socket, offer);
+    if (protocol === undefined) {
+      socket.destroy();
+      throw new Error("the backend does not offer HTTP/2");
+    }
+    events.onOpened(this.#link(socket, protocol, events));
+  }
+
+  #agreed(socket: Socket, offer: Offer): LinkProtocol | undefined {
+    if (this.#options.address.tls === undefined) return offer === "auto" ? "h2" : offer;
+    const { alpnProtocol } = socket as { alpnProtocol?: string | false };
+    if (alpnProtocol === "h2") return offer === "http/1.1" ? undefined : "h2";
+    return offer === "h2" ? undefined : "http/1.1";
+  }
+
+  #link(socket: Socket, protocol: LinkProtocol, events: AttemptEvents<Transport>): Transport {
+    const { h2Transport, pool, turns, now } = this.#options;
+    if (protocol === "http/1.1") return new Http1Link(socket, events);
+    return h2Transport === "own"
+      ? new OwnH2Link(socket, { events, pool, turns, now })
+      : new NodeH2Link(socket, { events, now });
+  }
+}

@@ -1,0 +1,181 @@
+import { parseBackendEndpoint } from "../addr/mod.ts";
+import type { OutputPool } from "../h2/mod.ts";
+import { encodeProxyV2 } from "../proxyproto/mod.ts";
+import type { Clock } from "../relay/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
+import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
+import type { Client } from "./client.ts";
+import type { Transport } from "./message.ts";
+import type { TlsMaterial } from "./tls_material.ts";
+import type { Turns } from "./turns.ts";
+
+/** Settings that connections to backends are made by. */
+export interface BackendSettings {
+  readonly connectTimeoutMs: number;
+  readonly h2Transport: H2TransportName;
+}
+
+/** The routes for a hostname that are in force, with what their TLS is made of. */
+export type CurrentRoutes = (hostname: string) => Iterable<readonly [Route, TlsMaterial]>;
+
+/** A pool, and the names whose routes have used it. */
+interface Entry {
+  readonly pool: Pool<Transport>;
+  readonly key: string;
+  readonly hostnames: Set<string>;
+}
+
+const EXPECTS: Readonly<Record<NonNullable<Route["backendProtocol"]>, Expectation>> = {
+  auto: "auto",
+  h2: "h2",
+  http1: "http/1.1",
+};
+
+/** The pools of one worker: routes that reach the same backend in the same way share one. */
+export class Backends {
+  readonly #clock: Clock;
+  readonly #pool: OutputPool;
+  readonly #turns: Turns;
+  readonly #entries = new Map<string, Entry>();
+  /** Those whose last requests are still being answered. */
+  readonly #retired = new Set<Pool<Transport>>();
+  #entryOf = new WeakMap<Route, { readonly material: TlsMaterial; readonly entry: Entry }>();
+  #settings: BackendSettings;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly pool: OutputPool;
+    readonly turns: Turns;
+    readonly settings: BackendSettings;
+  }) {
+    this.#clock = options.clock;
+    this.#pool = options.pool;
+    this.#turns = options.turns;
+    this.#settings = options.settings;
+  }
+
+  /** Pools in use, and those that are ending. */
+  get size(): number {
+    return this.#entries.size + this.#retired.size;
+  }
+
+  /** Takes new settings: later requests get pools that are made by them. */
+  configure({ connectTimeoutMs, h2Transport }: BackendSettings): void {
+    const before = this.#settings;
+    this.#settings = { connectTimeoutMs, h2Transport };
+    if (before.connectTimeoutMs === connectTimeoutMs && before.h2Transport === h2Transport) return;
+    this.#entryOf = new WeakMap();
+  }
+
+  /** The pool of a route. */
+  of(route: Route, material: TlsMaterial): Pool<Transport> {
+    const known = this.#entryOf.get(route);
+    if (known?.material === material && !this.#retired.has(known.entry.pool)) {
+      return known.entry.pool;
+    }
+    const key = this.#keyOf(route, material);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { pool: this.#create(route, material), key, hostnames: new Set() };
+      this.#entries.set(key, entry);
+    }
+    entry.hostnames.add(route.hostname);
+    this.#entryOf.set(route, { material, entry });
+    return entry.pool;
+  }
+
+  /** Ends the pools that no route leads to any more; their open requests are answered. */
+  prune(current: CurrentRoutes): void {
+    for (const entry of this.#entries.values()) {
+      if (this.#isUsed(entry, current)) continue;
+      this.#entries.delete(entry.key);
+      this.#retired.add(entry.pool);
+      entry.pool.retire();
+    }
+  }
+
+  /** Looks after deadlines and idle connections; about once a second. */
+  tick(now: number): void {
+    for (const { pool } of this.#entries.values()) pool.tick(now);
+    for (const pool of this.#retired) {
+      if (pool.size === 0) this.#retired.delete(pool);
+      else pool.tick(now);
+    }
+  }
+
+  /** Closes every connection at once. */
+  destroy(reason: string): void {
+    for (const { pool } of this.#entries.values()) pool.destroy(reason);
+    for (const pool of this.#retired) pool.destroy(reason);
+    this.#entries.clear();
+    this.#retired.clear();
+    this.#entryOf = new WeakMap();
+  }
+
+  #isUsed({ key, hostnames }: Entry, current: CurrentRoutes): boolean {
+    for (const hostname of hostnames) {
+      for (const [route, material] of current(hostname)) {
+        if (route.mode === "l7" && this.#keyOf(route, material) === key) return true;
+      }
+    }
+    return false;
+  }
+
+  #keyOf(route: Route, { backendCaPem = "" }: TlsMaterial): string {
+    const { connectTimeoutMs, h2Transport } = this.#settings;
+    return JSON.stringify([
+      route.backend,
+      route.backendTls,
+      route.sendProxyProtocol,
+      route.backendProtocol ?? "auto",
+      route.backendTlsVerify ?? false,
+      route.backendServerName ?? "",
+      backendCaPem,
+      h2Transport,
+      connectTimeoutMs,
+    ]);
+  }
+
+  #create(route: Route, { backendCaPem }: TlsMaterial): Pool<Transport> {
+    const endpoint = parseBackendEndpoint(route.backend);
+    if (!endpoint.ok) throw new TypeError(`backend of ${route.hostname}: ${endpoint.reason}`);
+    const { connectTimeoutMs, h2Transport } = this.#settings;
+    const now = () => this.#clock.now();
+    const tls = {
+      verify: route.backendTlsVerify ?? false,
+      caPem: backendCaPem,
+      serverName: route.backendServerName,
+    };
+    return new Pool({
+      dialer: new BackendDialer({
+        address: { endpoint: endpoint.value, ...route.backendTls && { tls } },
+        proxyHeaderOf,
+        h2Transport,
+        pool: this.#pool,
+        turns: this.#turns,
+        now,
+      }),
+      timers: timersOf(now),
+      expects: EXPECTS[route.backendProtocol ?? "auto"],
+      overTls: route.backendTls,
+      connectTimeoutMs,
+    });
+  }
+}
+
+/** Requests of routes with `send_proxy_protocol` come with their client as affinity. */
+function proxyHeaderOf(affinity: object): Uint8Array {
+  const { client: source, destination } = (affinity as Client).connection;
+  return encodeProxyV2({ source, destination });
+}
+
+function timersOf(now: () => number): Timers {
+  return {
+    now,
+    after(ms, fn) {
+      const timer = setTimeout(fn, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+}
