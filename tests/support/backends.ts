@@ -153,3 +153,24 @@ export function startTlsBackend(
     },
   });
 }
+
+/** An address whose connections are neither taken nor refused: their first packets are dropped. */
+export interface BlackHole extends Disposable {
+  readonly address: string;
+}
+
+/** Starts one: a listener that never accepts, whose queue is full. */
+export async function startBlackHole(): Promise<BlackHole> {
+  // Not among the types yet (Deno 2.9.6): how many connections may wait to be accepted.
+  const options = { hostname: "127.0.0.1", port: 0, tcpBacklog: 0 };
+  const listener = Deno.listen(options);
+  const { port } = listener.addr as Deno.NetAddr;
+  const first = await Deno.connect({ hostname: "127.0.0.1", port });
+  return {
+    address: `127.0.0.1:${port}`,
+    [Symbol.dispose]() {
+      first.close();
+      listener.close();
+    },
+  };
+}
