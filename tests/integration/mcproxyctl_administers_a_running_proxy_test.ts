@@ -1,44 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { clientFlags } from "../../deploy/runtime.ts";
-import { type AdminFixture, startAdmin } from "../support/admin.ts";
+import { startAdmin } from "../support/admin.ts";
 import { commandPath, runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
-import { ROOT } from "../support/module_graph.ts";
-
-/** The command line of mcproxyctl, which may open the socket and nothing else. */
-function commandLine(socket: string, args: readonly string[]): string[] {
-  const config = ["--config", join(ROOT, "deno.json")];
-  const program = join(ROOT, "lib/cli/mcproxyctl.ts");
-  return ["run", ...clientFlags(socket), ...config, program, "--socket", socket, ...args];
-}
-
-/** Runs mcproxyctl to its end, with a text as its standard input. */
-async function ctl(
-  { socketPath }: Pick<AdminFixture, "socketPath">,
-  args: readonly string[],
-  input = "",
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: commandLine(socketPath, args),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { code, stdout, stderr } = await process.output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
+import { ctlCommandLine, runCtl } from "../support/mcproxyctl.ts";
 
 Deno.test("what was added is listed, exported, applied and removed", async () => {
   await using admin = await startAdmin();
   const { addr } = admin;
   const run = async (...args: string[]) => {
-    const { code, stdout, stderr } = await ctl(admin, args);
+    const { code, stdout, stderr } = await runCtl(admin, args);
     assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
     return stdout;
   };
@@ -64,12 +35,12 @@ Deno.test("what was added is listed, exported, applied and removed", async () =>
   assert.deepEqual([json.rules[0].value, json.rate_limit.limit], ["192.0.2.1", 20]);
   const state = await run("export");
   const changed = state.replace("10.0.0.2", "10.0.0.3");
-  const diff = await ctl(admin, ["apply", "-f", "-", "--diff"], changed);
+  const diff = await runCtl(admin, ["apply", "-f", "-", "--diff"], changed);
   assert.match(diff.stdout, /^~ route .* a\.example backend: 10\.0\.0\.2:443 → 10\.0\.0\.3:443/);
   assert.equal(await run("export"), state);
-  const applied = await ctl(admin, ["apply", "-f", "-"], changed);
+  const applied = await runCtl(admin, ["apply", "-f", "-"], changed);
   assert.match(applied.stdout, /applied 1 change, now at revision 5\n$/);
-  assert.match((await ctl(admin, ["apply", "-f", "-"], changed)).stdout, /^no difference\n$/);
+  assert.match((await runCtl(admin, ["apply", "-f", "-"], changed)).stdout, /^no difference\n$/);
   assert.match(
     await run("explain", "192.0.2.1", addr, "a.example"),
     /verdict: block: blocked \(scans\)/,
@@ -92,11 +63,11 @@ Deno.test("exit codes: 1 refused, 2 called wrongly, 3 not reachable; each with o
     [nowhere, ["status"], 3],
   ] as const;
   for (const [at, args, expected] of cases) {
-    const { code, stdout, stderr } = await ctl(at, args);
+    const { code, stdout, stderr } = await runCtl(at, args);
     assert.deepEqual([code, stdout], [expected, ""], `${args.join(" ")}: ${stderr}`);
     assert.doesNotMatch(stderr, /\n\s+at |Uncaught/, args.join(" "));
   }
-  const wrong = await ctl(admin, ["apply", "-f", "-"], "[[listener]]");
+  const wrong = await runCtl(admin, ["apply", "-f", "-"], "[[listener]]");
   assert.deepEqual([wrong.code, wrong.stderr], [
     2,
     "mcproxyctl: standard input:1:3: listener: unknown key; did you mean listeners?\n",
@@ -105,7 +76,7 @@ Deno.test("exit codes: 1 refused, 2 called wrongly, 3 not reachable; each with o
 
 for (const shell of ["bash", "zsh", "fish"]) {
   testWithCommands([shell], `the completions are a program that ${shell} accepts`, async () => {
-    const { stdout } = await ctl({ socketPath: "/none" }, ["completions", shell]);
+    const { stdout } = await runCtl({ socketPath: "/none" }, ["completions", shell]);
     const file = await Deno.makeTempFile();
     await Deno.writeTextFile(file, stdout);
     const { code, stderr } = await runCommand(shell, ["-n", file]);
@@ -119,7 +90,7 @@ class Terminal implements AsyncDisposable {
   readonly #socket = `mcproxyctl-test-${crypto.randomUUID().slice(0, 8)}`;
 
   async start(socket: string): Promise<this> {
-    const words = [Deno.execPath(), ...commandLine(socket, ["top", "--interval", "200ms"])];
+    const words = [Deno.execPath(), ...ctlCommandLine(socket, ["top", "--interval", "200ms"])];
     const command = words.map((word) => `'${word}'`).join(" ");
     const script = `NO_COLOR=1 ${command}; echo "exit=$?"; sleep 60`;
     await this.tmux("new-session", "-d", "-x", "80", "-y", "24", script);
