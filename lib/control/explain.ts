@@ -92,6 +92,7 @@ function explainRoute(
   }
   const how = route.hostname === name.value ? "the exact name" : `the wildcard ${route.hostname}`;
   const backend = route.backend === "" ? "the host that the authoriser names" : route.backend;
-  steps.push(`route: ${how} takes ${name.value} to ${backend} (${route.mode})`);
+  const about = route.description === undefined ? "" : `: ${route.description}`;
+  steps.push(`route: ${how} takes ${name.value} to ${backend} (${route.mode})${about}`);
   return { verdict: "allow", route };
 }

@@ -4,6 +4,7 @@ import {
   filePath,
   oneOf,
   type Place,
+  prose,
   record,
   records,
   type ValueOf,
@@ -25,6 +26,9 @@ const BACKEND_PROTOCOLS = ["auto", "h2", "http1"] as const;
 
 /** One of {@link BACKEND_PROTOCOLS}. */
 export type BackendProtocol = typeof BACKEND_PROTOCOLS[number];
+
+/** In characters. */
+const MAX_DESCRIPTION = 256;
 
 const L7 = ["l7"] as const;
 const TERMINATED = ["l7", "mtls"] as const;
@@ -123,6 +127,14 @@ export const ROUTE = record({
     modes: L7,
     doc: "The name to ask the backend for (SNI) and to check. Absent: the host of `backend`.",
     flag: { value: "name", about: "name to check it against; default: the backend's host" },
+  }),
+  description: field("description", prose({ maxLength: MAX_DESCRIPTION }), {
+    optional: true,
+    absent: "",
+    since: 11,
+    doc: "What the route is for, or whom to ask, for people. `explain` and the lists show it.",
+    title: "DESCRIPTION",
+    flag: { value: "text", about: "what the route is for, for people" },
   }),
   policies: field("policies", records(POLICY), {
     optional: true,

@@ -298,6 +298,20 @@ Deno.test("explain() answers as real connections are treated", async () => {
   assert.equal((await ask("192.0.3.1", "")).outcome, "no_server_name");
 });
 
+Deno.test("explain() says what a route is for", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  const description = "the shop; ask ops@example.net";
+  const route = { hostname: "a.example", backend: "10.0.0.1:1", description };
+  await client.addRoute({ listenerAddr, ...route });
+  const { steps } = await client.explain({
+    clientIp: "192.0.2.1",
+    listenerAddr,
+    sni: "a.example",
+  });
+  assert.ok(steps.some((step) => step.endsWith(`10.0.0.1:1 (l4): ${description}`)), steps.join());
+});
+
 Deno.test("every change is in the audit log: who, what, before and after", async () => {
   await using admin = await startAdmin();
   const client = noting(admin);

@@ -54,6 +54,7 @@ async function sampleState(folder: string): Promise<Required<State>> {
     tls_key: key,
     backend_ca: cert,
     backend_server_name: "backend.example",
+    description: "the shop; ask ops@example.net",
     policies: [policy],
   });
   const listener = sampleOf(LISTENER, {
