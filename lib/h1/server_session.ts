@@ -69,8 +69,6 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   #stream: ServerStream | undefined;
   #closed = false;
   #draining = false;
-  /** The client has ended its side. */
-  #peerEnded = false;
   /** Octets that came ahead of their turn. */
   #held: Uint8Array | undefined;
   /** Content has filled the window: nothing is wanted before half of it was consumed. */
@@ -116,6 +114,12 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     return wantsHead && this.#out.congested;
   }
 
+  /** Octets came ahead of their turn, and now it is theirs: `resume` goes on with them. */
+  get waiting(): boolean {
+    if (this.#held === undefined || this.#closed) return false;
+    return this.#stream === undefined ? !this.#out.congested : this.#stream.tunnelOpen;
+  }
+
   /** Octets waiting for `takeOutput`. */
   get pendingOutput(): number {
     return this.#out.pending;
@@ -131,22 +135,36 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     else this.#parse(bytes);
   }
 
-  /** Goes on with what came ahead of its turn, if that has come. Part of the owner's flush. */
+  /**
+   * Goes on with what came ahead of its turn, by one request at most: 64 KiB may hold thousands that
+   * are answered at once, and a thread has other connections.
+   */
   resume(now: number): void {
     this.#now = now;
     const held = this.#held;
-    if (held === undefined || this.#closed) return;
+    if (held === undefined || !this.waiting) return;
     this.#held = undefined;
     this.#parse(held);
-    if (this.#held === undefined && this.#peerEnded) this.#endInput();
   }
 
-  /** The client closed its side: what it asked is answered, then the connection ends. */
+  /**
+   * The client closed its side. A tunnel may go on the other way; whoever waits for an answer and
+   * closes has given it up, as that is the only way to say so in HTTP/1.1 (nginx, Envoy and Go see it
+   * so too). What was answered still goes out.
+   */
   receiveEnd(now: number): void {
     this.#now = now;
-    if (this.#closed || this.#peerEnded) return;
-    this.#peerEnded = true;
-    if (this.#held === undefined) this.#endInput();
+    const stream = this.#stream;
+    if (this.#closed) return;
+    if (stream?.tunnelOpen) {
+      if (!stream.requestEnded) this.content(NOTHING, true);
+      return;
+    }
+    const reason = stream === undefined
+      ? "the client closed the connection"
+      : "the client left before it was answered";
+    this.#dropStream(reason);
+    this.#end("peer", reason);
   }
 
   /** Everything to write now, in order. It may be called at any time and may give nothing. */
@@ -190,12 +208,14 @@ export class H1ServerSession implements BodySink, ResponseEvents {
 
   #parse(piece: Uint8Array): void {
     let at = 0;
+    let requests = 0;
     while (at < piece.length && !this.#closed) {
       const stream = this.#stream;
       if (stream === undefined) {
         // A client that does not read its answers gets no more of them.
-        if (this.#out.congested) return this.#hold(piece, at);
+        if (requests > 0 || this.#out.congested) return this.#hold(piece, at);
         at = this.#readHead(piece, at);
+        if (this.#stream !== undefined || !this.#headBegun) requests++;
       } else if (stream.tunnelOpen) {
         this.content(piece.subarray(at), false);
         return;
@@ -270,19 +290,6 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     this.#handler.onInvalid(stream, reason);
   }
 
-  /** Nothing more comes and nothing waits. */
-  #endInput(): void {
-    const stream = this.#stream;
-    if (stream === undefined) return this.#end("peer", "the client closed the connection");
-    if (stream.tunnelOpen) {
-      if (!stream.requestEnded) this.content(NOTHING, true);
-    } else if (!this.#body.ended) {
-      this.#closed = true;
-      this.#dropStream("the client left in the middle of its request");
-      this.#handler.onClose(closeCause("peer", "the client left in the middle of its request"));
-    }
-  }
-
   // --- what the stream asks --------------------------------------------------------------------
 
   /** @ignore */
@@ -330,7 +337,6 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     this.#headSince = this.#now;
     this.#headLimitMs = this.#limits.idleTimeoutMs;
     if (this.#held !== undefined) this.#out.announce();
-    else if (this.#peerEnded) this.#end("peer", "the client closed the connection");
   }
 
   /** Answers what never became a request, and ends. */
@@ -357,15 +363,11 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     this.#closed = true;
     this.#held = undefined;
     this.#body.stop();
-    this.#handler.onClose(closeCause(by, reason, abrupt));
+    this.#handler.onClose({ by, reason, abrupt });
   }
 }
 
 const ENCODER = new TextEncoder();
-
-function closeCause(by: H1CloseCause["by"], reason: string, abrupt = false): H1CloseCause {
-  return { by, reason, abrupt };
-}
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   const whole = new Uint8Array(first.length + second.length);

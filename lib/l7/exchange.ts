@@ -1,11 +1,11 @@
 import {
   ErrorCode,
   type Fields,
-  H2FieldError,
   type RequestHead,
   type RequestInit,
   type ResponseHead,
 } from "../h2/mod.ts";
+import { FieldError } from "../http/mod.ts";
 import { describeError, type RequestEvent } from "../observe/mod.ts";
 import type { Deadline, Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
@@ -166,6 +166,11 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     this.#sendTrailers(() => this.#upload.trailers(trailers));
   }
 
+  /** The request broke a rule in its content: an answer, or what there is of one, ends here. */
+  requestInvalid(reason: string): void {
+    if (!this.#over) this.#breakOff(reason, ErrorCode.protocolError, 400);
+  }
+
   /** The client takes more of the response. */
   frontDrained(): void {
     const octets = this.#unconsumed;
@@ -199,7 +204,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     try {
       this.#stream = link.request(this.#request, whole, this);
     } catch (error) {
-      if (!(error instanceof H2FieldError)) throw error;
+      if (!(error instanceof FieldError)) throw error;
       return this.refuse(400, "a field that cannot be sent on");
     }
     // Only now does somebody want the content.
@@ -229,7 +234,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
       const passed = this.#tunnelOpen ? tunnelHead(head, this.protocol, this.head) : head;
       this.#front.respond(passed, endStream);
     } catch (error) {
-      if (!(error instanceof H2FieldError)) throw error;
+      if (!(error instanceof FieldError)) throw error;
       return this.#breakOff("a field of the response cannot be sent on", ErrorCode.internalError);
     }
     this.#responded = true;
@@ -256,7 +261,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     try {
       this.#front.sendTrailers(filterFields(fields, isTrailerField));
     } catch (error) {
-      if (!(error instanceof H2FieldError)) throw error;
+      if (!(error instanceof FieldError)) throw error;
       return this.#breakOff("a trailer of the response cannot be sent on", ErrorCode.internalError);
     }
     this.#endResponse();
@@ -334,7 +339,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     try {
       send();
     } catch (error) {
-      if (!(error instanceof H2FieldError)) throw error;
+      if (!(error instanceof FieldError)) throw error;
       this.#breakOff("a trailer of the request cannot be sent on", ErrorCode.protocolError);
     }
   }
@@ -351,7 +356,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     try {
       this.#front.respond(head);
     } catch (error) {
-      if (!(error instanceof H2FieldError)) throw error;
+      if (!(error instanceof FieldError)) throw error;
     }
   }
 
@@ -373,9 +378,9 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     this.#finish();
   }
 
-  #breakOff(reason: string, code: number): void {
+  #breakOff(reason: string, code: number, status = STATUS_OF.invalid): void {
     this.#stream?.reset(ErrorCode.cancel);
-    if (!this.#responded) return this.refuse(STATUS_OF.invalid, reason);
+    if (!this.#responded) return this.refuse(status, reason);
     this.reason = reason;
     this.#front.reset(code);
     this.#finish();
@@ -413,6 +418,7 @@ export const STEPS = [
   "refuse",
   "requestData",
   "requestTrailers",
+  "requestInvalid",
   "frontDrained",
   "frontGone",
   "onLease",

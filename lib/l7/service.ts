@@ -1,4 +1,3 @@
-import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { OutputPool } from "../h2/mod.ts";
 import {
@@ -15,7 +14,7 @@ import { Backends, type CurrentRoutes } from "./backends.ts";
 import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
-import { createHttp1Server, Http1Front } from "./http1_front.ts";
+import { H1Front } from "./h1_front.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
 import { Turns } from "./turns.ts";
@@ -62,7 +61,6 @@ export class L7Service {
   readonly #pool = new OutputPool();
   readonly #turns = new Turns();
   readonly #resets = new ResetBudgets();
-  readonly #http1: Server;
   #settings: L7Settings;
   #rules: FieldRules;
   #idle: Deadlines;
@@ -76,7 +74,6 @@ export class L7Service {
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     const { clock, settings } = options;
     this.#backends = new Backends({ clock, settings, pool: this.#pool, turns: this.#turns });
-    this.#http1 = createHttp1Server();
   }
 
   /** Connections that are open now. */
@@ -161,10 +158,14 @@ export class L7Service {
   ): Front {
     const now = () => this.#options.clock.now();
     if (alpn !== "h2") {
-      return new Http1Front(socket, client, {
-        server: this.#http1,
+      return new H1Front(socket, client, {
+        pool: this.#pool,
+        turns: this.#turns,
         now,
-        onClosing: () => session.closing(undefined),
+        onClose: ({ by, reason, abrupt }) => {
+          session.closing(by === "owner" ? undefined : reason);
+          if (abrupt) session.reset();
+        },
       });
     }
     return new H2Front(socket, client, {

@@ -3,9 +3,6 @@ import type { TLSSocket } from "node:tls";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { Client, Front, L7Connection } from "./client.ts";
 
-/** How long a connection that we have ended may take to close, in milliseconds. */
-const LINGER_MS = 2000;
-
 /** How a connection ended. */
 export interface L7Ending {
   readonly outcome: OutcomeName;
@@ -24,7 +21,6 @@ export class L7Session {
   #draining = false;
   #over = false;
   #reason: string | undefined;
-  #linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(connection: L7Connection, socket: Socket) {
     this.connection = connection;
@@ -52,8 +48,7 @@ export class L7Session {
   /** Ends the connection at once. */
   cut(): void {
     this.#client?.close("cut off");
-    this.#secure?.destroy();
-    this.#socket.resetAndDestroy();
+    this.reset();
     this.end({ outcome: "client_reset" });
   }
 
@@ -66,8 +61,6 @@ export class L7Session {
       if (error.code === "ECONNRESET") this.#reason = "the client reset the connection";
     });
     secure.once("close", () => this.end({ outcome: "relayed" }));
-    // Half a connection has no use for either protocol: what was asked is answered, then it ends.
-    secure.once("end", () => this.closing(undefined));
     if (this.#draining) front.shutdown();
     if (secure.destroyed) this.end({ outcome: "relayed" });
   }
@@ -76,17 +69,15 @@ export class L7Session {
     this.#front?.tick(now, idleMs);
   }
 
-  /** The connection is being closed; a peer that does not do its part is not waited for. */
+  /** The front is closing the connection, within a time of its own. */
   closing(reason: string | undefined): void {
     this.#reason ??= reason;
-    if (this.#over) return;
-    this.#linger ??= setTimeout(() => {
-      if (this.#client !== undefined && this.#client.openRequests > 0) {
-        this.#linger = undefined;
-        return;
-      }
-      this.#secure?.destroy();
-    }, LINGER_MS);
+  }
+
+  /** Closes the connection without a word: its last message is cut, and must not look whole. */
+  reset(): void {
+    this.#secure?.destroy();
+    this.#socket.resetAndDestroy();
   }
 
   /** Something that must not happen did; nobody is left waiting for it. */
@@ -99,7 +90,6 @@ export class L7Session {
   end(ending: L7Ending): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#linger);
     this.#client?.close("the connection ended");
     const reason = ending.reason ?? this.#reason;
     this.#end({ outcome: ending.outcome, ...reason !== undefined && { reason } });

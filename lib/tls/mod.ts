@@ -10,3 +10,4 @@ export {
   type TlsAcceptorOptions,
   type TlsFailure,
 } from "./acceptor.ts";
+export { ReadGate } from "./read_gate.ts";

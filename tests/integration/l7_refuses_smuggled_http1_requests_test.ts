@@ -49,8 +49,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   "a line without a colon": head("Content-Length 40") + HIDDEN,
   "no Host": `GET / HTTP/1.1\r\n\r\n${HIDDEN}`,
   "two Hosts": head("Host: b.test", "Content-Length: 0"),
-  "an absolute target for another host":
-    `GET http://b.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n${HIDDEN}`,
   "a target with a fragment": `GET /#/../admin HTTP/1.1\r\nHost: a.test\r\n\r\n${HIDDEN}`,
   "a target with a space": `GET /a b HTTP/1.1\r\nHost: a.test\r\n\r\n${HIDDEN}`,
   "an HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -69,7 +67,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 for (const [name, text] of Object.entries(REFUSED)) {
   Deno.test(`a request with ${name} never reaches a backend`, async () => {
     const { answer, seen } = await exchange(text);
-    assert.match(answer, /^HTTP\/1\.1 (400|501) /);
+    assert.match(answer, /^HTTP\/1\.1 (400|501|505) /);
     assert.equal(answer.indexOf("HTTP/1.1", 1), -1, "nothing after the refusal is answered");
     assert.deepEqual(seen, []);
   });
@@ -91,18 +89,21 @@ for (const [name, chunks] of Object.entries(BROKEN_CHUNKS)) {
   });
 }
 
-Deno.test("requests sent ahead are answered in their order, on connections of their own", async () => {
+Deno.test("requests sent ahead are answered in their order", async () => {
   const lines = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n${more}\r\n`;
   const { answer, seen } = await exchange(
     lines("/1") + lines("/2") + lines("/3", "Connection: close\r\n"),
   );
   assert.equal(answer.match(/HTTP\/1\.1 200 OK/g)?.length, 3);
-  assert.deepEqual(seen.map(({ path }) => path).sort(), ["/1", "/2", "/3"]);
+  assert.deepEqual(seen.map(({ path }) => path), ["/1", "/2", "/3"]);
 });
 
-Deno.test("more requests sent ahead than anybody needs end the connection", async () => {
-  const { seen } = await exchange(HIDDEN.repeat(40));
-  assert.ok(seen.length <= 16);
+Deno.test("the absolute form wins over Host, and another host's is not served", async () => {
+  const { answer, seen } = await exchange(
+    "GET http://b.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n",
+  );
+  assert.match(answer, /^HTTP\/1\.1 421 /);
+  assert.deepEqual(seen, []);
 });
 
 Deno.test("what Connection names does not take away what the proxy says", async () => {

@@ -100,8 +100,9 @@ Deno.test("a client that does not read its answers gets no more requests run", (
     stream.sendData(new Uint8Array(400), true);
   };
   server.receive(request("/").repeat(100));
+  for (let i = 0; i < 100; i++) server.session.resume(0);
   assert.equal(server.requests.length, 3);
-  assert.equal(server.session.congested, true);
+  assert.deepEqual([server.session.congested, server.session.waiting], [true, false]);
   server.flush();
   assert.equal(server.requests.length, 100);
 });
@@ -395,23 +396,31 @@ Deno.test("heads and idling have deadlines", () => {
   assert.equal(busy.server.open, true, "an answer's deadline is the owner's");
 });
 
-Deno.test("a client that closes its side is answered first", () => {
-  const server = new TestServer();
-  server.receive(request("/1") + request("/2"));
+Deno.test("a client that closes its side before it was answered has left", () => {
+  const { server, seen } = asked(request("/1") + request("/2"));
   server.session.receiveEnd(1);
-  assert.equal(server.open, true);
-  for (const i of [0, 1]) {
-    server.requests[i]?.stream.respond({ status: 204, fields: [] }, true);
-    server.flush();
-  }
-  assert.equal(server.closed?.by, "peer");
-  const idle = new TestServer();
-  idle.session.receiveEnd(1);
-  assert.equal(idle.closed?.by, "peer");
+  assert.deepEqual([seen.reset?.by, server.closed?.by], ["lost", "peer"]);
+  assert.equal(server.requests.length, 1);
+
+  const answered = echoing();
+  answered.receive(request("/"));
+  answered.session.receiveEnd(1);
+  assert.match(answered.flush(), /^HTTP\/1\.1 200 /, "what was answered goes out");
+  assert.deepEqual([answered.closed?.by, answered.closed?.abrupt], ["peer", false]);
+
   const partial = new TestServer();
   partial.receive("GET /");
   partial.session.receiveEnd(1);
   assert.deepEqual([partial.closed?.by, partial.flush()], ["peer", ""]);
+});
+
+Deno.test("requests that are answered at once still take turns", () => {
+  const server = echoing();
+  server.receive(request("/").repeat(3));
+  assert.equal(server.requests.length, 1);
+  assert.equal(server.session.waiting, true);
+  server.session.resume(0);
+  assert.equal(server.requests.length, 2);
 });
 
 Deno.test("shutdown() lets the open request be answered, and no other begin", () => {

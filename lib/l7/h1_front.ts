@@ -1,0 +1,85 @@
+import type { Socket } from "node:net";
+import { ErrorCode, type Fields, type OutputPool, type RequestHead } from "../h2/mod.ts";
+import {
+  type H1CloseCause,
+  type H1ResetCause,
+  type H1ServerHandler,
+  H1ServerSession,
+  type H1ServerStream,
+} from "../h1/mod.ts";
+import type { Client, Front } from "./client.ts";
+import type { Exchange } from "./exchange.ts";
+import { H1Io } from "./h1_io.ts";
+import type { Turns } from "./turns.ts";
+
+/** The HTTP/1.1 side of one client. */
+export class H1Front implements Front, H1ServerHandler {
+  readonly #client: Client;
+  readonly #session: H1ServerSession;
+  readonly #io: H1Io;
+  readonly #onClose: (cause: H1CloseCause) => void;
+
+  constructor(socket: Socket, client: Client, options: {
+    readonly pool: OutputPool;
+    readonly turns: Turns;
+    readonly now: () => number;
+    /** The session is over; the socket is being closed, unless the cause is `abrupt`. */
+    readonly onClose: (cause: H1CloseCause) => void;
+  }) {
+    const { pool, turns, now } = options;
+    this.#client = client;
+    this.#onClose = options.onClose;
+    this.#session = new H1ServerSession({ pool, now: now(), handler: this });
+    this.#io = new H1Io(socket, this.#session, { now, turns });
+  }
+
+  shutdown(): void {
+    this.#session.shutdown();
+  }
+
+  tick(now: number, idleMs: number): void {
+    this.#session.tick(now);
+    this.#io.tick(now, idleMs);
+  }
+
+  onOutput(): void {
+    this.#io.schedule();
+  }
+
+  onClose(cause: H1CloseCause): void {
+    if (!cause.abrupt) this.#io.close();
+    this.#onClose(cause);
+  }
+
+  onRequest(stream: H1ServerStream, head: RequestHead, endStream: boolean): void {
+    const protocol = stream.version === "1.0" ? "http/1.0" : "http/1.1";
+    const exchange = this.#client.begin(stream, { head, endStream, protocol });
+    stream.context = exchange;
+    this.#client.route(exchange);
+  }
+
+  onData(stream: H1ServerStream, bytes: Uint8Array, endStream: boolean): void {
+    exchangeOf(stream).requestData(bytes, endStream);
+  }
+
+  onTrailers(stream: H1ServerStream, fields: Fields): void {
+    exchangeOf(stream).requestTrailers(fields);
+  }
+
+  onInvalid(stream: H1ServerStream, reason: string): void {
+    exchangeOf(stream).requestInvalid(reason);
+  }
+
+  onDrain(stream: H1ServerStream): void {
+    exchangeOf(stream).frontDrained();
+  }
+
+  onReset(stream: H1ServerStream, cause: H1ResetCause): void {
+    const code = cause.by === "rules" ? ErrorCode.internalError : ErrorCode.cancel;
+    exchangeOf(stream).frontGone(code, cause.reason);
+  }
+}
+
+function exchangeOf(stream: H1ServerStream): Exchange {
+  return stream.context as Exchange;
+}
