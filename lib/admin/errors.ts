@@ -33,6 +33,10 @@ export function toRpcError(error: unknown): unknown {
   if (error instanceof DatabaseError && error.code === "not_found") {
     return new RpcError("not_found", "it does not exist", { cause: error });
   }
+  if (error instanceof DatabaseError && error.code === "locked") {
+    const message = "another process holds the database, nothing has changed: try again";
+    return new RpcError("unavailable", message, { cause: error });
+  }
   // Says what to do, and nothing that the caller of a private socket may not know.
   if (error instanceof DatabaseError && error.code === "replaced") {
     return new RpcError("failed_precondition", error.message, { cause: error });

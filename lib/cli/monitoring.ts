@@ -1,6 +1,5 @@
 import type { Config } from "../config/mod.ts";
-import { type Control, type Health, HealthMonitor } from "../control/mod.ts";
-import type { Database } from "../db/mod.ts";
+import { type Control, type Health, HealthMonitor, readRegularFile } from "../control/mod.ts";
 import { Metrics, MetricsEndpoint } from "../metrics/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import { VERSION } from "./version.ts";
@@ -9,7 +8,6 @@ import { VERSION } from "./version.ts";
 export interface MonitoringOptions {
   readonly config: Config;
   readonly control: Control;
-  readonly database: Database;
   readonly log: LogSink;
 }
 
@@ -28,7 +26,7 @@ export interface Monitoring extends AsyncDisposable {
  * @throws {EndpointError} if the metrics' address cannot be bound.
  */
 export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
-  const { config, control, database, log } = options;
+  const { config, control, log } = options;
   await using stack = new AsyncDisposableStack();
   const monitor = stack.use(
     new HealthMonitor({
@@ -41,9 +39,9 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       geoipBuiltMs: () => control.geoipBuiltMs,
       refusals: () => control.refusals,
       fileWarnings: () => control.warnings,
-      checkDatabase: () => database.checkWritable(),
+      checkDatabase: () => control.checkDatabase(),
       databaseProblem: () => control.databaseProblem,
-      readFile: Deno.readFile,
+      readFile: readRegularFile,
       log,
       now: Date.now,
     }),

@@ -80,7 +80,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const stuck = Promise.withResolvers<number>();
   const onStuck = stuck.resolve;
   const control = await start({ config, database, access, logging, takeOver, onStuck });
-  await using monitoring = await monitor({ config, control, database, log });
+  await using monitoring = await monitor({ config, control, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
   const running = { config, rereadConfig, control, monitoring, manager, signals, log };

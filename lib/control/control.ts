@@ -1,6 +1,6 @@
 import type { Config, ConnectorConfig } from "../config/mod.ts";
 import type { Gatekeeper } from "../connector/mod.ts";
-import type { Database } from "../db/mod.ts";
+import { type Database, whenFree } from "../db/mod.ts";
 import {
   type ConnectionEvent,
   describeError,
@@ -18,6 +18,7 @@ import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { LiveState } from "./live_state.ts";
 import { RefusedError } from "./refused.ts";
+import { readRegularFile } from "./regular_file.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { refuseSharedPorts } from "./binding.ts";
 import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
@@ -82,8 +83,9 @@ export class Control {
   #geoipRefusal: string | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
-    const { database, log, readFile = Deno.readFile, now = Date.now, compile } = options;
+    const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
     const { snapshot, geoip, rateLimit, tls } = startUp;
+    database.neverBlock();
     this.#options = options;
     this.#readFile = readFile;
     this.#now = now;
@@ -126,7 +128,7 @@ export class Control {
    * @throws {Error} if a listener cannot be bound.
    */
   static async start(options: ControlOptions): Promise<Control> {
-    const { database, log, onEvent, readFile = Deno.readFile, now = Date.now } = options;
+    const { database, log, onEvent, readFile = readRegularFile, now = Date.now } = options;
     removeExpiredRules(database, now());
     const startUp = await compileStartUp({ ...options, readFile, now });
     database.safekeeping?.acknowledge();
@@ -175,6 +177,17 @@ export class Control {
       log({ level: "warn", message: "database written back", fields: { ...written } });
       return written;
     }, signal);
+  }
+
+  /**
+   * Tries to write the database, for as long as a change would.
+   *
+   * @throws {DatabaseError} if nothing can be written.
+   */
+  async checkDatabase(): Promise<void> {
+    const { database } = this.#options;
+    const until = performance.now() + database.busyTimeoutMs;
+    await whenFree(() => database.checkWritable(), { until });
   }
 
   /** A look at the whole proxy. */

@@ -61,5 +61,6 @@ function readProblem(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) return "the proxy may not read it (--allow-read)";
   if (error instanceof Deno.errors.PermissionDenied) return "the proxy's user may not read it";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (error instanceof Deno.errors.InvalidData) return "it is not a regular file";
   return "the file cannot be read";
 }

@@ -43,7 +43,7 @@ export interface HealthSource {
   /** What is odd about files that are in use. */
   readonly fileWarnings: () => readonly string[];
   /** @throws {DatabaseError} if nothing can be written. */
-  readonly checkDatabase: () => void;
+  readonly checkDatabase: () => void | Promise<void>;
   /** Why the database's file is not to be trusted; cheap to ask. */
   readonly databaseProblem?: () => string | undefined;
   readonly readFile: (path: string) => Promise<Uint8Array>;
@@ -69,10 +69,10 @@ export class HealthMonitor implements Disposable {
 
   /** Looks at everything for the first time, and from then on regularly. */
   async start(): Promise<void> {
-    this.checkDatabase();
+    await this.checkDatabase();
     await this.checkFiles();
     this.#timers.push(
-      setInterval(() => this.checkDatabase(), DATABASE_INTERVAL_MS),
+      setInterval(() => void this.checkDatabase(), DATABASE_INTERVAL_MS),
       setInterval(() => {
         this.checkFiles().catch((error) => this.#log("error", "health check failed", error));
       }, FILES_INTERVAL_MS),
@@ -102,11 +102,11 @@ export class HealthMonitor implements Disposable {
     };
   }
 
-  /** Tries to write the database. */
-  checkDatabase(): void {
+  /** Tries to write the database; never fails. */
+  async checkDatabase(): Promise<void> {
     const before = this.#databaseProblem;
     try {
-      this.#source.checkDatabase();
+      await this.#source.checkDatabase();
       this.#databaseProblem = undefined;
       if (before !== undefined) this.#log("info", "the database can be written again");
     } catch (error) {

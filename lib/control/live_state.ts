@@ -1,4 +1,4 @@
-import type { Database } from "../db/mod.ts";
+import { type Database, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import type {
@@ -12,7 +12,7 @@ import { type Compiled, Draft, type RoutePatch } from "./draft.ts";
 import type { Edit } from "./edits.ts";
 import { checkListenerAddr } from "./names.ts";
 import { MutationQueue } from "./queue.ts";
-import { missing } from "./refused.ts";
+import { missing, RefusedError } from "./refused.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";
 
 /** Who asks for a change, and by which call. */
@@ -132,7 +132,10 @@ export class LiveState {
    */
   async commit(edits: readonly Edit[], operation: Operation): Promise<void> {
     if (edits.length === 0) return;
-    const { result: compiled, undo } = this.database.undoable(() => this.#write(edits, operation));
+    const { result: compiled, undo } = await this.#whenFree(
+      () => this.database.undoable(() => this.#write(edits, operation)),
+      operation,
+    );
     const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
@@ -217,6 +220,21 @@ export class LiveState {
     }
   }
 
+  /**
+   * Each change waits for the lock of another process until its own time is over, counted from when
+   * it was asked for: those behind it in the queue do not begin to wait when it gives up.
+   */
+  async #whenFree<T>(body: () => T, { signal }: Pick<Operation, "signal"> = {}): Promise<T> {
+    const until = this.#queue.askedAt + this.database.busyTimeoutMs;
+    const signals = [this.#queue.closing, ...signal === undefined ? [] : [signal]];
+    try {
+      return await whenFree(body, { until, signals });
+    } catch (error) {
+      if (!signal?.aborted || error !== signal.reason) throw error;
+      throw new RefusedError("cancelled", "the call ended before the database was free");
+    }
+  }
+
   /** From here on a start that finds less than this refuses to run. */
   #acknowledge(): void {
     try {
@@ -231,7 +249,8 @@ export class LiveState {
   /** Some workers may have applied the change that another one refused. */
   async #goBack(before: Snapshot, undo: () => void, action: string): Promise<void> {
     try {
-      undo();
+      // Not to be cut short by a shutdown: what is undone was never acknowledged.
+      await whenFree(undo, { until: performance.now() + this.database.busyTimeoutMs });
     } catch (error) {
       this.#fail(`${action} is in the database but not in effect until a restart`, error);
     }

@@ -25,6 +25,7 @@ export {
   RefusedError,
   refuseProblems,
 } from "./refused.ts";
+export { readRegularFile } from "./regular_file.ts";
 export { type Applied, type Difference } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
 export { type RouteStatus } from "./tallies.ts";

@@ -1,4 +1,4 @@
-import type { Database, StoredRule } from "../db/mod.ts";
+import { type Database, DatabaseError, type StoredRule } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Plane, RouteTally } from "../server/mod.ts";
 
@@ -73,6 +73,8 @@ export class TallyKeeper {
       this.#database.transaction(() => this.#database.rules.addHits(this.#hits));
       this.#hits.clear();
     } catch (error) {
+      // Another process holds it for a moment: they can wait.
+      if (error instanceof DatabaseError && error.code === "locked") return;
       const fields = { error: describeError(error) };
       this.#log({ level: "warn", message: "hits of firewall rules not stored", fields });
     }

@@ -60,6 +60,7 @@ export interface Seed {
 /** What a {@link Database} is made of beside its connection. */
 interface DatabaseParts {
   readonly path: string;
+  readonly busyTimeoutMs: number;
   readonly marker?: Marker;
   /** Opens the path anew, as the connection was opened. */
   readonly connect?: () => DatabaseSync;
@@ -73,6 +74,9 @@ interface DatabaseParts {
 export class Database implements Disposable {
   /** The absolute path of the file. */
   readonly path: string;
+  /** How long a write waits for the lock of another process. */
+  readonly busyTimeoutMs: number;
+  #neverBlocks = false;
   #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #undo: UndoLog;
@@ -85,9 +89,10 @@ export class Database implements Disposable {
   readonly safekeeping: Safekeeping | undefined;
 
   /** @private Use `openDatabase`. */
-  constructor(db: DatabaseSync, { path, marker, connect }: DatabaseParts) {
+  constructor(db: DatabaseSync, { path, busyTimeoutMs, marker, connect }: DatabaseParts) {
     this.#db = db;
     this.path = path;
+    this.busyTimeoutMs = busyTimeoutMs;
     this.#statements = new Statements(db);
     this.#undo = new UndoLog(db, this.#statements);
     this.rules = new Rules(this.#statements);
@@ -98,6 +103,17 @@ export class Database implements Disposable {
     const connection = () => this.#db;
     const reopen = () => this.#use(connect());
     this.safekeeping = new Safekeeping({ path, marker, connection, reopen });
+  }
+
+  /**
+   * From now on no statement waits for a lock, which would stop the thread; whoever writes waits with
+   * `whenFree`. Readers never wait for writers in a log (WAL).
+   */
+  neverBlock(): void {
+    this.#neverBlocks = true;
+    this.#run("cannot set the timeout", () => {
+      this.#db.prepare("PRAGMA busy_timeout = 0").get();
+    });
   }
 
   /** The version of the schema. */
@@ -284,6 +300,7 @@ export class Database implements Disposable {
     this.#db = db;
     this.#statements.use(db);
     this.#undo.use(db);
+    if (this.#neverBlocks) this.neverBlock();
   }
 
   #run<T>(action: string, body: () => T): T {

@@ -29,3 +29,4 @@ export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
 export { type Safekeeping } from "./safekeeping.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";
 export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";
+export { type WaitOptions, whenFree } from "./when_free.ts";

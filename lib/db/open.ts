@@ -10,7 +10,7 @@ import { Marker } from "./marker.ts";
 import { migrate, readVersion, refuseNewer } from "./migrations.ts";
 import { probeWriting } from "./probe.ts";
 
-/** How long a statement waits for the lock of another process; the control plane stands still. */
+/** How long a write waits for the lock of another process. */
 const BUSY_TIMEOUT_MS = 2_000;
 
 export interface OpenOptions {
@@ -61,7 +61,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database 
     checkIntegrity(db, { whole: !readOnly });
     // Before the first write: a file that is not ours stays as it is.
     refuseNewer(readVersion(db));
-    if (marker === undefined) return new Database(db, { path: file });
+    if (marker === undefined) return new Database(db, { path: file, busyTimeoutMs });
     checkAcknowledged(db, marker);
     configure(db, maxPages);
     migrate(db);
@@ -70,7 +70,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database 
     if (identity.generation > 0) marker.write(identity);
     restrictMode(file);
     const again = () => reconnect(connect(), maxPages);
-    const database = new Database(db, { path: file, marker, connect: again });
+    const database = new Database(db, { path: file, busyTimeoutMs, marker, connect: again });
     // What was migrated, or brought out of a log that a crash left, is not to hang on that log.
     database.safekeeping?.checkpoint();
     return database;
@@ -104,7 +104,7 @@ export function openMemoryDatabase(): Database {
   keepTemporaryInMemory(db);
   db.prepare("PRAGMA foreign_keys = ON").run();
   migrate(db);
-  return new Database(db, { path: ":memory:" });
+  return new Database(db, { path: ":memory:", busyTimeoutMs: 0 });
 }
 
 /**

@@ -56,22 +56,22 @@ for (
   });
 }
 
-Deno.test("HealthMonitor is unhealthy while the database cannot be written, and logs both turns", () => {
+Deno.test("HealthMonitor is unhealthy while the database cannot be written, and logs both turns", async () => {
   let full = false;
   const { health, messages } = monitor(["serving"], {
     checkDatabase() {
       if (full) throw new Error("the disk is full");
     },
   });
-  health.checkDatabase();
+  await health.checkDatabase();
   assert.equal(health.get().state, "serving");
   full = true;
-  health.checkDatabase();
-  health.checkDatabase();
+  await health.checkDatabase();
+  await health.checkDatabase();
   assert.deepEqual(health.get().problems, ["the database cannot be written: the disk is full"]);
   assert.equal(health.get().state, "unhealthy");
   full = false;
-  health.checkDatabase();
+  await health.checkDatabase();
   assert.equal(health.get().state, "serving");
   assert.deepEqual(messages(), [
     "the database cannot be written",
