@@ -8,7 +8,7 @@ import { connectWithName } from "../support/named_peer.ts";
 import { WorkerPool } from "../../lib/workers/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { unusedPort } from "../support/ports.ts";
-import { CAN_MOUNT, type SmallDisk, smallDisk } from "../support/small_disk.ts";
+import { CAN_MOUNT, smallDisk } from "../support/small_disk.ts";
 
 const TABLES = ["listeners", "routes", "firewall_rules", "l7_policies", "settings", "audit_log"];
 
@@ -192,13 +192,12 @@ Deno.test({
   name: CAN_MOUNT ? FULL_DISK : `${FULL_DISK} (ignored: mounting is not allowed here)`,
   ignore: !CAN_MOUNT,
   fn: async (t) => {
-    // Each change has a disk of its own, which goes when the database is closed.
-    const disks: SmallDisk[] = [];
+    // Each change has a disk of its own, which goes when the database is closed, or the test fails.
+    using disks = new DisposableStack();
     const options = {
       get folder() {
-        const disk = smallDisk(1024);
+        const disk = disks.use(smallDisk(1024));
         Deno.chmodSync(disk.path, 0o700);
-        disks.push(disk);
         return disk.path;
       },
     };
@@ -206,7 +205,6 @@ Deno.test({
       break: ({ folder }) => fillUp(`${folder}/ballast`),
       heal: ({ folder }) => Deno.removeSync(`${folder}/ballast`),
     });
-    for (const disk of disks) disk[Symbol.dispose]();
   },
 });
 

@@ -17,9 +17,37 @@ export const CAN_MOUNT = (() => {
   }
 })();
 
+/** With the process that mounted it. */
+const PREFIX = "mc-proxy-disk-";
+
+/** Takes away what test processes that were killed have left. */
+function sweep(): void {
+  const mounts = Deno.readTextFileSync("/proc/mounts").split("\n").map((line) =>
+    line.split(" ")[1]
+  );
+  for (const path of mounts) {
+    const pid = new RegExp(`/${PREFIX}(\\d+)-[^/]*$`).exec(path ?? "")?.[1];
+    if (path === undefined || pid === undefined || isRunning(pid)) continue;
+    try {
+      release(path);
+    } catch {
+      // Another test process was faster, or it was busy and is detached now.
+    }
+  }
+}
+
+function isRunning(pid: string): boolean {
+  try {
+    return Deno.statSync(`/proc/${pid}`).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** Mounts a file system in memory with room for `kibibytes`. */
 export function smallDisk(kibibytes: number): SmallDisk {
-  const path = Deno.makeTempDirSync({ prefix: "mc-proxy-disk-" });
+  sweep();
+  const path = Deno.makeTempDirSync({ prefix: `${PREFIX}${Deno.pid}-` });
   try {
     run("mount", "-t", "tmpfs", "-o", `size=${kibibytes}k`, "tmpfs", path);
   } catch (error) {
@@ -29,12 +57,25 @@ export function smallDisk(kibibytes: number): SmallDisk {
   return {
     path,
     makeReadOnly: () => run("mount", "-o", "remount,ro", path),
-    [Symbol.dispose]: () => {
-      // Fails if anything on it is still open.
-      run("umount", path);
-      Deno.removeSync(path);
-    },
+    [Symbol.dispose]: () => release(path),
   };
+}
+
+/**
+ * Takes it away whatever happens: a mount that stays would be there until the machine restarts.
+ *
+ * @throws {Error} if something on it was still open, which is a leak.
+ */
+function release(path: string): void {
+  try {
+    run("umount", path);
+  } catch (error) {
+    // Detached at once, gone with the last file that is open.
+    run("umount", "--lazy", path);
+    throw error;
+  } finally {
+    Deno.removeSync(path);
+  }
 }
 
 function run(command: string, ...args: string[]): void {
