@@ -91,6 +91,11 @@ export function ipEquals(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0;
 }
 
+/** What counts as one source: an IPv4 address, or an IPv6 /64, which is what one customer gets. */
+export function sourceKey({ family, w0, w1, w3 }: IpAddress): string {
+  return family === 4 ? `${w3}` : `${w0}:${w1}`;
+}
+
 /** Whether the address is in `127.0.0.0/8` or is `::1`. */
 export function isLoopback(ip: IpAddress): boolean {
   if (ip.family === 4) return ip.w3 >>> 24 === 127;

@@ -13,6 +13,7 @@ export {
   ipToBytes,
   isLoopback,
   parseIp,
+  sourceKey,
 } from "./ip.ts";
 export { type Cidr, cidrContains, formatCidr, parseCidr } from "./cidr.ts";
 export { type HostPattern, parseHostname, parseHostPattern } from "./hostname.ts";

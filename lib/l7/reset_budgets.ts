@@ -1,4 +1,4 @@
-import type { IpAddress } from "../addr/mod.ts";
+import { type IpAddress, sourceKey } from "../addr/mod.ts";
 import { Budget, type Rate } from "../h2/mod.ts";
 
 /** Addresses remembered; who falls out gets a full budget again. */
@@ -22,8 +22,8 @@ export class ResetBudgets {
   }
 
   /** The budget of an address. */
-  of({ family, w0, w1, w3 }: IpAddress): Budget {
-    const key = family === 4 ? `${w3}` : `${w0}:${w1}`;
+  of(ip: IpAddress): Budget {
+    const key = sourceKey(ip);
     const budget = this.#budgets.get(key) ?? new Budget(PER_ADDRESS);
     // To the end, so that the first is the one that was not asked for longest.
     this.#budgets.delete(key);

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { sourceKey } from "../addr/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
 import {
   describeError,
@@ -7,7 +8,7 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import { type Clock, Deadlines } from "../relay/mod.ts";
-import type { TlsAcceptor } from "../tls/mod.ts";
+import type { Handshakes, TlsAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
 import { Backends, type CurrentRoutes } from "./backends.ts";
@@ -47,8 +48,8 @@ export interface L7ServiceOptions {
   readonly currentRoutes: CurrentRoutes;
   /** Takes how long each handshake took that succeeded, in seconds. */
   readonly onHandshake?: (seconds: number) => void;
-  /** Default: that of lib/tls. */
-  readonly handshakeTimeoutMs?: number;
+  /** Those of the worker. */
+  readonly handshakes: Handshakes;
 }
 
 /** HTTP for all l7 routes of one worker: its clients, and the backends they share. */
@@ -128,11 +129,12 @@ export class L7Service {
     socket: Socket,
     { peeked, material }: { readonly peeked: Uint8Array; readonly material: TlsMaterial },
   ): Promise<void> {
-    const { handshakeTimeoutMs: timeoutMs, onHandshake } = this.#options;
+    const { handshakes, onHandshake } = this.#options;
     const startedAt = this.#options.clock.now();
     const tls = await terminateTls(socket, peeked, {
       acceptor: this.#acceptorFor(material),
-      ...timeoutMs !== undefined && { timeoutMs },
+      handshakes,
+      source: sourceKey(session.connection.client.ip),
     });
     if (!tls.ok) return session.end(tls);
     onHandshake?.((this.#options.clock.now() - startedAt) / 1000);

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { TlsAcceptor, type TlsFailure } from "../tls/mod.ts";
+import { type AcceptOptions, TlsAcceptor, type TlsFailure } from "../tls/mod.ts";
 
 /** The protocols that are offered, in order of preference. */
 const ALPN_PROTOCOLS = ["h2", "http/1.1"];
@@ -26,9 +26,9 @@ export function createHttpAcceptor(
 export async function terminateTls(
   socket: Socket,
   peeked: Uint8Array,
-  { acceptor, timeoutMs }: { readonly acceptor: TlsAcceptor; readonly timeoutMs?: number },
+  { acceptor, ...options }: AcceptOptions & { readonly acceptor: TlsAcceptor },
 ): Promise<Termination> {
-  const tls = await acceptor.accept(socket, peeked, timeoutMs);
+  const tls = await acceptor.accept(socket, peeked, options);
   if (!tls.ok) return tls;
   const alpn = tls.socket.alpnProtocol === "h2" ? "h2" : "http/1.1";
   // It starts to flow in the next turn, when the front listens.

@@ -11,6 +11,7 @@ import {
 } from "../observe/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { HandshakesOptions } from "../tls/mod.ts";
 import { countEnded } from "./accounting.ts";
 import { serve } from "./connection.ts";
 import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
@@ -43,8 +44,8 @@ export interface DataPlaneOptions {
   readonly clock?: Clock;
   /** Default 5 s. */
   readonly prefaceTimeoutMs?: number;
-  /** For TLS handshakes of l7 routes; default 10 s. */
-  readonly handshakeTimeoutMs?: number;
+  /** Bounds of TLS handshakes. */
+  readonly handshakes?: HandshakesOptions;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   Deadlines,
   type RelayOptions,
 } from "../relay/mod.ts";
+import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 import type { PlaneState } from "./plane_state.ts";
 import type { FirewallSnapshot, Settings, Snapshot } from "./snapshot.ts";
@@ -35,7 +36,7 @@ export interface LiveStateOptions {
   readonly gatekeeper?: Gatekeeper;
   /** Default 5 s. */
   readonly prefaceTimeoutMs?: number;
-  readonly handshakeTimeoutMs?: number;
+  readonly handshakes?: HandshakesOptions;
 }
 
 /** The {@link PlaneState} of a plane and the ways in which a change replaces a piece of it. */
@@ -47,7 +48,7 @@ export class LiveState implements PlaneState {
   readonly tls = new Map<string, TlsMaterial>();
   readonly trustMemory: TrustMemory = new TrustMemory();
   readonly gatekeeper: Gatekeeper | undefined;
-  readonly handshakeTimeoutMs: number | undefined;
+  readonly handshakes: Handshakes;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
   connector: Connector | undefined;
@@ -61,11 +62,11 @@ export class LiveState implements PlaneState {
     options: LiveStateOptions,
     { settings, firewall }: Pick<Snapshot, "settings" | "firewall">,
   ) {
-    const { clock, counters, requests, onRequest, handshakeTimeoutMs } = options;
+    const { clock, counters, requests, onRequest } = options;
     this.clock = clock;
     this.counters = counters;
     this.gatekeeper = options.gatekeeper;
-    this.handshakeTimeoutMs = handshakeTimeoutMs;
+    this.handshakes = new Handshakes(options.handshakes);
     this.#wantsRequests = onRequest !== undefined;
     this.#settings = settings;
     this.#geoip = openChecked(firewall);
@@ -83,7 +84,7 @@ export class LiveState implements PlaneState {
       currentRoutes: options.currentRoutes,
       onRequest: (event) => onRequest?.(event),
       onHandshake: (seconds) => counters.observe("tls_handshake", seconds),
-      ...handshakeTimeoutMs !== undefined && { handshakeTimeoutMs },
+      handshakes: this.handshakes,
     });
   }
 

@@ -1,5 +1,5 @@
 import type { TLSSocket } from "node:tls";
-import { formatEndpoint } from "../addr/mod.ts";
+import { formatEndpoint, sourceKey } from "../addr/mod.ts";
 import {
   type ClientIdentity,
   type Decision,
@@ -40,7 +40,10 @@ export async function serveMtls(
   if (own === undefined) {
     return { outcome: "tls_failed", reason: "the route has no usable certificate" };
   }
-  const tls = await connector.acceptor(own).accept(c.socket, peeked, state.handshakeTimeoutMs);
+  const tls = await connector.acceptor(own).accept(c.socket, peeked, {
+    handshakes: state.handshakes,
+    source: sourceKey(c.client.ip),
+  });
   if (!tls.ok) return tls;
   state.counters.observe("tls_handshake", (state.clock.now() - startedAt) / 1000);
   const identity = identify(c, tls.socket, { connector, state });

@@ -3,6 +3,7 @@ import type { Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
 import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
+import type { Handshakes } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 
 /** What every connection of one worker looks up; replaced piece by piece when changes apply. */
@@ -23,6 +24,6 @@ export interface PlaneState {
   /** What is known of clients' certificates, whatever connector they came to. */
   readonly trustMemory: TrustMemory;
   readonly gatekeeper: Gatekeeper | undefined;
-  /** Of mtls connections; absent: that of lib/tls. */
-  readonly handshakeTimeoutMs: number | undefined;
+  /** TLS handshakes that are under way, of l7 and mtls. */
+  readonly handshakes: Handshakes;
 }

@@ -1,12 +1,13 @@
 import type { Socket } from "node:net";
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import { createServer, type Server, TLSSocket } from "node:tls";
 import { describeError } from "../observe/mod.ts";
-
-/** From the ClientHello to the end of the handshake, in milliseconds. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
+import type { Handshakes } from "./handshakes.ts";
 
 /** The runtime's own deadline, which must never be the one that ends a handshake. */
 const NEVER_MS = 2 ** 30;
+
+/** How a client that has gone is reported, depending on whether a read or a write meets it first. */
+const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 
 /** What a {@link TlsAcceptor} presents and demands. */
 export interface TlsAcceptorOptions {
@@ -19,6 +20,14 @@ export interface TlsAcceptorOptions {
    * and verified, but every handshake passes: the caller decides, so that it can say why it refuses.
    */
   readonly clientAuthorities?: readonly string[];
+}
+
+/** Whose handshake it is. */
+export interface AcceptOptions {
+  /** Those of this worker. */
+  readonly handshakes: Handshakes;
+  /** What the client is counted as; see `sourceKey` in lib/addr. */
+  readonly source: string;
 }
 
 /** A finished handshake, or why there is none. */
@@ -70,8 +79,9 @@ export class TlsAcceptor {
       if (settle === undefined) secure.destroy();
       else settle({ ok: true, socket: secure });
     });
-    this.#server.on("tlsClientError", (error, secure) => {
-      this.#waitingFor(secure)?.(failure("tls_failed", describeError(error)));
+    this.#server.on("tlsClientError", (error: NodeJS.ErrnoException, secure) => {
+      const outcome = GONE.has(error.code ?? "") ? "client_gone" : "tls_failed";
+      this.#waitingFor(secure)?.(failure(outcome, describeError(error)));
     });
   }
 
@@ -92,30 +102,54 @@ export class TlsAcceptor {
   accept(
     socket: Socket,
     peeked: Uint8Array,
-    timeoutMs: number = HANDSHAKE_TIMEOUT_MS,
+    { handshakes, source }: AcceptOptions,
   ): Promise<Termination> {
     const { promise, resolve } = Promise.withResolvers<Termination>();
+    let secure: TLSSocket | undefined = undefined;
     const settle = (result: Termination) => {
       clearTimeout(timer);
-      socket.off("close", onClose);
+      end();
+      socket.off("close", onGone);
+      secure?.off("end", onGone);
       this.#waiting.delete(socket);
       resolve(result);
     };
-    // The socket is closed before the error is told that closed it.
-    const onClose = () => {
+    // The socket is closed, or its end is told, before what was read ahead of it.
+    const onGone = () => {
       setImmediate(() => settle(failure("client_gone", "closed during the TLS handshake")));
     };
     const timer = setTimeout(
       () => settle(failure("tls_timeout", "the TLS handshake was not finished in time")),
-      timeoutMs,
+      handshakes.timeoutMs,
     );
-    socket.once("close", onClose);
+    const end = handshakes.begin(
+      source,
+      () => settle(failure("tls_timeout", "it gave way to newer handshakes: too many under way")),
+    );
+    socket.once("close", onGone);
     this.#waiting.set(socket, settle);
     socket.unshift(peeked);
     this.#server.emit("connection", socket);
-    if (socket.destroyed) onClose();
+    secure = secureSocketOf(socket)?.once("end", onGone);
+    if (socket.destroyed) onGone();
     return promise;
   }
+}
+
+/**
+ * The TLS socket that reads from this one now. The server hands it out with the end of the handshake
+ * only, but its `end` is the only sign of a client that has left before: the socket below is silent
+ * while its handle is in use above it. The handle names its user under a symbol of the runtime's
+ * own; without it a client that leaves would be noticed at the deadline.
+ */
+function secureSocketOf(socket: Socket): TLSSocket | undefined {
+  const { _handle: handle } = socket as unknown as { _handle?: Record<symbol, unknown> | null };
+  if (!handle) return undefined;
+  for (const symbol of Object.getOwnPropertySymbols(handle)) {
+    const owner = handle[symbol];
+    if (owner instanceof TLSSocket) return owner;
+  }
+  return undefined;
 }
 
 function failure(outcome: TlsFailure["outcome"], reason: string): TlsFailure {

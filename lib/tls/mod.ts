@@ -3,8 +3,9 @@
  *
  * @module
  */
+export { HANDSHAKE_TIMEOUT_MS, Handshakes, type HandshakesOptions } from "./handshakes.ts";
 export {
-  HANDSHAKE_TIMEOUT_MS,
+  type AcceptOptions,
   type Termination,
   TlsAcceptor,
   type TlsAcceptorOptions,

@@ -221,7 +221,7 @@ Deno.test("a client that never finishes the handshake is closed at the deadline"
     await raw.write(hello);
     await withinDeadline(raw.ending, "the deadline passes");
     assert.equal((await connector.plane.event()).outcome, "tls_timeout");
-  }, { plane: { handshakeTimeoutMs: 200 } });
+  }, { plane: { handshakes: { timeoutMs: 200 } } });
 });
 
 /** The ClientHello of a real client that a server would answer and then wait for. */

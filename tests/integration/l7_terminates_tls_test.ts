@@ -54,7 +54,7 @@ Deno.test("a client that offers only other protocols gets no HTTP", async () => 
 });
 
 Deno.test("a handshake that breaks off or fails is closed without a word of HTTP", async () => {
-  await using proxy = await startL7({ backend: "127.0.0.1:1", handshakeTimeoutMs: 300 });
+  await using proxy = await startL7({ backend: "127.0.0.1:1", handshakes: { timeoutMs: 300 } });
   const hello = buildClientHello({ serverName: HOST });
   await using garbage = await connectRaw(proxy);
   await garbage.write(hello);

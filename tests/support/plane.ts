@@ -21,6 +21,7 @@ import type {
   Settings,
   Snapshot,
 } from "../../lib/server/mod.ts";
+import type { HandshakesOptions } from "../../lib/tls/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";
 import { eventually } from "./deadline.ts";
 import { unusedPort } from "./ports.ts";
@@ -36,7 +37,7 @@ export interface PlaneOptions {
   readonly connector?: ConnectorSnapshot;
   readonly gatekeeper?: Gatekeeper;
   readonly prefaceTimeoutMs?: number;
-  readonly handshakeTimeoutMs?: number;
+  readonly handshakes?: HandshakesOptions;
 }
 
 /** A running plane. Disposing of it fails the test when a connection is left open. */
@@ -68,7 +69,7 @@ export class TestPlane implements AsyncDisposable {
   }
 
   async start(
-    { prefaceTimeoutMs, handshakeTimeoutMs, gatekeeper }: PlaneOptions,
+    { prefaceTimeoutMs, handshakes, gatekeeper }: PlaneOptions,
   ): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
@@ -76,7 +77,7 @@ export class TestPlane implements AsyncDisposable {
       onRequest: (event) => this.requests.push(event),
       log: (record) => this.logs.push(record),
       ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
-      ...handshakeTimeoutMs !== undefined && { handshakeTimeoutMs },
+      ...handshakes && { handshakes },
       ...gatekeeper && { gatekeeper },
     });
     return this;
