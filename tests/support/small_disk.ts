@@ -7,18 +7,26 @@ export interface SmallDisk extends Disposable {
   makeReadOnly(): void;
 }
 
+/** Of the names of mount points; the process that mounted it follows. */
+const PREFIX = "mc-proxy-disk-";
+
+/** `mount` or `umount` refused. */
+class MountError extends Error {
+  override readonly name = "MountError";
+  readonly code = "MOUNT";
+}
+
 /** Whether this user may mount file systems. */
 export const CAN_MOUNT = (() => {
   try {
     using _disk = smallDisk(64);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // A mistake in here must not pass for a machine that forbids it.
+    if (error instanceof MountError) return false;
+    throw error;
   }
 })();
-
-/** With the process that mounted it. */
-const PREFIX = "mc-proxy-disk-";
 
 /** Takes away what test processes that were killed have left. */
 function sweep(): void {
@@ -81,5 +89,7 @@ function release(path: string): void {
 function run(command: string, ...args: string[]): void {
   const options = { args, stdin: "null", stdout: "null", stderr: "piped" } as const;
   const output = new Deno.Command(commandPath(command) ?? command, options).outputSync();
-  if (!output.success) throw new Error(`${command}: ${new TextDecoder().decode(output.stderr)}`);
+  if (!output.success) {
+    throw new MountError(`${command}: ${new TextDecoder().decode(output.stderr)}`);
+  }
 }
