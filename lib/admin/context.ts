@@ -14,17 +14,28 @@ export interface AdminContext {
   readonly closing: AbortSignal;
 }
 
+/** An operation, and the workers that had not applied it in time. */
+export interface PendingOperation extends Operation {
+  readonly pendingWorkers: number[];
+}
+
 const MAX_ACTOR_CHARACTERS = 64;
 
 /**
  * Who asks, for the audit log. The runtime does not tell a socket's peer credentials, so the owner
  * of the socket is named, and what callers call themselves is marked as their word.
  */
-export function operation(action: string, { owner }: AdminContext, call: CallContext): Operation {
+export function operation(
+  action: string,
+  { owner }: AdminContext,
+  call: CallContext,
+): PendingOperation {
   const claim = call.metadata("mc-proxy-actor") ?? "";
   const isUsable = claim !== "" && claim.length <= MAX_ACTOR_CHARACTERS && isPrintable(claim);
   const actor = isUsable ? `uid ${owner()} (${claim})` : `uid ${owner()}`;
-  return { actor, action, signal: call.signal };
+  const pendingWorkers: number[] = [];
+  const onPending = (workers: readonly number[]) => pendingWorkers.push(...workers);
+  return { actor, action, signal: call.signal, onPending, pendingWorkers };
 }
 
 /** Resolves after a time, or as soon as one of the signals is aborted. */

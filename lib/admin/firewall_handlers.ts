@@ -31,7 +31,8 @@ export function firewallHandlers(
       const settings = toRecord(RULE, [pb.AddFirewallRuleRequestSchema, request]);
       const given = { rule: settings, ttlMs: optionalMs(ttl), close };
       const { rule, live, closed } = await firewall.addRule(given, by);
-      return { rule: fromRule(rule), liveConnections: live, closedConnections: closed };
+      const counts = { liveConnections: live, closedConnections: closed };
+      return { rule: fromRule(rule), ...counts, pendingWorkers: by.pendingWorkers };
     },
     async removeFirewallRule(request, call) {
       const by = operation("RemoveFirewallRule", context, call);
@@ -39,7 +40,7 @@ export function firewallHandlers(
         ? toRecord(RULE, [pb.RemoveFirewallRuleRequestSchema, request])
         : Number(request.id);
       const rule = await firewall.removeRule(wanted, by);
-      return { rule: fromRule(tallies.withHits(rule)) };
+      return { rule: fromRule(tallies.withHits(rule)), pendingWorkers: by.pendingWorkers };
     },
     async setRateLimit({ rateLimit }, call) {
       if (rateLimit === undefined) throw invalid("rate_limit", "is missing");
@@ -48,7 +49,7 @@ export function firewallHandlers(
         toRecord(RATE_LIMIT, [pb.RateLimitSchema, rateLimit], ["rate_limit"]),
         by,
       );
-      return { rateLimit: rateLimitToMessage(stored) };
+      return { rateLimit: rateLimitToMessage(stored), pendingWorkers: by.pendingWorkers };
     },
     async reloadGeoIP() {
       const { geoip } = await control.swapGeoIp();

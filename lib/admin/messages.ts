@@ -24,7 +24,7 @@ import {
   toMessage,
 } from "../messages/mod.ts";
 import { type KeyPath, type RecordKind, Report } from "../schema/mod.ts";
-import type { ConnectionInfo } from "../server/mod.ts";
+import type { ConnectionInfo, WorkerStatus } from "../server/mod.ts";
 import { LISTENER, type ListenerSettings, ROUTE, type Route, type State } from "../state/mod.ts";
 import * as pb from "./gen/mod.ts";
 
@@ -116,13 +116,18 @@ export function fromStatus(
       topRules: firewall.topRules.map(fromRule),
     },
     geoip: fromGeoIp(geoip),
-    workers: status.workers.map(({ index, state, restarts }) => ({ index, state, restarts })),
+    workers: status.workers.map(fromWorker),
     databaseVersion: status.databaseVersion,
     revision: BigInt(status.revision),
     activeConnections: status.active,
     healthy: problem === "",
     problem,
   };
+}
+
+function fromWorker(worker: WorkerStatus): Init<typeof pb.WorkerStatusSchema> {
+  const { index, state, restarts, lateMs, pendingChanges } = worker;
+  return { index, state, restarts, pendingChanges, late: durationFromMs(lateMs) };
 }
 
 export function fromGeoIp(geoip: Status["geoip"]): Init<typeof pb.GeoIPStatusSchema> {

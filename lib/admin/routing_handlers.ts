@@ -1,7 +1,7 @@
 import { invalid, listenerStatuses } from "../control/mod.ts";
 import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
 import type { Handlers } from "./grpc_service.ts";
-import { type AdminContext, operation } from "./context.ts";
+import { type AdminContext, operation, type PendingOperation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
 import { fromListener, fromListenerStatus, fromRoute, optionalMs, toRecord } from "./messages.ts";
 
@@ -38,12 +38,13 @@ export function routingHandlers(
       const by = operation("AddListener", context, call);
       const settings = toRecord(LISTENER, [pb.AddListenerRequestSchema, request]);
       const listener = await routing.addListener(settings, by);
-      return { listener: fromListener(listener), boundPort: listener.port };
+      const { pendingWorkers } = by;
+      return { listener: fromListener(listener), boundPort: listener.port, pendingWorkers };
     },
     async removeListener({ addr, closeConnections: close, drainTimeout }, call) {
       const drainMs = optionalMs(drainTimeout) ?? 0;
       const by = operation("RemoveListener", context, call);
-      return counts(await routing.removeListener({ addr, close, drainMs }, by));
+      return counts(await routing.removeListener({ addr, close, drainMs }, by), by);
     },
     listRoutes({ listenerAddr }) {
       const { addr, routes } = state.listener("listener_addr", listenerAddr);
@@ -54,18 +55,18 @@ export function routingHandlers(
       const by = operation("AddRoute", context, call);
       const settings = toRecord(ROUTE, [pb.AddRouteRequestSchema, request]);
       const route = await routing.addRoute(request.listenerAddr, settings, by);
-      return { route: fromRoute(route) };
+      return { route: fromRoute(route), pendingWorkers: by.pendingWorkers };
     },
     async updateRoute({ listenerAddr: addr, route: message, closeConnections: close }, call) {
       if (message === undefined) throw invalid("route", "is missing");
       const by = operation("UpdateRoute", context, call);
       const route = toRecord(ROUTE, [pb.RouteSchema, message], ["route"]);
       const done = await routing.updateRoute({ addr, route, close }, by);
-      return { route: fromRoute(done.route), ...counts(done) };
+      return { route: fromRoute(done.route), ...counts(done, by) };
     },
     async removeRoute({ listenerAddr: addr, hostname, closeConnections: close }, call) {
       const by = operation("RemoveRoute", context, call);
-      return counts(await routing.removeRoute({ addr, hostname, close }, by));
+      return counts(await routing.removeRoute({ addr, hostname, close }, by), by);
     },
     listL7Policies({ listenerAddr, hostname }) {
       const policies = routing.policies(listenerAddr, hostname);
@@ -76,18 +77,21 @@ export function routingHandlers(
       const policy = toRecord(POLICY, [pb.L7PolicySchema, message], ["policy"]);
       const by = operation("AddL7Policy", context, call);
       const { type, value } = await routing.addPolicy({ addr, hostname, policy }, by);
-      return { policy: { type, value } };
+      return { policy: { type, value }, pendingWorkers: by.pendingWorkers };
     },
     async removeL7Policy({ listenerAddr: addr, hostname, policy: message }, call) {
       if (message === undefined) throw invalid("policy", "is missing");
       const policy = toRecord(POLICY, [pb.L7PolicySchema, message], ["policy"]);
       const by = operation("RemoveL7Policy", context, call);
       await routing.removePolicy({ addr, hostname, policy }, by);
-      return {};
+      return { pendingWorkers: by.pendingWorkers };
     },
   };
 }
 
-function counts({ live, closed }: { live: number; closed: number }) {
-  return { liveConnections: live, closedConnections: closed };
+function counts(
+  { live, closed }: { live: number; closed: number },
+  { pendingWorkers }: PendingOperation,
+) {
+  return { liveConnections: live, closedConnections: closed, pendingWorkers };
 }

@@ -38,6 +38,7 @@ export function stateHandlers(
         differences: differences.map(fromDifference),
         revision: BigInt(revision),
         closedConnections: closed,
+        pendingWorkers: by.pendingWorkers,
       };
     },
     getAuditLog({ limit, beforeId }) {

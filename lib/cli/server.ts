@@ -111,23 +111,24 @@ async function serve(running: Running): Promise<number> {
   log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
   manager.ready(() => pulseOf(control, monitoring.health()));
   const signal = await Promise.race([signals.stop, stuck]);
-  if (typeof signal === "number") {
+  const hangs = typeof signal === "number";
+  if (hangs) {
     // Its thread takes its share of the connections and answers none, until the process ends; the
-    // service manager then starts it anew.
-    const message = "a worker hangs and cannot be ended, so the program ends";
+    // service manager then starts it anew. What the other workers carry is given time to end.
+    const message = "a worker hangs and cannot be ended, so the program drains and ends";
     log({ level: "error", message, fields: { worker: signal } });
-    return EXIT_CUT_SHORT;
   }
   const timeoutMs = config.proxy.shutdownTimeoutMs;
   manager.stopping(timeoutMs);
-  log({ level: "info", message: "draining", fields: { signal, timeoutMs } });
+  const reason = hangs ? "a worker hangs" : signal;
+  log({ level: "info", message: "draining", fields: { signal: reason, timeoutMs } });
   await monitoring.closeEndpoint();
   const ended = await Promise.race([
     control.drain(timeoutMs).then(() => "drained" as const),
     signals.stopAgain.then(() => "cut short" as const),
   ]);
   log({ level: "info", message: `stopped, ${ended}` });
-  return ended === "drained" ? 0 : EXIT_CUT_SHORT;
+  return ended === "drained" && !hangs ? 0 : EXIT_CUT_SHORT;
 }
 
 /** What can be read anew while the program runs. */

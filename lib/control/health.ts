@@ -10,6 +10,8 @@ const CERTIFICATE_WARNING_MS = 14 * DAY_MS;
 /** MaxMind publishes twice a week; after that long the download has failed for a while. */
 const GEOIP_WARNING_MS = 60 * DAY_MS;
 
+/** A worker that does not turn for so long serves nobody; a busy machine does not make it that late. */
+const LATE_MS = 10_000;
 /** Each look at the database writes a page and waits for the disk. */
 const DATABASE_INTERVAL_MS = 30_000;
 /** Certificates and GeoIP files age slowly. */
@@ -85,7 +87,7 @@ export class HealthMonitor implements Disposable {
     const draining = workers.some(({ state }) => state === "draining");
     const problems: string[] = [];
     if (draining) problems.push("draining");
-    else if (!workers.some(({ state }) => state === "serving")) problems.push("no worker serves");
+    else problems.push(...workerProblems(workers));
     const lost = this.#source.databaseProblem?.();
     if (lost !== undefined) problems.push(lost);
     else if (this.#databaseProblem !== undefined) {
@@ -95,7 +97,11 @@ export class HealthMonitor implements Disposable {
       state: draining ? "draining" : problems.length > 0 ? "unhealthy" : "serving",
       problems,
       refusals: this.#source.refusals(),
-      warnings: [...this.#warnings(), ...this.#source.fileWarnings()],
+      warnings: [
+        ...workerWarnings(workers),
+        ...this.#warnings(),
+        ...this.#source.fileWarnings(),
+      ],
       databaseWritable: this.#databaseProblem === undefined && lost === undefined,
       certificates: this.#certificates,
       geoipBuiltMs: this.#source.geoipBuiltMs(),
@@ -145,6 +151,19 @@ export class HealthMonitor implements Disposable {
     const fields = error === undefined ? {} : { fields: { error: describeError(error) } };
     this.#source.log({ level, message, ...fields });
   }
+}
+
+function workerProblems(workers: PlaneStatus["workers"]): string[] {
+  const serving = workers.filter(({ state }) => state === "serving");
+  if (serving.length === 0) return ["no worker serves"];
+  const least = Math.min(...serving.map(({ lateMs }) => lateMs));
+  return least < LATE_MS ? [] : [`no worker has turned for ${Math.round(least / 1000)} s`];
+}
+
+function workerWarnings(workers: PlaneStatus["workers"]): string[] {
+  return workers.filter(({ lateMs }) => lateMs >= LATE_MS).map(({ index, lateMs }) =>
+    `worker ${index} has not turned for ${Math.round(lateMs / 1000)} s`
+  );
 }
 
 function certificateWarning(

@@ -23,6 +23,8 @@ export interface Operation {
   readonly action: string;
   /** Aborted when nobody waits for the change any more. */
   readonly signal?: AbortSignal;
+  /** Told which workers are late with a change that is made: they apply it when they turn to it. */
+  readonly onPending?: (workers: readonly number[]) => void;
 }
 
 /** What a {@link LiveState} is made of. */
@@ -53,8 +55,8 @@ export class MutationError extends Error {
 
 /**
  * The state that is served, and the one way to change it: rows and audit entries in one
- * transaction, compiled before it commits, then applied by every worker. What fails on the way
- * leaves the database, the data plane and this object as they were.
+ * transaction, compiled before it commits, then applied by every worker that is on time. What fails
+ * on the way leaves the database, the data plane and this object as they were.
  */
 export class LiveState {
   readonly database: Database;
@@ -207,13 +209,14 @@ export class LiveState {
   async #apply(
     changes: readonly Change[],
     snapshot: Snapshot,
-    { action }: Operation,
+    { action, onPending }: Operation,
     undo: () => void,
   ): Promise<void> {
     const before = this.#snapshot;
     try {
-      await this.plane.apply(changes, snapshot);
+      const { pendingWorkers } = await this.plane.apply(changes, snapshot);
       this.#snapshot = snapshot;
+      if (pendingWorkers.length > 0) onPending?.(pendingWorkers);
     } catch (cause) {
       await this.#goBack(before, undo, action);
       throw new MutationError("data_plane", action, cause);

@@ -1,4 +1,5 @@
 import type { HistogramValue } from "../observe/mod.ts";
+import type { WorkerStatus } from "../server/mod.ts";
 import type { Families } from "./families.ts";
 import type { MetricsSource } from "./source.ts";
 
@@ -40,8 +41,20 @@ export function addProcessMetrics(
     ]));
   families.counter({
     name: "mc_proxy_worker_restarts_total",
-    help: "Workers that died or hung and were replaced.",
+    help: "Workers that died and were replaced.",
   }, () => [[{}, status().workers.reduce((sum, { restarts }) => sum + restarts, 0)]]);
+  const byWorker = (read: (worker: WorkerStatus) => number) =>
+    status().workers.map((worker) => [{ worker: `${worker.index}` }, read(worker)] as const);
+  families.gauge({
+    name: "mc_proxy_worker_late_seconds",
+    help: "For how long a worker has not turned to its work; 0 while it is on time.",
+    labels: ["worker"],
+  }, () => byWorker(({ lateMs }) => lateMs / 1000));
+  families.gauge({
+    name: "mc_proxy_worker_pending_changes",
+    help: "Changes of the state that a worker has not applied yet.",
+    labels: ["worker"],
+  }, () => byWorker(({ pendingChanges }) => pendingChanges));
   families.counter({
     name: "mc_proxy_log_events_dropped_total",
     help: "Log events of connections that were dropped because the log was too slow.",

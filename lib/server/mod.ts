@@ -5,6 +5,7 @@
  */
 export { DataPlane, type DataPlaneOptions } from "./data_plane.ts";
 export type {
+  Applied,
   ConnectionInfo,
   FoundConnections,
   Plane,

@@ -28,6 +28,16 @@ export interface WorkerStatus {
   readonly state: "starting" | "serving" | "draining" | "dead";
   /** How often it was replaced. */
   readonly restarts: number;
+  /** For how long its event loop has not turned; 0 while it is on time. */
+  readonly lateMs: number;
+  /** Changes that it has not applied yet. */
+  readonly pendingChanges: number;
+}
+
+/** What became of a change. */
+export interface Applied {
+  /** Workers that had not applied it in time; they will. */
+  readonly pendingWorkers: readonly number[];
 }
 
 /** Some of the connections that a query means, and how many there are in all. */
@@ -59,12 +69,13 @@ export interface PlaneMetrics {
 export interface Plane {
   /**
    * Makes every worker apply `changes`; `snapshot` is the state they lead to, from which a worker
-   * that has to be replaced starts. Resolves when all have applied them.
+   * that has to be replaced starts. Resolves when all have applied them, or after 2 s with those
+   * that are late and will.
    *
    * @throws {Error} if one worker could not; the others may have. Applying the snapshot of before
    * brings all of them back.
    */
-  apply(changes: readonly Change[], snapshot: Snapshot): Promise<void>;
+  apply(changes: readonly Change[], snapshot: Snapshot): Promise<Applied>;
   status(): PlaneStatus;
   metrics(): PlaneMetrics;
   connections(): Promise<ConnectionInfo[]>;

@@ -25,17 +25,20 @@ import {
 import { startLagProbe } from "./lag_probe.ts";
 import { EventOutbox } from "./outbox.ts";
 import { RemoteGatekeeper } from "./remote_gatekeeper.ts";
+import { VitalSigns } from "./vital_signs.ts";
 
 // Every connection that ends in a RST makes node:net build an error; its stack trace costs more
 // than the connection. Messages are kept, and the control plane keeps its traces.
 Error.stackTraceLimit = 0;
 
+let signs: VitalSigns | undefined;
 let plane: DataPlane | undefined;
 let connections: EventOutbox<ConnectionEvent> | undefined;
 let accessLog: EventOutbox<RequestEvent> | undefined;
 const gatekeeper = new RemoteGatekeeper(reply);
 
 self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
+  signs?.turn();
   if (message.type === "decision" || message.type === "end_session") {
     gatekeeper.receive(message);
     return;
@@ -84,6 +87,8 @@ async function answer(
 }
 
 async function start(message: StartMessage): Promise<void> {
+  signs = new VitalSigns(message.vitalSigns);
+  signs.turn();
   const counters = createCounters(message.counters);
   const { batchesInFlight } = message;
   const onDrop = (count: number) => counters.add("events_dropped", count);
@@ -99,7 +104,10 @@ async function start(message: StartMessage): Promise<void> {
     send: (events) => reply({ type: "access_log", events }),
     onDrop,
   });
-  startLagProbe((seconds) => counters.observe("event_loop_lag", seconds));
+  startLagProbe((seconds) => {
+    counters.observe("event_loop_lag", seconds);
+    signs?.turn();
+  });
   plane = new DataPlane({
     worker: message.index,
     idPrefix: message.idPrefix,

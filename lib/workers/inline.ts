@@ -9,6 +9,7 @@ import {
   sumCounters,
 } from "../observe/mod.ts";
 import {
+  type Applied,
   type Change,
   type ConnectionInfo,
   type ConnectionQuery,
@@ -72,14 +73,15 @@ export class InlinePlane implements Plane {
     return plane;
   }
 
-  apply(changes: readonly Change[]): Promise<void> {
-    return this.#plane.apply(changes);
+  async apply(changes: readonly Change[]): Promise<Applied> {
+    await this.#plane.apply(changes);
+    return { pendingWorkers: [] };
   }
 
   status(): PlaneStatus {
     const state = this.#draining ? "draining" : "serving";
     return {
-      workers: [{ index: 0, state, restarts: 0 }],
+      workers: [{ index: 0, state, restarts: 0, lateMs: 0, pendingChanges: 0 }],
       counters: sumCounters([this.#counters]),
     };
   }

@@ -20,6 +20,8 @@ export interface StartMessage {
   readonly counters: SharedArrayBuffer;
   /** {@link InFlight}: batches sent and not yet taken by the control plane. */
   readonly batchesInFlight: SharedArrayBuffer;
+  /** `VitalSigns` of this incarnation. */
+  readonly vitalSigns: SharedArrayBuffer;
 }
 
 /** Which `Int32` counts the batches of which events, and how many there are. */

@@ -8,4 +8,4 @@ export { ENTRY_URL } from "./entry_url.ts";
 export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
 export { startLagProbe } from "./lag_probe.ts";
 export { type PoolOptions, WorkerPool } from "./pool.ts";
-export { WorkerError } from "./worker_handle.ts";
+export { WorkerError } from "./worker_error.ts";

@@ -1,5 +1,6 @@
 import { ConnectionGauge, type CounterName, sumCounters } from "../observe/mod.ts";
 import type {
+  Applied,
   Change,
   ConnectionInfo,
   ConnectionQuery,
@@ -12,22 +13,19 @@ import type {
   TakenTallies,
 } from "../server/mod.ts";
 import type { PlaneSinks } from "./inline.ts";
-import type { ReplyValues, Request } from "./messages.ts";
+import { appliedWithin, ChangeFeed } from "./change_feed.ts";
+import { LoopWatch } from "./loop_watch.ts";
+import { Questions } from "./questions.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
 import { newSlot, type Slot } from "./slot.ts";
-import { WorkerError, WorkerHandle } from "./worker_handle.ts";
+import { superviseSlots } from "./supervisor.ts";
+import { WorkerHandle } from "./worker_handle.ts";
 
-/** A worker that has not applied a change by then is replaced (DESIGN). */
+/** A worker that has not applied a change by then is reported as late; it applies it later. */
 const APPLY_TIMEOUT_MS = 2000;
-/** Loading the code and compiling a large snapshot for the first time. */
-const START_TIMEOUT_MS = 30_000;
-const QUERY_TIMEOUT_MS = 2000;
-const HEARTBEAT_MS = 1000;
-/** Heartbeats in a row without an answer after which a worker counts as stuck. */
-const MISSED_HEARTBEATS = 10;
-/** How long a worker that is to be replaced may take to turn to its messages. */
-const END_TIMEOUT_MS = 5000;
+/** How often it is looked whether workers turn. */
+const LOOK_MS = 1000;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived this long starts again without back-off. */
@@ -41,31 +39,35 @@ export interface PoolOptions extends PlaneSinks {
   readonly onStuck?: (worker: number) => void;
   /** The module that workers start from. */
   readonly entry?: URL;
-  /** Default: 1,000 ms. */
-  readonly heartbeatMs?: number;
-  /** Default: 5,000 ms. */
-  readonly endTimeoutMs?: number;
+  /** How often it is looked whether workers turn. Default: 1,000 ms. */
+  readonly lookMs?: number;
+  /** Processor time that makes a turn an endless loop. Default: 30,000 ms. */
+  readonly loopCpuMs?: number;
+  /** How long a change is waited for before it is reported as pending. Default: 2,000 ms. */
+  readonly applyTimeoutMs?: number;
 }
 
 /**
- * The data plane over N workers: fans changes out, replaces workers that die or hang, and adds up
- * what they count.
+ * The data plane over N workers: fans changes out, replaces workers that die, bears with those that
+ * are late, reports those that hang, and adds up what they count.
  */
 export class WorkerPool implements Plane {
   readonly #slots: Slot[];
   readonly #options: PoolOptions;
-  readonly #heartbeatMs: number;
-  readonly #heartbeat: ReturnType<typeof setInterval>;
+  readonly #watch: LoopWatch;
+  readonly #look: ReturnType<typeof setInterval>;
   readonly #requests = new RequestBlocks();
+  readonly #questions: Questions;
   #snapshot: Snapshot;
   #draining = false;
 
   private constructor(count: number, snapshot: Snapshot, options: PoolOptions) {
     this.#snapshot = snapshot;
     this.#options = options;
-    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
+    this.#watch = new LoopWatch({ loopCpuMs: options.loopCpuMs });
     this.#slots = Array.from({ length: count }, (_, index) => newSlot(index, FIRST_BACKOFF_MS));
-    this.#heartbeat = setInterval(() => this.#checkHeartbeats(), this.#heartbeatMs);
+    this.#questions = new Questions(this.#slots);
+    this.#look = setInterval(() => this.#supervise(), options.lookMs ?? LOOK_MS);
   }
 
   /**
@@ -84,20 +86,23 @@ export class WorkerPool implements Plane {
     return pool;
   }
 
-  async apply(changes: readonly Change[], snapshot: Snapshot): Promise<void> {
+  async apply(changes: readonly Change[], snapshot: Snapshot): Promise<Applied> {
     this.#snapshot = snapshot;
     const results = await Promise.allSettled(
       this.#slots.map((slot) => this.#applyTo(slot, changes)),
     );
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+    const pending = results.map((result) => result.status === "fulfilled" && !result.value);
+    return { pendingWorkers: [...pending.keys()].filter((index) => pending[index]) };
   }
 
   status(): PlaneStatus {
-    return {
-      workers: this.#slots.map(({ index, state, restarts }) => ({ index, state, restarts })),
-      counters: this.#counters(),
-    };
+    const workers = this.#slots.map(({ index, state, restarts, lateMs, feed }) => {
+      const pendingChanges = feed?.pending ?? 0;
+      return { index, state, restarts, lateMs, pendingChanges };
+    });
+    return { workers, counters: this.#counters() };
   }
 
   metrics(): PlaneMetrics {
@@ -105,31 +110,31 @@ export class WorkerPool implements Plane {
   }
 
   async connections(): Promise<ConnectionInfo[]> {
-    return (await this.#ask({ type: "connections" })).flat();
+    return (await this.#questions.ask({ type: "connections" })).flat();
   }
 
   async closeConnection(connection: string): Promise<boolean> {
-    return (await this.#ask({ type: "close_connection", connection })).includes(true);
+    return (await this.#questions.command({ type: "close_connection", connection })).includes(true);
   }
 
   async findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections> {
-    const found = await this.#ask({ type: "find_connections", query, limit });
+    const found = await this.#questions.ask({ type: "find_connections", query, limit });
     const connections = found.flatMap(({ connections }) => connections)
       .sort((a, b) => b.ageMs - a.ageMs);
     return { connections, total: found.reduce((sum, { total }) => sum + total, 0) };
   }
 
   async closeConnections(query: ConnectionQuery): Promise<number> {
-    const closed = await this.#ask({ type: "close_connections", query });
+    const closed = await this.#questions.command({ type: "close_connections", query });
     return closed.reduce((sum, count) => sum + count, 0);
   }
 
   async liveTraffic(): Promise<RouteTally[]> {
-    return (await this.#ask({ type: "live_traffic" })).flat();
+    return (await this.#questions.ask({ type: "live_traffic" })).flat();
   }
 
   takeTallies(): Promise<TakenTallies[]> {
-    return this.#ask({ type: "take_tallies" });
+    return this.#questions.takeTallies();
   }
 
   /** Ends one worker as if it had died; a new one takes its place. */
@@ -140,7 +145,7 @@ export class WorkerPool implements Plane {
 
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    clearInterval(this.#heartbeat);
+    clearInterval(this.#look);
     await Promise.all(this.#slots.map((slot) => this.#drainOne(slot, timeoutMs)));
     this.#end();
   }
@@ -165,7 +170,7 @@ export class WorkerPool implements Plane {
 
   async #startWorker(slot: Slot): Promise<void> {
     slot.state = "starting";
-    slot.missed = 0;
+    slot.lateMs = 0;
     const handle = new WorkerHandle({
       ...this.#options,
       index: slot.index,
@@ -175,31 +180,45 @@ export class WorkerPool implements Plane {
       onDeath: (reason) => this.#bury(slot, reason),
     });
     slot.handle = handle;
+    this.#watch.add(handle.signs);
     let applied = this.#snapshot;
-    await handle.start(applied, START_TIMEOUT_MS);
+    await handle.start(applied);
     // Changes that came while it was starting were not sent to it.
     while (applied !== this.#snapshot) {
       applied = this.#snapshot;
-      const change: Change = { kind: "snapshot", snapshot: applied };
-      await handle.request({ type: "apply", changes: [change] }, START_TIMEOUT_MS);
+      await handle.apply([{ kind: "snapshot", snapshot: applied }]);
     }
+    slot.feed = new ChangeFeed({
+      worker: slot.index,
+      send: (changes) => handle.apply(changes),
+      snapshot: () => this.#snapshot,
+      log: this.#options.log,
+    });
     slot.state = "serving";
     slot.startedAt = performance.now();
   }
 
-  async #applyTo(slot: Slot, changes: readonly Change[]): Promise<void> {
+  /** Whether the worker has applied the changes in time; if not, it will. */
+  async #applyTo(slot: Slot, changes: readonly Change[]): Promise<boolean> {
+    const { feed } = slot;
     // A worker that is starting may accept already: it counts when it has the newest snapshot.
-    if (slot.state === "starting") return await slot.started;
-    if (slot.state !== "serving" || slot.handle === undefined) return;
-    try {
-      await slot.handle.request({ type: "apply", changes }, APPLY_TIMEOUT_MS);
-    } catch (error) {
-      if (error instanceof WorkerError && error.code !== "refused") {
-        this.#bury(slot, error.message); // Its successor starts from the new snapshot.
-        return;
-      }
-      throw error;
-    }
+    const applied = slot.state === "starting" ? slot.started : feed?.push(changes);
+    if (applied === undefined) return true; // Nobody is served there.
+    const timeoutMs = this.#options.applyTimeoutMs ?? APPLY_TIMEOUT_MS;
+    return await appliedWithin(applied, {
+      // Whoever changes much while a worker is late does not wait for it each time.
+      timeoutMs: Math.max(0, timeoutMs - (feed?.waitingMs ?? 0)),
+      // Too late to undo it elsewhere.
+      onLateRefusal: () => this.#reconcile(slot, feed),
+    });
+  }
+
+  /** Brings a worker to the state that all others are in. */
+  #reconcile({ index }: Slot, feed: ChangeFeed | undefined): void {
+    feed?.catchUp().catch((error) => {
+      const fields = { worker: index, error: error.message };
+      this.#options.log({ level: "error", message: "worker is gone with changes pending", fields });
+    });
   }
 
   /** A worker is gone, or given up: its loss is logged, and a new one is on its way. */
@@ -208,6 +227,10 @@ export class WorkerPool implements Plane {
     if (state === "dead" || this.#draining || handle === undefined) return;
     const lived = state === "serving" ? performance.now() - slot.startedAt : 0;
     slot.handle = undefined;
+    slot.ending = handle;
+    slot.feed?.close();
+    slot.feed = undefined;
+    slot.lateMs = 0;
     slot.state = "dead";
     slot.restarts++;
     slot.backoffMs = lived > STABLE_MS
@@ -218,9 +241,10 @@ export class WorkerPool implements Plane {
       message: "worker died",
       fields: { worker: slot.index, reason, restarts: slot.restarts, backoffMs: slot.backoffMs },
     });
-    handle.end(reason, this.#options.endTimeoutMs ?? END_TIMEOUT_MS).then((hasEnded) => {
-      if (hasEnded) this.#revive(slot);
-      else this.#options.onStuck?.(slot.index);
+    handle.end(reason).then(() => {
+      slot.ending = undefined;
+      this.#watch.remove(handle.signs);
+      this.#revive(slot);
     });
   }
 
@@ -241,33 +265,28 @@ export class WorkerPool implements Plane {
     }, slot.backoffMs);
   }
 
-  #checkHeartbeats(): void {
-    for (const slot of this.#slots) {
-      if (slot.state !== "serving") continue;
-      if (slot.missed >= MISSED_HEARTBEATS) {
-        this.#bury(slot, `no heartbeat for ${(MISSED_HEARTBEATS * this.#heartbeatMs) / 1000} s`);
-        continue;
-      }
-      slot.missed++;
-      const handle = slot.handle;
-      handle?.request({ type: "ping" }, MISSED_HEARTBEATS * this.#heartbeatMs).then(
-        () => slot.handle === handle && (slot.missed = 0),
-        () => {}, // Counted as missed.
-      );
-    }
+  #supervise(): void {
+    superviseSlots(this.#slots, this.#watch, {
+      onLoop: (slot) => this.#giveUp(slot),
+      onStartFailed: (slot, reason) => this.#bury(slot, reason),
+      log: this.#options.log,
+    });
   }
 
-  /** Asks every serving worker; those that do not answer are left out. */
-  async #ask<K extends keyof ReplyValues>(
-    request: Extract<Request, { type: K }>,
-  ): Promise<ReplyValues[K][]> {
-    const serving = this.#slots.filter((slot) => slot.state === "serving");
-    const replies = await Promise.allSettled(
-      serving.map((slot) => slot.handle?.request(request, QUERY_TIMEOUT_MS)),
-    );
-    return replies
-      .map((reply) => reply.status === "fulfilled" ? reply.value?.value : undefined)
-      .filter((value) => value !== undefined) as ReplyValues[K][];
+  /** A thread that never ends: it is disowned, and whoever started the pool decides. */
+  #giveUp(slot: Slot): void {
+    const handle = slot.handle ?? slot.ending;
+    if (handle === undefined) return;
+    this.#watch.remove(handle.signs);
+    slot.feed?.close();
+    slot.feed = undefined;
+    slot.handle = undefined;
+    slot.ending = undefined;
+    slot.state = "dead";
+    handle.terminate("its thread is in an endless loop");
+    const fields = { worker: slot.index };
+    this.#options.log({ level: "error", message: "worker is in an endless loop", fields });
+    this.#options.onStuck?.(slot.index);
   }
 
   #counters(): Record<CounterName, number> {
@@ -276,7 +295,7 @@ export class WorkerPool implements Plane {
 
   #end(): void {
     this.#draining = true;
-    clearInterval(this.#heartbeat);
+    clearInterval(this.#look);
     for (const slot of this.#slots) {
       clearTimeout(slot.respawn);
       slot.handle?.terminate("shut down");

@@ -1,4 +1,5 @@
 import type { WorkerStatus } from "../server/mod.ts";
+import type { ChangeFeed } from "./change_feed.ts";
 import { newCounters, type WorkerHandle } from "./worker_handle.ts";
 
 /** One place in the pool; workers come and go in it. */
@@ -6,12 +7,18 @@ export interface Slot {
   readonly index: number;
   readonly counters: SharedArrayBuffer;
   handle: WorkerHandle | undefined;
+  /** The worker that was there before, while its thread has not ended. */
+  ending: WorkerHandle | undefined;
+  /** Of the worker that serves. */
+  feed: ChangeFeed | undefined;
   state: WorkerStatus["state"];
   restarts: number;
   backoffMs: number;
   startedAt: number;
-  /** Heartbeats in a row without an answer. */
-  missed: number;
+  /** For how long its event loop has not turned; 0 while it is on time. */
+  lateMs: number;
+  /** Whether its lateness is in the log. */
+  saidLate: boolean;
   respawn: ReturnType<typeof setTimeout> | undefined;
   /** Settles when the start in progress is over, however it ended. */
   started: Promise<void>;
@@ -23,11 +30,14 @@ export function newSlot(index: number, backoffMs: number): Slot {
     index,
     counters: newCounters(),
     handle: undefined,
+    ending: undefined,
+    feed: undefined,
     state: "starting",
     restarts: 0,
     backoffMs,
     startedAt: 0,
-    missed: 0,
+    lateMs: 0,
+    saidLate: false,
     respawn: undefined,
     started: Promise.resolve(),
   };

@@ -1,6 +1,6 @@
 import type { SessionRequest } from "../connector/mod.ts";
 import { COUNTERS_BYTES, describeError } from "../observe/mod.ts";
-import type { Snapshot } from "../server/mod.ts";
+import type { Change, Snapshot, TakenTallies } from "../server/mod.ts";
 import { ENTRY_URL } from "./entry_url.ts";
 import type { PlaneSinks } from "./inline.ts";
 import {
@@ -11,17 +11,8 @@ import {
   type SessionMessage,
   type StartMessage,
 } from "./messages.ts";
-
-/** A worker that did not answer a request in time, or that died before it did. */
-export class WorkerError extends Error {
-  override readonly name = "WorkerError";
-  readonly code: "refused" | "timeout" | "died";
-
-  constructor(code: WorkerError["code"], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+import { VITAL_SIGNS_BYTES, VitalSigns } from "./vital_signs.ts";
+import { WorkerError } from "./worker_error.ts";
 
 /** What {@link WorkerHandle} is given. */
 export interface WorkerHandleOptions extends PlaneSinks {
@@ -56,6 +47,9 @@ export class WorkerHandle {
   readonly #inFlight = new SharedArrayBuffer(
     InFlight.cells * Int32Array.BYTES_PER_ELEMENT,
   );
+  readonly #vitalSigns = new SharedArrayBuffer(VITAL_SIGNS_BYTES);
+  /** Whether its event loop turns. */
+  readonly signs: VitalSigns = new VitalSigns(this.#vitalSigns);
   /** Sessions of mtls routes, and questions about them: the gatekeeper is told when we end. */
   readonly #sessions = new Set<string>();
   readonly #pending = new Map<number, (reply: Reply | WorkerError) => void>();
@@ -80,13 +74,39 @@ export class WorkerHandle {
     };
   }
 
-  /** Hands over the snapshot; resolves when the listeners are bound. */
-  start(snapshot: Snapshot, timeoutMs: number): Promise<Reply> {
+  /**
+   * Hands over the snapshot; resolves when the listeners are bound. However long that takes on a
+   * starved machine: whoever watches {@link signs} knows better than a clock.
+   */
+  start(snapshot: Snapshot): Promise<Reply> {
     const { index, idPrefix, counters } = this.#options;
-    return this.#send(
-      { type: "start", index, idPrefix, snapshot, counters, batchesInFlight: this.#inFlight },
-      timeoutMs,
-    );
+    return this.#send({
+      type: "start",
+      index,
+      idPrefix,
+      snapshot,
+      counters,
+      batchesInFlight: this.#inFlight,
+      vitalSigns: this.#vitalSigns,
+    });
+  }
+
+  /**
+   * Sends changes; settles when the worker has applied or refused them, however late that is.
+   *
+   * @throws {WorkerError} `refused` when the worker answered with an error, or `died`.
+   */
+  apply(changes: readonly Change[]): Promise<Reply> {
+    return this.#send({ type: "apply", changes });
+  }
+
+  /**
+   * What happened since this was asked the last time, however late: nothing of it is told twice.
+   *
+   * @throws {WorkerError} `died`.
+   */
+  async takeTallies(): Promise<TakenTallies> {
+    return (await this.#send({ type: "take_tallies" })).value as TakenTallies;
   }
 
   /**
@@ -106,23 +126,20 @@ export class WorkerHandle {
   }
 
   /**
-   * Ends the worker as {@link terminate} does, and finds out whether that has an effect: nothing ends
-   * a thread in an endless loop (Deno 2.9.6), which goes on holding its share of the port. Resolves
-   * with `false` when the thread did not turn to its messages within `timeoutMs`.
+   * Ends the worker as {@link terminate} does; resolves when that has an effect. Nothing ends a
+   * thread in an endless loop (Deno 2.9.6), which goes on holding its share of the port, so this
+   * waits until the thread turns to its messages, for ever if need be: {@link signs} tell.
    */
-  async end(reason: string, timeoutMs: number): Promise<boolean> {
-    if (this.#dead) return true; // On its own, with an error.
+  async end(reason: string): Promise<void> {
+    if (this.#dead) return; // On its own, with an error.
     this.#disown(reason);
     const id = this.#nextId++;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#pending.set(id, () => resolve(true));
-    this.#failed.promise.then(() => resolve(true));
-    const timer = setTimeout(() => resolve(false), timeoutMs);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pending.set(id, () => resolve());
+    this.#failed.promise.then(resolve);
     this.#worker.postMessage({ type: "ping", id });
-    const hasEnded = await promise;
-    clearTimeout(timer);
+    await promise;
     this.#worker.terminate();
-    return hasEnded;
   }
 
   /** From here on the worker counts for nothing, whatever its thread still does. */
@@ -135,12 +152,12 @@ export class WorkerHandle {
     }
   }
 
-  async #send(body: Request | StartMessage, timeoutMs: number): Promise<Reply> {
+  async #send(body: Request | StartMessage, timeoutMs?: number): Promise<Reply> {
     if (this.#dead) throw new WorkerError("died", `worker ${this.#options.index} is gone`);
     const id = this.#nextId++;
     const { promise, resolve } = Promise.withResolvers<Reply | WorkerError>();
     this.#pending.set(id, resolve);
-    const timer = setTimeout(
+    const timer = timeoutMs === undefined ? undefined : setTimeout(
       () => resolve(new WorkerError("timeout", `worker ${this.#options.index} did not answer`)),
       timeoutMs,
     );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { compileFirewall } from "../../lib/firewall/mod.ts";
 import { type ConnectionEvent, GAUGE_BYTES, type LogRecord } from "../../lib/observe/mod.ts";
-import type { Snapshot } from "../../lib/server/mod.ts";
+import type { Change, Snapshot } from "../../lib/server/mod.ts";
 import { type PoolOptions, WorkerPool } from "../../lib/workers/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
@@ -83,52 +83,111 @@ Deno.test("a worker killed under load comes back, and the others go on", async (
 
 const TROUBLED = { entry: new URL("../support/troubled_worker.ts", import.meta.url) };
 
-Deno.test("a worker that misses its heartbeats is replaced, and its permits come back", async () => {
-  await using backend = await startEchoBackend();
-  await using running = await startPool(1, backend.address, { ...TROUBLED, heartbeatMs: 50 });
-  const { pool, port, logs } = running;
-  await using client = await connectRaw({ port });
-  await client.write(hello);
-  await client.read(hello.length);
-  assert.equal(running.active(), 1);
-  const asked = pool.closeConnection("hang 2000");
-  await eventually(() => logs.length > 0, "the worker is given up");
-  assert.match(String(logs[0]?.fields?.reason), /^no heartbeat for 0\.5 s/);
-  assert.equal(await asked, false);
-  await client.ending;
-  await eventually(() => running.active() === 0, "its permit is back");
-  await eventually(async () => await exchange(port) === "ok", "the port is served again");
-});
+/** What a {@link startPool} of one listener serves without its route. */
+function withoutRoutes(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, listeners: snapshot.listeners.map((it) => ({ ...it, routes: [] })) };
+}
 
-Deno.test("a worker that hangs while a change is applied is replaced, and its successor has it", async () => {
+const REMOVE: Change = { kind: "routes", listenerId: 1, set: [], remove: ["a.test"] };
+
+for (const trouble of ["hang", "block"]) {
+  Deno.test(`a worker that is late (${trouble}) keeps its connections and applies what it missed`, async () => {
+    await using backend = await startEchoBackend();
+    const options = { ...TROUBLED, lookMs: 50, applyTimeoutMs: 300 };
+    await using running = await startPool(1, backend.address, options);
+    const { pool, port, snapshot } = running;
+    await using client = await connectRaw({ port });
+    await client.write(hello);
+    await client.read(hello.length);
+    const asked = pool.closeConnection(`${trouble} 4000`);
+    const applied = await pool.apply([REMOVE], withoutRoutes(snapshot));
+    assert.deepEqual(applied, { pendingWorkers: [0] });
+    // Who waited once does not wait again.
+    const before = performance.now();
+    await pool.apply([REMOVE], withoutRoutes(snapshot));
+    assert(performance.now() - before < 250, "the second change is reported at once");
+    assert.equal(pool.status().workers[0]?.pendingChanges, 2);
+    await eventually(() => (pool.status().workers[0]?.lateMs ?? 0) > 0, "it is late");
+    assert.equal(pool.status().workers[0]?.state, "serving");
+    await asked;
+    await eventually(() => pool.status().workers[0]?.pendingChanges === 0, "nothing is pending");
+    await eventually(() => pool.status().workers[0]?.lateMs === 0, "it is on time");
+    await client.write("the same stream");
+    assert.equal(await client.readText(15), "the same stream");
+    assert.equal(await exchange(port), "failed");
+    assert.equal(pool.status().workers[0]?.restarts, 0);
+  });
+}
+
+Deno.test("a worker that is far behind is sent the state instead of every change", async () => {
   await using backend = await startEchoBackend();
-  await using running = await startPool(1, backend.address, TROUBLED);
+  await using running = await startPool(1, backend.address, { ...TROUBLED, applyTimeoutMs: 20 });
   const { pool, port, snapshot } = running;
-  const [listener] = snapshot.listeners;
-  assert(listener !== undefined);
-  const asked = pool.closeConnection("hang 3000");
-  const next: Snapshot = { ...snapshot, listeners: [{ ...listener, routes: [] }] };
-  await pool.apply([{ kind: "routes", listenerId: 1, set: [], remove: ["a.test"] }], next);
-  assert.equal(pool.status().workers[0]?.restarts, 1);
-  assert.equal(await asked, false);
-  await eventually(() => pool.status().workers[0]?.state === "serving", "the worker is back");
+  const asked = pool.closeConnection("block 1500");
+  for (let i = 0; i < 100; i++) {
+    const changes: Change[] = [{ kind: "routes", listenerId: 1, set: [], remove: [`r${i}.test`] }];
+    await pool.apply(changes, { ...snapshot });
+  }
+  assert.deepEqual(await pool.apply([], withoutRoutes(snapshot)), { pendingWorkers: [0] });
+  await asked;
+  await eventually(() => pool.status().workers[0]?.pendingChanges === 0, "nothing is pending");
+  // The last change had no text of its own: only the state as a whole can have brought it.
   assert.equal(await exchange(port), "failed");
 });
 
-Deno.test("a worker that nothing ends is reported instead of being replaced beside itself", async () => {
+Deno.test("a worker that refuses a change too late is brought to the state of the others", async () => {
   await using backend = await startEchoBackend();
-  const stuck = Promise.withResolvers<number>();
+  await using running = await startPool(1, backend.address, { ...TROUBLED, applyTimeoutMs: 100 });
+  const { pool, port, snapshot } = running;
+  const asked = [pool.closeConnection("block 800"), pool.closeConnection("refuse")];
+  const applied = await pool.apply([REMOVE], withoutRoutes(snapshot));
+  assert.deepEqual(applied, { pendingWorkers: [0] });
+  await Promise.all(asked);
+  await eventually(async () => await exchange(port) === "failed", "the change is in effect");
+  await eventually(() => pool.status().workers[0]?.pendingChanges === 0, "nothing is pending");
+});
+
+Deno.test("a change that a worker refuses in time fails", async () => {
+  await using backend = await startEchoBackend();
+  await using running = await startPool(1, backend.address, TROUBLED);
+  const { pool, snapshot } = running;
+  await pool.closeConnection("refuse");
+  await assert.rejects(pool.apply([REMOVE], withoutRoutes(snapshot)), /refused by the test/);
+});
+
+Deno.test("a worker in an endless loop is reported, whether it serves or is being replaced", async () => {
+  for (const replaced of [false, true]) {
+    await using backend = await startEchoBackend();
+    const stuck = Promise.withResolvers<number>();
+    await using running = await startPool(1, backend.address, {
+      ...TROUBLED,
+      onStuck: stuck.resolve,
+      lookMs: 20,
+      loopCpuMs: 2500, // Loading the worker's code takes a part of it.
+    });
+    const { pool, logs } = running;
+    const asked = pool.closeConnection("hang 9000");
+    if (replaced) pool.replace(0, "replaced by the test");
+    assert.equal(await withinDeadline(stuck.promise, "the worker is reported"), 0);
+    assert.equal(await asked, false);
+    assert.equal(pool.status().workers[0]?.state, "dead");
+    assert(logs.some(({ message }) => message === "worker is in an endless loop"));
+  }
+});
+
+Deno.test("a worker that does not get the processor is not taken for one in a loop", async () => {
+  await using backend = await startEchoBackend();
+  const stuck: number[] = [];
   await using running = await startPool(1, backend.address, {
     ...TROUBLED,
-    onStuck: stuck.resolve,
-    heartbeatMs: 20,
-    endTimeoutMs: 200,
+    onStuck: (worker) => stuck.push(worker),
+    lookMs: 20,
+    loopCpuMs: 2000,
   });
   const { pool } = running;
-  const asked = pool.closeConnection("hang 3000");
-  assert.equal(await withinDeadline(stuck.promise, "the worker is reported"), 0);
-  assert.equal(await asked, false);
-  assert.equal(pool.status().workers[0]?.state, "dead");
+  await pool.closeConnection("block 3000");
+  assert.deepEqual(stuck, []);
+  assert.equal(pool.status().workers[0]?.restarts, 0);
 });
 
 Deno.test("an error that a worker does not catch costs the worker and nothing else", async () => {

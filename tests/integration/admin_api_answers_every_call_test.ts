@@ -86,7 +86,7 @@ Deno.test("listeners are added, accept at once, and stop accepting when removed"
   await live.echo("before");
   assert.deepEqual(
     plain(await client.removeListener({ addr })),
-    { liveConnections: 1, closedConnections: 0 },
+    { liveConnections: 1, closedConnections: 0, pendingWorkers: [] },
   );
   await live.echo("goes on");
   await assert.rejects(client.removeListener({ addr }), { code: "not_found" });
@@ -108,7 +108,11 @@ Deno.test("a removed listener's connections are closed when their time to drain 
     closeConnections: true,
     drainTimeout: durationFromMs(50),
   });
-  assert.deepEqual(plain(done), { liveConnections: 1, closedConnections: 1 });
+  assert.deepEqual(plain(done), {
+    liveConnections: 1,
+    closedConnections: 1,
+    pendingWorkers: [],
+  });
   assert.notEqual(await live.ending(), "open");
 });
 
@@ -183,7 +187,11 @@ Deno.test("a removed or replaced route keeps its connections, or closes exactly 
     hostname: "a.example",
     closeConnections: true,
   });
-  assert.deepEqual(plain(removed), { liveConnections: 1, closedConnections: 1 });
+  assert.deepEqual(plain(removed), {
+    liveConnections: 1,
+    closedConnections: 1,
+    pendingWorkers: [],
+  });
   assert.notEqual(await a.ending(), "open");
   await b.echo("untouched");
 });

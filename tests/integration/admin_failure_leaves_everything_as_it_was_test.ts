@@ -150,7 +150,7 @@ Deno.test("a change that the data plane refuses, after it was committed", async 
               await plane.apply(changes, snapshot);
               throw new Error("worker 1 refused");
             }
-            await plane.apply(changes, snapshot);
+            return await plane.apply(changes, snapshot);
           },
         },
       });

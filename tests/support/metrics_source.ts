@@ -40,7 +40,7 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
     startedAtMs: NOW - 5000,
     now: () => NOW,
     status: () => ({
-      workers: [{ index: 0, state: "serving", restarts: 2 }],
+      workers: [{ index: 0, state: "serving", restarts: 2, lateMs: 2500, pendingChanges: 3 }],
       counters: sumCounters([buffer]),
     }),
     plane: () => ({

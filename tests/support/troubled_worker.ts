@@ -1,12 +1,16 @@
 /// <reference lib="deno.worker" />
 /**
  * A data-plane worker that falls ill when it is told to close a connection of one of these names:
- * `hang 500` blocks its thread for 500 ms, `throw` fails where nobody catches it.
+ * `hang 500` keeps its thread busy for 500 ms, `block 500` takes the processor away from it as a
+ * starved machine does, `throw` fails where nobody catches it, `refuse` makes it refuse the change
+ * that comes next.
  *
  * @module
  */
 import "../../lib/workers/entry.ts";
 import type { ToWorker } from "../../lib/workers/messages.ts";
+
+let refuseNext = false;
 
 const answer = self.onmessage as ((message: MessageEvent<ToWorker>) => void) | null;
 
@@ -14,12 +18,22 @@ self.onmessage = (message: MessageEvent<ToWorker>) => {
   if ("type" in message.data && message.data.type === "close_connection") {
     const [trouble, ms] = message.data.connection.split(" ");
     if (trouble === "throw") throw new Error("thrown by the test");
-    if (trouble === "hang") blockFor(Number(ms));
+    if (trouble === "hang") spinFor(Number(ms));
+    if (trouble === "block") {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms));
+    }
+    if (trouble === "refuse") refuseNext = true;
+  }
+  if ("type" in message.data && message.data.type === "apply" && refuseNext) {
+    refuseNext = false;
+    const { id } = message.data;
+    self.postMessage({ type: "reply", id, error: "refused by the test" });
+    return;
   }
   answer?.(message);
 };
 
-function blockFor(ms: number): void {
+function spinFor(ms: number): void {
   const until = performance.now() + ms;
   let now = until - ms;
   while (now < until) now = performance.now();

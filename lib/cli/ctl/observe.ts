@@ -7,6 +7,7 @@ import {
   GetStatusResponseSchema,
   ListConnectionsResponseSchema,
   SnapshotResponseSchema,
+  type WorkerStatus,
 } from "../../admin/gen/mod.ts";
 import type { Status } from "../../client/mod.ts";
 import { EXIT } from "./exit.ts";
@@ -50,9 +51,7 @@ export function statusLines(status: Status): string[] {
     ["database", `version ${status.databaseVersion}, revision ${status.revision}`],
     [
       "workers",
-      status.workers.map(({ index, state, restarts }) => {
-        return `${index} ${state}${restarts > 0 ? ` (${count(restarts, "restart")})` : ""}`;
-      }).join(", "),
+      status.workers.map(workerWords).join(", "),
     ],
   ] as const;
   const width = Math.max(...facts.map(([name]) => name.length));
@@ -189,4 +188,14 @@ function isTelling(value: unknown): boolean {
 
 function words(value: unknown): string {
   return typeof value === "string" ? value || "—" : JSON.stringify(value) ?? "—";
+}
+
+function workerWords({ index, state, restarts, late, pendingChanges }: WorkerStatus): string {
+  const lateMs = late === undefined ? 0 : durationMs(late);
+  const remarks = [
+    ...restarts > 0 ? [count(restarts, "restart")] : [],
+    ...lateMs > 0 ? [`late by ${formatDuration(lateMs)}`] : [],
+    ...pendingChanges > 0 ? [`${count(pendingChanges, "change")} pending`] : [],
+  ];
+  return `${index} ${state}${remarks.length > 0 ? ` (${remarks.join(", ")})` : ""}`;
 }

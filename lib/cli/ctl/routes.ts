@@ -7,6 +7,7 @@ import {
   ListL7PoliciesResponseSchema,
   ListListenersResponseSchema,
   ListRoutesResponseSchema,
+  RemoveL7PolicyResponseSchema,
   RemoveListenerResponseSchema,
   RemoveRouteResponseSchema,
   RouteSchema,
@@ -197,11 +198,10 @@ export async function addPolicy(session: Session, target: PolicyTarget): Promise
 
 export async function removePolicy(session: Session, target: PolicyTarget): Promise<void> {
   const { listener: listenerAddr, hostname, ...policy } = target;
-  await session.client.removeL7Policy({ listenerAddr, hostname, policy });
-  if (session.json) session.raw("{}\n");
-  else {session.print(
-      `removed policy ${policy.type} ${policy.value} from ${listenerAddr} ${hostname}`,
-    );}
+  const done = await session.client.removeL7Policy({ listenerAddr, hostname, policy });
+  session.answer(RemoveL7PolicyResponseSchema, done, () => [
+    `removed policy ${policy.type} ${policy.value} from ${listenerAddr} ${hostname}`,
+  ]);
 }
 
 function toSnakeCase(object: Record<string, unknown>): Record<string, unknown> {

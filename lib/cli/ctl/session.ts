@@ -49,7 +49,7 @@ export class Session implements Disposable {
     message: MessageShape<D>,
     inWords: (message: MessageShape<D>) => readonly string[],
   ): void {
-    if (!this.json) return this.print(...inWords(message));
+    if (!this.json) return this.print(...inWords(message), ...pendingWords(message));
     const options = { alwaysEmitImplicit: true, useProtoFieldName: true, prettySpaces: 2 };
     this.raw(`${toJsonString(desc, create(desc, message as never), options)}\n`);
   }
@@ -62,6 +62,14 @@ export class Session implements Disposable {
   [Symbol.dispose](): void {
     this.client.close();
   }
+}
+
+/** Which workers have yet to apply a change, if the message says so. */
+export function pendingWords(message: object): readonly string[] {
+  const workers = "pendingWorkers" in message ? message.pendingWorkers as readonly number[] : [];
+  if (workers.length === 0) return [];
+  const names = `worker${workers.length === 1 ? "" : "s"} ${workers.join(", ")}`;
+  return [`not yet in effect in ${names}: late, and applied there as soon as possible`];
 }
 
 /** Yes or no. */

@@ -9,11 +9,15 @@ const DAY_MS = 24 * 3_600_000;
 
 type State = WorkerStatus["state"];
 
+function workerOf(state: State, index: number, lateMs = 0): WorkerStatus {
+  return { index, state, restarts: 0, lateMs, pendingChanges: 0 };
+}
+
 /** A monitor over a proxy of which `source` says what is not as it should be. */
 function monitor(states: readonly State[], source: Partial<HealthSource> = {}) {
   const logs: LogRecord[] = [];
   const health = new HealthMonitor({
-    status: () => ({ workers: states.map((state, index) => ({ index, state, restarts: 0 })) }),
+    status: () => ({ workers: states.map((state, i) => workerOf(state, i)) }),
     routes: () => [],
     geoipBuiltMs: () => undefined,
     refusals: () => [],
@@ -53,6 +57,23 @@ for (
     const found = monitor(states).health.get();
     assert.equal(found.state, state);
     assert.deepEqual(found.problems, problems);
+  });
+}
+
+for (
+  const [late, problems, warnings] of [
+    [[9999, 12_000], [], ["worker 1 has not turned for 12 s"]],
+    [[10_000, 12_000], ["no worker has turned for 10 s"], [
+      "worker 0 has not turned for 10 s",
+      "worker 1 has not turned for 12 s",
+    ]],
+  ] as const
+) {
+  Deno.test(`HealthMonitor says so when workers are late by ${late.join(" and ")} ms`, () => {
+    const workers = late.map((lateMs, i) => workerOf("serving", i, lateMs));
+    const found = monitor([], { status: () => ({ workers }) }).health.get();
+    assert.deepEqual(found.problems, problems);
+    assert.deepEqual(found.warnings, warnings);
   });
 }
 

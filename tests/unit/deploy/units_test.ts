@@ -58,7 +58,7 @@ Deno.test("mc-proxy-backup.service may reach the data folder and nothing else", 
 
 Deno.test("mc-proxy.service waits for the program's word and watches over it", async () => {
   const unit = await deployed("mc-proxy.service");
-  for (const line of ["Type=notify", "NotifyAccess=main", "WatchdogSec=30s"]) {
+  for (const line of ["Type=notify", "NotifyAccess=main", "WatchdogSec=120s"]) {
     assert.ok(unit.includes(`\n${line}\n`), line);
   }
 });

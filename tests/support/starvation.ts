@@ -1,0 +1,98 @@
+/**
+ * Taking the processor away from a process, as a starved machine does, without taking it from anybody
+ * else: by the bandwidth of a control group.
+ *
+ * @module
+ */
+import { join } from "node:path";
+
+/** The hierarchies of both versions of control groups that limit processor time. */
+const V1 = "/sys/fs/cgroup/cpu";
+const V2 = "/sys/fs/cgroup";
+/** The longest period: so long does nothing run at a stretch. */
+const PERIOD_US = 1_000_000;
+
+/** Whether this user may limit processor time here. */
+export const CAN_STARVE: boolean = (() => {
+  try {
+    using _group = createGroup("probe", 1000);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+/**
+ * Lets the data-plane threads of a process run for so much of every second. Where the kernel cannot
+ * tell threads apart here (version 2), all of the process's. Disposing of it gives them all there is.
+ */
+export async function starveWorkers(
+  pid: number,
+  { milliseconds }: { readonly milliseconds: number },
+): Promise<Disposable> {
+  const group = createGroup(`${pid}`, milliseconds * 1000);
+  if (!group.hasThreads) {
+    await Deno.writeTextFile(join(group.path, "cgroup.procs"), `${pid}`);
+    return group;
+  }
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    const thread = await Deno.readTextFile(`/proc/${pid}/task/${name}/comm`);
+    if (thread.startsWith("worker-")) await Deno.writeTextFile(join(group.path, "tasks"), name);
+  }
+  return group;
+}
+
+interface Group extends Disposable {
+  readonly path: string;
+  readonly hasThreads: boolean;
+}
+
+function createGroup(name: string, quotaUs: number): Group {
+  const hasThreads = exists(join(V1, "cpu.cfs_quota_us")) || exists(join(V1, "tasks"));
+  const parent = hasThreads ? V1 : V2;
+  const path = join(parent, `mc-proxy-test-${Deno.pid}-${name}`);
+  Deno.mkdirSync(path);
+  try {
+    if (hasThreads) {
+      Deno.writeTextFileSync(join(path, "cpu.cfs_period_us"), `${PERIOD_US}`);
+      Deno.writeTextFileSync(join(path, "cpu.cfs_quota_us"), `${quotaUs}`);
+    } else Deno.writeTextFileSync(join(path, "cpu.max"), `${quotaUs} ${PERIOD_US}`);
+  } catch (error) {
+    Deno.removeSync(path);
+    throw error;
+  }
+  return {
+    path,
+    hasThreads,
+    [Symbol.dispose]() {
+      const list = hasThreads ? "tasks" : "cgroup.procs";
+      // Threads of it may start others, and end, while they are moved.
+      for (let left = members(path, list); left.length > 0; left = members(path, list)) {
+        for (const id of left) moveTo(join(parent, list), id);
+      }
+      Deno.removeSync(path);
+    },
+  };
+}
+
+function members(path: string, list: string): string[] {
+  return Deno.readTextFileSync(join(path, list)).split("\n").filter((id) => id !== "");
+}
+
+/** A thread that has ended cannot be moved, and need not be. */
+function moveTo(list: string, id: string): void {
+  try {
+    Deno.writeTextFileSync(list, id);
+  } catch (error) {
+    if (!(error instanceof Error) || !/ESRCH|No such process/.test(error.message)) throw error;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
