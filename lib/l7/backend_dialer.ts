@@ -3,7 +3,7 @@ import type { OutputPool } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import type { AttemptEvents, Dialer, LinkProtocol, Offer } from "../upstream/mod.ts";
 import { type BackendAddress, connectBackend } from "./backend_address.ts";
-import { Http1Link } from "./http1_link.ts";
+import { H1Link } from "./h1_link.ts";
 import type { Transport } from "./message.ts";
 import { NodeH2Link } from "./node_h2_link.ts";
 import { OwnH2Link } from "./own_h2_link.ts";
@@ -79,7 +79,7 @@ export class BackendDialer implements Dialer<Transport> {
 
   #link(socket: Socket, protocol: LinkProtocol, events: AttemptEvents<Transport>): Transport {
     const { h2Transport, pool, turns, now } = this.#options;
-    if (protocol === "http/1.1") return new Http1Link(socket, events);
+    if (protocol === "http/1.1") return new H1Link(socket, { events, pool, now });
     return h2Transport === "own"
       ? new OwnH2Link(socket, { events, pool, turns, now })
       : new NodeH2Link(socket, { events, now });

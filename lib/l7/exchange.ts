@@ -365,7 +365,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
    * content that is safe or that the backend certainly did not process.
    */
   #mayRetry(failure: BackendFailure): boolean {
-    if (this.#retried || this.#responded || this.#interim > 0) return false;
+    if (this.#retried || this.#responded || this.#interim > 0 || !failure.untouched) return false;
     if (!this.#upload.isEmpty || this.head.protocol !== "") return false;
     if (failure.unprocessed) return true;
     return failure.kind === "reset" && SAFE_METHODS.has(this.head.method);

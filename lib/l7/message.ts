@@ -36,6 +36,8 @@ export interface BackendFailure {
   readonly reason: string;
   /** The backend certainly did nothing with the request: any method may be sent again. */
   readonly unprocessed: boolean;
+  /** Nothing of an answer came. */
+  readonly untouched: boolean;
   /** The code of HTTP/2 to pass on when the response has begun. */
   readonly code: number;
 }

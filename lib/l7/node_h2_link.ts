@@ -256,6 +256,7 @@ class NodeH2Stream implements BackendStream {
       kind: "reset",
       reason: `the backend's stream ended: ${reason}, ${errorName(code)}`,
       unprocessed: code === ErrorCode.refusedStream,
+      untouched: !this.#responded,
       code: code === ErrorCode.noError ? ErrorCode.internalError : code,
     });
   }

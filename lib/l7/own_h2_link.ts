@@ -136,6 +136,8 @@ export class OwnH2Link implements Transport, H2Handler {
       kind: cause.by === "rules" ? "invalid" : "reset",
       reason: `the backend's stream ended: ${cause.reason}`,
       unprocessed: cause.retryable,
+      // Heads come whole: one that has come was passed on.
+      untouched: !stream.responded,
       code: cause.code,
     });
   }

@@ -15,7 +15,7 @@ testTransport({
 });
 
 testTransport({
-  name: "node:http",
+  name: "own HTTP/1.1",
   kind: "http1",
   expects: "http/1.1",
   h2Transport: "own",

@@ -1,0 +1,201 @@
+import type { Socket } from "node:net";
+import {
+  type H1ClientHandler,
+  H1ClientSession,
+  type H1ClientStream,
+  type H1CloseCause,
+  type H1ResetCause,
+} from "../h1/mod.ts";
+import { ErrorCode } from "../h2/mod.ts";
+import type { Fields, OutputPool, RequestInit, ResponseHead } from "../http/mod.ts";
+import type { Heard, LinkEvents } from "../upstream/mod.ts";
+import { H1LinkIo } from "./h1_link_io.ts";
+import type { BackendFailure, BackendStream, ResponseHandler, Transport } from "./message.ts";
+import { acceptsTunnel, tunnelRequest } from "./websocket.ts";
+
+/** What a link needs beside its socket. */
+export interface H1LinkOptions {
+  readonly events: LinkEvents;
+  readonly pool: OutputPool;
+  readonly now: () => number;
+}
+
+/** A backend connection framed by lib/h1. */
+export class H1Link implements Transport, H1ClientHandler {
+  readonly protocol = "http/1.1";
+  readonly takesTunnels = true;
+  readonly greeted = true;
+  readonly capacity = 1;
+  readonly #events: LinkEvents;
+  readonly #session: H1ClientSession;
+  readonly #io: H1LinkIo;
+  #request: Request | undefined;
+  #heard: Heard = "nothing";
+  #closed = false;
+
+  constructor(socket: Socket, { events, pool, now }: H1LinkOptions) {
+    this.#events = events;
+    this.#session = new H1ClientSession({ pool, now: now(), handler: this });
+    this.#io = new H1LinkIo(socket, this.#session, {
+      now,
+      onRead: () => this.#heard === "nothing" && (this.#heard = "other"),
+      onLost: (reason) => this.#close(reason, false),
+    });
+  }
+
+  get available(): boolean {
+    return this.#session.idle;
+  }
+
+  get settled(): boolean {
+    return this.#request === undefined || this.#request.complete;
+  }
+
+  request(head: RequestInit, endStream: boolean, handler: ResponseHandler): BackendStream {
+    const isTunnel = head.protocol !== undefined && head.protocol !== "";
+    const tunnel = isTunnel ? tunnelRequest(head) : undefined;
+    const init = tunnel === undefined ? head : { ...head, fields: tunnel.fields };
+    const stream = this.#session.request(init, endStream && !isTunnel);
+    const request = new Request(stream, handler, {
+      ended: endStream && !isTunnel,
+      key: tunnel?.key,
+      endTunnel: () => this.#io.end(),
+    });
+    stream.context = request;
+    this.#request = request;
+    return request;
+  }
+
+  tick(): void {}
+
+  shutdown(): void {
+    this.#session.shutdown();
+  }
+
+  destroy(reason: string): void {
+    this.#session.close(reason);
+  }
+
+  onOutput(): void {
+    this.#io.schedule();
+  }
+
+  onClose({ by, reason, abrupt }: H1CloseCause): void {
+    this.#io.close(abrupt);
+    this.#close(reason, by === "owner");
+  }
+
+  onIdle(): void {
+    this.#request = undefined;
+    this.#events.onAvailable();
+  }
+
+  onResponse(stream: H1ClientStream, head: ResponseHead, end: boolean): void {
+    this.#heard = "http/1.1";
+    requestOf(stream).respond(head, end);
+  }
+
+  onData(stream: H1ClientStream, bytes: Uint8Array, end: boolean): void {
+    const request = requestOf(stream);
+    if (end) request.answered = true;
+    request.handler.onData(bytes, end);
+  }
+
+  onTrailers(stream: H1ClientStream, fields: Fields): void {
+    const request = requestOf(stream);
+    request.answered = true;
+    request.handler.onTrailers(fields);
+  }
+
+  onDrain(stream: H1ClientStream): void {
+    requestOf(stream).handler.onDrain();
+  }
+
+  onReset(stream: H1ClientStream, { by, reason, untouched }: H1ResetCause): void {
+    const failure = by === "rules" ? "invalid" : "reset";
+    requestOf(stream).handler.onFailure(failureOf(failure, reason, untouched));
+  }
+
+  #close(reason: string, byUs: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#events.onClosed({ reason, heard: this.#heard, byUs });
+  }
+}
+
+/** One request on a link, and how far it is. */
+class Request implements BackendStream {
+  /** All of the answer has come. */
+  answered = false;
+  readonly handler: ResponseHandler;
+  readonly #stream: H1ClientStream;
+  readonly #key: string | undefined;
+  readonly #endTunnel: () => void;
+  #ended: boolean;
+
+  constructor(stream: H1ClientStream, handler: ResponseHandler, options: {
+    /** The request went out whole. */
+    readonly ended: boolean;
+    /** What a tunnel's handshake was made with. */
+    readonly key: string | undefined;
+    readonly endTunnel: () => void;
+  }) {
+    this.#stream = stream;
+    this.handler = handler;
+    this.#ended = options.ended;
+    this.#key = options.key;
+    this.#endTunnel = options.endTunnel;
+  }
+
+  /** Both messages have come to their ends. */
+  get complete(): boolean {
+    return this.answered && this.#ended;
+  }
+
+  respond(head: ResponseHead, end: boolean): void {
+    if (head.status === 101 && this.#key !== undefined && !acceptsTunnel(head.fields, this.#key)) {
+      this.#stream.reset();
+      return this.handler.onFailure(failureOf("invalid", "a 101 to another handshake", false));
+    }
+    if (end) this.answered = true;
+    this.handler.onResponse(head, end);
+  }
+
+  sendData(bytes: Uint8Array, endStream = false): boolean {
+    const room = this.#stream.sendData(bytes, endStream);
+    if (endStream) this.#end();
+    return room;
+  }
+
+  sendTrailers(fields: Fields): void {
+    this.#stream.sendTrailers(fields);
+    this.#end();
+  }
+
+  consume(octets: number): void {
+    this.#stream.consume(octets);
+  }
+
+  reset(code: number): void {
+    this.#stream.reset(code);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    if (this.#key !== undefined) this.#endTunnel();
+  }
+}
+
+function requestOf(stream: H1ClientStream): Request {
+  return stream.context as Request;
+}
+
+function failureOf(kind: "invalid" | "reset", reason: string, untouched: boolean): BackendFailure {
+  return {
+    kind,
+    reason: `the backend's connection: ${reason}`,
+    unprocessed: false,
+    untouched,
+    code: ErrorCode.internalError,
+  };
+}
