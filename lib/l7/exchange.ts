@@ -11,7 +11,7 @@ import type { Deadline, Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
-import { fieldValue, filterFields, isTrailerField } from "./fields.ts";
+import { fieldValue, filterFields, isTrailerField, withoutFalseLength } from "./fields.ts";
 import { guardMethods } from "./guard.ts";
 import { isGrpc, localReply, STATUS_OF } from "./local_reply.ts";
 import type {
@@ -231,7 +231,9 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     this.#tunnelOpen = meaning === "opens";
     if (head.status < 200 && !this.#tunnelOpen) return this.#inform(head);
     try {
-      const passed = this.#tunnelOpen ? tunnelHead(head, this.protocol, this.head) : head;
+      const passed = this.#tunnelOpen
+        ? tunnelHead(head, this.protocol, this.head)
+        : withoutFalseLength(head);
       this.#front.respond(passed, endStream);
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
@@ -354,7 +356,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     }
     if (head.status === 100 || this.#interim > MAX_FORWARDED_INTERIM) return;
     try {
-      this.#front.respond(head);
+      this.#front.respond(withoutFalseLength(head));
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
     }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Fields } from "../h2/mod.ts";
+import type { Fields, ResponseHead } from "../http/mod.ts";
 
 /** The first value of a field; `undefined` if it is absent. */
 export function fieldValue(fields: Fields, name: string): string | undefined {
@@ -90,6 +90,17 @@ const END_TO_END: ReadonlySet<string> = new Set([
   "cache-control",
   "user-agent",
 ]);
+
+/**
+ * A head without a length that its status forbids (RFC 9110 §8.6): clients over HTTP/2 take such a
+ * response for malformed.
+ */
+export function withoutFalseLength(head: ResponseHead): ResponseHead {
+  const { status, contentLength, fields } = head;
+  if (contentLength < 0 || (status >= 200 && status !== 204 && status !== 205)) return head;
+  const kept = filterFields(fields, (name) => name !== "content-length");
+  return { ...head, fields: kept, contentLength: -1 };
+}
 
 /**
  * Whether a field may come as a trailer. Those that decide on framing, routing, authentication or

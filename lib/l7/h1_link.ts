@@ -39,6 +39,7 @@ export class H1Link implements Transport, H1ClientHandler {
     this.#io = new H1LinkIo(socket, this.#session, {
       now,
       onRead: () => this.#heard === "nothing" && (this.#heard = "other"),
+      onHaveRead: () => this.#request?.pass(),
       onLost: (reason) => this.#close(reason, false),
     });
   }
@@ -97,12 +98,14 @@ export class H1Link implements Transport, H1ClientHandler {
 
   onData(stream: H1ClientStream, bytes: Uint8Array, end: boolean): void {
     const request = requestOf(stream);
+    request.pass();
     if (end) request.answered = true;
     request.handler.onData(bytes, end);
   }
 
   onTrailers(stream: H1ClientStream, fields: Fields): void {
     const request = requestOf(stream);
+    request.pass();
     request.answered = true;
     request.handler.onTrailers(fields);
   }
@@ -112,8 +115,8 @@ export class H1Link implements Transport, H1ClientHandler {
   }
 
   onReset(stream: H1ClientStream, { by, reason, untouched }: H1ResetCause): void {
-    const failure = by === "rules" ? "invalid" : "reset";
-    requestOf(stream).handler.onFailure(failureOf(failure, reason, untouched));
+    const kind = by === "rules" ? "invalid" : "reset";
+    requestOf(stream).fail(failureOf(kind, reason, untouched));
   }
 
   #close(reason: string, byUs: boolean): void {
@@ -132,6 +135,7 @@ class Request implements BackendStream {
   readonly #key: string | undefined;
   readonly #endTunnel: () => void;
   #ended: boolean;
+  #held: ResponseHead | undefined;
 
   constructor(stream: H1ClientStream, handler: ResponseHandler, options: {
     /** The request went out whole. */
@@ -155,10 +159,25 @@ class Request implements BackendStream {
   respond(head: ResponseHead, end: boolean): void {
     if (head.status === 101 && this.#key !== undefined && !acceptsTunnel(head.fields, this.#key)) {
       this.#stream.reset();
-      return this.handler.onFailure(failureOf("invalid", "a 101 to another handshake", false));
+      return this.fail(failureOf("invalid", "a 101 to another handshake", false));
+    }
+    if (head.status >= 200 && !end) {
+      this.#held = head;
+      return;
     }
     if (end) this.answered = true;
     this.handler.onResponse(head, end);
+  }
+
+  /**
+   * Passes a head on that was held. It is held until what came with it was looked at: a head whose
+   * content is malformed from its first octet on is still a 502.
+   */
+  pass(): void {
+    const head = this.#held;
+    if (head === undefined) return;
+    this.#held = undefined;
+    this.handler.onResponse(head, false);
   }
 
   sendData(bytes: Uint8Array, endStream = false): boolean {
@@ -177,7 +196,13 @@ class Request implements BackendStream {
   }
 
   reset(code: number): void {
+    this.#held = undefined;
     this.#stream.reset(code);
+  }
+
+  fail(failure: BackendFailure): void {
+    this.#held = undefined;
+    this.handler.onFailure(failure);
   }
 
   #end(): void {

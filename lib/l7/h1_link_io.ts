@@ -21,7 +21,9 @@ export class H1LinkIo {
 
   constructor(socket: Socket, session: H1ClientSession, options: {
     readonly now: () => number;
+    /** Before octets are looked at, and after. */
     readonly onRead: () => void;
+    readonly onHaveRead: () => void;
     /** The connection is gone. */
     readonly onLost: (reason: string) => void;
   }) {
@@ -31,6 +33,7 @@ export class H1LinkIo {
     socket.on("data", (chunk: Uint8Array) => {
       options.onRead();
       session.receive(chunk, this.#now());
+      options.onHaveRead();
       if (session.congested) socket.pause();
     });
     socket.on("drain", () => {
