@@ -421,6 +421,7 @@ export const STEPS = [
   "requestData",
   "requestTrailers",
   "requestInvalid",
+  "requestInvalid",
   "frontDrained",
   "frontGone",
   "onLease",

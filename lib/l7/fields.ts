@@ -12,15 +12,6 @@ export function fieldValue(fields: Fields, name: string): string | undefined {
   return undefined;
 }
 
-/** Every value of a field, in order. */
-export function fieldValues(fields: Fields, name: string): string[] {
-  const values: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] === name) values.push(fields[i + 1] ?? "");
-  }
-  return values;
-}
-
 /** The fields whose names `keep` accepts. */
 export function filterFields(fields: Fields, keep: (name: string) => boolean): string[] {
   const kept: string[] = [];
@@ -29,14 +20,6 @@ export function filterFields(fields: Fields, keep: (name: string) => boolean): s
     if (keep(name)) kept.push(name, fields[i + 1] ?? "");
   }
   return kept;
-}
-
-/** The members of a comma-separated list, lower case, over all fields of that name. */
-export function listMembers(fields: Fields, name: string): string[] {
-  return fieldValues(fields, name)
-    .flatMap((value) => value.split(","))
-    .map((member) => member.trim().toLowerCase())
-    .filter((member) => member !== "");
 }
 
 /**
@@ -53,42 +36,6 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
   "http2-settings",
-]);
-
-/**
- * Turns the raw fields of an HTTP/1.1 message into end-to-end fields: names in lower case, without
- * hop-by-hop fields and without those that `Connection` names. Framing fields cannot be shed that
- * way by a stranger: the parser has acted on them before.
- */
-export function endToEndFields(raw: readonly string[]): string[] {
-  const lower: string[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    lower.push((raw[i] as string).toLowerCase(), raw[i + 1] as string);
-  }
-  const named = new Set(listMembers(lower, "connection"));
-  const fields = filterFields(
-    lower,
-    (name) => !HOP_BY_HOP.has(name) && (!named.has(name) || END_TO_END.has(name)),
-  );
-  if (listMembers(lower, "te").some((member) => member.split(";", 1)[0] === "trailers")) {
-    fields.push("te", "trailers");
-  }
-  return fields;
-}
-
-/**
- * Not to be removed by a `Connection` field: a client could so take away what this hop or one
- * behind it relies on (as `Connection: close, X-Forwarded-For` did to several servers).
- */
-const END_TO_END: ReadonlySet<string> = new Set([
-  "host",
-  "content-length",
-  "content-type",
-  "content-encoding",
-  "cookie",
-  "authorization",
-  "cache-control",
-  "user-agent",
 ]);
 
 /**

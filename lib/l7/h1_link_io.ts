@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { H1ClientSession } from "../h1/mod.ts";
+import { ReadGate } from "../tls/mod.ts";
 
 /** How long a backend may take to read what is left of a tunnel, in milliseconds. */
 const LINGER_MS = 2000;
@@ -7,12 +8,13 @@ const LINGER_MS = 2000;
 /**
  * Moves octets between an HTTP/1.1 session and its backend's socket. Output is written once per turn
  * of the event loop; a full socket stops the session's output, and a session that does not want more
- * is not read.
+ * is not read, down to the TCP socket.
  */
 export class H1LinkIo {
   readonly #socket: Socket;
   readonly #session: H1ClientSession;
   readonly #now: () => number;
+  readonly #gate: ReadGate;
   #flushScheduled = false;
   #blocked = false;
   /** The backend gets our FIN after what waits. */
@@ -30,11 +32,12 @@ export class H1LinkIo {
     this.#socket = socket;
     this.#session = session;
     this.#now = options.now;
+    this.#gate = new ReadGate(socket);
     socket.on("data", (chunk: Uint8Array) => {
       options.onRead();
       session.receive(chunk, this.#now());
       options.onHaveRead();
-      if (session.congested) socket.pause();
+      if (session.congested) this.#gate.stop();
     });
     socket.on("drain", () => {
       this.#blocked = false;
@@ -93,6 +96,6 @@ export class H1LinkIo {
       this.#socket.uncork();
     }
     if (this.#ends && this.#session.pendingOutput === 0) this.#socket.end();
-    if (this.#socket.isPaused() && !this.#session.congested) this.#socket.resume();
+    if (!this.#gate.open && !this.#session.congested) this.#gate.start();
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Mode l7: terminates TLS and proxies HTTP/2 (gRPC included) and HTTP/1.1 to backends that speak
- * either. The front's HTTP/2 is lib/h2's; the front's HTTP/1.1 and the backends' are Node's.
+ * either. Both are framed by engines of ours (lib/h2, lib/h1) on both sides.
  *
  * @module
  */
