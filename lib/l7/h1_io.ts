@@ -70,9 +70,13 @@ export class H1Io implements Task {
     });
   }
 
-  /** Looks after the deadlines of a connection that is being closed. */
+  /** Looks after a connection that is not read, and the deadlines of one that is being closed. */
   tick(now: number, idleMs: number): void {
-    if (!this.#closing || this.#socket.destroyed) return;
+    if (this.#socket.destroyed) return;
+    if (!this.#closing) {
+      if (this.#gate.broken) this.#socket.destroy();
+      return;
+    }
     if (this.#finishedAt >= 0) {
       const silent = now - this.#stillSince >= LINGER_SILENCE_MS;
       if (silent || now - this.#finishedAt >= LINGER_MS) this.#socket.destroy();

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 interface Handle {
   readStart(): number;
   readStop(): number;
+  getpeername?(out: object): number;
 }
 
 /**
@@ -27,6 +28,14 @@ export class ReadGate {
   /** Whether octets are let through. */
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Stopped, and meanwhile the peer has sent a RST, which nobody is told who does not read. */
+  get broken(): boolean {
+    if (this.#open || this.#socket.destroyed) return false;
+    // The system forgets the peer of a connection that was reset.
+    const handle = this.#handle;
+    return typeof handle?.getpeername === "function" && handle.getpeername({}) !== 0;
   }
 
   /** Reads no more. What was decrypted already may still come in at most one piece. */
