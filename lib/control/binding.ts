@@ -1,20 +1,38 @@
 import net from "node:net";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
-import type { ListenerSnapshot } from "../server/mod.ts";
-import { findFreePort } from "./free_port.ts";
+import { lacksIpv6, type ListenerSnapshot } from "../server/mod.ts";
 import { ControlError } from "./control_error.ts";
 import { invalid } from "./refused.ts";
+
+/** Binds an address for a moment; the port that it was. Throws the system's error. */
+export type TryToBind = (
+  host: string,
+  port: number,
+  options: { readonly reusePort: boolean },
+) => Promise<number>;
+
+/** What {@link settleEndpoint} compares a new listener with. */
+export interface Neighbours {
+  /** Names the address in messages. */
+  readonly field: string;
+  /** Listeners that stay. */
+  readonly others: Iterable<ListenerSnapshot>;
+  /** Listeners that go in the same change. */
+  readonly leaving?: readonly ListenerSnapshot[];
+  /** Default: with the system. */
+  readonly tryToBind?: TryToBind;
+}
 
 /**
  * Where a new listener will be bound: the endpoint with a real port. It is tried before anything is
  * written, so that an address in use is a bad argument and not a failed change.
  *
- * @param addr canonical; `field` names it in messages.
+ * @param addr canonical.
  * @throws {RefusedError} if the address belongs to another listener or cannot be bound.
  */
 export async function settleEndpoint(
   addr: string,
-  { field, others }: { field: string; others: Iterable<ListenerSnapshot> },
+  { field, others, leaving = [], tryToBind = bindForAMoment }: Neighbours,
 ): Promise<Endpoint> {
   const parsed = parseListenEndpoint(addr);
   if (!parsed.ok) throw invalid(field, parsed.reason);
@@ -24,11 +42,10 @@ export async function settleEndpoint(
       throw invalid(field, `overlaps the listener ${other.addr}`);
     }
   }
-  const { host } = endpoint;
+  // A port that one of ours gives up is still bound, by workers that share it.
+  const reusePort = leaving.some((listener) => endpointsOverlap(endpoint, listener));
   try {
-    if (endpoint.port === 0) return { host, port: await findFreePort(host) };
-    await tryToBind(endpoint);
-    return endpoint;
+    return { host: endpoint.host, port: await bindEither(endpoint, { reusePort, tryToBind }) };
   } catch (error) {
     throw invalid(field, bindProblem(error));
   }
@@ -44,9 +61,9 @@ export async function settleEndpoint(
 export async function refuseSharedPorts(listeners: Iterable<ListenerSnapshot>): Promise<void> {
   for (const listener of listeners) {
     try {
-      await tryToBind(listener);
+      await bindEither(listener, { reusePort: false, tryToBind: bindForAMoment });
     } catch (cause) {
-      // Anything else is for the workers to meet, who know what to do without IPv6.
+      // Anything else is for the workers to meet.
       if (codeOf(cause) !== "EADDRINUSE") continue;
       const message = `cannot listen on ${listener.addr}: ${bindProblem(cause)}`;
       throw new ControlError("port_in_use", message, { cause });
@@ -54,15 +71,42 @@ export async function refuseSharedPorts(listeners: Iterable<ListenerSnapshot>): 
   }
 }
 
-async function tryToBind({ host, port }: Endpoint): Promise<void> {
+/**
+ * A port that is free now on `host` (`""`: every address). Workers bind with SO_REUSEPORT and have
+ * to agree on one, so port 0 is settled once, here.
+ */
+export async function findFreePort(host: string): Promise<number> {
+  return await bindEither({ host, port: 0 }, { reusePort: true, tryToBind: bindForAMoment });
+}
+
+/** As the workers bind it: every address is that of IPv4 where the kernel has no IPv6. */
+async function bindEither(
+  { host, port }: Endpoint,
+  { reusePort, tryToBind }: { readonly reusePort: boolean; readonly tryToBind: TryToBind },
+): Promise<number> {
+  try {
+    return await tryToBind(host || "::", port, { reusePort });
+  } catch (error) {
+    if (host !== "" || !lacksIpv6(error)) throw error;
+    return await tryToBind("0.0.0.0", port, { reusePort });
+  }
+}
+
+async function bindForAMoment(
+  host: string,
+  port: number,
+  { reusePort }: { readonly reusePort: boolean },
+): Promise<number> {
   const server = net.createServer();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
-  server.listen({ host: host || "::", port }, resolve);
+  server.listen({ host, port, reusePort }, resolve);
   await promise;
+  const bound = server.address() as net.AddressInfo;
   const closed = Promise.withResolvers<void>();
   server.close(() => closed.resolve());
   await closed.promise;
+  return bound.port;
 }
 
 function codeOf(error: unknown): unknown {
@@ -76,6 +120,7 @@ function bindProblem(error: unknown): string {
     case "EACCES":
       return "ports below 1024 need CAP_NET_BIND_SERVICE";
     case "EADDRNOTAVAIL":
+    case "EINVAL": // So Deno 2.9.6 calls it.
       return "this machine does not have the address";
     default:
       return "the address cannot be bound";

@@ -60,14 +60,15 @@ async function planListeners(
   }
   const present = context.state.snapshot.listeners;
   const kept = present.filter(({ addr }) => wanted.has(addr));
-  const removals = present.filter(({ addr }) => !wanted.has(addr)).map(edits.removeListener);
+  const leaving = present.filter(({ addr }) => !wanted.has(addr));
   const others: Edit[] = [];
   for (const one of wanted.values()) {
     const before = kept.find(({ addr }) => addr === one.listener.addr);
-    if (before === undefined) others.push(...await planNewListener(one, kept, context));
-    else others.push(...await planListener(before, one, context));
+    if (before === undefined) {
+      others.push(...await planNewListener(one, { kept, leaving }, context));
+    } else others.push(...await planListener(before, one, context));
   }
-  return [...removals, ...others];
+  return [...leaving.map(edits.removeListener), ...others];
 }
 
 /** A listener of the wish, and how messages begin the names of its fields. */
@@ -78,12 +79,12 @@ interface Wanted {
 
 async function planNewListener(
   { listener, at }: Wanted,
-  others: readonly ListenerSnapshot[],
+  { kept, leaving }: Readonly<Record<"kept" | "leaving", readonly ListenerSnapshot[]>>,
   { tls }: PlanContext,
 ): Promise<Edit[]> {
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
-  const bound = await settleEndpoint(listener.addr, { field, others });
+  const bound = await settleEndpoint(listener.addr, { field, others: kept, leaving });
   const planned = [edits.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
     planned.push(...await planNewRoute(listener.addr, { route, at: `${at}routes[${i}].` }, tls));

@@ -120,8 +120,9 @@ export class Draft {
   compile(): Compiled {
     const { snapshot } = this.#base;
     const changes: Change[] = [];
-    for (const listenerId of this.#removed) changes.push({ kind: "remove_listener", listenerId });
     const listeners = [...this.#listeners.values()].map((it) => this.#withRoutes(it, changes));
+    // Last: a port that goes from one listener to another is never without one.
+    for (const listenerId of this.#removed) changes.push({ kind: "remove_listener", listenerId });
     const firewall = this.#compileFirewall(snapshot.firewall, changes);
     const routes = [...this.#routes.values()];
     return { changes, snapshot: { ...snapshot, listeners, firewall }, routes };

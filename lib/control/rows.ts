@@ -4,8 +4,8 @@ import { GAUGE_BYTES } from "../observe/mod.ts";
 import { type Problem, type RecordKind, type RecordShape, Report } from "../schema/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import { LISTENER, ROUTE, type Route } from "../state/mod.ts";
+import { findFreePort } from "./binding.ts";
 import { ControlError } from "./control_error.ts";
-import { findFreePort } from "./free_port.ts";
 
 /**
  * Checks and compiles the listeners that the database holds. What the program writes was checked

@@ -8,6 +8,7 @@ import {
   POLICY,
   RATE_LIMIT,
   type RateLimit,
+  refuseOverlaps,
   ROUTE,
   type RouteSettings,
   RULE,
@@ -32,7 +33,9 @@ export function stateFromMessage(message: pb.State): {
     ...rateLimit && { rateLimit: rateLimitOf(rateLimit) },
   };
   const state = STATE.check(given as State, { path: [], report });
-  for (const [i, { routes }] of (state.listeners ?? []).entries()) {
+  const { listeners: wanted = [] } = state;
+  refuseOverlaps(wanted.map(({ addr }, i) => [["listeners", i, "addr"], addr]), report);
+  for (const [i, { routes }] of wanted.entries()) {
     for (const [j, { mode, policies = [] }] of routes.entries()) {
       const path = ["listeners", i, "routes", j, "policies"];
       if (mode !== "l7" && policies.length > 0) {

@@ -25,7 +25,12 @@ const READ_AHEAD = 1;
 const EVERY_ADDRESS = "::";
 const EVERY_IPV4_ADDRESS = "0.0.0.0";
 /** What binding to IPv6 fails with where the kernel has none. */
-const NO_IPV6 = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
+const NO_IPV6 = new Set<unknown>(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
+
+/** Whether binding `::` failed because the kernel has no IPv6. */
+export function lacksIpv6(error: unknown): boolean {
+  return error instanceof Error && "code" in error && NO_IPV6.has(error.code);
+}
 
 /** A listener could not be bound. */
 export class ListenError extends Error {
@@ -96,7 +101,7 @@ export class ActiveListener {
       await listen(server, this.host || EVERY_ADDRESS, this.port);
     } catch (error) {
       const cause = error as NodeJS.ErrnoException;
-      if (this.host !== "" || !NO_IPV6.has(cause.code ?? "")) {
+      if (this.host !== "" || !lacksIpv6(cause)) {
         throw new ListenError(this.addr, cause);
       }
       await listen(server, EVERY_IPV4_ADDRESS, this.port).catch((error) => {
