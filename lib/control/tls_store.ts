@@ -68,11 +68,12 @@ export class TlsStore {
       return before.material;
     }
     const read = await this.#read(id, paths);
-    const { seen, problem, material = before?.material } = read;
-    this.#entries.set(id, { stamp, seen, material, problem });
-    if (before?.seen === read.seen) return before.material;
-    this.#report(route, { before, problem: read.problem });
-    return read.material ?? before?.material;
+    // A file that was touched holds what it held: the same object, so that nobody takes it for new.
+    const isSame = before !== undefined && before.seen === read.seen;
+    const material = isSame ? before.material : read.material ?? before?.material;
+    this.#entries.set(id, { stamp, seen: read.seen, material, problem: read.problem });
+    if (!isSame) this.#report(route, { before, problem: read.problem });
+    return material;
   }
 
   async #read(

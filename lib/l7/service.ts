@@ -143,7 +143,7 @@ export class L7Service {
     const client = new Client(session.connection, {
       idle: this.#idle,
       now: () => clock.now(),
-      upstreamFor: (route) => this.#backends.of(route, material),
+      upstreamFor: (route) => this.#backends.of(route, this.#trustFor(route, material)),
       onCrash: (request, error) => this.#crashed(request, error),
       policiesFor: (route) => this.#policiesFor(route),
       rules: this.#rules,
@@ -177,6 +177,18 @@ export class L7Service {
       now,
       onClose: (cause) => session.closing(cause.by === "rules" ? cause.reason : undefined),
     });
+  }
+
+  /**
+   * Whom a route's backend is to be checked against now: a client that connected before must not
+   * keep authorities that have been replaced.
+   */
+  #trustFor(route: Route, material: TlsMaterial): TlsMaterial {
+    if (route.backendTlsVerify !== true) return material;
+    for (const [, current] of this.#options.currentRoutes(route.hostname)) {
+      if (current.id === material.id) return current;
+    }
+    return material;
   }
 
   #acceptorFor(material: TlsMaterial): TlsAcceptor {

@@ -171,6 +171,7 @@ export class WorkerPool implements Plane {
   async #startWorker(slot: Slot): Promise<void> {
     slot.state = "starting";
     slot.lateMs = 0;
+    this.#requests.retire(slot.index);
     const handle = new WorkerHandle({
       ...this.#options,
       index: slot.index,

@@ -8,10 +8,19 @@ import {
 /** Each worker tells that many routes apart; over all workers it may not be more either. */
 const MAX_ROUTES = 1000;
 
-/** The blocks of one route: one of each worker that lives, and one for those that are gone. */
+/** The blocks of one route: those of workers that live, and one for those that are gone. */
 interface Blocks {
-  readonly live: Map<number, SharedArrayBuffer>;
+  /**
+   * By worker and route. The entry of {@link OTHER_ROUTES} has the blocks of many routes, each with
+   * a writer of its own.
+   */
+  readonly live: Map<string, LiveBlock>;
   retired: SharedArrayBuffer | undefined;
+}
+
+interface LiveBlock {
+  readonly worker: number;
+  readonly block: SharedArrayBuffer;
 }
 
 /** The request counts of all workers, also of those that were replaced. */
@@ -20,20 +29,30 @@ export class RequestBlocks {
 
   /** Takes the block that a worker has made; one it made before it was replaced is kept apart. */
   add(worker: number, route: string, block: SharedArrayBuffer): void {
-    const { live, retired } = this.#blocksOf(route);
-    const previous = live.get(worker);
-    live.set(worker, block);
-    if (previous === undefined) return;
-    // Its writer is gone, so this thread may write to it.
-    if (retired === undefined) this.#blocksOf(route).retired = previous;
-    else foldRequestBlock(retired, previous);
+    const blocks = this.#blocksOf(route);
+    const key = `${worker} ${route}`;
+    const previous = blocks.live.get(key);
+    blocks.live.set(key, { worker, block });
+    if (previous !== undefined) fold(blocks, previous.block);
+  }
+
+  /** Folds what a worker that is gone has counted: nobody writes to its blocks any more. */
+  retire(worker: number): void {
+    for (const blocks of this.#routes.values()) {
+      for (const [key, live] of blocks.live) {
+        if (live.worker !== worker) continue;
+        blocks.live.delete(key);
+        fold(blocks, live.block);
+      }
+    }
   }
 
   /** What was counted so far. */
   read(): ReadonlyMap<string, RouteRequests> {
     const result = new Map<string, RouteRequests>();
     for (const [route, { live, retired }] of this.#routes) {
-      result.set(route, readRequestCounts([...live.values(), ...retired ? [retired] : []]));
+      const blocks = [...live.values()].map(({ block }) => block);
+      result.set(route, readRequestCounts([...blocks, ...retired ? [retired] : []]));
     }
     return result;
   }
@@ -47,4 +66,10 @@ export class RequestBlocks {
     }
     return blocks;
   }
+}
+
+/** Its writer is gone, so this thread may write to it. */
+function fold(blocks: Blocks, block: SharedArrayBuffer): void {
+  if (blocks.retired === undefined) blocks.retired = block;
+  else foldRequestBlock(blocks.retired, block);
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createAuthority, halfWritten, issueCertificate } from "../support/certificates.ts";
 import { connectTls } from "../support/clients.ts";
 import { eventually } from "../support/deadline.ts";
-import { connectHttp2, HOST, Http2Client, startHttpBackend } from "../support/l7.ts";
+import { connectHttp2, HOST, Http2Client, identity, startHttpBackend } from "../support/l7.ts";
 import { startProxy } from "../support/proxy.ts";
 import http2 from "node:http2";
 import { once } from "node:events";
@@ -117,4 +117,45 @@ Deno.test("a certificate that is never usable refuses its route's connections, n
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("authorities of a backend that are replaced count at once, and the old ones no more", async () => {
+  const { certPem, keyPem, authority } = await identity();
+  const other = await createAuthority({ commonName: "another root" });
+  await using backend = await startHttpBackend("h2-tls", (_, response) => response.end("ok"));
+  await using proxy = await startProxy({
+    files: { "a.pem": certPem, "a.key": keyPem, "ca.pem": authority.certPem },
+    config: (folder) => ({
+      listeners: [{
+        addr: "127.0.0.1:0",
+        routes: [{
+          hostname: HOST,
+          backend: backend.address,
+          mode: "l7",
+          tls_cert: join(folder, "a.pem"),
+          tls_key: join(folder, "a.key"),
+          backend_tls: true,
+          backend_tls_verify: true,
+          backend_ca: join(folder, "ca.pem"),
+          backend_server_name: HOST,
+        }],
+      }],
+    }),
+  });
+  await using open = await connectHttp2({ port: proxy.port() });
+  assert.equal((await open.ask()).status, 200);
+  const rotate = async (pem: string) => {
+    const before = proxy.events("certificate reloaded").length;
+    await Deno.writeTextFile(join(proxy.folder, "ca.pem"), pem);
+    Deno.kill(proxy.pid, "SIGHUP");
+    await eventually(() => proxy.events("certificate reloaded").length > before, "a reload");
+  };
+  const asked = async () => {
+    await using fresh = await connectHttp2({ port: proxy.port() });
+    return [(await fresh.ask()).status, (await open.ask()).status];
+  };
+  await rotate(other.certPem);
+  assert.deepEqual(await asked(), [502, 502], "the backend's authority is trusted no more");
+  await rotate(other.certPem + authority.certPem);
+  assert.deepEqual(await asked(), [200, 200], "and again");
 });

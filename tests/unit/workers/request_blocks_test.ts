@@ -30,3 +30,20 @@ Deno.test("RequestBlocks bounds the routes over all workers", () => {
   assert.equal(blocks.read().size, 1001);
   assert.equal(countOf(blocks, OTHER_ROUTES), 800);
 });
+
+Deno.test("RequestBlocks loses nothing of live workers when there are more routes than it tells apart", () => {
+  const blocks = new RequestBlocks();
+  for (let i = 0; i < 1000; i++) serve(blocks, 0, { route: `${i}.a.test` });
+  const other = new RequestCounts((name, block) => blocks.add(1, name, block));
+  const count = (route: string) =>
+    other.record({ route, status: 200, protocol: "h2", durationMs: 5 });
+  // Each route's block goes on being written to after the next one has come.
+  for (let round = 0; round < 5; round++) for (let i = 0; i < 10; i++) count(`${i}.b.test`);
+  assert.equal(countOf(blocks, OTHER_ROUTES), 50);
+  // What the worker counted stays when it is replaced, and its blocks are let go.
+  blocks.retire(1);
+  blocks.retire(1);
+  assert.equal(countOf(blocks, OTHER_ROUTES), 50);
+  serve(blocks, 1, { route: "0.b.test", count: 2 });
+  assert.equal(countOf(blocks, OTHER_ROUTES), 52);
+});
