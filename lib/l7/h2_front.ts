@@ -7,6 +7,7 @@ import {
   H2Session,
   type H2Stream,
   type OutputPool,
+  type Refusal,
   type RequestHead,
   type ResetCause,
 } from "../h2/mod.ts";
@@ -21,6 +22,7 @@ export class H2Front implements Front, H2Handler {
   readonly #session: H2Session;
   readonly #io: SessionIo | undefined;
   readonly #onClose: (cause: CloseCause) => void;
+  readonly #onRefusal: (refusal: Refusal) => void;
 
   constructor(socket: Socket, client: Client, options: {
     readonly pool: OutputPool;
@@ -30,10 +32,13 @@ export class H2Front implements Front, H2Handler {
     readonly resets: Budget;
     /** The session is over; the socket is being closed. */
     readonly onClose: (cause: CloseCause) => void;
+    /** A request was turned away before anybody saw it. */
+    readonly onRefusal: (refusal: Refusal) => void;
   }) {
     const { pool, now, turns, resets } = options;
     this.#client = client;
     this.#onClose = options.onClose;
+    this.#onRefusal = options.onRefusal;
     this.#session = new H2Session({ role: "server", pool, resets, now: now(), handler: this });
     this.#io = new SessionIo(socket, this.#session, {
       now,
@@ -62,6 +67,10 @@ export class H2Front implements Front, H2Handler {
   onClose(cause: CloseCause): void {
     this.#io?.close();
     this.#onClose(cause);
+  }
+
+  onRefusal(refusal: Refusal): void {
+    this.#onRefusal(refusal);
   }
 
   onRequest(stream: H2Stream, head: RequestHead, endStream: boolean): void {

@@ -176,6 +176,7 @@ export class L7Service {
       resets: this.#resets.of(client.connection.client.ip),
       now,
       onClose: (cause) => session.closing(cause.by === "rules" ? cause.reason : undefined),
+      onRefusal: ({ reason }) => session.refused(reason),
     });
   }
 

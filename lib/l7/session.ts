@@ -21,6 +21,9 @@ export class L7Session {
   #draining = false;
   #over = false;
   #reason: string | undefined;
+  /** Requests that were turned away before they became one, and why the first was. */
+  #refusals = 0;
+  #refusal = "";
 
   constructor(connection: L7Connection, socket: Socket) {
     this.connection = connection;
@@ -74,6 +77,11 @@ export class L7Session {
     this.#reason ??= reason;
   }
 
+  /** A request was turned away by the rules of its protocol; without this nobody would hear of it. */
+  refused(reason: string): void {
+    if (this.#refusals++ === 0) this.#refusal = reason;
+  }
+
   /** Closes the connection without a word: its last message is cut, and must not look whole. */
   reset(): void {
     this.#secure?.destroy();
@@ -91,7 +99,13 @@ export class L7Session {
     if (this.#over) return;
     this.#over = true;
     this.#client?.close("the connection ended");
-    const reason = ending.reason ?? this.#reason;
+    const reason = ending.reason ?? this.#reason ?? this.#refusalReason();
     this.#end({ outcome: ending.outcome, ...reason !== undefined && { reason } });
+  }
+
+  #refusalReason(): string | undefined {
+    if (this.#refusals === 0) return undefined;
+    const requests = this.#refusals === 1 ? "a request" : `${this.#refusals} requests`;
+    return `refused ${requests}: ${this.#refusal}`;
   }
 }
