@@ -44,6 +44,8 @@ server_cert = "${folder}/certs/${CONNECTOR_DOMAIN}.pem"
 server_key = "${folder}/certs/${CONNECTOR_DOMAIN}.key"
 issuer = "${TRUST_DOMAIN}"
 domain = "${CONNECTOR_DOMAIN}"
+# The demo's host is on this machine, where sessions are not led unless told.
+allowed_networks = ["127.0.0.0/8"]
 db = "sqlite:${folder}/connector/directory.db"
 `;
 }

@@ -106,6 +106,7 @@ ${routes.join("\n")}
 [[listeners]]
 addr = "127.0.0.1:${ports.proxyProtocol}"
 proxy_protocol = true
+trusted_proxies = ["127.0.0.0/8"]
 ${routes.join("\n")}
 ${connectorConfig(folder)}
 [grpc]

@@ -43,6 +43,7 @@ server_cert = "${folder}/server.pem"
 server_key = "${folder}/server.key"
 issuer = "${ISSUER}"
 domain = "${DOMAIN}"
+allowed_networks = ["127.0.0.0/8"]
 # Every session asks the database.
 authorization_cache = "0s"
 ${postgres === undefined ? `db = "sqlite:${database}"` : postgresSettings(postgres)}

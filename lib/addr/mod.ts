@@ -16,6 +16,7 @@ export {
   sourceKey,
 } from "./ip.ts";
 export { type Cidr, cidrContains, formatCidr, parseCidr } from "./cidr.ts";
+export { embeddedIpv4 } from "./embedded.ts";
 export { type HostPattern, parseHostname, parseHostPattern } from "./hostname.ts";
 export {
   type Endpoint,

@@ -22,6 +22,10 @@ const FLAGS: readonly (readonly [flag: string, about: string])[] = [
   ["--issuer <name>", "SPIFFE trust domain of clients (default: tinyscale.com)"],
   ["--domain <name>", "hosts are one label below it (default: connect.tinyscale.com)"],
   ["--default-port <port>", "of hosts whose row names none (default: 22)"],
+  [
+    "--allowed-networks <cidrs>",
+    "where sessions may be led, separated by commas (default: all but special)",
+  ],
   ["--db <database>", "postgres, or sqlite:PATH (default: postgres)"],
   ["--db-host <host>", "PostgreSQL's host (default: 127.0.0.1)"],
   ["--db-port <port>", "PostgreSQL's port (default: 5432)"],
@@ -31,7 +35,7 @@ const FLAGS: readonly (readonly [flag: string, about: string])[] = [
   ["--db-name <name>", "the database on that server (default: tinyscale-ssh)"],
 ];
 
-const LISTS: ReadonlySet<string> = new Set(["ca_certs", "crls"]);
+const LISTS: ReadonlySet<string> = new Set(["allowed_networks", "ca_certs", "crls"]);
 const NUMBERS: ReadonlySet<string> = new Set(["default_port", "db_port"]);
 
 /** What commander makes of the flags that have a value. */

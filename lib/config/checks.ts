@@ -1,11 +1,11 @@
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
-import { type KeyPath, quote, unusedFields } from "../schema/mod.ts";
+import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
 import { refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { checkTlsPair, coversHost } from "./tls_pair.ts";
-import type { Config, FirewallConfig } from "./types.ts";
+import type { Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
 /** The checks that take more than one setting, or a file. */
 export function checkConfig(config: Config, context: CheckContext): void {
@@ -17,9 +17,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
   }
   for (const [i, listener] of config.listeners.entries()) {
     const path = ["listeners", i];
-    if (listener.trustedProxies.length > 0 && !listener.proxyProtocol) {
-      context.report.warning([...path, "trusted_proxies"], "ignored without proxy_protocol");
-    }
+    checkProxyProtocol(listener, path, context.report);
     for (const [j, route] of listener.routes.entries()) {
       checkRoute(route, [...path, "routes", j], context);
       if (route.mode === "mtls") {
@@ -29,7 +27,25 @@ export function checkConfig(config: Config, context: CheckContext): void {
     }
   }
   checkGeoIp(config.firewall, context);
-  if (config.connector !== undefined) checkConnector(config.connector, context);
+  if (config.connector !== undefined) {
+    checkProxyProtocol(config.connector, ["connector"], report);
+    checkConnector(config.connector, context);
+  }
+}
+
+/** What takes two settings of a listener, or of `[connector]`. */
+function checkProxyProtocol(
+  { proxyProtocol, trustedProxies }: Pick<ConnectorConfig, "proxyProtocol" | "trustedProxies">,
+  path: KeyPath,
+  report: Report,
+): void {
+  if (trustedProxies.length > 0 && !proxyProtocol) {
+    report.warning([...path, "trusted_proxies"], "ignored without proxy_protocol");
+  }
+  if (trustedProxies.length === 0 && proxyProtocol) {
+    const message = "without trusted_proxies whoever connects may claim any address";
+    report.warning([...path, "proxy_protocol"], message);
+  }
 }
 
 function listenAddresses({ listeners, metrics }: Config): [KeyPath, string][] {

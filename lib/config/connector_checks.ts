@@ -11,9 +11,6 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 /** The files of the connector, and what takes two of its settings. */
 export function checkConnector(connector: ConnectorConfig, context: CheckContext): void {
   const { report, files } = context;
-  if (connector.trustedProxies.length > 0 && !connector.proxyProtocol) {
-    report.warning([...PATH, "trusted_proxies"], "ignored without proxy_protocol");
-  }
   checkAuthorities(connector, context);
   for (const [i, file] of connector.crls.entries()) files.read(file, [...PATH, "crls", i], report);
   checkServerPair(connector, context);

@@ -107,6 +107,16 @@ export const connector = table<ConnectorConfig>({
     default: 22,
     doc: "The port of hosts whose row names none.",
   },
+  allowedNetworks: {
+    key: "allowed_networks",
+    kind: list(ipOrCidr()),
+    default: [],
+    doc:
+      "Where sessions may be led, whatever the database says. Empty: everywhere but to loopback, " +
+      "link-local, multicast and reserved addresses and the metadata services of clouds. Such an " +
+      'address is reached only if a network names it as closely: `"127.0.0.0/8"` opens loopback, ' +
+      '`"0.0.0.0/0"` does not. The proxy\'s own listeners are never reached.',
+  },
   db: {
     key: "db",
     kind: parsed('`"postgres"`, or `"sqlite:"` and the path of a file', databaseName),

@@ -56,6 +56,8 @@ export interface ConnectorConfig {
   readonly domain: string;
   /** Of hosts whose row names none. */
   readonly defaultPort: number;
+  /** Where sessions may be led; empty: everywhere but to special addresses. */
+  readonly allowedNetworks: readonly string[];
   /** `postgres`, or `sqlite:` and a path. */
   readonly db: string;
   readonly dbHost: string;

@@ -79,6 +79,7 @@ export {
 } from "./directory.ts";
 export { importDirectory } from "./directory_import.ts";
 export { openDirectory, replaceDirectory } from "./directory_store.ts";
+export { compileDestinations, type DestinationCheck } from "./destination.ts";
 export { describeSessionEnd, type Gatekeeper, type SessionRequest } from "./gatekeeper.ts";
 export {
   Access,

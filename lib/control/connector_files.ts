@@ -63,10 +63,19 @@ export async function readConnectorFiles(
   if (options.before === undefined && reading.refused.length > 0) {
     throw new ConnectorFilesError(reading.refused.join("; "));
   }
-  const { issuer, domain, defaultPort } = config;
+  const { issuer, domain, defaultPort, allowedNetworks } = config;
   const { refused, warnings, contents, emptied } = reading;
   return {
-    snapshot: { issuer, domain, defaultPort, authorities, revocationLists, certPem, keyPem },
+    snapshot: {
+      issuer,
+      domain,
+      defaultPort,
+      allowedNetworks,
+      authorities,
+      revocationLists,
+      certPem,
+      keyPem,
+    },
     seen: await digest([
       ...[...authorities, certPem, keyPem].map((text) => new TextEncoder().encode(text)),
       ...config.crls.map((path) => contents.get(path) ?? NOTHING),

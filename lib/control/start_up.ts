@@ -1,9 +1,10 @@
+import { parseListenEndpoint } from "../addr/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Database } from "../db/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
 import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { Snapshot } from "../server/mod.ts";
+import type { Settings, Snapshot } from "../server/mod.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { compileRateLimit } from "./draft.ts";
 import type { ReadFile } from "./files.ts";
@@ -62,6 +63,7 @@ export async function compileStartUp(
     settings: {
       connectTimeoutMs: config.proxy.connectTimeoutMs,
       idleTimeoutMs: config.proxy.idleTimeoutMs,
+      ...ownPorts(config),
       l7: {
         h2Transport: config.l7.h2Transport,
         fields: {
@@ -83,6 +85,12 @@ export async function compileStartUp(
     ...connector && { connector: connector.snapshot },
   };
   return { snapshot, geoip, connector, rateLimit, tls };
+}
+
+/** The metrics' port: no session is to be led there. */
+function ownPorts({ metrics }: Config): Pick<Settings, "ownPorts"> {
+  const endpoint = parseListenEndpoint(metrics?.addr ?? "");
+  return endpoint.ok ? { ownPorts: [endpoint.value.port] } : {};
 }
 
 /** What logs say of a GeoIP database. */

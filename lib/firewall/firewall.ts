@@ -1,4 +1,4 @@
-import type { IpAddress } from "../addr/mod.ts";
+import { embeddedIpv4, type IpAddress } from "../addr/mod.ts";
 import { unpackRule } from "./_packed_rules.ts";
 import { NO_RULE, PrefixIndex, type PrefixTable } from "./_prefix_table.ts";
 import type { CompiledFirewall, FamilyRules } from "./compile.ts";
@@ -14,7 +14,8 @@ export type Verdict =
 export interface Firewall {
   /**
    * The verdict on the real client address. Of the rules that cover it the most specific is named:
-   * an `ip` rule, the longest `cidr`, a `country`. Allocates nothing for an allowed address.
+   * an `ip` rule, the longest `cidr`, a `country`. An IPv6 address that stands for an IPv4 one (NAT64,
+   * 6to4 and the like) is held against the rules of both. Allocates nothing for an allowed address.
    */
   check(ip: IpAddress): Verdict;
 }
@@ -31,14 +32,23 @@ export function createFirewall(compiled: CompiledFirewall, geoip?: GeoIp): Firew
   const v6 = new FamilyIndex(compiled.v6);
   const countries = new Map(compiled.countries.map((rule) => [rule.value, rule]));
   const countryOf = countries.size === 0 ? undefined : geoip;
+  const checkOne = (ip: IpAddress): Verdict => {
+    const rule = ip.family === 4 ? v4.find(ip.w3, 0, 0, 0) : v6.find(ip.w0, ip.w1, ip.w2, ip.w3);
+    if (rule !== undefined) return { action: "block", rule };
+    if (countryOf === undefined) return ALLOW;
+    const country = countryOf.country(ip);
+    const blocked = country === undefined ? undefined : countries.get(country);
+    return blocked === undefined ? ALLOW : { action: "block", rule: blocked };
+  };
   return {
     check(ip) {
-      const rule = ip.family === 4 ? v4.find(ip.w3, 0, 0, 0) : v6.find(ip.w0, ip.w1, ip.w2, ip.w3);
-      if (rule !== undefined) return { action: "block", rule };
-      if (countryOf === undefined) return ALLOW;
-      const country = countryOf.country(ip);
-      const blocked = country === undefined ? undefined : countries.get(country);
-      return blocked === undefined ? ALLOW : { action: "block", rule: blocked };
+      const verdict = checkOne(ip);
+      if (ip.family === 4 || verdict.action === "block") return verdict;
+      for (const v4 of embeddedIpv4(ip)) {
+        const meant = checkOne(v4);
+        if (meant.action === "block") return meant;
+      }
+      return verdict;
     },
   };
 }

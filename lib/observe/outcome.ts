@@ -32,6 +32,7 @@ export const OUTCOMES = [
   // The connector's verdicts (mtls).
   "certificate_refused",
   "not_authorized",
+  "destination_refused",
   "authorization_revoked",
   // Cut by us.
   "shutdown",

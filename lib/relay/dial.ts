@@ -8,7 +8,7 @@ const ATTEMPT_DELAY_MS = 250;
 const MAX_ADDRESSES = 16;
 
 /** Why a backend could not be reached. */
-export type DialErrorCode = "timeout" | "unreachable" | "unresolved";
+export type DialErrorCode = "timeout" | "unreachable" | "unresolved" | "forbidden";
 
 /** No connection to a backend. The message names the backend; `cause` is the last error. */
 export class DialError extends Error {
@@ -32,6 +32,12 @@ export interface DialOptions<C> {
   readonly deadline: AbortSignal;
   readonly lookup?: Lookup;
   readonly connect: Connect<C>;
+  /**
+   * Why a literal address must not be dialled, if it must not. Asked about every address that a name
+   * resolves to, and what it was asked about is what is dialled: a name that resolves to something
+   * else a moment later gains nothing (DNS rebinding).
+   */
+  readonly forbids?: (address: string) => string | undefined;
 }
 
 /** How many signals are live at once, and so how late one may fire: an eighth of the timeout. */
@@ -104,26 +110,50 @@ export const connectTcp: Connect<Deno.TcpConn> = (address) => Deno.connect(addre
  * of RFC 8305: families alternate, a new attempt starts when the one before has failed or 250 ms
  * have passed, the first connection wins and the others are closed.
  *
- * @throws {DialError} `timeout` (or the deadline's own reason), `unresolved` or `unreachable`.
+ * @throws {DialError} `timeout` (or the deadline's own reason), `unresolved`, `forbidden` or
+ * `unreachable`.
  */
 export async function dial<C extends { close(): void }>(
   target: Endpoint,
-  { deadline, lookup = systemLookup, connect }: DialOptions<C>,
+  { deadline, lookup = systemLookup, connect, forbids }: DialOptions<C>,
 ): Promise<C> {
   try {
     deadline.throwIfAborted();
-    if (parseIp(target.host).ok) return await attempt(target.host, target.port, deadline, connect);
-    const addresses = await resolve(target.host, lookup, deadline);
+    const isLiteral = parseIp(target.host).ok;
+    const found = isLiteral ? [target.host] : await resolve(target.host, lookup, deadline);
+    const addresses = permitted(found, target, forbids);
+    const [only] = addresses;
+    if (isLiteral && only) return await attempt(only, target.port, deadline, connect);
     return await race(addresses, target.port, deadline, connect);
   } catch (error) {
     const cause = deadline.aborted ? deadline.reason : error;
-    if (cause instanceof DialError && cause.code === "unresolved") throw cause;
+    if (cause instanceof DialError && PLAIN.has(cause.code)) throw cause;
     const timedOut = cause instanceof DialError && cause.code === "timeout";
     const name = formatEndpoint(target);
     throw new DialError(timedOut ? "timeout" : "unreachable", `cannot connect to ${name}`, {
       cause,
     });
   }
+}
+
+/** Errors that need no further words. */
+const PLAIN: ReadonlySet<DialErrorCode> = new Set(["unresolved", "forbidden"]);
+
+/** The addresses that may be dialled. */
+function permitted(
+  addresses: readonly string[],
+  target: Endpoint,
+  forbids: DialOptions<never>["forbids"],
+): string[] {
+  const reasons = new Set<string>();
+  const allowed = addresses.filter((address) => {
+    const reason = forbids?.(address);
+    if (reason !== undefined) reasons.add(`${address} is ${reason}`);
+    return reason === undefined;
+  });
+  if (allowed.length > 0) return allowed;
+  const why = [...reasons].join(", ");
+  throw new DialError("forbidden", `must not connect to ${formatEndpoint(target)}: ${why}`);
 }
 
 /** Families take turns, starting with the resolver's first choice (RFC 8305 §4). */

@@ -1,5 +1,7 @@
 import {
   type Authority,
+  compileDestinations,
+  type DestinationCheck,
   parseAuthorities,
   recheckPeer,
   type RevocationLists,
@@ -17,6 +19,8 @@ export interface ConnectorSnapshot {
   readonly domain: string;
   /** Of hosts whose row names no port. */
   readonly defaultPort: number;
+  /** Where sessions may be led; see `compileDestinations` in lib/connector. */
+  readonly allowedNetworks: readonly string[];
   /** PEM of the authorities of clients. */
   readonly authorities: readonly string[];
   readonly revocationLists: RevocationLists;
@@ -37,6 +41,8 @@ export class Connector {
   readonly #acceptors = new WeakMap<OwnCertificate, TlsAcceptor>();
   /** What clients are held against. */
   readonly trust: Trust & { readonly memory: TrustMemory };
+  /** Why an address must not be dialled. */
+  readonly destinations: DestinationCheck;
 
   /**
    * @param memory Of this worker; it outlives a connector.
@@ -47,6 +53,7 @@ export class Connector {
     this.snapshot = snapshot;
     const authorities: readonly Authority[] = parseAuthorities(snapshot.authorities);
     this.trust = { authorities, revocationLists, memory };
+    this.destinations = compileDestinations(snapshot.allowedNetworks);
     this.acceptor(snapshot);
   }
 

@@ -67,7 +67,9 @@ export class DataPlane {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const currentRoutes = (hostname: string) => this.#currentRoutes(hostname);
-    this.#state = new LiveState({ ...options, clock: this.#clock, currentRoutes }, snapshot);
+    const ownPorts = () => Array.from(this.#listeners.values(), ({ port }) => port);
+    const more = { clock: this.#clock, currentRoutes, ownPorts };
+    this.#state = new LiveState({ ...options, ...more }, snapshot);
   }
 
   /** Connections that are open now. */

@@ -3,7 +3,16 @@ import type { Endpoint } from "../addr/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { connectTcp, dial, DialError, Relay } from "../relay/mod.ts";
 import type { Connection, Ending } from "./connection_state.ts";
+import type { DestinationGuard } from "./destination_guard.ts";
 import type { PlaneState } from "./plane_state.ts";
+
+/** How a connection ends that found no backend. */
+const OUTCOMES = {
+  timeout: "backend_timeout",
+  unreachable: "backend_unreachable",
+  unresolved: "backend_unreachable",
+  forbidden: "destination_refused",
+} as const;
 
 /** A client's stream and how it begins. */
 export interface Stream {
@@ -11,22 +20,30 @@ export interface Stream {
   readonly client: Socket;
   /** What the backend gets before anything that is still to be read. */
   readonly first: Uint8Array;
+  /** Absent: the operator has named the target. */
+  readonly guard?: DestinationGuard;
 }
 
 /** Dials a backend and relays until both sides have ended. */
 export async function forward(
   c: Connection,
   target: Endpoint,
-  { client, first, state }: Stream & { readonly state: PlaneState },
+  { client, first, guard, state }: Stream & { readonly state: PlaneState },
 ): Promise<Ending> {
   let backend: Deno.TcpConn;
   const dialledAt = state.clock.now();
   try {
     const deadline = state.connectDeadlines.signal();
-    backend = await dial(target, { deadline, connect: connectTcp });
+    backend = await dial(
+      target,
+      guard === undefined ? { deadline, connect: connectTcp } : {
+        deadline,
+        connect: guard.connect(connectTcp),
+        forbids: guard.forbids,
+      },
+    );
   } catch (error) {
-    const timedOut = error instanceof DialError && error.code === "timeout";
-    const outcome = timedOut ? "backend_timeout" : "backend_unreachable";
+    const outcome = OUTCOMES[error instanceof DialError ? error.code : "unreachable"];
     return { outcome, reason: describeError(error) };
   }
   state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);

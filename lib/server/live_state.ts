@@ -34,6 +34,8 @@ export interface LiveStateOptions {
   /** What the listeners' tables hold now. */
   readonly currentRoutes: CurrentRoutes;
   readonly gatekeeper?: Gatekeeper;
+  /** Of the listeners that are bound. */
+  readonly ownPorts: () => Iterable<number>;
   /** Default 5 s. */
   readonly prefaceTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
@@ -49,6 +51,7 @@ export class LiveState implements PlaneState {
   readonly trustMemory: TrustMemory = new TrustMemory();
   readonly gatekeeper: Gatekeeper | undefined;
   readonly handshakes: Handshakes;
+  readonly ownPorts: () => Iterable<number>;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
   connector: Connector | undefined;
@@ -67,6 +70,7 @@ export class LiveState implements PlaneState {
     this.counters = counters;
     this.gatekeeper = options.gatekeeper;
     this.handshakes = new Handshakes(options.handshakes);
+    this.ownPorts = () => [...options.ownPorts(), ...this.#settings.ownPorts ?? []];
     this.#wantsRequests = onRequest !== undefined;
     this.#settings = settings;
     this.#geoip = openChecked(firewall);

@@ -14,6 +14,7 @@ import { authorityTlv, encodeProxyV2, sslTlv } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { type Connection, cutOff, destinationOf, type Ending } from "./connection_state.ts";
 import type { Connector } from "./connector.ts";
+import { createDestinationGuard } from "./destination_guard.ts";
 import { forward } from "./forward.ts";
 import type { PlaneState } from "./plane_state.ts";
 
@@ -102,7 +103,7 @@ async function connect(
     readonly decision: Extract<Decision, { allowed: true }>;
   },
 ): Promise<Ending> {
-  const { defaultPort } = (state.connector as Connector).snapshot;
+  const { snapshot: { defaultPort }, destinations } = state.connector as Connector;
   const target = parseHostAddress(decision.address, defaultPort);
   if (!target.ok) {
     const reason = `internal_ip_addr of ${c.host}: ${target.reason}`;
@@ -110,7 +111,8 @@ async function connect(
   }
   c.backend = formatEndpoint(target.value);
   const first = route.sendProxyProtocol ? proxyHeader(c, secure, identity) : NOTHING;
-  return await forward(c, target.value, { client: secure, first, state });
+  const guard = createDestinationGuard(destinations, state.ownPorts);
+  return await forward(c, target.value, { client: secure, first, guard, state });
 }
 
 const NOTHING = new Uint8Array(0);

@@ -24,6 +24,8 @@ export interface PlaneState {
   /** What is known of clients' certificates, whatever connector they came to. */
   readonly trustMemory: TrustMemory;
   readonly gatekeeper: Gatekeeper | undefined;
+  /** Where this proxy listens itself. */
+  readonly ownPorts: () => Iterable<number>;
   /** TLS handshakes that are under way, of l7 and mtls. */
   readonly handshakes: Handshakes;
 }

@@ -21,6 +21,8 @@ export interface Snapshot {
 export interface Settings {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Ports of this program beside those of its listeners. */
+  readonly ownPorts?: readonly number[];
   /** Default: our own HTTP/2 towards backends, and an access log. */
   readonly l7?: {
     readonly h2Transport: H2TransportName;

@@ -30,6 +30,7 @@ Deno.test("the command serves with the flags alone, and its workers reach no dat
       ...["--listen", "127.0.0.1:0", "--ca-certs", join(folder, "ca.pem")],
       ...["--server-cert", join(folder, "server.pem"), "--server-key", join(folder, "server.key")],
       ...["--issuer", ISSUER, "--domain", DOMAIN, "--log-level", "info"],
+      ...["--allowed-networks", "192.0.2.0/24,127.0.0.0/8"],
       ...["--db", `sqlite:${join(folder, "directory.db")}`, "--db-password", PASSWORD],
     ],
   });

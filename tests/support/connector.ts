@@ -60,6 +60,8 @@ export function connectorOf(changes: Partial<ConnectorSnapshot> = {}): Connector
     issuer: ISSUER,
     domain: DOMAIN,
     defaultPort: 22,
+    // Where the backends of tests are.
+    allowedNetworks: ["127.0.0.0/8"],
     authorities: [root.certPem],
     revocationLists: new Map(),
     certPem: server.certPem,

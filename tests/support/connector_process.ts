@@ -83,6 +83,7 @@ export async function startConnectorProcess(
         server_key: join(folder, "server.key"),
         issuer: ISSUER,
         domain: DOMAIN,
+        allowed_networks: ["127.0.0.0/8"],
         ...lists.length > 0 && { crls: lists.map(([name]) => join(folder, name)) },
         ...options.postgres
           ? postgresSettings(options.postgres, join(folder, "db.password"))

@@ -40,6 +40,7 @@ Deno.test("loadConfig() gives the connector the defaults of its flags", () => {
   assert.ok(result.ok, JSON.stringify(result));
   assert.deepEqual(result.warnings, []);
   assert.deepEqual(result.config.connector, {
+    allowedNetworks: [],
     listen: ":8443",
     proxyProtocol: false,
     trustedProxies: [],

@@ -129,6 +129,15 @@ trusted_proxies = ["10.0.0.1"]
   ]);
 });
 
+Deno.test("loadConfig() warns of a listener where anybody may claim any address", () => {
+  const listener = (trusted: string) =>
+    withRoute("") + `[[listeners]]\naddr = ":8443"\nproxy_protocol = true\n${trusted}`;
+  assert.deepEqual(warningsOf(listener("")), [
+    "9:1: listeners[1].proxy_protocol: without trusted_proxies whoever connects may claim any address",
+  ]);
+  assert.deepEqual(warningsOf(listener('trusted_proxies = ["10.0.0.1"]\n')), []);
+});
+
 Deno.test("loadConfig() reads 10,000 routes, and reports 10,000 problems, without slowing down", () => {
   const routes = (backend: string) =>
     Array.from(

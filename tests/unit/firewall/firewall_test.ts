@@ -334,3 +334,30 @@ Deno.test("prefixes chosen to collide in the hash table get spread by another se
     assert(verdict.action === "block" && verdict.rule.id === id);
   }
 });
+
+/** Ways to write 192.0.2.33 as IPv6, of which a PROXY header may claim any. */
+const DISGUISES = [
+  "::ffff:192.0.2.33",
+  "::192.0.2.33",
+  "::ffff:0:192.0.2.33",
+  "64:ff9b::192.0.2.33",
+  "64:ff9b:1::192.0.2.33",
+  "64:ff9b:1:c000:2:2100::",
+  "2002:c000:221::1",
+  "2001:0:4136:e378:8000:63bf:3fff:fdde",
+];
+
+Deno.test.each(DISGUISES)("a rule of an IPv4 address also blocks it as %s", (address) => {
+  assert.equal(blockedBy(compileFirewall([rule(1, "ip", "192.0.2.33")]), address), 1);
+  assert.equal(blockedBy(compileFirewall([rule(2, "cidr", "192.0.2.0/24")]), address), 2);
+  assert.equal(blockedBy(compileFirewall([rule(3, "ip", "192.0.2.34")]), address), undefined);
+  const geoip = {
+    country: ({ family, w3 }: IpAddress) => family === 4 && w3 === 0xc0000221 ? "ZZ" : undefined,
+  } as GeoIp;
+  assert.equal(blockedBy(compileFirewall([rule(4, "country", "ZZ")]), address, geoip), 4);
+});
+
+Deno.test("a rule of the IPv6 form comes before that of the IPv4 address in it", () => {
+  const compiled = compileFirewall([rule(1, "ip", "192.0.2.33"), rule(2, "cidr", "2002::/16")]);
+  assert.equal(blockedBy(compiled, "2002:c000:221::1"), 2);
+});

@@ -76,6 +76,47 @@ Deno.test("dial() connects to a literal address without asking the resolver", as
   assert.equal(connection.hostname, "192.0.2.1");
 });
 
+const notLoopback = (address: string) => address.startsWith("127.") ? "loopback" : undefined;
+
+Deno.test("dial() connects to nothing that is forbidden, written out or by name", async () => {
+  const { tried, connect } = network({ "127.0.0.1": "ok", "10.0.0.1": "ok" });
+  const lookup = () => Promise.resolve(["127.0.0.1", "127.0.0.2"]);
+  const options = { deadline, lookup, connect, forbids: notLoopback };
+  const forbidden = (message: RegExp) => (error: unknown) => {
+    assert(error instanceof DialError);
+    assert.equal(error.code, "forbidden");
+    assert.match(error.message, message);
+    return true;
+  };
+  const literal = { host: "127.0.0.1", port: 1 };
+  await assert.rejects(
+    dial(literal, options),
+    forbidden(/127\.0\.0\.1:1: 127\.0\.0\.1 is loopback/),
+  );
+  await assert.rejects(
+    dial(target, options),
+    forbidden(/127\.0\.0\.1 is loopback, 127\.0\.0\.2 is/),
+  );
+  assert.deepEqual(tried, []);
+});
+
+Deno.test("dial() passes over the forbidden addresses of a name", async () => {
+  const { tried, connect } = network({ "127.0.0.1": "ok", "10.0.0.1": "ok" });
+  const lookup = () => Promise.resolve(["127.0.0.1", "10.0.0.1"]);
+  const connection = await dial(target, { deadline, lookup, connect, forbids: notLoopback });
+  assert.equal(connection.hostname, "10.0.0.1");
+  assert.deepEqual(tried, ["10.0.0.1"]);
+});
+
+Deno.test("dial() connects to what it has checked, however often the name changes", async () => {
+  const { tried, connect } = network({ "127.0.0.1": "ok", "10.0.0.1": "ok" });
+  let asked = 0;
+  const lookup = () => Promise.resolve([asked++ === 0 ? "10.0.0.1" : "127.0.0.1"]);
+  await dial(target, { deadline, lookup, connect, forbids: notLoopback });
+  assert.equal(asked, 1, "one look-up for check and connection");
+  assert.deepEqual(tried, ["10.0.0.1"]);
+});
+
 Deno.test("dial() tries every address until one answers", async () => {
   const { tried, connect } = network({ "::1": "refuse", "10.0.0.1": "refuse", "10.0.0.2": "ok" });
   const lookup = () => Promise.resolve(["::1", "10.0.0.1", "10.0.0.2"]);
