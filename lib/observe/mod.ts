@@ -34,6 +34,7 @@ export {
   foldRequestBlock,
   OTHER_ROUTES,
   readRequestCounts,
+  REQUEST_BLOCK_BYTES,
   REQUEST_PROTOCOLS,
   RequestCounts,
   type RouteRequests,

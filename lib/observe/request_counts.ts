@@ -22,7 +22,9 @@ export const OTHER_ROUTES = "(other)";
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const;
 
 const COUNTS = REQUEST_PROTOCOLS.length * STATUS_CLASSES.length;
-const BLOCK_BYTES = (COUNTS + histogramSize(BOUNDS)) * Float64Array.BYTES_PER_ELEMENT;
+/** Octets of shared memory that hold the counts of one route. */
+export const REQUEST_BLOCK_BYTES = (COUNTS + histogramSize(BOUNDS)) *
+  Float64Array.BYTES_PER_ELEMENT;
 
 /** What is counted of one request. */
 export interface CountedRequest {
@@ -80,7 +82,7 @@ export class RequestCounts {
     const name = this.#blocks.size < MAX_ROUTES ? route : OTHER_ROUTES;
     let values = this.#blocks.get(name);
     if (values === undefined) {
-      const block = new SharedArrayBuffer(BLOCK_BYTES);
+      const block = new SharedArrayBuffer(REQUEST_BLOCK_BYTES);
       values = new Float64Array(block);
       this.#blocks.set(name, values);
       this.#onBlock(name, block);

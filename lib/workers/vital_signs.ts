@@ -20,12 +20,18 @@ export class VitalSigns {
 
   /** How often the worker's event loop has shown that it turns; 0 before its code is loaded. */
   get turns(): number {
-    return this.#values[TURNS] ?? 0;
+    return this.#read(TURNS);
   }
 
   /** Processor time of the worker's thread at its last turn, in milliseconds. */
   get cpuMs(): number {
-    return this.#values[CPU_MS] ?? 0;
+    return this.#read(CPU_MS);
+  }
+
+  /** Whatever writes there: a number from 0 on. */
+  #read(cell: number): number {
+    const value = this.#values[cell] ?? 0;
+    return value >= 0 && value < Infinity ? value : 0;
   }
 
   /** Called by the worker's own thread. */

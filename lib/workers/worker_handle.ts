@@ -1,8 +1,10 @@
 import type { SessionRequest } from "../connector/mod.ts";
 import { COUNTERS_BYTES, describeError } from "../observe/mod.ts";
 import type { Change, Snapshot, TakenTallies } from "../server/mod.ts";
+import { MessageError } from "./checks.ts";
 import { ENTRY_URL } from "./entry_url.ts";
 import type { PlaneSinks } from "./inline.ts";
+import { checkMessage } from "./incoming.ts";
 import {
   type FromWorker,
   InFlight,
@@ -26,6 +28,22 @@ export interface WorkerHandleOptions extends PlaneSinks {
   readonly onRequestBlock: (route: string, block: SharedArrayBuffer) => void;
   /** Called once when the worker has died on its own. */
   readonly onDeath: (reason: string) => void;
+  /** It sent what no worker of ours sends: whatever runs there is to be ended. */
+  readonly onHostile: (reason: string) => void;
+}
+
+/**
+ * The sessions that one worker may have or ask for, and the messages that it may send in a second
+ * and at once, after we were late: many times what it can serve. More is not a worker of ours.
+ */
+const MAX_SESSIONS = 1_000_000;
+const MESSAGES_PER_SECOND = 20_000;
+const MAX_MESSAGES_AT_ONCE = 100_000;
+
+/** A request that is not answered yet. */
+interface Pending {
+  readonly type: Request["type"] | "start";
+  readonly settle: (reply: Reply | WorkerError) => void;
 }
 
 /** The permissions of a data-plane worker: the network as far as we have it, nothing else. */
@@ -52,9 +70,11 @@ export class WorkerHandle {
   readonly signs: VitalSigns = new VitalSigns(this.#vitalSigns);
   /** Sessions of mtls routes, and questions about them: the gatekeeper is told when we end. */
   readonly #sessions = new Set<string>();
-  readonly #pending = new Map<number, (reply: Reply | WorkerError) => void>();
+  readonly #pending = new Map<number, Pending>();
   readonly #failed = Promise.withResolvers<void>();
   #nextId = 1;
+  #messagesLeft = MAX_MESSAGES_AT_ONCE;
+  #countedAt = performance.now();
   #dead = false;
 
   constructor(options: WorkerHandleOptions) {
@@ -64,7 +84,7 @@ export class WorkerHandle {
       name: `data-plane-${options.index}`,
       deno: { permissions: PERMISSIONS },
     });
-    this.#worker.onmessage = (message: MessageEvent<FromWorker>) => this.#receive(message.data);
+    this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault(); // Or the error would end the whole process.
       this.#failed.resolve();
@@ -135,7 +155,7 @@ export class WorkerHandle {
     this.#disown(reason);
     const id = this.#nextId++;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#pending.set(id, () => resolve());
+    this.#pending.set(id, { type: "ping", settle: () => resolve() });
     this.#failed.promise.then(resolve);
     this.#worker.postMessage({ type: "ping", id });
     await promise;
@@ -147,7 +167,7 @@ export class WorkerHandle {
     this.#dead = true;
     for (const session of this.#sessions) this.#options.gatekeeper?.leave(session);
     this.#sessions.clear();
-    for (const settle of [...this.#pending.values()]) {
+    for (const { settle } of [...this.#pending.values()]) {
       settle(new WorkerError("died", `worker ${this.#options.index}: ${reason}`));
     }
   }
@@ -156,7 +176,7 @@ export class WorkerHandle {
     if (this.#dead) throw new WorkerError("died", `worker ${this.#options.index} is gone`);
     const id = this.#nextId++;
     const { promise, resolve } = Promise.withResolvers<Reply | WorkerError>();
-    this.#pending.set(id, resolve);
+    this.#pending.set(id, { type: body.type, settle: resolve });
     const timer = timeoutMs === undefined ? undefined : setTimeout(
       () => resolve(new WorkerError("timeout", `worker ${this.#options.index} did not answer`)),
       timeoutMs,
@@ -170,9 +190,16 @@ export class WorkerHandle {
     return reply;
   }
 
+  /** A session belongs to the worker whose connection it is; its id says which, and is used once. */
+  #checkSession(id: string): void {
+    if (!id.startsWith(`${this.#options.idPrefix}-`)) {
+      throw new MessageError("a session of somebody else");
+    }
+    if (this.#sessions.has(id)) throw new MessageError("a session that exists");
+    if (this.#sessions.size >= MAX_SESSIONS) throw new MessageError("too many sessions");
+  }
+
   async #admit(request: SessionRequest): Promise<void> {
-    // Sent before it was ended: there is nobody to leave any more.
-    if (this.#dead) return;
     const { gatekeeper } = this.#options;
     const { id: session } = request;
     this.#sessions.add(session);
@@ -193,20 +220,43 @@ export class WorkerHandle {
     this.#options.log({ level: "error", message: "gatekeeper failed unexpectedly", fields });
   }
 
-  #receive(message: FromWorker): void {
+  /** A worker meets hostile bytes: what comes from it is looked at as they are. */
+  #receive(data: unknown): void {
+    try {
+      this.#countMessage();
+      this.#take(checkMessage(data, (id) => this.#pending.get(id)?.type));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      if (!this.#dead) this.#options.onHostile(`it sent an invalid message: ${error.message}`);
+    }
+  }
+
+  #countMessage(): void {
+    const now = performance.now();
+    const earned = (now - this.#countedAt) * MESSAGES_PER_SECOND / 1000;
+    this.#countedAt = now;
+    this.#messagesLeft = Math.min(this.#messagesLeft + earned, MAX_MESSAGES_AT_ONCE) - 1;
+    if (this.#messagesLeft < 0) throw new MessageError("too many of them");
+  }
+
+  #take(message: FromWorker): void {
+    // Disowned: it counts for nothing but for the sign that it can be ended.
+    if (this.#dead && message.type !== "reply") return;
     switch (message.type) {
       case "reply":
-        this.#pending.get(message.id)?.(message);
+        this.#pending.get(message.id)?.settle(message);
         return;
       case "log":
         this.#options.log(message.record);
         return;
       case "admit":
+        this.#checkSession(message.request.id);
         this.#admit(message.request).catch((error) => this.#reportGatekeeper(error));
         return;
       case "leave":
-        this.#sessions.delete(message.session);
-        this.#options.gatekeeper?.leave(message.session);
+        if (this.#sessions.delete(message.session)) {
+          this.#options.gatekeeper?.leave(message.session);
+        }
         return;
       case "requests":
         this.#options.onRequestBlock(message.route, message.block);

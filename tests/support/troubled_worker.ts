@@ -3,7 +3,7 @@
  * A data-plane worker that falls ill when it is told to close a connection of one of these names:
  * `hang 500` keeps its thread busy for 500 ms, `block 500` takes the processor away from it as a
  * starved machine does, `throw` fails where nobody catches it, `refuse` makes it refuse the change
- * that comes next.
+ * that comes next, `say {…}` sends a message of its own, `flood` more of them than any worker sends.
  *
  * @module
  */
@@ -23,6 +23,10 @@ self.onmessage = (message: MessageEvent<ToWorker>) => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms));
     }
     if (trouble === "refuse") refuseNext = true;
+    if (trouble === "say") self.postMessage(JSON.parse(message.data.connection.slice(4)));
+    if (trouble === "flood") {
+      for (let i = 0; i < 400_000; i++) self.postMessage({ type: "leave", session: "x" });
+    }
   }
   if ("type" in message.data && message.data.type === "apply" && refuseNext) {
     refuseNext = false;

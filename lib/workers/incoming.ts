@@ -1,0 +1,198 @@
+import type { SessionRequest } from "../connector/mod.ts";
+import {
+  type ConnectionEvent,
+  LOG_LEVELS,
+  type LogRecord,
+  OUTCOMES,
+  REQUEST_BLOCK_BYTES,
+  type RequestEvent,
+} from "../observe/mod.ts";
+import type { ConnectionInfo, FoundConnections, RouteTally, TakenTallies } from "../server/mod.ts";
+import {
+  amount,
+  type Check,
+  exactText,
+  finite,
+  flag,
+  list,
+  MessageError,
+  oneOf,
+  record,
+  sharedMemory,
+  text,
+} from "./checks.ts";
+import type { FromWorker, Reply, ReplyValues, Request } from "./messages.ts";
+
+/** Addresses, identifiers, reasons: longer than any that is honest. */
+const MAX_WORD = 1024;
+/** A path or an identifier of a certificate, which are as long as their protocols allow. */
+const MAX_LONG = 16_384;
+/** What a worker sends at one time; see `EventOutbox`. */
+const MAX_EVENTS = 256;
+/** Connections of one worker, whatever they are asked for. */
+const MAX_CONNECTIONS = 10_000_000;
+const MAX_FIELDS = 32;
+
+const word = text(MAX_WORD);
+const long = text(MAX_LONG);
+const identifier = exactText(MAX_WORD);
+const mode = oneOf(["l4", "l7", "mtls"] as const);
+
+const connectionEvent = record<ConnectionEvent>({
+  id: word,
+  listener: word,
+  peer: word,
+  client: word,
+  outcome: oneOf(OUTCOMES),
+  bytesIn: amount,
+  bytesOut: amount,
+  durationMs: finite,
+}, {
+  sni: word,
+  route: word,
+  mode,
+  backend: word,
+  rule: word,
+  identity: long,
+  host: long,
+  reason: word,
+});
+
+const requestEvent = record<RequestEvent>({
+  request: word,
+  connection: word,
+  client: word,
+  method: word,
+  host: word,
+  path: long,
+  route: word,
+  backend: word,
+  status: amount,
+  bytesIn: amount,
+  bytesOut: amount,
+  durationMs: finite,
+  protocol: oneOf(["h2", "http/1.1", "http/1.0"] as const),
+}, {
+  grpcStatus: word,
+  upstreamMs: finite,
+  backendProtocol: oneOf(["h2", "http/1.1"] as const),
+  policy: word,
+  reason: word,
+});
+
+const logRecord = record<LogRecord>(
+  { level: oneOf(LOG_LEVELS), message: word },
+  { fields: logFields },
+);
+
+const connectionInfo = record<ConnectionInfo>({
+  id: identifier,
+  listener: word,
+  client: word,
+  bytesIn: amount,
+  bytesOut: amount,
+  ageMs: finite,
+}, { sni: word, route: word, mode: word, backend: word, identity: long, host: long });
+
+const routeTally = record<RouteTally>({
+  listener: word,
+  route: word,
+  connections: amount,
+  bytesIn: amount,
+  bytesOut: amount,
+}, {});
+
+const sessionRequest = record<SessionRequest>({
+  id: identifier,
+  orgId: exactText(MAX_LONG),
+  userId: exactText(MAX_LONG),
+  connectId: exactText(MAX_LONG),
+  notAfter: finite,
+}, {});
+
+/** A rule's id and how often it has blocked. */
+function ruleHit(value: unknown): readonly [number, number] {
+  const [id = 0, count = 0] = list(amount, 2)(value);
+  if (!Number.isSafeInteger(id)) throw new MessageError("not an id");
+  return [id, count];
+}
+
+const VALUES: { readonly [K in keyof ReplyValues]: Check<ReplyValues[K]> } = {
+  connections: list(connectionInfo, MAX_CONNECTIONS),
+  "close_connection": flag,
+  "find_connections": record<FoundConnections>({
+    connections: list(connectionInfo, MAX_CONNECTIONS),
+    total: amount,
+  }, {}),
+  "close_connections": amount,
+  "live_traffic": list(routeTally, MAX_CONNECTIONS),
+  "take_tallies": record<TakenTallies>({
+    ruleHits: list(ruleHit, MAX_CONNECTIONS),
+    routes: list(routeTally, MAX_CONNECTIONS),
+  }, {}),
+};
+
+const reply = record<Pick<Reply, "id"> & { error?: string; value?: unknown }>(
+  { id: amount },
+  { error: word, value: (value) => value },
+);
+
+type Body<K extends FromWorker["type"]> = Omit<Extract<FromWorker, { type: K }>, "type">;
+
+const OTHERS: { readonly [K in Exclude<FromWorker["type"], "reply">]: Check<Body<K>> } = {
+  events: record<Body<"events">>({ events: list(connectionEvent, MAX_EVENTS) }, {}),
+  "access_log": record<Body<"access_log">>({ events: list(requestEvent, MAX_EVENTS) }, {}),
+  requests: record<Body<"requests">>({
+    route: exactText(MAX_WORD),
+    block: sharedMemory(REQUEST_BLOCK_BYTES),
+  }, {}),
+  admit: record<Body<"admit">>({ request: sessionRequest }, {}),
+  leave: record<Body<"leave">>({ session: identifier }, {}),
+  log: record<Body<"log">>({ record: logRecord }, {}),
+};
+
+/**
+ * Takes a message of a worker. A worker meets hostile bytes, so what it says is hostile too: only
+ * what a worker of ours may say is taken, field by field into new objects, every string and list
+ * bounded.
+ *
+ * @param requested What the worker was asked under an id, if anything.
+ * @throws {MessageError} if no worker of ours says this.
+ */
+export function checkMessage(
+  message: unknown,
+  requested: (id: number) => Request["type"] | "start" | undefined,
+): FromWorker {
+  const type = (message as { type?: unknown } | null | undefined)?.type;
+  if (type === "reply") return checkReply(message, requested);
+  const check = typeof type === "string" && Object.hasOwn(OTHERS, type)
+    ? OTHERS[type as keyof typeof OTHERS] as Check<object>
+    : undefined;
+  if (check === undefined) throw new MessageError("a message of unknown type");
+  return { type, ...check(message) } as FromWorker;
+}
+
+function checkReply(
+  message: unknown,
+  requested: (id: number) => Request["type"] | "start" | undefined,
+): Reply {
+  const { id, error, value } = reply(message);
+  const type = requested(id);
+  // An answer that came too late: nobody looks at it.
+  if (type === undefined) return { type: "reply", id };
+  if (error !== undefined) return { type: "reply", id, error };
+  if (!Object.hasOwn(VALUES, type)) return { type: "reply", id };
+  return { type: "reply", id, value: VALUES[type as keyof ReplyValues](value) };
+}
+
+/** Values of a log line: the names are those of our own code, so others are refused. */
+function logFields(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) throw new MessageError("not an object");
+  const entries = Object.entries(value);
+  if (entries.length > MAX_FIELDS) throw new MessageError(`more than ${MAX_FIELDS} fields`);
+  return Object.fromEntries(entries.map(([name, field]) => {
+    if (!/^[a-zA-Z][a-zA-Z0-9]{0,63}$/.test(name)) throw new MessageError("a field's name");
+    if (typeof field === "boolean" || typeof field === "number") return [name, field];
+    return [name, word(field)];
+  }));
+}
