@@ -179,7 +179,6 @@ export class WorkerPool implements Plane {
       counters: slot.counters,
       onRequestBlock: (route, block) => this.#requests.add(slot.index, route, block),
       onDeath: (reason) => this.#bury(slot, reason),
-      onHostile: (reason) => this.#bury(slot, reason),
     });
     slot.handle = handle;
     this.#watch.add(handle.signs);

@@ -26,10 +26,8 @@ export interface WorkerHandleOptions extends PlaneSinks {
   readonly counters: SharedArrayBuffer;
   /** Takes the counts of an l7 route that this worker has not served before. */
   readonly onRequestBlock: (route: string, block: SharedArrayBuffer) => void;
-  /** Called once when the worker has died on its own. */
+  /** Called once when the worker has died on its own, or was ended for what it said. */
   readonly onDeath: (reason: string) => void;
-  /** It sent what no worker of ours sends: whatever runs there is to be ended. */
-  readonly onHostile: (reason: string) => void;
 }
 
 /**
@@ -227,7 +225,11 @@ export class WorkerHandle {
       this.#take(checkMessage(data, (id) => this.#pending.get(id)?.type));
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      if (!this.#dead) this.#options.onHostile(`it sent an invalid message: ${error.message}`);
+      if (this.#dead) return;
+      // At once: what else it has said is not read any more.
+      const reason = `it sent an invalid message: ${error.message}`;
+      this.terminate(reason);
+      this.#options.onDeath(reason);
     }
   }
 
