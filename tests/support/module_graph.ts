@@ -130,7 +130,8 @@ export function libFolder(path: string): string | undefined {
   return /^lib\/(admin\/gen|[^/]+)\//.exec(path)?.[1];
 }
 
-function rankOf(folder: string): number {
+/** The layer of a folder of `lib`, 0 the lowest; -1: it has none. */
+export function rankOf(folder: string): number {
   return LAYERS.findIndex((layer) => layer.includes(folder));
 }
 

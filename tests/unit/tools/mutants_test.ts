@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { instrument, SWITCH } from "../../../tools/mutants/instrument.ts";
+
+/** What the expression is with each of its mutants on, after what it is with none. */
+async function valuesOf(source: string): Promise<unknown[]> {
+  const { code, mutants } = instrument("example.ts", `export const run = () => { ${source} };`);
+  const module = await import(`data:text/typescript,${encodeURIComponent(code)}`);
+  const valueWith = (id: number) => {
+    (globalThis as Record<string, unknown>)[SWITCH] = id;
+    try {
+      return module.run();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  try {
+    return [-1, ...mutants.map(({ id }) => id)].map(valueWith);
+  } finally {
+    delete (globalThis as Record<string, unknown>)[SWITCH];
+  }
+}
+
+Deno.test.each([
+  ["return 1 < 1 ? 5 : 7;", [7, undefined, 5, 5, 7, 5, 7, 8]],
+  ["return 4 - 1;", [3, undefined, 5, 4, 2]],
+  ["throw new Error('x');", ["x", undefined]],
+  ["const a = []; a.push(1); return a.length;", [1, 0, 1, undefined]],
+  ["return false || 'b';", ["b", undefined, false, "b", true]],
+])("instrument() writes every mutant of %s behind its switch", async (source, want) => {
+  const values = await valuesOf(source);
+  assert.deepEqual(values.toSorted(), [...want].toSorted());
+});
+
+Deno.test("instrument() names the line, what stands there, and what instead", () => {
+  const { mutants } = instrument("a.ts", "export const f = (a: number) =>\n  a <= 9;\n", {
+    firstId: 7,
+  });
+  assert.deepEqual(
+    mutants.map(({ id, line, kind, replacement, isStatic }) => [
+      id,
+      line,
+      kind,
+      replacement,
+      isStatic,
+    ]),
+    [
+      [8, 2, "bound moved", "a < 9", false],
+      [9, 2, "return replaced", "undefined", false],
+      [7, 2, "number moved by one", "9 + 1", false],
+    ].toSorted(([a], [b]) => Number(a) - Number(b)),
+  );
+});
+
+Deno.test("instrument() tells what is evaluated while the module loads", () => {
+  const { mutants } = instrument("a.ts", "const LIMIT = 5;\nclass C { #n = 3; static m = 4; }\n");
+  assert.deepEqual(mutants.map(({ original, isStatic }) => [original, isStatic]), [
+    ["5", true],
+    ["3", false],
+    ["4", true],
+  ]);
+});
+
+Deno.test("instrument() leaves types, names and long tables alone", () => {
+  const { code, mutants } = instrument(
+    "a.ts",
+    `type T = 1 | 2;\nenum E { A = 1 }\nconst o = { 3: null };\nconst table = [${
+      "1,".repeat(17)
+    }];`,
+  );
+  assert.deepEqual(mutants, []);
+  assert.match(code, /type T = 1 \| 2;/);
+});

@@ -1,0 +1,148 @@
+/**
+ * Breaks the pure ranks of `lib` in small ways, one at a time, and counts how many of the breaks
+ * the tests notice: `deno task mutants [--sample N] [--seed N] [FOLDER …]`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { libFolder, PURE_FOLDERS } from "../../tests/support/module_graph.ts";
+import { createRandom } from "../../tests/support/fuzz.ts";
+import type { Mutant } from "./instrument.ts";
+import { loadEquivalents } from "./equivalents.ts";
+import { type Fate, runMutants, runStaticMutant } from "./run.ts";
+import { createMutantTree, type MutantTree } from "./tree.ts";
+import type { Assignment } from "./work.ts";
+
+/** What the tests have to notice, in hundredths of the mutants that are not equivalent. */
+const WANTED_SCORE = 90;
+/** What chance does to the score of a sample of 200: more than three standard deviations. */
+const SAMPLE_TOLERANCE = 6;
+/** Processes at a time. */
+const PROCESSES = Math.max(1, Math.min(navigator.hardwareConcurrency, 4));
+/** Mutants of one process: many share its start, few are lost to one that hangs. */
+const BATCH = 60;
+
+/** What a run found in one folder. */
+interface Score {
+  noticed: number;
+  equivalent: number;
+  readonly survivors: Mutant[];
+}
+
+/**
+ * Runs the tests against mutants. Exit code 1: a folder is below {@link WANTED_SCORE}, or a sample
+ * of all folders clearly is.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { sample: { type: "string" }, seed: { type: "string" } },
+  });
+  const folders = positionals.length > 0 ? positionals : PURE_FOLDERS;
+  const base = await Deno.makeTempDir({ prefix: "mutants-" });
+  try {
+    const tree = await createMutantTree(base, folders);
+    const seed = Number(values.seed ?? Date.now() % 1_000_000);
+    const chosen = values.sample === undefined
+      ? tree.mutants
+      : sample(tree.mutants, Number(values.sample), seed);
+    print(`${chosen.length} of ${tree.mutants.length} mutants, seed ${seed}`);
+    const fates = await fatesOf(tree, chosen);
+    const scores = report(chosen, fates, folders);
+    return values.sample === undefined
+      ? Number(scores.some((score) => percentOf(score) < WANTED_SCORE))
+      : Number(percentOf(total(scores)) < WANTED_SCORE - SAMPLE_TOLERANCE);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+}
+
+/** Draws without putting back, the same for the same seed. */
+function sample(mutants: readonly Mutant[], count: number, seed: number): Mutant[] {
+  const random = createRandom(seed);
+  const left = [...mutants];
+  const drawn: Mutant[] = [];
+  while (drawn.length < count && left.length > 0) {
+    drawn.push(...left.splice(random.below(left.length), 1));
+  }
+  return drawn;
+}
+
+async function fatesOf(
+  tree: MutantTree,
+  mutants: readonly Mutant[],
+): Promise<Map<number, Fate>> {
+  const fates = new Map<number, Fate>();
+  const jobs: (() => Promise<void>)[] = [];
+  const assigned = mutants.map((mutant) => ({ mutant, testFiles: tree.testsOf(mutant.file) }));
+  const orders: Assignment[] = [];
+  for (const { mutant: { id, isStatic }, testFiles } of assigned) {
+    if (testFiles.length === 0) fates.set(id, { kind: "survived" });
+    else if (!isStatic) orders.push({ id, testFiles });
+    else {jobs.push(async () =>
+        void fates.set(id, await runStaticMutant(tree.root, { id, testFiles }))
+      );}
+  }
+  for (let at = 0; at < orders.length; at += BATCH) {
+    const batch = orders.slice(at, at + BATCH);
+    jobs.push(async () => {
+      for (const [id, fate] of await runMutants(tree.root, batch)) fates.set(id, fate);
+    });
+  }
+  await Promise.all(Array.from({ length: PROCESSES }, async () => {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await job();
+  }));
+  return fates;
+}
+
+function report(
+  mutants: readonly Mutant[],
+  fates: ReadonlyMap<number, Fate>,
+  folders: readonly string[],
+): Score[] {
+  const equivalents = loadEquivalents();
+  const scores = new Map<string, Score>(
+    folders.map((folder) => [folder, { noticed: 0, equivalent: 0, survivors: [] }]),
+  );
+  for (const mutant of mutants) {
+    const score = scores.get(libFolder(mutant.file) ?? "");
+    if (score === undefined) continue;
+    if (fates.get(mutant.id)?.kind !== "survived") score.noticed++;
+    else if (equivalents.has(mutant)) score.equivalent++;
+    else score.survivors.push(mutant);
+  }
+  for (const [folder, score] of scores) print(summary(folder, score));
+  for (const { survivors } of scores.values()) survivors.map(describe).forEach(print);
+  return [...scores.values()];
+}
+
+function total(scores: readonly Score[]): Score {
+  return {
+    noticed: scores.reduce((sum, { noticed }) => sum + noticed, 0),
+    equivalent: scores.reduce((sum, { equivalent }) => sum + equivalent, 0),
+    survivors: scores.flatMap(({ survivors }) => survivors),
+  };
+}
+
+function percentOf({ noticed, survivors }: Score): number {
+  const all = noticed + survivors.length;
+  return all === 0 ? 100 : 100 * noticed / all;
+}
+
+function summary(folder: string, score: Score): string {
+  const { noticed, survivors: { length }, equivalent } = score;
+  return `${folder}: ${percentOf(score).toFixed(1)} % of ${noticed + length} noticed, ` +
+    `${length} survived, ${equivalent} equivalent`;
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+function describe({ file, line, kind, original, replacement }: Mutant): string {
+  const cut = (text: string) => text.length > 90 ? `${text.slice(0, 89)}…` : text;
+  return `  ${file}:${line} ${kind}: ${cut(original)}  →  ${cut(replacement)}`;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,141 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Answer, Assignment, Work } from "./work.ts";
+
+/** A mutant that makes a test run longer than this hangs, and is noticed by that, in milliseconds. */
+const HANGS_AFTER_MS = 10_000;
+/** Loading the program and the tests on a busy machine, in milliseconds. */
+const STARTS_WITHIN_MS = 120_000;
+const RUNNER = fileURLToPath(new URL("runner.ts", import.meta.url));
+
+/** What became of a mutant: the test that failed, that a test hung, or that none noticed. */
+export type Fate =
+  | { readonly kind: "killed"; readonly test: string }
+  | { readonly kind: "hung" | "survived" };
+
+/** The tests fail without a mutant, or a runner broke off: nothing can be said of mutants. */
+export class MutantRunError extends Error {
+  override readonly name = "MutantRunError";
+  readonly code = "mutant_run";
+}
+
+/**
+ * Runs the tests against each mutant.
+ *
+ * @param folder where the tree with the mutants stands; work orders are written there.
+ * @returns the fate of each, by id.
+ * @throws {MutantRunError} if a test fails while no mutant is on.
+ */
+export async function runMutants(
+  folder: string,
+  mutants: readonly Assignment[],
+): Promise<Map<number, Fate>> {
+  const fates = new Map<number, Fate>();
+  let waiting = [...mutants];
+  while (waiting.length > 0) {
+    const before = waiting.length;
+    const clean = await runOnce(folder, waiting, fates);
+    if (!clean) {
+      // Something of a mutant stayed: each of these gets a process of its own.
+      for (const mutant of waiting) {
+        fates.delete(mutant.id);
+        await runOnce(folder, [mutant], fates);
+      }
+    }
+    waiting = waiting.filter(({ id }) => !fates.has(id));
+    if (waiting.length === before) throw new MutantRunError("a runner ended without an answer");
+  }
+  return fates;
+}
+
+/** The fate of a mutant that is evaluated while its module loads: a process of its own. */
+export async function runStaticMutant(folder: string, mutant: Assignment): Promise<Fate> {
+  const fates = new Map<number, Fate>();
+  const work: Work = {
+    testFiles: mutant.testFiles,
+    mutants: [mutant],
+    onWhileLoading: mutant.id,
+  };
+  await drive(folder, work, (answer) => settle(answer, mutant.id, fates));
+  return fates.get(mutant.id) ?? { kind: "killed", test: "the program did not load" };
+}
+
+/** One process for these mutants, until it ends or hangs. Whether it left no traces. */
+async function runOnce(
+  folder: string,
+  mutants: readonly Assignment[],
+  fates: Map<number, Fate>,
+): Promise<boolean> {
+  const testFiles = [...new Set(mutants.flatMap(({ testFiles }) => testFiles))];
+  let current: number | undefined;
+  let clean = true;
+  const finished = await drive(folder, { testFiles, mutants }, (answer) => {
+    if (answer.kind === "started") current = answer.id;
+    if (answer.kind === "afterwards" && answer.failure !== undefined) clean = mutants.length === 1;
+    if (answer.kind === "baseline" && answer.failure !== undefined) {
+      throw new MutantRunError(`without a mutant "${answer.failure}" fails`);
+    }
+    if (answer.kind === "load_failed") throw new MutantRunError(answer.reason);
+    settle(answer, current, fates);
+    if (answer.kind === "killed" || answer.kind === "survived") current = undefined;
+  });
+  if (!finished && current !== undefined) fates.set(current, { kind: "hung" });
+  return clean;
+}
+
+function settle(answer: Answer, current: number | undefined, fates: Map<number, Fate>): void {
+  if (answer.kind === "killed") fates.set(answer.id, { kind: "killed", test: answer.test });
+  else if (answer.kind === "survived") fates.set(answer.id, { kind: "survived" });
+  else if (answer.kind === "load_failed" && current !== undefined) {
+    fates.set(current, { kind: "killed", test: answer.reason });
+  }
+}
+
+/** Runs the runner; false when it had to be ended or died in the middle of a mutant. */
+async function drive(
+  folder: string,
+  work: Work,
+  onAnswer: (answer: Answer) => void,
+): Promise<boolean> {
+  const order = join(folder, `work-${crypto.randomUUID()}.json`);
+  await Deno.writeTextFile(order, JSON.stringify(work));
+  const config = join(folder, "deno.json");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "--no-prompt", "-A", "--config", config, RUNNER, order],
+    cwd: folder,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let hung = false;
+  const end = () => {
+    hung = true;
+    child.kill("SIGKILL");
+  };
+  let timer = setTimeout(end, STARTS_WITHIN_MS);
+  let rest = "";
+  try {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      clearTimeout(timer);
+      timer = setTimeout(end, HANGS_AFTER_MS);
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      // A test may print: only what is ours begins like this.
+      for (const line of lines) if (line.startsWith('{"kind":')) onAnswer(JSON.parse(line));
+    }
+  } finally {
+    clearTimeout(timer);
+    if (!hung) tryKill(child);
+    await Deno.remove(order);
+  }
+  const { success } = await child.status;
+  return success && !hung;
+}
+
+function tryKill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // It has ended already.
+  }
+}
