@@ -8,6 +8,8 @@
 # install   also upgrades; running it again changes nothing that is as it should be. It never
 #           touches a configuration, a certificate or a database that is there. An upgrade whose
 #           program refuses the present configuration stops before anything was changed.
+#           What is below /srv/mc-proxy belongs to the service's user, so root follows no link there:
+#           links are refused, and that user makes the files and checks the configuration.
 # rollback  goes back to what was installed before the last upgrade.
 # uninstall leaves /srv/mc-proxy alone, unless --purge is given.
 #
@@ -28,7 +30,7 @@ PARTS=(main.ts deno.json deno.lock lib proto deploy README.md LICENSE)
 die() { echo "install.sh: $*" >&2; exit 1; }
 say() { echo "install.sh: $*"; }
 
-usage() { sed -n '2,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 command=${1:-}
 if (($#)); then shift; fi
@@ -78,6 +80,22 @@ install_allocator() {
   say "libjemalloc.so.2 is not installed: l7 routes will run at about half the speed"
 }
 
+# Runs a program as the service's user, with nothing of root's. Below a packager's root: as whoever
+# runs the script.
+as_user() {
+  if ! on_this_host; then "$@"; return; fi
+  setpriv --reuid "$USER_NAME" --regid "$USER_NAME" --init-groups --no-new-privs --reset-env -- "$@"
+}
+
+# Whoever may write below $DATA may put a link there, to have root write, own or read what it points
+# to. /srv is root's, so nobody swaps $DATA itself between the look and the use.
+refuse_links() {
+  local path
+  for path in "$DATA" "$DATA/certs" "$DATA/backups" "$DATA/mc-proxy.toml"; do
+    if [[ -L $path ]]; then die "$path is a link: nothing was changed"; fi
+  done
+}
+
 # The path of a Deno binary of the right version.
 find_deno() {
   if [[ -z $deno ]]; then
@@ -116,11 +134,12 @@ fetch_dependencies() {
     --entrypoint main.ts lib/cli/mcproxyctl.ts deploy/backup.ts) || die "could not get the dependencies"
 }
 
-# The new program has to accept the configuration that is there.
+# The new program has to accept the configuration that is there, and may read for that what the
+# service may read: the configuration names files, and its complaints show what is in them.
 check_config() {
   [[ -f $DATA/mc-proxy.toml ]] || return 0
-  DENO_DIR=$NEXT/.deno "$NEXT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
-    --ignore-env --allow-read "$NEXT/main.ts" check -c "$DATA/mc-proxy.toml" ||
+  as_user env DENO_DIR="$NEXT/.deno" "$NEXT/bin/deno" run --cached-only --no-prompt --frozen \
+    --no-remote --ignore-env --allow-read "$NEXT/main.ts" check -c "$DATA/mc-proxy.toml" ||
     die "the new version refuses $DATA/mc-proxy.toml: nothing was changed"
 }
 
@@ -143,9 +162,12 @@ warm_up() {
 make_folders() {
   local owner=()
   if on_this_host; then owner=(-o "$USER_NAME" -g "$USER_NAME"); fi
-  install -d "${owner[@]}" -m 0700 "$DATA" "$DATA/certs" "$DATA/backups"
+  install -d "${owner[@]}" -m 0700 "$DATA"
+  as_user mkdir -p -m 0700 "$DATA/certs" "$DATA/backups"
   if [[ ! -e $DATA/mc-proxy.toml ]]; then
-    install "${owner[@]}" -m 0600 "$SOURCE/deploy/examples/public-edge.toml" "$DATA/mc-proxy.toml"
+    # Through a pipe, because the user need not be able to read the sources; excl follows no link.
+    (umask 077 && as_user dd status=none conv=excl of="$DATA/mc-proxy.toml" \
+      <"$SOURCE/deploy/examples/public-edge.toml")
     say "wrote an example configuration to $DATA/mc-proxy.toml: edit it"
     new_config=yes
   fi
@@ -179,6 +201,7 @@ restart() {
 
 do_install() {
   require_root
+  refuse_links
   find_deno
   make_user
   install_allocator
