@@ -37,6 +37,10 @@ export function toRpcError(error: unknown): unknown {
     const message = "another process holds the database, nothing has changed: try again";
     return new RpcError("unavailable", message, { cause: error });
   }
+  if (error instanceof DatabaseError && error.code === "not_writer") {
+    const message = "another process is taking over, nothing has changed: ask it";
+    return new RpcError("unavailable", message, { cause: error });
+  }
   // Says what to do, and nothing that the caller of a private socket may not know.
   if (error instanceof DatabaseError && error.code === "replaced") {
     return new RpcError("failed_precondition", error.message, { cause: error });

@@ -46,31 +46,36 @@ export class GrpcServer {
   readonly #turns = new Turns();
   readonly #pool = new OutputPool();
   readonly #sessions = new Map<Socket, H2Session>();
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #ticks: ReturnType<typeof setInterval>;
 
   constructor(methods: ReadonlyMap<string, Method>, limits: GrpcLimits) {
     this.#methods = methods;
     this.#limits = limits;
-    this.#server = createServer((socket) => this.#accept(socket));
-    this.#server.maxConnections = limits.maxConnections;
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Listens on a Unix socket. */
+  /** Listens on a Unix socket, and no more on the one before; its connections go on. */
   async listen(path: string): Promise<void> {
+    const server = createServer((socket) => this.#accept(socket));
+    server.maxConnections = this.#limits.maxConnections;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    this.#server.listen(path, resolve);
+    server.once("error", reject);
+    server.listen(path, resolve);
     await promise;
-    this.#server.off("error", reject);
+    server.off("error", reject);
     // Accepting may fail later, for want of descriptors; the next connection tries again.
-    this.#server.on("error", () => {});
+    server.on("error", () => {});
+    this.#server?.close();
+    this.#server = server;
   }
 
   /** Takes no new calls, lets those under way end for up to `graceMs`, and closes. */
   async close(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const server = this.#server;
+    const closed = new Promise<void>((resolve) =>
+      server === undefined ? resolve() : server.close(() => resolve())
+    );
     for (const session of this.#sessions.values()) session.shutdown();
     const cut = setTimeout(() => {
       for (const socket of this.#sessions.keys()) socket.destroy();

@@ -44,7 +44,7 @@ const CLOSE_GRACE_MS = 2000;
 /** The admin API on its socket. */
 export class AdminServer {
   readonly #server: GrpcServer;
-  readonly #socket: BoundSocket;
+  #socket: BoundSocket;
   readonly #closing: AbortController;
 
   private constructor(server: GrpcServer, socket: BoundSocket, closing: AbortController) {
@@ -73,12 +73,20 @@ export class AdminServer {
     const { takeOver = false } = options;
     const socket = await bindPrivately(socketPath, (path) => server.listen(path), { takeOver });
     owner = socket.owner;
-    return new AdminServer(server, socket, closing);
+    const admin = new AdminServer(server, socket, closing);
+    control.onRegained(() => admin.#publish());
+    return admin;
   }
 
   /** The socket's path, absolute. */
   get path(): string {
     return this.#socket.path;
+  }
+
+  /** Takes the socket's name again, after a process that was to take over had it and failed. */
+  async #publish(): Promise<void> {
+    if (this.#closing.signal.aborted || this.#socket.isInPlace()) return;
+    this.#socket = await bindPrivately(this.path, (path) => this.#server.listen(path));
   }
 
   /** Removes the socket and ends: first streams, then calls that take too long. */

@@ -37,6 +37,8 @@ export interface BoundSocket extends Disposable {
   readonly path: string;
   /** The user that owns the file: beside root the only one who may connect. */
   readonly owner: number;
+  /** Whether the path still names it. */
+  isInPlace(): boolean;
 }
 
 /**
@@ -68,7 +70,12 @@ export async function bindPrivately(
     chmodSync(cradle, SOCKET_MODE);
     const { ino, uid } = lstatSync(cradle);
     renameSync(cradle, target);
-    return { path: target, owner: uid, [Symbol.dispose]: () => removeSame(target, ino) };
+    return {
+      path: target,
+      owner: uid,
+      isInPlace: () => lookUp(target)?.ino === ino,
+      [Symbol.dispose]: () => removeSame(target, ino),
+    };
   } catch (cause) {
     throw new AdminSocketError("cannot_bind", `cannot make the admin socket ${target}`, { cause });
   } finally {

@@ -83,6 +83,8 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using monitoring = await monitor({ config, control, log });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
+  // Until here whoever had the database before gets it back when something fails.
+  asCommandError(() => database.role?.confirm());
   const running = { config, rereadConfig, control, monitoring, manager, signals, log };
   return await serve({ ...running, stuck: stuck.promise });
 }
@@ -181,6 +183,8 @@ async function monitor(options: MonitoringOptions): Promise<Monitoring> {
 function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): Database {
   const database = asCommandError(openDatabase);
   try {
+    // Before anything of the state is read: what another process acknowledges later would be unknown.
+    asCommandError(() => database.role?.claim());
     const seeded = asCommandError(() => database.seed(config));
     if (seeded) {
       // The seed is all there is: it is not to hang on one page of a log.

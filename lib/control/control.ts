@@ -81,6 +81,7 @@ export class Control {
   #geoip: LoadedGeoIp | undefined;
   /** Why the GeoIP file was not taken the last time. */
   #geoipRefusal: string | undefined;
+  #onRegained: () => Promise<void> = () => Promise.resolve();
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
@@ -110,7 +111,7 @@ export class Control {
     const { firewall } = this;
     this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
     this.#connector = this.#watchConnector(startUp);
-    this.#keeper = new DatabaseKeeper({ safekeeping: database.safekeeping, log });
+    this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
     expiry.schedule();
     this.#tlsPoll = setInterval(() => {
       this.reloadTls().catch((error) => {
@@ -173,7 +174,7 @@ export class Control {
     const { database, log } = this.#options;
     return await this.state.exclusive(async () => {
       const written = await writeBack(database);
-      this.#keeper.look();
+      await this.#keeper.look();
       log({ level: "warn", message: "database written back", fields: { ...written } });
       return written;
     }, signal);
@@ -292,6 +293,30 @@ export class Control {
   /** What is odd about files that are in use; one sentence each. */
   get warnings(): readonly string[] {
     return (this.#connector?.warnings ?? []).map((warning) => `connector: ${warning}`);
+  }
+
+  /**
+   * Calls `body` when a process that was to take over has failed and given the right to write back: it
+   * may have taken the admin socket's name.
+   */
+  onRegained(body: () => Promise<void>): void {
+    this.#onRegained = body;
+  }
+
+  async #regain(): Promise<void> {
+    const { database, log } = this.#options;
+    const operation = { actor: "mc-proxy", action: "TakeBack" };
+    await this.state.exclusive(async () => {
+      if (database.safekeeping?.isBehind) await this.state.resync(operation);
+      database.safekeeping?.note();
+      database.safekeeping?.acknowledge();
+    });
+    this.#expiry.schedule();
+    log({
+      level: "warn",
+      message: "a process that was to take over failed, changes are taken again",
+    });
+    await this.#onRegained();
   }
 
   #watchConnector({ connector: files }: StartUp): ConnectorReloader | undefined {

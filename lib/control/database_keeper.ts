@@ -1,26 +1,39 @@
-import type { Safekeeping } from "../db/mod.ts";
+import { type Database, SCHEMA_VERSION } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 
-/** How soon a database that was removed or replaced is noticed; each look is three stat(2). */
+/**
+ * How soon a database that was removed, replaced or taken over is noticed. Each look is three stat(2)
+ * and the read of one row.
+ */
 const LOOK_INTERVAL_MS = 1000;
 /** What is in the log alone is lost with one octet of it, so it never stays there for long. */
 const CHECKPOINT_INTERVAL_MS = 30_000;
 
-/** Looks after the database's files while the program runs. */
-export class DatabaseKeeper implements Disposable {
-  readonly #safekeeping: Safekeeping | undefined;
-  readonly #log: LogSink;
-  readonly #timers: ReturnType<typeof setInterval>[] = [];
-  #problem: string | undefined;
+const TAKEN = "another process has taken over the database: changes are refused here";
+const NEWER = "a newer program has migrated the database and failed: restart this one with it";
 
-  /** Without safekeeping, which is a database in memory, there is nothing to look after. */
-  constructor({ safekeeping, log }: { safekeeping: Safekeeping | undefined; log: LogSink }) {
-    this.#safekeeping = safekeeping;
-    this.#log = log;
-    if (safekeeping === undefined) return;
+/** What a {@link DatabaseKeeper} looks after. */
+export interface KeeperOptions {
+  readonly database: Database;
+  readonly log: LogSink;
+  /** The right to write has come back from a process that failed to take over. */
+  readonly onRegained: () => Promise<void>;
+}
+
+/** Looks after the database's files, and the right to write it, while the program runs. */
+export class DatabaseKeeper implements Disposable {
+  readonly #database: Database;
+  readonly #options: KeeperOptions;
+  readonly #timers: ReturnType<typeof setInterval>[];
+  #problem: string | undefined;
+  #isTaken = false;
+
+  constructor(options: KeeperOptions) {
+    this.#database = options.database;
+    this.#options = options;
     this.#timers = [
-      setInterval(() => this.look(), LOOK_INTERVAL_MS),
-      setInterval(() => this.#checkpoint(safekeeping), CHECKPOINT_INTERVAL_MS),
+      setInterval(() => void this.look(), LOOK_INTERVAL_MS),
+      setInterval(() => this.#checkpoint(), CHECKPOINT_INTERVAL_MS),
     ];
   }
 
@@ -29,18 +42,14 @@ export class DatabaseKeeper implements Disposable {
     return this.#problem;
   }
 
-  /** Looks whether the database is still the file that its path names. */
-  look(): void {
-    const before = this.#problem;
+  /** Looks once; never fails. */
+  async look(): Promise<void> {
     try {
-      this.#safekeeping?.check();
-      this.#problem = undefined;
-      if (before !== undefined) {
-        this.#log({ level: "info", message: "the database is in its place again" });
-      }
+      if (!await this.#hasRole()) return;
+      this.#database.safekeeping?.check();
+      this.#note(undefined);
     } catch (error) {
-      this.#problem = describeError(error);
-      if (before === undefined) this.#log({ level: "error", message: this.#problem });
+      this.#note(describeError(error));
     }
   }
 
@@ -49,13 +58,41 @@ export class DatabaseKeeper implements Disposable {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  #checkpoint(safekeeping: Safekeeping): void {
+  /** Whether we may write; takes the right back from a process that died while it took over. */
+  async #hasRole(): Promise<boolean> {
+    const { role } = this.#database;
+    if (role === undefined) return true;
+    const state = role.look();
+    if (state !== "ours" && !(state === "being_taken" && role.takeBack())) {
+      this.#isTaken = true;
+      this.#note(TAKEN);
+      return false;
+    }
+    if (!this.#isTaken) return true;
+    if (this.#database.version > SCHEMA_VERSION) {
+      this.#note(NEWER);
+      return false;
+    }
+    this.#isTaken = false;
+    await this.#options.onRegained();
+    return true;
+  }
+
+  #note(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    // A restart without refusing anybody is no failure.
+    const level = problem === undefined || problem === TAKEN ? "info" : "error";
+    this.#options.log({ level, message: problem ?? "the database is in its place again" });
+  }
+
+  #checkpoint(): void {
     if (this.#problem !== undefined) return;
     try {
-      safekeeping.checkpoint();
+      this.#database.safekeeping?.checkpoint();
     } catch (error) {
       const fields = { error: describeError(error) };
-      this.#log({ level: "warn", message: "the database's log was not emptied", fields });
+      this.#options.log({ level: "warn", message: "the database's log was not emptied", fields });
     }
   }
 }

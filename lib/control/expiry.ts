@@ -46,6 +46,8 @@ export class RuleExpiry {
   async #expire(): Promise<void> {
     try {
       await this.#state.exclusive(async () => {
+        // It is the other process's business, until it gives the database back.
+        if ((this.#state.database.role?.look() ?? "ours") !== "ours") return;
         const edits = expiredRules(this.#state.database, this.#now());
         await this.#state.commit(edits, OPERATION);
         for (const { subject } of edits) {

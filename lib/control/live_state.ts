@@ -13,6 +13,7 @@ import type { Edit } from "./edits.ts";
 import { checkListenerAddr } from "./names.ts";
 import { MutationQueue } from "./queue.ts";
 import { missing, RefusedError } from "./refused.ts";
+import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";
 
 /** Who asks for a change, and by which call. */
@@ -145,6 +146,18 @@ export class LiveState {
     for (const { id } of this.#snapshot.listeners) {
       if (!snapshot.listeners.some((listener) => listener.id === id)) this.#tables.delete(id);
     }
+  }
+
+  /**
+   * Serves what the database holds now, after another process was allowed to write it. Only within
+   * {@link exclusive}.
+   */
+  async resync(operation: Operation): Promise<void> {
+    const { database, tls } = this.#options;
+    const snapshot = await resyncSnapshot(this.#snapshot, { database, tls });
+    await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
+    this.#tables.clear();
+    for (const { id, routes } of snapshot.listeners) this.#tables.set(id, compileRoutes(routes));
   }
 
   /** Replaces the firewall without touching the database: a new GeoIP file. */

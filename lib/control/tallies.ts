@@ -70,7 +70,9 @@ export class TallyKeeper {
   store(): void {
     if (this.#hits.size === 0) return;
     try {
-      this.#database.transaction(() => this.#database.rules.addHits(this.#hits));
+      // They are sums: a process that drains adds its own to those of the one that took over.
+      const add = () => this.#database.rules.addHits(this.#hits);
+      this.#database.transaction(add, { byAnyone: true });
       this.#hits.clear();
     } catch (error) {
       // Another process holds it for a moment: they can wait.

@@ -25,6 +25,7 @@ import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.t
 import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
 import { UndoLog } from "./undo.ts";
+import { WriteRole } from "./write_role.ts";
 
 const LISTENER = `id, ${LISTENER_COLUMNS.names}`;
 const ROUTE = `id, listener_id, ${ROUTE_COLUMNS.names}`;
@@ -87,6 +88,8 @@ export class Database implements Disposable {
   readonly audit: AuditLog;
   /** Guards what was acknowledged; a database in memory, or one that is only read, has none. */
   readonly safekeeping: Safekeeping | undefined;
+  /** Which process writes; see {@link safekeeping} for those that have none. */
+  readonly role: WriteRole | undefined;
 
   /** @private Use `openDatabase`. */
   constructor(db: DatabaseSync, { path, busyTimeoutMs, marker, connect }: DatabaseParts) {
@@ -103,6 +106,7 @@ export class Database implements Disposable {
     const connection = () => this.#db;
     const reopen = () => this.#use(connect());
     this.safekeeping = new Safekeeping({ path, marker, connection, reopen });
+    this.role = new WriteRole(this.#statements, marker.path);
   }
 
   /**
@@ -235,14 +239,22 @@ export class Database implements Disposable {
   /**
    * Runs `body` as one step: if it throws, nothing has happened. Holds the write lock from start to
    * end, so `body` is synchronous. Inside another transaction it undoes only itself.
+   *
+   * @throws {DatabaseError} `not_writer` if another process has taken over, unless `byAnyone`.
    */
-  transaction<T>(body: () => T): T {
+  transaction<T>(body: () => T, { byAnyone = false } = {}): T {
     const failed: { error?: unknown } = {};
     try {
       const isInner = this.#db.isTransaction;
-      if (!isInner) this.safekeeping?.check();
+      const isOurs = !isInner && !byAnyone;
+      if (isOurs) {
+        this.role?.check();
+        this.safekeeping?.check();
+      }
       const result = transact(this.#db, () => {
         try {
+          // Again, under the lock: from here on nobody can take it.
+          if (isOurs) this.role?.check();
           const result = body();
           if (!(result instanceof Promise)) return result;
           throw new TypeError("the body of a transaction must not be async");
@@ -251,7 +263,7 @@ export class Database implements Disposable {
           throw error;
         }
       });
-      if (!isInner) this.safekeeping?.committed();
+      if (isOurs) this.safekeeping?.committed();
       return result;
     } catch (error) {
       // The caller's own error stays what it is.
@@ -267,7 +279,8 @@ export class Database implements Disposable {
    */
   checkWritable(): void {
     // SQLite keeps this number for programs and does not use it; this one does not either.
-    this.transaction(() => this.#statements.write("PRAGMA user_version = 0"));
+    const write = () => this.#statements.write("PRAGMA user_version = 0");
+    this.transaction(write, { byAnyone: true });
   }
 
   /**
@@ -291,6 +304,7 @@ export class Database implements Disposable {
 
   /** Closes the file; nothing can be read or written afterwards. */
   [Symbol.dispose](): void {
+    if (this.#db.isOpen) this.role?.giveBack();
     this.#statements.clear();
     // Closing removes the log by its name, which would then be somebody else's.
     if (this.#db.isOpen && this.safekeeping?.isLost !== true) this.#db.close();

@@ -15,6 +15,7 @@ export type DatabaseErrorCode =
   | "newer_schema"
   | "not_found"
   | "not_permitted"
+  | "not_writer"
   | "read_only"
   | "replaced";
 
@@ -99,6 +100,7 @@ const REASONS: Readonly<Record<DatabaseErrorCode, string>> = {
   "newer_schema": "a newer version of this program wrote it",
   "not_found": "what it belongs to does not exist",
   "not_permitted": "this user or program may not use the file",
+  "not_writer": "another process has taken it over",
   "read_only": "it is read-only",
   "replaced": "the file was removed or replaced",
 };

@@ -67,6 +67,8 @@ export class Marker {
   write(acknowledged: Acknowledged): void {
     const { id, generation, revision, digest } = acknowledged;
     if (isSame(this.#last, acknowledged) && existsSync(this.path)) return;
+    // Another process may have written it, which took over and failed.
+    this.#read();
     this.#count++;
     this.#slot = (this.#slot + 1) % SLOTS;
     const slot = formatSlot({ count: this.#count, id, generation, revision, digest });

@@ -30,3 +30,4 @@ export { type Safekeeping } from "./safekeeping.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";
 export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";
 export { type WaitOptions, whenFree } from "./when_free.ts";
+export { type RoleState, type WriteRole } from "./write_role.ts";

@@ -28,10 +28,12 @@ export class Safekeeping {
   readonly #kept: Kept;
   #watch: FileWatch;
   #problem: DatabaseError | undefined;
+  #ownGeneration: number;
 
   constructor(kept: Kept) {
     this.#kept = kept;
     this.#watch = new FileWatch(kept.path);
+    this.#ownGeneration = this.identity.generation;
   }
 
   /** Which database this is, and how far it has come. */
@@ -65,9 +67,20 @@ export class Safekeeping {
     if (this.#problem !== undefined) throw this.#problem;
   }
 
+  /** Whether another process has changed the state since this one did. */
+  get isBehind(): boolean {
+    return this.identity.generation !== this.#ownGeneration;
+  }
+
+  /** Takes database and files as they are now, after another process was allowed to write them. */
+  note(): void {
+    this.#watch.note();
+    this.#ownGeneration = this.identity.generation;
+  }
+
   /** Called after a commit: keeps the log short. */
   committed(): void {
-    this.#watch.note();
+    this.note();
     const log = statSync(`${this.#kept.path}-wal`, { throwIfNoEntry: false });
     if (log !== undefined && log.size > MAX_LOG_BYTES) this.checkpoint();
   }

@@ -227,6 +227,14 @@ export const WRITTEN: readonly Migration[] = [
       ]),
     ],
   },
+  {
+    // Which process writes, and the one that it takes over from; see write_role.ts.
+    version: 11,
+    statements: [
+      "ALTER TABLE identity ADD COLUMN writer TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE identity ADD COLUMN previous TEXT NOT NULL DEFAULT ''",
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */
