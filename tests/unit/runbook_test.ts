@@ -15,7 +15,7 @@ Deno.test("RUNBOOK.md explains every outcome of a connection", () => {
 const PASSED_ON: Readonly<Record<string, readonly string[]>> = {
   "lib/cli/logging.ts": ["message", "[message]"],
   "lib/cli/server.ts": ["warning"],
-  "lib/control/database_keeper.ts": ["this.#problem"],
+  "lib/workers/incoming.ts": ["word"],
 };
 
 Deno.test("RUNBOOK.md explains every message of the log", async () => {
