@@ -5,6 +5,7 @@ import { type Database, openDatabase } from "../db/mod.ts";
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
+import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { startAdmin } from "./admin.ts";
 import { openConfiguredAccess } from "./connector_access.ts";
 import { loadConfigFile } from "./load.ts";
@@ -209,10 +210,13 @@ async function start({ config, database, access, logging, takeOver, onStuck }: {
 }): Promise<Control> {
   const { log, logConnection, logRequest } = logging;
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
-  const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> =>
-    workers === 0
-      ? InlinePlane.start(snapshot, { ...sinks, idPrefix: crypto.randomUUID().slice(0, 6) })
-      : WorkerPool.start(workers, snapshot, { ...sinks, onStuck });
+  const sockets = await usableSockets(config, log);
+  const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> => {
+    const options = { ...sinks, sockets };
+    return workers === 0
+      ? InlinePlane.start(snapshot, { ...options, idPrefix: crypto.randomUUID().slice(0, 6) })
+      : WorkerPool.start(workers, snapshot, { ...options, onStuck });
+  };
   try {
     return await Control.start({
       config,
@@ -227,6 +231,18 @@ async function start({ config, database, access, logging, takeOver, onStuck }: {
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });
   }
+}
+
+/** Asked once for all workers; whoever reads the log learns when it is not the fast ones. */
+async function usableSockets({ server }: Config, log: LogSink): Promise<SocketsKind> {
+  const { kind, problem } = await chooseSockets(server.sockets);
+  if (problem !== undefined) {
+    const message = "the runtime's TCP handles do not work as known, node:net is used instead";
+    log({ level: "warn", message, fields: { problem } });
+  } else if (kind === "node") {
+    log({ level: "info", message: "node:net is used instead of the runtime's TCP handles" });
+  }
+  return kind;
 }
 
 function asCommandError<T>(action: () => T): T {

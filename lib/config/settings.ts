@@ -130,6 +130,14 @@ const server = table<Config["server"]>({
     doc: "Threads that carry connections. Absent: one for each core. 0: none, the main thread " +
       "does it all, for debugging.",
   },
+  sockets: {
+    key: "sockets",
+    kind: oneOf("auto", "handles", "node"),
+    default: "auto",
+    doc: "What carries TCP: the runtime's handles, or `node:net`, which takes several times the " +
+      "processor time. `auto`: the handles, if a few connections over the loopback interface at " +
+      "start show that they work.",
+  },
 });
 
 const metrics = table<NonNullable<Config["metrics"]>>({

@@ -115,4 +115,6 @@ export interface LogConfig {
 export interface ServerConfig {
   /** Absent: one for each core. 0: the data plane runs in the main thread. */
   readonly workers?: number;
+  /** What carries TCP. */
+  readonly sockets: "auto" | "handles" | "node";
 }

@@ -1,6 +1,7 @@
 import net from "node:net";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
-import { lacksIpv6, type ListenerSnapshot } from "../server/mod.ts";
+import type { ListenerSnapshot } from "../server/mod.ts";
+import { lacksIpv6 } from "../tcp/mod.ts";
 import { ControlError } from "./control_error.ts";
 import { invalid } from "./refused.ts";
 

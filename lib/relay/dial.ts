@@ -1,4 +1,5 @@
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
+import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import { systemClock } from "./deadlines.ts";
 import { type Lookup, systemLookup } from "./lookup.ts";
 
@@ -102,8 +103,28 @@ function closing(): DialError {
   return new DialError("unreachable", "the proxy is shutting down");
 }
 
-/** A plain TCP connection through `Deno.connect`: half the cost of `net.connect`. */
-export const connectTcp: Connect<Deno.TcpConn> = (address) => Deno.connect(address);
+/** Plain TCP connections on these sockets. */
+export function connectWith(sockets: Sockets): Connect<TcpStream> {
+  return ({ hostname, port, signal }) =>
+    new Promise((resolve, reject) => {
+      const abort = () => {
+        dialling.cancel();
+        reject(signal.reason);
+      };
+      const settle = () => signal.removeEventListener("abort", abort);
+      const dialling = sockets.connect(hostname, port, {
+        onConnect(stream) {
+          settle();
+          resolve(stream);
+        },
+        onFailure(error) {
+          settle();
+          reject(error);
+        },
+      });
+      signal.addEventListener("abort", abort, { once: true });
+    });
+}
 
 /**
  * Connects to a backend. A name is resolved at dial time and its addresses are tried in the order

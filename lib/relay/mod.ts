@@ -7,7 +7,7 @@ export { type Clock, type Deadline, Deadlines, systemClock } from "./deadlines.t
 export {
   type Connect,
   ConnectDeadlines,
-  connectTcp,
+  connectWith,
   dial,
   DialError,
   type DialErrorCode,
@@ -15,5 +15,5 @@ export {
   interleaveFamilies,
 } from "./dial.ts";
 export { type Lookup, shareLookups, systemLookup } from "./lookup.ts";
-export { BufferPool } from "./buffers.ts";
+export { BrokenWatch, type Watched } from "./broken_watch.ts";
 export { Relay, type RelayEnd, type RelayOptions } from "./relay.ts";

@@ -1,20 +1,16 @@
-import type { Socket } from "node:net";
-import { describeError } from "../observe/mod.ts";
-import { type BufferPool, LARGEST } from "./buffers.ts";
+import { HANDLER_FAILED, StreamError, type StreamHandler, type TcpStream } from "../tcp/mod.ts";
+import { type BrokenWatch, type Watched } from "./broken_watch.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
 
-/** Octets read from the client and not yet taken by the backend before reading pauses. */
-const MAX_UPLOAD_QUEUE = 128 * 1024;
 /**
- * What a queued read counts for beside its octets, and about what its wrapper takes on the heap: a
- * client that sends single octets would else hold 131,072 of them, 56 MB.
+ * What may wait in one direction before its source is not read any more, in octets; a read that was
+ * under way comes on top. Each write counts some more than its octets: single ones are not cheap.
  */
-const READ_OVERHEAD = 512;
-/** Up to here a read is copied out, and its buffer reused at once instead of after the write. */
-const COPY_BELOW = 4 * 1024;
+const MAX_QUEUED = 128 * 1024;
 /** How long what the client still sends is discarded after the backend broke off. */
 const LINGER_MS = 2000;
-const NOTHING = new Uint8Array(0);
+
+const CLIENT_LEFT = "the client left while the backend was dialled";
 
 /** How a relay ended; the names are those of outcomes. */
 export type RelayEnd =
@@ -24,61 +20,56 @@ export type RelayEnd =
   | "idle_timeout"
   | "authorization_revoked"
   | "closed_by_operator"
-  | "shutdown";
+  | "shutdown"
+  | "internal_error";
 
 /** What {@link Relay} needs beside the two connections. */
 export interface RelayOptions {
   /** Armed with `idle_timeout`; bytes in either direction touch it. */
   readonly idle: Deadlines;
-  readonly buffers: BufferPool;
-  /** The socket below, when the client's is TLS: only that one can be reset. */
-  readonly transport?: Socket;
+  /** Looks after clients that are not read. */
+  readonly watch: BrokenWatch;
 }
 
 /**
- * Relays octets between a client's socket and a backend's connection, unchanged and in order.
+ * Relays octets between a client and a backend, unchanged and in order.
  *
- * - A FIN from one side becomes a FIN to the other when everything before it was delivered; the
- *   other direction goes on.
- * - A slow reader stops the reading of the other side: at most {@link MAX_UPLOAD_QUEUE} plus one
- *   read wait towards the backend, one read buffer towards the client.
+ * - A FIN from one side becomes a FIN to the other after everything before it; the other direction
+ *   goes on.
+ * - A slow reader stops the reading of the other side: at most {@link MAX_QUEUED} and one read wait
+ *   in each direction.
+ * - A client's RST becomes a RST to the backend at once: the stream is cut there as it was here.
+ *   While the client is not read it is asked for, so that it is seen then too.
  * - When the backend breaks off, what it had sent is still delivered, then the client sees a FIN:
  *   a RST would throw away what waits in the kernel's send buffer. Before the first byte there is
  *   nothing to lose and the RST is passed on. TLS tells its users of the missing close_notify, also
  *   when it is terminated here: the FIN then goes out below it.
- *
- * The client side is `node:net` (only it can be reset, and TLS can sit on top of it); the backend
- * side is `Deno.TcpConn`, which reads into our own buffers instead of 64 KiB allocated per read.
  */
-export class Relay {
-  /** Octets taken by the backend. */
+export class Relay implements Watched {
+  /** Octets passed on to the backend. */
   bytesIn = 0;
-  /** Octets handed to the client's socket. */
+  /** Octets passed on to the client. */
   bytesOut = 0;
   /** Why the relay ended early, for the log. */
   reason: string | undefined;
 
-  readonly #client: Socket;
-  readonly #transport: Socket;
-  readonly #backend: Deno.TcpConn;
-  readonly #buffers: BufferPool;
+  readonly #client: TcpStream;
+  readonly #backend: TcpStream;
+  readonly #watch: BrokenWatch;
   readonly #idle: Deadline;
   readonly #ended = Promise.withResolvers<RelayEnd>();
-  readonly #queue: Uint8Array[] = [];
-  #queued = 0;
-  #writing = false;
   #clientEnded = false;
-  #clientGone = false;
-  #clientNoDelay = false;
-  #backendNoDelay = false;
+  #backendEnded = false;
+  /** What the client sends is discarded: the backend takes no more. */
+  #discards = false;
+  #linger: ReturnType<typeof setTimeout> | undefined;
   #end: RelayEnd = "relayed";
-  #closed = false;
+  #over = false;
 
-  constructor(client: Socket, backend: Deno.TcpConn, options: RelayOptions) {
+  constructor(client: TcpStream, backend: TcpStream, options: RelayOptions) {
     this.#client = client;
-    this.#transport = options.transport ?? client;
     this.#backend = backend;
-    this.#buffers = options.buffers;
+    this.#watch = options.watch;
     this.#idle = options.idle.arm(() => this.cut("idle_timeout"));
   }
 
@@ -87,169 +78,202 @@ export class Relay {
    * already. Resolves when both connections are closed.
    */
   run(first: Uint8Array): Promise<RelayEnd> {
-    const client = this.#client;
-    client.on("data", (chunk: Uint8Array) => this.#upload(chunk));
-    client.once("end", () => this.#endUpload());
-    client.once("error", (error) => this.#fail("client_reset", error));
-    client.once("close", () => this.#clientClosed());
-    if (client.destroyed) {
-      this.#fail("client_reset", client.errored ?? "the client left while the backend was dialled");
-      this.#clientClosed();
+    const { closed, readError } = this.#client;
+    if (closed || readError !== undefined) {
+      this.clientBroke(readError ?? new StreamError("ECONNRESET", CLIENT_LEFT));
+      return this.#ended.promise;
     }
-    this.#upload(first);
-    if (client.readableEnded) this.#endUpload();
-    else client.resume();
-    this.#download().catch((error) => this.#backendBroke(error));
+    this.#client.handler = new ClientSide(this);
+    this.#backend.handler = new BackendSide(this);
+    this.bytesIn += first.length;
+    this.#backend.write(first);
+    this.#flow(this.#client, this.#backend);
+    if (this.#client.readEnded) this.endUpload();
+    this.#backend.resume();
     return this.#ended.promise;
   }
 
-  /** Breaks both directions off at once; the client sees a RST, because its stream is cut. */
+  /** Breaks both directions off at once; both sides see a RST, because their streams are cut. */
   cut(end: RelayEnd): void {
-    if (this.#closed) return;
+    if (this.#over) return;
     this.#end = end;
-    this.#reset();
+    this.#client.reset();
+    this.#backend.reset();
     this.#close();
   }
 
-  #upload(chunk: Uint8Array): void {
-    if (this.#clientEnded) return;
-    this.#queue.push(chunk);
-    this.#queued += chunk.length + READ_OVERHEAD;
-    if (this.#queued > MAX_UPLOAD_QUEUE) this.#client.pause();
-    if (!this.#writing) this.#drainQueue().catch((error) => this.#uploadBroke(error));
+  /** The client sent octets. */
+  upload(bytes: Uint8Array): void {
+    if (this.#discards) return;
+    this.#idle.touch();
+    this.bytesIn += bytes.length;
+    if (!this.#client.passOn(this.#backend)) this.#flow(this.#client, this.#backend);
   }
 
-  #endUpload(): void {
+  /** The backend sent octets. */
+  download(bytes: Uint8Array): void {
+    this.#idle.touch();
+    this.bytesOut += bytes.length;
+    if (!this.#backend.passOn(this.#client)) this.#flow(this.#backend, this.#client);
+  }
+
+  /** Reads `from` while `to` takes it. */
+  #flow(from: TcpStream, to: TcpStream): void {
+    if (to.queued <= MAX_QUEUED || this.#discards) return from.resume();
+    from.pause();
+    if (from === this.#client) this.#watch.add(this);
+  }
+
+  /** The backend has taken what was queued. */
+  uploaded(): void {
+    this.#idle.touch();
     if (this.#clientEnded) return;
+    this.#watch.delete(this);
+    this.#client.resume();
+  }
+
+  /** The client has taken what was queued. */
+  downloaded(): void {
+    this.#idle.touch();
+    if (!this.#backendEnded) this.#backend.resume();
+  }
+
+  endUpload(): void {
     this.#clientEnded = true;
-    if (!this.#writing) this.#drainQueue().catch((error) => this.#uploadBroke(error));
+    if (!this.#discards) this.#backend.end();
+    if (this.#backendEnded) this.#finish();
+    else this.#watch.add(this); // Nobody reads it any more, so nobody would see it leave.
   }
 
-  async #drainQueue(): Promise<void> {
-    this.#writing = true;
-    // Nagle's algorithm only ever delays a second write: a stream of one request never pays.
-    if (this.bytesIn > 0 && !this.#backendNoDelay) {
-      this.#backendNoDelay = true;
-      this.#backend.setNoDelay();
+  endDownload(): void {
+    this.#backendEnded = true;
+    this.#client.end();
+    if (this.#clientEnded) this.#finish();
+  }
+
+  /** Both have ended: closes what is left when all is delivered; the idle deadline bounds that. */
+  #finish(): void {
+    this.#client.finish(() => {
+      if (this.#backend.closed) this.#close();
+      else this.#backend.finish(() => this.#close());
+    });
+  }
+
+  isBroken(): boolean {
+    return this.#client.isBroken();
+  }
+
+  onBroken(): void {
+    this.clientBroke(new StreamError("ECONNRESET", "the client reset the connection"));
+  }
+
+  /** The client is gone, and with it whoever wanted what is still under way. */
+  clientBroke(error: StreamError): void {
+    if (this.#over) return;
+    // After the backend broke off that is the end which counts.
+    if (this.#end === "relayed") {
+      this.#end = error.code === HANDLER_FAILED ? "internal_error" : "client_reset";
+      this.reason = error.message;
     }
-    for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
-      for (let sent = 0; sent < chunk.length;) {
-        const piece = sent === 0 ? chunk : chunk.subarray(sent);
-        const count = await this.#backend.write(piece);
-        sent += count;
-        this.bytesIn += count;
-        this.#idle.touch();
-      }
-      this.#queued -= chunk.length + READ_OVERHEAD;
-      if (this.#queued === 0 && this.#client.isPaused()) this.#client.resume();
-    }
-    this.#writing = false;
-    if (this.#clientGone) this.#close();
-    else if (this.#clientEnded) await this.#backend.closeWrite();
+    this.#backend.reset();
+    this.#client.reset();
+    this.#close();
   }
 
   /**
    * The backend takes no more. What it has sent may still be on its way, so the download decides
    * how this ends; what the client sends from here on is discarded without touching the deadline.
    */
-  #uploadBroke(error: unknown): void {
-    if (this.#closed) return;
-    this.reason ??= describeError(error);
-    this.#clientEnded = true;
-    this.#writing = false;
-    this.#queue.length = 0;
-    if (this.#clientGone) this.#close();
-    else this.#client.resume();
+  uploadBroke(error: StreamError): void {
+    if (this.#discards) return;
+    if (this.#backendEnded) return this.backendBroke(error); // Nothing is left to decide it.
+    this.reason ??= error.message;
+    this.#discards = true;
+    if (!this.#clientEnded) this.#client.resume();
   }
 
-  /** What the client sent before it left is still delivered; the idle deadline bounds that. */
-  #clientClosed(): void {
-    this.#clientGone = true;
-    this.#clientEnded = true;
-    if (!this.#writing) this.#close();
-  }
-
-  async #download(): Promise<void> {
-    let size = 0;
-    let buffer = this.#buffers.take(size);
-    try {
-      for (;;) {
-        const count = await this.#backend.read(buffer);
-        if (count === null || this.#client.destroyed) break;
-        this.#idle.touch();
-        await this.#deliver(buffer, count);
-        this.bytesOut += count;
-        const next = nextSize(size, count, buffer.length);
-        if (next !== size) {
-          this.#buffers.give(size, buffer);
-          buffer = this.#buffers.take(size = next);
-        }
-      }
-    } finally {
-      // After a close the runtime may still hold the buffer of a read in flight: not for reuse.
-      if (!this.#closed) this.#buffers.give(size, buffer);
+  backendBroke(error: StreamError): void {
+    this.#end = error.code === HANDLER_FAILED ? "internal_error" : "backend_reset";
+    this.reason = error.message;
+    this.#backendEnded = true;
+    if (this.bytesOut === 0) {
+      this.#client.reset();
+      this.#backend.close();
+      return this.#close();
     }
-    if (!this.#client.destroyed) this.#client.end();
-  }
-
-  /** Resolves when `buffer` may be reused and the client's socket takes more. */
-  #deliver(buffer: Uint8Array, count: number): Promise<void> | undefined {
-    const client = this.#client;
-    if (this.bytesOut > 0 && !this.#clientNoDelay) {
-      this.#clientNoDelay = true;
-      client.setNoDelay();
-    }
-    if (count <= COPY_BELOW) {
-      if (client.write(buffer.slice(0, count))) return undefined;
-      return new Promise((resolve) => {
-        const done = () => {
-          client.off("drain", done);
-          client.off("close", done);
-          resolve();
-        };
-        client.on("drain", done);
-        client.on("close", done);
-      });
-    }
-    return new Promise((resolve) => client.write(buffer.subarray(0, count), () => resolve()));
-  }
-
-  #backendBroke(error: unknown): void {
-    if (this.#closed) return;
-    this.#end = "backend_reset";
-    this.reason = describeError(error);
-    if (this.bytesOut === 0) return this.#reset();
-    this.#uploadBroke(error);
-    // When all that was written has gone out.
-    if (this.#transport === this.#client) this.#client.end();
-    else this.#client.write(NOTHING, () => this.#transport.end());
-    const linger = setTimeout(() => this.#client.destroy(), LINGER_MS);
-    this.#client.once("close", () => clearTimeout(linger));
-  }
-
-  #reset(): void {
-    this.#transport.resetAndDestroy();
-    // In this order: TLS that is destroyed first sends a FIN.
-    this.#client.destroy();
-  }
-
-  #fail(end: RelayEnd, error: unknown): void {
-    if (this.#closed || this.#end !== "relayed") return;
-    this.#end = end;
-    this.reason = describeError(error);
+    this.#discards = true;
+    this.#client.resume();
+    this.#backend.close();
+    this.#client.breakOff();
+    if (this.#clientEnded) return this.#finish();
+    this.#linger = setTimeout(() => {
+      this.#client.close();
+      this.#close();
+    }, LINGER_MS);
   }
 
   #close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#linger);
+    this.#watch.delete(this);
     this.#idle.cancel();
-    this.#backend.close();
     this.#ended.resolve(this.#end);
   }
 }
 
-/** Up when a read filled its buffer, straight down when the stream has calmed. */
-function nextSize(size: number, count: number, capacity: number): number {
-  if (count === capacity) return Math.min(size + 1, LARGEST);
-  return count * 8 < capacity ? 0 : size;
+class ClientSide implements StreamHandler {
+  readonly #relay: Relay;
+
+  constructor(relay: Relay) {
+    this.#relay = relay;
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#relay.upload(bytes);
+  }
+
+  onEnd(): void {
+    this.#relay.endUpload();
+  }
+
+  onReadError(error: StreamError): void {
+    this.#relay.clientBroke(error);
+  }
+
+  onWriteError(error: StreamError): void {
+    this.#relay.clientBroke(error);
+  }
+
+  onDrain(): void {
+    this.#relay.downloaded();
+  }
+}
+
+class BackendSide implements StreamHandler {
+  readonly #relay: Relay;
+
+  constructor(relay: Relay) {
+    this.#relay = relay;
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#relay.download(bytes);
+  }
+
+  onEnd(): void {
+    this.#relay.endDownload();
+  }
+
+  onReadError(error: StreamError): void {
+    this.#relay.backendBroke(error);
+  }
+
+  onWriteError(error: StreamError): void {
+    this.#relay.uploadBroke(error);
+  }
+
+  onDrain(): void {
+    this.#relay.uploaded();
+  }
 }

@@ -8,6 +8,7 @@ import {
   destinationOf,
   type Ending,
   formatSocketAddress,
+  LEFT_BEFORE_TLS,
 } from "./connection_state.ts";
 import { forward } from "./forward.ts";
 import { serveMtls } from "./mtls.ts";
@@ -27,7 +28,7 @@ export function serve(connection: Connection, state: PlaneState): Ending | Promi
 
 /** Steps 2 to 6; with PROXY protocol only the header says on whom the firewall decides. */
 async function readAndDispatch(connection: Connection, state: PlaneState): Promise<Ending> {
-  const preface = new Preface(connection.socket, state.prefaceDeadlines);
+  const preface = new Preface(connection.stream, state.prefaceDeadlines);
   try {
     if (connection.listener.proxyProtocol) {
       const refusal = await readProxyHeader(connection, preface) ??
@@ -136,7 +137,7 @@ async function relayL4(
   const target = parseBackendEndpoint(route.backend);
   if (!target.ok) return { outcome: "internal_error", reason: `backend: ${target.reason}` };
   const first = route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked;
-  return await forward(c, target.value, { client: c.socket, first, state });
+  return await forward(c, target.value, { client: c.stream, first, state });
 }
 
 /** Mode l7: TLS ends here, and each request finds its own way. */
@@ -150,6 +151,7 @@ async function serveL7(
   if (material === undefined) {
     return { outcome: "tls_failed", reason: "the route has no usable certificate" };
   }
+  if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
   const session = state.l7.serve(
     {
       id: c.id,
@@ -163,7 +165,7 @@ async function serveL7(
       route,
       matchRoute: (host) => c.listener.routes.match(host),
     },
-    c.socket,
+    c.stream.toSocket(),
     { peeked, material },
   );
   c.l7 = session;

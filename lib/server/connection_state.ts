@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
 import type { FirewallRule } from "../firewall/mod.ts";
@@ -7,6 +6,7 @@ import type { OutcomeName } from "../observe/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
 import type { Relay } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { SocketName, TcpStream } from "../tcp/mod.ts";
 import type { ActiveListener } from "./listener.ts";
 
 /** How a connection ended, and what decided it. */
@@ -20,10 +20,16 @@ export interface Ending {
   readonly ruleId?: number;
 }
 
+/** A RST came with the ClientHello: to `node:tls` the first answer is then lost without a sign. */
+export const LEFT_BEFORE_TLS: Ending = {
+  outcome: "client_gone",
+  reason: "closed before the TLS handshake",
+};
+
 /** One accepted connection: what is known of it grows along its path. */
 export interface Connection {
   readonly id: string;
-  readonly socket: Socket;
+  readonly stream: TcpStream;
   readonly listener: ActiveListener;
   /** Milliseconds on the plane's clock. */
   readonly startedAt: number;
@@ -64,21 +70,19 @@ export function cutOff(
   c.cutReason = reason;
   if (c.relay !== undefined) c.relay.cut(outcome);
   else if (c.l7 !== undefined) c.l7.cut();
-  else c.socket.resetAndDestroy();
+  else c.stream.reset();
 }
 
 /** What the PROXY header named, or our end of the socket, which only now costs a system call. */
 export function destinationOf(c: Connection): SocketAddress {
-  return c.destination ?? socketAddress(c.socket.localAddress, c.socket.localPort) ?? c.peer;
+  return c.destination ?? socketAddress(c.stream.localName()) ?? c.peer;
 }
 
 /** An address as the runtime writes it. Zone identifiers are cut off: they name our interfaces. */
-export function socketAddress(
-  text: string | undefined,
-  port: number | undefined,
-): SocketAddress | undefined {
-  const ip = parseIp(text?.split("%", 1)[0] ?? "");
-  return ip.ok && port !== undefined ? { ip: ip.value, port } : undefined;
+export function socketAddress(name: SocketName | undefined): SocketAddress | undefined {
+  if (name === undefined) return undefined;
+  const ip = parseIp(name.address.split("%", 1)[0] as string);
+  return ip.ok ? { ip: ip.value, port: name.port } : undefined;
 }
 
 /** `ip:port`, with brackets around IPv6. */

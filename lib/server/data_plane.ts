@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Gatekeeper } from "../connector/mod.ts";
 import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import {
@@ -11,6 +10,7 @@ import {
 } from "../observe/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import type { HandshakesOptions } from "../tls/mod.ts";
 import { countEnded } from "./accounting.ts";
 import { serve } from "./connection.ts";
@@ -31,6 +31,7 @@ export interface DataPlaneOptions {
   readonly worker: number;
   /** Starts every connection id; unique per incarnation of a worker. */
   readonly idPrefix: string;
+  readonly sockets: Sockets;
   readonly counters: Counters;
   /** Counts the requests of l7 connections. */
   readonly requests: RequestCounts;
@@ -144,10 +145,7 @@ export class DataPlane {
       return;
     }
     const listener = new ActiveListener(snapshot);
-    await listener.open(
-      (socket) => this.#accept(socket, listener),
-      (error) => this.#logError("listener failed", error, { listener: listener.addr }),
-    );
+    await listener.open(this.#options.sockets, (stream) => this.#accept(stream, listener));
     existing?.close();
     this.#listeners.set(snapshot.id, listener);
   }
@@ -167,21 +165,20 @@ export class DataPlane {
     );
   }
 
-  #accept(socket: Socket, listener: ActiveListener): void {
-    socket.on("error", () => {}); // Node's rule: an error event without a listener ends the process.
+  #accept(stream: TcpStream, listener: ActiveListener): void {
     const startedAt = this.#clock.now();
     const { worker, idPrefix, counters } = this.#options;
-    const peer = socketAddress(socket.remoteAddress, socket.remotePort);
+    const peer = socketAddress(stream.peerName());
     if (peer === undefined) {
       // Already disconnected: there is nobody to speak of, but a flood of them has to show.
       counters.add("accepted");
       counters.add("client_gone");
-      socket.destroy();
+      stream.close();
       return;
     }
     const connection: Connection = {
       id: `${idPrefix}-${(this.#sequence++).toString(36)}`,
-      socket,
+      stream,
       listener,
       startedAt,
       peer,
@@ -223,8 +220,8 @@ export class DataPlane {
 
   /** Step 7: the one place that closes what is open, counts and logs. */
   #settle(connection: Connection, ending: Ending): void {
-    const { socket, listener } = connection;
-    if (!socket.destroyed) socket.resetAndDestroy();
+    const { stream, listener } = connection;
+    if (!stream.closed) stream.reset();
     const { counters, worker } = this.#options;
     const event = toEvent(connection, ending, this.#clock.now());
     countEnded(event, { counters, worker, gauge: listener.gauge, ruleType: ending.ruleType });

@@ -1,11 +1,12 @@
 import { isLoopback, parseIp } from "../addr/mod.ts";
 import type { DestinationCheck } from "../connector/mod.ts";
 import { type Connect, DialError } from "../relay/mod.ts";
+import type { SocketName, TcpStream } from "../tcp/mod.ts";
 
 /** Keeps a dialler away from where nobody named by a database may lead it. */
 export interface DestinationGuard {
   readonly forbids: (address: string) => string | undefined;
-  readonly connect: (connect: Connect<Deno.TcpConn>) => Connect<Deno.TcpConn>;
+  readonly connect: (connect: Connect<TcpStream>) => Connect<TcpStream>;
 }
 
 /**
@@ -23,12 +24,10 @@ export function createDestinationGuard(
       return ip.ok ? destinations(ip.value) : "no plain address";
     },
     connect: (connect) => async (address) => {
-      const connection = await connect(address);
-      const { remoteAddr, localAddr } = connection;
-      if (!isThisMachine(remoteAddr, localAddr) || ![...ownPorts()].includes(address.port)) {
-        return connection;
-      }
-      connection.close();
+      const stream = await connect(address);
+      const isOwnPort = [...ownPorts()].includes(address.port);
+      if (!isOwnPort || !isThisMachine(stream.peerName(), stream.localName())) return stream;
+      stream.close();
       const { hostname, port } = address;
       throw new DialError("forbidden", `must not connect to ${hostname}:${port}: the proxy itself`);
     },
@@ -39,8 +38,8 @@ export function createDestinationGuard(
  * Listeners on every address are reached by any that this machine has, and no worker may list those.
  * But a connection to an address of one's own comes from that same address.
  */
-function isThisMachine(remote: Deno.Addr, local: Deno.Addr): boolean {
-  if (remote.transport !== "tcp" || local.transport !== "tcp") return false;
-  const ip = parseIp(remote.hostname);
-  return remote.hostname === local.hostname || (ip.ok && isLoopback(ip.value));
+function isThisMachine(remote: SocketName | undefined, local: SocketName | undefined): boolean {
+  if (remote === undefined || local === undefined) return true; // Gone already: nobody to relay to.
+  const ip = parseIp(remote.address);
+  return remote.address === local.address || (ip.ok && isLoopback(ip.value));
 }

@@ -1,7 +1,7 @@
-import type { Socket } from "node:net";
 import type { Endpoint } from "../addr/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { connectTcp, dial, DialError, Relay } from "../relay/mod.ts";
+import { dial, DialError, Relay } from "../relay/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import type { Connection, Ending } from "./connection_state.ts";
 import type { DestinationGuard } from "./destination_guard.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -16,8 +16,8 @@ const OUTCOMES = {
 
 /** A client's stream and how it begins. */
 export interface Stream {
-  /** The client's socket, or TLS over it. */
-  readonly client: Socket;
+  /** The client's connection, or TLS over it. */
+  readonly client: TcpStream;
   /** What the backend gets before anything that is still to be read. */
   readonly first: Uint8Array;
   /** Absent: the operator has named the target. */
@@ -30,15 +30,15 @@ export async function forward(
   target: Endpoint,
   { client, first, guard, state }: Stream & { readonly state: PlaneState },
 ): Promise<Ending> {
-  let backend: Deno.TcpConn;
+  let backend: TcpStream;
   const dialledAt = state.clock.now();
   try {
     const deadline = state.connectDeadlines.signal();
     backend = await dial(
       target,
-      guard === undefined ? { deadline, connect: connectTcp } : {
+      guard === undefined ? { deadline, connect: state.connect } : {
         deadline,
-        connect: guard.connect(connectTcp),
+        connect: guard.connect(state.connect),
         forbids: guard.forbids,
       },
     );
@@ -47,8 +47,7 @@ export async function forward(
     return { outcome, reason: describeError(error) };
   }
   state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
-  const below = client === c.socket ? {} : { transport: c.socket };
-  const relay = new Relay(client, backend, { ...state.relayOptions, ...below });
+  const relay = new Relay(client, backend, state.relayOptions);
   c.relay = relay;
   const outcome = await relay.run(first);
   return { outcome, reason: relay.reason };

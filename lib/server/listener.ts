@@ -1,36 +1,14 @@
-import net from "node:net";
 import { type Cidr, cidrContains, type IpAddress, parseCidr, parseIp } from "../addr/mod.ts";
 import { ConnectionGauge } from "../observe/mod.ts";
 import { compileRoutes, type RouteTable } from "../routes/mod.ts";
+import type { Sockets, TcpListener, TcpStream } from "../tcp/mod.ts";
 import type { ListenerSnapshot } from "./snapshot.ts";
-
-/** Connections that may wait in the kernel for us to accept them. */
-const BACKLOG = 4096;
 
 /**
  * Deno's accept loop ends for good when accept(2) fails, which it does when descriptors run out;
- * no event tells of it (Deno 2.9.6). Listening again on the open handle starts it anew and is
- * harmless while it runs, so it is done this often.
+ * no event tells of it (Deno 2.9.6). Starting it anew is harmless while it runs.
  */
 const REARM_ACCEPT_MS = 1000;
-
-/**
- * Octets after which a paused socket stops reading: one read, whatever its length. By default it is
- * 64 KiB in as many reads as they come in, 25 MB for a client that sends single octets. Deno 2.9.6
- * ignores the option `highWaterMark` of `createServer`.
- */
-const READ_AHEAD = 1;
-
-/** Of both families: an IPv6 socket on Linux takes IPv4 connections too. */
-const EVERY_ADDRESS = "::";
-const EVERY_IPV4_ADDRESS = "0.0.0.0";
-/** What binding to IPv6 fails with where the kernel has none. */
-const NO_IPV6 = new Set<unknown>(["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"]);
-
-/** Whether binding `::` failed because the kernel has no IPv6. */
-export function lacksIpv6(error: unknown): boolean {
-  return error instanceof Error && "code" in error && NO_IPV6.has(error.code);
-}
 
 /** A listener could not be bound. */
 export class ListenError extends Error {
@@ -55,7 +33,7 @@ export class ActiveListener {
   maxConnections: number;
   routes: RouteTable;
   #trusted: readonly Cidr[];
-  #server: net.Server | undefined;
+  #listening: TcpListener | undefined;
   #rearm: ReturnType<typeof setInterval> | undefined;
 
   constructor(snapshot: ListenerSnapshot) {
@@ -89,59 +67,22 @@ export class ActiveListener {
    *
    * @throws {ListenError} if the address cannot be bound.
    */
-  async open(
-    onConnection: (socket: net.Socket) => void,
-    onError: (error: Error) => void,
-  ): Promise<void> {
-    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-      limitReadAhead(socket);
-      onConnection(socket);
-    });
+  async open(sockets: Sockets, onStream: (stream: TcpStream) => void): Promise<void> {
     try {
-      await listen(server, this.host || EVERY_ADDRESS, this.port);
+      const { host, port } = this;
+      const listening = this.#listening = await sockets.listen({ host, port }, onStream);
+      this.#rearm = setInterval(() => listening.rearm(), REARM_ACCEPT_MS);
     } catch (error) {
-      const cause = error as NodeJS.ErrnoException;
-      if (this.host !== "" || !lacksIpv6(cause)) {
-        throw new ListenError(this.addr, cause);
-      }
-      await listen(server, EVERY_IPV4_ADDRESS, this.port).catch((error) => {
-        throw new ListenError(this.addr, error);
-      });
+      throw new ListenError(this.addr, error as NodeJS.ErrnoException);
     }
-    server.on("error", onError);
-    this.#server = server;
-    this.#rearm = setInterval(() => rearmAccept(server), REARM_ACCEPT_MS);
   }
 
   /** Stops accepting; connections that were accepted go on. */
   close(): void {
     clearInterval(this.#rearm);
-    this.#server?.close();
-    this.#server = undefined;
+    this.#listening?.close();
+    this.#listening = undefined;
   }
-}
-
-async function listen(server: net.Server, host: string, port: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen({ host, port, backlog: BACKLOG, reusePort: true }, resolve);
-  try {
-    await promise;
-  } finally {
-    server.off("error", reject);
-  }
-}
-
-function limitReadAhead(socket: net.Socket): void {
-  const state =
-    (socket as unknown as { _readableState?: { highWaterMark: number } })._readableState;
-  if (state !== undefined) state.highWaterMark = READ_AHEAD;
-}
-
-/** Uses the handle behind the server: `listen()` on the server itself refuses a second call. */
-function rearmAccept(server: net.Server): void {
-  (server as unknown as { _handle?: { listen?(backlog: number): number } })._handle
-    ?.listen?.(BACKLOG);
 }
 
 function listenProblem(cause: NodeJS.ErrnoException): string {

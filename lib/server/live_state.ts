@@ -10,12 +10,15 @@ import {
 import { type CurrentRoutes, L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
 import type { Counters, LogSink, RequestCounts, RequestEvent } from "../observe/mod.ts";
 import {
-  BufferPool,
+  BrokenWatch,
   type Clock,
+  type Connect,
   ConnectDeadlines,
+  connectWith,
   Deadlines,
   type RelayOptions,
 } from "../relay/mod.ts";
+import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -27,6 +30,7 @@ const PREFACE_TIMEOUT_MS = 5000;
 /** What the state of a plane is made with. */
 export interface LiveStateOptions {
   readonly clock: Clock;
+  readonly sockets: Sockets;
   readonly counters: Counters;
   readonly requests: RequestCounts;
   readonly onRequest?: (event: RequestEvent) => void;
@@ -52,6 +56,7 @@ export class LiveState implements PlaneState {
   readonly gatekeeper: Gatekeeper | undefined;
   readonly handshakes: Handshakes;
   readonly ownPorts: () => Iterable<number>;
+  readonly connect: Connect<TcpStream>;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
   connector: Connector | undefined;
@@ -79,7 +84,8 @@ export class LiveState implements PlaneState {
     this.prefaceDeadlines = new Deadlines(options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS, clock);
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     const idle = new Deadlines(settings.idleTimeoutMs, clock);
-    this.relayOptions = { idle, buffers: new BufferPool() };
+    this.relayOptions = { idle, watch: new BrokenWatch(clock) };
+    this.connect = connectWith(options.sockets);
     this.l7 = new L7Service({
       clock,
       settings: this.#l7Settings(settings),

@@ -12,7 +12,14 @@ import {
 import { tlsMaterialId } from "../l7/mod.ts";
 import { authorityTlv, encodeProxyV2, sslTlv } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import { type Connection, cutOff, destinationOf, type Ending } from "./connection_state.ts";
+import { NodeStream } from "../tcp/mod.ts";
+import {
+  type Connection,
+  cutOff,
+  destinationOf,
+  type Ending,
+  LEFT_BEFORE_TLS,
+} from "./connection_state.ts";
 import type { Connector } from "./connector.ts";
 import { createDestinationGuard } from "./destination_guard.ts";
 import { forward } from "./forward.ts";
@@ -41,7 +48,8 @@ export async function serveMtls(
   if (own === undefined) {
     return { outcome: "tls_failed", reason: "the route has no usable certificate" };
   }
-  const tls = await connector.acceptor(own).accept(c.socket, peeked, {
+  if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
+  const tls = await connector.acceptor(own).accept(c.stream.toSocket(), peeked, {
     handshakes: state.handshakes,
     source: sourceKey(c.client.ip),
   });
@@ -84,7 +92,7 @@ async function admit(c: Connection, route: Route, known: Known): Promise<Ending>
   const request = { id: c.id, orgId, userId, connectId: c.host ?? "", notAfter };
   try {
     const decision = await state.gatekeeper?.admit(request, (end) => revoke(c, end));
-    if (c.socket.destroyed) {
+    if (c.stream.closed) {
       return { outcome: "client_gone", reason: "closed while its access was decided" };
     }
     if (decision?.allowed !== true) {
@@ -112,7 +120,8 @@ async function connect(
   c.backend = formatEndpoint(target.value);
   const first = route.sendProxyProtocol ? proxyHeader(c, secure, identity) : NOTHING;
   const guard = createDestinationGuard(destinations, state.ownPorts);
-  return await forward(c, target.value, { client: secure, first, guard, state });
+  const client = new NodeStream(secure, c.stream);
+  return await forward(c, target.value, { client, first, guard, state });
 }
 
 const NOTHING = new Uint8Array(0);

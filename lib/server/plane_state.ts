@@ -2,7 +2,8 @@ import type { Gatekeeper, TrustMemory } from "../connector/mod.ts";
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
-import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
+import type { Clock, Connect, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 
@@ -14,6 +15,8 @@ export interface PlaneState {
   readonly rateLimiter: RateLimiter | undefined;
   /** For the PROXY header and the ClientHello together. */
   readonly prefaceDeadlines: Deadlines;
+  /** Opens connections to l4 and mtls backends. */
+  readonly connect: Connect<TcpStream>;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
   readonly l7: L7Service;

@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { Deadline, Deadlines } from "../relay/mod.ts";
+import { NO_HANDLER, type StreamHandler, type TcpStream } from "../tcp/mod.ts";
 import type { Decoded } from "../wire/mod.ts";
 
 /** Room for a usual ClientHello; grows by doubling, so that one-byte segments cost no more. */
@@ -14,24 +14,19 @@ export type PrefaceFailure = { readonly kind: "timeout" } | { readonly kind: "cl
  * what {@link take} returns has to be handed to whoever continues with the socket. One deadline
  * covers all of it, so a client cannot win time by sending one octet a second.
  */
-export class Preface {
-  readonly #socket: Socket;
+export class Preface implements StreamHandler {
+  readonly #stream: TcpStream;
   readonly #deadline: Deadline;
   #bytes: Uint8Array = NOTHING;
   #length = 0;
   #failure: PrefaceFailure | undefined;
   #wake: (() => void) | undefined;
-  readonly #onData = (chunk: Uint8Array) => this.#append(chunk);
-  readonly #onClosed = () => this.#fail({ kind: "closed" });
 
-  constructor(socket: Socket, deadlines: Deadlines) {
-    this.#socket = socket;
+  constructor(stream: TcpStream, deadlines: Deadlines) {
+    this.#stream = stream;
     this.#deadline = deadlines.arm(() => this.#fail({ kind: "timeout" }));
-    socket.on("data", this.#onData);
-    // A client that ends before it has said where to go wants nothing.
-    socket.on("end", this.#onClosed);
-    socket.on("close", this.#onClosed);
-    socket.resume();
+    stream.handler = this;
+    stream.resume();
   }
 
   /**
@@ -55,22 +50,33 @@ export class Preface {
 
   /** Stops reading and hands over what was read. */
   take(): Uint8Array {
+    this.#stream.pause();
     this.close();
-    this.#socket.pause();
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Lets go of socket and deadline; calling it again does nothing. */
+  /** Lets go of stream and deadline; calling it again does nothing. */
   close(): void {
     this.#deadline.cancel();
-    this.#socket.off("data", this.#onData);
-    this.#socket.off("end", this.#onClosed);
-    this.#socket.off("close", this.#onClosed);
+    if (this.#stream.handler === this) this.#stream.handler = NO_HANDLER;
   }
 
-  #append(chunk: Uint8Array): void {
+  /** A client that ends before it has said where to go wants nothing. */
+  onEnd(): void {
+    this.#fail({ kind: "closed" });
+  }
+
+  onReadError(): void {
+    this.#fail({ kind: "closed" });
+  }
+
+  onWriteError(): void {}
+
+  onDrain(): void {}
+
+  onData(chunk: Uint8Array): void {
     if (this.#length === 0) {
-      this.#bytes = chunk;
+      this.#bytes = chunk.slice(); // The stream reads into the same memory again.
     } else {
       const needed = this.#length + chunk.length;
       if (needed > this.#bytes.length) {

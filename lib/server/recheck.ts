@@ -17,8 +17,8 @@ export async function recheckPeers(
   const { connector, clock } = state;
   let sliceEnds = clock.now() + SLICE_MS;
   for (const connection of connections) {
-    const { peerCertificate, socket } = connection;
-    if (peerCertificate === undefined || socket.destroyed) continue;
+    const { peerCertificate, stream } = connection;
+    if (peerCertificate === undefined || stream.closed) continue;
     // A newer one is on its way through all of them.
     if (state.connector !== connector) return;
     if (connector?.distrusts(peerCertificate, clock.wallNow()) !== undefined) {

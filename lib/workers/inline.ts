@@ -23,7 +23,7 @@ import {
   type Snapshot,
   type TakenTallies,
 } from "../server/mod.ts";
-
+import { createSockets, type SocketsKind } from "../tcp/mod.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
@@ -34,6 +34,8 @@ export interface PlaneSinks {
   /** Absent: nobody wants an access log. */
   readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
+  /** What carries TCP; default: the runtime's handles. */
+  readonly sockets?: SocketsKind;
   /** Decides about connections of mtls routes; absent: they are refused. */
   readonly gatekeeper?: Gatekeeper;
 }
@@ -54,6 +56,7 @@ export class InlinePlane implements Plane {
       counters,
       requests: new RequestCounts((route, block) => this.#requests.add(0, route, block)),
       ...options,
+      sockets: createSockets(options.sockets ?? "handles"),
     }, snapshot);
   }
 
@@ -124,4 +127,6 @@ export class InlinePlane implements Plane {
 }
 
 /** What {@link InlinePlane} needs beside the snapshot. */
-export type InlineOptions = PlaneSinks & Omit<DataPlaneOptions, "worker" | "counters" | "requests">;
+export type InlineOptions =
+  & PlaneSinks
+  & Omit<DataPlaneOptions, "worker" | "counters" | "requests" | "sockets">;

@@ -9,6 +9,7 @@ import type {
   Snapshot,
   TakenTallies,
 } from "../server/mod.ts";
+import type { SocketsKind } from "../tcp/mod.ts";
 
 /** What a worker is given to begin with. */
 export interface StartMessage {
@@ -16,6 +17,7 @@ export interface StartMessage {
   readonly index: number;
   readonly idPrefix: string;
   readonly snapshot: Snapshot;
+  readonly sockets: SocketsKind;
   /** Counters with this worker as their only writer. */
   readonly counters: SharedArrayBuffer;
   /** {@link InFlight}: batches sent and not yet taken by the control plane. */

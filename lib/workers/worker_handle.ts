@@ -97,12 +97,13 @@ export class WorkerHandle {
    * starved machine: whoever watches {@link signs} knows better than a clock.
    */
   start(snapshot: Snapshot): Promise<Reply> {
-    const { index, idPrefix, counters } = this.#options;
+    const { index, idPrefix, counters, sockets = "handles" } = this.#options;
     return this.#send({
       type: "start",
       index,
       idPrefix,
       snapshot,
+      sockets,
       counters,
       batchesInFlight: this.#inFlight,
       vitalSigns: this.#vitalSigns,

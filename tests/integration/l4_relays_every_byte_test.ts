@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { SOCKETS_KINDS } from "../../lib/tcp/mod.ts";
 import {
   startBackend,
   startEchoBackend,
@@ -12,7 +13,7 @@ import { connectRaw } from "../support/clients.ts";
 import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
 import type { Peer } from "../support/peer.ts";
-import { startPlane, type TestPlane } from "../support/plane.ts";
+import { type PlaneOptions, startPlane, type TestPlane } from "../support/plane.ts";
 import { unusedPort } from "../support/ports.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
@@ -42,14 +43,23 @@ async function send(peer: Peer, total: number): Promise<void> {
   peer.end();
 }
 
-async function planeTo(address: string, idleTimeoutMs = 30_000): Promise<TestPlane> {
-  return await startPlane({
-    routes: [{ hostname: "a.test", backend: address }],
-    settings: { idleTimeoutMs },
-  });
+/** The plane under test on one kind of sockets. */
+interface Over {
+  readonly startPlane: (options: PlaneOptions) => Promise<TestPlane>;
+  readonly planeTo: (address: string, idleTimeoutMs?: number) => Promise<TestPlane>;
 }
 
-Deno.test("100 MB each way at once arrive with the right checksum", async () => {
+/** Whatever carries TCP, an l4 route promises the same. */
+function overBoth(name: string, fn: (over: Over) => Promise<void>): void {
+  for (const sockets of SOCKETS_KINDS) {
+    const start = (options: PlaneOptions) => startPlane({ ...options, sockets });
+    const planeTo = (address: string, idleTimeoutMs = 30_000) =>
+      start({ routes: [{ hostname: "a.test", backend: address }], settings: { idleTimeoutMs } });
+    Deno.test(`${name} (${sockets})`, () => fn({ startPlane: start, planeTo }));
+  }
+}
+
+overBoth("100 MB each way at once arrive with the right checksum", async ({ planeTo }) => {
   const uploads: Promise<{ sha256: string }>[] = [];
   await using backend = await startBackend({
     onConnection(peer) {
@@ -70,91 +80,105 @@ Deno.test("100 MB each way at once arrive with the right checksum", async () => 
   assert.equal(event.bytesOut, BULK);
 });
 
-Deno.test("a half-close by the client is passed on, and the answer still arrives", async () => {
-  await using backend = await startBackend({
-    onConnection: ({ socket }) => void socket.on("end", () => socket.end("after your FIN")),
-  });
-  await using plane = await planeTo(backend.address);
-  await using client = await connectRaw({ port: plane.port });
-  client.end(hello);
-  const { text, ending } = await client.readToEnd();
-  assert.equal(text, "after your FIN");
-  assert.equal(ending, "end");
-  assert.equal((await plane.event()).outcome, "relayed");
-});
+overBoth(
+  "a half-close by the client is passed on, and the answer still arrives",
+  async ({ planeTo }) => {
+    await using backend = await startBackend({
+      onConnection: ({ socket }) => void socket.on("end", () => socket.end("after your FIN")),
+    });
+    await using plane = await planeTo(backend.address);
+    await using client = await connectRaw({ port: plane.port });
+    client.end(hello);
+    const { text, ending } = await client.readToEnd();
+    assert.equal(text, "after your FIN");
+    assert.equal(ending, "end");
+    assert.equal((await plane.event()).outcome, "relayed");
+  },
+);
 
-Deno.test("a half-close by the backend is passed on, and what the client still sends arrives", async () => {
-  await using backend = await startHalfClosingBackend("bye");
-  await using plane = await planeTo(backend.address);
-  await using client = await connectRaw({ port: plane.port });
-  await client.write(hello);
-  assert.equal((await client.readToEnd()).text, "bye");
-  await client.write("still here");
-  client.end();
-  const peer = await backend.connection();
-  await peer.ending;
-  assert.equal(peer.text.slice(-10), "still here");
-  assert.equal((await plane.event()).outcome, "relayed");
-});
+overBoth(
+  "a half-close by the backend is passed on, and what the client still sends arrives",
+  async ({ planeTo }) => {
+    await using backend = await startHalfClosingBackend("bye");
+    await using plane = await planeTo(backend.address);
+    await using client = await connectRaw({ port: plane.port });
+    await client.write(hello);
+    assert.equal((await client.readToEnd()).text, "bye");
+    await client.write("still here");
+    client.end();
+    const peer = await backend.connection();
+    await peer.ending;
+    assert.equal(peer.text.slice(-10), "still here");
+    assert.equal((await plane.event()).outcome, "relayed");
+  },
+);
 
 /** Looks, some milliseconds apart, after which a stream that did not move counts as stopped. */
 const ALIKE_WHEN_STOPPED = 30;
 
-Deno.test("a backend that never reads stops the client instead of filling memory", async () => {
-  await using backend = await startSilentBackend();
-  await using plane = await planeTo(backend.address, 1000);
-  await using client = await connectRaw({ port: plane.port });
-  await client.write(hello);
-  const piece = new Uint8Array(MB);
-  let accepted = 0;
-  while (accepted < 512 && client.socket.write(piece)) accepted++;
-  let stalledAt = -1;
-  let looksAlike = 0;
-  await eventually(() => {
-    const before = stalledAt;
-    stalledAt = client.socket.bytesWritten - client.socket.writableLength;
-    while (client.socket.writableLength === 0) client.socket.write(piece);
-    looksAlike = before === stalledAt ? looksAlike + 1 : 0;
-    return looksAlike === ALIKE_WHEN_STOPPED;
-  }, "the client is stopped");
-  // Kernel buffers on both legs and our own bounded queue; nothing near what the client offered.
-  assert(stalledAt < 64 * MB, `${stalledAt} octets were taken`);
-  // Nobody reads the client's socket now, so its end is not seen either: the deadline is what ends
-  // such a stream.
-  client.reset();
-  assert.equal((await plane.event()).outcome, "idle_timeout");
-});
+overBoth(
+  "a backend that never reads stops the client instead of filling memory",
+  async ({ planeTo }) => {
+    await using backend = await startSilentBackend();
+    await using plane = await planeTo(backend.address, 1000);
+    await using client = await connectRaw({ port: plane.port });
+    await client.write(hello);
+    const piece = new Uint8Array(MB);
+    let accepted = 0;
+    while (accepted < 512 && client.socket.write(piece)) accepted++;
+    let stalledAt = -1;
+    let looksAlike = 0;
+    await eventually(() => {
+      const before = stalledAt;
+      stalledAt = client.socket.bytesWritten - client.socket.writableLength;
+      while (client.socket.writableLength === 0) client.socket.write(piece);
+      looksAlike = before === stalledAt ? looksAlike + 1 : 0;
+      return looksAlike === ALIKE_WHEN_STOPPED;
+    }, "the client is stopped");
+    // Kernel buffers on both legs and our own bounded queue; nothing near what the client offered.
+    assert(stalledAt < 64 * MB, `${stalledAt} octets were taken`);
+    // Nobody reads the client's socket now, but its end is seen all the same, and passed on.
+    client.reset();
+    assert.equal((await plane.event()).outcome, "client_reset");
+    const peer = await backend.connection();
+    peer.socket.resume();
+    assert.equal(await peer.ending, "reset");
+  },
+);
 
-Deno.test("a client that never reads stops the backend instead of filling memory", async () => {
-  let offered = 0;
-  await using backend = await startBackend({
-    onConnection({ socket }) {
-      const piece = new Uint8Array(MB);
-      const pour = () => {
-        while (!socket.destroyed && socket.write(piece)) offered += MB;
-        offered += MB;
-      };
-      socket.on("drain", pour);
-      pour();
-    },
-  });
-  await using plane = await planeTo(backend.address);
-  await using client = await connectRaw({ port: plane.port });
-  client.socket.pause();
-  await client.write(hello);
-  let last = -1;
-  await eventually(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const before = last;
-    last = offered;
-    return last > 0 && before === last;
-  }, "the backend is stopped");
-  assert(last < 64 * MB, `${last} octets were taken`);
-  client.reset();
-  await plane.event();
-});
+overBoth(
+  "a client that never reads stops the backend instead of filling memory",
+  async ({ planeTo }) => {
+    let offered = 0;
+    await using backend = await startBackend({
+      onConnection({ socket }) {
+        const piece = new Uint8Array(MB);
+        const pour = () => {
+          while (!socket.destroyed && socket.write(piece)) offered += MB;
+          offered += MB;
+        };
+        socket.on("drain", pour);
+        pour();
+      },
+    });
+    await using plane = await planeTo(backend.address);
+    await using client = await connectRaw({ port: plane.port });
+    client.socket.pause();
+    await client.write(hello);
+    let last = -1;
+    await eventually(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const before = last;
+      last = offered;
+      return last > 0 && before === last;
+    }, "the backend is stopped");
+    assert(last < 64 * MB, `${last} octets were taken`);
+    client.reset();
+    await plane.event();
+  },
+);
 
-Deno.test("a silent stream is cut after idle_timeout, a busy one is not", async () => {
+overBoth("a silent stream is cut after idle_timeout, a busy one is not", async ({ planeTo }) => {
   await using backend = await startEchoBackend();
   await using plane = await planeTo(backend.address, 400);
   await using client = await connectRaw({ port: plane.port });
@@ -170,7 +194,7 @@ Deno.test("a silent stream is cut after idle_timeout, a busy one is not", async 
   assert.equal((await plane.event()).outcome, "idle_timeout");
 });
 
-Deno.test("a backend that is down resets the client and is logged", async () => {
+overBoth("a backend that is down resets the client and is logged", async ({ planeTo }) => {
   await using plane = await planeTo(`127.0.0.1:${await unusedPort()}`);
   await using client = await connectRaw({ port: plane.port });
   await client.write(hello);
@@ -180,7 +204,7 @@ Deno.test("a backend that is down resets the client and is logged", async () => 
   assert.match(event.reason ?? "", /cannot connect to 127\.0\.0\.1:/);
 });
 
-Deno.test("a backend's reset before its first byte is passed on as a reset", async () => {
+overBoth("a backend's reset before its first byte is passed on as a reset", async ({ planeTo }) => {
   await using backend = await startResettingBackend();
   await using plane = await planeTo(backend.address);
   await using client = await connectRaw({ port: plane.port });
@@ -189,7 +213,7 @@ Deno.test("a backend's reset before its first byte is passed on as a reset", asy
   assert.equal((await plane.event()).outcome, "backend_reset");
 });
 
-Deno.test("what a backend sent before its reset still arrives", async () => {
+overBoth("what a backend sent before its reset still arrives", async ({ planeTo }) => {
   await using backend = await startBackend({
     onConnection(peer) {
       peer.socket.once("data", () => {
@@ -207,7 +231,7 @@ Deno.test("what a backend sent before its reset still arrives", async () => {
   assert.equal((await plane.event()).outcome, "backend_reset");
 });
 
-Deno.test("what a client sent before it vanished still arrives", async () => {
+overBoth("what a client sent before it vanished still arrives", async ({ planeTo }) => {
   await using backend = await startRecordingBackend();
   await using plane = await planeTo(backend.address);
   await using client = await connectRaw({ port: plane.port });
@@ -220,7 +244,34 @@ Deno.test("what a client sent before it vanished still arrives", async () => {
   assert.equal((await plane.event()).outcome, "client_reset");
 });
 
-Deno.test("a client that leaves at any step leaves nothing behind", async () => {
+overBoth("a client's reset reaches the backend as a reset", async ({ planeTo }) => {
+  await using backend = await startRecordingBackend();
+  await using plane = await planeTo(backend.address);
+  await using client = await connectRaw({ port: plane.port });
+  await client.write(hello);
+  const peer = await backend.connection();
+  await eventually(() => peer.received.length === hello.length, "the hello has arrived");
+  client.reset();
+  assert.equal(await peer.ending, "reset");
+  assert.equal((await plane.event()).outcome, "client_reset");
+});
+
+overBoth(
+  "a client that resets after its half-close is seen although nobody reads it",
+  async ({ planeTo }) => {
+    await using backend = await startBackend({ onConnection: () => {} });
+    await using plane = await planeTo(backend.address);
+    await using client = await connectRaw({ port: plane.port });
+    client.end(hello);
+    const peer = await backend.connection();
+    assert.equal(await peer.ending, "end");
+    client.reset();
+    assert.equal((await plane.event()).outcome, "client_reset");
+    peer.socket.destroy(); // Node does not see a RST after a FIN, unless it writes.
+  },
+);
+
+overBoth("a client that leaves at any step leaves nothing behind", async ({ planeTo }) => {
   await using backend = await startEchoBackend();
   await using plane = await planeTo(backend.address);
   for (const leave of ["end", "reset"] as const) {
@@ -234,7 +285,7 @@ Deno.test("a client that leaves at any step leaves nothing behind", async () => 
   await backend.idle();
 });
 
-Deno.test("backends are reached by name and over IPv6", async () => {
+overBoth("backends are reached by name and over IPv6", async ({ startPlane }) => {
   await using byName = await startEchoBackend();
   await using overV6 = await startEchoBackend({ host: "::1" });
   await using plane = await startPlane({
@@ -251,7 +302,7 @@ Deno.test("backends are reached by name and over IPv6", async () => {
   }
 });
 
-Deno.test("an mtls route without a connector is refused and logged", async () => {
+overBoth("an mtls route without a connector is refused and logged", async ({ startPlane }) => {
   await using plane = await startPlane({
     routes: [{ hostname: "a.test", backend: "127.0.0.1:1", mode: "mtls" }],
   });

@@ -17,6 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema"],
   ["state"],
   ["routes"],
+  ["tcp"],
   ["config", "db", "relay", "tls"],
   ["connector", "l7"],
   ["server"],

@@ -21,6 +21,7 @@ import type {
   Settings,
   Snapshot,
 } from "../../lib/server/mod.ts";
+import type { SocketsKind } from "../../lib/tcp/mod.ts";
 import type { HandshakesOptions } from "../../lib/tls/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";
 import { eventually } from "./deadline.ts";
@@ -38,6 +39,7 @@ export interface PlaneOptions {
   readonly gatekeeper?: Gatekeeper;
   readonly prefaceTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
+  readonly sockets?: SocketsKind;
 }
 
 /** A running plane. Disposing of it fails the test when a connection is left open. */
@@ -69,13 +71,14 @@ export class TestPlane implements AsyncDisposable {
   }
 
   async start(
-    { prefaceTimeoutMs, handshakes, gatekeeper }: PlaneOptions,
+    { prefaceTimeoutMs, handshakes, gatekeeper, sockets }: PlaneOptions,
   ): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
       onEvent: (event) => this.events.push(event),
       onRequest: (event) => this.requests.push(event),
       log: (record) => this.logs.push(record),
+      ...sockets && { sockets },
       ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
       ...handshakes && { handshakes },
       ...gatekeeper && { gatekeeper },

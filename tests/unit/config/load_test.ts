@@ -21,7 +21,7 @@ Deno.test("loadConfig() fills in every default", () => {
       requestTrailers: [],
     },
     log: { level: "info", format: "text" },
-    server: {},
+    server: { sockets: "auto" },
   });
 });
 
@@ -68,6 +68,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     format = "json"
     [server]
     workers = 0
+    sockets = "node"
   `);
   const noTls = { tlsCert: "", tlsKey: "", backendTls: false };
   assert.deepEqual(config, {
@@ -108,7 +109,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       requestTrailers: ["x-sum"],
     },
     log: { level: "debug", format: "json" },
-    server: { workers: 0 },
+    server: { workers: 0, sockets: "node" },
   });
 });
 

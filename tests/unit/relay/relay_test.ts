@@ -1,51 +1,41 @@
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
-import { BufferPool, Deadlines, Relay } from "../../../lib/relay/mod.ts";
+import { BrokenWatch, type Clock, Deadlines, Relay } from "../../../lib/relay/mod.ts";
+import { StreamError } from "../../../lib/tcp/mod.ts";
+import { FakeStream } from "../../support/fake_stream.ts";
 
-/** As much of a socket as {@link Relay} uses; it counts instead of sending. */
-class FakeClient extends EventEmitter {
-  destroyed = false;
-  readableEnded = false;
-  #paused = true;
-  isPaused = () => this.#paused;
-  pause = () => void (this.#paused = true);
-  resume = () => void (this.#paused = false);
-  setNoDelay = () => {};
-  end = () => {};
-  write = () => true;
-  destroy = () => {};
-  resetAndDestroy = () => {
-    this.destroyed = true;
-    this.emit("close");
-  };
+/** Runs what is to be done every so often when a test says so. */
+class ManualClock implements Clock {
+  readonly ticks = new Set<() => void>();
+  now = () => 0;
+  wallNow = () => 0;
+  every(_ms: number, fn: () => void) {
+    this.ticks.add(fn);
+    return () => void this.ticks.delete(fn);
+  }
+  tick() {
+    for (const fn of [...this.ticks]) fn();
+  }
 }
 
-/** A backend that neither takes nor sends anything. */
-class SilentBackend {
-  readonly #closed = Promise.withResolvers<never>();
-  write = () => this.#closed.promise;
-  read = () => this.#closed.promise;
-  setNoDelay = () => {};
-  closeWrite = () => Promise.resolve();
-  close = () => this.#closed.reject(new Deno.errors.BadResource());
+function start({ stalled = false } = {}) {
+  const client = new FakeStream();
+  const backend = new FakeStream();
+  backend.stalled = stalled;
+  const clock = new ManualClock();
+  const watch = new BrokenWatch(clock);
+  const idle = new Deadlines(60_000);
+  const relay = new Relay(client, backend, { idle, watch });
+  return { client, backend, clock, watch, idle, relay, ended: relay.run(Uint8Array.of(1)) };
 }
 
-function start() {
-  const client = new FakeClient();
-  const relay = new Relay(
-    client as unknown as Socket,
-    new SilentBackend() as unknown as Deno.TcpConn,
-    { idle: new Deadlines(60_000), buffers: new BufferPool() },
-  );
-  return { client, relay, ended: relay.run(new Uint8Array(1)) };
-}
+const reset = new StreamError("ECONNRESET", "read ECONNRESET");
+const brokenPipe = new StreamError("EPIPE", "write EPIPE");
 
 /** Sends pieces until the relay stops reading; how many it took. */
-function sendUntilPaused(client: FakeClient, piece: Uint8Array): number {
+function sendUntilPaused(client: FakeStream, piece: Uint8Array): number {
   let sent = 0;
-  while (!client.isPaused() && sent < 1_000_000) {
-    client.emit("data", piece);
+  while (client.reading && sent < 1_000_000) {
+    client.sendBytes(piece);
     sent++;
   }
   return sent;
@@ -53,21 +43,142 @@ function sendUntilPaused(client: FakeClient, piece: Uint8Array): number {
 
 Deno.test("Relay stops reading when the backend takes nothing, whatever the size of the reads", async () => {
   for (const [size, most] of [[1, 256], [1000, 90], [64 * 1024, 3]] as const) {
-    const { client, relay, ended } = start();
+    const { client, backend, relay, ended } = start({ stalled: true });
     assert(sendUntilPaused(client, new Uint8Array(size)) <= most, `reads of ${size} octets`);
+    backend.drain();
+    assert(client.reading, "reads again when all is taken");
     relay.cut("shutdown");
     assert.equal(await ended, "shutdown");
   }
 });
 
+Deno.test("Relay stops reading the backend when the client takes nothing", async () => {
+  const { client, backend, relay, ended } = start();
+  client.stalled = true;
+  assert(sendUntilPaused(backend, new Uint8Array(1000)) <= 90);
+  client.drain();
+  assert(backend.reading);
+  relay.cut("shutdown");
+  await ended;
+});
+
 Deno.test("Relay calls a client that left before it began a client_reset", async () => {
-  const client = new FakeClient();
-  client.destroyed = true;
-  const relay = new Relay(
-    client as unknown as Socket,
-    new SilentBackend() as unknown as Deno.TcpConn,
-    { idle: new Deadlines(60_000), buffers: new BufferPool() },
-  );
-  assert.equal(await relay.run(new Uint8Array(1)), "client_reset");
-  assert.equal(relay.bytesIn, 0);
+  for (const leave of ["closed", "readError"] as const) {
+    const client = new FakeStream();
+    if (leave === "closed") client.closed = true;
+    else client.readError = reset;
+    const backend = new FakeStream();
+    const options = { idle: new Deadlines(60_000), watch: new BrokenWatch() };
+    const relay = new Relay(client, backend, options);
+    assert.equal(await relay.run(new Uint8Array(1)), "client_reset");
+    assert.equal(relay.bytesIn, 0);
+    assert.equal(backend.ending, "reset");
+  }
+});
+
+Deno.test("Relay passes each FIN on once and ends when both have come and all is taken", async () => {
+  const { client, backend, ended, idle } = start();
+  client.stalled = true;
+  client.sendEnd();
+  assert.deepEqual([backend.ends, client.ends], [1, 0]);
+  backend.send(1, 2, 3);
+  backend.sendEnd();
+  assert.deepEqual([backend.ends, client.ends], [1, 1]);
+  assert.equal(client.closed, false, "three octets are not taken yet");
+  client.drain();
+  assert.equal(await ended, "relayed");
+  assert.deepEqual([client.ending, backend.ending], ["close", "close"]);
+  assert.equal(idle.size, 0);
+});
+
+Deno.test("Relay passes a FIN on that came before it began", async () => {
+  const client = new FakeStream();
+  client.readEnded = true;
+  const backend = new FakeStream();
+  const options = { idle: new Deadlines(60_000), watch: new BrokenWatch() };
+  const ended = new Relay(client, backend, options).run(new Uint8Array(1));
+  assert.deepEqual([backend.written, backend.ends], [1, 1]);
+  backend.sendEnd();
+  assert.equal(await ended, "relayed");
+});
+
+Deno.test("Relay turns a client's reset into a reset, told by a read or a write", async () => {
+  for (const tell of ["onReadError", "onWriteError"] as const) {
+    const { client, backend, relay, ended, idle } = start({ stalled: true });
+    client.handler[tell](tell === "onReadError" ? reset : brokenPipe);
+    assert.equal(await ended, "client_reset");
+    assert.match(relay.reason ?? "", /ECONNRESET|EPIPE/);
+    assert.deepEqual([client.ending, backend.ending], ["reset", "reset"]);
+    assert.equal(idle.size, 0);
+  }
+});
+
+Deno.test("Relay sees a client break off that it does not read, and looks at no other", async () => {
+  const { client, backend, clock, watch, ended } = start({ stalled: true });
+  assert.equal(watch.size, 0);
+  sendUntilPaused(client, new Uint8Array(64 * 1024));
+  assert.equal(watch.size, 1);
+  clock.tick();
+  assert.equal(client.closed, false);
+  backend.drain();
+  assert.equal(clock.ticks.size, 0, "no timer runs while all are read");
+  backend.stalled = true;
+  sendUntilPaused(client, new Uint8Array(64 * 1024));
+  client.broken = true;
+  clock.tick();
+  assert.equal(await ended, "client_reset");
+  assert.equal(backend.ending, "reset");
+  assert.equal(clock.ticks.size, 0);
+});
+
+Deno.test("Relay passes a backend's reset on before its first octet, later a FIN after all of them", async () => {
+  const early = start();
+  early.backend.handler.onReadError(reset);
+  assert.equal(await early.ended, "backend_reset");
+  assert.equal(early.client.ending, "reset");
+
+  const late = start();
+  late.backend.send(1);
+  late.backend.handler.onReadError(reset);
+  assert(late.client.brokenOff);
+  assert(late.client.reading, "what the client still sends is discarded");
+  late.client.send(9);
+  assert.equal(late.backend.written, 1, "the hello alone");
+  late.client.sendEnd();
+  assert.equal(await late.ended, "backend_reset");
+  assert.equal(late.client.ending, "close");
+});
+
+Deno.test("Relay delivers what a backend sent that takes no more, and discards the upload", async () => {
+  const { client, backend, relay, ended } = start({ stalled: true });
+  sendUntilPaused(client, new Uint8Array(64 * 1024));
+  backend.queued = 0; // What was queued is lost.
+  backend.handler.onWriteError(brokenPipe);
+  assert(client.reading);
+  client.send(1);
+  backend.send(1, 2);
+  assert.equal(client.written, 2);
+  backend.sendEnd();
+  client.sendEnd();
+  assert.equal(backend.ends, 0);
+  assert.equal(await ended, "relayed");
+  assert.equal(relay.reason, "write EPIPE");
+});
+
+Deno.test("Relay.cut() resets both sides and counts once", async () => {
+  const { client, backend, relay, ended } = start();
+  relay.cut("idle_timeout");
+  relay.cut("shutdown");
+  assert.equal(await ended, "idle_timeout");
+  assert.deepEqual([client.ending, backend.ending], ["reset", "reset"]);
+});
+
+Deno.test("Relay calls it a backend_reset when a backend that has ended takes no more", async () => {
+  const { client, backend, ended } = start();
+  backend.send(1);
+  backend.sendEnd();
+  backend.handler.onWriteError(brokenPipe);
+  assert.deepEqual([client.brokenOff, backend.ending], [true, "close"]);
+  client.sendEnd();
+  assert.equal(await ended, "backend_reset");
 });

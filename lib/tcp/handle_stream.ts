@@ -1,0 +1,299 @@
+import net, { type Socket } from "node:net";
+import { EOF, errnoName, type Request, type TcpBinding, type TcpHandle } from "./_binding.ts";
+import { type ReadBuffer, ReadBuffers } from "./_read_buffers.ts";
+import { limitReadAhead } from "./_read_ahead.ts";
+import { describeError } from "../observe/mod.ts";
+import {
+  HANDLER_FAILED,
+  NO_HANDLER,
+  type SocketName,
+  StreamError,
+  type StreamHandler,
+  type TcpStream,
+  WRITE_OVERHEAD,
+} from "./stream.ts";
+
+const NOTHING = new Uint8Array(0);
+/** Copies of written octets up to this size cost no memory of their own while they are taken at once. */
+const SCRATCH_OCTETS = 64 * 1024;
+
+/** What all streams of a thread share. */
+export class HandleThread {
+  readonly binding: TcpBinding;
+  readonly buffers = new ReadBuffers();
+  /** Holds a write's octets; a write that is queued keeps it and the next gets a new one. */
+  scratch: Uint8Array = new Uint8Array(SCRATCH_OCTETS);
+  /** For the next write; one that is queued keeps it. */
+  request: WriteRequest = new WriteRequest();
+
+  constructor(binding: TcpBinding) {
+    this.binding = binding;
+  }
+}
+
+/** A write that the kernel did not take at once. */
+class WriteRequest implements Request {
+  readonly oncomplete: (status: number) => void = onWritten;
+  stream: HandleStream | undefined;
+  /** The runtime goes on to read from them, and relies on us to keep them. */
+  bytes: Uint8Array | undefined;
+  written: (() => void) | undefined;
+}
+
+function onWritten(this: WriteRequest, status: number): void {
+  const { stream } = this;
+  try {
+    stream?.written(this, status);
+  } catch (error) {
+    stream?.failed(error);
+  }
+}
+
+function onRead(this: TcpHandle): void {
+  const stream = this.owner as HandleStream | undefined;
+  try {
+    stream?.received();
+  } catch (error) {
+    stream?.failed(error);
+  }
+}
+
+const SHUTDOWN: Request = { oncomplete() {} };
+
+/** A {@link TcpStream} on a handle of the runtime. */
+export class HandleStream implements TcpStream {
+  handler: StreamHandler = NO_HANDLER;
+  queued = 0;
+  readEnded = false;
+  readError: StreamError | undefined;
+  readonly #thread: HandleThread;
+  readonly #handle: TcpHandle;
+  #buffer: ReadBuffer;
+  #reading = false;
+  /** The octets that `onData` looks at; empty outside of it. */
+  #data: Uint8Array = NOTHING;
+  /** The buffer of this read now belongs to a write. */
+  #lent = false;
+  #writes = 0;
+  #ended = false;
+  #broken = false;
+  #closed = false;
+  #onFinished: (() => void) | undefined;
+  #socket: Socket | undefined;
+
+  constructor(thread: HandleThread, handle: TcpHandle) {
+    this.#thread = thread;
+    this.#handle = handle;
+    this.#buffer = thread.buffers.shared;
+    handle.owner = this;
+    handle.onread = onRead;
+    handle.useUserBuffer(this.#buffer.bytes);
+  }
+
+  get closed(): boolean {
+    return this.#closed || (this.#socket?.destroyed ?? false);
+  }
+
+  peerName(): SocketName | undefined {
+    const out: Partial<SocketName> = {};
+    return this.#handle.getpeername(out) === 0 ? out as SocketName : undefined;
+  }
+
+  localName(): SocketName | undefined {
+    const out: Partial<SocketName> = {};
+    return this.#handle.getsockname(out) === 0 ? out as SocketName : undefined;
+  }
+
+  resume(): void {
+    if (this.#reading || this.#closed || this.#socket !== undefined) return;
+    this.#reading = true;
+    this.#handle.readStart();
+  }
+
+  pause(): void {
+    if (!this.#reading || this.#closed) return;
+    this.#reading = false;
+    this.#handle.readStop();
+  }
+
+  /** For {@link onRead}: a read has ended. */
+  received(): void {
+    const { binding, buffers } = this.#thread;
+    const count = binding.state[binding.READ] as number;
+    if (this.#closed || count === 0) return;
+    if (count < 0) return this.#stopped(count);
+    const buffer = this.#buffer;
+    this.#data = buffer.bytes.subarray(0, count);
+    this.handler.onData(this.#data);
+    this.#data = NOTHING;
+    if (this.#closed || this.#socket !== undefined) return;
+    const next = this.#lent ? buffers.bulk() : buffers.after(buffer, count);
+    if (next !== buffer) {
+      if (!this.#lent) buffers.free(buffer);
+      this.#read(next);
+    }
+    this.#lent = false;
+  }
+
+  /** Its owner threw, which here would end the thread: the connection is cut instead. */
+  failed(error: unknown): void {
+    const { handler } = this;
+    this.reset();
+    handler.onReadError(new StreamError(HANDLER_FAILED, describeError(error)));
+  }
+
+  #stopped(status: number): void {
+    // The runtime has stopped reading by itself.
+    if (status === EOF) {
+      this.readEnded = true;
+      return this.handler.onEnd();
+    }
+    this.readError = streamError("read", status);
+    this.handler.onReadError(this.readError);
+  }
+
+  #read(buffer: ReadBuffer): void {
+    this.#buffer = buffer;
+    this.#handle.useUserBuffer(buffer.bytes);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const { scratch } = this.#thread;
+    if (bytes.length > scratch.length) return this.lend(bytes.slice(), noop);
+    scratch.set(bytes);
+    const taken = this.#submit(scratch.subarray(0, bytes.length), undefined);
+    if (!taken) this.#thread.scratch = new Uint8Array(SCRATCH_OCTETS);
+    return taken;
+  }
+
+  passOn(other: TcpStream): boolean {
+    const data = this.#data;
+    const buffer = this.#buffer;
+    if (!buffer.own) return other.write(data);
+    const taken = other.lend(data, () => this.#thread.buffers.free(buffer));
+    if (!taken) this.#lent = true;
+    return taken;
+  }
+
+  lend(bytes: Uint8Array, written: () => void): boolean {
+    return this.#submit(bytes, written);
+  }
+
+  #submit(bytes: Uint8Array, written: (() => void) | undefined): boolean {
+    if (this.#closed || this.#ended || this.#broken || bytes.length === 0) return true;
+    if (this.#writes++ === 1) this.#handle.setNoDelay(true);
+    const thread = this.#thread;
+    const { request, binding } = thread;
+    const status = this.#handle.writeBuffer(request, bytes);
+    if (status !== 0) {
+      queueMicrotask(() => this.#cannotWrite(status));
+      return true;
+    }
+    if (binding.state[binding.QUEUED] === 0) return true;
+    request.stream = this;
+    request.bytes = bytes;
+    request.written = written;
+    this.#count(bytes.length + WRITE_OVERHEAD);
+    thread.request = new WriteRequest();
+    return false;
+  }
+
+  /** For {@link onWritten}: the kernel has all of a write, or never will. */
+  written(request: WriteRequest, status: number): void {
+    this.#count(-((request.bytes?.length ?? 0) + WRITE_OVERHEAD));
+    request.bytes = undefined;
+    request.written?.();
+    if (this.#closed) return;
+    if (status < 0) this.#cannotWrite(status);
+    if (this.queued > 0) return;
+    if (!this.#broken) this.handler.onDrain();
+    this.#finishIfDrained();
+  }
+
+  #count(octets: number): void {
+    this.queued += octets;
+    this.#thread.buffers.queued += octets;
+  }
+
+  #cannotWrite(status: number): void {
+    if (this.#broken || this.#closed) return;
+    this.#broken = true;
+    this.handler.onWriteError(streamError("write", status));
+  }
+
+  end(): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = true;
+    this.#handle.shutdown(SHUTDOWN);
+  }
+
+  breakOff(): void {
+    this.end();
+  }
+
+  finish(done: () => void): void {
+    this.#onFinished = done;
+    this.#finishIfDrained();
+  }
+
+  #finishIfDrained(): void {
+    if (this.#onFinished === undefined || this.queued > 0) return;
+    const done = this.#onFinished;
+    this.close();
+    done();
+  }
+
+  reset(): void {
+    if (this.#socket !== undefined) this.#socket.resetAndDestroy();
+    else if (!this.#closed) {
+      this.#handle.reset();
+      this.close();
+    }
+  }
+
+  close(): void {
+    if (this.#socket !== undefined) this.#socket.destroy();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.handler = NO_HANDLER;
+    this.#onFinished = undefined;
+    if (this.#socket !== undefined) return;
+    this.#handle.close();
+    this.#freeBuffer();
+  }
+
+  /** Inside a read its octets are still looked at, or were lent. */
+  #freeBuffer(): void {
+    if (this.#data.length === 0 && !this.#lent) this.#thread.buffers.free(this.#buffer);
+    this.#buffer = this.#thread.buffers.shared;
+  }
+
+  isBroken(): boolean {
+    // After a FIN in both directions the system has forgotten the peer too.
+    if (this.#closed || this.#ended) return this.#closed;
+    return this.#handle.getpeername({}) !== 0;
+  }
+
+  toSocket(): Socket {
+    if (this.#socket !== undefined) return this.#socket;
+    this.pause();
+    this.handler = NO_HANDLER;
+    this.#freeBuffer();
+    const handle = this.#handle;
+    handle.owner = undefined;
+    handle.useUserBuffer(NOTHING);
+    const options = { handle, allowHalfOpen: true, pauseOnCreate: true };
+    const socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
+    socket.on("error", () => {}); // Node's rule: without a listener it ends the process.
+    limitReadAhead(socket);
+    this.#socket = socket;
+    return socket;
+  }
+}
+
+function streamError(step: "read" | "write", status: number): StreamError {
+  const code = errnoName(status);
+  return new StreamError(code, `${step} ${code}`);
+}
+
+function noop(): void {}

@@ -1,0 +1,197 @@
+import type { Socket } from "node:net";
+import { limitReadAhead } from "./_read_ahead.ts";
+import {
+  NO_HANDLER,
+  type SocketName,
+  StreamError,
+  type StreamHandler,
+  type TcpStream,
+  WRITE_OVERHEAD,
+} from "./stream.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** Below a socket of `node:net`; done without where it is missing. */
+interface SocketInternals {
+  readonly _handle?: {
+    getpeername?(out: object): number;
+    readStart?(): number;
+    readStop?(): number;
+  } | null;
+}
+
+function handleOf(socket: Socket): SocketInternals["_handle"] {
+  return (socket as SocketInternals)._handle;
+}
+
+/**
+ * A {@link TcpStream} on a paused socket of `node:net` or `node:tls` that keeps half-closed
+ * connections. What both kinds of error leave of a stream is less than on a handle: `node:net`
+ * destroys a socket at the first one, so a failed write also ends reading.
+ */
+export class NodeStream implements TcpStream {
+  handler: StreamHandler = NO_HANDLER;
+  readEnded = false;
+  readError: StreamError | undefined;
+  readonly #socket: Socket;
+  /** For TLS: the TCP connection that carries it. */
+  readonly #below: TcpStream | undefined;
+  #data: Uint8Array = NOTHING;
+  #pending = 0;
+  #writes = 0;
+  #ended = false;
+  /** It was told that no more comes, or ended by its owner. */
+  #over = false;
+  #handedOver = false;
+  /** The TCP connection below TLS is not read. */
+  #stopped = false;
+  #error: NodeJS.ErrnoException | undefined;
+
+  constructor(socket: Socket, below?: TcpStream) {
+    this.#socket = socket;
+    this.#below = below;
+    socket.pause();
+    limitReadAhead(socket);
+    socket.on("error", (error) => this.#error ??= error);
+    socket.on("data", this.#onData);
+    socket.on("end", this.#onEnd);
+    socket.on("close", this.#onClose);
+  }
+
+  get closed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  get queued(): number {
+    return this.#pending;
+  }
+
+  peerName(): SocketName | undefined {
+    return nameOf(this.#socket.remoteAddress, this.#socket.remotePort);
+  }
+
+  localName(): SocketName | undefined {
+    return nameOf(this.#socket.localAddress, this.#socket.localPort);
+  }
+
+  resume(): void {
+    if (this.#handedOver || this.#socket.destroyed) return;
+    if (this.#stopped) handleOf(this.#carrier)?.readStart?.();
+    this.#stopped = false;
+    this.#socket.resume();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+    if (this.#below === undefined || this.#stopped) return;
+    // TLS goes on to read and to decrypt without a bound while it is paused (Deno 2.9.6).
+    this.#stopped = true;
+    handleOf(this.#carrier)?.readStop?.();
+  }
+
+  /** The TCP connection that is read. */
+  get #carrier(): Socket {
+    return this.#below?.toSocket() ?? this.#socket;
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    if (this.#over) return;
+    this.#data = chunk;
+    this.handler.onData(chunk);
+    this.#data = NOTHING;
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#over) return;
+    this.readEnded = true;
+    this.handler.onEnd();
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#over || this.readEnded && this.#ended && this.#error === undefined) return;
+    this.#over = true;
+    const { code = "ECONNRESET", message = "closed" } = this.#error ?? {};
+    this.readError = new StreamError(code, message);
+    this.handler.onReadError(this.readError);
+  };
+
+  write(bytes: Uint8Array): boolean {
+    return this.lend(bytes.slice(), noop);
+  }
+
+  passOn(other: TcpStream): boolean {
+    return other.lend(this.#data, noop);
+  }
+
+  lend(bytes: Uint8Array, written: () => void): boolean {
+    const socket = this.#socket;
+    if (this.#ended || socket.destroyed || bytes.length === 0) return true;
+    if (this.#writes++ === 1) socket.setNoDelay(true);
+    let taken = false;
+    const counted = bytes.length + WRITE_OVERHEAD;
+    this.#pending += counted;
+    socket.write(bytes, () => {
+      if (taken) return;
+      this.#pending -= counted;
+      written();
+      if (this.#pending === 0 && !this.#over && !socket.destroyed) this.handler.onDrain();
+    });
+    // Node calls back later in any case, but has counted what the kernel took by now.
+    taken = socket.writableLength === 0;
+    if (taken) this.#pending -= counted;
+    return taken;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#socket.end();
+  }
+
+  breakOff(): void {
+    if (this.#below === undefined) return this.end();
+    this.#ended = true;
+    // When all that was written has gone out.
+    this.#socket.write(NOTHING, () => this.#below?.toSocket().end());
+  }
+
+  finish(done: () => void): void {
+    if (this.#socket.destroyed) done();
+    else this.#socket.once("close", done);
+  }
+
+  reset(): void {
+    this.#over = true;
+    // In this order: TLS that is destroyed first sends a FIN.
+    if (this.#below !== undefined) this.#below.reset();
+    else if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    this.#socket.destroy();
+  }
+
+  close(): void {
+    this.#over = true;
+    this.#socket.destroy();
+  }
+
+  isBroken(): boolean {
+    if (this.#socket.destroyed) return true;
+    if (this.#ended) return false;
+    if (this.#below !== undefined) return this.#below.isBroken();
+    return (handleOf(this.#socket)?.getpeername?.({}) ?? 0) !== 0;
+  }
+
+  toSocket(): Socket {
+    this.#handedOver = true;
+    const socket = this.#socket;
+    socket.pause();
+    socket.off("data", this.#onData);
+    socket.off("end", this.#onEnd);
+    socket.off("close", this.#onClose);
+    return socket;
+  }
+}
+
+function nameOf(address: string | undefined, port: number | undefined): SocketName | undefined {
+  return address === undefined || port === undefined ? undefined : { address, port };
+}
+
+function noop(): void {}

@@ -1,0 +1,480 @@
+/**
+ * What whoever carries TCP has to do, on the runtime's handles or on `node:net`.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import {
+  createSockets,
+  type Sockets,
+  type SocketsKind,
+  type StreamError,
+  type StreamHandler,
+  type TcpListener,
+  type TcpStream,
+} from "../../lib/tcp/mod.ts";
+import { eventually, withinDeadline } from "../support/deadline.ts";
+import { unusedPort } from "../support/ports.ts";
+
+const LOOPBACK = "127.0.0.1";
+const MB = 1024 * 1024;
+/** More than all of the kernel's buffers on the way. */
+const MORE_THAN_BUFFERS = 24 * MB;
+
+/** Keeps what it is told, copied, as owners have to. */
+class Recorder implements StreamHandler {
+  readonly stream: TcpStream;
+  readonly told: string[] = [];
+  length = 0;
+  drains = 0;
+  #chunks: Uint8Array[] = [];
+  readonly #keeps: boolean;
+
+  constructor(stream: TcpStream, { keeps = true } = {}) {
+    this.stream = stream;
+    this.#keeps = keeps;
+    stream.handler = this;
+  }
+
+  get bytes(): Uint8Array {
+    return Buffer.concat(this.#chunks);
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.length += bytes.length;
+    if (this.#keeps) this.#chunks.push(bytes.slice());
+  }
+
+  onEnd(): void {
+    this.told.push("end");
+  }
+
+  onReadError({ code }: StreamError): void {
+    this.told.push(`read ${code}`);
+  }
+
+  onWriteError({ code }: StreamError): void {
+    this.told.push(`write ${code}`);
+  }
+
+  onDrain(): void {
+    this.drains++;
+  }
+
+  async receives(length: number): Promise<void> {
+    await eventually(() => this.length >= length, `${length} octets arrive`);
+  }
+
+  async isTold(what: string): Promise<void> {
+    await eventually(() => this.told.includes(what), `it is told: ${what}`);
+  }
+}
+
+/** Both ends of one connection, and where it was accepted. */
+class Pair implements AsyncDisposable {
+  readonly client: Recorder;
+  readonly server: Recorder;
+  readonly listener: TcpListener;
+
+  constructor(client: Recorder, server: Recorder, listener: TcpListener) {
+    this.client = client;
+    this.server = server;
+    this.listener = listener;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.stream.close();
+    this.server.stream.close();
+    this.listener.close();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+function dial(sockets: Sockets, port: number, address = LOOPBACK): Promise<TcpStream> {
+  const { promise, resolve: onConnect, reject: onFailure } = Promise.withResolvers<TcpStream>();
+  sockets.connect(address, port, { onConnect, onFailure });
+  return withinDeadline(promise, "connect");
+}
+
+async function openPair(sockets: Sockets, options?: { keeps: boolean }): Promise<Pair> {
+  const accepted = Promise.withResolvers<TcpStream>();
+  const listener = await sockets.listen({ host: LOOPBACK, port: 0 }, accepted.resolve);
+  const client = await dial(sockets, listener.port);
+  const server = await withinDeadline(accepted.promise, "accept");
+  return new Pair(new Recorder(client, options), new Recorder(server, options), listener);
+}
+
+/** Registers the suite for one kind of sockets. */
+export function testSockets(kind: SocketsKind): void {
+  const sockets = createSockets(kind);
+  const test = (name: string, fn: () => Promise<void>) => Deno.test(`${kind}: ${name}`, fn);
+  testNames(sockets, test);
+  testReading(sockets, test);
+  testWriting(sockets, test);
+  testEnds(sockets, test);
+  testConnecting(sockets, test);
+  testHandOver(sockets, test);
+}
+
+type Test = (name: string, fn: () => Promise<void>) => void;
+
+function testNames(sockets: Sockets, test: Test): void {
+  test("both ends know their names, and forget the peer's when it is gone", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    assert.deepEqual(server.stream.peerName()?.port, client.stream.localName()?.port);
+    assert.equal(server.stream.localName()?.port, pair.listener.port);
+    assert.equal(server.stream.peerName()?.address, LOOPBACK);
+  });
+
+  test("a port that another program has is refused with EADDRINUSE, one of ours is shared", async () => {
+    const { port, close } = await listenAlone();
+    try {
+      await assert.rejects(
+        sockets.listen({ host: LOOPBACK, port }, () => {}),
+        { code: "EADDRINUSE" },
+      );
+    } finally {
+      close();
+    }
+    const first = await sockets.listen({ host: LOOPBACK, port: 0 }, () => {});
+    const second = await sockets.listen({ host: LOOPBACK, port: first.port }, () => {});
+    first.close();
+    second.close();
+  });
+
+  test("a listener of every address takes IPv4 and IPv6", async () => {
+    const accepted: TcpStream[] = [];
+    const listener = await sockets.listen({ host: "", port: 0 }, (s) => void accepted.push(s));
+    const clients = [
+      await dial(sockets, listener.port),
+      await dial(sockets, listener.port, "::1"),
+    ];
+    await eventually(() => accepted.length === 2, "both are accepted");
+    for (const stream of [...clients, ...accepted]) stream.close();
+    listener.close();
+  });
+
+  test("a listener that is closed refuses, and its connections go on", async () => {
+    await using pair = await openPair(sockets);
+    pair.listener.close();
+    await assert.rejects(dial(sockets, pair.listener.port));
+    pair.client.stream.write(Uint8Array.of(1));
+    pair.server.stream.resume();
+    await pair.server.receives(1);
+  });
+
+  test("arming the accept loop again accepts each connection once", async () => {
+    let accepted = 0;
+    const listener = await sockets.listen({ host: LOOPBACK, port: 0 }, (stream) => {
+      accepted++;
+      stream.close();
+    });
+    for (let i = 0; i < 5; i++) {
+      listener.rearm();
+      (await dial(sockets, listener.port)).close();
+    }
+    await eventually(() => accepted === 5, "five are accepted");
+    listener.close();
+  });
+}
+
+/** A port that is bound without SO_REUSEPORT. */
+function listenAlone(): Promise<{ port: number; close: () => void }> {
+  const listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
+  return Promise.resolve({
+    port: (listener.addr as Deno.NetAddr).port,
+    close: () => listener.close(),
+  });
+}
+
+function testReading(sockets: Sockets, test: Test): void {
+  test("nothing is read before resume(), nor after pause(), and nothing is lost", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    client.stream.write(Uint8Array.of(1, 2, 3));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(server.length, 0);
+    server.stream.resume();
+    await server.receives(3);
+    server.stream.pause();
+    client.stream.write(Uint8Array.of(4));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(server.length, 3);
+    server.stream.resume();
+    await server.receives(4);
+    assert.deepEqual([...server.bytes], [1, 2, 3, 4]);
+  });
+
+  test("streams that are read in turns do not see each other's octets", async () => {
+    await using a = await openPair(sockets);
+    await using b = await openPair(sockets);
+    for (const { server } of [a, b]) server.stream.resume();
+    for (let i = 0; i < 50; i++) {
+      a.client.stream.write(new Uint8Array(i + 1).fill(1));
+      b.client.stream.write(new Uint8Array(i + 1).fill(2));
+    }
+    await a.server.receives(1275);
+    await b.server.receives(1275);
+    assert(a.server.bytes.every((octet) => octet === 1));
+    assert(b.server.bytes.every((octet) => octet === 2));
+  });
+
+  test("what is passed on arrives unchanged through small reads and bulk, with back-pressure", async () => {
+    await using inbound = await openPair(sockets, { keeps: false });
+    await using outbound = await openPair(sockets);
+    const { stream: from } = inbound.server;
+    const { stream: to } = outbound.client;
+    from.handler = {
+      ...nothing,
+      onData: () => void (!from.passOn(to) && to.queued > MB && from.pause()),
+      onEnd: () => to.end(),
+    };
+    to.handler = { ...nothing, onDrain: () => from.resume() };
+    outbound.server.stream.resume();
+    from.resume();
+    const sent = patterned(MORE_THAN_BUFFERS);
+    for (let at = 0; at < 1000; at++) inbound.client.stream.write(sent.subarray(at, at + 1));
+    await outbound.server.receives(1000);
+    inbound.client.stream.lend(sent.subarray(1000), () => {});
+    inbound.client.stream.end();
+    await outbound.server.isTold("end");
+    assert(Buffer.from(sent).equals(outbound.server.bytes));
+  });
+}
+
+const nothing: StreamHandler = {
+  onData() {},
+  onEnd() {},
+  onReadError() {},
+  onWriteError() {},
+  onDrain() {},
+};
+
+function patterned(length: number): Uint8Array {
+  const words = new Uint32Array(length / 4);
+  let state = 1;
+  for (let i = 0; i < words.length; i++) {
+    words[i] = state = (state * 1664525 + 1013904223) >>> 0;
+  }
+  return new Uint8Array(words.buffer);
+}
+
+function testWriting(sockets: Sockets, test: Test): void {
+  test("a small write is taken at once, and its memory may be used again", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    const memory = Uint8Array.of(1, 2, 3);
+    assert.equal(client.stream.write(memory), true);
+    memory.fill(9);
+    assert.equal(client.stream.queued, 0);
+    server.stream.resume();
+    await server.receives(3);
+    assert.deepEqual([...server.bytes], [1, 2, 3]);
+  });
+
+  test("what is not taken is counted, told of when it is, and copied unless it was lent", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    let written = 0;
+    const large = patterned(MORE_THAN_BUFFERS);
+    assert.equal(client.stream.lend(large, () => written++), false);
+    assert(client.stream.queued >= MORE_THAN_BUFFERS);
+    const memory = Uint8Array.of(1, 2, 3);
+    assert.equal(client.stream.write(memory), false);
+    memory.fill(9);
+    assert.deepEqual([written, client.drains], [0, 0]);
+    server.stream.resume();
+    await server.receives(MORE_THAN_BUFFERS + 3);
+    await eventually(() => client.drains > 0, "everything is taken");
+    assert.deepEqual([written, client.drains, client.stream.queued], [1, 1, 0]);
+    const { bytes } = server;
+    assert.deepEqual([...bytes.subarray(MORE_THAN_BUFFERS)], [1, 2, 3]);
+    assert(Buffer.from(large).equals(bytes.subarray(0, MORE_THAN_BUFFERS)));
+  });
+
+  test("closing or resetting ends what is queued, and gives lent memory back", async () => {
+    for (const how of ["close", "reset"] as const) {
+      await using pair = await openPair(sockets);
+      const { client } = pair;
+      let written = 0;
+      client.stream.lend(new Uint8Array(MORE_THAN_BUFFERS), () => written++);
+      client.stream[how]();
+      client.stream[how]();
+      await eventually(() => written === 1, "the memory is given back");
+      assert.equal(client.stream.closed, true);
+      assert.deepEqual([client.drains, client.told], [0, []]);
+      assert.equal(client.stream.write(Uint8Array.of(1)), true, "there is nobody to wait for");
+    }
+  });
+}
+
+function testEnds(sockets: Sockets, test: Test): void {
+  test("each direction ends by itself, after everything before it", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    client.stream.lend(new Uint8Array(MORE_THAN_BUFFERS), () => {});
+    client.stream.end();
+    client.stream.resume();
+    server.stream.resume();
+    await server.isTold("end");
+    assert.equal(server.length, MORE_THAN_BUFFERS);
+    assert.equal(server.stream.readEnded, true);
+    server.stream.write(Uint8Array.of(1));
+    server.stream.end();
+    await client.isTold("end");
+    assert.equal(client.length, 1);
+    assert.deepEqual([client.told, server.told], [["end"], ["end"]]);
+  });
+
+  test("finish() closes when what is queued has been taken, not before", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    server.stream.write(Uint8Array.of(1));
+    server.stream.end();
+    client.stream.resume();
+    await client.isTold("end");
+    client.stream.lend(new Uint8Array(MORE_THAN_BUFFERS), () => {});
+    client.stream.end();
+    let finished = false;
+    client.stream.finish(() => finished = true);
+    assert.equal(finished, false);
+    server.stream.resume();
+    await server.isTold("end");
+    assert.equal(server.length, MORE_THAN_BUFFERS);
+    await eventually(() => finished, "it is finished");
+    assert.equal(client.stream.closed, true);
+  });
+
+  test("a RST is told as one, at once when read and for the asking when paused", async () => {
+    for (const paused of [false, true]) {
+      await using pair = await openPair(sockets);
+      const { client, server } = pair;
+      client.stream.write(Uint8Array.of(1));
+      server.stream.resume();
+      await server.receives(1);
+      if (paused) server.stream.pause();
+      assert.equal(server.stream.isBroken(), false);
+      client.stream.reset();
+      assert.equal(client.stream.closed, true);
+      if (paused) {
+        await eventually(() => server.stream.isBroken(), "it is seen");
+        assert.deepEqual(server.told, []);
+        server.stream.resume();
+      }
+      await server.isTold("read ECONNRESET");
+      assert.equal(server.stream.readError?.code, "ECONNRESET");
+    }
+  });
+
+  test("a RST ends a write that waits", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    let written = 0;
+    client.stream.lend(new Uint8Array(MORE_THAN_BUFFERS), () => written++);
+    server.stream.reset();
+    await eventually(() => client.told.length > 0, "it is told");
+    await eventually(() => written === 1, "the memory is given back");
+  });
+
+  test("a peer that has ended both ways is not called broken", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    server.stream.end();
+    client.stream.end();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(server.stream.isBroken(), false);
+    assert.equal(client.stream.isBroken(), false);
+  });
+
+  test("a handler that throws costs its own connection only", async () => {
+    if (sockets.kind === "node") return; // There the event's emitter is node:net's own.
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    const errors: StreamError[] = [];
+    server.stream.handler = {
+      ...nothing,
+      onData() {
+        throw new Error("a fault of ours");
+      },
+      onReadError: (error) => void errors.push(error),
+    };
+    server.stream.resume();
+    client.stream.resume();
+    client.stream.write(Uint8Array.of(1));
+    await client.isTold("read ECONNRESET");
+    assert.deepEqual(errors.map(({ code, message }) => [code, message]), [
+      ["EHANDLER", "a fault of ours"],
+    ]);
+  });
+}
+
+function testConnecting(sockets: Sockets, test: Test): void {
+  test("a refused connection is told with its code, after connect() has returned", async () => {
+    const port = await unusedPort();
+    await assert.rejects(dial(sockets, port), { code: "ECONNREFUSED" });
+    await assert.rejects(dial(sockets, port, "::1"), { code: "ECONNREFUSED" });
+    let told = false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    sockets.connect(LOOPBACK, port, {
+      onConnect: () => assert.fail("nobody listens"),
+      onFailure() {
+        told = true;
+        resolve();
+      },
+    });
+    assert.equal(told, false);
+    await promise;
+  });
+
+  test("an attempt that is cancelled tells nothing and leaves nothing", async () => {
+    const accepted: Recorder[] = [];
+    const listener = await sockets.listen({ host: LOOPBACK, port: 0 }, (stream) => {
+      accepted.push(new Recorder(stream));
+      stream.resume();
+    });
+    const fail = () => assert.fail("it was cancelled");
+    const dialling = sockets.connect(LOOPBACK, listener.port, {
+      onConnect: fail,
+      onFailure: fail,
+    });
+    dialling.cancel();
+    dialling.cancel();
+    (await dial(sockets, listener.port)).close();
+    await eventually(() => accepted.length > 0, "the other one is accepted");
+    await eventually(() => accepted.every(({ told }) => told.length > 0), "all have ended");
+    for (const { stream } of accepted) stream.close();
+    listener.close();
+  });
+}
+
+function testHandOver(sockets: Sockets, test: Test): void {
+  test("toSocket() hands over everything that was not read, and close and reset go on to work", async () => {
+    for (const how of ["close", "reset"] as const) {
+      await using pair = await openPair(sockets);
+      const { client, server } = pair;
+      client.stream.write(Uint8Array.of(1));
+      server.stream.resume();
+      await server.receives(1);
+      server.stream.pause();
+      client.stream.write(Uint8Array.of(2, 3));
+      const socket = server.stream.toSocket();
+      assert.equal(server.stream.toSocket(), socket);
+      assert.equal(socket.isPaused(), true);
+      socket.unshift(Uint8Array.of(1));
+      const chunks: Uint8Array[] = [];
+      socket.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+      socket.resume();
+      await eventually(() => Buffer.concat(chunks).length === 3, "three octets are read");
+      assert.deepEqual([...Buffer.concat(chunks)], [1, 2, 3]);
+      assert.equal(server.length, 1);
+      client.stream.resume();
+      socket.write(Uint8Array.of(4));
+      await client.receives(1);
+      assert.equal(server.stream.peerName()?.port, client.stream.localName()?.port);
+      server.stream[how]();
+      await client.isTold(how === "close" ? "end" : "read ECONNRESET");
+      assert.equal(server.stream.closed, true);
+    }
+  });
+}
