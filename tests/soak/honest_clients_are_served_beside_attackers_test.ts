@@ -4,6 +4,7 @@ import { ATTACKS, startAttack } from "../support/attacks.ts";
 import { beHonest, type Service } from "../support/honest.ts";
 import { HOST, identity, startHttpBackend } from "../support/l7.ts";
 import { CAN_READ_USAGE, readUsage, socketsReturnTo } from "../support/leaks.ts";
+import { startSlowH2cBackend } from "../support/node_backend.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
 /** How long each attack lasts, in seconds; `SOAK_SECONDS=3600` for an hour of all at once. */
@@ -18,11 +19,10 @@ const MAX_KEPT_SOCKETS = 64;
 /** What resident memory may be above the first measurement, garbage not yet collected included. */
 const MEMORY_SLACK_BYTES = 200 * 1024 * 1024;
 
-/** A proxy with backends of both protocols that answer `/slow` after a while. */
-async function startTarget(kind: "http1" | "h2c") {
-  const { certPem, keyPem } = await identity();
+/** A backend that answers `/slow` after a while. */
+async function startSlowHttp1Backend(): Promise<{ address: string } & AsyncDisposable> {
   const waiting = new Set<ReturnType<typeof setTimeout>>();
-  const backend = await startHttpBackend(kind, (request, response) => {
+  const backend = await startHttpBackend("http1", (request, response) => {
     request.resume();
     if (request.url !== "/slow") return void response.end("ok");
     const timer = setTimeout(() => {
@@ -31,6 +31,19 @@ async function startTarget(kind: "http1" | "h2c") {
     }, 300);
     waiting.add(timer);
   });
+  return {
+    address: backend.address,
+    async [Symbol.asyncDispose]() {
+      for (const timer of waiting) clearTimeout(timer);
+      await backend[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A proxy with a backend of one protocol. */
+async function startTarget(kind: "http1" | "h2c") {
+  const { certPem, keyPem } = await identity();
+  const backend = await (kind === "h2c" ? startSlowH2cBackend() : startSlowHttp1Backend());
   const proxy = await startProxy({
     files: { "a.pem": certPem, "a.key": keyPem },
     config: (folder) => ({
@@ -50,7 +63,6 @@ async function startTarget(kind: "http1" | "h2c") {
   return {
     proxy,
     async [Symbol.asyncDispose]() {
-      for (const timer of waiting) clearTimeout(timer);
       await proxy[Symbol.asyncDispose]();
       await backend[Symbol.asyncDispose]();
     },

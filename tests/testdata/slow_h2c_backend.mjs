@@ -1,0 +1,15 @@
+// A backend of Node's own HTTP/2, in a process of its own: prints its port, answers `/slow` after
+// 300 ms, and ends with its input.
+import http2 from "node:http2";
+
+const SLOW_MS = 300;
+
+const server = http2.createServer((request, response) => {
+  request.resume();
+  if (request.url !== "/slow") return void response.end("ok");
+  const timer = setTimeout(() => response.end("slow"), SLOW_MS);
+  response.on("close", () => clearTimeout(timer));
+});
+server.on("sessionError", () => {});
+server.listen(0, "127.0.0.1", () => process.stdout.write(`${server.address().port}\n`));
+process.stdin.resume().on("end", () => process.exit());
