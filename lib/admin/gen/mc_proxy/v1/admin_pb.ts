@@ -294,7 +294,7 @@ export type L7Policy = Message<"mc_proxy.v1.L7Policy"> & {
   type: string;
 
   /**
-   * 1 to 256 printable ASCII characters; for require_header a header name.
+   * 1 to 1,024 printable characters; for require_header a header name.
    *
    * @generated from field: string value = 2;
    */
