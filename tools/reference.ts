@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { renderCtlReference } from "../lib/cli/ctl/reference.ts";
+import { renderCtlReference } from "../lib/ctl/mod.ts";
 import { renderConfigReference } from "../lib/config/mod.ts";
 
 await write("config.md", renderConfigReference());

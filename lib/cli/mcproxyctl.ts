@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { runMcproxyctl } from "./ctl/run.ts";
+import { runMcproxyctl } from "../ctl/mod.ts";
+import { VERSION } from "./version.ts";
 
 if (import.meta.main) {
-  Deno.exit(await runMcproxyctl(Deno.args));
+  Deno.exit(await runMcproxyctl(Deno.args, { version: VERSION }));
 }

@@ -1,5 +1,6 @@
 import { loadConfigFile } from "./load.ts";
 import { CommandError } from "./command_error.ts";
+import { VERSION } from "./version.ts";
 
 /** Longer than a look at every worker takes, shorter than a monitoring system waits. */
 const TIMEOUT_MS = 10_000;
@@ -16,8 +17,9 @@ export async function runStatus(configPath: string, options: { json?: boolean })
     throw new CommandError(`${configPath}: without [grpc] there is nobody to ask`);
   }
   // gRPC is most of the program: other commands start without it.
-  const { runMcproxyctl } = await import("./ctl/run.ts");
+  const { runMcproxyctl } = await import("../ctl/mod.ts");
   const json = options.json ? ["--json"] : [];
   const timeout = ["--timeout", `${TIMEOUT_MS}ms`];
-  return await runMcproxyctl(["--socket", grpc.addr, ...timeout, ...json, "status"]);
+  const args = ["--socket", grpc.addr, ...timeout, ...json, "status"];
+  return await runMcproxyctl(args, { version: VERSION });
 }

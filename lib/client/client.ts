@@ -6,7 +6,7 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { health, ProxyAdminService } from "../admin/gen/mod.ts";
-import { type CallOptions, Channel } from "../rpc/mod.ts";
+import { type CallOptions, Channel } from "./channel.ts";
 import { toAdminError } from "./error.ts";
 
 export type { CallOptions };

@@ -24,6 +24,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["workers", "control", "rpc", "admin/gen"],
   ["messages"],
   ["admin", "client", "metrics"],
+  ["ctl"],
   ["cli"],
 ];
 

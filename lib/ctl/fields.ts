@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AnyField, formatDuration, type RecordShape } from "../../schema/mod.ts";
+import { type AnyField, formatDuration, type RecordShape } from "../schema/mod.ts";
 import { yesNo } from "./session.ts";
 import type { Column } from "./table.ts";
 import { parseDuration } from "./units.ts";

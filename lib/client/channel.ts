@@ -6,9 +6,8 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { parser, pathOf, serializer } from "./codec.ts";
+import { parser, pathOf, rpcCodeOf, RpcError, serializer } from "../rpc/mod.ts";
 import { deferGoaway } from "./_deferred_goaway.ts";
-import { rpcCodeOf, RpcError } from "./error.ts";
 
 /** How one call is made. */
 export interface CallOptions {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { WatchStatusResponseSchema } from "../../../lib/admin/gen/mod.ts";
-import { renderTop } from "../../../lib/cli/ctl/top_view.ts";
+import { renderTop } from "../../../lib/ctl/top_view.ts";
 
 /** A look after `seconds` at a proxy with some listeners, routes and rules. */
 function look(seconds: number, sizes = { listeners: 1, routes: 1, rules: 1 }) {

@@ -1,5 +1,5 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import type { RouteStatus, Status, WatchStatusResponse } from "../../client/mod.ts";
+import type { RouteStatus, Status, WatchStatusResponse } from "../client/mod.ts";
 import { type Column, cut, plain, renderTable } from "./table.ts";
 import { formatBytes, formatCount, formatDuration } from "./units.ts";
 

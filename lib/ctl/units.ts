@@ -1,7 +1,7 @@
 import {
   formatDuration as formatExactDuration,
   parseDuration as parseExactly,
-} from "../../schema/mod.ts";
+} from "../schema/mod.ts";
 import { UsageError } from "./exit.ts";
 
 export { formatExactDuration };

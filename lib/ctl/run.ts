@@ -1,5 +1,4 @@
 import { CommanderError } from "commander";
-import { VERSION } from "../version.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { createProgram, type Task } from "./program.ts";
 import type { GlobalOptions } from "./session.ts";
@@ -11,10 +10,13 @@ import { plain } from "./table.ts";
  *
  * @param args The arguments after the program's name.
  */
-export async function runMcproxyctl(args: readonly string[]): Promise<number> {
+export async function runMcproxyctl(
+  args: readonly string[],
+  { version }: { readonly version: string },
+): Promise<number> {
   let code: number = EXIT.ok;
   const program = createProgram({
-    version: VERSION,
+    version,
     run: async (task) => {
       code = await runTask(task, program.opts<GlobalOptions>());
     },
@@ -47,7 +49,7 @@ async function explainFailure(error: unknown, { socket }: GlobalOptions): Promis
     return code;
   };
   if (error instanceof UsageError) return fail(EXIT.usage, error.message);
-  const { AdminError, DeadlineError, UnreachableError } = await import("../../client/mod.ts");
+  const { AdminError, DeadlineError, UnreachableError } = await import("../client/mod.ts");
   if (error instanceof UnreachableError) {
     const { whyUnreachable } = await import("./unreachable.ts");
     return fail(EXIT.unreachable, `nobody answers on ${socket}: ${await whyUnreachable(socket)}`);

@@ -12,11 +12,11 @@ import {
   RemoveRouteResponseSchema,
   RouteSchema,
   UpdateRouteResponseSchema,
-} from "../../admin/gen/mod.ts";
+} from "../admin/gen/mod.ts";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { L7Policy, Route } from "../../client/mod.ts";
-import { fromMessage, toMessage } from "../../messages/mod.ts";
-import { LISTENER, POLICY, ROUTE } from "../../state/mod.ts";
+import type { L7Policy, Route } from "../client/mod.ts";
+import { fromMessage, toMessage } from "../messages/mod.ts";
+import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
 import { columnsOf, fieldsOf, type FlagValues } from "./fields.ts";
 import { count, liveWords, type Session, yesNo } from "./session.ts";
 import type { Column } from "./table.ts";

@@ -2,11 +2,11 @@ import {
   ApplyResponseSchema,
   ExportStateResponseSchema,
   WriteBackResponseSchema,
-} from "../../admin/gen/mod.ts";
-import type { ApplyResponse, Difference } from "../../client/mod.ts";
-import { stateOfAnswer, stateToMessage } from "../../messages/mod.ts";
-import { formatProblem } from "../../schema/mod.ts";
-import { readStateFile, type State, writeStateFile } from "../../state/mod.ts";
+} from "../admin/gen/mod.ts";
+import type { ApplyResponse, Difference } from "../client/mod.ts";
+import { stateOfAnswer, stateToMessage } from "../messages/mod.ts";
+import { formatProblem } from "../schema/mod.ts";
+import { readStateFile, type State, writeStateFile } from "../state/mod.ts";
 import { UsageError } from "./exit.ts";
 import { changeWords } from "./observe.ts";
 import { count, type Session } from "./session.ts";

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { LISTENER, ROUTE } from "../../state/mod.ts";
+import { LISTENER, ROUTE } from "../state/mod.ts";
 import { addFieldFlags, asArgument, type FlagValues, parseInteger } from "./fields.ts";
 import type { Session } from "./session.ts";
 import { SHELLS } from "./completions.ts";

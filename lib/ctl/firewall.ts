@@ -5,8 +5,8 @@ import {
   ReloadGeoIPResponseSchema,
   RemoveFirewallRuleResponseSchema,
   SetRateLimitResponseSchema,
-} from "../../admin/gen/mod.ts";
-import type { FirewallRule, RateLimit } from "../../client/mod.ts";
+} from "../admin/gen/mod.ts";
+import type { FirewallRule, RateLimit } from "../client/mod.ts";
 import { UsageError } from "./exit.ts";
 import { liveWords, type Session } from "./session.ts";
 import { formatExactDuration, formatTime } from "./units.ts";

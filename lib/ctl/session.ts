@@ -1,5 +1,5 @@
 import { create, type DescMessage, type MessageShape, toJsonString } from "@bufbuild/protobuf";
-import { type AdminClient, createClient } from "../../client/mod.ts";
+import { type AdminClient, createClient } from "../client/mod.ts";
 import { type Column, plain, renderTable } from "./table.ts";
 
 /** Options that every command takes. */

@@ -8,8 +8,8 @@ import {
   ListConnectionsResponseSchema,
   SnapshotResponseSchema,
   type WorkerStatus,
-} from "../../admin/gen/mod.ts";
-import type { Status } from "../../client/mod.ts";
+} from "../admin/gen/mod.ts";
+import type { Status } from "../client/mod.ts";
 import { EXIT } from "./exit.ts";
 import { rateLimitWords } from "./firewall.ts";
 import { count, type Session, yesNo } from "./session.ts";

@@ -3,7 +3,7 @@ import { createProgram } from "./program.ts";
 
 const INTRODUCTION = `# mcproxyctl
 
-<!-- Written by \`deno task reference\` from lib/cli/ctl; a test compares. -->
+<!-- Written by \`deno task reference\` from lib/ctl; a test compares. -->
 
 Administers a running mc-proxy through its socket, \`grpc.addr\` of the configuration. Everything that
 it does is one call of the API in \`proto/mc_proxy/v1/admin.proto\`, whose comments are the reference
