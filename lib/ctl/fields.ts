@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type AnyField, formatDuration, type RecordShape } from "../schema/mod.ts";
-import { yesNo } from "./session.ts";
+
 import type { Column } from "./table.ts";
-import { parseDuration } from "./units.ts";
+import { parseDuration, yesNo } from "./units.ts";
 
 /** What commander makes of flags. */
 export type FlagValues = Readonly<Record<string, unknown>>;

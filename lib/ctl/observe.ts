@@ -12,9 +12,9 @@ import {
 import type { Status } from "../client/mod.ts";
 import { EXIT } from "./exit.ts";
 import { rateLimitWords } from "./firewall.ts";
-import { count, type Session, yesNo } from "./session.ts";
+import { count, type Session } from "./session.ts";
 import { renderTable } from "./table.ts";
-import { formatBytes, formatDuration, formatTime } from "./units.ts";
+import { formatBytes, formatDuration, formatTime, yesNo } from "./units.ts";
 
 /** `status`: 0 if the proxy is healthy. */
 export async function showStatus(session: Session): Promise<number> {

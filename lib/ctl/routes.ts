@@ -18,9 +18,9 @@ import type { L7Policy, Route } from "../client/mod.ts";
 import { fromMessage, toMessage } from "../messages/mod.ts";
 import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
 import { columnsOf, fieldsOf, type FlagValues } from "./fields.ts";
-import { count, liveWords, type Session, yesNo } from "./session.ts";
+import { count, liveWords, type Session } from "./session.ts";
 import type { Column } from "./table.ts";
-import { formatBytes } from "./units.ts";
+import { formatBytes, yesNo } from "./units.ts";
 import { UsageError } from "./exit.ts";
 
 type ListedRoute = Route & { listenerAddr: string };

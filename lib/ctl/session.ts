@@ -72,11 +72,6 @@ export function pendingWords(message: object): readonly string[] {
   return [`not yet in effect in ${names}: late, and applied there as soon as possible`];
 }
 
-/** Yes or no. */
-export function yesNo(value: boolean): string {
-  return value ? "yes" : "no";
-}
-
 /** What happened to live connections, as the end of a sentence. */
 export function liveWords(live: number, closed: number): string {
   if (closed > 0) return `; ${count(closed, "connection")} closed`;

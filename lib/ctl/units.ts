@@ -57,3 +57,8 @@ function scaled(value: number): string {
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString().replace("T", " ").replace(/\.[0-9]+Z$/, "Z");
 }
+
+/** Yes or no. */
+export function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}
