@@ -12,7 +12,7 @@ export function logMessages(
 ): { readonly found: string[]; readonly opaque: string[] } {
   const found: string[] = [];
   const opaque: string[] = [];
-  for (const { index } of source.matchAll(/\blevel(?::|,)/g)) {
+  for (const { index } of source.matchAll(/\blevel(?:,|: (?:"|\w+ \?))/g)) {
     const object = enclosingObject(source, index);
     const expression = object && messageOf(object);
     if (expression === undefined) continue;
