@@ -97,7 +97,7 @@ export class GrpcServer {
     const io = new SessionIo(socket, session, {
       now: () => performance.now(),
       turns: this.#turns,
-      hearsOut: false,
+      peer: "client",
       onLost: () => {},
     });
     this.#sessions.set(socket, session);

@@ -1,35 +1,55 @@
 import type { Limits, Rate } from "./limits.ts";
 
+/** What a budget may be made with. */
+export interface BudgetOptions {
+  /** What is spent here is spent there too; several may share it. */
+  readonly parent?: Budget | undefined;
+  /** Tokens that may be owed; `waitMs` says how long to wait before more is taken. Default: none. */
+  readonly credit?: number;
+}
+
 /** A token bucket over a clock that is passed in. */
 export class Budget {
   readonly #rate: Rate;
   readonly #parent: Budget | undefined;
+  readonly #least: number;
   #tokens: number;
   #at = -1;
 
-  /** A full bucket. What is spent here is spent of `parent` too, which several may share. */
-  constructor(rate: Rate, parent?: Budget) {
+  /** A full bucket. */
+  constructor(rate: Rate, { parent, credit = 0 }: BudgetOptions = {}) {
     this.#rate = rate;
     this.#parent = parent;
+    this.#least = -credit;
     this.#tokens = rate.burst;
   }
 
-  /** Takes one token at `now` (milliseconds); `false` if there is none, here or in the parent. */
-  spend(now: number): boolean {
-    if (this.#tokens < this.#rate.burst && now > this.#at && this.#at >= 0) {
-      const earned = (now - this.#at) * this.#rate.perSecond / 1000;
-      this.#tokens = Math.min(this.#rate.burst, this.#tokens + earned);
-    }
-    this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return this.#parent?.spend(now) ?? true;
+  /** Takes tokens at `now` (milliseconds); `false` if there are none, here or in the parent. */
+  spend(now: number, tokens = 1): boolean {
+    this.#refill(now);
+    if (this.#tokens - tokens < this.#least) return false;
+    this.#tokens -= tokens;
+    return this.#parent?.spend(now, tokens) ?? true;
   }
 
   /** Gives tokens back for useful work. */
   credit(tokens: number): void {
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);
     this.#parent?.credit(tokens);
+  }
+
+  /** Milliseconds until nothing is owed any more. */
+  waitMs(now: number): number {
+    this.#refill(now);
+    return this.#tokens >= 0 ? 0 : -this.#tokens * 1000 / this.#rate.perSecond;
+  }
+
+  #refill(now: number): void {
+    if (this.#tokens < this.#rate.burst && now > this.#at && this.#at >= 0) {
+      const earned = (now - this.#at) * this.#rate.perSecond / 1000;
+      this.#tokens = Math.min(this.#rate.burst, this.#tokens + earned);
+    }
+    this.#at = now;
   }
 }
 
@@ -40,6 +60,7 @@ export class Budget {
 export class AbuseGuard {
   readonly resets: Budget;
   readonly control: Budget;
+  readonly smallData: Budget;
   readonly settings: Budget;
   readonly emptyData: Budget;
   readonly windowUpdates: Budget;
@@ -48,11 +69,17 @@ export class AbuseGuard {
 
   /** Budgets of one connection; `resets` is shared with others of the same peer. */
   constructor(limits: Limits, resets?: Budget) {
-    this.resets = new Budget(limits.resets, resets);
+    this.resets = new Budget(limits.resets, { parent: resets });
     this.ownResets = new Budget(limits.ownResets);
-    this.control = new Budget(limits.control);
+    this.control = new Budget(limits.control, { credit: limits.control.burst });
+    this.smallData = new Budget(limits.smallData, { credit: limits.smallData.burst });
     this.settings = new Budget(limits.settings);
     this.emptyData = new Budget(limits.emptyData);
     this.windowUpdates = new Budget(limits.windowUpdates);
+  }
+
+  /** Milliseconds for which a peer should not be read that sends more than it may for long. */
+  waitMs(now: number): number {
+    return Math.max(this.control.waitMs(now), this.smallData.waitMs(now));
   }
 }

@@ -18,6 +18,9 @@ export type Role = "server" | "client";
 /** WINDOW_UPDATE frames that a full DATA frame of ours explains: stream and connection, and spare. */
 const UPDATES_PER_FRAME = 4;
 
+/** Content of a DATA frame that is worth its frame, in octets. */
+export const SMALL_CONTENT = 256;
+
 /** What makes a connection. */
 export interface ConnectionInit {
   readonly role: Role;
@@ -102,6 +105,7 @@ export class Connection implements StreamPort, SenderEvents {
       id,
       sendWindow: this.peer.initialWindowSize,
       receiveWindow: this.limits.streamWindow,
+      maxReceiveWindow: this.limits.maxStreamWindow,
       now: this.now,
     });
     this.streams.add(stream);
@@ -164,7 +168,7 @@ export class Connection implements StreamPort, SenderEvents {
     const passed = Math.min(octets, stream.unconsumed);
     if (stream.closed || stream.forsaken || passed <= 0) return;
     stream.unconsumed -= passed;
-    const increment = stream.receiveWindow.give(passed);
+    const increment = stream.receiveWindow.give(passed, this.now);
     if (increment > 0 && !stream.remoteEnded) this.sender.windowUpdate(stream.id, increment);
     if (!this.limits.creditOnReceipt) this.credit(passed);
   }
@@ -176,6 +180,8 @@ export class Connection implements StreamPort, SenderEvents {
       return;
     }
     if (this.role === "client" && !this.guard.ownResets.spend(this.now)) {
+      this.sender.forget(stream);
+      stream.receiveWindow.release();
       this.forsaken.add(stream, code);
     } else {
       this.#resetNow(stream, code);
@@ -212,9 +218,9 @@ export class Connection implements StreamPort, SenderEvents {
     if (stream.localEnded && !stream.closed) this.#end(stream);
   }
 
-  /** Takes one token; without one the connection ends (RFC 9113 §10.5). */
-  spend(budget: Budget, what: string): boolean {
-    if (budget.spend(this.now)) return true;
+  /** Takes tokens; without them the connection ends (RFC 9113 §10.5). */
+  spend(budget: Budget, what: string, tokens = 1): boolean {
+    if (budget.spend(this.now, tokens)) return true;
     this.fail(ErrorCode.enhanceYourCalm, `too many ${what}`);
     return false;
   }
@@ -313,9 +319,9 @@ export class Connection implements StreamPort, SenderEvents {
     this.ownerOf(stream).onDrain(stream);
   }
 
-  onFullFrame(): void {
-    this.guard.windowUpdates.credit(UPDATES_PER_FRAME);
-    this.guard.control.credit(1);
+  onDataSent(octets: number, full: boolean): void {
+    if (full) this.guard.windowUpdates.credit(UPDATES_PER_FRAME);
+    this.guard.control.credit(octets / SMALL_CONTENT);
   }
 
   onLocalEnd(stream: StreamImpl): void {
@@ -337,8 +343,8 @@ export class Connection implements StreamPort, SenderEvents {
 
   #remove(stream: StreamImpl, resetByUs: boolean): void {
     stream.closed = true;
-    stream.queue.length = 0;
-    stream.bufferedOctets = 0;
+    this.sender.forget(stream);
+    stream.receiveWindow.release();
     this.streams.remove(stream.id, resetByUs);
     if (stream.forsaken) this.forsaken.remove(stream);
     if (stream.unconsumed > 0 && !this.limits.creditOnReceipt) this.credit(stream.unconsumed);

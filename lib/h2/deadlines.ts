@@ -26,10 +26,18 @@ export function checkDeadlines(connection: Connection, waits: Waits): void {
     connection.fail(ErrorCode.noError, "no answer to PING");
   } else if (late(sender.waitingSince, limits.stallTimeoutMs)) {
     connection.fail(calm, "peer does not read");
+  } else if (sender.stalls()) {
+    connection.fail(calm, "peer keeps its window closed");
   } else {
     for (const stream of streams.all()) {
       if (!late(stream.stalledSince, limits.stallTimeoutMs)) continue;
-      connection.streamError(stream.id, ErrorCode.cancel, "peer keeps its window closed");
+      // With room in its window it waits for the connection, not for a peer that does not read.
+      if (stream.sendWindow.available >= Math.min(limits.minProgress, stream.queue.octets)) {
+        stream.stalledSince = now;
+        stream.progress = 0;
+      } else {
+        connection.streamError(stream.id, ErrorCode.cancel, "peer keeps its window closed");
+      }
     }
   }
 }

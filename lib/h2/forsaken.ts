@@ -39,10 +39,6 @@ export class Forsaken {
   /** Takes a stream of which the owner wants to hear no more. */
   add(stream: StreamImpl, code: number): void {
     stream.forsaken = true;
-    stream.queue.length = 0;
-    stream.bufferedOctets = 0;
-    stream.trailers = undefined;
-    stream.stalledSince = -1;
     this.#codes.set(stream, code);
   }
 

@@ -24,6 +24,8 @@ enum State {
 const NOTHING = new Uint8Array(0);
 /** What a header block costs, in frames: decoding, checks, policies and a request behind it. */
 const BLOCK_COST = 16;
+/** Octets of a block that cost one more: each may stand for a field. */
+const BLOCK_OCTETS = 256;
 
 /**
  * Cuts a byte stream into frames. Whole frames inside one chunk are passed on as views; only a
@@ -187,7 +189,9 @@ export class FrameReader {
 
   #nextHead(): void {
     this.#frames++;
-    this.#work -= this.#type === FrameType.headers ? BLOCK_COST : 1;
+    this.#work -= this.#type === FrameType.headers || this.#type === FrameType.continuation
+      ? BLOCK_COST + this.#length / BLOCK_OCTETS
+      : 1;
     this.#state = State.head;
     this.#missing = FRAME_HEADER;
   }

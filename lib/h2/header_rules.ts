@@ -62,6 +62,10 @@ export class HeaderAssembler implements FieldSink {
     return this.#size > this.#limit;
   }
 
+  get full(): boolean {
+    return this.#size > this.#limit;
+  }
+
   /** What makes the block malformed; empty if nothing does. */
   get problem(): string {
     return this.#problem;

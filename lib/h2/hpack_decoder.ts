@@ -7,6 +7,8 @@ import { StringReader } from "./string_reader.ts";
 export interface FieldSink {
   /** `tag` is the kind and the flags of `field_names.ts`. */
   field(name: string, value: string, tag: number): void;
+  /** It takes no more of this block: entries of the tables are only checked, not looked up. */
+  readonly full?: boolean;
 }
 
 /** Table size of a connection that agreed on nothing else (RFC 9113 §6.5.2). */
@@ -125,6 +127,8 @@ export class HpackDecoder {
     if (index > STATIC_COUNT) {
       const n = index - STATIC_COUNT - 1;
       if (n >= this.#table.count) return this.#fail("index beyond the table");
+      // A bomb is 16,000 references to one large entry in a frame.
+      if (sink.full === true) return true;
       sink.field(this.#table.name(n), this.#table.value(n), this.#table.tag(n));
       return true;
     }

@@ -1,4 +1,4 @@
-import type { Connection } from "./connection.ts";
+import { type Connection, SMALL_CONTENT } from "./connection.ts";
 import { ErrorCode } from "./error_codes.ts";
 import type { FrameSink } from "./frame_reader.ts";
 import { FrameFlag, FrameType, MAX_31_BITS, readU32 } from "./frames.ts";
@@ -73,9 +73,13 @@ export class Inbound implements FrameSink {
     if (content === 0 && !ends) {
       if (!connection.spend(connection.guard.emptyData, "empty DATA frames")) return;
     }
+    connection.guard.control.credit(content / SMALL_CONTENT);
+    if (content < SMALL_CONTENT) {
+      const missing = 1 - content / SMALL_CONTENT;
+      if (!connection.spend(connection.guard.smallData, "small DATA frames", missing)) return;
+    }
     const stream = connection.streams.get(streamId);
     if (stream === undefined) return this.#dataWithoutStream(streamId, flow);
-    if (content > 0) connection.guard.control.credit(1);
     if (this.#acceptData(stream, flow, content, ends)) {
       this.#dataStream = stream;
       this.#dataEnds = ends;

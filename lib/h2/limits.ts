@@ -10,6 +10,8 @@ export interface Limits {
   readonly maxConcurrentStreams: number;
   /** Octets the peer may send on one stream beyond what was consumed. */
   readonly streamWindow: number;
+  /** What that may grow to, for a stream that has a `WindowBudget` and whose reader keeps up. */
+  readonly maxStreamWindow: number;
   /** The same over all streams of the connection. */
   readonly connectionWindow: number;
   /**
@@ -39,10 +41,16 @@ export interface Limits {
   /** RST_STREAM frames for streams of ours that the owner gave up; above it they wait (client). */
   readonly ownResets: Rate;
   /**
-   * PING, PRIORITY, unknown frames, and frames for streams that are over. A DATA frame either way
-   * gives one back: gRPC pings once for each round trip with data while it measures the bandwidth.
+   * PING, PRIORITY, unknown frames, and frames for streams that are over. Each 256 octets of content
+   * either way give one back: gRPC pings once for each round trip with data while it measures the
+   * bandwidth. Above the rate a peer is read more slowly, above twice the burst it is cut off.
    */
   readonly control: Rate;
+  /**
+   * DATA frames of less than 256 octets, by what is missing: gRPC streams are made of such frames,
+   * so who sends more is read more slowly.
+   */
+  readonly smallData: Rate;
   /** SETTINGS frames. */
   readonly settings: Rate;
   /** DATA frames without content that do not end their stream. */
@@ -58,6 +66,10 @@ export interface Limits {
   readonly headerBlockTimeoutMs: number;
   /** Without progress of queued DATA because of the peer's windows. */
   readonly stallTimeoutMs: number;
+  /** Octets within that time that count as progress; less is a window opened drop by drop. */
+  readonly minProgress: number;
+  /** The share of all queued DATA that has to go within that time, if that is more. */
+  readonly minDrain: number;
   /** Until the answer to a PING of ours. */
   readonly pingTimeoutMs: number;
   /** From the first GOAWAY of a drain to the final one, if no PING comes back before. */
@@ -68,6 +80,7 @@ export interface Limits {
 export const EDGE_LIMITS: Limits = Object.freeze({
   maxConcurrentStreams: 100,
   streamWindow: 65536,
+  maxStreamWindow: 65536,
   connectionWindow: 1048576,
   // A client that does not let its uploads go on bothers itself alone, and 1 MiB is all it costs.
   creditOnReceipt: false,
@@ -83,7 +96,8 @@ export const EDGE_LIMITS: Limits = Object.freeze({
   // A page with a hundred images left at once is a hundred resets; a flood is thousands a second.
   resets: { burst: 400, perSecond: 40 },
   ownResets: { burst: Infinity, perSecond: 0 },
-  control: { burst: 1000, perSecond: 200 },
+  control: { burst: 1000, perSecond: 1000 },
+  smallData: { burst: 10_000, perSecond: 10_000 },
   settings: { burst: 20, perSecond: 2 },
   emptyData: { burst: 100, perSecond: 10 },
   windowUpdates: { burst: 1000, perSecond: 200 },
@@ -91,27 +105,34 @@ export const EDGE_LIMITS: Limits = Object.freeze({
   settingsTimeoutMs: 10_000,
   headerBlockTimeoutMs: 10_000,
   stallTimeoutMs: 60_000,
+  // 64 KiB of a stream are held for four minutes at most: whoever wants to hold them must ask again.
+  minProgress: 16_384,
+  minDrain: 1 / 16,
   pingTimeoutMs: 10_000,
   drainNoticeMs: 1_000,
 });
 
 /**
- * For backends that the operator named: a stream window that keeps a fast download going, and a
+ * For backends that the operator named: a stream window that grows for a fast download, and a
  * connection window that slow clients cannot close, as others share it. Rates are wide: a gRPC
  * server resets each stream it answers early.
  */
 export const BACKEND_LIMITS: Limits = Object.freeze({
   ...EDGE_LIMITS,
-  streamWindow: 262144,
+  streamWindow: 65536,
+  maxStreamWindow: 1048576,
   connectionWindow: 16777216,
   creditOnReceipt: true,
   resets: { burst: 100_000, perSecond: 50_000 },
   // Below what Node and nghttp2 put up with: 1,000 and 33 a second.
   ownResets: { burst: 500, perSecond: 25 },
   control: { burst: 100_000, perSecond: 50_000 },
+  smallData: { burst: 1_000_000, perSecond: 1_000_000 },
   settings: { burst: 1000, perSecond: 100 },
   emptyData: { burst: 10_000, perSecond: 1000 },
   windowUpdates: { burst: 100_000, perSecond: 50_000 },
   // A backend may think for long before it reads on.
   stallTimeoutMs: 300_000,
+  minProgress: 1024,
+  minDrain: 0,
 });

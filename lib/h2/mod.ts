@@ -5,7 +5,9 @@
  * @module
  */
 export { Budget } from "./abuse.ts";
+export { ChunkQueue } from "./chunk_queue.ts";
 export { ErrorCode, errorName, H2FieldError, H2StateError } from "./error_codes.ts";
+export { WindowBudget } from "./flow_control.ts";
 export { FrameReader, type FrameSink } from "./frame_reader.ts";
 export { CLIENT_PREFACE, FrameFlag, FrameType } from "./frames.ts";
 export { DEFAULT_TABLE_SIZE, type FieldSink, HpackDecoder } from "./hpack_decoder.ts";

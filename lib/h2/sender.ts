@@ -14,8 +14,8 @@ import type { Limits } from "./limits.ts";
 import { DEFAULT_WINDOW } from "./settings.ts";
 import type { StreamImpl } from "./stream.ts";
 
-/** Progress within the stall time that counts as reading; less is a peer that drips its window. */
-const MIN_PROGRESS = 1024;
+/** A DATA frame with less than this was cut by the peer's window, unless it was all there was. */
+const FULL_FRAME = 1024;
 /** Room for any frame of ours that has no variable content. */
 const SMALL_FRAME = 64;
 /** Octets of text in a GOAWAY. */
@@ -31,8 +31,8 @@ export interface SenderEvents {
   onLocalEnd(stream: StreamImpl): void;
   /** The queue of this stream is low again. */
   onDrain(stream: StreamImpl): void;
-  /** A DATA frame went out that its stream's window did not cut to a sliver. */
-  onFullFrame(): void;
+  /** A DATA frame went out; `full`: its stream's window did not cut it to a sliver. */
+  onDataSent(octets: number, full: boolean): void;
 }
 
 /** Frames what goes out, within both windows, and lets streams with queued DATA take turns. */
@@ -42,6 +42,8 @@ export class Sender {
   readonly encoder = new HpackEncoder();
   /** On the owner's clock; kept by the connection. */
   now = 0;
+  /** Octets that the streams have queued together. */
+  queued = 0;
   readonly #output: Output;
   readonly #limits: Limits;
   readonly #events: SenderEvents;
@@ -50,6 +52,11 @@ export class Sender {
   #announced = true;
   #announcedAt = 0;
   #pumping = false;
+  /** Since when something is queued without pause, or since the last look at it. */
+  #queuedSince = 0;
+  /** How much was queued then, and what was framed of the queues since. */
+  #queuedThen = 0;
+  #progress = 0;
 
   constructor(pool: OutputPool, limits: Limits, events: SenderEvents) {
     this.#output = new Output(pool);
@@ -147,21 +154,22 @@ export class Sender {
   /** Frames or queues content; `false` asks for a pause. The caller checked the state. */
   data(stream: StreamImpl, bytes: Uint8Array, endStream: boolean): boolean {
     if (endStream) stream.endQueued = true;
-    if (stream.queue.length === 0 && bytes.length <= this.#allowance(stream)) {
+    if (stream.queue.octets === 0 && bytes.length <= this.#allowance(stream)) {
       if (bytes.length > 0 || endStream) this.#writeData(stream, bytes, endStream);
       return true;
     }
     if (bytes.length > 0) {
-      if (stream.queue.length === 0) {
+      if (stream.queue.octets === 0) {
         stream.stalledSince = this.now;
         stream.progress = 0;
       }
+      if (this.queued === 0) this.#restartStall();
       stream.queue.push(bytes);
-      stream.bufferedOctets += bytes.length;
+      this.queued += bytes.length;
     }
     this.schedule(stream);
     this.pump();
-    if (stream.queueCost <= this.#limits.streamSendBuffer) return true;
+    if (stream.queue.cost <= this.#limits.streamSendBuffer) return true;
     stream.paused = true;
     return false;
   }
@@ -170,12 +178,20 @@ export class Sender {
   trailers(stream: StreamImpl, fields: Fields): void {
     stream.endQueued = true;
     stream.trailers = fields;
-    if (stream.queue.length === 0) this.#finish(stream);
+    if (stream.queue.octets === 0) this.#finish(stream);
+  }
+
+  /** Drops what a stream has queued. */
+  forget(stream: StreamImpl): void {
+    this.queued -= stream.queue.octets;
+    stream.queue.clear();
+    stream.trailers = undefined;
+    stream.stalledSince = -1;
   }
 
   /** Gives a stream its turn, if it has something to send and may. */
   schedule(stream: StreamImpl): void {
-    if (stream.scheduled || stream.queue.length === 0 || stream.sendWindow.available <= 0) return;
+    if (stream.scheduled || stream.queue.octets === 0 || stream.sendWindow.available <= 0) return;
     stream.scheduled = true;
     this.#round.push(stream);
   }
@@ -192,6 +208,26 @@ export class Sender {
       this.schedule(stream);
     }
     this.#pumping = false;
+  }
+
+  /**
+   * Whether the peer has kept the window of the connection nearly closed for the stall time, letting
+   * less through than a reader does. Without this, a window that is opened drop by drop holds the
+   * queues of all streams.
+   */
+  stalls(): boolean {
+    const { stallTimeoutMs, minProgress, minDrain } = this.#limits;
+    if (this.queued === 0 || this.now - this.#queuedSince < stallTimeoutMs) return false;
+    const wanted = Math.max(minProgress, this.#queuedThen * minDrain);
+    const stalls = this.window.available < minProgress && this.#progress < wanted;
+    this.#restartStall();
+    return stalls;
+  }
+
+  #restartStall(): void {
+    this.#queuedSince = this.now;
+    this.#queuedThen = this.queued;
+    this.#progress = 0;
   }
 
   #hasRoom(): boolean {
@@ -221,24 +257,14 @@ export class Sender {
     const last = length === stream.bufferedOctets;
     const endStream = last && stream.endQueued && stream.trailers === undefined;
     const slab = this.#beginData(stream, length, endStream);
-    let missing = length;
-    while (missing > 0) {
-      const chunk = stream.queue[0] as Uint8Array;
-      const taken = Math.min(missing, chunk.length - stream.queueOffset);
-      slab.bytes.set(chunk.subarray(stream.queueOffset, stream.queueOffset + taken), slab.used);
-      slab.used += taken;
-      missing -= taken;
-      stream.queueOffset += taken;
-      if (stream.queueOffset === chunk.length) {
-        stream.queue.shift();
-        stream.queueOffset = 0;
-      }
-    }
-    stream.bufferedOctets -= length;
+    stream.queue.take(slab.bytes, slab.used, length);
+    slab.used += length;
+    this.queued -= length;
+    this.#progress += length;
     this.#noteProgress(stream, length);
     this.#dataWritten(stream, length, endStream);
-    if (stream.queue.length === 0 && stream.trailers !== undefined) this.#finish(stream);
-    if (stream.paused && stream.queueCost <= this.#limits.streamSendBuffer >>> 1) {
+    if (stream.queue.octets === 0 && stream.trailers !== undefined) this.#finish(stream);
+    if (stream.paused && stream.queue.cost <= this.#limits.streamSendBuffer >>> 1) {
       stream.paused = false;
       if (!stream.closed) this.#events.onDrain(stream);
     }
@@ -256,16 +282,16 @@ export class Sender {
     this.window.available -= length;
     stream.sendWindow.available -= length;
     stream.lastActivity = this.now;
-    if (length >= MIN_PROGRESS || stream.bufferedOctets === 0) this.#events.onFullFrame();
+    this.#events.onDataSent(length, length >= FULL_FRAME || stream.queue.octets === 0);
     this.#announce();
     if (endStream) this.#events.onLocalEnd(stream);
   }
 
   #noteProgress(stream: StreamImpl, octets: number): void {
     stream.progress += octets;
-    if (stream.queue.length === 0) {
+    if (stream.queue.octets === 0) {
       stream.stalledSince = -1;
-    } else if (stream.progress >= MIN_PROGRESS) {
+    } else if (stream.progress >= this.#limits.minProgress) {
       stream.stalledSince = this.now;
       stream.progress = 0;
     }

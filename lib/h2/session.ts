@@ -32,7 +32,7 @@ export interface SessionOptions {
  * - flush once after construction (the preface and SETTINGS wait), then at each `onOutput`:
  *   schedule one flush (a microtask, say) and write everything `takeOutput` gives. While the socket
  *   is full, do not take: the session then queues, and pauses the sources;
- * - while `congested`, do not read from the socket;
+ * - while `congested`, and for `restMs`, do not read from the socket;
  * - call `tick` about once a second;
  * - at `onClose`, flush and close the connection. When it is lost, call `abort`.
  *
@@ -108,6 +108,12 @@ export class H2Session implements InboundEvents {
   /** Enough output waits: stop reading from the socket until it was written. */
   get congested(): boolean {
     return this.#connection.congested;
+  }
+
+  /** Milliseconds for which to read nothing from the socket: the peer sends much that is small. */
+  get restMs(): number {
+    const { guard, now, closed } = this.#connection;
+    return closed ? 0 : guard.waitMs(now);
   }
 
   /** Octets waiting for `takeOutput`. */

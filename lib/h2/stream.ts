@@ -1,9 +1,7 @@
 import type { Fields, ResponseInit } from "../http/mod.ts";
-import { ReceiveWindow, SendWindow } from "./flow_control.ts";
+import { ChunkQueue } from "./chunk_queue.ts";
+import { ReceiveWindow, SendWindow, type WindowBudget } from "./flow_control.ts";
 import type { H2Stream, StreamState } from "./types.ts";
-
-/** What a queued chunk counts beyond its octets: one-octet chunks must not cost 100 times more. */
-const CHUNK_COST = 128;
 
 /** What a stream asks of its session. */
 export interface StreamPort {
@@ -19,6 +17,7 @@ export interface StreamInit {
   readonly id: number;
   readonly sendWindow: number;
   readonly receiveWindow: number;
+  readonly maxReceiveWindow: number;
   readonly now: number;
 }
 
@@ -55,10 +54,8 @@ export class StreamImpl implements H2Stream {
   /** The request is CONNECT: a 2xx response has no declared length. */
   isConnect = false;
 
-  /** Chunks not yet framed, and how far the first one is. */
-  readonly queue: Uint8Array[] = [];
-  queueOffset = 0;
-  bufferedOctets = 0;
+  /** Content not yet framed. */
+  readonly queue = new ChunkQueue();
   trailers: Fields | undefined = undefined;
   /** `sendData` answered `false`: `onDrain` is due. */
   paused = false;
@@ -78,7 +75,11 @@ export class StreamImpl implements H2Stream {
     this.id = init.id;
     this.lastActivity = init.now;
     this.sendWindow = new SendWindow(init.sendWindow);
-    this.receiveWindow = new ReceiveWindow(init.receiveWindow);
+    this.receiveWindow = new ReceiveWindow(init.receiveWindow, init.maxReceiveWindow);
+  }
+
+  growFrom(budget: WindowBudget): void {
+    this.receiveWindow.growFrom(budget);
   }
 
   get state(): StreamState {
@@ -87,9 +88,8 @@ export class StreamImpl implements H2Stream {
     return this.remoteEnded ? "half-closed (remote)" : "open";
   }
 
-  /** What the queue costs, for its bound. */
-  get queueCost(): number {
-    return this.bufferedOctets + this.queue.length * CHUNK_COST;
+  get bufferedOctets(): number {
+    return this.queue.octets;
   }
 
   respond(head: ResponseInit, endStream = false): void {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Fields, RequestHead, ResponseHead, ResponseInit } from "../http/mod.ts";
+import type { WindowBudget } from "./flow_control.ts";
 import type { PeerSettings } from "./settings.ts";
 
 /** States of a stream that an owner can hold (RFC 9113 §5.1). */
@@ -53,6 +54,8 @@ export interface H2Stream {
    * passed it on and says so here.
    */
   consume(octets: number): void;
+  /** Lets the window of what the peer sends grow out of `budget` while the owner keeps up. */
+  growFrom(budget: WindowBudget): void;
   /**
    * Ends the stream at once. NO_ERROR from a server that has ended its response waits until the
    * response is framed, and tells the client to stop sending (RFC 9113 §8.1).

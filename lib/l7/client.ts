@@ -1,6 +1,6 @@
 import type { IpAddress } from "../addr/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
-import { ErrorCode, type RequestHead } from "../h2/mod.ts";
+import { ErrorCode, type RequestHead, WindowBudget } from "../h2/mod.ts";
 import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { PolicySet, Route } from "../routes/mod.ts";
@@ -11,6 +11,12 @@ import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import type { FrontStream, Transport } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
 import { WEBSOCKET } from "./websocket.ts";
+
+/**
+ * What the windows of all responses to one client may grow by, beyond the 64 KiB that each begins
+ * with. That is what a client that does not read can make us hold, for each of its 100 streams.
+ */
+const WINDOW_OCTETS = 1024 * 1024;
 
 /** What the server knows of a connection when it hands it over. */
 export interface L7Connection {
@@ -62,6 +68,7 @@ export class Client implements ExchangeOwner {
   readonly connection: L7Connection;
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
+  readonly windows = new WindowBudget(WINDOW_OCTETS);
   readonly idle: Deadlines;
   readonly #services: ClientServices;
   readonly #exchanges = new Set<Exchange>();

@@ -4,6 +4,7 @@ import {
   type RequestHead,
   type RequestInit,
   type ResponseHead,
+  type WindowBudget,
 } from "../h2/mod.ts";
 import { FieldError } from "../http/mod.ts";
 import { describeError, type RequestEvent } from "../observe/mod.ts";
@@ -41,6 +42,7 @@ const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
 export interface ExchangeOwner {
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
+  readonly windows: WindowBudget;
   readonly idle: Deadlines;
   now(): number;
   /** The exchange is over. */
@@ -110,6 +112,10 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     this.id = request.id;
     this.protocol = request.protocol;
     this.startedAt = owner.now();
+  }
+
+  get windows(): WindowBudget {
+    return this.#owner.windows;
   }
 
   /** The response was given or the exchange broken off. */

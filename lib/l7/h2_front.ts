@@ -43,7 +43,7 @@ export class H2Front implements Front, H2Handler {
     this.#io = new SessionIo(socket, this.#session, {
       now,
       turns,
-      hearsOut: false,
+      peer: "client",
       onLost: () => {},
     });
     // The session wrote its greeting while it was made, when there was nobody to tell.

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Fields, H2Stream, RequestInit, ResponseHead } from "../h2/mod.ts";
+import type { Fields, H2Stream, RequestInit, ResponseHead, WindowBudget } from "../h2/mod.ts";
 import type { Link, PoolFailure } from "../upstream/mod.ts";
 
 /** Towards the client: the response goes in here. */
@@ -44,6 +44,8 @@ export interface BackendFailure {
 
 /** Takes the response. Never called from inside `Transport.request`. */
 export interface ResponseHandler {
+  /** What the windows of its client's responses may grow out of. */
+  readonly windows?: WindowBudget;
   /** A head; `status` below 200 is informational and another one follows. */
   onResponse(head: ResponseHead, endStream: boolean): void;
   /** Content; answer with `consume` when it was passed on. */

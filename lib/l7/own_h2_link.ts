@@ -48,7 +48,7 @@ export class OwnH2Link implements Transport, H2Handler {
     this.#io = new SessionIo(socket, this.#session, {
       now,
       turns,
-      hearsOut: true,
+      peer: "backend",
       onLost: (reason) => this.#closed(reason, false),
     });
     // The session wrote its greeting while it was made, when there was nobody to tell.
@@ -75,6 +75,7 @@ export class OwnH2Link implements Transport, H2Handler {
     const stream = this.#session.request(head, endStream);
     this.#liveness.begin(this.#now());
     stream.context = handler;
+    if (handler.windows !== undefined) stream.growFrom(handler.windows);
     return stream;
   }
 

@@ -1,9 +1,21 @@
 import type { Socket } from "node:net";
-import type { H2Session } from "../h2/mod.ts";
+import { Budget, type H2Session, type Rate } from "../h2/mod.ts";
+import { ReadGate } from "../tls/mod.ts";
 import type { Task, Turns } from "./turns.ts";
 
 /** How long a peer may take to read what is left and to close its side, in milliseconds. */
 const LINGER_MS = 2000;
+/** A read with less than this, in octets, is mostly overhead: a TLS record of one octet costs 13 µs. */
+const SMALL_READ = 128;
+/** Small reads of one connection that cost it nothing: more than anybody types, or a stream of ticks. */
+const SMALL_READS: Rate = { burst: 2000, perSecond: 1000 };
+/** Shorter rests would be as much work as what they are to spare, in milliseconds. */
+const LEAST_REST_MS = 10;
+/**
+ * What is read after the end and thrown away, in octets: closing a socket with unread octets sends a
+ * RST, which may take back our last words, but who sends more than that does not want to hear them.
+ */
+const MAX_DROPPED = 262_144;
 /** Frames that are read between two looks at the clock; a header block counts as sixteen. */
 const STEP_FRAMES = 64;
 
@@ -17,35 +29,44 @@ export class SessionIo implements Task {
   readonly #socket: Socket;
   readonly #session: H2Session;
   readonly #now: () => number;
+  readonly #gate: ReadGate;
   readonly #turns: Turns;
-  /** What was read and not yet looked at; the socket is paused meanwhile. */
+  readonly #isBackend: boolean;
+  /** What was read and not yet looked at; nothing is read meanwhile. */
   readonly #unread: Uint8Array[] = [];
+  readonly #smallReads = new Budget(SMALL_READS, { credit: Infinity });
+  #rest: ReturnType<typeof setTimeout> | undefined;
   /** In the hands of {@link Turns}. */
   #working = false;
   #flushScheduled = false;
   #blocked = false;
   #closing = false;
+  /** Octets that came after the end. */
+  #dropped = 0;
 
   /**
-   * `onLost`: the peer closed the connection under a session that was not over. `hearsOut`: what it
-   * had said before still counts, as a backend's answer does.
+   * `onLost`: the peer closed the connection under a session that was not over. What a backend had
+   * said before still counts; it is also not measured by how it cuts what it says.
    */
   constructor(socket: Socket, session: H2Session, options: {
     readonly now: () => number;
     readonly turns: Turns;
-    readonly hearsOut: boolean;
+    readonly peer: "client" | "backend";
     readonly onLost: (reason: string) => void;
   }) {
     this.#socket = socket;
     this.#session = session;
     this.#now = options.now;
+    this.#gate = new ReadGate(socket);
     this.#turns = options.turns;
+    this.#isBackend = options.peer === "backend";
     socket.on("data", (chunk: Uint8Array) => this.#read(chunk));
     socket.on("drain", () => this.#unblock());
     const lose = (reason: string) => {
+      clearTimeout(this.#rest);
       if (session.closed) return;
       const unread = this.#unread.splice(0);
-      if (options.hearsOut) { for (const chunk of unread) session.receive(chunk, this.#now()); }
+      if (this.#isBackend) { for (const chunk of unread) session.receive(chunk, this.#now()); }
       if (session.closed) return;
       session.abort(reason);
       this.close();
@@ -69,10 +90,13 @@ export class SessionIo implements Task {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    clearTimeout(this.#rest);
+    this.#unread.length = 0;
     queueMicrotask(() => {
       this.#blocked = false;
       this.#flush();
       this.#socket.end();
+      this.#gate.start();
       if (this.#socket.destroyed) return;
       const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS);
       this.#socket.once("close", () => clearTimeout(linger));
@@ -82,21 +106,42 @@ export class SessionIo implements Task {
   /** Reads a little of what is unread; called by {@link Turns}. */
   step(): boolean {
     const chunk = this.#unread[0];
-    if (chunk !== undefined && !this.#session.congested) {
+    if (chunk !== undefined && !this.#session.congested && this.#rest === undefined) {
       const read = this.#session.receive(chunk, this.#now(), STEP_FRAMES);
       if (read < chunk.length) this.#unread[0] = chunk.subarray(read);
       else this.#unread.shift();
-      if (this.#unread.length > 0) return true;
+      this.#restIfNeeded(this.#session.restMs);
+      if (this.#unread.length > 0 && this.#rest === undefined) return true;
     }
     this.#working = false;
     this.#readAgain();
     return false;
   }
 
+  /** Reads nothing for a while; what comes meanwhile comes in larger pieces then. */
+  #restIfNeeded(ms: number): void {
+    if (ms <= 0 || this.#rest !== undefined) return;
+    this.#gate.stop();
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      this.#readAgain();
+    }, Math.max(ms, LEAST_REST_MS));
+  }
+
   #read(chunk: Uint8Array): void {
+    if (this.#closing) {
+      this.#dropped += chunk.length;
+      if (this.#dropped > MAX_DROPPED) this.#gate.stop();
+      return;
+    }
     this.#unread.push(chunk);
+    if (chunk.length < SMALL_READ && !this.#isBackend) {
+      const now = this.#now();
+      this.#smallReads.spend(now);
+      this.#restIfNeeded(this.#smallReads.waitMs(now));
+    }
     this.#work();
-    if (this.#unread.length > 0 || this.#session.congested) this.#socket.pause();
+    if (this.#unread.length > 0 || this.#session.congested) this.#gate.stop();
   }
 
   #work(): void {
@@ -127,8 +172,9 @@ export class SessionIo implements Task {
 
   /** Also when there was nothing to flush: the peer may be waiting to be read before it lets more go. */
   #readAgain(): void {
-    if (this.#blocked || this.#session.congested || !this.#socket.isPaused()) return;
+    if (this.#blocked || this.#session.congested || this.#rest !== undefined) return;
+    if (this.#gate.open) return;
     if (this.#unread.length > 0) return this.#work();
-    this.#socket.resume();
+    this.#gate.start();
   }
 }

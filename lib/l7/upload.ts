@@ -1,4 +1,4 @@
-import type { Fields } from "../h2/mod.ts";
+import { ChunkQueue, type Fields } from "../h2/mod.ts";
 import type { BackendStream, FrontStream } from "./message.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -16,7 +16,7 @@ export class Upload {
   endForwarded = false;
   readonly #front: FrontStream;
   #stream: BackendStream | undefined;
-  #early: Uint8Array[] = [];
+  readonly #early = new ChunkQueue();
   #trailers: Fields | undefined;
   #hasTrailers = false;
   /** Handed on and not yet taken. */
@@ -37,7 +37,7 @@ export class Upload {
     this.octets += bytes.length;
     if (end) this.ended = true;
     if (this.#stream !== undefined) this.#send(this.#stream, bytes, end);
-    else if (bytes.length > 0) this.#early.push(bytes);
+    else this.#early.push(bytes);
   }
 
   /** The end of the content, with trailers. */
@@ -54,8 +54,7 @@ export class Upload {
       this.endForwarded = true;
       return;
     }
-    const chunks = this.#early;
-    this.#early = [];
+    const chunks = this.#early.drain();
     const endsHere = this.ended && this.#trailers === undefined;
     for (const [i, bytes] of chunks.entries()) {
       this.#send(stream, bytes, endsHere && i === chunks.length - 1);
@@ -81,7 +80,7 @@ export class Upload {
   /** Nobody wants the content any more. */
   drop(): void {
     this.#stream = undefined;
-    this.#early = [];
+    this.#early.clear();
   }
 
   #send(stream: BackendStream, bytes: Uint8Array, end: boolean): void {

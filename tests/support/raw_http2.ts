@@ -29,7 +29,12 @@ export class RawHttp2Client implements AsyncDisposable {
   }
 
   static async connect(port: number): Promise<RawHttp2Client> {
-    const client = new RawHttp2Client(await connectRawTls({ port, alpn: "h2" }));
+    return await RawHttp2Client.over(await connectRawTls({ port, alpn: "h2" }));
+  }
+
+  /** Greets on a connection that agreed on HTTP/2. */
+  static async over(peer: TlsPeer): Promise<RawHttp2Client> {
+    const client = new RawHttp2Client(peer);
     await client.write(
       CLIENT_PREFACE,
       frame(FrameType.settings, 0, 0),

@@ -1,11 +1,13 @@
 // A backend of Node's own HTTP/2, in a process of its own: prints its port, answers `/slow` after
-// 300 ms, and ends with its input.
+// 300 ms and `/large` with 4 MiB, and ends with its input.
 import http2 from "node:http2";
 
 const SLOW_MS = 300;
+const LARGE = new Uint8Array(4 * 1024 * 1024);
 
 const server = http2.createServer((request, response) => {
   request.resume();
+  if (request.url === "/large") return void response.end(LARGE);
   if (request.url !== "/slow") return void response.end("ok");
   const timer = setTimeout(() => response.end("slow"), SLOW_MS);
   response.on("close", () => clearTimeout(timer));

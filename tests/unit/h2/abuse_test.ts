@@ -211,26 +211,78 @@ Deno.test("H2Session queues content, not output, for a peer that does not read",
   assert(pair.server.congested);
 });
 
-Deno.test("H2Session resets a stream whose window stays closed, and only that one", () => {
+const { stallTimeoutMs, minProgress } = EDGE_LIMITS;
+
+/** Opens the windows of streams with 60,000 octets to send to just before the stall time is over. */
+function stall(windows: { connection: number; streams: readonly number[] }) {
   const peer = new RawPeer();
   peer.send(frame(FrameType.settings, 0, 0, setting(4, 10)));
-  const [slow, quick] = [peer.open(), peer.open()];
-  for (const id of [slow, quick]) {
+  const ids = windows.streams.map(() => peer.open());
+  for (const id of ids) {
     const stream = peer.recorder.streams.get(id)?.stream;
     stream?.respond({ status: 200, fields: [] });
-    stream?.sendData(new Uint8Array(5000), true);
+    stream?.sendData(new Uint8Array(60_000), true);
   }
   peer.session.takeOutput();
-  peer.now = EDGE_LIMITS.stallTimeoutMs - 1;
-  peer.send(frame(FrameType.windowUpdate, 0, quick, u32(2000)));
-  peer.send(frame(FrameType.windowUpdate, 0, slow, u32(1))); // dripping does not help
-  peer.session.tick(peer.now);
-  assert.equal(peer.session.openStreams, 2);
+  peer.now = stallTimeoutMs - 1;
+  if (windows.connection > 0) {
+    peer.send(frame(FrameType.windowUpdate, 0, 0, u32(windows.connection)));
+  }
+  for (const [i, octets] of windows.streams.entries()) {
+    peer.send(frame(FrameType.windowUpdate, 0, ids[i] ?? 0, u32(octets)));
+  }
   peer.session.takeOutput();
-  peer.session.tick(EDGE_LIMITS.stallTimeoutMs);
-  assert.equal(peer.resetCode(slow), ErrorCode.cancel);
-  assert.equal(peer.recorder.streams.get(slow)?.reset?.by, "rules");
-  assert.equal(peer.recorder.streams.get(quick)?.reset, undefined);
+  peer.session.tick(peer.now);
+  for (const id of ids) assert.equal(peer.recorder.streams.get(id)?.reset, undefined);
+  peer.session.tick(stallTimeoutMs);
+  return { peer, ids };
+}
+
+Deno.test("H2Session resets a stream whose window stays nearly closed, and only that one", () => {
+  // A kilobyte a minute is not reading, and neither is one octet less than the progress asked for.
+  const streams = [1024, minProgress - 11, minProgress - 10, minProgress];
+  const { peer, ids } = stall({ connection: 1_000_000, streams });
+  const resets = peer.frames().filter(({ type }) => type === FrameType.rstStream);
+  assert.deepEqual(resets.map(({ streamId }) => streamId), ids.slice(0, 2));
+  assert.equal(peer.recorder.streams.get(ids[0] ?? 0)?.reset?.by, "rules");
+  assert.equal(peer.recorder.streams.get(ids[2] ?? 0)?.reset, undefined);
+  assert.equal(peer.session.openStreams, 2);
+  // The next minute is measured by itself.
+  peer.session.tick(2 * stallTimeoutMs);
+  assert.equal(peer.session.openStreams, 0);
+});
+
+Deno.test("H2Session does not blame a stream with an open window for a slow connection", () => {
+  const streams = Array.from({ length: 10 }, () => 1_000_000);
+  const { peer, ids } = stall({ connection: 60_000, streams });
+  assert.deepEqual(ids.map((id) => peer.recorder.streams.get(id)?.reset), ids.map(() => undefined));
+  assert(peer.session.openStreams > 5, "most had to wait for the connection's window");
+  assert(!peer.session.closed);
+});
+
+Deno.test("H2Session ends with a peer that opens the connection's window drop by drop", () => {
+  // 65,535 octets are gone at once; 600,000 wait for a peer that lets a kilobyte a minute through.
+  const peer = new RawPeer();
+  peer.send(frame(FrameType.settings, 0, 0, setting(4, 1_000_000)));
+  for (let i = 0; i < 10; i++) {
+    const stream = peer.recorder.streams.get(peer.open())?.stream;
+    stream?.respond({ status: 200, fields: [] });
+    stream?.sendData(new Uint8Array(66_000), true);
+  }
+  peer.session.takeOutput();
+  // The first minute has the octets that went at once.
+  peer.session.tick(stallTimeoutMs);
+  peer.session.takeOutput();
+  assert(!peer.session.closed);
+  peer.now = 2 * stallTimeoutMs - 1;
+  peer.send(frame(FrameType.windowUpdate, 0, 0, u32(30_000)));
+  peer.session.takeOutput();
+  peer.session.tick(2 * stallTimeoutMs - 1);
+  assert(!peer.session.closed);
+  // Half as much again as a stream would need, but not a sixteenth of what waits.
+  peer.session.tick(2 * stallTimeoutMs);
+  assert.equal(peer.recorder.closed?.reason, "peer keeps its window closed");
+  assert.equal(peer.goaway(), CALM);
 });
 
 Deno.test("H2Session stops a peer that opens its window octet by octet", () => {
@@ -314,15 +366,73 @@ Deno.test("H2Session ends with a peer that does not answer PING", () => {
   assert.equal(peer.recorder.closed?.reason, "no answer to PING");
 });
 
-Deno.test("H2Session lets gRPC ping once for each DATA frame", () => {
+/** Does something over and over, and sends nothing while the session asks for a rest. */
+function politely(peer: RawPeer, times: number, once: () => void): void {
+  for (let i = 0; i < times && !peer.session.closed; i++) {
+    once();
+    read(peer);
+    peer.now += peer.session.restMs;
+    peer.session.receive(new Uint8Array(0), peer.now);
+  }
+}
+
+Deno.test("H2Session lets gRPC ping once for each message, at a pace that it sets", () => {
   const peer = new RawPeer();
   const id = peer.open(false);
-  for (let i = 0; i < FLOOD; i++) {
+  politely(peer, FLOOD, () => {
     peer.send(frame(FrameType.data, 0, id, [1, 2, 3]));
     peer.send(frame(FrameType.ping, 0, 0, new Uint8Array(8)));
-    peer.session.takeOutput();
-  }
+  });
   assert(!peer.session.closed);
+  const { burst, perSecond } = EDGE_LIMITS.control;
+  const paid = 1000 * (FLOOD - burst - FLOOD * 3 / 256) / perSecond;
+  assert(Math.abs(peer.now - paid) < 10, `${FLOOD} pings took ${peer.now} ms`);
+});
+
+Deno.test("H2Session gives PINGs for content by its octets, in either direction", () => {
+  const kilobyte = frame(FrameType.data, 0, 1, new Uint8Array(1024));
+  const ping = frame(FrameType.ping, 0, 0, new Uint8Array(8));
+  const sending = new RawPeer();
+  const id = sending.open(false);
+  for (let i = 0; i < FLOOD; i++) {
+    sending.send(kilobyte, ping, ping, ping, ping);
+    sending.session.takeOutput();
+  }
+  assert.equal(sending.session.restMs, 0);
+
+  const reading = new RawPeer();
+  reading.send(frame(FrameType.windowUpdate, 0, 0, u32(2 ** 30)));
+  reading.send(frame(FrameType.windowUpdate, 0, reading.open(false), u32(2 ** 30)));
+  const stream = reading.recorder.streams.get(id)?.stream;
+  stream?.respond({ status: 200, fields: [] });
+  for (let i = 0; i < FLOOD; i++) {
+    stream?.sendData(new Uint8Array(1024));
+    reading.send(ping, ping, ping, ping);
+    reading.session.takeOutput();
+  }
+  assert.equal(reading.session.restMs, 0);
+});
+
+for (const [octets, cost] of [[1, 255 / 256], [128, 0.5], [255, 1 / 256], [256, 0]] as const) {
+  Deno.test(`H2Session reads DATA frames of ${octets} octets at the pace of their overhead`, () => {
+    const frames = 40_000;
+    const peer = new RawPeer();
+    const bytes = frame(FrameType.data, 0, peer.open(false), new Uint8Array(octets));
+    politely(peer, frames, () => peer.send(bytes));
+    assert(!peer.session.closed);
+    const { burst, perSecond } = EDGE_LIMITS.smallData;
+    const paid = Math.max(0, 1000 * (frames * cost - burst) / perSecond);
+    assert(Math.abs(peer.now - paid) < 10, `${frames} frames took ${peer.now} ms, not ${paid}`);
+  });
+}
+
+Deno.test("H2Session ends with a peer whose small DATA frames an owner reads without rest", () => {
+  const peer = new RawPeer();
+  const bytes = Buffer.concat(
+    Array.from({ length: 100 }, () => frame(FrameType.data, 0, 1, [1])),
+  );
+  peer.open(false);
+  assertCalmed(peer, flood(peer, () => peer.send(bytes)));
 });
 
 Deno.test("H2Session stops a rapid reset with NO_ERROR, and tells the owner of each", () => {
