@@ -94,9 +94,14 @@ export class Connection implements StreamPort, SenderEvents {
    */
   get canOpenStream(): boolean {
     const open = !this.closed && !this.draining && this.streams.hasLocalId && !this.congested &&
-      this.streams.size < this.peer.maxConcurrentStreams;
+      this.streams.size < this.streamLimit;
     if (!open) this.#wasFull = true;
     return open;
+  }
+
+  /** Streams that may be open at once in the client role. */
+  get streamLimit(): number {
+    return Math.min(this.peer.maxConcurrentStreams, this.limits.maxOwnStreams);
   }
 
   /** Adds a stream with the windows that hold now. */

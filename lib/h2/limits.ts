@@ -8,6 +8,8 @@ export interface Rate {
 export interface Limits {
   /** Streams the peer may have open at once. */
   readonly maxConcurrentStreams: number;
+  /** Streams we open at once, if the peer lets us (client). */
+  readonly maxOwnStreams: number;
   /** Octets the peer may send on one stream beyond what was consumed. */
   readonly streamWindow: number;
   /** What that may grow to, for a stream that has a `WindowBudget` and whose reader keeps up. */
@@ -79,6 +81,7 @@ export interface Limits {
 /** For strangers: Envoy's edge defaults for streams and windows, nginx's and nghttp2's rates. */
 export const EDGE_LIMITS: Limits = Object.freeze({
   maxConcurrentStreams: 100,
+  maxOwnStreams: 100,
   streamWindow: 65536,
   maxStreamWindow: 65536,
   connectionWindow: 1048576,
@@ -119,6 +122,9 @@ export const EDGE_LIMITS: Limits = Object.freeze({
  */
 export const BACKEND_LIMITS: Limits = Object.freeze({
   ...EDGE_LIMITS,
+  // nginx's number. Some put no limit to streams and one to memory: Node resets new streams when
+  // 10 MiB wait on a connection, which clients that do not read would otherwise see to.
+  maxOwnStreams: 128,
   streamWindow: 65536,
   maxStreamWindow: 1048576,
   connectionWindow: 16777216,

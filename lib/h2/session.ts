@@ -136,6 +136,11 @@ export class H2Session implements InboundEvents {
     return this.#connection.role === "client" && this.#connection.canOpenStream;
   }
 
+  /** Streams that may be open at once (client role). */
+  get streamLimit(): number {
+    return this.#connection.streamLimit;
+  }
+
   /** The peer's SETTINGS arrived: it does speak HTTP/2. */
   get settingsReceived(): boolean {
     return this.#connection.settingsReceived;

@@ -60,7 +60,7 @@ export class OwnH2Link implements Transport, H2Handler {
   }
 
   get capacity(): number {
-    return this.#session.peerSettings.maxConcurrentStreams;
+    return this.#session.streamLimit;
   }
 
   get available(): boolean {

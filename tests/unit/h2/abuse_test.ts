@@ -16,6 +16,9 @@ const CALM = ErrorCode.enhanceYourCalm;
 /** More of anything than a budget allows at once. */
 const FLOOD = 5000;
 
+/** For a client, as far as the peer lets it. */
+const MANY_STREAMS = { ...BACKEND_LIMITS, maxOwnStreams: 5000 };
+
 /** Repeats an abuse until the session closes; answers how often it was done. */
 function flood(peer: RawPeer, once: () => void): number {
   for (let done = 0; done < FLOOD; done++) {
@@ -474,7 +477,7 @@ Deno.test("H2Session counts resets over all sessions of a peer", () => {
 
 Deno.test("H2Session as a client resets no more than peers put up with", () => {
   const { burst, perSecond } = BACKEND_LIMITS.ownResets;
-  const peer = new RawPeer({ role: "client" });
+  const peer = new RawPeer({ role: "client", limits: MANY_STREAMS });
   peer.send(frame(FrameType.settings, 0, 0, setting(3, 2000)));
   peer.session.takeOutput();
   const streams = Array.from({ length: burst + 60 }, () => peer.session.request(get("/"), true));
@@ -508,8 +511,24 @@ Deno.test("H2Session as a client resets no more than peers put up with", () => {
   assert.equal(peer.session.openStreams, 0);
 });
 
-Deno.test("H2Session as a client does not let streams that nobody reads stop the others", () => {
+Deno.test("H2Session as a client opens no more streams than it wants, whatever it may", () => {
   const peer = new RawPeer({ role: "client" });
+  peer.send(frame(FrameType.settings, 0, 0, setting(3, 100_000)));
+  const { maxOwnStreams } = BACKEND_LIMITS;
+  const streams = Array.from({ length: maxOwnStreams }, () => peer.session.request(get("/"), true));
+  peer.session.takeOutput();
+  assert(!peer.session.canOpenStream);
+  assert.equal(peer.session.streamLimit, maxOwnStreams);
+  assert.equal(peer.recorder.available, 0);
+  streams[7]?.reset(ErrorCode.cancel);
+  assert.equal(peer.recorder.available, 1);
+  assert(peer.session.canOpenStream);
+  peer.send(frame(FrameType.settings, 0, 0, setting(3, 5)));
+  assert.equal(peer.session.streamLimit, 5);
+});
+
+Deno.test("H2Session as a client does not let streams that nobody reads stop the others", () => {
+  const peer = new RawPeer({ role: "client", limits: MANY_STREAMS });
   peer.send(frame(FrameType.settings, 0, 0, setting(3, 2000)));
   const { streamWindow, connectionWindow } = BACKEND_LIMITS;
   peer.recorder.autoConsume = false;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  BACKEND_LIMITS,
   CLIENT_PREFACE,
   EDGE_LIMITS,
   ErrorCode,
@@ -392,7 +393,10 @@ Deno.test("H2Session as a client opens no stream while the backend does not read
 });
 
 Deno.test("H2Session as a client ignores late answers to any number of requests it cancelled", () => {
-  const peer = new RawPeer({ role: "client" });
+  const peer = new RawPeer({
+    role: "client",
+    limits: { ...BACKEND_LIMITS, maxOwnStreams: 5000 },
+  });
   peer.send(frame(settings, 0, 0, setting(SettingId.maxConcurrentStreams, 2000)));
   const streams = Array.from({ length: 1000 }, () => peer.session.request(get("/"), true));
   for (const stream of streams) stream.reset(ErrorCode.cancel);
