@@ -14,6 +14,9 @@ export const DENO_VERSION = "2.9.6";
  */
 export const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "LD_PRELOAD"] as const;
 
+/** What names are resolved with: read and never written. */
+export const SYSTEM_FILES = ["/etc/hosts", "/etc/resolv.conf"] as const;
+
 /** Where an installation keeps its files. */
 export interface Folders {
   /** `main.ts`, `lib`, `deno.json`, `deno.lock`. */
@@ -34,7 +37,8 @@ export const SERVICE = { ...INSTALLED, notify: "/run/systemd/notify" } as const;
  * Deno's flags for `mc-proxy server` and the other commands that open the database.
  *
  * The network is open: routes name backends at run time. Files are not: the program reads its own
- * source (a worker is loaded like a dynamic import) and its data, and writes its data. No
+ * source (a worker is loaded like a dynamic import), its data and {@link SYSTEM_FILES}, and writes
+ * its data. No
  * subprocess, no native library, no code from elsewhere. Of the environment it sees
  * {@link VARIABLES}; others, which npm packages look up while they load, read as unset instead of
  * ending the program.
@@ -58,7 +62,7 @@ export function serverFlags({ source, data, notify }: Folders): string[] {
     "--allow-net",
     `--allow-env=${VARIABLES.join(",")}`,
     "--ignore-env",
-    `--allow-read=${source},${data}`,
+    `--allow-read=${[source, data, ...SYSTEM_FILES].join(",")}`,
     `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
   ];
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type Result } from "./result.ts";
+export { failure, type Result, success } from "./result.ts";
 export {
   formatIp,
   type IpAddress,

@@ -1,4 +1,11 @@
-import { formatEndpoint, parseListenEndpoint, type Result } from "../addr/mod.ts";
+import {
+  formatEndpoint,
+  formatIp,
+  parseBackendEndpoint,
+  parseIp,
+  parseListenEndpoint,
+  type Result,
+} from "../addr/mod.ts";
 import { type FirewallRule, parseFirewallRule, ruleValueDoc } from "../firewall/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import {
@@ -140,6 +147,17 @@ const server = table<Config["server"]>({
   },
 });
 
+const resolver = table<Config["resolver"]>({
+  servers: {
+    key: "servers",
+    kind: list(parsed('`"IP"`, `"IPv4:port"` or `"[IPv6]:port"`', serverEndpoint)),
+    default: [],
+    doc:
+      "Name servers to ask, in this order. Empty: those of `/etc/resolv.conf`, whose search list " +
+      "and options count in any case.",
+  },
+});
+
 const metrics = table<NonNullable<Config["metrics"]>>({
   addr: {
     key: "addr",
@@ -185,6 +203,14 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
       "`[[listeners]]` does; the other settings are read at each start.",
   },
   proxy: { key: "proxy", kind: proxy, section: true, doc: "Deadlines of proxied connections." },
+  resolver: {
+    key: "resolver",
+    kind: resolver,
+    section: true,
+    doc:
+      "How names of backends are resolved: by `/etc/hosts`, then by name servers. Answers are kept " +
+      "as long as they hold, and for up to a day more while no server answers.",
+  },
   l7: { key: "l7", kind: l7, section: true, doc: "HTTP, for all `l7` routes." },
   log: { key: "log", kind: log, section: true, doc: "What is written to standard error, and how." },
   server: { key: "server", kind: server, section: true, doc: "The process itself." },
@@ -213,4 +239,14 @@ function rule(type: FirewallRule["type"]): Kind<string> {
 function listenEndpoint(text: string): Result<string> {
   const endpoint = parseListenEndpoint(text);
   return endpoint.ok ? { ok: true, value: formatEndpoint(endpoint.value) } : endpoint;
+}
+
+/** A name server: a literal address, at port 53 unless it says otherwise. */
+function serverEndpoint(text: string): Result<string> {
+  const ip = parseIp(text);
+  if (ip.ok) return { ok: true, value: formatEndpoint({ host: formatIp(ip.value), port: 53 }) };
+  const endpoint = parseBackendEndpoint(text);
+  if (!endpoint.ok) return endpoint;
+  if (!parseIp(endpoint.value.host).ok) return { ok: false, reason: "not an IP address" };
+  return { ok: true, value: formatEndpoint(endpoint.value) };
 }

@@ -13,6 +13,7 @@ export interface Config {
   readonly grpc?: GrpcConfig;
   readonly firewall: FirewallConfig;
   readonly proxy: ProxyConfig;
+  readonly resolver: ResolverConfig;
   readonly l7: L7Config;
   readonly log: LogConfig;
   readonly server: ServerConfig;
@@ -90,6 +91,11 @@ export interface ProxyConfig {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
+}
+
+export interface ResolverConfig {
+  /** Canonical endpoints; empty: those of `/etc/resolv.conf`. */
+  readonly servers: readonly string[];
 }
 
 export interface L7Config {

@@ -18,6 +18,7 @@ import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { LiveState } from "./live_state.ts";
 import { RefusedError } from "./refused.ts";
+import { ResolverFilesWatch } from "./resolver_files.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { refuseSharedPorts } from "./binding.ts";
@@ -77,6 +78,7 @@ export class Control {
   readonly #tlsPoll: ReturnType<typeof setInterval>;
   readonly #tls: TlsStore;
   readonly #connector: ConnectorReloader | undefined;
+  readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
   #geoip: LoadedGeoIp | undefined;
   /** Why the GeoIP file was not taken the last time. */
@@ -111,6 +113,7 @@ export class Control {
     const { firewall } = this;
     this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
     this.#connector = this.#watchConnector(startUp);
+    this.#resolver = this.#watchResolver(startUp);
     this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
     expiry.schedule();
     this.#tlsPoll = setInterval(() => {
@@ -319,6 +322,17 @@ export class Control {
     await this.#onRegained();
   }
 
+  #watchResolver({ resolver: files }: StartUp): ResolverFilesWatch | undefined {
+    if (files === undefined) return undefined;
+    const { config, log } = this.#options;
+    const operation = { actor: "mc-proxy", action: "ReloadResolver" };
+    return new ResolverFilesWatch(
+      files,
+      { config, log, readFile: this.#readFile },
+      (settings) => this.state.exclusive(() => this.state.replaceResolver(settings, operation)),
+    );
+  }
+
   #watchConnector({ connector: files }: StartUp): ConnectorReloader | undefined {
     const { config: { connector: config }, log } = this.#options;
     if (config === undefined || files === undefined) return undefined;
@@ -342,6 +356,7 @@ export class Control {
     this.#expiry.close();
     this.#keeper[Symbol.dispose]();
     this.#connector?.[Symbol.dispose]();
+    this.#resolver?.[Symbol.dispose]();
     this.routing.close();
     await this.state.close();
     await this.tallies.close();

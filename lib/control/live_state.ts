@@ -1,6 +1,7 @@
 import { type Database, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
+import type { ResolverSettings } from "../resolver/mod.ts";
 import type {
   Change,
   ConnectorSnapshot,
@@ -199,6 +200,12 @@ export class LiveState {
   async replaceConnector(connector: ConnectorSnapshot, operation: Operation): Promise<void> {
     const snapshot = { ...this.#snapshot, connector };
     await this.#apply([{ kind: "connector", connector }], snapshot, operation, () => {});
+  }
+
+  /** Replaces what names are resolved with, which is in no database. */
+  async replaceResolver(resolver: ResolverSettings, operation: Operation): Promise<void> {
+    const snapshot = { ...this.#snapshot, resolver };
+    await this.#apply([{ kind: "resolver", resolver }], snapshot, operation, () => {});
   }
 
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */

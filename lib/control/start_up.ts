@@ -10,6 +10,7 @@ import { compileRateLimit } from "./draft.ts";
 import type { ReadFile } from "./files.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { ControlError } from "./control_error.ts";
+import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
 import { compileListeners } from "./rows.ts";
 import { TlsStore } from "./tls_store.ts";
 
@@ -21,6 +22,8 @@ export interface StartUp {
   readonly snapshot: Snapshot;
   readonly geoip: LoadedGeoIp | undefined;
   readonly connector: ConnectorFiles | undefined;
+  /** Absent: the system's resolver is used. */
+  readonly resolver: ResolverFiles | undefined;
   /** The limit in effect. */
   readonly rateLimit: RateLimit;
   /** What has read the certificates, and reads them again. */
@@ -56,6 +59,7 @@ export async function compileStartUp(
   }
   const listeners = await compileListeners(rows, database);
   const tls = new TlsStore(options);
+  const resolver = await openResolverFiles(options);
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
   const rateLimit = database.settings.rateLimit ?? { limit, windowMs };
@@ -83,8 +87,9 @@ export async function compileStartUp(
       ...compileRateLimit(rateLimit),
     },
     ...connector && { connector: connector.snapshot },
+    ...resolver && { resolver: resolver.settings },
   };
-  return { snapshot, geoip, connector, rateLimit, tls };
+  return { snapshot, geoip, connector, resolver, rateLimit, tls };
 }
 
 /** The metrics' port: no session is to be led there. */

@@ -2,7 +2,7 @@ import net, { type Socket } from "node:net";
 import tls from "node:tls";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { type Connect, dial } from "../relay/mod.ts";
+import { type Connect, dial, type Lookup } from "../relay/mod.ts";
 
 /** How a backend is reached over TLS. */
 export interface BackendTls {
@@ -30,9 +30,13 @@ export interface BackendAddress {
  */
 export async function connectBackend(
   address: BackendAddress,
-  { signal, alpn }: { readonly signal: AbortSignal; readonly alpn: readonly string[] },
+  { signal, lookup, alpn }: {
+    readonly signal: AbortSignal;
+    readonly lookup: Lookup;
+    readonly alpn: readonly string[];
+  },
 ): Promise<Socket> {
-  const options = { deadline: signal, connect: connectSocket };
+  const options = { deadline: signal, lookup, connect: connectSocket };
   const { socket } = await dial(address.endpoint, options);
   if (address.proxyHeader !== undefined) socket.write(address.proxyHeader);
   if (address.tls === undefined) return socket;

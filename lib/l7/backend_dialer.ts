@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { OutputPool } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
+import type { Lookup } from "../relay/mod.ts";
 import type { AttemptEvents, Dialer, LinkProtocol, Offer } from "../upstream/mod.ts";
 import { type BackendAddress, connectBackend } from "./backend_address.ts";
 import { H1Link } from "./h1_link.ts";
@@ -21,6 +22,7 @@ export interface BackendDialerOptions {
   readonly pool: OutputPool;
   /** Shared by all connections of the thread. */
   readonly turns: Turns;
+  readonly lookup: Lookup;
   readonly now: () => number;
 }
 
@@ -43,11 +45,11 @@ export class BackendDialer implements Dialer<Transport> {
     { offer, affinity }: { readonly offer: Offer; readonly affinity: object | undefined },
     events: AttemptEvents<Transport>,
   ): (reason: string) => void {
-    const { address, proxyHeaderOf } = this.#options;
+    const { address, proxyHeaderOf, lookup } = this.#options;
     const proxyHeader = affinity && proxyHeaderOf?.(affinity);
     const controller = new AbortController();
     const { signal } = controller;
-    connectBackend({ ...address, proxyHeader }, { signal, alpn: PROTOCOLS[offer] })
+    connectBackend({ ...address, proxyHeader }, { signal, lookup, alpn: PROTOCOLS[offer] })
       .then((socket) => this.#open(socket, { offer, events, signal }))
       .catch((error) => {
         if (signal.aborted) return;

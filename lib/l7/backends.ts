@@ -1,7 +1,7 @@
 import { parseBackendEndpoint } from "../addr/mod.ts";
 import type { OutputPool } from "../h2/mod.ts";
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
-import type { Clock } from "../relay/mod.ts";
+import type { Clock, Lookup } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
 import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
@@ -37,6 +37,7 @@ export class Backends {
   readonly #clock: Clock;
   readonly #pool: OutputPool;
   readonly #turns: Turns;
+  readonly #lookup: Lookup;
   readonly #entries = new Map<string, Entry>();
   /** Those whose last requests are still being answered. */
   readonly #retired = new Set<Pool<Transport>>();
@@ -47,11 +48,13 @@ export class Backends {
     readonly clock: Clock;
     readonly pool: OutputPool;
     readonly turns: Turns;
+    readonly lookup: Lookup;
     readonly settings: BackendSettings;
   }) {
     this.#clock = options.clock;
     this.#pool = options.pool;
     this.#turns = options.turns;
+    this.#lookup = options.lookup;
     this.#settings = options.settings;
   }
 
@@ -154,6 +157,7 @@ export class Backends {
         h2Transport,
         pool: this.#pool,
         turns: this.#turns,
+        lookup: this.#lookup,
         now,
       }),
       timers: timersOf(now),

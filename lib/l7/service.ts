@@ -7,7 +7,7 @@ import {
   type RequestCounts,
   type RequestEvent,
 } from "../observe/mod.ts";
-import { type Clock, Deadlines } from "../relay/mod.ts";
+import { type Clock, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
 import type { Handshakes, TlsAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
@@ -50,6 +50,8 @@ export interface L7ServiceOptions {
   readonly onHandshake?: (seconds: number) => void;
   /** Those of the worker. */
   readonly handshakes: Handshakes;
+  /** Finds the addresses of backends; default: the system's resolver. */
+  readonly lookup?: Lookup;
 }
 
 /** HTTP for all l7 routes of one worker: its clients, and the backends they share. */
@@ -73,8 +75,9 @@ export class L7Service {
     this.#settings = options.settings;
     this.#rules = new FieldRules(options.settings.fields);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
-    const { clock, settings } = options;
-    this.#backends = new Backends({ clock, settings, pool: this.#pool, turns: this.#turns });
+    const { clock, settings, lookup = systemLookup } = options;
+    const [pool, turns] = [this.#pool, this.#turns];
+    this.#backends = new Backends({ clock, settings, lookup, pool, turns });
   }
 
   /** Connections that are open now. */

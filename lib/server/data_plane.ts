@@ -110,6 +110,8 @@ export class DataPlane {
         return this.#state.setRateLimit(change.rateLimit);
       case "connector":
         return this.#applyConnector(change.connector);
+      case "resolver":
+        return this.#state.setResolver(change.resolver);
       case "add_listener":
         return await this.#addListener(change.listener);
       case "remove_listener":
@@ -132,6 +134,7 @@ export class DataPlane {
     const used = new Set(tls.map(({ id }) => id));
     this.#state.setTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
     if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
+    if (snapshot.resolver !== undefined) this.#state.setResolver(snapshot.resolver);
     const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
     for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
     for (const listener of snapshot.listeners) await this.#addListener(listener);
@@ -287,6 +290,7 @@ export class DataPlane {
     }
     this.#state.connectDeadlines[Symbol.dispose]();
     this.#state.l7.close();
+    this.#state.closeResolver();
   }
 
   /** Cuts every connection that is still open, and those that wait for a backend. */

@@ -34,10 +34,12 @@ export async function forward(
   const dialledAt = state.clock.now();
   try {
     const deadline = state.connectDeadlines.signal();
+    const { lookup } = state;
     backend = await dial(
       target,
-      guard === undefined ? { deadline, connect: state.connect } : {
+      guard === undefined ? { deadline, lookup, connect: state.connect } : {
         deadline,
+        lookup,
         connect: guard.connect(state.connect),
         forbids: guard.forbids,
       },

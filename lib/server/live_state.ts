@@ -16,8 +16,11 @@ import {
   ConnectDeadlines,
   connectWith,
   Deadlines,
+  type Lookup,
   type RelayOptions,
+  systemLookup,
 } from "../relay/mod.ts";
+import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
@@ -65,6 +68,7 @@ export class LiveState implements PlaneState {
   #rateLimiter: RateLimiter | undefined;
   #geoip: GeoIp | undefined;
   #settings: Settings;
+  #resolver: Resolver | undefined;
 
   constructor(
     options: LiveStateOptions,
@@ -95,11 +99,25 @@ export class LiveState implements PlaneState {
       onRequest: (event) => onRequest?.(event),
       onHandshake: (seconds) => counters.observe("tls_handshake", seconds),
       handshakes: this.handshakes,
+      lookup: this.lookup,
     });
   }
 
   get firewall(): Firewall {
     return this.#firewall;
+  }
+
+  readonly lookup: Lookup = (host) => (this.#resolver?.lookup ?? systemLookup)(host);
+
+  /** Whom to ask for names from now on. */
+  setResolver(settings: ResolverSettings): void {
+    if (this.#resolver === undefined) this.#resolver = new Resolver(settings);
+    else this.#resolver.update(settings);
+  }
+
+  /** Ends questions that nobody waits for any more. */
+  closeResolver(): void {
+    this.#resolver?.[Symbol.dispose]();
   }
 
   get rateLimiter(): RateLimiter | undefined {

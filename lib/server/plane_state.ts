@@ -2,7 +2,14 @@ import type { Gatekeeper, TrustMemory } from "../connector/mod.ts";
 import type { Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
-import type { Clock, Connect, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
+import type {
+  Clock,
+  Connect,
+  ConnectDeadlines,
+  Deadlines,
+  Lookup,
+  RelayOptions,
+} from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
@@ -19,6 +26,8 @@ export interface PlaneState {
   readonly connect: Connect<TcpStream>;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
+  /** Finds the addresses of backends. */
+  readonly lookup: Lookup;
   readonly l7: L7Service;
   /** By {@link TlsMaterial.id}. */
   readonly tls: Map<string, TlsMaterial>;

@@ -1,5 +1,6 @@
 import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { FieldSettings, H2TransportName, TlsMaterial } from "../l7/mod.ts";
+import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ConnectorSnapshot } from "./connector.ts";
 
@@ -15,6 +16,8 @@ export interface Snapshot {
   readonly tls?: readonly TlsMaterial[];
   /** Absent: no route of mode mtls is served. */
   readonly connector?: ConnectorSnapshot;
+  /** What names of backends are resolved with. Absent: the system's resolver. */
+  readonly resolver?: ResolverSettings;
 }
 
 /** Deadlines of the data plane, in milliseconds. */
@@ -69,6 +72,7 @@ export type Change =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   | { readonly kind: "firewall"; readonly firewall: FirewallSnapshot }
   | { readonly kind: "connector"; readonly connector: ConnectorSnapshot }
+  | { readonly kind: "resolver"; readonly resolver: ResolverSettings }
   /** The rules alone: opening the GeoIP database anew would check the whole of it. */
   | { readonly kind: "rules"; readonly rules: CompiledFirewall }
   | { readonly kind: "rate_limit"; readonly rateLimit?: RateLimitSnapshot }

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { type Fields, OutputPool, type RequestInit, type ResponseHead } from "../../lib/h2/mod.ts";
 import { BackendDialer, type BackendDialerOptions } from "../../lib/l7/backend_dialer.ts";
+import { systemLookup } from "../../lib/relay/mod.ts";
 import type {
   BackendFailure,
   BackendStream,
@@ -127,6 +128,7 @@ export function testTransport({ name, kind, expects, h2Transport }: TransportCas
         address: { endpoint: { host: "127.0.0.1", port } },
         h2Transport,
         pool: new OutputPool(),
+        lookup: systemLookup,
         turns: new Turns(),
         now: () => performance.now(),
       }),

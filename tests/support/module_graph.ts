@@ -14,11 +14,11 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 /** The layers, lowest first: a folder of `lib` imports folders of lower layers only. */
 export const LAYERS: readonly (readonly string[])[] = [
   ["addr", "wire", "observe", "http"],
-  ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema"],
+  ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns"],
   ["state"],
   ["routes"],
   ["tcp"],
-  ["config", "db", "relay", "tls"],
+  ["config", "db", "relay", "resolver", "tls"],
   ["connector", "l7"],
   ["server"],
   ["workers", "control", "rpc", "admin/gen"],

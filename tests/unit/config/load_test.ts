@@ -13,6 +13,7 @@ Deno.test("loadConfig() fills in every default", () => {
       rateWindowMs: 10_000,
     },
     proxy: { connectTimeoutMs: 5_000, idleTimeoutMs: 300_000, shutdownTimeoutMs: 30_000 },
+    resolver: { servers: [] },
     l7: {
       h2Transport: "own",
       accessLog: true,
@@ -57,6 +58,8 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     connect_timeout = "300ms"
     idle_timeout = "2m"
     shutdown_timeout = "1h"
+    [resolver]
+    servers = ["192.0.2.53", "2001:DB8:0::53", "192.0.2.54:5353"]
     [l7]
     h2_transport = "node"
     access_log = false
@@ -101,6 +104,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       rateWindowMs: 60_000,
     },
     proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
+    resolver: { servers: ["192.0.2.53:53", "[2001:db8::53]:53", "192.0.2.54:5353"] },
     l7: {
       h2Transport: "node",
       accessLog: false,
