@@ -197,7 +197,7 @@ const FAULTS: Readonly<
   },
   "the process is killed": (tested) => tested.crash(),
   "the process is stopped": (tested) => tested.restart(),
-  async "the file is damaged in the middle of a crash"(tested, _step, random) {
+  "the file is damaged in the middle of a crash"(tested, _step, random) {
     // Opened or refused, but never as something else; the intact copy goes on.
     const copy = ControlUnderTest.newFolder();
     try {
@@ -220,7 +220,7 @@ const FAULTS: Readonly<
     } finally {
       Deno.removeSync(copy, { recursive: true });
     }
-    return tested;
+    return Promise.resolve(tested);
   },
 };
 
