@@ -136,6 +136,91 @@ Deno.test("HeaderAssembler tries every octet in names and values", () => {
   }
 });
 
+const TOKEN_OCTET = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+const isVisible = (octet: number) => octet > 0x20 && octet !== 0x7f;
+/** Each place of a head, how an octet gets there, and where which octets may be. */
+const PLACES: Record<string, {
+  put: (text: string) => readonly string[];
+  text: string;
+  allowed: (char: string, octet: number, place: "first" | "middle" | "last") => boolean;
+}> = {
+  "a method": {
+    put: (text) => plain({ ":method": text }),
+    text: "GET",
+    allowed: (char) => TOKEN_OCTET.test(char),
+  },
+  "a scheme": {
+    put: (text) => plain({ ":scheme": text }),
+    text: "http",
+    allowed: (char, _, place) => (place === "first" ? /[a-z]/ : /[a-z0-9+\-.]/).test(char),
+  },
+  "an authority": {
+    put: (text) => plain({ ":authority": text }),
+    text: "a.test",
+    allowed: (char) => /[A-Za-z0-9\-._~!$&'()*+,;=:%[\]]/.test(char),
+  },
+  "a host": {
+    put: (text) => [...plain({ ":authority": undefined }), "host", text],
+    text: "a.test",
+    allowed: (char) => /[A-Za-z0-9\-._~!$&'()*+,;=:%[\]]/.test(char),
+  },
+  "a path": {
+    put: (text) => plain({ ":path": text }),
+    text: "/a/b",
+    allowed: (char, _, place) => place === "first" ? char === "/" : /[!"$-~]/.test(char),
+  },
+  "a name": {
+    put: (text) => [...plain({}), text, "z"],
+    text: "x-y",
+    allowed: (char) => TOKEN_OCTET.test(char) && !/[A-Z]/.test(char),
+  },
+  "a value": {
+    put: (text) => [...plain({}), "x", text],
+    text: "a b",
+    allowed: (_, octet, place) =>
+      isVisible(octet) || (place === "middle" && (octet === 9 || octet === 32)),
+  },
+  "a cookie": {
+    put: (text) => [...plain({}), "cookie", text],
+    text: "a=b",
+    allowed: (_, octet, place) =>
+      isVisible(octet) || (place === "middle" && (octet === 9 || octet === 32)),
+  },
+};
+for (const [name, { put, text, allowed }] of Object.entries(PLACES)) {
+  Deno.test(`HeaderAssembler tries every octet first, last and in the middle of ${name}`, () => {
+    for (let octet = 0; octet < 256; octet++) {
+      const char = String.fromCharCode(octet);
+      const inPlace = {
+        first: char + text.slice(1),
+        middle: text[0] + char + text.slice(1),
+        last: text.slice(0, -1) + char,
+      };
+      for (const place of ["first", "middle", "last"] as const) {
+        const taken = typeof request(put(inPlace[place])) !== "string";
+        assert.equal(taken, allowed(char, octet, place), `octet ${octet}, ${place}`);
+      }
+    }
+  });
+}
+
+Deno.test("H2Session tries every octet in names and values of trailers", () => {
+  for (let octet = 0; octet < 256; octet++) {
+    const char = String.fromCharCode(octet);
+    for (
+      const [field, allowed] of [
+        [[`x${char}y`, "z"], TOKEN_OCTET.test(char) && !/[A-Z]/.test(char)],
+        [["x", `a${char}b`], isVisible(octet) || octet === 9 || octet === 32],
+      ] as const
+    ) {
+      const peer = new RawPeer();
+      const id = peer.open(false);
+      peer.send(peer.headers(id, field));
+      assert.equal(peer.recorder.streams.get(id)?.trailers !== undefined, allowed, `${octet}`);
+    }
+  }
+});
+
 Deno.test("HeaderAssembler refuses a bad field again when it comes from the table", () => {
   const peer = new RawPeer();
   for (const id of [1, 3, 5]) peer.send(peer.headers(id, [...REQUEST, "x-bad", "a\nb"]));
