@@ -4,6 +4,7 @@ import { describeError } from "../observe/mod.ts";
 import type { Lookup } from "../relay/mod.ts";
 import type { AttemptEvents, Dialer, LinkProtocol, Offer } from "../upstream/mod.ts";
 import { type BackendAddress, connectBackend } from "./backend_address.ts";
+import type { OnCrash } from "./guarded_sessions.ts";
 import { H1Link } from "./h1_link.ts";
 import type { Transport } from "./message.ts";
 import { NodeH2Link } from "./node_h2_link.ts";
@@ -24,6 +25,8 @@ export interface BackendDialerOptions {
   readonly turns: Turns;
   readonly lookup: Lookup;
   readonly now: () => number;
+  /** A connection ended because something was thrown that must not be. */
+  readonly onCrash: OnCrash;
 }
 
 /** What is offered in TLS (ALPN), in order of preference. */
@@ -80,10 +83,10 @@ export class BackendDialer implements Dialer<Transport> {
   }
 
   #link(socket: Socket, protocol: LinkProtocol, events: AttemptEvents<Transport>): Transport {
-    const { h2Transport, pool, turns, now } = this.#options;
-    if (protocol === "http/1.1") return new H1Link(socket, { events, pool, now });
+    const { h2Transport, pool, turns, now, onCrash } = this.#options;
+    if (protocol === "http/1.1") return new H1Link(socket, { events, pool, now, onCrash });
     return h2Transport === "own"
-      ? new OwnH2Link(socket, { events, pool, turns, now })
+      ? new OwnH2Link(socket, { events, pool, turns, now, onCrash })
       : new NodeH2Link(socket, { events, now });
   }
 }

@@ -6,6 +6,7 @@ import type { Route } from "../routes/mod.ts";
 import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
 import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
 import type { Client } from "./client.ts";
+import type { OnCrash } from "./guarded_sessions.ts";
 import type { Transport } from "./message.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 import type { Turns } from "./turns.ts";
@@ -38,6 +39,7 @@ export class Backends {
   readonly #pool: OutputPool;
   readonly #turns: Turns;
   readonly #lookup: Lookup;
+  readonly #onCrash: OnCrash;
   readonly #entries = new Map<string, Entry>();
   /** Those whose last requests are still being answered. */
   readonly #retired = new Set<Pool<Transport>>();
@@ -49,12 +51,15 @@ export class Backends {
     readonly pool: OutputPool;
     readonly turns: Turns;
     readonly lookup: Lookup;
+    /** Something was thrown that must not be; what it belonged to has ended. */
+    readonly onCrash: OnCrash;
     readonly settings: BackendSettings;
   }) {
     this.#clock = options.clock;
     this.#pool = options.pool;
     this.#turns = options.turns;
     this.#lookup = options.lookup;
+    this.#onCrash = options.onCrash;
     this.#settings = options.settings;
   }
 
@@ -100,10 +105,10 @@ export class Backends {
 
   /** Looks after deadlines and idle connections; about once a second. */
   tick(now: number): void {
-    for (const { pool } of this.#entries.values()) pool.tick(now);
+    for (const { pool } of this.#entries.values()) this.#tick(pool, now);
     for (const pool of this.#retired) {
       if (pool.size === 0) this.#retired.delete(pool);
-      else pool.tick(now);
+      else this.#tick(pool, now);
     }
   }
 
@@ -114,6 +119,15 @@ export class Backends {
     this.#entries.clear();
     this.#retired.clear();
     this.#entryOf = new WeakMap();
+  }
+
+  /** What one backend makes throw must not cost the others their deadlines. */
+  #tick(pool: Pool<Transport>, now: number): void {
+    try {
+      pool.tick(now);
+    } catch (error) {
+      this.#onCrash(error);
+    }
   }
 
   #isUsed({ key, hostnames }: Entry, current: CurrentRoutes): boolean {
@@ -158,9 +172,10 @@ export class Backends {
         pool: this.#pool,
         turns: this.#turns,
         lookup: this.#lookup,
+        onCrash: this.#onCrash,
         now,
       }),
-      timers: timersOf(now),
+      timers: timersOf(now, this.#onCrash),
       expects: EXPECTS[route.backendProtocol ?? "auto"],
       overTls: route.backendTls,
       connectTimeoutMs,
@@ -174,11 +189,17 @@ function proxyHeaderOf(affinity: object): Uint8Array {
   return encodeProxyV2({ source, destination });
 }
 
-function timersOf(now: () => number): Timers {
+function timersOf(now: () => number, onCrash: OnCrash): Timers {
   return {
     now,
     after(ms, fn) {
-      const timer = setTimeout(fn, ms);
+      const timer = setTimeout(() => {
+        try {
+          fn();
+        } catch (error) {
+          onCrash(error);
+        }
+      }, ms);
       return () => clearTimeout(timer);
     },
   };

@@ -171,7 +171,7 @@ export class Client implements ExchangeOwner {
   crashed(exchange: Exchange, error: unknown): void {
     this.#services.onCrash(exchange.id, error);
     // It may have been cut short before it said so itself.
-    if (this.#exchanges.has(exchange)) this.ended(exchange);
+    this.#exchanges.delete(exchange);
   }
 
   /** The connection is gone: whatever is open ends, and so do connections opened for it alone. */

@@ -309,7 +309,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
 
   /** A step has thrown: this exchange ends, with a 502 if nothing was said yet. */
   crash(error: unknown): void {
-    if (this.#over) return;
+    if (this.#over) return this.#owner.crashed(this, error);
     this.reason = `internal_error: ${describeError(error)}`;
     const steps = [
       () => this.#stream?.reset(ErrorCode.internalError),
@@ -426,7 +426,6 @@ export const STEPS = [
   "refuse",
   "requestData",
   "requestTrailers",
-  "requestInvalid",
   "requestInvalid",
   "frontDrained",
   "frontGone",

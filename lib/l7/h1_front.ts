@@ -4,11 +4,12 @@ import {
   type H1CloseCause,
   type H1ResetCause,
   type H1ServerHandler,
-  H1ServerSession,
+  type H1ServerSession,
   type H1ServerStream,
 } from "../h1/mod.ts";
 import type { Client, Front } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
+import { GuardedH1Server, type OnCrash } from "./guarded_sessions.ts";
 import { H1Io } from "./h1_io.ts";
 import type { Turns } from "./turns.ts";
 
@@ -25,11 +26,14 @@ export class H1Front implements Front, H1ServerHandler {
     readonly now: () => number;
     /** The session is over; the socket is being closed, unless the cause is `abrupt`. */
     readonly onClose: (cause: H1CloseCause) => void;
+    /** Something was thrown that must not be: the connection cannot go on. */
+    readonly onCrash: OnCrash;
   }) {
     const { pool, turns, now } = options;
     this.#client = client;
     this.#onClose = options.onClose;
-    this.#session = new H1ServerSession({ pool, now: now(), handler: this });
+    const { onCrash } = options;
+    this.#session = new GuardedH1Server({ pool, now: now(), handler: this, onCrash });
     this.#io = new H1Io(socket, this.#session, { now, turns });
   }
 

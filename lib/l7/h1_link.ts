@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import {
   type H1ClientHandler,
-  H1ClientSession,
+  type H1ClientSession,
   type H1ClientStream,
   type H1CloseCause,
   type H1ResetCause,
@@ -9,6 +9,7 @@ import {
 import { ErrorCode } from "../h2/mod.ts";
 import type { Fields, OutputPool, RequestInit, ResponseHead } from "../http/mod.ts";
 import type { Heard, LinkEvents } from "../upstream/mod.ts";
+import { GuardedH1Client, type OnCrash } from "./guarded_sessions.ts";
 import { H1LinkIo } from "./h1_link_io.ts";
 import type { BackendFailure, BackendStream, ResponseHandler, Transport } from "./message.ts";
 import { acceptsTunnel, tunnelRequest } from "./websocket.ts";
@@ -18,6 +19,8 @@ export interface H1LinkOptions {
   readonly events: LinkEvents;
   readonly pool: OutputPool;
   readonly now: () => number;
+  /** Something was thrown that must not be; the connection has ended. */
+  readonly onCrash: OnCrash;
 }
 
 /** A backend connection framed by lib/h1. */
@@ -33,9 +36,19 @@ export class H1Link implements Transport, H1ClientHandler {
   #heard: Heard = "nothing";
   #closed = false;
 
-  constructor(socket: Socket, { events, pool, now }: H1LinkOptions) {
+  constructor(socket: Socket, { events, pool, now, onCrash }: H1LinkOptions) {
     this.#events = events;
-    this.#session = new H1ClientSession({ pool, now: now(), handler: this });
+    this.#session = new GuardedH1Client({
+      pool,
+      now: now(),
+      handler: this,
+      onCrash: (error) => {
+        onCrash(error);
+        socket.destroy();
+        this.#session.abort("internal error");
+        this.#close("internal error", false);
+      },
+    });
     this.#io = new H1LinkIo(socket, this.#session, {
       now,
       onRead: () => this.#heard === "nothing" && (this.#heard = "other"),

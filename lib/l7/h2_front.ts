@@ -4,7 +4,7 @@ import {
   type CloseCause,
   type Fields,
   type H2Handler,
-  H2Session,
+  type H2Session,
   type H2Stream,
   type OutputPool,
   type Refusal,
@@ -13,6 +13,7 @@ import {
 } from "../h2/mod.ts";
 import type { Client, Front } from "./client.ts";
 import type { Exchange } from "./exchange.ts";
+import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
 import { SessionIo } from "./session_io.ts";
 import type { Turns } from "./turns.ts";
 
@@ -34,12 +35,22 @@ export class H2Front implements Front, H2Handler {
     readonly onClose: (cause: CloseCause) => void;
     /** A request was turned away before anybody saw it. */
     readonly onRefusal: (refusal: Refusal) => void;
+    /** Something was thrown that must not be: the connection cannot go on. */
+    readonly onCrash: OnCrash;
   }) {
     const { pool, now, turns, resets } = options;
     this.#client = client;
     this.#onClose = options.onClose;
     this.#onRefusal = options.onRefusal;
-    this.#session = new H2Session({ role: "server", pool, resets, now: now(), handler: this });
+    const { onCrash } = options;
+    this.#session = new GuardedH2Session({
+      role: "server",
+      pool,
+      resets,
+      now: now(),
+      handler: this,
+      onCrash,
+    });
     this.#io = new SessionIo(socket, this.#session, {
       now,
       turns,

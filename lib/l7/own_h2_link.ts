@@ -4,7 +4,7 @@ import {
   ErrorCode,
   type Fields,
   type H2Handler,
-  H2Session,
+  type H2Session,
   type H2Stream,
   type OutputPool,
   type RequestInit,
@@ -13,6 +13,7 @@ import {
 } from "../h2/mod.ts";
 import { type LinkEvents, Liveness } from "../upstream/mod.ts";
 import { Ear } from "./ear.ts";
+import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
 import type { BackendStream, ResponseHandler, Transport } from "./message.ts";
 import { SessionIo } from "./session_io.ts";
 import type { Turns } from "./turns.ts";
@@ -23,6 +24,8 @@ export interface OwnH2LinkOptions {
   readonly pool: OutputPool;
   readonly turns: Turns;
   readonly now: () => number;
+  /** Something was thrown that must not be; the connection has ended. */
+  readonly onCrash: OnCrash;
 }
 
 /** A backend connection framed by lib/h2. */
@@ -36,11 +39,22 @@ export class OwnH2Link implements Transport, H2Handler {
   readonly #ear = new Ear();
   readonly #liveness: Liveness;
 
-  constructor(socket: Socket, { events, pool, turns, now }: OwnH2LinkOptions) {
+  constructor(socket: Socket, { events, pool, turns, now, onCrash }: OwnH2LinkOptions) {
     this.#events = events;
     this.#now = now;
     this.#liveness = new Liveness(now());
-    this.#session = new H2Session({ role: "client", pool, now: now(), handler: this });
+    this.#session = new GuardedH2Session({
+      role: "client",
+      pool,
+      now: now(),
+      handler: this,
+      onCrash: (error) => {
+        onCrash(error);
+        socket.destroy();
+        this.#session.abort("internal error");
+        this.#closed("internal error", false);
+      },
+    });
     socket.on("data", (bytes: Uint8Array) => {
       this.#ear.hear(bytes);
       this.#liveness.heard(now());

@@ -77,7 +77,9 @@ export class L7Service {
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     const { clock, settings, lookup = systemLookup } = options;
     const [pool, turns] = [this.#pool, this.#turns];
-    this.#backends = new Backends({ clock, settings, lookup, pool, turns });
+    const onCrash = (error: unknown) =>
+      this.#log("backend connection failed unexpectedly", error, {});
+    this.#backends = new Backends({ clock, settings, lookup, pool, turns, onCrash });
   }
 
   /** Connections that are open now. */
@@ -147,7 +149,7 @@ export class L7Service {
       idle: this.#idle,
       now: () => clock.now(),
       upstreamFor: (route) => this.#backends.of(route, this.#trustFor(route, material)),
-      onCrash: (request, error) => this.#crashed(request, error),
+      onCrash: (request, error) => this.#log("request failed unexpectedly", error, { request }),
       policiesFor: (route) => this.#policiesFor(route),
       rules: this.#rules,
       requests,
@@ -167,6 +169,7 @@ export class L7Service {
         pool: this.#pool,
         turns: this.#turns,
         now,
+        onCrash: (error) => session.fail(error),
         onClose: ({ by, reason, abrupt }) => {
           session.closing(by === "owner" ? undefined : reason);
           if (abrupt) session.reset();
@@ -178,6 +181,7 @@ export class L7Service {
       turns: this.#turns,
       resets: this.#resets.of(client.connection.client.ip),
       now,
+      onCrash: (error) => session.fail(error),
       onClose: (cause) => session.closing(cause.by === "rules" ? cause.reason : undefined),
       onRefusal: ({ reason }) => session.refused(reason),
     });
@@ -215,7 +219,13 @@ export class L7Service {
 
   #tick(): void {
     const now = this.#options.clock.now();
-    for (const session of this.#sessions) session.tick(now, this.#settings.idleTimeoutMs);
+    for (const session of this.#sessions) {
+      try {
+        session.tick(now, this.#settings.idleTimeoutMs);
+      } catch (error) {
+        session.fail(error);
+      }
+    }
     if (this.#routesChanged) {
       this.#routesChanged = false;
       this.#backends.prune(this.#options.currentRoutes);
@@ -223,11 +233,13 @@ export class L7Service {
     this.#backends.tick(now);
   }
 
-  #crashed(request: string, error: unknown): void {
+  /** Something was thrown that must not be, and ended what it belonged to. */
+  #log(message: string, error: unknown, fields: { readonly request?: string }): void {
+    const outcome = "internal_error";
     this.#options.log({
       level: "error",
-      message: "request failed unexpectedly",
-      fields: { request, outcome: "internal_error", error: describeError(error) },
+      message,
+      fields: { ...fields, outcome, error: describeError(error) },
     });
   }
 

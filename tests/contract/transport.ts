@@ -130,6 +130,7 @@ export function testTransport({ name, kind, expects, h2Transport }: TransportCas
         pool: new OutputPool(),
         lookup: systemLookup,
         turns: new Turns(),
+        onCrash: (error) => assert.fail(String(error)),
         now: () => performance.now(),
       }),
       timers: {

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import type { ResponseInit } from "../../../lib/http/mod.ts";
+import { Exchange, type ExchangeOwner, STEPS } from "../../../lib/l7/exchange.ts";
+import { FieldRules } from "../../../lib/l7/field_rules.ts";
+import type { BackendStream, FrontStream, Transport } from "../../../lib/l7/message.ts";
+import { Deadlines } from "../../../lib/relay/mod.ts";
+import type { Lease, Upstream, Waiter } from "../../../lib/upstream/mod.ts";
+
+/** Every call that an exchange makes of somebody else, by name. */
+const CALLS = [
+  "front.respond",
+  "front.sendData",
+  "front.sendTrailers",
+  "front.consume",
+  "front.reset",
+  "upstream.acquire",
+  "upstream.cancel",
+  "lease.release",
+  "link.request",
+  "stream.sendData",
+  "stream.sendTrailers",
+  "stream.consume",
+  "stream.reset",
+  "owner.ended",
+  "owner.now",
+] as const;
+type Call = typeof CALLS[number];
+
+const BYTES = new Uint8Array(10);
+const RESPONSE = { status: 200, fields: [], contentLength: -1 };
+
+/** An exchange between parts that note what is called, and throw at one call. */
+class Stage {
+  readonly called: string[] = [];
+  readonly crashes: unknown[] = [];
+  readonly statuses: number[] = [];
+  endings = 0;
+  leases = 0;
+  readonly exchange: Exchange;
+  #fault: Call | undefined;
+  /** Which of its calls throws, counted from 1. */
+  #countdown: number;
+  readonly #upstream: Upstream<Transport>;
+  readonly #front: FrontStream;
+
+  constructor(fault?: Call, nth = 1, protocol = "") {
+    this.#countdown = nth;
+    this.#front = {
+      respond: ({ status }: ResponseInit) => {
+        this.#call("front.respond");
+        this.statuses.push(status);
+      },
+      sendData: () => this.#call("front.sendData", false),
+      sendTrailers: () => this.#call("front.sendTrailers"),
+      consume: () => this.#call("front.consume"),
+      reset: () => this.#call("front.reset"),
+    } as FrontStream;
+    const stream = {
+      sendData: () => this.#call("stream.sendData", false),
+      sendTrailers: () => this.#call("stream.sendTrailers"),
+      consume: () => this.#call("stream.consume"),
+      reset: () => this.#call("stream.reset"),
+    } as BackendStream;
+    const link = {
+      protocol: "http/1.1",
+      takesTunnels: true,
+      request: () => this.#call("link.request", stream),
+    } as unknown as Transport;
+    const release = () => {
+      this.leases--;
+      this.#call("lease.release");
+    };
+    this.#upstream = {
+      acquire: (waiter: Waiter<Transport>) => {
+        this.#call("upstream.acquire");
+        this.leases++;
+        waiter.onLease({ link, release } as Lease<Transport>);
+      },
+      cancel: () => this.#call("upstream.cancel"),
+      forget: () => {},
+    };
+    const owner: ExchangeOwner = {
+      facts: { ip: "192.0.2.1", trusted: false },
+      rules: new FieldRules(),
+      idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
+      now: () => this.#call("owner.now", 0),
+      ended: () => {
+        this.endings++;
+        this.#call("owner.ended");
+      },
+      crashed: (_, error) => this.crashes.push(error),
+    };
+    const fields = ["content-type", "text/plain"];
+    const head = {
+      method: protocol === "" ? "POST" : "CONNECT",
+      scheme: "https",
+      authority: "a.test",
+      path: "/",
+      protocol,
+      fields,
+      contentLength: -1,
+    };
+    this.exchange = new Exchange(owner, this.#front, {
+      head,
+      endStream: false,
+      id: "x",
+      protocol: "h2",
+    });
+    this.#fault = fault;
+  }
+
+  forward(): void {
+    this.exchange.forward({ upstream: this.#upstream, client: "c", affinity: undefined });
+  }
+
+  /** A whole exchange: content both ways, held back and let go, trailers both ways. */
+  run(): void {
+    const { exchange } = this;
+    exchange.requestData(BYTES, false); // Before there is a stream.
+    this.forward();
+    exchange.requestData(BYTES, false);
+    exchange.onDrain();
+    exchange.onResponse({ ...RESPONSE, status: 103 }, false);
+    exchange.onResponse(RESPONSE, false);
+    exchange.onData(BYTES, false);
+    exchange.frontDrained();
+    exchange.requestTrailers(["x-checksum", "1"]);
+    exchange.onTrailers(["x-sum", "1"]);
+  }
+
+  /** Ends that are not good ones. */
+  runToFailure(end: (exchange: Exchange) => void): void {
+    this.forward();
+    end(this.exchange);
+  }
+
+  #call<T>(name: Call, answer?: T): T {
+    this.called.push(name);
+    if (name === this.#fault && --this.#countdown === 0) throw new Error(`fault in ${name}`);
+    return answer as T;
+  }
+}
+
+const ENDS: Readonly<Record<string, (exchange: Exchange) => void>> = {
+  "the backend fails": (exchange) =>
+    exchange.onFailure({
+      kind: "reset",
+      reason: "gone",
+      unprocessed: false,
+      untouched: true,
+      code: 2,
+    }),
+  "no connection": (exchange) => exchange.onUnavailable({ kind: "busy", reason: "full" }),
+  "the client leaves": (exchange) => exchange.frontGone(8, "left"),
+  "nothing moves": (exchange) => exchange.expire(),
+  "it is cut off": (exchange) => exchange.abort(8, "cut"),
+  "it is refused": (exchange) => exchange.refuse(403, "no"),
+  "it is malformed": (exchange) => exchange.requestInvalid("bad chunk"),
+  "an answer ends early": (exchange) => exchange.onResponse({ ...RESPONSE, status: 413 }, true),
+  "an answer breaks off": (exchange) => {
+    exchange.onResponse(RESPONSE, false);
+    exchange.expire();
+  },
+};
+
+/** What has to hold, whatever threw. */
+function check(stage: Stage, fault: string, { clientLeft = false } = {}): void {
+  const { exchange, crashes } = stage;
+  if (crashes.length === 0) return;
+  assert.equal(exchange.over, true, `${fault}: it is over`);
+  assert.equal(crashes.length, 1, `${fault}: it is reported once`);
+  assert.match(String(crashes[0]), /fault in/);
+  assert.equal(stage.leases, 0, `${fault}: its connection is given back`);
+  assert.ok(stage.endings <= 1, `${fault}: it ends once`);
+  const told = clientLeft || stage.statuses.some((status) => status >= 200) ||
+    stage.called.filter((name) => name === "front.reset").length > 0 ||
+    stage.called.filter((name) => name === "front.respond").length > 0;
+  assert.ok(told, `${fault}: the client is not left waiting`);
+}
+
+Deno.test("an exchange in which nothing throws makes every call of the list but cancel() and reset()", () => {
+  const stage = new Stage();
+  stage.run();
+  assert.deepEqual(stage.crashes, []);
+  const never = CALLS.filter((name) => !stage.called.includes(name));
+  assert.deepEqual(never, ["front.reset", "upstream.cancel", "stream.reset"]);
+  assert.deepEqual([stage.statuses, stage.endings, stage.leases], [[103, 200], 1, 0]);
+});
+
+for (const call of CALLS) {
+  Deno.test(`whatever ${call} throws, at whichever call, ends one exchange and nothing else`, () => {
+    let thrown = 0;
+    for (let nth = 1; nth <= 8; nth++) {
+      const stage = new Stage(call, nth);
+      stage.run();
+      check(stage, `${call} ${nth}`);
+      thrown += stage.crashes.length;
+      for (const [name, end] of Object.entries(ENDS)) {
+        const other = new Stage(call, nth);
+        other.runToFailure(end);
+        const clientLeft = name === "the client leaves";
+        check(other, `${call} ${nth} when ${name}`, { clientLeft });
+        thrown += other.crashes.length;
+      }
+    }
+    assert.ok(thrown > 0 || call === "upstream.cancel", "the fault was met");
+  });
+}
+
+Deno.test("a fault before the answer is a 502, one after it a reset", () => {
+  const before = new Stage("link.request");
+  before.run();
+  assert.deepEqual(before.statuses, [502]);
+  assert.match(before.exchange.reason ?? "", /internal_error: fault in link.request/);
+  assert.equal(before.exchange.status, 502);
+  const after = new Stage("front.sendTrailers");
+  after.run();
+  assert.deepEqual(after.statuses, [103, 200]);
+  assert.ok(after.called.includes("front.reset"));
+  assert.ok(after.called.includes("stream.reset"));
+});
+
+Deno.test("every public method that a front, a pool or a backend calls is guarded", () => {
+  const methods = Object.getOwnPropertyNames(Exchange.prototype).filter((name) => {
+    const { value } = Object.getOwnPropertyDescriptor(Exchange.prototype, name) ?? {};
+    return typeof value === "function" && name !== "constructor" && name !== "crash";
+  });
+  assert.deepEqual(methods.sort(), [...STEPS].sort());
+});
