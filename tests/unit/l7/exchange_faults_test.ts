@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { WindowBudget } from "../../../lib/h2/mod.ts";
 import type { ResponseInit } from "../../../lib/http/mod.ts";
 import { Exchange, type ExchangeOwner, STEPS } from "../../../lib/l7/exchange.ts";
 import { FieldRules } from "../../../lib/l7/field_rules.ts";
@@ -82,6 +83,7 @@ class Stage {
     const owner: ExchangeOwner = {
       facts: { ip: "192.0.2.1", trusted: false },
       rules: new FieldRules(),
+      windows: new WindowBudget(0),
       idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
       now: () => this.#call("owner.now", 0),
       ended: () => {
