@@ -5,14 +5,25 @@
  *
  * @module
  */
-export { openDatabase, openMemoryDatabase, type OpenOptions } from "./open.ts";
-export { type Database, type Seed } from "./database.ts";
 export {
   AlreadyExistsError,
+  type AuditEntry,
+  type AuditLog,
   DatabaseError,
   type DatabaseErrorCode,
+  type Identity,
   NotFoundError,
-} from "./errors.ts";
+  type OpenOptions,
+  type RoleState,
+  type Safekeeping,
+  type Snapshot,
+  type SnapshotOptions,
+  type WaitOptions,
+  whenFree,
+  type WriteRole,
+} from "../sqlite/mod.ts";
+export { openDatabase, openMemoryDatabase } from "./open.ts";
+export { type Database, type Seed } from "./database.ts";
 export {
   type ListenerRow,
   type NewFirewallRule,
@@ -20,14 +31,8 @@ export {
   type NewRoute,
   type RouteRow,
 } from "./rows.ts";
-export { type AuditEntry, type AuditLog } from "./audit_log.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleCount, type Rules, type StoredRule } from "./rules.ts";
 export { type Settings } from "./settings.ts";
-export { type Identity } from "./identity.ts";
 export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
-export { type Safekeeping } from "./safekeeping.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";
-export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";
-export { type WaitOptions, whenFree } from "./when_free.ts";
-export { type RoleState, type WriteRole } from "./write_role.ts";

@@ -1,8 +1,6 @@
+import { Columns, NotFoundError, numberIn, type Row, type Statements } from "../sqlite/mod.ts";
 import { parseL7Policy } from "../policy/mod.ts";
 import { POLICY, type Policy } from "../state/mod.ts";
-import { Columns, numberIn } from "./columns.ts";
-import { NotFoundError } from "./errors.ts";
-import type { Row, Statements } from "./statements.ts";
 
 const COLUMNS = new Columns(POLICY);
 const ROW = `id, route_id, ${COLUMNS.names}`;

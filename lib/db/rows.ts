@@ -1,3 +1,4 @@
+import { Columns, numberIn, type Row } from "../sqlite/mod.ts";
 import { type FirewallRule, parseFirewallRule } from "../firewall/mod.ts";
 import {
   LISTENER,
@@ -7,8 +8,6 @@ import {
   type RouteSettings,
   RULE,
 } from "../state/mod.ts";
-import { Columns, numberIn } from "./columns.ts";
-import type { Row } from "./statements.ts";
 
 export const LISTENER_COLUMNS = new Columns(LISTENER);
 export const ROUTE_COLUMNS = new Columns(ROUTE);

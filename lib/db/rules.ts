@@ -1,10 +1,8 @@
+import { NotFoundError, numberIn, type Row, type Statements } from "../sqlite/mod.ts";
 import type { FirewallRule } from "../firewall/mod.ts";
 import { complete } from "../schema/mod.ts";
 import { RULE, type RuleSettings } from "../state/mod.ts";
-import { numberIn } from "./columns.ts";
-import { NotFoundError } from "./errors.ts";
 import { type NewFirewallRule, RULE_COLUMNS, toFirewallRule } from "./rows.ts";
-import type { Row, Statements } from "./statements.ts";
 
 const STORED = `id, ${RULE_COLUMNS.names}, hits, created_at`;
 

@@ -1,6 +1,5 @@
+import { DatabaseError, type Statements } from "../sqlite/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
-import { DatabaseError } from "./errors.ts";
-import type { Statements } from "./statements.ts";
 
 const SQL = {
   get: "SELECT value FROM settings WHERE key = ?",

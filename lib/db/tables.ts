@@ -15,9 +15,4 @@ export const STATE_TABLES = [
 export const OTHER_TABLES = ["audit_log", "identity", "schema_migrations"] as const;
 
 /** Columns of state tables that count and do not say: they change without anybody's wish. */
-const STATISTICS: ReadonlySet<string> = new Set(["firewall_rules.hits"]);
-
-/** Whether a column belongs to the state. */
-export function isState(table: string, column: string): boolean {
-  return !STATISTICS.has(`${table}.${column}`);
-}
+export const STATISTICS: ReadonlySet<string> = new Set(["firewall_rules.hits"]);

@@ -1,9 +1,4 @@
-/** One step from a version of the schema to the next. Never edited once it has been released. */
-export interface Migration {
-  readonly version: number;
-  /** Each is one statement: only prepared statements report SQLite's result code. */
-  readonly statements: readonly string[];
-}
+import type { Migration } from "../sqlite/mod.ts";
 
 /** Those that more than add columns, in order, without gaps from 1. */
 export const WRITTEN: readonly Migration[] = [

@@ -48,6 +48,8 @@ testWithCommands(
           assert.ok(hostnames.has(`h${said}.example`), `killed at write ${when}: ${said} is lost`);
         }
         if (first.includes("seeded")) assert.equal(db.listeners().length, 1, `write ${when}`);
+        // The change that is undone is one by itself, which may be there when nobody undid it.
+        hostnames.delete("undone");
         assert.equal(db.policies.list().length, hostnames.size, "no change in halves");
       }
       if (first.includes("done")) break;

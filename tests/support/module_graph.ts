@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns"],
   ["state"],
   ["routes"],
-  ["tcp"],
+  ["tcp", "sqlite"],
   ["config", "db", "relay", "resolver", "tls"],
   ["connector", "l7"],
   ["server"],

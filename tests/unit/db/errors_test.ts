@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AlreadyExistsError, DatabaseError, NotFoundError } from "../../../lib/db/mod.ts";
-import { toDatabaseError } from "../../../lib/db/errors.ts";
+import { toDatabaseError } from "../../../lib/sqlite/errors.ts";
 
 Deno.test.each([
   [5, "locked"],

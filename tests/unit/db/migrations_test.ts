@@ -6,7 +6,8 @@ import {
   openDatabase,
   SCHEMA_VERSION,
 } from "../../../lib/db/mod.ts";
-import { migrate, MIGRATIONS } from "../../../lib/db/migrations.ts";
+import { MIGRATIONS } from "../../../lib/db/migrations.ts";
+import { migrate } from "../../../lib/sqlite/mod.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 
 /** A database of the first version as another program would have written it, with rows. */

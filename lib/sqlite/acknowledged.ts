@@ -1,6 +1,7 @@
 import { DatabaseError } from "./errors.ts";
 import type { Identity } from "./identity.ts";
 import type { Marker } from "./marker.ts";
+import type { ProgramSchema } from "./program_schema.ts";
 import { findSnapshot } from "./snapshots_found.ts";
 
 /**
@@ -38,13 +39,17 @@ export function refuseMissing({ last, path }: Marker): void {
 }
 
 /** What to do about a database that has lost something, to end a message. */
-export function remedy(database: string, id: string | undefined): string {
+export function remedy(
+  database: string,
+  id: string | undefined,
+  { commands: { restore: command } }: ProgramSchema,
+): string {
   const snapshot = findSnapshot(database, id);
   const restore = snapshot === undefined
-    ? "no snapshot was found beside it or in backups/: mc-proxy restore --from a copy of it"
-    : `mc-proxy restore --from ${snapshot.path}` +
+    ? `no snapshot was found beside it or in backups/: ${command} --from a copy of it`
+    : `${command} --from ${snapshot.path}` +
       (snapshot.revision < 0 ? "" : ` (revision ${snapshot.revision})`);
-  return `${restore}, or take it as it is with mc-proxy restore --as-it-is`;
+  return `${restore}, or take it as it is with ${command} --as-it-is`;
 }
 
 function lost(message: string): DatabaseError {

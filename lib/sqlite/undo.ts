@@ -1,6 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Statements } from "./statements.ts";
-import { STATE_TABLES } from "./tables.ts";
 
 const SQL = {
   table: "CREATE TEMP TABLE undo_log (seq INTEGER PRIMARY KEY, statement TEXT NOT NULL)",
@@ -12,9 +11,6 @@ const SQL = {
   latestFirst: "SELECT statement FROM undo_log ORDER BY seq DESC",
 } as const;
 
-/** Tables that a mutation can write to; the identity only grows. */
-const TABLES = [...STATE_TABLES, "audit_log"] as const;
-
 /**
  * Takes back what a committed transaction did, row by row and with the same ids. Triggers of this
  * connection write the inverse of each change to a table in memory
@@ -24,11 +20,17 @@ const TABLES = [...STATE_TABLES, "audit_log"] as const;
 export class UndoLog {
   #db: DatabaseSync;
   readonly #statements: Statements;
+  readonly #tables: readonly string[];
   #installed = false;
 
-  constructor(db: DatabaseSync, statements: Statements) {
+  /** @param tables that a mutation can write to, beside the audit log; the identity only grows. */
+  constructor(
+    db: DatabaseSync,
+    { statements, tables }: { readonly statements: Statements; readonly tables: readonly string[] },
+  ) {
     this.#db = db;
     this.#statements = statements;
+    this.#tables = [...tables, "audit_log"];
   }
 
   /** Takes another connection to the same database; nothing can be undone before the next record. */
@@ -62,7 +64,7 @@ export class UndoLog {
   #install(): void {
     if (this.#installed) return;
     for (const sql of [SQL.table, SQL.state, SQL.initial]) this.#db.prepare(sql).run();
-    for (const table of TABLES) {
+    for (const table of this.#tables) {
       const columns = this.#statements.all(`PRAGMA table_info(${table})`).map((c) =>
         String(c.name)
       );

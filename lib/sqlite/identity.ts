@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { computeDigest, installDigest } from "./digest.ts";
 import { DatabaseError } from "./errors.ts";
-import { readVersion } from "./migrations.ts";
+import { readVersion } from "./migrate.ts";
+import type { ProgramSchema } from "./program_schema.ts";
 
 const SQL = {
   exists: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'identity'",
@@ -50,10 +51,14 @@ export function readIdentity(db: DatabaseSync): StoredIdentity | undefined {
  *
  * @throws {DatabaseError} `damaged`
  */
-export function checkDigest(db: DatabaseSync, identity: StoredIdentity): void {
+export function checkDigest(
+  db: DatabaseSync,
+  identity: StoredIdentity,
+  schema: ProgramSchema,
+): void {
   // Between a migration and the new digest the process may have been killed.
   if (identity.digestVersion !== readVersion(db)) return;
-  if (computeDigest(db) === identity.digest) return;
+  if (computeDigest(db, schema) === identity.digest) return;
   throw new DatabaseError(
     "damaged",
     "its content is not what this program wrote: the file is damaged, or another program changed it",
@@ -61,17 +66,17 @@ export function checkDigest(db: DatabaseSync, identity: StoredIdentity): void {
 }
 
 /** Gives a database its identity, brings the digest to the present schema, and keeps it true. */
-export function establishIdentity(db: DatabaseSync): Identity {
+export function establishIdentity(db: DatabaseSync, schema: ProgramSchema): Identity {
   const version = readVersion(db);
   let identity = readIdentity(db);
   if (identity === undefined) {
     const id = randomBytes(16).toString("hex");
-    db.prepare(SQL.create).run(id, computeDigest(db), version);
+    db.prepare(SQL.create).run(id, computeDigest(db, schema), version);
   } else if (identity.digestVersion !== version) {
-    db.prepare(SQL.renew).run(computeDigest(db), version);
+    db.prepare(SQL.renew).run(computeDigest(db, schema), version);
   }
   identity = readIdentity(db);
   if (identity === undefined) throw new DatabaseError("corrupt", "the identity is missing");
-  installDigest(db);
+  installDigest(db, schema);
   return identity;
 }

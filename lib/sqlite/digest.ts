@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { isState, STATE_TABLES } from "./tables.ts";
+import type { ProgramSchema } from "./program_schema.ts";
 
 /**
  * Digests are sums of row hashes modulo this number: rows can come and go one by one, in any order.
@@ -44,11 +44,11 @@ const SCHEMA = `SELECT ${FUNCTION}('sqlite_schema', type, name, tbl_name, sql) A
   FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`;
 
 /** The digest of every row of the state and of the schema, read from the tables themselves. */
-export function computeDigest(db: DatabaseSync): number {
+export function computeDigest(db: DatabaseSync, schema: ProgramSchema): number {
   defineHash(db);
   let digest = 0;
   for (const { hash } of db.prepare(SCHEMA).iterate()) digest = (digest + Number(hash)) % MODULUS;
-  for (const [table, columns] of stateColumns(db)) {
+  for (const [table, columns] of stateColumns(db, schema)) {
     const rows = db.prepare(`SELECT ${FUNCTION}('${table}', ${columns.join(", ")}) AS hash
       FROM ${table}`);
     for (const { hash } of rows.iterate()) digest = (digest + Number(hash)) % MODULUS;
@@ -61,9 +61,9 @@ export function computeDigest(db: DatabaseSync): number {
  * this connection makes: triggers cannot be forgotten, and what they write commits or is undone with
  * the change. A change by another program leaves the digest behind, which is how it is noticed.
  */
-export function installDigest(db: DatabaseSync): void {
+export function installDigest(db: DatabaseSync, schema: ProgramSchema): void {
   defineHash(db);
-  for (const [table, columns] of stateColumns(db)) {
+  for (const [table, columns] of stateColumns(db, schema)) {
     const hash = (row: "new" | "old") =>
       `${FUNCTION}('${table}', ${columns.map((column) => `${row}.${column}`).join(", ")})`;
     const triggers = [
@@ -92,12 +92,15 @@ function defineHash(db: DatabaseSync): void {
 }
 
 /** The columns of the state, by table; those tables that an older schema has. */
-function stateColumns(db: DatabaseSync): Map<string, string[]> {
+function stateColumns(
+  db: DatabaseSync,
+  { stateTables, statistics }: ProgramSchema,
+): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const table of STATE_TABLES) {
+  for (const table of stateTables) {
     const columns = db.prepare(`PRAGMA table_info(${table})`).all()
       .map(({ name }) => String(name))
-      .filter((name) => isState(table, name));
+      .filter((name) => statistics?.has(`${table}.${name}`) !== true);
     if (columns.length > 0) found.set(table, columns);
   }
   return found;

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { AlreadyExistsError, DatabaseError, toDatabaseError } from "./errors.ts";
 import { FILE_MODE } from "./file_mode.ts";
-import { readVersion } from "./migrations.ts";
+import { readVersion } from "./migrate.ts";
 import { probeWriting } from "./probe.ts";
 
 export interface SnapshotOptions {

@@ -12,7 +12,7 @@ const CHUNK = 64 * 1024;
  * database, so this finds out afterwards what stood in the way.
  */
 export function probeWriting(directory: string, bytes: number): unknown {
-  const file = join(directory, `.mc-proxy-probe.${randomUUID()}.tmp`);
+  const file = join(directory, `.write-probe.${randomUUID()}.tmp`);
   try {
     const descriptor = openSync(file, "wx", FILE_MODE);
     try {

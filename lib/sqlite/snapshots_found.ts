@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { readIdentity } from "./identity.ts";
 
-/** Where `mc-proxy-backup.timer` puts copies, beside the database. */
+/** Where a timer puts copies, beside the database. */
 const BACKUPS = "backups";
 
 /** Of so many files the newest are opened; each is a look at two of its pages. */
@@ -17,7 +17,7 @@ export interface FoundSnapshot {
 }
 
 /**
- * The copy of a database with the most in it: `*.bak` beside it, which `mc-proxy snapshot` makes, and
+ * The copy of a database with the most in it: `*.bak` beside it, which a command makes, and
  * whatever is in `backups/`. Copies of other databases are left out.
  */
 export function findSnapshot(database: string, id: string | undefined): FoundSnapshot | undefined {

@@ -5,6 +5,7 @@ import { DatabaseError, toDatabaseError } from "./errors.ts";
 import { FileWatch } from "./file_watch.ts";
 import { checkDigest, type Identity, readIdentity } from "./identity.ts";
 import type { Marker } from "./marker.ts";
+import type { ProgramSchema } from "./program_schema.ts";
 import { syncPath, writeSnapshot } from "./snapshot.ts";
 
 /** The log is brought into the database when it is this large, in octets: SQLite's own 1,000 pages. */
@@ -14,6 +15,7 @@ const MAX_LOG_BYTES = 4 * 1024 * 1024;
 export interface Kept {
   readonly path: string;
   readonly marker: Marker;
+  readonly schema: ProgramSchema;
   /** The connection that is open now. */
   readonly connection: () => DatabaseSync;
   /** Opens the path anew and takes that connection instead of the one before. */
@@ -108,7 +110,7 @@ export class Safekeeping {
     const copy = `${path}.${time}.bak`;
     const { size } = await writeSnapshot(connection(), { from: path, to: copy, overwrite: true });
     try {
-      checkCopy(copy, this.identity);
+      checkCopy(copy, this.identity, this.#kept.schema);
     } catch (error) {
       rmSync(copy, { force: true });
       throw error;
@@ -131,7 +133,7 @@ export class Safekeeping {
   }
 
   #look(): DatabaseError | undefined {
-    const { path } = this.#kept;
+    const { path, schema } = this.#kept;
     const found = this.#watch.look();
     if (found === "same") return undefined;
     if (found === "written" && this.#isStillOurs()) {
@@ -142,7 +144,7 @@ export class Safekeeping {
     return new DatabaseError(
       "replaced",
       `the database ${path} ${what} while the program runs: changes are refused until ` +
-        "`mcproxyctl write-back` writes it back from memory, or a restart takes what is there",
+        `\`${schema.commands.writeBack}\` writes it back from memory, or a restart takes what is there`,
     );
   }
 
@@ -154,7 +156,7 @@ export class Safekeeping {
       const found = readIdentity(other);
       const { id, generation } = this.identity;
       if (found === undefined || found.id !== id || found.generation !== generation) return false;
-      checkDigest(other, found);
+      checkDigest(other, found, this.#kept.schema);
       return other.prepare("PRAGMA quick_check(1)").get()?.quick_check === "ok";
     } catch {
       return false;
@@ -165,14 +167,18 @@ export class Safekeeping {
 }
 
 /** The copy has the state of the connection, which triggers have kept a digest of. */
-function checkCopy(copy: string, { id, generation }: Identity): void {
+function checkCopy(
+  copy: string,
+  { id, generation }: Identity,
+  schema: ProgramSchema,
+): void {
   const db = new DatabaseSync(copy, { readOnly: true });
   try {
     const found = readIdentity(db);
     if (found?.id !== id || found.generation !== generation) {
       throw new DatabaseError("damaged", "what is open is not the database any more");
     }
-    checkDigest(db, found);
+    checkDigest(db, found, schema);
   } finally {
     db.close();
   }

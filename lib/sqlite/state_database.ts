@@ -1,0 +1,160 @@
+import type { DatabaseSync } from "node:sqlite";
+import { AuditLog } from "./audit_log.ts";
+import { toDatabaseError } from "./errors.ts";
+import type { Marker } from "./marker.ts";
+import { readVersion } from "./migrate.ts";
+import type { ProgramSchema } from "./program_schema.ts";
+import { Safekeeping } from "./safekeeping.ts";
+import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
+import { Statements } from "./statements.ts";
+import { transact } from "./transact.ts";
+import { UndoLog } from "./undo.ts";
+import { WriteRole } from "./write_role.ts";
+
+/** What a {@link StateDatabase} is made of beside its connection. */
+export interface DatabaseParts {
+  readonly schema: ProgramSchema;
+  readonly path: string;
+  readonly busyTimeoutMs: number;
+  readonly marker?: Marker;
+  /** Opens the path anew, as the connection was opened. */
+  readonly connect?: () => DatabaseSync;
+}
+
+/**
+ * A database with a program's state in it: transactions that can be taken back, the log of who
+ * changed what, and the guard of what was acknowledged. What the state is made of, a program adds in
+ * a class of its own. Every error is a {@link DatabaseError}.
+ */
+export class StateDatabase implements Disposable {
+  /** The absolute path of the file. */
+  readonly path: string;
+  /** How long a write waits for the lock of another process. */
+  readonly busyTimeoutMs: number;
+  #neverBlocks = false;
+  #db: DatabaseSync;
+  /** For the tables of a program. */
+  protected readonly statements: Statements;
+  readonly #undo: UndoLog;
+  readonly audit: AuditLog;
+  /** Guards what was acknowledged; a database in memory, or one that is only read, has none. */
+  readonly safekeeping: Safekeeping | undefined;
+  /** Which process writes; see {@link safekeeping} for those that have none. */
+  readonly role: WriteRole | undefined;
+
+  constructor(db: DatabaseSync, { path, busyTimeoutMs, marker, connect, schema }: DatabaseParts) {
+    this.#db = db;
+    this.path = path;
+    this.busyTimeoutMs = busyTimeoutMs;
+    this.statements = new Statements(db);
+    const { statements } = this;
+    this.#undo = new UndoLog(db, { statements, tables: schema.stateTables });
+    this.audit = new AuditLog(statements);
+    if (marker === undefined || connect === undefined) return;
+    const connection = () => this.#db;
+    const reopen = () => this.#use(connect());
+    this.safekeeping = new Safekeeping({ path, marker, schema, connection, reopen });
+    this.role = new WriteRole(statements, marker.path);
+  }
+
+  /**
+   * From now on no statement waits for a lock, which would stop the thread; whoever writes waits with
+   * `whenFree`. Readers never wait for writers in a log (WAL).
+   */
+  neverBlock(): void {
+    this.#neverBlocks = true;
+    this.#run("cannot set the timeout", () => {
+      this.#db.prepare("PRAGMA busy_timeout = 0").get();
+    });
+  }
+
+  /** The version of the schema. */
+  get version(): number {
+    return this.#run("cannot read the version", () => readVersion(this.#db));
+  }
+
+  /**
+   * Runs `body` as one step: if it throws, nothing has happened. Holds the write lock from start to
+   * end, so `body` is synchronous. Inside another transaction it undoes only itself.
+   *
+   * @throws {DatabaseError} `not_writer` if another process has taken over, unless `byAnyone`.
+   */
+  transaction<T>(body: () => T, { byAnyone = false } = {}): T {
+    const failed: { error?: unknown } = {};
+    try {
+      const isInner = this.#db.isTransaction;
+      const isOurs = !isInner && !byAnyone;
+      if (isOurs) {
+        this.role?.check();
+        this.safekeeping?.check();
+      }
+      const result = transact(this.#db, () => {
+        try {
+          // Again, under the lock: from here on nobody can take it.
+          if (isOurs) this.role?.check();
+          const result = body();
+          if (!(result instanceof Promise)) return result;
+          throw new TypeError("the body of a transaction must not be async");
+        } catch (error) {
+          failed.error = error;
+          throw error;
+        }
+      });
+      if (isOurs) this.safekeeping?.committed();
+      return result;
+    } catch (error) {
+      // The caller's own error stays what it is.
+      throw error === failed.error ? error : toDatabaseError(error, "cannot write the database");
+    }
+  }
+
+  /**
+   * Writes the header page as it is, to find out whether anything can be written: the disk may be
+   * full or read-only, another process may hold the lock.
+   *
+   * @throws {DatabaseError}
+   */
+  checkWritable(): void {
+    // SQLite keeps this number for programs and does not use it; this one does not either.
+    const write = () => this.statements.write("PRAGMA user_version = 0");
+    this.transaction(write, { byAnyone: true });
+  }
+
+  /**
+   * {@link transaction}, and a function that takes it back after it was committed, in a transaction
+   * of its own. It may be called once, and before the next call of this method.
+   */
+  undoable<T>(body: () => T): { result: T; undo: () => void } {
+    const result = this.#undo.record(() => this.transaction(body));
+    return { result, undo: () => this.transaction(() => this.#undo.undo()) };
+  }
+
+  /**
+   * Writes a consistent copy to a new file of mode 0600, complete and on disk when the promise
+   * resolves, while writers go on. A failure leaves no file, and an existing one as it was.
+   *
+   * @throws {AlreadyExistsError} if the file exists and `overwrite` is not set.
+   */
+  async snapshot(path: string, options: SnapshotOptions = {}): Promise<Snapshot> {
+    return await writeSnapshot(this.#db, { ...options, from: this.path, to: path });
+  }
+
+  /** Closes the file; nothing can be read or written afterwards. */
+  [Symbol.dispose](): void {
+    if (this.#db.isOpen) this.role?.giveBack();
+    this.statements.clear();
+    // Closing removes the log by its name, which would then be somebody else's.
+    if (this.#db.isOpen && this.safekeeping?.isLost !== true) this.#db.close();
+  }
+
+  #use(db: DatabaseSync): void {
+    this.#db = db;
+    this.statements.use(db);
+    this.#undo.use(db);
+    if (this.#neverBlocks) this.neverBlock();
+  }
+
+  #run<T>(action: string, body: () => T): T {
+    return this.statements.run(action, body);
+  }
+}
