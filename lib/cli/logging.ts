@@ -9,6 +9,7 @@ import {
 } from "@logtape/logtape";
 import type { LogConfig } from "../config/mod.ts";
 import type { ConnectionEvent, LogLevel, LogSink, RequestEvent } from "../observe/mod.ts";
+import { createEventLines, nameOf } from "./event_lines.ts";
 import { type ByteWriter, LineWriter } from "./line_writer.ts";
 
 const TAPE_LEVEL: Readonly<Record<LogLevel, TapeLevel>> = {
@@ -52,10 +53,18 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
     const text = /[{}]/.test(message) ? message.replaceAll(/[{}]/g, "$&$&") : message;
     logger[level](text, fields === undefined ? undefined : inSnakeCase(fields));
   };
+  const eventLine = createEventLines(config.format);
+  const isQuiet = config.level === "warn" || config.level === "error";
+  const logEvent = (message: string, event: object) => {
+    if (isQuiet) return;
+    const line = eventLine(message, event, Date.now());
+    if (line !== undefined) writer.write(line);
+    else log({ level: "info", message, fields: { ...event } });
+  };
   return {
     log,
-    logConnection: (event) => log({ level: "info", message: "connection", fields: { ...event } }),
-    logRequest: (event) => log({ level: "info", message: "request", fields: { ...event } }),
+    logConnection: (event) => logEvent("connection", event),
+    logRequest: (event) => logEvent("request", event),
     async [Symbol.asyncDispose]() {
       await dispose();
       await writer[Symbol.asyncDispose]();
@@ -78,16 +87,8 @@ function droppedRecord(count: number): TapeRecord {
 
 const SNAKE_CASE = new Map<string, string>();
 
-/** Field names as the configuration and the metrics write them: `bytesIn` is `bytes_in`. */
 function inSnakeCase(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const renamed: Record<string, unknown> = {};
-  for (const key of Object.keys(fields)) {
-    let name = SNAKE_CASE.get(key);
-    if (name === undefined) {
-      name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-      SNAKE_CASE.set(key, name);
-    }
-    renamed[name] = fields[key];
-  }
+  for (const key of Object.keys(fields)) renamed[nameOf(key, SNAKE_CASE)] = fields[key];
   return renamed;
 }
