@@ -27,15 +27,16 @@ export const systemClock: Clock = {
   },
 };
 
-/** How often a set looks, as a share of its duration; so late may a deadline fire. */
-const TICKS_PER_DURATION = 8;
+/** How often a set looks, as a share of its duration; two of them late may a deadline fire. */
+const TICKS_PER_DURATION = 16;
 const MIN_TICK_MS = 10;
 const MAX_TICK_MS = 1000;
 
 /**
  * Many waits of one duration behind one timer. Arming, touching and cancelling are a few
- * instructions, because every read of every relayed stream touches one; the price is that a
- * deadline fires up to one tick (an eighth of the duration, at most a second) late, never early.
+ * instructions and ask for no time, because every read of every relayed stream touches one: a wait
+ * that was touched begins anew when the set looks the next time. The price is that a deadline fires
+ * up to two ticks (an eighth of the duration, at most two seconds) late, never early.
  */
 export class Deadlines {
   readonly #durationMs: number;
@@ -60,45 +61,51 @@ export class Deadlines {
       Math.max(MIN_TICK_MS, this.#durationMs / TICKS_PER_DURATION),
     );
     this.#stop ??= this.#clock.every(tick, () => this.#expire());
-    const wait = new Wait(this.#waiting, this.#clock, onExpire, () => this.#rest());
+    const wait = new Wait(this, onExpire);
     this.#waiting.add(wait);
     return wait;
   }
 
-  #expire(): void {
-    const latest = this.#clock.now() - this.#durationMs;
-    for (const wait of this.#waiting) {
-      if (wait.touchedAt > latest) continue;
-      wait.cancel();
-      wait.onExpire();
-    }
-  }
-
-  /** No timer runs while nothing waits. */
-  #rest(): void {
-    if (this.#waiting.size > 0) return;
+  /** For {@link Deadline.cancel}. No timer runs while nothing waits. */
+  remove(wait: Deadline): void {
+    if (!this.#waiting.delete(wait as Wait) || this.#waiting.size > 0) return;
     this.#stop?.();
     this.#stop = undefined;
+  }
+
+  #expire(): void {
+    const now = this.#clock.now();
+    const latest = now - this.#durationMs;
+    for (const wait of this.#waiting) {
+      if (wait.touched) {
+        wait.touched = false;
+        wait.startedAt = now;
+      } else if (wait.startedAt <= latest) {
+        wait.cancel();
+        wait.onExpire();
+      }
+    }
   }
 }
 
 class Wait implements Deadline {
-  touchedAt: number;
+  /** Since the set looked the last time; at first too. */
+  touched = true;
+  /** Not before it was touched, on the set's clock. */
+  startedAt = 0;
+  readonly onExpire: () => void;
+  readonly #set: Deadlines;
 
-  constructor(
-    readonly waiting: Set<Wait>,
-    readonly clock: Clock,
-    readonly onExpire: () => void,
-    readonly onCancel: () => void,
-  ) {
-    this.touchedAt = clock.now();
+  constructor(set: Deadlines, onExpire: () => void) {
+    this.#set = set;
+    this.onExpire = onExpire;
   }
 
   touch(): void {
-    this.touchedAt = this.clock.now();
+    this.touched = true;
   }
 
   cancel(): void {
-    if (this.waiting.delete(this)) this.onCancel();
+    this.#set.remove(this);
   }
 }

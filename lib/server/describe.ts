@@ -5,11 +5,11 @@ import type { RouteTally } from "./tallies.ts";
 
 function routeFields({ sni, route, identity, host, backend = route?.backend }: Connection) {
   return {
-    ...(sni === undefined ? {} : { sni }),
-    ...(route === undefined ? {} : { route: route.hostname, mode: route.mode }),
-    ...(backend === undefined || backend === "" ? {} : { backend }),
-    ...(identity === undefined ? {} : { identity }),
-    ...(host === undefined ? {} : { host }),
+    ...sni !== undefined && { sni },
+    ...route !== undefined && { route: route.hostname, mode: route.mode },
+    ...backend && { backend },
+    ...identity !== undefined && { identity },
+    ...host !== undefined && { host },
   };
 }
 
@@ -41,15 +41,16 @@ export function toInfo(connection: Connection, now: number): ConnectionInfo {
 
 /** The connection as it is logged and counted when it has ended. */
 export function toEvent(connection: Connection, ending: Ending, now: number): ConnectionEvent {
+  const peer = formatSocketAddress(connection.peer);
   return {
     id: connection.id,
     listener: connection.listener.addr,
-    peer: formatSocketAddress(connection.peer),
-    client: formatSocketAddress(connection.client),
+    peer,
+    client: connection.client === connection.peer ? peer : formatSocketAddress(connection.client),
     ...routeFields(connection),
-    ...(ending.rule === undefined ? {} : { rule: ending.rule }),
+    ...ending.rule !== undefined && { rule: ending.rule },
     outcome: ending.outcome,
-    ...(ending.reason === undefined ? {} : { reason: ending.reason }),
+    ...ending.reason !== undefined && { reason: ending.reason },
     ...traffic(connection),
     durationMs: Math.round((now - connection.startedAt) * 10) / 10,
   };
