@@ -186,7 +186,6 @@ export class Connection implements StreamPort, SenderEvents {
     }
     if (this.role === "client" && !this.guard.ownResets.spend(this.now)) {
       this.sender.forget(stream);
-      stream.receiveWindow.release();
       this.forsaken.add(stream, code);
     } else {
       this.#resetNow(stream, code);

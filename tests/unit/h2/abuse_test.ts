@@ -475,6 +475,15 @@ Deno.test("H2Session counts resets over all sessions of a peer", () => {
   assert.equal(flood(second, () => second.rst(second.open())), 101);
 });
 
+Deno.test("H2Session earns resets for all sessions of a peer", () => {
+  const resets = new Budget({ burst: 10, perSecond: 0 });
+  const first = new RawPeer({ resets });
+  for (let i = 0; i < 10; i++) first.rst(first.open());
+  for (let i = 0; i < 5; i++) first.session.creditReset();
+  const second = new RawPeer({ resets });
+  assert.equal(flood(second, () => second.rst(second.open())), 6);
+});
+
 Deno.test("H2Session as a client resets no more than peers put up with", () => {
   const { burst, perSecond } = BACKEND_LIMITS.ownResets;
   const peer = new RawPeer({ role: "client", limits: MANY_STREAMS });
@@ -533,19 +542,28 @@ Deno.test("H2Session as a client does not let streams that nobody reads stop the
   const { streamWindow, connectionWindow } = BACKEND_LIMITS;
   peer.recorder.autoConsume = false;
   const full = new Uint8Array(16384);
-  let sent = 65535 - connectionWindow; // The greeting opened the window above its default.
-  for (let i = 0; sent <= connectionWindow; i++) {
+  let room = connectionWindow;
+  const opened = () => {
+    const updates = peer.frames().filter(({ type }) => type === FrameType.windowUpdate);
+    for (const { streamId, payload } of updates) {
+      if (streamId === 0) room += new DataView(payload.buffer).getUint32(0);
+    }
+    return updates.filter(({ streamId }) => streamId !== 0).length;
+  };
+  const streams = Array.from({ length: 2 * connectionWindow / streamWindow }, () => {
     const stream = peer.session.request(get("/"), true);
     peer.send(peer.headers(stream.id, [":status", "200"], false));
     for (let at = 0; at < streamWindow; at += full.length) {
       peer.send(frame(FrameType.data, 0, stream.id, full));
     }
-    sent += streamWindow;
-    const updates = peer.frames().filter(({ type }) => type === FrameType.windowUpdate);
-    assert.deepEqual(updates.filter(({ streamId }) => streamId !== 0), []);
-    for (const { payload } of updates) sent -= new DataView(payload.buffer).getUint32(0);
-    assert(i < 2000 && !peer.session.closed);
-    if (i === 200) return;
-  }
-  assert.fail("the connection's window was closed");
+    room -= streamWindow;
+    assert.equal(opened(), 0, "a stream that is not read stays closed");
+    assert(room > connectionWindow / 4, `${room} octets are left for others`);
+    return stream;
+  });
+  for (const stream of streams) stream.consume(streamWindow);
+  assert.equal(opened(), streams.length);
+  for (const stream of streams) stream.reset(ErrorCode.cancel);
+  opened();
+  assert(room <= connectionWindow, "no octet is given back twice");
 });
