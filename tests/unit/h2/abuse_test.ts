@@ -232,6 +232,7 @@ function stall(windows: { connection: number; streams: readonly number[] }) {
     peer.send(frame(FrameType.windowUpdate, 0, 0, u32(windows.connection)));
   }
   for (const [i, octets] of windows.streams.entries()) {
+    if (octets === 0) continue;
     peer.send(frame(FrameType.windowUpdate, 0, ids[i] ?? 0, u32(octets)));
   }
   peer.session.takeOutput();
@@ -252,6 +253,12 @@ Deno.test("H2Session resets a stream whose window stays nearly closed, and only 
   assert.equal(peer.session.openStreams, 2);
   // The next minute is measured by itself.
   peer.session.tick(2 * stallTimeoutMs);
+  assert.equal(peer.session.openStreams, 0);
+});
+
+Deno.test("H2Session does not blame a connection with an open window for its streams", () => {
+  const { peer } = stall({ connection: 1_000_000, streams: [1024, 0, 0] });
+  assert(!peer.session.closed);
   assert.equal(peer.session.openStreams, 0);
 });
 
@@ -287,6 +294,29 @@ Deno.test("H2Session ends with a peer that opens the connection's window drop by
   assert.equal(peer.recorder.closed?.reason, "peer keeps its window closed");
   assert.equal(peer.goaway(), CALM);
 });
+
+const DONE: Record<string, (peer: RawPeer, id: number) => void> = {
+  "was taken": (peer) => peer.send(frame(FrameType.windowUpdate, 0, 0, u32(100_000 - 65_535))),
+  "was reset": (peer, id) => peer.rst(id),
+};
+for (const [name, finish] of Object.entries(DONE)) {
+  Deno.test(`H2Session does not wait for the window of a connection when all ${name}`, () => {
+    const peer = new RawPeer();
+    peer.send(frame(FrameType.settings, 0, 0, setting(4, 1_000_000)));
+    const id = peer.open();
+    const stream = peer.recorder.streams.get(id)?.stream;
+    stream?.respond({ status: 200, fields: [] });
+    stream?.sendData(new Uint8Array(100_000), true);
+    peer.session.takeOutput();
+    finish(peer, id);
+    for (let minute = 1; minute < 4; minute++) {
+      peer.session.takeOutput();
+      peer.session.tick(minute * stallTimeoutMs);
+    }
+    assert(!peer.session.closed, "its window is closed, and nothing is to go through it");
+    assert.equal(peer.session.openStreams, 0);
+  });
+}
 
 Deno.test("H2Session stops a peer that opens its window octet by octet", () => {
   const peer = new RawPeer();
