@@ -9,6 +9,8 @@ export interface MonitoringOptions {
   readonly config: Config;
   readonly control: Control;
   readonly log: LogSink;
+  /** What else an operator should know, one sentence each. */
+  readonly warnings: () => readonly string[];
 }
 
 /** Health, and the metrics where they are configured. */
@@ -26,7 +28,7 @@ export interface Monitoring extends AsyncDisposable {
  * @throws {EndpointError} if the metrics' address cannot be bound.
  */
 export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
-  const { config, control, log } = options;
+  const { config, control, log, warnings } = options;
   await using stack = new AsyncDisposableStack();
   const monitor = stack.use(
     new HealthMonitor({
@@ -38,7 +40,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       ],
       geoipBuiltMs: () => control.geoipBuiltMs,
       refusals: () => control.refusals,
-      fileWarnings: () => control.warnings,
+      fileWarnings: () => [...control.warnings, ...warnings()],
       checkDatabase: () => control.checkDatabase(),
       databaseProblem: () => control.databaseProblem,
       readFile: readRegularFile,

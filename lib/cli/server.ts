@@ -1,13 +1,22 @@
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Config } from "../config/mod.ts";
 import { Control, type Health } from "../control/mod.ts";
 import type { Access } from "../connector/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
-import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
+import {
+  describeError,
+  DescriptorBudget,
+  DESCRIPTORS_BYTES,
+  type LogSink,
+  MAX_WORKERS,
+} from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { startAdmin } from "./admin.ts";
 import { openConfiguredAccess } from "./connector_access.ts";
+import { DescriptorWatch } from "./descriptors.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
@@ -80,8 +89,11 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using access = openConfiguredAccess(config, log);
   const stuck = Promise.withResolvers<number>();
   const onStuck = stuck.resolve;
-  const control = await start({ config, database, access, logging, takeOver, onStuck });
-  await using monitoring = await monitor({ config, control, log });
+  const descriptors = new SharedArrayBuffer(DESCRIPTORS_BYTES);
+  const starting = { config, database, access, logging, takeOver, onStuck, descriptors };
+  const control = await start(starting);
+  using watch = watchDescriptors(new DescriptorBudget(descriptors), { config, control, log });
+  await using monitoring = await monitor({ config, control, log, warnings: () => watch.warnings });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
   // Until here whoever had the database before gets it back when something fails.
@@ -200,13 +212,14 @@ function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): D
   }
 }
 
-async function start({ config, database, access, logging, takeOver, onStuck }: {
+async function start({ config, database, access, logging, takeOver, onStuck, descriptors }: {
   readonly config: Config;
   readonly database: Database;
   readonly access: Access | undefined;
   readonly logging: Logging;
   readonly takeOver: boolean;
   readonly onStuck: (worker: number) => void;
+  readonly descriptors: SharedArrayBuffer;
 }): Promise<Control> {
   const { log, logConnection, logRequest } = logging;
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
@@ -214,8 +227,12 @@ async function start({ config, database, access, logging, takeOver, onStuck }: {
   const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> => {
     const options = { ...sinks, sockets };
     return workers === 0
-      ? InlinePlane.start(snapshot, { ...options, idPrefix: crypto.randomUUID().slice(0, 6) })
-      : WorkerPool.start(workers, snapshot, { ...options, onStuck });
+      ? InlinePlane.start(snapshot, {
+        ...options,
+        descriptors: new DescriptorBudget(descriptors).of(0),
+        idPrefix: crypto.randomUUID().slice(0, 6),
+      })
+      : WorkerPool.start(workers, snapshot, { ...options, onStuck, descriptors });
   };
   try {
     return await Control.start({
@@ -231,6 +248,24 @@ async function start({ config, database, access, logging, takeOver, onStuck }: {
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });
   }
+}
+
+/** Opens its own program, which it may read in any form but the compiled one. */
+function watchDescriptors(
+  budget: DescriptorBudget,
+  { config, control, log }: {
+    readonly config: Config;
+    readonly control: Control;
+    readonly log: LogSink;
+  },
+): DescriptorWatch {
+  const own = workerModule();
+  return new DescriptorWatch({
+    budget,
+    path: own === undefined ? dirname(resolve(config.database.path)) : fileURLToPath(own),
+    maxConnections: () => control.listeners.map(({ maxConnections }) => maxConnections),
+    log,
+  });
 }
 
 /** Asked once for all workers; whoever reads the log learns when it is not the fast ones. */

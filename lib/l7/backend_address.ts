@@ -1,7 +1,7 @@
 import net, { type Socket } from "node:net";
 import tls from "node:tls";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
-import { describeError } from "../observe/mod.ts";
+import { describeError, type Descriptors } from "../observe/mod.ts";
 import { type Connect, dial, type Lookup } from "../relay/mod.ts";
 
 /** How a backend is reached over TLS. */
@@ -30,13 +30,14 @@ export interface BackendAddress {
  */
 export async function connectBackend(
   address: BackendAddress,
-  { signal, lookup, alpn }: {
+  { signal, lookup, descriptors, alpn }: {
     readonly signal: AbortSignal;
     readonly lookup: Lookup;
+    readonly descriptors: Descriptors;
     readonly alpn: readonly string[];
   },
 ): Promise<Socket> {
-  const options = { deadline: signal, lookup, connect: connectSocket };
+  const options = { deadline: signal, lookup, connect: connectSocket(descriptors) };
   const { socket } = await dial(address.endpoint, options);
   if (address.proxyHeader !== undefined) socket.write(address.proxyHeader);
   if (address.tls === undefined) return socket;
@@ -52,9 +53,20 @@ class DialedSocket {
   }
 }
 
-const connectSocket: Connect<DialedSocket> = ({ hostname, port, signal }) => {
+function connectSocket(descriptors: Descriptors): Connect<DialedSocket> {
+  return (target) =>
+    descriptors.acquire(1)
+      ? openSocket(target, () => descriptors.release(1))
+      : Promise.reject(new Error("too many open files"));
+}
+
+function openSocket(
+  { hostname, port, signal }: Parameters<Connect<DialedSocket>>[0],
+  onClose: () => void,
+): Promise<DialedSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<DialedSocket>();
   const socket = net.connect({ host: hostname, port });
+  socket.once("close", onClose);
   socket.on("error", (error) => reject(error)); // Stays for the life of the socket.
   const abort = () => {
     socket.destroy();
@@ -67,7 +79,7 @@ const connectSocket: Connect<DialedSocket> = ({ hostname, port, signal }) => {
     resolve(new DialedSocket(socket));
   });
   return promise;
-};
+}
 
 function startTls(
   socket: Socket,

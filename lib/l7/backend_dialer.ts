@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { OutputPool } from "../h2/mod.ts";
-import { describeError } from "../observe/mod.ts";
+import { describeError, type Descriptors } from "../observe/mod.ts";
 import type { Lookup } from "../relay/mod.ts";
 import type { AttemptEvents, Dialer, LinkProtocol, Offer } from "../upstream/mod.ts";
 import { type BackendAddress, connectBackend } from "./backend_address.ts";
@@ -24,6 +24,8 @@ export interface BackendDialerOptions {
   /** Shared by all connections of the thread. */
   readonly turns: Turns;
   readonly lookup: Lookup;
+  /** One is taken for each connection. */
+  readonly descriptors: Descriptors;
   readonly now: () => number;
   /** A connection ended because something was thrown that must not be. */
   readonly onCrash: OnCrash;
@@ -48,11 +50,16 @@ export class BackendDialer implements Dialer<Transport> {
     { offer, affinity }: { readonly offer: Offer; readonly affinity: object | undefined },
     events: AttemptEvents<Transport>,
   ): (reason: string) => void {
-    const { address, proxyHeaderOf, lookup } = this.#options;
+    const { address, proxyHeaderOf, lookup, descriptors } = this.#options;
     const proxyHeader = affinity && proxyHeaderOf?.(affinity);
     const controller = new AbortController();
     const { signal } = controller;
-    connectBackend({ ...address, proxyHeader }, { signal, lookup, alpn: PROTOCOLS[offer] })
+    connectBackend({ ...address, proxyHeader }, {
+      signal,
+      lookup,
+      descriptors,
+      alpn: PROTOCOLS[offer],
+    })
       .then((socket) => this.#open(socket, { offer, events, signal }))
       .catch((error) => {
         if (signal.aborted) return;

@@ -1,5 +1,6 @@
 import { parseBackendEndpoint } from "../addr/mod.ts";
 import type { OutputPool } from "../h2/mod.ts";
+import type { Descriptors } from "../observe/mod.ts";
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
 import type { Clock, Lookup } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
@@ -40,6 +41,7 @@ export class Backends {
   readonly #turns: Turns;
   readonly #lookup: Lookup;
   readonly #onCrash: OnCrash;
+  readonly #descriptors: Descriptors;
   readonly #entries = new Map<string, Entry>();
   /** Those whose last requests are still being answered. */
   readonly #retired = new Set<Pool<Transport>>();
@@ -53,6 +55,7 @@ export class Backends {
     readonly lookup: Lookup;
     /** Something was thrown that must not be; what it belonged to has ended. */
     readonly onCrash: OnCrash;
+    readonly descriptors: Descriptors;
     readonly settings: BackendSettings;
   }) {
     this.#clock = options.clock;
@@ -60,6 +63,7 @@ export class Backends {
     this.#turns = options.turns;
     this.#lookup = options.lookup;
     this.#onCrash = options.onCrash;
+    this.#descriptors = options.descriptors;
     this.#settings = options.settings;
   }
 
@@ -173,6 +177,7 @@ export class Backends {
         turns: this.#turns,
         lookup: this.#lookup,
         onCrash: this.#onCrash,
+        descriptors: this.#descriptors,
         now,
       }),
       timers: timersOf(now, this.#onCrash),

@@ -3,9 +3,11 @@ import { sourceKey } from "../addr/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
 import {
   describeError,
+  type Descriptors,
   type LogSink,
   type RequestCounts,
   type RequestEvent,
+  unlimitedDescriptors,
 } from "../observe/mod.ts";
 import { type Clock, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
 import type { Handshakes, TlsAcceptor } from "../tls/mod.ts";
@@ -52,6 +54,8 @@ export interface L7ServiceOptions {
   readonly handshakes: Handshakes;
   /** Finds the addresses of backends; default: the system's resolver. */
   readonly lookup?: Lookup;
+  /** Those of the worker; default: as many as there are. */
+  readonly descriptors?: Descriptors;
 }
 
 /** HTTP for all l7 routes of one worker: its clients, and the backends they share. */
@@ -76,10 +80,11 @@ export class L7Service {
     this.#rules = new FieldRules(options.settings.fields);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     const { clock, settings, lookup = systemLookup } = options;
+    const { descriptors = unlimitedDescriptors } = options;
     const [pool, turns] = [this.#pool, this.#turns];
     const onCrash = (error: unknown) =>
       this.#log("backend connection failed unexpectedly", error, {});
-    this.#backends = new Backends({ clock, settings, lookup, pool, turns, onCrash });
+    this.#backends = new Backends({ clock, settings, lookup, descriptors, pool, turns, onCrash });
   }
 
   /** Connections that are open now. */

@@ -40,6 +40,12 @@ export {
   type RouteRequests,
   STATUS_CLASSES,
 } from "./request_counts.ts";
+export {
+  DescriptorBudget,
+  type Descriptors,
+  DESCRIPTORS_BYTES,
+  unlimitedDescriptors,
+} from "./descriptors.ts";
 export { ConnectionGauge, GAUGE_BYTES, MAX_WORKERS } from "./gauge.ts";
 export {
   describeError,

@@ -10,6 +10,7 @@ export const OUTCOMES = [
   "idle_timeout",
   // Refused before any routing.
   "too_many_connections",
+  "no_descriptors",
   "proxy_untrusted",
   "proxy_invalid",
   "proxy_timeout",

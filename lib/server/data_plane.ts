@@ -4,9 +4,11 @@ import {
   type ConnectionEvent,
   type Counters,
   describeError,
+  type Descriptors,
   type LogSink,
   type RequestCounts,
   type RequestEvent,
+  unlimitedDescriptors,
 } from "../observe/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
@@ -25,6 +27,9 @@ import { recheckPeers } from "./recheck.ts";
 import type { Change, ListenerSnapshot, Snapshot } from "./snapshot.ts";
 import { type RouteTally, type TakenTallies, Tallies } from "./tallies.ts";
 
+/** Its own and that of its backend: who is let in must not fail for want of the second. */
+const DESCRIPTORS_PER_CONNECTION = 2;
+
 /** What the data plane is given from outside. */
 export interface DataPlaneOptions {
   /** Index of this worker, for the gauges. */
@@ -32,6 +37,8 @@ export interface DataPlaneOptions {
   /** Starts every connection id; unique per incarnation of a worker. */
   readonly idPrefix: string;
   readonly sockets: Sockets;
+  /** Default: as many as there are. */
+  readonly descriptors?: Descriptors;
   readonly counters: Counters;
   /** Counts the requests of l7 connections. */
   readonly requests: RequestCounts;
@@ -57,6 +64,7 @@ export interface DataPlaneOptions {
 export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #clock: Clock;
+  readonly #descriptors: Descriptors;
   readonly #state: LiveState;
   readonly #listeners = new Map<number, ActiveListener>();
   readonly #connections = new Map<string, Connection>();
@@ -67,9 +75,10 @@ export class DataPlane {
   constructor(options: DataPlaneOptions, snapshot: Pick<Snapshot, "settings" | "firewall">) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    const descriptors = this.#descriptors = options.descriptors ?? unlimitedDescriptors;
     const currentRoutes = (hostname: string) => this.#currentRoutes(hostname);
     const ownPorts = () => Array.from(this.#listeners.values(), ({ port }) => port);
-    const more = { clock: this.#clock, currentRoutes, ownPorts };
+    const more = { clock: this.#clock, currentRoutes, ownPorts, descriptors };
     this.#state = new LiveState({ ...options, ...more }, snapshot);
   }
 
@@ -192,6 +201,11 @@ export class DataPlane {
       this.#settle(connection, { outcome: "too_many_connections" });
       return;
     }
+    if (!this.#descriptors.acquire(DESCRIPTORS_PER_CONNECTION)) {
+      listener.gauge.release(worker);
+      this.#settle(connection, { outcome: "no_descriptors" });
+      return;
+    }
     this.#connections.set(connection.id, connection);
     const ending = this.#serve(connection);
     if (!(ending instanceof Promise)) return this.#end(connection, ending);
@@ -216,6 +230,7 @@ export class DataPlane {
 
   #end(connection: Connection, ending: Ending): void {
     connection.listener.gauge.release(this.#options.worker);
+    this.#descriptors.release(DESCRIPTORS_PER_CONNECTION);
     this.#connections.delete(connection.id);
     this.#settle(connection, withCut(connection, ending));
     if (this.#connections.size === 0) this.#idle?.();

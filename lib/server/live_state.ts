@@ -8,7 +8,13 @@ import {
   type RateLimiter,
 } from "../firewall/mod.ts";
 import { type CurrentRoutes, L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
-import type { Counters, LogSink, RequestCounts, RequestEvent } from "../observe/mod.ts";
+import type {
+  Counters,
+  Descriptors,
+  LogSink,
+  RequestCounts,
+  RequestEvent,
+} from "../observe/mod.ts";
 import {
   BrokenWatch,
   type Clock,
@@ -34,6 +40,7 @@ const PREFACE_TIMEOUT_MS = 5000;
 export interface LiveStateOptions {
   readonly clock: Clock;
   readonly sockets: Sockets;
+  readonly descriptors: Descriptors;
   readonly counters: Counters;
   readonly requests: RequestCounts;
   readonly onRequest?: (event: RequestEvent) => void;
@@ -100,6 +107,7 @@ export class LiveState implements PlaneState {
       onHandshake: (seconds) => counters.observe("tls_handshake", seconds),
       handshakes: this.handshakes,
       lookup: this.lookup,
+      descriptors: options.descriptors,
     });
   }
 

@@ -10,6 +10,7 @@ import {
   type ConnectionEvent,
   createCounters,
   describeError,
+  DescriptorBudget,
   RequestCounts,
   type RequestEvent,
 } from "../observe/mod.ts";
@@ -119,6 +120,7 @@ async function start(message: StartMessage): Promise<void> {
     onRequest: (event) => answered.push(event),
     log: (record) => reply({ type: "log", record }),
     gatekeeper,
+    descriptors: new DescriptorBudget(message.descriptors).of(message.index),
   }, message.snapshot);
   await plane.apply([{ kind: "snapshot", snapshot: message.snapshot }]);
 }

@@ -22,6 +22,8 @@ export interface StartMessage {
   readonly counters: SharedArrayBuffer;
   /** {@link InFlight}: batches sent and not yet taken by the control plane. */
   readonly batchesInFlight: SharedArrayBuffer;
+  /** `DescriptorBudget`. */
+  readonly descriptors: SharedArrayBuffer;
   /** `VitalSigns` of this incarnation. */
   readonly vitalSigns: SharedArrayBuffer;
 }

@@ -1,4 +1,4 @@
-import { ConnectionGauge, type CounterName, sumCounters } from "../observe/mod.ts";
+import { type CounterName, DESCRIPTORS_BYTES, sumCounters } from "../observe/mod.ts";
 import type {
   Applied,
   Change,
@@ -18,7 +18,7 @@ import { LoopWatch } from "./loop_watch.ts";
 import { Questions } from "./questions.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
-import { newSlot, type Slot } from "./slot.ts";
+import { newSlot, releasePermits, type Slot } from "./slot.ts";
 import { superviseSlots } from "./supervisor.ts";
 import { WorkerHandle } from "./worker_handle.ts";
 
@@ -37,6 +37,8 @@ const CUT_GRACE_MS = 1000;
 export interface PoolOptions extends PlaneSinks {
   /** A worker hangs and cannot be ended: only the end of the process frees its share of the port. */
   readonly onStuck?: (worker: number) => void;
+  /** A `DescriptorBudget`; default: one without a limit. */
+  readonly descriptors?: SharedArrayBuffer;
   /** The module that workers start from. */
   readonly entry?: URL;
   /** How often it is looked whether workers turn. Default: 1,000 ms. */
@@ -54,6 +56,7 @@ export interface PoolOptions extends PlaneSinks {
 export class WorkerPool implements Plane {
   readonly #slots: Slot[];
   readonly #options: PoolOptions;
+  readonly #descriptors: SharedArrayBuffer;
   readonly #watch: LoopWatch;
   readonly #look: ReturnType<typeof setInterval>;
   readonly #requests = new RequestBlocks();
@@ -64,6 +67,7 @@ export class WorkerPool implements Plane {
   private constructor(count: number, snapshot: Snapshot, options: PoolOptions) {
     this.#snapshot = snapshot;
     this.#options = options;
+    this.#descriptors = options.descriptors ?? new SharedArrayBuffer(DESCRIPTORS_BYTES);
     this.#watch = new LoopWatch({ loopCpuMs: options.loopCpuMs });
     this.#slots = Array.from({ length: count }, (_, index) => newSlot(index, FIRST_BACKOFF_MS));
     this.#questions = new Questions(this.#slots);
@@ -177,6 +181,7 @@ export class WorkerPool implements Plane {
       index: slot.index,
       idPrefix: crypto.randomUUID().slice(0, 6) + slot.index.toString(36),
       counters: slot.counters,
+      descriptors: this.#descriptors,
       onRequestBlock: (route, block) => this.#requests.add(slot.index, route, block),
       onDeath: (reason) => this.#bury(slot, reason),
     });
@@ -252,9 +257,7 @@ export class WorkerPool implements Plane {
   /** The permits of a dead worker come back, and a new one takes its place. */
   #revive(slot: Slot): void {
     if (this.#draining) return;
-    for (const listener of this.#snapshot.listeners) {
-      new ConnectionGauge(listener.gauge).releaseAll(slot.index);
-    }
+    releasePermits(slot.index, this.#snapshot.listeners, this.#descriptors);
     slot.respawn = setTimeout(() => {
       this.#spawn(slot).then(
         () => {

@@ -1,4 +1,5 @@
-import type { WorkerStatus } from "../server/mod.ts";
+import { ConnectionGauge, DescriptorBudget } from "../observe/mod.ts";
+import type { ListenerSnapshot, WorkerStatus } from "../server/mod.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { newCounters, type WorkerHandle } from "./worker_handle.ts";
 
@@ -41,4 +42,14 @@ export function newSlot(index: number, backoffMs: number): Slot {
     respawn: undefined,
     started: Promise.resolve(),
   };
+}
+
+/** What the connections of a worker held that died with them. */
+export function releasePermits(
+  worker: number,
+  listeners: readonly ListenerSnapshot[],
+  descriptors: SharedArrayBuffer,
+): void {
+  new DescriptorBudget(descriptors).releaseAll(worker);
+  for (const { gauge } of listeners) new ConnectionGauge(gauge).releaseAll(worker);
 }

@@ -24,6 +24,8 @@ export interface WorkerHandleOptions extends PlaneSinks {
   readonly idPrefix: string;
   /** Survives the worker: its successor counts on. */
   readonly counters: SharedArrayBuffer;
+  /** The `DescriptorBudget` of all workers. */
+  readonly descriptors: SharedArrayBuffer;
   /** Takes the counts of an l7 route that this worker has not served before. */
   readonly onRequestBlock: (route: string, block: SharedArrayBuffer) => void;
   /** Called once when the worker has died on its own, or was ended for what it said. */
@@ -97,7 +99,7 @@ export class WorkerHandle {
    * starved machine: whoever watches {@link signs} knows better than a clock.
    */
   start(snapshot: Snapshot): Promise<Reply> {
-    const { index, idPrefix, counters, sockets = "handles" } = this.#options;
+    const { index, idPrefix, counters, descriptors, sockets = "handles" } = this.#options;
     return this.#send({
       type: "start",
       index,
@@ -105,6 +107,7 @@ export class WorkerHandle {
       snapshot,
       sockets,
       counters,
+      descriptors,
       batchesInFlight: this.#inFlight,
       vitalSigns: this.#vitalSigns,
     });

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { type Fields, OutputPool, type RequestInit, type ResponseHead } from "../../lib/h2/mod.ts";
 import { BackendDialer, type BackendDialerOptions } from "../../lib/l7/backend_dialer.ts";
+import { unlimitedDescriptors } from "../../lib/observe/mod.ts";
 import { systemLookup } from "../../lib/relay/mod.ts";
 import type {
   BackendFailure,
@@ -129,6 +130,7 @@ export function testTransport({ name, kind, expects, h2Transport }: TransportCas
         h2Transport,
         pool: new OutputPool(),
         lookup: systemLookup,
+        descriptors: unlimitedDescriptors,
         turns: new Turns(),
         onCrash: (error) => assert.fail(String(error)),
         now: () => performance.now(),

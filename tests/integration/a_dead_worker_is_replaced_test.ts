@@ -163,10 +163,10 @@ Deno.test("a worker in an endless loop is reported, whether it serves or is bein
       ...TROUBLED,
       onStuck: stuck.resolve,
       lookMs: 20,
-      loopCpuMs: 2500, // Loading the worker's code takes a part of it.
+      loopCpuMs: 2000, // Loading the worker's code takes a part of it.
     });
     const { pool, logs } = running;
-    const asked = pool.closeConnection("hang 9000");
+    const asked = pool.closeConnection("hang 20000");
     if (replaced) pool.replace(0, "replaced by the test");
     assert.equal(await withinDeadline(stuck.promise, "the worker is reported"), 0);
     assert.equal(await asked, false);
