@@ -2,11 +2,6 @@ import { HANDLER_FAILED, StreamError, type StreamHandler, type TcpStream } from 
 import { type BrokenWatch, type Watched } from "./broken_watch.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
 
-/**
- * What may wait in one direction before its source is not read any more, in octets; a read that was
- * under way comes on top. Each write counts some more than its octets: single ones are not cheap.
- */
-const MAX_QUEUED = 128 * 1024;
 /** How long what the client still sends is discarded after the backend broke off. */
 const LINGER_MS = 2000;
 
@@ -36,8 +31,8 @@ export interface RelayOptions {
  *
  * - A FIN from one side becomes a FIN to the other after everything before it; the other direction
  *   goes on.
- * - A slow reader stops the reading of the other side: at most {@link MAX_QUEUED} and one read wait
- *   in each direction.
+ * - A slow reader stops the reading of the other side: at most 128 KiB and one read wait in each
+ *   direction ({@link TcpStream.full}).
  * - A client's RST becomes a RST to the backend at once: the stream is cut there as it was here.
  *   While the client is not read it is asked for, so that it is seen then too.
  * - When the backend breaks off, what it had sent is still delivered, then the client sees a FIN:
@@ -119,7 +114,7 @@ export class Relay implements Watched {
 
   /** Reads `from` while `to` takes it. */
   #flow(from: TcpStream, to: TcpStream): void {
-    if (to.queued <= MAX_QUEUED || this.#discards) return from.resume();
+    if (!to.full || this.#discards) return from.resume();
     from.pause();
     if (from === this.#client) this.#watch.add(this);
   }

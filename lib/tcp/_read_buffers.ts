@@ -31,6 +31,11 @@ export class ReadBuffers {
   /** Octets that wait in streams of this thread to be taken by the kernel. */
   queued = 0;
 
+  /** So much waits that each stream has to make do with little. */
+  get scarce(): boolean {
+    return this.queued >= MAX_SHARED_QUEUED;
+  }
+
   /** Where to read next after a read of `count` octets into `buffer`, if that is a change. */
   after(buffer: ReadBuffer, count: number): ReadBuffer {
     if (buffer.own) return count * BULK_SHARE < BULK_OCTETS ? this.#ordinary() : buffer;
@@ -50,6 +55,6 @@ export class ReadBuffers {
   }
 
   #ordinary(): ReadBuffer {
-    return this.queued < MAX_SHARED_QUEUED ? this.shared : this.#small;
+    return this.scarce ? this.#small : this.shared;
   }
 }

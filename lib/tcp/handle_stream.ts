@@ -1,10 +1,12 @@
 import net, { type Socket } from "node:net";
 import { EOF, errnoName, type Request, type TcpBinding, type TcpHandle } from "./_binding.ts";
 import { type ReadBuffer, ReadBuffers } from "./_read_buffers.ts";
+import { WriteBuffers } from "./_write_buffers.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import { describeError } from "../observe/mod.ts";
 import {
   HANDLER_FAILED,
+  MAX_QUEUED,
   NO_HANDLER,
   type SocketName,
   StreamError,
@@ -14,15 +16,11 @@ import {
 } from "./stream.ts";
 
 const NOTHING = new Uint8Array(0);
-/** Copies of written octets up to this size cost no memory of their own while they are taken at once. */
-const SCRATCH_OCTETS = 64 * 1024;
-
 /** What all streams of a thread share. */
 export class HandleThread {
   readonly binding: TcpBinding;
   readonly buffers = new ReadBuffers();
-  /** Holds a write's octets; a write that is queued keeps it and the next gets a new one. */
-  scratch: Uint8Array = new Uint8Array(SCRATCH_OCTETS);
+  readonly copies = new WriteBuffers();
   /** For the next write; one that is queued keeps it. */
   request: WriteRequest = new WriteRequest();
 
@@ -88,6 +86,10 @@ export class HandleStream implements TcpStream {
     handle.owner = this;
     handle.onread = onRead;
     handle.useUserBuffer(this.#buffer.bytes);
+  }
+
+  get full(): boolean {
+    return this.queued > (this.#thread.buffers.scarce ? 0 : MAX_QUEUED);
   }
 
   get closed(): boolean {
@@ -158,11 +160,14 @@ export class HandleStream implements TcpStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    const { scratch } = this.#thread;
-    if (bytes.length > scratch.length) return this.lend(bytes.slice(), noop);
-    scratch.set(bytes);
-    const taken = this.#submit(scratch.subarray(0, bytes.length), undefined);
-    if (!taken) this.#thread.scratch = new Uint8Array(SCRATCH_OCTETS);
+    const { copies } = this.#thread;
+    // Behind another one it is queued for sure, and gets no more memory than it needs.
+    const buffer = this.queued > 0 ? undefined : copies.take(bytes.length);
+    if (buffer === undefined) return this.#submit(bytes.slice(), undefined);
+    buffer.bytes.set(bytes);
+    const copy = buffer.bytes.subarray(0, bytes.length);
+    const taken = this.#submit(copy, () => copies.give(buffer));
+    if (taken) copies.give(buffer);
     return taken;
   }
 
@@ -295,5 +300,3 @@ function streamError(step: "read" | "write", status: number): StreamError {
   const code = errnoName(status);
   return new StreamError(code, `${step} ${code}`);
 }
-
-function noop(): void {}

@@ -18,6 +18,7 @@ export {
 } from "./sockets.ts";
 export {
   HANDLER_FAILED,
+  MAX_QUEUED,
   NO_HANDLER,
   type SocketName,
   StreamError,

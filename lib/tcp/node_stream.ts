@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { limitReadAhead } from "./_read_ahead.ts";
 import {
+  MAX_QUEUED,
   NO_HANDLER,
   type SocketName,
   StreamError,
@@ -60,6 +61,10 @@ export class NodeStream implements TcpStream {
 
   get closed(): boolean {
     return this.#socket.destroyed;
+  }
+
+  get full(): boolean {
+    return this.#pending > MAX_QUEUED;
   }
 
   get queued(): number {

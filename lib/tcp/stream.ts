@@ -28,7 +28,7 @@ export interface StreamHandler {
  * A TCP connection. It is created silent: nothing is read before {@link TcpStream.resume}.
  *
  * A write is **taken** when the kernel has all of it, else the rest is **queued** in this process:
- * whoever writes stops the source of what he writes while `queued` is above his bound.
+ * whoever writes stops the source of what he writes while the stream is `full`.
  */
 export interface TcpStream {
   /** Who is told; replaced when the stream goes from one owner to the next. */
@@ -45,6 +45,11 @@ export interface TcpStream {
   readonly readError: StreamError | undefined;
   /** Octets that were written and are not taken yet; a little more for each write. */
   readonly queued: number;
+  /**
+   * Whether enough is queued: whoever writes stops his source until `onDrain`. That is above
+   * {@link MAX_QUEUED}, and anything at all when much waits in the whole thread.
+   */
+  readonly full: boolean;
   /** Reads, until {@link pause}. */
   resume(): void;
   /** Reads no more: the kernel's buffer fills, and then the other side has to wait. */
@@ -112,6 +117,12 @@ export const NO_HANDLER: StreamHandler = {
   onWriteError() {},
   onDrain() {},
 };
+
+/**
+ * What may be queued before the source of it should stop, in octets; a read that was under way comes
+ * on top.
+ */
+export const MAX_QUEUED = 128 * 1024;
 
 /** What a queued write counts for beside its octets: about what it takes on the heap. */
 export const WRITE_OVERHEAD = 512;

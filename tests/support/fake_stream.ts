@@ -6,6 +6,7 @@
  */
 import type { Socket } from "node:net";
 import {
+  MAX_QUEUED,
   NO_HANDLER,
   type SocketName,
   type StreamError,
@@ -27,6 +28,9 @@ export class FakeStream implements TcpStream {
   readEnded = false;
   readError: StreamError | undefined;
   queued = 0;
+  get full(): boolean {
+    return this.queued > MAX_QUEUED;
+  }
   /** Octets that were written. */
   written = 0;
   /** Whether what is written is queued instead of taken. */
