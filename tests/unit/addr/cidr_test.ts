@@ -22,6 +22,8 @@ Deno.test.each([
   ["::1/128", "::1/128"],
   ["::ffff:10.0.0.0/104", "10.0.0.0/8"],
   ["::ffff:0:0/96", "0.0.0.0/0"],
+  ["2001:db8:1:2::/64", "2001:db8:1:2::/64"],
+  ["2001:db8:1:2:3:4::/96", "2001:db8:1:2:3:4::/96"],
 ])("parseCidr() reads %s as %s", (text, want) => {
   const cidr = parseCidr(text);
   assert(cidr.ok);
@@ -73,4 +75,9 @@ Deno.test("cidrContains() never mixes the families", () => {
   assert(v6.ok);
   assert(!cidrContains(v6.value, ip("::ffff:192.0.2.1")));
   assert(cidrContains(v6.value, ip("2001:db8::1")));
+});
+
+Deno.test("parseCidr() says which part is missing", () => {
+  assert.deepEqual(parseCidr("10.0.0.0"), { ok: false, reason: 'no "/" and prefix length' });
+  assert.deepEqual(parseCidr("/8"), { ok: false, reason: "not an IPv4 or IPv6 address" });
 });

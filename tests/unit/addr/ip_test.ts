@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { formatIp, ipFromBytes, ipToBytes, parseIp } from "../../../lib/addr/mod.ts";
+import {
+  formatIp,
+  ipEquals,
+  ipFromBytes,
+  ipToBytes,
+  isLoopback,
+  parseIp,
+} from "../../../lib/addr/mod.ts";
+import { ipv4, ipv6 } from "../../../lib/addr/ip.ts";
 
 const canonical = (text: string): string | undefined => {
   const ip = parseIp(text);
@@ -21,6 +29,14 @@ Deno.test.each([
   ["0:0:0:0:0:ffff:1.2.3.4", "1.2.3.4"],
   ["64:ff9b::192.0.2.33", "64:ff9b::c000:221"],
   ["::1.2.3.4", "::102:304"],
+  ["9.9.9.9", "9.9.9.9"],
+  ["1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"],
+  ["ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"],
+  ["::ffff:0:0", "0.0.0.0"],
+  ["1::ffff:1.2.3.4", "1::ffff:102:304"],
+  ["0:0:1:0:0:ffff:1.2.3.4", "::1:0:0:ffff:102:304"],
+  ["::1:ffff:1.2.3.4", "::1:ffff:102:304"],
+  ["0:1:0:0:0:ffff:102:304", "0:1::ffff:102:304"],
 ])("parseIp() and formatIp() agree on the canonical form of %s", (text, want) => {
   assert.equal(canonical(text), want);
 });
@@ -59,6 +75,18 @@ Deno.test.each([
   ["g::"],
   ["1:"],
   [":1"],
+  ["0001.2.3.4"],
+  ["1.2.3.4.5.6.7.8"],
+  ["123.123.123.1234"],
+  ["1.2.3:4"],
+  ["1.2.3.:"],
+  ["1.2.3.4;"],
+  ["1.2.3./"],
+  ["..."],
+  ["1...2"],
+  ["1:1.2.3.4:2::"],
+  ["1:2:3:4:5:6:7:1.2.3.4"],
+  ["0000:0000:0000:0000:0000:0000:255.255.255.2555"],
 ])("parseIp() refuses %j", (text) => {
   assert.equal(parseIp(text).ok, false);
 });
@@ -82,4 +110,57 @@ Deno.test("ipFromBytes() throws a RangeError for any other number of octets", ()
   for (const size of [0, 3, 5, 15, 17]) {
     assert.throws(() => ipFromBytes(new Uint8Array(size)), RangeError);
   }
+});
+
+Deno.test("parseIp() says that zone identifiers are what is wrong", () => {
+  assert.deepEqual(parseIp("fe80::1%eth0"), {
+    ok: false,
+    reason: "zone identifiers are not accepted",
+  });
+});
+
+Deno.test("ipEquals() compares the family and every bit of the address", () => {
+  assert(ipEquals(ipv6(1, 2, 3, 4), ipv6(1, 2, 3, 4)));
+  assert(ipEquals(ipv4(7), ipv4(7)));
+  assert(!ipEquals(ipv4(7), ipv4(8)));
+  assert(!ipEquals(ipv4(7), ipv6(0, 0, 0, 7)));
+  const words = [1, 2, 3, 4] as [number, number, number, number];
+  words.forEach((word, i) => {
+    const other = words.with(i, word + 1) as typeof words;
+    assert(!ipEquals(ipv6(...words), ipv6(...other)), `word ${i}`);
+  });
+});
+
+Deno.test.each([
+  ["127.0.0.0", true],
+  ["127.255.255.255", true],
+  ["126.255.255.255", false],
+  ["128.0.0.0", false],
+  ["::1", true],
+  ["::", false],
+  ["::2", false],
+  ["1::1", false],
+  ["0:0:1::1", false],
+  ["0:0:0:0:1::1", false],
+  ["::ffff:127.0.0.1", true],
+  ["7f00::1", false],
+])("isLoopback() of %s is %j", (text, want) => {
+  const ip = parseIp(text);
+  assert(ip.ok);
+  assert.equal(isLoopback(ip.value), want);
+});
+
+Deno.test("ipv4() leaves the words that IPv4 does not use at 0, and ipv6() maps by all 96 bits", () => {
+  assert.deepEqual(ipv4(-1), { family: 4, w0: 0, w1: 0, w2: 0, w3: 0xffffffff });
+  assert.equal(ipv6(0, 0, 0xffff, 1).family, 4);
+  assert.deepEqual(ipv6(1, 0, 0xffff, 1), { family: 6, w0: 1, w1: 0, w2: 0xffff, w3: 1 });
+  assert.deepEqual(ipv6(0, 1, 0xffff, 1), { family: 6, w0: 0, w1: 1, w2: 0xffff, w3: 1 });
+  assert.deepEqual(ipv6(0, 0, 0xfffe, 1), { family: 6, w0: 0, w1: 0, w2: 0xfffe, w3: 1 });
+  assert.deepEqual(ipv6(-1, -1, -1, -1), {
+    family: 6,
+    w0: 0xffffffff,
+    w1: 0xffffffff,
+    w2: 0xffffffff,
+    w3: 0xffffffff,
+  });
 });

@@ -111,3 +111,12 @@ Deno.test("parseBackendEndpoint() takes names and addresses, and never port 0 or
     assert.equal(parseBackendEndpoint(bad).ok, false, bad);
   }
 });
+
+Deno.test.each([
+  ["::1", "an IP address is not a hostname"],
+  ["192.0.2.1", "an IP address is not a hostname"],
+  ["a b", "a character is not allowed in names"],
+  ["a.123", "the last label is all digits"],
+])("parseHostname() says of %s that %s", (text, reason) => {
+  assert.deepEqual(parseHostname(text), { ok: false, reason });
+});
