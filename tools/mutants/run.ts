@@ -2,10 +2,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Answer, Assignment, Work } from "./work.ts";
 
-/** A mutant that makes a test run longer than this hangs, and is noticed by that, in milliseconds. */
-const HANGS_AFTER_MS = 10_000;
-/** Loading the program and the tests on a busy machine, in milliseconds. */
-const STARTS_WITHIN_MS = 120_000;
+/**
+ * A test that computes longer than this hangs, in milliseconds of processor time: a busy machine
+ * makes the clock useless.
+ */
+const HANGS_AFTER_CPU_MS = 2000;
+/** A test that waits longer than this hangs, in milliseconds. */
+const HANGS_AFTER_MS = 60_000;
+/** How often a runner is looked at, in milliseconds. */
+const LOOK_MS = 200;
+/** What /proc counts processor time in (`getconf CLK_TCK`). */
+const MS_PER_TICK = 10;
 const RUNNER = fileURLToPath(new URL("runner.ts", import.meta.url));
 
 /** What became of a mutant: the test that failed, that a test hung, or that none noticed. */
@@ -108,28 +115,43 @@ async function drive(
     stderr: "null",
   }).spawn();
   let hung = false;
-  const end = () => {
-    hung = true;
-    child.kill("SIGKILL");
-  };
-  let timer = setTimeout(end, STARTS_WITHIN_MS);
+  // Loading the program and the tests counts as one long test.
+  let allowedCpuMs = 10 * HANGS_AFTER_CPU_MS;
+  let since = { at: performance.now(), cpuMs: 0 };
+  const watch = setInterval(() => {
+    const cpuMs = processorTime(child.pid);
+    hung ||= cpuMs - since.cpuMs > allowedCpuMs || performance.now() - since.at > HANGS_AFTER_MS;
+    if (hung) tryKill(child);
+  }, LOOK_MS);
   let rest = "";
   try {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      clearTimeout(timer);
-      timer = setTimeout(end, HANGS_AFTER_MS);
+      since = { at: performance.now(), cpuMs: processorTime(child.pid) };
+      allowedCpuMs = HANGS_AFTER_CPU_MS;
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
       // A test may print: only what is ours begins like this.
       for (const line of lines) if (line.startsWith('{"kind":')) onAnswer(JSON.parse(line));
     }
   } finally {
-    clearTimeout(timer);
+    clearInterval(watch);
     if (!hung) tryKill(child);
     await Deno.remove(order);
   }
   const { success } = await child.status;
   return success && !hung;
+}
+
+/** What a process has computed so far, in milliseconds. */
+function processorTime(pid: number): number {
+  try {
+    // Behind the name, which may hold anything: state is field 3, utime and stime 14 and 15.
+    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
+    return MS_PER_TICK * (Number(fields[11]) + Number(fields[12]));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0; // It has ended.
+    throw error;
+  }
 }
 
 function tryKill(child: Deno.ChildProcess): void {
