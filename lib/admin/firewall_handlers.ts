@@ -18,11 +18,11 @@ export function firewallHandlers(
   context: AdminContext,
 ): Pick<Handlers<typeof pb.ProxyAdminService>, FirewallMethods> {
   const { control } = context;
-  const { firewall, tallies } = control;
+  const { firewall, totals } = control;
   return {
     async getFirewallRules() {
-      await tallies.take();
-      const rules = control.state.database.rules.list().map((it) => fromRule(tallies.withHits(it)));
+      await totals.take();
+      const rules = control.state.database.rules.list().map((it) => fromRule(totals.withHits(it)));
       return { rules, rateLimit: rateLimitToMessage(firewall.rateLimit) };
     },
     async addFirewallRule(request, call) {
@@ -40,7 +40,7 @@ export function firewallHandlers(
         ? toRecord(RULE, [pb.RemoveFirewallRuleRequestSchema, request])
         : Number(request.id);
       const rule = await firewall.removeRule(wanted, by);
-      return { rule: fromRule(tallies.withHits(rule)), pendingWorkers: by.pendingWorkers };
+      return { rule: fromRule(totals.withHits(rule)), pendingWorkers: by.pendingWorkers };
     },
     async setRateLimit({ rateLimit }, call) {
       if (rateLimit === undefined) throw invalid("rate_limit", "is missing");

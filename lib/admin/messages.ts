@@ -7,9 +7,9 @@ import {
   timestampFromMs,
 } from "@bufbuild/protobuf/wkt";
 import {
-  type Difference,
   type Explanation,
   type ListenerStatus,
+  type LiveDifference,
   refuseProblems,
   type RouteStatus,
   type Status,
@@ -168,8 +168,10 @@ export function fromConnection(info: ConnectionInfo): Init<typeof pb.ConnectionS
   };
 }
 
-export function fromDifference({ edit, live }: Difference): Init<typeof pb.DifferenceSchema> {
-  const { action, kind, subject, before, after } = edit;
+export function fromDifference(
+  { difference, live }: LiveDifference,
+): Init<typeof pb.DifferenceSchema> {
+  const { action, kind, subject, before, after } = difference;
   return {
     action,
     kind,

@@ -21,10 +21,10 @@ type RoutingMethods =
 export function routingHandlers(
   context: AdminContext,
 ): Pick<Handlers<typeof pb.ProxyAdminService>, RoutingMethods> {
-  const { routing, state, tallies } = context.control;
+  const { routing, state, totals } = context.control;
   return {
     async listListeners() {
-      const statuses = listenerStatuses(state, await tallies.routes());
+      const statuses = listenerStatuses(state, await totals.routes());
       const listeners = state.snapshot.listeners.map((listener, i) => {
         const status = statuses[i];
         return {

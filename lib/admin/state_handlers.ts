@@ -65,11 +65,11 @@ export function stateHandlers(
   };
 }
 
-function exportState({ control: { state, firewall, tallies } }: AdminContext) {
+function exportState({ control: { state, firewall, totals } }: AdminContext) {
   const { listeners } = state.snapshot;
   const { rateLimit } = firewall;
   const rules = state.database.rules.list();
   // With what the proxy has counted.
-  const ruleMessage = (rule: StoredRule) => fromRule(tallies.withHits(rule));
+  const ruleMessage = (rule: StoredRule) => fromRule(totals.withHits(rule));
   return stateToMessage({ listeners, rules, rateLimit }, ruleMessage);
 }

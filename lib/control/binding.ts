@@ -3,7 +3,7 @@ import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mo
 import type { ListenerSnapshot } from "../server/mod.ts";
 import { lacksIpv6 } from "../tcp/mod.ts";
 import { ControlError } from "./control_error.ts";
-import { invalid } from "./refused.ts";
+import { invalid } from "./refusal.ts";
 
 /** Binds an address for a moment; the port that it was. Throws the system's error. */
 export type TryToBind = (

@@ -10,14 +10,14 @@ import {
 import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
 import { ConnectorReloader } from "./connector_reloader.ts";
-import type { Compiled, Draft } from "./draft.ts";
+import type { ChangeSet, Compiled } from "./change_set.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
-import { explain, type Explanation, type Question } from "./explain.ts";
+import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import type { ReadFile } from "./files.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
-import { LiveState } from "./live_state.ts";
-import { RefusedError } from "./refused.ts";
+import { ServedState } from "./served_state.ts";
+import { RefusedError } from "./refusal.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
@@ -25,7 +25,7 @@ import { refuseSharedPorts } from "./binding.ts";
 import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
-import { TallyKeeper } from "./tallies.ts";
+import { RunningTotals } from "./running_totals.ts";
 import { TLS_POLL_MS, type TlsStore } from "./tls_store.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
 
@@ -48,7 +48,7 @@ export interface ControlOptions {
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
   /** Compiles a change; tests make it fail. */
-  readonly compile?: (draft: Draft) => Compiled;
+  readonly compile?: (changeSet: ChangeSet) => Compiled;
 }
 
 /** Where the data plane reports to. */
@@ -67,9 +67,9 @@ export class Control {
   readonly routing: RoutingAdministration;
   readonly firewall: FirewallAdministration;
   readonly whole: StateAdministration;
-  readonly tallies: TallyKeeper;
+  readonly totals: RunningTotals;
   /** For questions; changes go through the three above. */
-  readonly state: LiveState;
+  readonly state: ServedState;
   readonly #options: ControlOptions;
   readonly #readFile: ReadFile;
   readonly #now: () => number;
@@ -95,7 +95,7 @@ export class Control {
     this.#startedAt = now();
     this.#geoip = geoip;
     this.#tls = tls;
-    const state = new LiveState({
+    const state = new ServedState({
       database,
       plane,
       snapshot,
@@ -105,7 +105,7 @@ export class Control {
       ...compile && { compile },
     });
     this.state = state;
-    this.tallies = new TallyKeeper({ plane, database, log });
+    this.totals = new RunningTotals({ plane, database, log });
     const expiry = new RuleExpiry({ state, now, log });
     this.#expiry = expiry;
     this.routing = new RoutingAdministration({ state, readFile });
@@ -198,7 +198,7 @@ export class Control {
   status(): Promise<Status> {
     return readStatus({
       state: this.state,
-      tallies: this.tallies,
+      totals: this.totals,
       geoip: this.#geoip,
       rateLimit: this.firewall.rateLimit,
       startedAt: this.#startedAt,
@@ -211,9 +211,9 @@ export class Control {
    *
    * @throws {RefusedError}
    */
-  explain(question: Question): Explanation {
+  explain(request: ExplainRequest): Explanation {
     const { state, firewall: { rateLimit } } = this;
-    return explain(question, { state, geoip: this.#geoip?.geoip, rateLimit });
+    return explain(request, { state, geoip: this.#geoip?.geoip, rateLimit });
   }
 
   /**
@@ -359,7 +359,7 @@ export class Control {
     this.#resolver?.[Symbol.dispose]();
     this.routing.close();
     await this.state.close();
-    await this.tallies.close();
+    await this.totals.close();
     await this.plane.drain(timeoutMs);
   }
 }

@@ -1,7 +1,7 @@
 import type { Database } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { type Edit, removeRule } from "./edits.ts";
-import type { LiveState, Operation } from "./live_state.ts";
+import { auditEntry, type Difference, removeRule } from "./differences.ts";
+import type { Operation, ServedState } from "./served_state.ts";
 
 /**
  * The longest time between two looks at the clock: an end is noticed this late at most after the
@@ -15,13 +15,13 @@ const OPERATION: Operation = { actor: "mc-proxy", action: "Expire" };
 
 /** Removes rules whose time has come. */
 export class RuleExpiry {
-  readonly #state: LiveState;
+  readonly #state: ServedState;
   readonly #now: () => number;
   readonly #log: LogSink;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(options: { state: LiveState; now: () => number; log: LogSink }) {
+  constructor(options: { state: ServedState; now: () => number; log: LogSink }) {
     this.#state = options.state;
     this.#now = options.now;
     this.#log = options.log;
@@ -48,9 +48,9 @@ export class RuleExpiry {
       await this.#state.exclusive(async () => {
         // It is the other process's business, until it gives the database back.
         if ((this.#state.database.role?.look() ?? "ours") !== "ours") return;
-        const edits = expiredRules(this.#state.database, this.#now());
-        await this.#state.commit(edits, OPERATION);
-        for (const { subject } of edits) {
+        const differences = expiredRules(this.#state.database, this.#now());
+        await this.#state.commit(differences, OPERATION);
+        for (const { subject } of differences) {
           this.#log({ level: "info", message: "firewall rule ended", fields: { rule: subject } });
         }
       });
@@ -71,13 +71,11 @@ export function removeExpiredRules(database: Database, time: number): void {
   database.transaction(() => {
     for (const rule of expired) {
       database.rules.remove(rule.id);
-      const { subject, before } = removeRule(rule);
-      const json = JSON.stringify(before);
-      database.audit.add({ time, ...OPERATION, subject, before: json, after: "" });
+      database.audit.add(auditEntry(removeRule(rule), { ...OPERATION, time }));
     }
   });
 }
 
-function expiredRules(database: Database, time: number): Edit[] {
+function expiredRules(database: Database, time: number): Difference[] {
   return database.rules.expired(time).map(removeRule);
 }

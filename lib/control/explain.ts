@@ -4,11 +4,11 @@ import type { RateLimit } from "../state/mod.ts";
 import { createFirewall, type GeoIp } from "../firewall/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { LiveState } from "./live_state.ts";
-import { invalid } from "./refused.ts";
+import type { ServedState } from "./served_state.ts";
+import { invalid } from "./refusal.ts";
 
 /** A connection that has not happened. */
-export interface Question {
+export interface ExplainRequest {
   readonly clientIp: string;
   readonly listenerAddr: string;
   /** Empty: the ClientHello names no server. */
@@ -29,7 +29,7 @@ export interface Explanation {
 
 /** What {@link explain} looks at. */
 export interface ExplainContext {
-  readonly state: LiveState;
+  readonly state: ServedState;
   readonly geoip: GeoIp | undefined;
   readonly rateLimit: RateLimit;
 }
@@ -37,10 +37,10 @@ export interface ExplainContext {
 /**
  * Walks the path of a connection with the functions that real connections take, in their order.
  *
- * @throws {RefusedError} if the question cannot be asked.
+ * @throws {RefusedError} if the request cannot be asked.
  */
 export function explain(
-  { clientIp, listenerAddr, sni }: Question,
+  { clientIp, listenerAddr, sni }: ExplainRequest,
   { state, geoip, rateLimit }: ExplainContext,
 ): Explanation {
   const listener = state.listener("listener_addr", listenerAddr);
@@ -73,7 +73,7 @@ export function explain(
 }
 
 function explainRoute(
-  state: LiveState,
+  state: ServedState,
   listenerId: number,
   sni: string,
   steps: string[],

@@ -1,10 +1,10 @@
 import type { StoredRule } from "../db/mod.ts";
 import type { RateLimit, RuleSettings } from "../state/mod.ts";
-import * as edits from "./edits.ts";
+import * as differences from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
-import type { LiveState, Operation } from "./live_state.ts";
-import { invalid, missing, present } from "./refused.ts";
+import type { Operation, ServedState } from "./served_state.ts";
+import { invalid, missing, present } from "./refusal.ts";
 
 const MIN_TTL_MS = 1000;
 const MAX_TTL_MS = 10 * 366 * 24 * 3_600_000;
@@ -18,7 +18,7 @@ export interface NewRule extends CloseOption {
 
 /** What a {@link FirewallAdministration} works with. */
 export interface FirewallAdministrationOptions {
-  readonly state: LiveState;
+  readonly state: ServedState;
   readonly expiry: RuleExpiry;
   /** The limit in effect. */
   readonly rateLimit: RateLimit;
@@ -28,7 +28,7 @@ export interface FirewallAdministrationOptions {
 
 /** Changes of the firewall; see {@link RoutingAdministration}. */
 export class FirewallAdministration {
-  readonly #state: LiveState;
+  readonly #state: ServedState;
   readonly #options: FirewallAdministrationOptions;
   #rateLimit: RateLimit;
 
@@ -58,7 +58,7 @@ export class FirewallAdministration {
       if (rule.type === "country" && this.#state.snapshot.firewall.geoip === undefined) {
         throw invalid("type", "a country rule needs a GeoIP database");
       }
-      await this.#state.commit([edits.addRule({ ...rule, createdAt })], operation);
+      await this.#state.commit([differences.addRule({ ...rule, createdAt })], operation);
       this.#options.expiry.schedule();
       const stored = rules.find(rule.type, rule.value);
       if (stored === undefined) throw missing(`the rule ${rule.type} ${rule.value}`);
@@ -78,14 +78,14 @@ export class FirewallAdministration {
       if (rule === undefined) {
         throw missing(isId ? `the rule ${wanted}` : `the rule ${wanted.type} ${wanted.value}`);
       }
-      await this.#state.commit([edits.removeRule(rule)], operation);
+      await this.#state.commit([differences.removeRule(rule)], operation);
       return rule;
     }, operation.signal);
   }
 
   async setRateLimit(limit: RateLimit, operation: Operation): Promise<RateLimit> {
     return await this.#state.exclusive(async () => {
-      await this.#state.commit([edits.setRateLimit(this.#rateLimit, limit)], operation);
+      await this.#state.commit([differences.setRateLimit(this.#rateLimit, limit)], operation);
       this.adoptRateLimit(limit);
       return limit;
     }, operation.signal);

@@ -12,21 +12,21 @@ export {
   readConnectorFiles,
 } from "./connector_files.ts";
 export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
-export { type Compiled, type Draft } from "./draft.ts";
+export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { ControlError } from "./control_error.ts";
-export { type Edit } from "./edits.ts";
-export { type Explanation, type Question } from "./explain.ts";
+export { type Difference } from "./differences.ts";
+export { type ExplainRequest, type Explanation } from "./explain.ts";
 export { type LiveConnections } from "./live_connections.ts";
-export { type LiveState, MutationError, type Operation } from "./live_state.ts";
+export { MutationError, type Operation, type ServedState } from "./served_state.ts";
 export {
   type FieldProblem,
   invalid,
   type RefusalCode,
   RefusedError,
   refuseProblems,
-} from "./refused.ts";
+} from "./refusal.ts";
 export { readRegularFile } from "./regular_file.ts";
-export { type Applied, type Difference } from "./state_administration.ts";
+export { type Applied, type LiveDifference } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
-export { type RouteStatus } from "./tallies.ts";
+export { type RouteStatus } from "./running_totals.ts";
 export { type WrittenBack } from "./write_back.ts";

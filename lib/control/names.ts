@@ -1,6 +1,6 @@
 import { type Kind, Report } from "../schema/mod.ts";
 import { hostPattern, listenAddress } from "../state/mod.ts";
-import { invalid, refuseProblems } from "./refused.ts";
+import { invalid, refuseProblems } from "./refusal.ts";
 
 const LISTEN_ADDRESS = listenAddress();
 const HOST_PATTERN = hostPattern();

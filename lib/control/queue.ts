@@ -1,4 +1,4 @@
-import { RefusedError } from "./refused.ts";
+import { RefusedError } from "./refusal.ts";
 
 /** Changes that may wait for the one that is being made. */
 const MAX_WAITING = 1024;

@@ -1,7 +1,7 @@
 import type { Database } from "../db/mod.ts";
 import { compileFirewall } from "../firewall/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../server/mod.ts";
-import { compileListeners } from "./rows.ts";
+import { compileListeners } from "./stored_listeners.ts";
 import type { TlsStore } from "./tls_store.ts";
 
 /**

@@ -1,12 +1,12 @@
 import type { ConnectionQuery, ListenerSnapshot } from "../server/mod.ts";
 import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
 import { settleEndpoint } from "./binding.ts";
-import * as edits from "./edits.ts";
+import * as differences from "./differences.ts";
 import { type ReadFile, TlsFiles } from "./files.ts";
 import { checkHostname } from "./names.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
-import type { LiveState, Operation } from "./live_state.ts";
-import { invalid, missing, present, RefusedError } from "./refused.ts";
+import type { Operation, ServedState } from "./served_state.ts";
+import { invalid, missing, present, RefusedError } from "./refusal.ts";
 
 /** The longest that connections of a removed listener are let live before they are closed. */
 const MAX_DRAIN_MS = 3_600_000;
@@ -20,14 +20,14 @@ export interface PolicyRequest {
 
 /**
  * Changes of listeners, routes and policies. Each method resolves when the change is stored and in
- * effect, and throws {@link RefusedError} when it does not fit; see {@link LiveState.commit}.
+ * effect, and throws {@link RefusedError} when it does not fit; see {@link ServedState.commit}.
  */
 export class RoutingAdministration {
-  readonly #state: LiveState;
+  readonly #state: ServedState;
   readonly #readFile: ReadFile;
   readonly #drains = new Set<ReturnType<typeof setTimeout>>();
 
-  constructor(options: { state: LiveState; readFile: ReadFile }) {
+  constructor(options: { state: ServedState; readFile: ReadFile }) {
     this.#state = options.state;
     this.#readFile = options.readFile;
   }
@@ -39,7 +39,7 @@ export class RoutingAdministration {
         throw present(`the listener ${listener.addr}`);
       }
       const bound = await settleEndpoint(listener.addr, { field: "addr", others });
-      await this.#state.commit([edits.addListener(listener, bound)], operation);
+      await this.#state.commit([differences.addListener(listener, bound)], operation);
       return this.#state.listener("addr", listener.addr);
     }, operation.signal);
   }
@@ -55,7 +55,7 @@ export class RoutingAdministration {
         const message = `${listener.addr} is the last listener: add another one first`;
         throw new RefusedError("failed_precondition", message);
       }
-      await this.#state.commit([edits.removeListener(listener)], operation);
+      await this.#state.commit([differences.removeListener(listener)], operation);
       const query = { listenerId: listener.id };
       if (drainMs === 0 || !close) return await liveConnections(this.#state.plane, query, close);
       const { live } = await liveConnections(this.#state.plane, query, false);
@@ -71,7 +71,7 @@ export class RoutingAdministration {
         throw present(`the route ${listener.addr} ${route.hostname}`);
       }
       await this.#tls.check(route);
-      await this.#state.commit([edits.addRoute(listener.addr, route)], operation);
+      await this.#state.commit([differences.addRoute(listener.addr, route)], operation);
       return this.#state.route(listener, route.hostname);
     }, operation.signal);
   }
@@ -84,7 +84,7 @@ export class RoutingAdministration {
       const listener = this.#state.listener("listener_addr", addr);
       const before = this.#state.route(listener, route.hostname);
       await this.#tls.check(route, "route.");
-      await this.#state.commit([edits.updateRoute(listener, before, route)], operation);
+      await this.#state.commit([differences.updateRoute(listener, before, route)], operation);
       const live = await liveConnections(
         this.#state.plane,
         staleQuery(listener, route.hostname),
@@ -102,7 +102,7 @@ export class RoutingAdministration {
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
       const before = this.#state.route(listener, name);
-      await this.#state.commit([edits.removeRoute(listener, before)], operation);
+      await this.#state.commit([differences.removeRoute(listener, before)], operation);
       return await liveConnections(this.#state.plane, staleQuery(listener, name), close);
     }, operation.signal);
   }
@@ -124,7 +124,7 @@ export class RoutingAdministration {
       if (this.#hasPolicy(route, policy)) {
         throw present(`the policy ${policy.type} ${policy.value}`);
       }
-      await this.#state.commit([edits.addPolicy(listener.addr, name, policy)], operation);
+      await this.#state.commit([differences.addPolicy(listener.addr, name, policy)], operation);
       return policy;
     }, operation.signal);
   }
@@ -140,7 +140,7 @@ export class RoutingAdministration {
       if (!this.#hasPolicy(route, policy)) {
         throw missing(`the policy ${policy.type} ${policy.value}`);
       }
-      await this.#state.commit([edits.removePolicy(listener.addr, name, policy)], operation);
+      await this.#state.commit([differences.removePolicy(listener.addr, name, policy)], operation);
     }, operation.signal);
   }
 

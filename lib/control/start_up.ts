@@ -6,12 +6,12 @@ import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Settings, Snapshot } from "../server/mod.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
-import { compileRateLimit } from "./draft.ts";
+import { compileRateLimit } from "./change_set.ts";
 import type { ReadFile } from "./files.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { ControlError } from "./control_error.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
-import { compileListeners } from "./rows.ts";
+import { compileListeners } from "./stored_listeners.ts";
 import { TlsStore } from "./tls_store.ts";
 
 /** Levels at which requests, which are logged as `info`, are written. */

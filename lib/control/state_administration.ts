@@ -1,23 +1,23 @@
 import type { RouteTally } from "../server/mod.ts";
 import type { State } from "../state/mod.ts";
-import { planState } from "./desired.ts";
-import type { Edit } from "./edits.ts";
+import { planState } from "./plan.ts";
+import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type ReadFile, TlsFiles } from "./files.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
-import type { LiveState, Operation } from "./live_state.ts";
-import { RefusedError } from "./refused.ts";
+import type { Operation, ServedState } from "./served_state.ts";
+import { RefusedError } from "./refusal.ts";
 
 /** A difference, and how many live connections it is about. */
-export interface Difference {
-  readonly edit: Edit;
+export interface LiveDifference {
+  readonly difference: Difference;
   readonly live: number;
 }
 
 /** What {@link StateAdministration.apply} found or did. */
 export interface Applied {
-  readonly differences: readonly Difference[];
+  readonly differences: readonly LiveDifference[];
   readonly revision: number;
   readonly closed: number;
 }
@@ -32,7 +32,7 @@ export interface ApplyOptions extends CloseOption {
 
 /** What a {@link StateAdministration} works with. */
 export interface StateAdministrationOptions {
-  readonly state: LiveState;
+  readonly state: ServedState;
   readonly firewall: FirewallAdministration;
   readonly expiry: RuleExpiry;
   readonly readFile: ReadFile;
@@ -42,7 +42,7 @@ export interface StateAdministrationOptions {
 
 /** Changes of the whole state at once. */
 export class StateAdministration {
-  readonly #state: LiveState;
+  readonly #state: ServedState;
   readonly #options: StateAdministrationOptions;
 
   constructor(options: StateAdministrationOptions) {
@@ -66,7 +66,7 @@ export class StateAdministration {
       }
       const differences = withLive(await this.#plan(wish), await this.#state.plane.liveTraffic());
       if (dryRun) return { differences, revision: audit.revision, closed: 0 };
-      await this.#state.commit(differences.map(({ edit }) => edit), operation);
+      await this.#state.commit(differences.map(({ difference }) => difference), operation);
       if (wish.rateLimit !== undefined) firewall.adoptRateLimit(wish.rateLimit);
       expiry.schedule();
       const closed = close ? await this.#closeTouched(differences) : 0;
@@ -74,7 +74,7 @@ export class StateAdministration {
     }, operation.signal);
   }
 
-  #plan(wish: State): Promise<Edit[]> {
+  #plan(wish: State): Promise<Difference[]> {
     const { firewall, readFile, now } = this.#options;
     return planState(wish, {
       state: this.#state,
@@ -84,9 +84,9 @@ export class StateAdministration {
     });
   }
 
-  async #closeTouched(differences: readonly Difference[]): Promise<number> {
+  async #closeTouched(differences: readonly LiveDifference[]): Promise<number> {
     let closed = 0;
-    for (const { edit: { action, kind, touches }, live } of differences) {
+    for (const { difference: { action, kind, touches }, live } of differences) {
       // A listener's new settings are for new connections.
       if (live === 0 || touches === undefined) continue;
       if (kind === "listener" && action !== "remove") continue;
@@ -99,15 +99,18 @@ export class StateAdministration {
 }
 
 /** One look at the connections, however many differences there are. */
-function withLive(edits: readonly Edit[], traffic: readonly RouteTally[]): Difference[] {
+function withLive(
+  differences: readonly Difference[],
+  traffic: readonly RouteTally[],
+): LiveDifference[] {
   const live = new Map<string, number>();
   const count = (key: string, more: number) => live.set(key, (live.get(key) ?? 0) + more);
   for (const { listener, route, connections } of traffic) {
     count(listener, connections);
     count(`${listener} ${route}`, connections);
   }
-  return edits.map((edit) => {
-    const isTouched = edit.touches !== undefined;
-    return { edit, live: isTouched ? live.get(edit.subject) ?? 0 : 0 };
+  return differences.map((difference) => {
+    const isTouched = difference.touches !== undefined;
+    return { difference, live: isTouched ? live.get(difference.subject) ?? 0 : 0 };
   });
 }

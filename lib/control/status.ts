@@ -3,8 +3,8 @@ import type { RateLimit } from "../state/mod.ts";
 import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
 import type { WorkerStatus } from "../server/mod.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
-import type { LiveState } from "./live_state.ts";
-import type { RouteStatus, TallyKeeper } from "./tallies.ts";
+import type { ServedState } from "./served_state.ts";
+import type { RouteStatus, RunningTotals } from "./running_totals.ts";
 
 /** What a listener does. */
 export interface ListenerStatus {
@@ -47,8 +47,8 @@ export interface FirewallStatus {
 
 /** What {@link readStatus} looks at. */
 export interface StatusContext {
-  readonly state: LiveState;
-  readonly tallies: TallyKeeper;
+  readonly state: ServedState;
+  readonly totals: RunningTotals;
   readonly geoip: LoadedGeoIp | undefined;
   readonly rateLimit: RateLimit;
   readonly startedAt: number;
@@ -60,8 +60,8 @@ const TOP_RULES = 10;
 
 /** Looks at the proxy. */
 export async function readStatus(context: StatusContext): Promise<Status> {
-  const { state, tallies, geoip, rateLimit, startedAt, now } = context;
-  const routes = await tallies.routes();
+  const { state, totals, geoip, rateLimit, startedAt, now } = context;
+  const routes = await totals.routes();
   const listeners = listenerStatuses(state, routes);
   const { workers, counters } = state.plane.status();
   return {
@@ -71,7 +71,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     counters,
     workers,
     routes,
-    firewall: { ...firewallStatus(state.database, tallies), rateLimit },
+    firewall: { ...firewallStatus(state.database, totals), rateLimit },
     geoip: geoip &&
       { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
     databaseVersion: state.database.version,
@@ -83,7 +83,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
 
 /** What every listener does now. */
 export function listenerStatuses(
-  { snapshot }: LiveState,
+  { snapshot }: ServedState,
   traffic: readonly RouteStatus[],
 ): ListenerStatus[] {
   const carried = new Map<string, { bytesIn: number; bytesOut: number }>();
@@ -111,7 +111,7 @@ export function listenerStatuses(
 }
 
 /** Why the proxy is not healthy; empty if it is. */
-export function problemOf(state: LiveState): string {
+export function problemOf(state: ServedState): string {
   if (state.problem !== "") return state.problem;
   const { workers } = state.plane.status();
   const missing = workers.filter(({ state }) => state !== "serving");
@@ -122,13 +122,13 @@ export function problemOf(state: LiveState): string {
 
 function firewallStatus(
   { rules }: Database,
-  tallies: TallyKeeper,
+  totals: RunningTotals,
 ): Omit<FirewallStatus, "rateLimit"> {
   const counts = [...rules.counts()];
   const stored = counts.reduce((sum, [, { hits }]) => sum + hits, 0);
   return {
     rulesByType: Object.fromEntries(counts.map(([type, { count }]) => [type, count])),
-    hits: stored + tallies.unstoredHits,
-    topRules: rules.top(TOP_RULES).map((rule) => tallies.withHits(rule)),
+    hits: stored + totals.unstoredHits,
+    topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
   };
 }

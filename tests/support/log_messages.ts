@@ -27,7 +27,7 @@ export function logMessages(
     if (known.length === 0) opaque.push(expression);
     found.push(...known);
   }
-  return { found: [...new Set(found)], opaque };
+  return { found: [...new Set(found)], opaque: [...new Set(opaque)] };
 }
 
 /** The object literal around a place; nothing for types and for what is no record. */

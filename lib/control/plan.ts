@@ -13,35 +13,35 @@ import {
   type State,
 } from "../state/mod.ts";
 import { settleEndpoint } from "./binding.ts";
-import * as edits from "./edits.ts";
-import type { Edit } from "./edits.ts";
+import * as differences from "./differences.ts";
+import type { Difference } from "./differences.ts";
 import type { TlsFiles } from "./files.ts";
-import type { LiveState } from "./live_state.ts";
-import { invalid } from "./refused.ts";
+import type { ServedState } from "./served_state.ts";
+import { invalid } from "./refusal.ts";
 
 /** What {@link planState} looks at beside the wish. */
 export interface PlanContext {
-  readonly state: LiveState;
+  readonly state: ServedState;
   readonly tls: TlsFiles;
   readonly rateLimit: RateLimit;
   readonly now: number;
 }
 
 /**
- * The edits from the state as it is to the one that is wanted: removals first, so that a port or a
+ * The differences from the state as it is to the one that is wanted: removals first, so that a port or a
  * hostname can go from one listener to another.
  *
  * @throws {RefusedError}
  */
-export async function planState(wish: State, context: PlanContext): Promise<Edit[]> {
-  const planned: Edit[] = [];
+export async function planState(wish: State, context: PlanContext): Promise<Difference[]> {
+  const planned: Difference[] = [];
   if (wish.listeners !== undefined) planned.push(...await planListeners(wish.listeners, context));
   if (wish.rules !== undefined) planned.push(...planRules(wish.rules, context));
   if (wish.rateLimit !== undefined) {
     const after = wish.rateLimit;
     const before = context.rateLimit;
     if (after.limit !== before.limit || (after.limit > 0 && after.windowMs !== before.windowMs)) {
-      planned.push(edits.setRateLimit(before, after));
+      planned.push(differences.setRateLimit(before, after));
     }
   }
   return planned;
@@ -50,7 +50,7 @@ export async function planState(wish: State, context: PlanContext): Promise<Edit
 async function planListeners(
   wish: readonly Listener[],
   context: PlanContext,
-): Promise<Edit[]> {
+): Promise<Difference[]> {
   if (wish.length === 0) throw invalid("state.listeners", "the last listener cannot be removed");
   const wanted = new Map<string, Wanted>();
   for (const [i, listener] of wish.entries()) {
@@ -61,14 +61,14 @@ async function planListeners(
   const present = context.state.snapshot.listeners;
   const kept = present.filter(({ addr }) => wanted.has(addr));
   const leaving = present.filter(({ addr }) => !wanted.has(addr));
-  const others: Edit[] = [];
+  const others: Difference[] = [];
   for (const one of wanted.values()) {
     const before = kept.find(({ addr }) => addr === one.listener.addr);
     if (before === undefined) {
       others.push(...await planNewListener(one, { kept, leaving }, context));
     } else others.push(...await planListener(before, one, context));
   }
-  return [...leaving.map(edits.removeListener), ...others];
+  return [...leaving.map(differences.removeListener), ...others];
 }
 
 /** A listener of the wish, and how messages begin the names of its fields. */
@@ -81,11 +81,11 @@ async function planNewListener(
   { listener, at }: Wanted,
   { kept, leaving }: Readonly<Record<"kept" | "leaving", readonly ListenerSnapshot[]>>,
   { tls }: PlanContext,
-): Promise<Edit[]> {
+): Promise<Difference[]> {
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
   const bound = await settleEndpoint(listener.addr, { field, others: kept, leaving });
-  const planned = [edits.addListener(settings, bound)];
+  const planned = [differences.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
     planned.push(...await planNewRoute(listener.addr, { route, at: `${at}routes[${i}].` }, tls));
   }
@@ -96,13 +96,15 @@ async function planListener(
   before: ListenerSnapshot,
   { listener, at }: Wanted,
   { state, tls }: PlanContext,
-): Promise<Edit[]> {
+): Promise<Difference[]> {
   const { routes, ...settings } = listener;
-  const planned: Edit[] = [];
-  if (!sameFields(LISTENER, before, settings)) planned.push(edits.updateListener(before, settings));
+  const planned: Difference[] = [];
+  if (!sameFields(LISTENER, before, settings)) {
+    planned.push(differences.updateListener(before, settings));
+  }
   const hostnames = new Set(routes.map(({ hostname }) => hostname));
   const gone = before.routes.filter(({ hostname }) => !hostnames.has(hostname));
-  planned.push(...gone.map((route) => edits.removeRoute(before, route)));
+  planned.push(...gone.map((route) => differences.removeRoute(before, route)));
   for (const [i, wanted] of routes.entries()) {
     const routeAt = `${at}routes[${i}].`;
     const route = state.table(before.id)?.get(wanted.hostname);
@@ -112,7 +114,7 @@ async function planListener(
     }
     if (!sameFields(ROUTE, route, wanted)) {
       await tls.check(wanted, `${routeAt}route.`);
-      planned.push(edits.updateRoute(before, route, wanted));
+      planned.push(differences.updateRoute(before, route, wanted));
     }
     // An update that leaves l7 takes the policies along.
     const there = wanted.mode === "l7" ? route.policies ?? [] : [];
@@ -125,27 +127,27 @@ async function planNewRoute(
   addr: string,
   { route, at }: { readonly route: RouteSettings; readonly at: string },
   tls: TlsFiles,
-): Promise<Edit[]> {
+): Promise<Difference[]> {
   await tls.check(route, `${at}route.`);
   const { policies = [] } = route;
-  const added = policies.map((policy) => edits.addPolicy(addr, route.hostname, policy));
-  return [edits.addRoute(addr, route), ...added];
+  const added = policies.map((policy) => differences.addPolicy(addr, route.hostname, policy));
+  return [differences.addRoute(addr, route), ...added];
 }
 
 function planPolicies(
   addr: string,
   { hostname, policies = [] }: RouteSettings,
   there: readonly Policy[],
-): Edit[] {
+): Difference[] {
   const gone = without(POLICY, there, policies);
   const added = without(POLICY, policies, there);
   return [
-    ...gone.map(({ type, value }) => edits.removePolicy(addr, hostname, { type, value })),
-    ...added.map((policy) => edits.addPolicy(addr, hostname, policy)),
+    ...gone.map(({ type, value }) => differences.removePolicy(addr, hostname, { type, value })),
+    ...added.map((policy) => differences.addPolicy(addr, hostname, policy)),
   ];
 }
 
-function planRules(wish: readonly RuleSettings[], { state, now }: PlanContext): Edit[] {
+function planRules(wish: readonly RuleSettings[], { state, now }: PlanContext): Difference[] {
   for (const [i, { type }] of wish.entries()) {
     if (type === "country" && state.snapshot.firewall.geoip === undefined) {
       throw invalid(`state.firewall.rules[${i}].type`, "a country rule needs a GeoIP database");
@@ -155,11 +157,11 @@ function planRules(wish: readonly RuleSettings[], { state, now }: PlanContext): 
   const wanted = wish.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > now);
   const there = state.database.rules.list();
   const before = new Map(there.map((rule) => [identityOf(RULE.shape, rule), rule]));
-  const planned = without(RULE, there, wanted).map(edits.removeRule);
+  const planned = without(RULE, there, wanted).map(differences.removeRule);
   for (const rule of wanted) {
     const stored = before.get(identityOf(RULE.shape, rule));
-    if (stored === undefined) planned.push(edits.addRule({ ...rule, createdAt: now }));
-    else if (!sameFields(RULE, stored, rule)) planned.push(edits.updateRule(stored, rule));
+    if (stored === undefined) planned.push(differences.addRule({ ...rule, createdAt: now }));
+    else if (!sameFields(RULE, stored, rule)) planned.push(differences.updateRule(stored, rule));
   }
   return planned;
 }

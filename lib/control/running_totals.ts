@@ -15,7 +15,7 @@ export interface RouteStatus extends RouteTally {
 }
 
 /** Hits of rules and traffic of routes over all workers and their predecessors. */
-export class TallyKeeper {
+export class RunningTotals {
   readonly #plane: Plane;
   readonly #database: Database;
   readonly #log: LogSink;

@@ -5,7 +5,7 @@ import { GAUGE_BYTES } from "../observe/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
 import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../server/mod.ts";
 import type { RateLimit, Route } from "../state/mod.ts";
-import { missing } from "./refused.ts";
+import { missing } from "./refusal.ts";
 
 /** What the data plane has to do, and the state it leads to. */
 export interface Compiled {
@@ -27,8 +27,8 @@ interface MutableRoutePatch extends RoutePatch {
   readonly removed: Set<string>;
 }
 
-/** What a draft begins with. */
-export interface DraftBase {
+/** What a changeSet begins with. */
+export interface ChangeSetBase {
   readonly database: Database;
   readonly snapshot: Snapshot;
   /** The routes of each listener, for look-ups. */
@@ -39,9 +39,9 @@ export interface DraftBase {
  * The state as a mutation is about to make it. Edits write to the database and note here what they
  * did; {@link compile} turns the notes into the smallest changes that bring the data plane there.
  */
-export class Draft {
+export class ChangeSet {
   readonly database: Database;
-  readonly #base: DraftBase;
+  readonly #base: ChangeSetBase;
   readonly #listeners: Map<string, ListenerSnapshot>;
   readonly #added = new Set<number>();
   readonly #updated = new Set<number>();
@@ -51,7 +51,7 @@ export class Draft {
   readonly #rulesRemoved: number[] = [];
   #rateLimit: RateLimit | undefined;
 
-  constructor(base: DraftBase) {
+  constructor(base: ChangeSetBase) {
     this.database = base.database;
     this.#base = base;
     this.#listeners = new Map(base.snapshot.listeners.map((it) => [it.addr, it]));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ControlError } from "../../../lib/control/mod.ts";
-import { compileListeners } from "../../../lib/control/rows.ts";
+import { compileListeners } from "../../../lib/control/stored_listeners.ts";
 import { type Database, openDatabase } from "../../../lib/db/mod.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 

@@ -9,11 +9,11 @@ import type {
   Plane,
   Snapshot,
 } from "../server/mod.ts";
-import { type Compiled, Draft, type RoutePatch } from "./draft.ts";
-import type { Edit } from "./edits.ts";
+import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
+import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
 import { MutationQueue } from "./queue.ts";
-import { missing, RefusedError } from "./refused.ts";
+import { missing, RefusedError } from "./refusal.ts";
 import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";
 
@@ -29,8 +29,8 @@ export interface Operation {
   readonly onPending?: (workers: readonly number[]) => void;
 }
 
-/** What a {@link LiveState} is made of. */
-export interface LiveStateOptions {
+/** What a {@link ServedState} is made of. */
+export interface ServedStateOptions {
   readonly database: Database;
   readonly plane: Plane;
   /** What the plane serves. */
@@ -40,8 +40,8 @@ export interface LiveStateOptions {
   readonly now: () => number;
   /** Reads the certificates of routes. */
   readonly tls: TlsStore;
-  /** Compiles what edits have noted; tests make it fail. */
-  readonly compile?: (draft: Draft) => Compiled;
+  /** Compiles what differences have noted; tests make it fail. */
+  readonly compile?: (changeSet: ChangeSet) => Compiled;
 }
 
 /** The change could not be made and was undone; the cause says why, to the log and nobody else. */
@@ -60,16 +60,16 @@ export class MutationError extends Error {
  * transaction, compiled before it commits, then applied by every worker that is on time. What fails
  * on the way leaves the database, the data plane and this object as they were.
  */
-export class LiveState {
+export class ServedState {
   readonly database: Database;
   readonly plane: Plane;
   readonly #queue = new MutationQueue();
-  readonly #options: LiveStateOptions;
+  readonly #options: ServedStateOptions;
   readonly #tables = new Map<number, RouteTable>();
   #snapshot: Snapshot;
   #problem = "";
 
-  constructor(options: LiveStateOptions) {
+  constructor(options: ServedStateOptions) {
     this.#options = options;
     this.database = options.database;
     this.plane = options.plane;
@@ -128,16 +128,16 @@ export class LiveState {
   }
 
   /**
-   * Makes edits true, all of them or none. Only within {@link exclusive}.
+   * Makes differences true, all of them or none. Only within {@link exclusive}.
    *
-   * @throws {RefusedError} if an edit does not fit the state.
+   * @throws {RefusedError} if a difference does not fit the state.
    * @throws {DatabaseError} if the database refuses a row.
    * @throws {MutationError} if compiling, committing or the data plane fails.
    */
-  async commit(edits: readonly Edit[], operation: Operation): Promise<void> {
-    if (edits.length === 0) return;
+  async commit(differences: readonly Difference[], operation: Operation): Promise<void> {
+    if (differences.length === 0) return;
     const { result: compiled, undo } = await this.#whenFree(
-      () => this.database.undoable(() => this.#write(edits, operation)),
+      () => this.database.undoable(() => this.#write(differences, operation)),
       operation,
     );
     const { changes, snapshot, routes } = await this.#withTls(compiled);
@@ -209,18 +209,17 @@ export class LiveState {
   }
 
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */
-  #write(edits: readonly Edit[], { actor, action }: Operation): Compiled {
-    const { database, now, compile = (draft: Draft) => draft.compile() } = this.#options;
-    const draft = new Draft({ database, snapshot: this.#snapshot, tables: this.#tables });
+  #write(differences: readonly Difference[], { actor, action }: Operation): Compiled {
+    const { database, now, compile = (changeSet: ChangeSet) => changeSet.compile() } =
+      this.#options;
+    const changeSet = new ChangeSet({ database, snapshot: this.#snapshot, tables: this.#tables });
     const time = now();
-    for (const edit of edits) {
-      edit.write(draft);
-      const { subject } = edit;
-      const [before, after] = [toJson(edit.before), toJson(edit.after)];
-      database.audit.add({ time, actor, action, subject, before, after });
+    for (const difference of differences) {
+      difference.write(changeSet);
+      database.audit.add(auditEntry(difference, { actor, action, time }));
     }
     try {
-      return compile(draft);
+      return compile(changeSet);
     } catch (cause) {
       throw new MutationError("compile", action, cause);
     }
@@ -299,8 +298,4 @@ export class LiveState {
     for (const hostname of removed) table.delete(hostname);
     for (const route of set.values()) table.set(route);
   }
-}
-
-function toJson(value: unknown): string {
-  return value === undefined ? "" : JSON.stringify(value);
 }

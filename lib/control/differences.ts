@@ -1,5 +1,5 @@
 import type { Endpoint } from "../addr/mod.ts";
-import type { StoredRule } from "../db/mod.ts";
+import type { AuditEntry, StoredRule } from "../db/mod.ts";
 import { type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import {
@@ -15,16 +15,16 @@ import {
   RULE,
   type RuleSettings,
 } from "../state/mod.ts";
-import type { Draft } from "./draft.ts";
-import { missing, present } from "./refused.ts";
+import type { ChangeSet } from "./change_set.ts";
+import { missing, present } from "./refusal.ts";
 
-/** What kind of thing an edit is about. */
-export type EditKind = "listener" | "route" | "firewall_rule" | "l7_policy" | "rate_limit";
+/** What kind of thing a difference is about. */
+export type DifferenceKind = "listener" | "route" | "firewall_rule" | "l7_policy" | "rate_limit";
 
 /** One difference between the state as it is and as it is wanted, and how to make it. */
-export interface Edit {
+export interface Difference {
   readonly action: "add" | "update" | "remove";
-  readonly kind: EditKind;
+  readonly kind: DifferenceKind;
   /** What is meant, such as `:443 www.example.net`. */
   readonly subject: string;
   /** What is there before and after, for the audit log. */
@@ -32,24 +32,40 @@ export interface Edit {
   readonly after?: Json;
   /** The connections it is about: those of a listener, or of one of its routes. */
   readonly touches?: { readonly listenerId: number; readonly route?: string };
-  /** Writes the rows, in a transaction, and notes in the draft what the data plane has to know. */
-  write(draft: Draft): void;
+  /** Writes the rows, in a transaction, and notes what the data plane has to know. */
+  write(changes: ChangeSet): void;
+}
+
+/** What the audit log says of a difference that an operation has made true. */
+export function auditEntry(
+  { subject, before, after }: Difference,
+  { actor, action, time }: {
+    readonly actor: string;
+    readonly action: string;
+    readonly time: number;
+  },
+): Omit<AuditEntry, "id"> {
+  return { time, actor, action, subject, before: toText(before), after: toText(after) };
+}
+
+function toText(value: Json | undefined): string {
+  return value === undefined ? "" : JSON.stringify(value);
 }
 
 type Owner = Pick<ListenerSnapshot, "id" | "addr">;
 type NewRule = RuleSettings & { readonly createdAt?: number };
 
-export function addListener(listener: ListenerSettings, endpoint: Endpoint): Edit {
+export function addListener(listener: ListenerSettings, endpoint: Endpoint): Difference {
   return {
     action: "add",
     kind: "listener",
     subject: listener.addr,
     after: shown(LISTENER, listener),
-    write: (draft) => draft.addListener(draft.database.addListener(listener), endpoint),
+    write: (changes) => changes.addListener(changes.database.addListener(listener), endpoint),
   };
 }
 
-export function updateListener(before: ListenerSnapshot, after: ListenerSettings): Edit {
+export function updateListener(before: ListenerSnapshot, after: ListenerSettings): Difference {
   const row = { id: before.id, ...after };
   return {
     action: "update",
@@ -58,43 +74,43 @@ export function updateListener(before: ListenerSnapshot, after: ListenerSettings
     before: shown(LISTENER, before),
     after: shown(LISTENER, after),
     touches: { listenerId: before.id },
-    write: (draft) => {
-      draft.database.updateListener(row);
-      draft.updateListener(row);
+    write: (changes) => {
+      changes.database.updateListener(row);
+      changes.updateListener(row);
     },
   };
 }
 
-export function removeListener(before: ListenerSnapshot): Edit {
+export function removeListener(before: ListenerSnapshot): Difference {
   return {
     action: "remove",
     kind: "listener",
     subject: before.addr,
     before: shown(LISTENER, before),
     touches: { listenerId: before.id },
-    write: (draft) => {
-      draft.database.removeListener(before.id);
-      draft.removeListener(before.addr);
+    write: (changes) => {
+      changes.database.removeListener(before.id);
+      changes.removeListener(before.addr);
     },
   };
 }
 
-export function addRoute(addr: string, route: RouteSettings): Edit {
+export function addRoute(addr: string, route: RouteSettings): Difference {
   const subject = `${addr} ${route.hostname}`;
   return {
     action: "add",
     kind: "route",
     subject,
     after: shown(ROUTE, route),
-    write: (draft) => {
-      const { id } = draft.listener(addr);
-      if (draft.route(id, route.hostname) !== undefined) throw present(`the route ${subject}`);
-      draft.setRoute(id, draft.database.addRoute(id, route));
+    write: (changes) => {
+      const { id } = changes.listener(addr);
+      if (changes.route(id, route.hostname) !== undefined) throw present(`the route ${subject}`);
+      changes.setRoute(id, changes.database.addRoute(id, route));
     },
   };
 }
 
-export function updateRoute(listener: Owner, before: Route, after: RouteSettings): Edit {
+export function updateRoute(listener: Owner, before: Route, after: RouteSettings): Difference {
   return {
     action: "update",
     kind: "route",
@@ -102,45 +118,45 @@ export function updateRoute(listener: Owner, before: Route, after: RouteSettings
     before: shown(ROUTE, before),
     after: shown(ROUTE, after),
     touches: { listenerId: listener.id, route: before.hostname },
-    write: (draft) => {
-      const { policies } = draft.database;
-      const row = draft.database.updateRoute(before.id, after);
+    write: (changes) => {
+      const { policies } = changes.database;
+      const row = changes.database.updateRoute(before.id, after);
       // Policies stay with a route that goes on terminating TLS; others could not keep them.
       if (after.mode !== "l7") policies.list(row.id).forEach((it) => policies.remove(row.id, it));
-      draft.setRoute(listener.id, withPolicies(draft, row));
+      changes.setRoute(listener.id, withPolicies(changes, row));
     },
   };
 }
 
-export function removeRoute(listener: Owner, before: Route): Edit {
+export function removeRoute(listener: Owner, before: Route): Difference {
   return {
     action: "remove",
     kind: "route",
     subject: `${listener.addr} ${before.hostname}`,
     before: shown(ROUTE, before),
     touches: { listenerId: listener.id, route: before.hostname },
-    write: (draft) => {
-      draft.database.removeRoute(before.id);
-      draft.removeRoute(listener.id, before.hostname);
+    write: (changes) => {
+      changes.database.removeRoute(before.id);
+      changes.removeRoute(listener.id, before.hostname);
     },
   };
 }
 
-export function addRule(rule: NewRule): Edit {
+export function addRule(rule: NewRule): Difference {
   const subject = `${rule.type} ${rule.value}`;
   return {
     action: "add",
     kind: "firewall_rule",
     subject,
     after: shown(RULE, rule),
-    write: (draft) => {
-      draft.addRule(draft.database.rules.add(rule));
+    write: (changes) => {
+      changes.addRule(changes.database.rules.add(rule));
     },
   };
 }
 
 /** Changes why and until when a rule blocks: nothing that the data plane has to know. */
-export function updateRule(before: StoredRule, after: RuleSettings): Edit {
+export function updateRule(before: StoredRule, after: RuleSettings): Difference {
   return {
     action: "update",
     kind: "firewall_rule",
@@ -151,70 +167,70 @@ export function updateRule(before: StoredRule, after: RuleSettings): Edit {
   };
 }
 
-export function removeRule(before: StoredRule): Edit {
+export function removeRule(before: StoredRule): Difference {
   return {
     action: "remove",
     kind: "firewall_rule",
     subject: `${before.type} ${before.value}`,
     before: shown(RULE, before),
-    write: (draft) => {
-      draft.database.rules.remove(before.id);
-      draft.removeRule(before.id);
+    write: (changes) => {
+      changes.database.rules.remove(before.id);
+      changes.removeRule(before.id);
     },
   };
 }
 
-export function addPolicy(addr: string, hostname: string, policy: Policy): Edit {
+export function addPolicy(addr: string, hostname: string, policy: Policy): Difference {
   return {
     action: "add",
     kind: "l7_policy",
     subject: policySubject(addr, hostname, policy),
     after: shown(POLICY, policy),
-    write: (draft) => {
-      const [listenerId, route] = routeOf(draft, addr, hostname);
-      draft.database.policies.add(route.id, policy);
-      draft.setRoute(listenerId, withPolicies(draft, route));
+    write: (changes) => {
+      const [listenerId, route] = routeOf(changes, addr, hostname);
+      changes.database.policies.add(route.id, policy);
+      changes.setRoute(listenerId, withPolicies(changes, route));
     },
   };
 }
 
-export function removePolicy(addr: string, hostname: string, policy: Policy): Edit {
+export function removePolicy(addr: string, hostname: string, policy: Policy): Difference {
   return {
     action: "remove",
     kind: "l7_policy",
     subject: policySubject(addr, hostname, policy),
     before: shown(POLICY, policy),
-    write: (draft) => {
-      const [listenerId, route] = routeOf(draft, addr, hostname);
-      draft.database.policies.remove(route.id, policy);
-      draft.setRoute(listenerId, withPolicies(draft, route));
+    write: (changes) => {
+      const [listenerId, route] = routeOf(changes, addr, hostname);
+      changes.database.policies.remove(route.id, policy);
+      changes.setRoute(listenerId, withPolicies(changes, route));
     },
   };
 }
 
-export function setRateLimit(before: RateLimit, after: RateLimit): Edit {
+export function setRateLimit(before: RateLimit, after: RateLimit): Difference {
   return {
     action: "update",
     kind: "rate_limit",
     subject: "rate_limit",
     before: shown(RATE_LIMIT, before),
     after: shown(RATE_LIMIT, after),
-    write: (draft) => {
-      draft.database.settings.setRateLimit(after);
-      draft.setRateLimit(after);
+    write: (changes) => {
+      changes.database.settings.setRateLimit(after);
+      changes.setRateLimit(after);
     },
   };
 }
 
-function routeOf(draft: Draft, addr: string, hostname: string): [number, Route] {
-  const { id } = draft.listener(addr);
-  const route = draft.route(id, hostname);
+function routeOf(changes: ChangeSet, addr: string, hostname: string): [number, Route] {
+  const { id } = changes.listener(addr);
+  const route = changes.route(id, hostname);
   if (route === undefined) throw missing(`the route ${addr} ${hostname}`);
   return [id, route];
 }
 
 /** The route with the policies that the database holds for it now. */
-function withPolicies({ database }: Draft, route: Route): Route {
+function withPolicies({ database }: ChangeSet, route: Route): Route {
   const policies = database.policies.list(route.id).map(({ id, type, value }) => {
     return { id, type, value };
   });
