@@ -9,13 +9,23 @@
  * @module
  */
 import { join } from "node:path";
-import { createAuthority, issueCertificate } from "../../dev/certificates.ts";
 import { runCommand } from "../../tests/support/commands.ts";
 import { unusedPorts } from "../../tests/support/ports.ts";
 import type { Target } from "../l4/target.ts";
 import {
+  curl,
+  h2load,
+  type Measured,
+  median,
+  medianOf,
+  prepare,
+  print,
+  quantile,
+  row,
+  startSink,
+} from "./measure.ts";
+import {
   HOST,
-  type Stage,
   startBackend,
   startCaddy,
   startHaproxy,
@@ -26,7 +36,6 @@ import {
 
 const rounds = Number(Deno.args[0] ?? 3);
 const requests = Number(Deno.args[1] ?? 20_000);
-const LARGE_OCTETS = 1024 * 1024 * 1024;
 const HANDSHAKES = 1000;
 const LATENCY_REQUESTS = 2000;
 
@@ -60,13 +69,6 @@ for (const streams of [10, 1]) {
 await compare("handshakes", [...ours.slice(0, 2), ...peers], handshakes);
 await compareLarge();
 await compareLatency();
-
-interface Measured {
-  /** Per second. */
-  readonly rate: number;
-  /** Microseconds of CPU each. */
-  readonly cpu: number;
-}
 
 async function compare(
   name: string,
@@ -102,19 +104,6 @@ async function handshakes(target: Target): Promise<Measured> {
   return await h2load(target, ["-n", `${HANDSHAKES}`, "-c", `${HANDSHAKES}`, "-m", "1"]);
 }
 
-async function h2load(target: Target, args: readonly string[]): Promise<Measured> {
-  const url = `https://${HOST}:${target.port}/`;
-  const before = target.cpuMicros();
-  const { stdout } = await runCommand("h2load", [
-    ...args,
-    `--connect-to=127.0.0.1:${target.port}`,
-    url,
-  ]);
-  const rate = Number(/finished in [^,]*, ([0-9.]+) req\/s/.exec(stdout)?.[1] ?? 0);
-  const done = Number(/ (\d+) succeeded/.exec(stdout)?.[1] ?? 0);
-  return { rate, cpu: (target.cpuMicros() - before) / Math.max(1, done) };
-}
-
 async function compareLarge(): Promise<void> {
   const [main] = ours;
   if (main === undefined || nginx === undefined) return;
@@ -148,21 +137,6 @@ async function compareTwo(
   row(name, other.name, megabytes(theirs), "", "");
 }
 
-/** Octets per second. */
-async function curl(target: Target, args: readonly string[], path: string): Promise<number> {
-  const { stdout } = await runCommand("curl", [
-    "-sk",
-    ...args,
-    "-w",
-    "\n%{speed_download} %{speed_upload}",
-    "--resolve",
-    `${HOST}:${target.port}:127.0.0.1`,
-    `https://${HOST}:${target.port}/${path}`,
-  ]);
-  const speeds = stdout.trim().split("\n").at(-1)?.split(" ").map(Number) ?? [];
-  return Math.max(...speeds);
-}
-
 /** One request at a time on one connection; what the backend takes by itself is subtracted. */
 async function compareLatency(): Promise<void> {
   const direct = await latencies(`http://127.0.0.1:${stage.h2c}/`, stage.h2c);
@@ -190,28 +164,6 @@ async function latencies(url: string, port: number): Promise<number[]> {
   return lines.map((line) => Number(line.split("\t")[2])).sort((a, b) => a - b);
 }
 
-async function prepare(folder: string): Promise<Stage> {
-  const authority = await createAuthority({ commonName: "bench" });
-  const { certPem, keyPem } = await issueCertificate(authority, {
-    dnsNames: [HOST],
-    usages: ["server"],
-  });
-  const [cert, key, both] = ["cert.pem", "key.pem", "both.pem"].map((name) => join(folder, name));
-  await Deno.writeTextFile(cert ?? "", certPem);
-  await Deno.writeTextFile(key ?? "", keyPem);
-  await Deno.writeTextFile(both ?? "", certPem + keyPem);
-  await Deno.mkdir(join(folder, "files"));
-  await Deno.truncate(await emptyFile(join(folder, "files/large")), LARGE_OCTETS);
-  await runCommand("chmod", ["-R", "a+rX", folder]);
-  const [h2c = 0, http1 = 0, sink = 0] = await unusedPorts(3);
-  return { folder, cert: cert ?? "", key: key ?? "", both: both ?? "", h2c, http1, sink };
-}
-
-async function emptyFile(path: string): Promise<string> {
-  await Deno.writeFile(path, new Uint8Array(0));
-  return path;
-}
-
 async function startAll(
   starts: readonly ((port: number) => Promise<Target | undefined>)[],
 ): Promise<Target[]> {
@@ -222,38 +174,4 @@ async function startAll(
     if (target !== undefined) targets.push(cleanup.use(target));
   }
   return targets;
-}
-
-function startSink(port: number): AsyncDisposable {
-  const url = new URL("./sink.ts", import.meta.url);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-net", url.pathname, String(port)],
-    stdin: "null",
-  }).spawn();
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.status;
-    },
-  };
-}
-
-function medianOf(all: readonly Measured[]): Measured {
-  return { rate: median(all.map(({ rate }) => rate)), cpu: median(all.map(({ cpu }) => cpu)) };
-}
-
-function median(values: readonly number[]): number {
-  return quantile([...values].sort((a, b) => a - b), 0.5);
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.floor(sorted.length * q)] ?? 0;
-}
-
-function row(name: string, target: string, first: string, second: string, rest: string): void {
-  print(`${name.padEnd(18)} ${target.padEnd(13)} ${first.padEnd(14)} ${second.padEnd(16)} ${rest}`);
-}
-
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line.trimEnd()}\n`));
 }

@@ -56,6 +56,8 @@ export interface Variant {
   readonly accessLog?: boolean;
   /** The backend's port; default {@link Stage.h2c}. */
   readonly backend?: number;
+  /** The backend speaks HTTP/1.1 only. */
+  readonly http1?: boolean;
 }
 
 /** Starts the proxy of this checkout, or nothing where it needs a library that is missing. */
@@ -81,6 +83,7 @@ addr = "127.0.0.1:${port}"
   hostname = "${HOST}"
   backend = "127.0.0.1:${variant.backend ?? stage.h2c}"
   mode = "l7"
+  backend_protocol = "${variant.http1 ? "http1" : "auto"}"
   tls_cert = "${data}/cert.pem"
   tls_key = "${data}/key.pem"
 [l7]
@@ -110,7 +113,7 @@ pid ${folder}/nginx-l7.pid; error_log ${folder}/nginx-l7.err;
 events { worker_connections 9000; }
 http { access_log off; keepalive_requests 10000000; keepalive_timeout 300s; client_max_body_size 0;
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;
-  upstream h1 { server 127.0.0.1:${http1}; keepalive 64; }
+  upstream h1 { server 127.0.0.1:${http1}; keepalive 256; }
   server { listen 127.0.0.1:${port} ssl http2; ssl_certificate ${cert}; ssl_certificate_key ${key};
     location / { proxy_pass http://h1; }
     location /upload { proxy_pass http://127.0.0.1:${sink}; } } }
@@ -119,7 +122,12 @@ http { access_log off; keepalive_requests 10000000; keepalive_timeout 300s; clie
   return await startTarget("nginx", port, NGINX, ["-c", config]);
 }
 
-export async function startHaproxy(stage: Stage, port: number): Promise<Target | undefined> {
+/** `http1`: towards the backend too; nginx knows nothing else. */
+export async function startHaproxy(
+  stage: Stage,
+  port: number,
+  { http1 = false } = {},
+): Promise<Target | undefined> {
   if (!await exists(HAPROXY)) return undefined;
   const config = join(stage.folder, "haproxy-l7.cfg");
   await Deno.writeTextFile(
@@ -137,13 +145,18 @@ frontend tls
   default_backend one
 backend one
   http-reuse always
-  server s1 127.0.0.1:${stage.h2c} proto h2
+  server s1 127.0.0.1:${http1 ? stage.http1 : `${stage.h2c} proto h2`}
 `,
   );
   return await startTarget("haproxy", port, HAPROXY, ["-db", "-f", config]);
 }
 
-export async function startCaddy(stage: Stage, port: number): Promise<Target | undefined> {
+/** `http1`: towards the backend too. */
+export async function startCaddy(
+  stage: Stage,
+  port: number,
+  { http1 = false } = {},
+): Promise<Target | undefined> {
   if (!await exists(CADDY)) return undefined;
   const config = join(stage.folder, "Caddyfile");
   await Deno.writeTextFile(
@@ -154,7 +167,9 @@ export async function startCaddy(stage: Stage, port: number): Promise<Target | u
 }
 https://${HOST}:${port} {
   tls ${stage.cert} ${stage.key}
-  reverse_proxy h2c://127.0.0.1:${stage.h2c}
+  reverse_proxy ${http1 ? `127.0.0.1:${stage.http1}` : `h2c://127.0.0.1:${stage.h2c}`} {
+    ${http1 ? "transport http {\n keepalive_idle_conns_per_host 256\n}" : ""}
+  }
 }
 `,
   );
