@@ -3,6 +3,7 @@ import tls from "node:tls";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
 import { describeError, type Descriptors } from "../observe/mod.ts";
 import { type Connect, dial, type Lookup } from "../relay/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 
 /** How a backend is reached over TLS. */
 export interface BackendTls {
@@ -42,6 +43,24 @@ export async function connectBackend(
   if (address.proxyHeader !== undefined) socket.write(address.proxyHeader);
   if (address.tls === undefined) return socket;
   return await startTls(socket, address, { alpn, signal });
+}
+
+/**
+ * Opens a connection to a backend without TLS: TCP, then the PROXY header.
+ *
+ * @throws {DialError}
+ */
+export async function connectPlain(
+  { endpoint, proxyHeader }: BackendAddress,
+  { signal, lookup, connect }: {
+    readonly signal: AbortSignal;
+    readonly lookup: Lookup;
+    readonly connect: Connect<TcpStream>;
+  },
+): Promise<TcpStream> {
+  const stream = await dial(endpoint, { deadline: signal, lookup, connect });
+  if (proxyHeader !== undefined) stream.write(proxyHeader);
+  return stream;
 }
 
 /** A `net.Socket` in the shape that `dial` wants. */

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import type { OutputPool } from "../h2/mod.ts";
 import { describeError, type Descriptors } from "../observe/mod.ts";
-import type { Lookup } from "../relay/mod.ts";
-import type { AttemptEvents, Dialer, LinkProtocol, Offer } from "../upstream/mod.ts";
-import { type BackendAddress, connectBackend } from "./backend_address.ts";
+import type { Connect, Lookup } from "../relay/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
+import type { AttemptEvents, Dialer, LinkEvents, LinkProtocol, Offer } from "../upstream/mod.ts";
+import { type BackendAddress, connectBackend, connectPlain } from "./backend_address.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import { H1Link } from "./h1_link.ts";
 import type { Transport } from "./message.ts";
@@ -19,6 +20,8 @@ export interface BackendDialerOptions {
   readonly address: Omit<BackendAddress, "proxyHeader">;
   /** The PROXY header of connections for one client: `affinity` is what its requests came with. */
   readonly proxyHeaderOf?: (affinity: object) => Uint8Array;
+  /** Opens plain TCP connections; absent: sockets of `node:net`. */
+  readonly connect?: Connect<TcpStream> | undefined;
   readonly h2Transport: H2TransportName;
   readonly pool: OutputPool;
   /** Shared by all connections of the thread. */
@@ -50,22 +53,40 @@ export class BackendDialer implements Dialer<Transport> {
     { offer, affinity }: { readonly offer: Offer; readonly affinity: object | undefined },
     events: AttemptEvents<Transport>,
   ): (reason: string) => void {
-    const { address, proxyHeaderOf, lookup, descriptors } = this.#options;
+    const { address, proxyHeaderOf } = this.#options;
     const proxyHeader = affinity && proxyHeaderOf?.(affinity);
     const controller = new AbortController();
     const { signal } = controller;
-    connectBackend({ ...address, proxyHeader }, {
-      signal,
-      lookup,
-      descriptors,
-      alpn: PROTOCOLS[offer],
-    })
-      .then((socket) => this.#open(socket, { offer, events, signal }))
+    this.#connect({ ...address, proxyHeader }, { offer, events, signal })
       .catch((error) => {
         if (signal.aborted) return;
         events.onFailed({ kind: "unreachable", reason: describeError(error) });
       });
     return (reason) => controller.abort(new Error(reason));
+  }
+
+  async #connect(address: BackendAddress, attempt: {
+    readonly offer: Offer;
+    readonly events: AttemptEvents<Transport>;
+    readonly signal: AbortSignal;
+  }): Promise<void> {
+    const { offer, events, signal } = attempt;
+    const { connect, lookup, descriptors, pool, now, onCrash } = this.#options;
+    if (connect === undefined || address.tls !== undefined || offer !== "http/1.1") {
+      const alpn = PROTOCOLS[offer];
+      const socket = await connectBackend(address, { signal, lookup, descriptors, alpn });
+      return this.#open(socket, attempt);
+    }
+    if (!descriptors.acquire(1)) throw new Error("too many open files");
+    let stream: TcpStream | undefined;
+    try {
+      stream = await connectPlain(address, { signal, lookup, connect });
+    } finally {
+      if (stream === undefined || signal.aborted) descriptors.release(1);
+    }
+    if (signal.aborted) return stream.close();
+    const counted = releasing(events, () => descriptors.release(1));
+    events.onOpened(new H1Link(stream, { events: counted, pool, now, onCrash }));
   }
 
   #open(socket: Socket, { offer, events, signal }: {
@@ -96,4 +117,17 @@ export class BackendDialer implements Dialer<Transport> {
       ? new OwnH2Link(socket, { events, pool, turns, now, onCrash })
       : new NodeH2Link(socket, { events, now });
   }
+}
+
+/** Events that also tell when the link is gone. */
+function releasing(events: LinkEvents, onClosed: () => void): LinkEvents {
+  return {
+    onGreeted: () => events.onGreeted(),
+    onAvailable: () => events.onAvailable(),
+    onDraining: () => events.onDraining(),
+    onClosed(end) {
+      onClosed();
+      events.onClosed(end);
+    },
+  };
 }

@@ -2,8 +2,9 @@ import { parseBackendEndpoint } from "../addr/mod.ts";
 import type { OutputPool } from "../h2/mod.ts";
 import type { Descriptors } from "../observe/mod.ts";
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
-import type { Clock, Lookup } from "../relay/mod.ts";
+import type { Clock, Connect, Lookup } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
 import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
 import type { Client } from "./client.ts";
@@ -40,6 +41,7 @@ export class Backends {
   readonly #pool: OutputPool;
   readonly #turns: Turns;
   readonly #lookup: Lookup;
+  readonly #connect: Connect<TcpStream>;
   readonly #onCrash: OnCrash;
   readonly #descriptors: Descriptors;
   readonly #entries = new Map<string, Entry>();
@@ -53,6 +55,8 @@ export class Backends {
     readonly pool: OutputPool;
     readonly turns: Turns;
     readonly lookup: Lookup;
+    /** Opens plain TCP connections. */
+    readonly connect: Connect<TcpStream>;
     /** Something was thrown that must not be; what it belonged to has ended. */
     readonly onCrash: OnCrash;
     readonly descriptors: Descriptors;
@@ -62,6 +66,7 @@ export class Backends {
     this.#pool = options.pool;
     this.#turns = options.turns;
     this.#lookup = options.lookup;
+    this.#connect = options.connect;
     this.#onCrash = options.onCrash;
     this.#descriptors = options.descriptors;
     this.#settings = options.settings;
@@ -176,6 +181,7 @@ export class Backends {
         pool: this.#pool,
         turns: this.#turns,
         lookup: this.#lookup,
+        connect: this.#connect,
         onCrash: this.#onCrash,
         descriptors: this.#descriptors,
         now,

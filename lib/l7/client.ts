@@ -71,7 +71,8 @@ export class Client implements ExchangeOwner {
   readonly windows = new WindowBudget(WINDOW_OCTETS);
   readonly idle: Deadlines;
   readonly #services: ClientServices;
-  readonly #exchanges = new Set<Exchange>();
+  /** Not a `Set`: see `Deadlines`. There are few at once, and one with HTTP/1.1. */
+  readonly #exchanges: Exchange[] = [];
   /** Where connections were opened for it alone: those of routes with `send_proxy_protocol`. */
   readonly #own = new Set<Upstream<Transport>>();
   /** Whose share of a backend its requests take. */
@@ -106,7 +107,7 @@ export class Client implements ExchangeOwner {
 
   /** Requests being answered. */
   get openRequests(): number {
-    return this.#exchanges.size;
+    return this.#exchanges.length;
   }
 
   now(): number {
@@ -121,7 +122,7 @@ export class Client implements ExchangeOwner {
   }): Exchange {
     const id = `${this.connection.id}-${(this.#requests++).toString(36)}`;
     const exchange = new Exchange(this, front, { ...request, id });
-    this.#exchanges.add(exchange);
+    this.#exchanges.push(exchange);
     return exchange;
   }
 
@@ -155,7 +156,7 @@ export class Client implements ExchangeOwner {
   }
 
   ended(exchange: Exchange): void {
-    if (!this.#exchanges.delete(exchange)) return;
+    if (!this.#drop(exchange)) return;
     this.#bytesIn += exchange.bytesIn;
     this.#bytesOut += exchange.bytesOut;
     const { requests, onRequest } = this.#services;
@@ -171,7 +172,7 @@ export class Client implements ExchangeOwner {
   crashed(exchange: Exchange, error: unknown): void {
     this.#services.onCrash(exchange.id, error);
     // It may have been cut short before it said so itself.
-    this.#exchanges.delete(exchange);
+    this.#drop(exchange);
   }
 
   /** The connection is gone: whatever is open ends, and so do connections opened for it alone. */
@@ -179,6 +180,15 @@ export class Client implements ExchangeOwner {
     for (const exchange of [...this.#exchanges]) exchange.frontGone(ErrorCode.cancel, reason);
     for (const upstream of this.#own) upstream.forget(this);
     this.#own.clear();
+  }
+
+  /** Whether it was open. */
+  #drop(exchange: Exchange): boolean {
+    const at = this.#exchanges.indexOf(exchange);
+    if (at < 0) return false;
+    const last = this.#exchanges.pop() as Exchange;
+    if (last !== exchange) this.#exchanges[at] = last;
+    return true;
   }
 
   /**
@@ -220,7 +230,7 @@ function checkShape(head: RequestHead, rules: FieldRules): Refusal | undefined {
   return undefined;
 }
 
-function sum(exchanges: ReadonlySet<Exchange>, of: "bytesIn" | "bytesOut"): number {
+function sum(exchanges: readonly Exchange[], of: "bytesIn" | "bytesOut"): number {
   let total = 0;
   for (const exchange of exchanges) total += exchange[of];
   return total;

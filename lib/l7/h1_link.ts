@@ -8,9 +8,11 @@ import {
 } from "../h1/mod.ts";
 import { ErrorCode } from "../h2/mod.ts";
 import type { Fields, OutputPool, RequestInit, ResponseHead } from "../http/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import type { Heard, LinkEvents } from "../upstream/mod.ts";
 import { GuardedH1Client, type OnCrash } from "./guarded_sessions.ts";
-import { H1LinkIo } from "./h1_link_io.ts";
+import { H1LinkIo, type LinkIo, type LinkIoOptions } from "./h1_link_io.ts";
+import { H1StreamIo } from "./h1_stream_io.ts";
 import type { BackendFailure, BackendStream, ResponseHandler, Transport } from "./message.ts";
 import { acceptsTunnel, tunnelRequest } from "./websocket.ts";
 
@@ -31,12 +33,13 @@ export class H1Link implements Transport, H1ClientHandler {
   readonly capacity = 1;
   readonly #events: LinkEvents;
   readonly #session: H1ClientSession;
-  readonly #io: H1LinkIo;
+  readonly #io: LinkIo;
   #request: Request | undefined;
   #heard: Heard = "nothing";
   #closed = false;
 
-  constructor(socket: Socket, { events, pool, now, onCrash }: H1LinkOptions) {
+  /** `connection`: plain TCP, or a socket with TLS over it. */
+  constructor(connection: Socket | TcpStream, { events, pool, now, onCrash }: H1LinkOptions) {
     this.#events = events;
     this.#session = new GuardedH1Client({
       pool,
@@ -44,17 +47,21 @@ export class H1Link implements Transport, H1ClientHandler {
       handler: this,
       onCrash: (error) => {
         onCrash(error);
-        socket.destroy();
+        if ("passOn" in connection) connection.close();
+        else connection.destroy();
         this.#session.abort("internal error");
         this.#close("internal error", false);
       },
     });
-    this.#io = new H1LinkIo(socket, this.#session, {
+    const options: LinkIoOptions = {
       now,
       onRead: () => this.#heard === "nothing" && (this.#heard = "other"),
       onHaveRead: () => this.#request?.pass(),
       onLost: (reason) => this.#close(reason, false),
-    });
+    };
+    this.#io = "passOn" in connection
+      ? new H1StreamIo(connection, this.#session, options)
+      : new H1LinkIo(connection, this.#session, options);
   }
 
   get available(): boolean {

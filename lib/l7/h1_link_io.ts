@@ -5,12 +5,32 @@ import { ReadGate } from "../tls/mod.ts";
 /** How long a backend may take to read what is left of a tunnel, in milliseconds. */
 const LINGER_MS = 2000;
 
+/** Whoever moves the octets of a link. */
+export interface LinkIo {
+  /** Call from `onOutput`: everything is written at the end of this turn. */
+  schedule(): void;
+  /** The client of a tunnel has ended its side. */
+  end(): void;
+  /** Call from `onClose`. `abrupt`: nobody wants the rest, and the backend should know. */
+  close(abrupt: boolean): void;
+}
+
+/** What it needs, and whom it tells. */
+export interface LinkIoOptions {
+  readonly now: () => number;
+  /** Before octets are looked at, and after. */
+  readonly onRead: () => void;
+  readonly onHaveRead: () => void;
+  /** The connection is gone. */
+  readonly onLost: (reason: string) => void;
+}
+
 /**
  * Moves octets between an HTTP/1.1 session and its backend's socket. Output is written once per turn
  * of the event loop; a full socket stops the session's output, and a session that does not want more
  * is not read, down to the TCP socket.
  */
-export class H1LinkIo {
+export class H1LinkIo implements LinkIo {
   readonly #socket: Socket;
   readonly #session: H1ClientSession;
   readonly #now: () => number;
@@ -21,14 +41,7 @@ export class H1LinkIo {
   #ends = false;
   #closing = false;
 
-  constructor(socket: Socket, session: H1ClientSession, options: {
-    readonly now: () => number;
-    /** Before octets are looked at, and after. */
-    readonly onRead: () => void;
-    readonly onHaveRead: () => void;
-    /** The connection is gone. */
-    readonly onLost: (reason: string) => void;
-  }) {
+  constructor(socket: Socket, session: H1ClientSession, options: LinkIoOptions) {
     this.#socket = socket;
     this.#session = session;
     this.#now = options.now;
@@ -52,7 +65,6 @@ export class H1LinkIo {
     });
   }
 
-  /** Call from `onOutput`: everything is written at the end of this turn. */
   schedule(): void {
     if (this.#flushScheduled || this.#blocked) return;
     this.#flushScheduled = true;
@@ -62,13 +74,11 @@ export class H1LinkIo {
     });
   }
 
-  /** The client of a tunnel has ended its side. */
   end(): void {
     this.#ends = true;
     this.schedule();
   }
 
-  /** Call from `onClose`. `abrupt`: nobody wants the rest, and the backend should know. */
   close(abrupt: boolean): void {
     if (this.#closing) return;
     this.#closing = true;

@@ -9,7 +9,8 @@ import {
   type RequestEvent,
   unlimitedDescriptors,
 } from "../observe/mod.ts";
-import { type Clock, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
+import { type Clock, type Connect, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes, TlsAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
@@ -41,6 +42,8 @@ export interface L7Settings {
 /** What the service is given from outside. */
 export interface L7ServiceOptions {
   readonly clock: Clock;
+  /** Opens plain TCP connections to backends. */
+  readonly connect: Connect<TcpStream>;
   readonly settings: L7Settings;
   /** Counts every request. */
   readonly requests: Pick<RequestCounts, "record">;
@@ -79,12 +82,21 @@ export class L7Service {
     this.#settings = options.settings;
     this.#rules = new FieldRules(options.settings.fields);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
-    const { clock, settings, lookup = systemLookup } = options;
+    const { clock, settings, connect, lookup = systemLookup } = options;
     const { descriptors = unlimitedDescriptors } = options;
     const [pool, turns] = [this.#pool, this.#turns];
     const onCrash = (error: unknown) =>
       this.#log("backend connection failed unexpectedly", error, {});
-    this.#backends = new Backends({ clock, settings, lookup, descriptors, pool, turns, onCrash });
+    this.#backends = new Backends({
+      clock,
+      settings,
+      lookup,
+      connect,
+      descriptors,
+      pool,
+      turns,
+      onCrash,
+    });
   }
 
   /** Connections that are open now. */

@@ -37,11 +37,16 @@ const MAX_TICK_MS = 1000;
  * instructions and ask for no time, because every read of every relayed stream touches one: a wait
  * that was touched begins anew when the set looks the next time. The price is that a deadline fires
  * up to two ticks (an eighth of the duration, at most two seconds) late, never early.
+ *
+ * They are linked to each other and not members of a `Set`: one that is filled and emptied all the
+ * time leaves a chain of old tables, whose entries the young generation's collector takes for alive.
  */
 export class Deadlines {
   readonly #durationMs: number;
   readonly #clock: Clock;
-  readonly #waiting = new Set<Wait>();
+  /** Points to the first and the last wait; to itself when there is none. */
+  readonly #ring = new Link();
+  #size = 0;
   #stop: (() => void) | undefined;
 
   constructor(durationMs: number, clock: Clock = systemClock) {
@@ -51,7 +56,7 @@ export class Deadlines {
 
   /** Waits that are armed now. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#size;
   }
 
   /** Arms a wait; `onExpire` is called at most once. */
@@ -62,13 +67,14 @@ export class Deadlines {
     );
     this.#stop ??= this.#clock.every(tick, () => this.#expire());
     const wait = new Wait(this, onExpire);
-    this.#waiting.add(wait);
+    wait.insertBefore(this.#ring);
+    this.#size++;
     return wait;
   }
 
-  /** For {@link Deadline.cancel}. No timer runs while nothing waits. */
-  remove(wait: Deadline): void {
-    if (!this.#waiting.delete(wait as Wait) || this.#waiting.size > 0) return;
+  /** For waits: one has ended. No timer runs while there is none. */
+  ended(): void {
+    if (--this.#size > 0) return;
     this.#stop?.();
     this.#stop = undefined;
   }
@@ -76,29 +82,52 @@ export class Deadlines {
   #expire(): void {
     const now = this.#clock.now();
     const latest = now - this.#durationMs;
-    for (const wait of this.#waiting) {
+    const due: Wait[] = [];
+    for (let wait = this.#ring.next; wait instanceof Wait; wait = wait.next) {
       if (wait.touched) {
         wait.touched = false;
         wait.startedAt = now;
       } else if (wait.startedAt <= latest) {
-        wait.cancel();
-        wait.onExpire();
+        due.push(wait);
       }
     }
+    // One's end may touch or cancel another.
+    for (const wait of due) if (!wait.touched) wait.expire();
   }
 }
 
-class Wait implements Deadline {
+/** An element of a ring; alone, it points to itself. */
+class Link {
+  next: Link = this;
+  previous: Link = this;
+
+  insertBefore(link: Link): void {
+    this.next = link;
+    this.previous = link.previous;
+    this.previous.next = this;
+    link.previous = this;
+  }
+
+  /** Leaves the ring, and leads nowhere: what is gone must keep nothing alive. */
+  remove(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
+    this.next = this.previous = this;
+  }
+}
+
+class Wait extends Link implements Deadline {
   /** Since the set looked the last time; at first too. */
   touched = true;
   /** Not before it was touched, on the set's clock. */
   startedAt = 0;
-  readonly onExpire: () => void;
   readonly #set: Deadlines;
+  #onExpire: (() => void) | undefined;
 
   constructor(set: Deadlines, onExpire: () => void) {
+    super();
     this.#set = set;
-    this.onExpire = onExpire;
+    this.#onExpire = onExpire;
   }
 
   touch(): void {
@@ -106,6 +135,15 @@ class Wait implements Deadline {
   }
 
   cancel(): void {
-    this.#set.remove(this);
+    if (this.#onExpire === undefined) return;
+    this.#onExpire = undefined;
+    this.remove();
+    this.#set.ended();
+  }
+
+  expire(): void {
+    const onExpire = this.#onExpire;
+    this.cancel();
+    onExpire?.();
   }
 }

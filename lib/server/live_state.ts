@@ -99,6 +99,7 @@ export class LiveState implements PlaneState {
     this.connect = connectWith(options.sockets);
     this.l7 = new L7Service({
       clock,
+      connect: this.connect,
       settings: this.#l7Settings(settings),
       requests,
       log: options.log,

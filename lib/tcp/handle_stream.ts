@@ -62,6 +62,7 @@ const SHUTDOWN: Request = { oncomplete() {} };
 export class HandleStream implements TcpStream {
   handler: StreamHandler = NO_HANDLER;
   queued = 0;
+  bulk = true;
   readEnded = false;
   readError: StreamError | undefined;
   readonly #thread: HandleThread;
@@ -129,6 +130,7 @@ export class HandleStream implements TcpStream {
     this.handler.onData(this.#data);
     this.#data = NOTHING;
     if (this.#closed || this.#socket !== undefined) return;
+    if (!this.bulk) return;
     const next = this.#lent ? buffers.bulk() : buffers.after(buffer, count);
     if (next !== buffer) {
       if (!this.#lent) buffers.free(buffer);

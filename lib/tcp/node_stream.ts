@@ -32,6 +32,7 @@ function handleOf(socket: Socket): SocketInternals["_handle"] {
  */
 export class NodeStream implements TcpStream {
   handler: StreamHandler = NO_HANDLER;
+  bulk = true;
   readEnded = false;
   readError: StreamError | undefined;
   readonly #socket: Socket;

@@ -50,6 +50,11 @@ export interface TcpStream {
    * {@link MAX_QUEUED}, and anything at all when much waits in the whole thread.
    */
   readonly full: boolean;
+  /**
+   * Whether a stream whose reads are large may get larger ones (half a megabyte). Off where what
+   * was read has to be held: a read is the least that a reader who stops makes its owner hold.
+   */
+  bulk: boolean;
   /** Reads, until {@link pause}. */
   resume(): void;
   /** Reads no more: the kernel's buffer fills, and then the other side has to wait. */

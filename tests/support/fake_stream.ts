@@ -16,6 +16,7 @@ import {
 
 /** By default everything is taken at once. */
 export class FakeStream implements TcpStream {
+  bulk = true;
   handler: StreamHandler = NO_HANDLER;
   reading = false;
   closed = false;
