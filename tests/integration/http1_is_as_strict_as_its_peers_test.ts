@@ -77,7 +77,9 @@ async function fateOf(
 ): Promise<Fate> {
   const before = asked();
   await using peer = await connect();
-  await peer.write(Uint8Array.from(request, (character) => character.charCodeAt(0)));
+  // Who refuses may close before all of it was sent.
+  await peer.write(Uint8Array.from(request, (character) => character.charCodeAt(0)))
+    .catch(() => {});
   let over = false;
   peer.ending.then(() => over = true);
   // Whoever neither forwards nor answers waits for more: for half a second, then it is refused.
