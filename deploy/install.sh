@@ -24,7 +24,7 @@ set -euo pipefail
 DENO_VERSION=2.9.6
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 USER_NAME=mc-proxy
-UNITS=(mc-proxy.service mc-proxy-backup.service mc-proxy-backup.timer)
+UNITS=(mc-proxy.service mc-proxy.socket mc-proxy-backup.service mc-proxy-backup.timer)
 PARTS=(main.ts deno.json deno.lock lib proto deploy README.md LICENSE)
 
 die() { echo "install.sh: $*" >&2; exit 1; }

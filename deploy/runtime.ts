@@ -10,9 +10,16 @@ export const DENO_VERSION = "2.9.6";
 
 /**
  * The environment that the program sees: where systemd wants to hear that it is ready and alive,
- * and how often (sd_notify(3)); and whether another allocator was preloaded, which it reports.
+ * and how often (sd_notify(3)); which listening sockets it passes (sd_listen_fds(3)); and whether
+ * another allocator was preloaded, which it reports.
  */
-export const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "LD_PRELOAD"] as const;
+export const VARIABLES = [
+  "NOTIFY_SOCKET",
+  "WATCHDOG_USEC",
+  "LISTEN_FDS",
+  "LISTEN_PID",
+  "LD_PRELOAD",
+] as const;
 
 /** What names are resolved with: read and never written. */
 export const SYSTEM_FILES = ["/etc/hosts", "/etc/resolv.conf"] as const;

@@ -13,7 +13,7 @@ import {
 } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../server/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
-import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
+import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { startAdmin } from "./admin.ts";
 import { openConfiguredAccess } from "./connector_access.ts";
 import { DescriptorWatch } from "./descriptors.ts";
@@ -25,6 +25,7 @@ import { type Pulse, readServiceEnvironment, ServiceManager } from "./service_ma
 import { Signals } from "./signals.ts";
 import { allocatorName } from "./allocator.ts";
 import { readVariable } from "./environment.ts";
+import { inheritedSockets, warnOfUnused } from "./activation.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -85,13 +86,17 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     log({ level: "warn", message: "Deno was given permissions that nothing needs", fields });
   }
   await using manager = new ServiceManager(environment, log);
+  const inherited = inheritedSockets();
   using database = openSeeded(options, logging);
   await using access = openConfiguredAccess(config, log);
   const stuck = Promise.withResolvers<number>();
   const onStuck = stuck.resolve;
   const descriptors = new SharedArrayBuffer(DESCRIPTORS_BYTES);
-  const starting = { config, database, access, logging, takeOver, onStuck, descriptors };
-  const control = await start(starting);
+  const control = await start({
+    ...{ config, database, access, logging, takeOver, onStuck, descriptors },
+    ...inherited && { inherited },
+  });
+  warnOfUnused(inherited, { listeners: control.listeners, log });
   using watch = watchDescriptors(new DescriptorBudget(descriptors), { config, control, log });
   await using monitoring = await monitor({ config, control, log, warnings: () => watch.warnings });
   // Closed last: it answers questions while connections drain.
@@ -212,20 +217,23 @@ function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): D
   }
 }
 
-async function start({ config, database, access, logging, takeOver, onStuck, descriptors }: {
-  readonly config: Config;
-  readonly database: Database;
-  readonly access: Access | undefined;
-  readonly logging: Logging;
-  readonly takeOver: boolean;
-  readonly onStuck: (worker: number) => void;
-  readonly descriptors: SharedArrayBuffer;
-}): Promise<Control> {
+async function start(
+  { config, database, access, logging, takeOver, onStuck, descriptors, inherited }: {
+    readonly config: Config;
+    readonly database: Database;
+    readonly access: Access | undefined;
+    readonly logging: Logging;
+    readonly takeOver: boolean;
+    readonly onStuck: (worker: number) => void;
+    readonly descriptors: SharedArrayBuffer;
+    readonly inherited?: InheritedSockets;
+  },
+): Promise<Control> {
   const { log, logConnection, logRequest } = logging;
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
   const sockets = await usableSockets(config, log);
   const startPlane = (snapshot: Snapshot, sinks: PlaneSinks): Promise<Plane> => {
-    const options = { ...sinks, sockets };
+    const options = { ...sinks, sockets, ...inherited && { inherited } };
     return workers === 0
       ? InlinePlane.start(snapshot, {
         ...options,
@@ -243,6 +251,7 @@ async function start({ config, database, access, logging, takeOver, onStuck, des
       onRequest: logRequest,
       startPlane,
       takeOver,
+      ...inherited && { isInherited: (listener) => inherited.has(listener) },
       ...access && { gatekeeper: access },
     });
   } catch (error) {

@@ -42,6 +42,8 @@ export interface ControlOptions {
   readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
   /** Whether to share ports with a process that serves them already, which is to be replaced. */
   readonly takeOver?: boolean;
+  /** Whether a listener's socket comes from the service manager and is bound already. */
+  readonly isInherited?: (listener: ListenerSnapshot) => boolean;
   /** Decides about connections of mtls routes; absent: they are refused. */
   readonly gatekeeper?: Gatekeeper;
   readonly readFile?: ReadFile;
@@ -136,7 +138,10 @@ export class Control {
     removeExpiredRules(database, now());
     const startUp = await compileStartUp({ ...options, readFile, now });
     database.safekeeping?.acknowledge();
-    if (options.takeOver !== true) await refuseSharedPorts(startUp.snapshot.listeners);
+    if (options.takeOver !== true) {
+      const { isInherited = () => false } = options;
+      await refuseSharedPorts(startUp.snapshot.listeners.filter((it) => !isInherited(it)));
+    }
     const { onRequest, gatekeeper } = options;
     const sinks = { onEvent, log, ...onRequest && { onRequest }, ...gatekeeper && { gatekeeper } };
     const plane = await options.startPlane(startUp.snapshot, sinks);

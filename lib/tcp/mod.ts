@@ -6,6 +6,7 @@
  */
 export { chooseSockets, type ChosenSockets, createSockets, type SocketsChoice } from "./choose.ts";
 export { lacksIpv6 } from "./_listen.ts";
+export { adopting, type InheritedSocket, InheritedSockets } from "./inherited.ts";
 export { NodeStream } from "./node_stream.ts";
 export {
   type DialHandler,

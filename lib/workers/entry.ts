@@ -15,7 +15,7 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import { DataPlane } from "../server/mod.ts";
-import { createSockets } from "../tcp/mod.ts";
+import { adopting, createSockets } from "../tcp/mod.ts";
 import {
   type FromWorker,
   InFlight,
@@ -113,7 +113,7 @@ async function start(message: StartMessage): Promise<void> {
   plane = new DataPlane({
     worker: message.index,
     idPrefix: message.idPrefix,
-    sockets: createSockets(message.sockets),
+    sockets: adopting(createSockets(message.sockets), message.inherited),
     counters,
     requests: new RequestCounts((route, block) => reply({ type: "requests", route, block })),
     onEvent: (event) => ended.push(event),

@@ -23,7 +23,7 @@ import {
   type Snapshot,
   type TakenTallies,
 } from "../server/mod.ts";
-import { createSockets, type SocketsKind } from "../tcp/mod.ts";
+import { adopting, createSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
@@ -36,6 +36,8 @@ export interface PlaneSinks {
   readonly log: LogSink;
   /** What carries TCP; default: the runtime's handles. */
   readonly sockets?: SocketsKind;
+  /** Listening sockets of the service manager, which are adopted instead of bound. */
+  readonly inherited?: InheritedSockets;
   /** Decides about connections of mtls routes; absent: they are refused. */
   readonly gatekeeper?: Gatekeeper;
 }
@@ -56,7 +58,10 @@ export class InlinePlane implements Plane {
       counters,
       requests: new RequestCounts((route, block) => this.#requests.add(0, route, block)),
       ...options,
-      sockets: createSockets(options.sockets ?? "handles"),
+      sockets: adopting(
+        createSockets(options.sockets ?? "handles"),
+        options.inherited?.duplicate() ?? [],
+      ),
     }, snapshot);
   }
 

@@ -9,7 +9,7 @@ import type {
   Snapshot,
   TakenTallies,
 } from "../server/mod.ts";
-import type { SocketsKind } from "../tcp/mod.ts";
+import type { InheritedSocket, SocketsKind } from "../tcp/mod.ts";
 
 /** What a worker is given to begin with. */
 export interface StartMessage {
@@ -17,6 +17,8 @@ export interface StartMessage {
   readonly index: number;
   readonly idPrefix: string;
   readonly snapshot: Snapshot;
+  /** Listening sockets of the service manager, for this worker alone. */
+  readonly inherited: readonly InheritedSocket[];
   readonly sockets: SocketsKind;
   /** Counters with this worker as their only writer. */
   readonly counters: SharedArrayBuffer;

@@ -99,12 +99,14 @@ export class WorkerHandle {
    * starved machine: whoever watches {@link signs} knows better than a clock.
    */
   start(snapshot: Snapshot): Promise<Reply> {
-    const { index, idPrefix, counters, descriptors, sockets = "handles" } = this.#options;
+    const { index, idPrefix, counters, descriptors, inherited, sockets = "handles" } =
+      this.#options;
     return this.#send({
       type: "start",
       index,
       idPrefix,
       snapshot,
+      inherited: inherited?.duplicate() ?? [],
       sockets,
       counters,
       descriptors,

@@ -100,18 +100,32 @@ testWithCommands(
   ["systemd-analyze"],
   "systemd finds nothing odd in the units, apart from programs that are not installed here",
   async () => {
-    const names = ["mc-proxy.service", "mc-proxy-backup.service", "mc-proxy-backup.timer"];
+    const names = [
+      "mc-proxy.service",
+      "mc-proxy.socket",
+      "mc-proxy-backup.service",
+      "mc-proxy-backup.timer",
+    ];
     const { stderr } = await runCommand("systemd-analyze", [
       "verify",
       "--man=no",
       ...names.map((name) => join(ROOT, "deploy", name)),
     ]);
     const complaints = stderr.split("\n").filter((line) =>
-      /mc-proxy[a-z-]*\.(service|timer):/.test(line) && !/is not executable/.test(line)
+      /mc-proxy[a-z-]*\.(service|socket|timer):/.test(line) && !/is not executable/.test(line)
     );
     assert.deepEqual(complaints, []);
   },
 );
+
+Deno.test('mc-proxy.socket holds the socket of ":443", and the drop-in gives it to both units', async () => {
+  const unit = await deployed("mc-proxy.socket");
+  for (const line of ["ListenStream=443", "BindIPv6Only=both", "Backlog=4096"]) {
+    assert.match(unit, new RegExp(`^${line}$`, "m"));
+  }
+  const dropIn = await deployed("socket-activation.conf");
+  assert.match(dropIn, /^Sockets=mc-proxy\.socket$/m);
+});
 
 testWithCommands(["systemd-analyze"], "the backup timer elapses at 02:00 UTC", async () => {
   const [, calendar = ""] = /^OnCalendar=(.*)$/m.exec(await deployed("mc-proxy-backup.timer")) ??
