@@ -36,11 +36,14 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       routes: () => [
         ...control.listeners.flatMap(({ routes }) => routes),
         // The connector's certificates expire like those of routes.
-        ...control.connectorCertificates.map((tlsCert) => ({ mode: "mtls" as const, tlsCert })),
+        ...control.upkeep.connectorCertificates.map((tlsCert) => ({
+          mode: "mtls" as const,
+          tlsCert,
+        })),
       ],
       geoipBuiltMs: () => control.geoipBuiltMs,
-      refusals: () => control.refusals,
-      fileWarnings: () => [...control.warnings, ...warnings()],
+      refusals: () => control.upkeep.refusals,
+      fileWarnings: () => [...control.upkeep.warnings, ...warnings()],
       checkDatabase: () => control.checkDatabase(),
       databaseProblem: () => control.databaseProblem,
       readFile: readRegularFile,

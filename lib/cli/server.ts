@@ -156,8 +156,8 @@ async function reload(running: Running): Promise<void> {
   const { control, monitoring, manager, rereadConfig, log } = running;
   manager.reloading();
   try {
-    const connector = control.reloadConnector(() => rereadConfig().connector);
-    await Promise.all([control.reloadGeoIp(), control.reloadTls(), connector]);
+    const connector = control.upkeep.reloadConnector(() => rereadConfig().connector);
+    await Promise.all([control.reloadGeoIp(), control.upkeep.reloadTls(), connector]);
     await monitoring.refresh();
   } catch (error) {
     log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });

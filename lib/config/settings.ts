@@ -6,7 +6,12 @@ import {
   parseListenEndpoint,
   type Result,
 } from "../addr/mod.ts";
-import { type FirewallRule, parseFirewallRule, ruleValueDoc } from "../firewall/mod.ts";
+import {
+  type FirewallRule,
+  MAX_CONNECTIONS_PER_SOURCE,
+  parseFirewallRule,
+  ruleValueDoc,
+} from "../firewall/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import {
   checkPath,
@@ -82,7 +87,8 @@ const firewall = table<Config["firewall"]>({
     key: "rate_limit",
     kind: LIMIT,
     default: 0,
-    doc: "New connections per source address (IPv6: per /64) in each `rate_window`; more are " +
+    doc:
+      "New connections per source address (IPv6: per `ipv6_prefix`) in each `rate_window`; more are " +
       "reset. 0: off.",
   },
   rateWindowMs: {
@@ -90,6 +96,30 @@ const firewall = table<Config["firewall"]>({
     kind: WINDOW,
     default: 10 * SECOND,
     doc: "The window of `rate_limit`.",
+  },
+  ipv6Prefix: {
+    key: "ipv6_prefix",
+    kind: integer({ min: 32, max: 64 }),
+    default: 64,
+    doc: "What counts as one source among IPv6 addresses, for `rate_limit` and " +
+      "`max_connections_per_source`: as many bits of them. A customer has a /64, many have a /56.",
+  },
+  ipv6SiteFactor: {
+    key: "ipv6_site_factor",
+    kind: integer({ min: 0, max: 65_535 }),
+    default: 32,
+    doc:
+      "How many times `rate_limit` all sources of one IPv6 /48 may do together: whoever has a /48 " +
+      "has 65,536 times a /64. 0: any number.",
+  },
+  maxConnectionsPerSource: {
+    key: "max_connections_per_source",
+    kind: integer({ min: 0, max: MAX_CONNECTIONS_PER_SOURCE }),
+    default: 0,
+    doc:
+      "Connections that one source address (IPv6: `ipv6_prefix`) may have open at one time, over " +
+      "all listeners and workers; more are reset. Without PROXY protocol a proxy in front is one " +
+      "source for all its clients. 0: any number.",
   },
 });
 
@@ -144,6 +174,15 @@ const server = table<Config["server"]>({
     doc: "What carries TCP: the runtime's handles, or `node:net`, which takes several times the " +
       "processor time. `auto`: the handles, if a few connections over the loopback interface at " +
       "start show that they work.",
+  },
+  memoryLimitMib: {
+    key: "memory_limit_mib",
+    kind: integer({ min: 0, max: 16_777_216 }),
+    default: 0,
+    doc:
+      "Resident memory that the process may use, in MiB; what systemd's `MemoryMax` says, or less. " +
+      "From 85 % of it on, new connections are reset, more and more of them, so that open ones do " +
+      "not suffer. 0: any amount.",
   },
 });
 

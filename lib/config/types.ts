@@ -85,6 +85,12 @@ export interface FirewallConfig {
   /** Connections per source address and window; 0: off. */
   readonly rateLimit: number;
   readonly rateWindowMs: number;
+  /** What counts as one source of IPv6, in bits. */
+  readonly ipv6Prefix: number;
+  /** How many times `rateLimit` an IPv6 /48 may; 0: any number. */
+  readonly ipv6SiteFactor: number;
+  /** Open connections; 0: any number. */
+  readonly maxConnectionsPerSource: number;
 }
 
 export interface ProxyConfig {
@@ -123,4 +129,6 @@ export interface ServerConfig {
   readonly workers?: number;
   /** What carries TCP. */
   readonly sockets: "auto" | "handles" | "node";
+  /** Memory that the process may use, in MiB; 0: any amount. */
+  readonly memoryLimitMib: number;
 }

@@ -1,4 +1,4 @@
-import type { Config, ConnectorConfig } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import type { Gatekeeper } from "../connector/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
 import {
@@ -9,7 +9,6 @@ import {
 } from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
-import { ConnectorReloader } from "./connector_reloader.ts";
 import type { ChangeSet, Compiled } from "./change_set.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
@@ -26,7 +25,7 @@ import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
 import { RunningTotals } from "./running_totals.ts";
-import { TLS_POLL_MS, type TlsStore } from "./tls_store.ts";
+import { Upkeep } from "./upkeep.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
 
 /** What the control plane is given from outside. */
@@ -70,6 +69,8 @@ export class Control {
   readonly firewall: FirewallAdministration;
   readonly whole: StateAdministration;
   readonly totals: RunningTotals;
+  /** Files that are renewed, and memory. */
+  readonly upkeep: Upkeep;
   /** For questions; changes go through the three above. */
   readonly state: ServedState;
   readonly #options: ControlOptions;
@@ -77,14 +78,9 @@ export class Control {
   readonly #now: () => number;
   readonly #expiry: RuleExpiry;
   readonly #startedAt: number;
-  readonly #tlsPoll: ReturnType<typeof setInterval>;
-  readonly #tls: TlsStore;
-  readonly #connector: ConnectorReloader | undefined;
   readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
   #geoip: LoadedGeoIp | undefined;
-  /** Why the GeoIP file was not taken the last time. */
-  #geoipRefusal: string | undefined;
   #onRegained: () => Promise<void> = () => Promise.resolve();
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
@@ -96,7 +92,6 @@ export class Control {
     this.#now = now;
     this.#startedAt = now();
     this.#geoip = geoip;
-    this.#tls = tls;
     const state = new ServedState({
       database,
       plane,
@@ -114,16 +109,11 @@ export class Control {
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
     this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
-    this.#connector = this.#watchConnector(startUp);
+    const { config: { connector } } = options;
+    this.upkeep = new Upkeep({ connector, startUp, state, readFile, now, log });
     this.#resolver = this.#watchResolver(startUp);
     this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
     expiry.schedule();
-    this.#tlsPoll = setInterval(() => {
-      this.reloadTls().catch((error) => {
-        const fields = { error: describeError(error) };
-        log({ level: "error", message: "certificates could not be looked after", fields });
-      });
-    }, TLS_POLL_MS);
   }
 
   /**
@@ -253,12 +243,12 @@ export class Control {
         const operation = { actor: "mc-proxy", action: "ReloadGeoIP" };
         await this.state.replaceGeoIp(loaded.buffer, operation);
         this.#geoip = loaded;
-        this.#geoipRefusal = undefined;
+        this.upkeep.noteGeoIp(undefined);
         const fields = geoipFields(path, loaded);
         log({ level: "info", message: "GeoIP database reloaded", fields });
         return loaded;
       } catch (cause) {
-        this.#geoipRefusal = `${path}: ${describeError(cause)}`;
+        this.upkeep.noteGeoIp(`${path}: ${describeError(cause)}`);
         log({
           level: "error",
           message: "GeoIP database not reloaded, the old one stays in use",
@@ -268,39 +258,6 @@ export class Control {
         throw new RefusedError("failed_precondition", message, { cause });
       }
     });
-  }
-
-  /** Takes up certificates and keys whose files have changed; open connections go on. */
-  async reloadTls(): Promise<void> {
-    const operation = { actor: "mc-proxy", action: "ReloadTLS" };
-    await this.state.exclusive(() => this.state.refreshTls(operation));
-  }
-
-  /**
-   * Reads the connector's certificates and revocation lists again, if there are any; `reread` tells
-   * which ones the configuration names now. A file that cannot be used keeps what it held.
-   */
-  async reloadConnector(reread?: () => ConnectorConfig | undefined): Promise<void> {
-    await this.#connector?.reload(reread);
-  }
-
-  /** The files of the connector's own certificate and of its authorities. */
-  get connectorCertificates(): readonly string[] {
-    return this.#connector?.certificates ?? [];
-  }
-
-  /** What could not be reloaded, so that something older is in use; one sentence each. */
-  get refusals(): readonly string[] {
-    return [
-      ...(this.#connector?.refused ?? []).map((reason) => `connector: ${reason}`),
-      ...this.#geoipRefusal === undefined ? [] : [`GeoIP: ${this.#geoipRefusal}`],
-      ...this.#tls.refusals(this.listeners.flatMap(({ routes }) => routes)),
-    ];
-  }
-
-  /** What is odd about files that are in use; one sentence each. */
-  get warnings(): readonly string[] {
-    return (this.#connector?.warnings ?? []).map((warning) => `connector: ${warning}`);
   }
 
   /**
@@ -338,29 +295,11 @@ export class Control {
     );
   }
 
-  #watchConnector({ connector: files }: StartUp): ConnectorReloader | undefined {
-    const { config: { connector: config }, log } = this.#options;
-    if (config === undefined || files === undefined) return undefined;
-    return new ConnectorReloader({
-      config,
-      files,
-      readFile: this.#readFile,
-      now: this.#now,
-      log,
-      apply: (connector) =>
-        this.state.exclusive(() => {
-          const operation = { actor: "mc-proxy", action: "ReloadConnector" };
-          return this.state.replaceConnector(connector, operation);
-        }),
-    });
-  }
-
   /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
   async drain(timeoutMs: number): Promise<void> {
-    clearInterval(this.#tlsPoll);
     this.#expiry.close();
     this.#keeper[Symbol.dispose]();
-    this.#connector?.[Symbol.dispose]();
+    this.upkeep[Symbol.dispose]();
     this.#resolver?.[Symbol.dispose]();
     this.routing.close();
     await this.state.close();

@@ -1,7 +1,7 @@
 import { formatIp, parseHostname, parseIp } from "../addr/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
-import { createFirewall, type GeoIp } from "../firewall/mod.ts";
+import { createConnectionLimiter, createFirewall, type GeoIp } from "../firewall/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ServedState } from "./served_state.ts";
@@ -67,6 +67,11 @@ export function explain(
   if (rateLimit.limit > 0) {
     const { limit, windowMs } = rateLimit;
     steps.push(`rate limit: at most ${limit} new connections in ${windowMs / 1000} s`);
+  }
+  const { connections, ipv6Prefix = 64 } = state.snapshot.firewall.sources ?? {};
+  if (connections !== undefined) {
+    const open = createConnectionLimiter({ ...connections, ipv6Prefix }).count(ip.value);
+    steps.push(`connections: ${open} of at most ${connections.limit} are open from there`);
   }
   const rest = explainRoute(state, listener.id, sni, steps);
   return { ...rest, ...found, steps };

@@ -16,6 +16,8 @@ export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { ControlError } from "./control_error.ts";
 export { type Difference } from "./differences.ts";
 export { type ExplainRequest, type Explanation } from "./explain.ts";
+export { MemoryGuard } from "./memory_guard.ts";
+export { type Upkeep } from "./upkeep.ts";
 export { type LiveConnections } from "./live_connections.ts";
 export { MutationError, type Operation, type ServedState } from "./served_state.ts";
 export {

@@ -2,11 +2,12 @@ import { parseListenEndpoint } from "../addr/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Database } from "../db/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
-import { compileFirewall, type FirewallRule } from "../firewall/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
-import type { Settings, Snapshot } from "../server/mod.ts";
+import { compileFirewall, createConnectionLimiter, type FirewallRule } from "../firewall/mod.ts";
+import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
+import type { Settings, Snapshot, SourcesSnapshot } from "../server/mod.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { compileRateLimit } from "./change_set.ts";
+import { MemoryGuard } from "./memory_guard.ts";
 import type { ReadFile } from "./files.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { ControlError } from "./control_error.ts";
@@ -28,6 +29,8 @@ export interface StartUp {
   readonly rateLimit: RateLimit;
   /** What has read the certificates, and reads them again. */
   readonly tls: TlsStore;
+  /** Absent: there is no limit of memory. */
+  readonly memory: MemoryGuard | undefined;
 }
 
 /**
@@ -46,7 +49,7 @@ export async function compileStartUp(
     now: () => number;
   },
 ): Promise<StartUp> {
-  const { config, database, readFile, now } = options;
+  const { config, database, readFile, now, log } = options;
   database.rules.normalise();
   database.policies.normalise();
   const rules = database.firewallRules();
@@ -63,11 +66,13 @@ export async function compileStartUp(
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
   const rateLimit = database.settings.rateLimit ?? { limit, windowMs };
+  const memory = guardMemory(config, log);
   const snapshot: Snapshot = {
     settings: {
       connectTimeoutMs: config.proxy.connectTimeoutMs,
       idleTimeoutMs: config.proxy.idleTimeoutMs,
       ...ownPorts(config),
+      ...memory && { pressure: memory.buffer },
       l7: {
         h2Transport: config.l7.h2Transport,
         fields: {
@@ -85,11 +90,28 @@ export async function compileStartUp(
       rules: compileFirewall(rules),
       ...geoip && { geoip: geoip.buffer },
       ...compileRateLimit(rateLimit),
+      sources: compileSources(config),
     },
     ...connector && { connector: connector.snapshot },
     ...resolver && { resolver: resolver.settings },
   };
-  return { snapshot, geoip, connector, resolver, rateLimit, tls };
+  return { snapshot, geoip, connector, resolver, rateLimit, tls, memory };
+}
+
+/** What counts as one source of connections, and memory to count those that are open. */
+function compileSources({ firewall }: Config): SourcesSnapshot {
+  const { ipv6Prefix, ipv6SiteFactor: siteFactor, maxConnectionsPerSource: limit } = firewall;
+  if (limit === 0) return { ipv6Prefix, siteFactor };
+  const key = crypto.getRandomValues(new Uint32Array(4));
+  const { buffer } = createConnectionLimiter({ limit, key, workers: MAX_WORKERS });
+  return { ipv6Prefix, siteFactor, connections: { limit, buffer } };
+}
+
+function guardMemory(config: Config, log: LogSink): MemoryGuard | undefined {
+  const { memoryLimitMib } = config.server;
+  if (memoryLimitMib === 0) return undefined;
+  const resident = () => Deno.memoryUsage().rss;
+  return new MemoryGuard({ limit: memoryLimitMib * 1024 * 1024, resident, log });
 }
 
 /** The metrics' port: no session is to be led there. */

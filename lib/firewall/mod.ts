@@ -1,6 +1,6 @@
 /**
  * The global firewall: rules compiled to look-ups whose cost does not grow with their number,
- * countries from a MaxMind DB, and a limit of connections per source address. Pure: bytes, values
+ * countries from a MaxMind DB, and limits of new and of open connections per source. Pure: bytes, values
  * and the time come in as arguments; what workers share lies in `SharedArrayBuffer`s.
  *
  * @module
@@ -28,6 +28,13 @@ export {
   openGeoIp,
   type OpenOptions,
 } from "./geoip.ts";
+export {
+  type ConnectionLimiter,
+  type ConnectionLimiterOptions,
+  createConnectionLimiter,
+  MAX_CONNECTIONS_PER_SOURCE,
+  type SourcePermit,
+} from "./connection_limiter.ts";
 export {
   createRateLimiter,
   MAX_RATE_LIMIT,

@@ -1,5 +1,12 @@
 import type { IpAddress } from "../addr/mod.ts";
 import { halfSipHash } from "./_half_siphash.ts";
+import {
+  checkPrefix,
+  DEFAULT_IPV6_PREFIX,
+  SITE_PREFIX,
+  type SourceWords,
+  sourceWords,
+} from "./_source.ts";
 
 /** Connections per window that a slot's counter can hold. */
 export const MAX_RATE_LIMIT = 0xffff;
@@ -40,6 +47,13 @@ export type RateLimiterOptions =
     readonly limit: number;
     /** ≥ 1, integer. */
     readonly windowMs: number;
+    /** What counts as one source of IPv6, 32–64 bits. Default: 64. */
+    readonly ipv6Prefix?: number;
+    /**
+     * How many times `limit` all sources of one IPv6 /48 may do together, if their prefix is longer.
+     * Default: 0, any number.
+     */
+    readonly siteFactor?: number;
   }
   & ({
     /** Four random words, so that nobody can compute which sources share a slot. */
@@ -50,8 +64,9 @@ export type RateLimiterOptions =
   } | { readonly buffer: SharedArrayBuffer });
 
 /**
- * Creates a limiter of connections per source: an IPv4 address, or an IPv6 /64, which is what one
- * customer gets. A source's window opens with its first admitted connection; of the connections in
+ * Creates a limiter of connections per source: an IPv4 address, or an IPv6 prefix, by default the /64
+ * that one customer gets. Whoever has a /48 has 65,536 of those: a second, wider allowance counts
+ * all connections of a /48 that the first one admits. A source's window opens with its first admitted connection; of the connections in
  * the next `windowMs` at most `limit` are admitted, over all workers together; the first one after
  * that opens the next window. (So some span of `windowMs` may hold the end of one window and the
  * start of the next, and 2 × `limit` − 1 connections.) Refused connections do not count.
@@ -85,7 +100,7 @@ export type RateLimiterOptions =
  * ```
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
-  const { limit, windowMs } = options;
+  const { limit, windowMs, ipv6Prefix = DEFAULT_IPV6_PREFIX, siteFactor = 0 } = options;
   if (!Number.isInteger(limit) || limit < 0 || limit > MAX_RATE_LIMIT) {
     throw new RangeError(`cannot limit to ${limit} connections: not in 0–${MAX_RATE_LIMIT}`);
   }
@@ -93,7 +108,9 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     throw new RangeError(`cannot limit per ${windowMs} ms: not an integer in 1–${0xffffffff}`);
   }
   const buffer = options.buffer ?? allocate(options.key, windowMs, options.maxSources);
-  return new SharedRateLimiter(buffer, limit, windowMs);
+  const siteLimit = Math.min(limit * siteFactor, MAX_RATE_LIMIT);
+  const settings = { limit, windowMs, ipv6Prefix: checkPrefix(ipv6Prefix), siteLimit };
+  return new SharedRateLimiter(buffer, settings);
 }
 
 function allocate(
@@ -113,6 +130,9 @@ function allocate(
 /** Lock-free: a worker that dies at any point leaves nothing that others wait for. */
 class SharedRateLimiter implements RateLimiter {
   readonly #limit: number;
+  readonly #ipv6Prefix: number;
+  /** Of a /48; 0: none. */
+  readonly #siteLimit: number;
   readonly #tickMs: number;
   readonly #windowTicks: number;
   readonly #key: Uint32Array;
@@ -121,12 +141,22 @@ class SharedRateLimiter implements RateLimiter {
   readonly #halves: Uint32Array;
   readonly #setMask: number;
 
-  constructor(readonly buffer: SharedArrayBuffer, limit: number, windowMs: number) {
+  constructor(
+    readonly buffer: SharedArrayBuffer,
+    { limit, windowMs, ipv6Prefix, siteLimit }: {
+      readonly limit: number;
+      readonly windowMs: number;
+      readonly ipv6Prefix: number;
+      readonly siteLimit: number;
+    },
+  ) {
     const header = new Uint32Array(buffer, 0, HEADER_WORDS);
     if (header[0] !== MAGIC || header[1] !== windowMs) {
       throw new RangeError(`the buffer is not that of a rate limiter with a ${windowMs} ms window`);
     }
     this.#limit = limit;
+    this.#ipv6Prefix = ipv6Prefix;
+    this.#siteLimit = ipv6Prefix > SITE_PREFIX ? siteLimit : 0;
     this.#tickMs = Math.ceil(windowMs / MAX_WINDOW_TICKS);
     this.#windowTicks = Math.ceil(windowMs / this.#tickMs);
     this.#key = header.slice(2, 6);
@@ -137,14 +167,21 @@ class SharedRateLimiter implements RateLimiter {
 
   admit(ip: IpAddress, nowMs: number): boolean {
     if (this.#limit === 0) return true;
-    const w0 = ip.family === 4 ? ip.w3 : ip.w0;
-    const w1 = ip.family === 4 ? 0 : ip.w1;
+    if (!this.#admitOne(sourceWords(ip, this.#ipv6Prefix), this.#limit, nowMs)) return false;
+    // In this order: one customer that is over his own limit must not use up that of his site.
+    if (ip.family === 4 || this.#siteLimit === 0) return true;
+    return this.#admitOne(sourceWords(ip, SITE_PREFIX), this.#siteLimit, nowMs);
+  }
+
+  #admitOne({ w0, w1, kind }: SourceWords, limit: number, nowMs: number): boolean {
     const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = this.#key;
-    const tag = halfSipHash(k0, k1, w0, w1, ip.family) >>> 12;
-    const first = (halfSipHash(k2, k3, w0, w1, ip.family) & this.#setMask) * WAYS;
+    const tag = halfSipHash(k0, k1, w0, w1, kind) >>> 12;
+    const first = (halfSipHash(k2, k3, w0, w1, kind) & this.#setMask) * WAYS;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const slot = this.#find(first, tag);
-      const admitted = slot < 0 ? this.#claim(first, tag, nowMs) : this.#count(slot, tag, nowMs);
+      const admitted = slot < 0
+        ? this.#claim(first, tag, nowMs)
+        : this.#count(slot, { tag, limit, nowMs });
       if (admitted !== undefined) return admitted;
     }
     return false;
@@ -160,13 +197,16 @@ class SharedRateLimiter implements RateLimiter {
   }
 
   /** Counts one more in a slot, or opens its next window; `undefined` if it changed meanwhile. */
-  #count(slot: number, tag: number, nowMs: number): boolean | undefined {
+  #count(
+    slot: number,
+    { tag, limit, nowMs }: { readonly tag: number; readonly limit: number; readonly nowMs: number },
+  ): boolean | undefined {
     const word = Atomics.load(this.#slots, slot);
     const high = Number(word >> 32n);
     const low = Number(word & 0xffffffffn);
     if (high >>> 12 !== tag || word === 0n) return undefined;
     const age = this.#age(high, low, nowMs);
-    if (age < this.#windowTicks && (low & 0xffff) >= this.#limit) return false;
+    if (age < this.#windowTicks && (low & 0xffff) >= limit) return false;
     const next = age < this.#windowTicks ? word + 1n : this.#opened(tag, nowMs);
     return Atomics.compareExchange(this.#slots, slot, word, next) === word ? true : undefined;
   }

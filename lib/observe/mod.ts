@@ -5,6 +5,7 @@
  * @module
  */
 export type { RequestEvent } from "./request_event.ts";
+export { Pressure } from "./pressure.ts";
 export { type ConnectionEvent, type OutcomeName, OUTCOMES } from "./outcome.ts";
 export {
   COUNTER_NAMES,

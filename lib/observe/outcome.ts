@@ -16,6 +16,8 @@ export const OUTCOMES = [
   "proxy_timeout",
   "blocked",
   "rate_limited",
+  "too_many_from_source",
+  "overloaded",
   // Refused while reading the ClientHello or routing on it.
   "hello_invalid",
   "hello_timeout",

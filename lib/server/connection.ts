@@ -75,7 +75,7 @@ function adoptProxyHeader(c: Connection, header: ProxyHeader): void {
   c.destination = header.destination;
 }
 
-/** Step 3: the rules, then the rate limit, both on the real client's address. */
+/** Step 3: the rules, then the limits of new and of open connections, all on the real client. */
 function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
   const verdict = state.firewall.check(c.client.ip);
   if (verdict.action === "block") {
@@ -84,6 +84,14 @@ function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
   }
   if (state.rateLimiter?.admit(c.client.ip, state.clock.wallNow()) === false) {
     return { outcome: "rate_limited", rule: "rate_limit" };
+  }
+  const { connectionLimiter, worker } = state;
+  if (connectionLimiter !== undefined) {
+    const permit = connectionLimiter.acquire(c.client.ip, worker);
+    if (permit === undefined) {
+      return { outcome: "too_many_from_source", rule: "max_connections_per_source" };
+    }
+    c.sourcePermit = permit;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
-import type { FirewallRule } from "../firewall/mod.ts";
+import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
 import type { L7Session } from "../l7/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
@@ -41,6 +41,8 @@ export interface Connection {
   destination?: SocketAddress;
   sni?: string;
   route?: Route;
+  /** While it is counted for its source. */
+  sourcePermit?: SourcePermit;
   /** While the stream is relayed: its byte counts, and the handle to cut it. */
   relay?: Relay;
   /** While its HTTP is proxied: the same for mode l7. */

@@ -197,6 +197,10 @@ export class DataPlane {
       client: peer,
     };
     counters.add("accepted");
+    if (this.#state.pressure?.refuses(Math.random()) === true) {
+      this.#settle(connection, { outcome: "overloaded" });
+      return;
+    }
     if (!listener.gauge.acquire(worker, listener.maxConnections)) {
       this.#settle(connection, { outcome: "too_many_connections" });
       return;
@@ -229,8 +233,11 @@ export class DataPlane {
   }
 
   #end(connection: Connection, ending: Ending): void {
-    connection.listener.gauge.release(this.#options.worker);
+    const { worker } = this.#options;
+    connection.listener.gauge.release(worker);
     this.#descriptors.release(DESCRIPTORS_PER_CONNECTION);
+    const { sourcePermit } = connection;
+    if (sourcePermit !== undefined) this.#state.connectionLimiter?.release(sourcePermit, worker);
     this.#connections.delete(connection.id);
     this.#settle(connection, withCut(connection, ending));
     if (this.#connections.size === 0) this.#idle?.();

@@ -1,5 +1,7 @@
 import { type Gatekeeper, TrustMemory } from "../connector/mod.ts";
 import {
+  type ConnectionLimiter,
+  createConnectionLimiter,
   createFirewall,
   createRateLimiter,
   type Firewall,
@@ -8,12 +10,13 @@ import {
   type RateLimiter,
 } from "../firewall/mod.ts";
 import { type CurrentRoutes, L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
-import type {
-  Counters,
-  Descriptors,
-  LogSink,
-  RequestCounts,
-  RequestEvent,
+import {
+  type Counters,
+  type Descriptors,
+  type LogSink,
+  Pressure,
+  type RequestCounts,
+  type RequestEvent,
 } from "../observe/mod.ts";
 import {
   BrokenWatch,
@@ -31,7 +34,7 @@ import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 import type { PlaneState } from "./plane_state.ts";
-import type { FirewallSnapshot, Settings, Snapshot } from "./snapshot.ts";
+import type { FirewallSnapshot, Settings, Snapshot, SourcesSnapshot } from "./snapshot.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
 const PREFACE_TIMEOUT_MS = 5000;
@@ -41,6 +44,7 @@ export interface LiveStateOptions {
   readonly clock: Clock;
   readonly sockets: Sockets;
   readonly descriptors: Descriptors;
+  readonly worker: number;
   readonly counters: Counters;
   readonly requests: RequestCounts;
   readonly onRequest?: (event: RequestEvent) => void;
@@ -59,6 +63,7 @@ export interface LiveStateOptions {
 export class LiveState implements PlaneState {
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly worker: number;
   readonly prefaceDeadlines: Deadlines;
   readonly l7: L7Service;
   readonly tls = new Map<string, TlsMaterial>();
@@ -73,9 +78,12 @@ export class LiveState implements PlaneState {
   readonly #wantsRequests: boolean;
   #firewall: Firewall;
   #rateLimiter: RateLimiter | undefined;
+  #sources: SourcesSnapshot | undefined;
+  #connectionLimiter: ConnectionLimiter | undefined;
   #geoip: GeoIp | undefined;
   #settings: Settings;
   #resolver: Resolver | undefined;
+  #pressure: Pressure | undefined;
 
   constructor(
     options: LiveStateOptions,
@@ -83,14 +91,17 @@ export class LiveState implements PlaneState {
   ) {
     const { clock, counters, requests, onRequest } = options;
     this.clock = clock;
+    this.worker = options.worker;
     this.counters = counters;
     this.gatekeeper = options.gatekeeper;
     this.handshakes = new Handshakes(options.handshakes);
     this.ownPorts = () => [...options.ownPorts(), ...this.#settings.ownPorts ?? []];
     this.#wantsRequests = onRequest !== undefined;
     this.#settings = settings;
+    this.#pressure = settings.pressure && new Pressure(settings.pressure);
     this.#geoip = openChecked(firewall);
     this.#firewall = createFirewall(firewall.rules, this.#geoip);
+    this.#setSources(firewall.sources);
     this.setRateLimit(firewall.rateLimit);
     this.prefaceDeadlines = new Deadlines(options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS, clock);
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
@@ -133,10 +144,29 @@ export class LiveState implements PlaneState {
     return this.#rateLimiter;
   }
 
+  get connectionLimiter(): ConnectionLimiter | undefined {
+    return this.#connectionLimiter;
+  }
+
+  get pressure(): Pressure | undefined {
+    return this.#pressure;
+  }
+
   setFirewall(snapshot: FirewallSnapshot): void {
     this.#geoip = openChecked(snapshot);
     this.setRules(snapshot.rules);
+    this.#setSources(snapshot.sources);
     this.setRateLimit(snapshot.rateLimit);
+  }
+
+  /** What is counted goes on being counted: the memory is the same. */
+  #setSources(sources: SourcesSnapshot | undefined): void {
+    this.#sources = sources;
+    const { ipv6Prefix, connections } = sources ?? {};
+    this.#connectionLimiter = connections && createConnectionLimiter({
+      ...connections,
+      ...ipv6Prefix !== undefined && { ipv6Prefix },
+    });
   }
 
   /** New rules over the GeoIP database that is open. */
@@ -145,7 +175,12 @@ export class LiveState implements PlaneState {
   }
 
   setRateLimit(rateLimit: FirewallSnapshot["rateLimit"]): void {
-    this.#rateLimiter = rateLimit && createRateLimiter(rateLimit);
+    const { ipv6Prefix, siteFactor } = this.#sources ?? {};
+    this.#rateLimiter = rateLimit && createRateLimiter({
+      ...rateLimit,
+      ...ipv6Prefix !== undefined && { ipv6Prefix },
+      ...siteFactor !== undefined && { siteFactor },
+    });
   }
 
   /** Streams that are relayed already keep the deadline they began with. */
@@ -159,6 +194,7 @@ export class LiveState implements PlaneState {
       this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     }
     this.#settings = settings;
+    this.#pressure = settings.pressure && new Pressure(settings.pressure);
     this.l7.configure(this.#l7Settings(settings));
   }
 

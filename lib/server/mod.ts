@@ -24,4 +24,5 @@ export type {
   RateLimitSnapshot,
   Settings,
   Snapshot,
+  SourcesSnapshot,
 } from "./snapshot.ts";

@@ -1,5 +1,5 @@
 import type { Gatekeeper, TrustMemory } from "../connector/mod.ts";
-import type { Firewall, RateLimiter } from "../firewall/mod.ts";
+import type { ConnectionLimiter, Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
 import type {
@@ -20,6 +20,10 @@ export interface PlaneState {
   readonly counters: Counters;
   readonly firewall: Firewall;
   readonly rateLimiter: RateLimiter | undefined;
+  /** Of open connections per source. */
+  readonly connectionLimiter: ConnectionLimiter | undefined;
+  /** Index of the worker, for what it takes of shared limits. */
+  readonly worker: number;
   /** For the PROXY header and the ClientHello together. */
   readonly prefaceDeadlines: Deadlines;
   /** Opens connections to l4 and mtls backends. */

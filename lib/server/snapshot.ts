@@ -24,6 +24,8 @@ export interface Snapshot {
 export interface Settings {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** How short of memory the process is, a `Pressure` (lib/observe); absent: never. */
+  readonly pressure?: SharedArrayBuffer;
   /** Ports of this program beside those of its listeners. */
   readonly ownPorts?: readonly number[];
   /** Default: our own HTTP/2 towards backends, and an access log. */
@@ -58,6 +60,18 @@ export interface FirewallSnapshot {
   /** The octets of the GeoIP database. */
   readonly geoip?: SharedArrayBuffer;
   readonly rateLimit?: RateLimitSnapshot;
+  /** What counts as one source, and what it may; absent: the defaults. */
+  readonly sources?: SourcesSnapshot;
+}
+
+/** Sources of connections; the same as long as the process runs. */
+export interface SourcesSnapshot {
+  /** Of IPv6 addresses, in bits. */
+  readonly ipv6Prefix: number;
+  /** How many times the rate limit an IPv6 /48 may; 0: any number. */
+  readonly siteFactor: number;
+  /** Open connections of one source, counted in memory that all workers share. */
+  readonly connections?: { readonly limit: number; readonly buffer: SharedArrayBuffer };
 }
 
 /** A limit of connections per source address, counted in memory that all workers share. */

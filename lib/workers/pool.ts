@@ -257,7 +257,7 @@ export class WorkerPool implements Plane {
   /** The permits of a dead worker come back, and a new one takes its place. */
   #revive(slot: Slot): void {
     if (this.#draining) return;
-    releasePermits(slot.index, this.#snapshot.listeners, this.#descriptors);
+    releasePermits(slot.index, this.#snapshot, this.#descriptors);
     slot.respawn = setTimeout(() => {
       this.#spawn(slot).then(
         () => {

@@ -1,5 +1,6 @@
+import { createConnectionLimiter } from "../firewall/mod.ts";
 import { ConnectionGauge, DescriptorBudget } from "../observe/mod.ts";
-import type { ListenerSnapshot, WorkerStatus } from "../server/mod.ts";
+import type { Snapshot, WorkerStatus } from "../server/mod.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { newCounters, type WorkerHandle } from "./worker_handle.ts";
 
@@ -47,9 +48,11 @@ export function newSlot(index: number, backoffMs: number): Slot {
 /** What the connections of a worker held that died with them. */
 export function releasePermits(
   worker: number,
-  listeners: readonly ListenerSnapshot[],
+  { listeners, firewall }: Pick<Snapshot, "listeners" | "firewall">,
   descriptors: SharedArrayBuffer,
 ): void {
   new DescriptorBudget(descriptors).releaseAll(worker);
   for (const { gauge } of listeners) new ConnectionGauge(gauge).releaseAll(worker);
+  const { connections } = firewall.sources ?? {};
+  if (connections !== undefined) createConnectionLimiter(connections).releaseAll(worker);
 }

@@ -10,6 +10,9 @@ Deno.test("loadConfig() fills in every default", () => {
       blockedCidrs: [],
       blockedCountries: [],
       rateLimit: 0,
+      ipv6Prefix: 64,
+      ipv6SiteFactor: 32,
+      maxConnectionsPerSource: 0,
       rateWindowMs: 10_000,
     },
     proxy: { connectTimeoutMs: 5_000, idleTimeoutMs: 300_000, shutdownTimeoutMs: 30_000 },
@@ -22,7 +25,7 @@ Deno.test("loadConfig() fills in every default", () => {
       requestTrailers: [],
     },
     log: { level: "info", format: "text" },
-    server: { sockets: "auto" },
+    server: { sockets: "auto", memoryLimitMib: 0 },
   });
 });
 
@@ -54,6 +57,9 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     blocked_cidrs = ["10.0.0.0/8"]
     rate_limit = 20
     rate_window = "1m"
+    ipv6_prefix = 56
+    ipv6_site_factor = 4
+    max_connections_per_source = 100
     [proxy]
     connect_timeout = "300ms"
     idle_timeout = "2m"
@@ -72,6 +78,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     [server]
     workers = 0
     sockets = "node"
+    memory_limit_mib = 512
   `);
   const noTls = { tlsCert: "", tlsKey: "", backendTls: false };
   assert.deepEqual(config, {
@@ -101,6 +108,9 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       blockedCidrs: ["10.0.0.0/8"],
       blockedCountries: [],
       rateLimit: 20,
+      ipv6Prefix: 56,
+      ipv6SiteFactor: 4,
+      maxConnectionsPerSource: 100,
       rateWindowMs: 60_000,
     },
     proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
@@ -113,7 +123,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       requestTrailers: ["x-sum"],
     },
     log: { level: "debug", format: "json" },
-    server: { workers: 0, sockets: "node" },
+    server: { workers: 0, sockets: "node", memoryLimitMib: 512 },
   });
 });
 

@@ -182,3 +182,45 @@ Deno.test("createRateLimiter() refuses a buffer of another window or another kin
     );
   }
 });
+
+Deno.test("admit() counts the prefix of IPv6 that it is told to", () => {
+  const admitted = (ipv6Prefix: number, ...texts: string[]) => {
+    const limiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY, ipv6Prefix });
+    return texts.map((text) => limiter.admit(ip(text), 1));
+  };
+  const near = ["2001:db8:0:0::1", "2001:db8:0:1::1", "2001:db8:0:100::1", "2001:db8:1::1"];
+  assert.deepEqual(admitted(64, ...near), [true, true, true, true]);
+  assert.deepEqual(admitted(56, ...near), [true, false, true, true]);
+  assert.deepEqual(admitted(48, ...near), [true, false, false, true]);
+  assert.deepEqual(admitted(32, ...near), [true, false, false, false]);
+  assert.throws(() => admitted(65), RangeError);
+  assert.throws(() => admitted(31), RangeError);
+});
+
+Deno.test("admit() gives a /48 a wider allowance of its own", () => {
+  const options = { limit: 2, windowMs: 1000, key: KEY, siteFactor: 3 };
+  const limiter = createRateLimiter(options);
+  const of = (subnet: number, at = 1) =>
+    limiter.admit(ip(`2001:db8:7:${subnet.toString(16)}::1`), at);
+  // Six in all, two of each.
+  assert.deepEqual([0, 0, 1, 1, 2, 2].map((subnet) => of(subnet)), Array(6).fill(true));
+  assert.equal(of(3), false, "the site has had its share");
+  assert.ok(limiter.admit(ip("2001:db8:8::1"), 1), "another site is not concerned");
+  assert.ok(limiter.admit(ip("192.0.2.1"), 1), "nor is IPv4");
+  assert.ok(of(4, 1001), "and again in the next window");
+});
+
+Deno.test("admit() takes nothing from a site for what one of its customers may not do", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY, siteFactor: 2 });
+  const of = (subnet: number) => limiter.admit(ip(`2001:db8:7:${subnet}::1`), 1);
+  assert.deepEqual(Array.from({ length: 50 }, () => of(0)).filter(Boolean).length, 2);
+  assert.deepEqual([of(1), of(1), of(1), of(2)], [true, true, false, false]);
+});
+
+Deno.test("admit() has no second allowance for a prefix that is no longer, or without a factor", () => {
+  for (const options of [{ ipv6Prefix: 48, siteFactor: 1 }, { siteFactor: 0 }]) {
+    const limiter = createRateLimiter({ limit: 3, windowMs: 1000, key: KEY, ...options });
+    const admitted = Array.from({ length: 3 }, () => limiter.admit(ip("2001:db8:7:1::1"), 1));
+    assert.deepEqual(admitted, [true, true, true]);
+  }
+});
