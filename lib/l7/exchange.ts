@@ -236,6 +236,8 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     }
     this.#tunnelOpen = meaning === "opens";
     if (head.status < 200 && !this.#tunnelOpen) return this.#inform(head);
+    // Before the response is passed on, which may be the end of the front's stream.
+    this.upstreamMs = this.#owner.now() - this.#sentAt;
     try {
       const passed = this.#tunnelOpen
         ? tunnelHead(head, this.protocol, this.head)
@@ -247,7 +249,6 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     }
     this.#responded = true;
     this.status = head.status;
-    this.upstreamMs = this.#owner.now() - this.#sentAt;
     if (endStream) {
       this.grpcStatus = fieldValue(head.fields, "grpc-status");
       this.#endResponse();

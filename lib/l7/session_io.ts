@@ -66,7 +66,7 @@ export class SessionIo implements Task {
       clearTimeout(this.#rest);
       if (session.closed) return;
       const unread = this.#unread.splice(0);
-      if (this.#isBackend) { for (const chunk of unread) session.receive(chunk, this.#now()); }
+      for (const chunk of this.#isBackend ? unread : []) session.receive(chunk, this.#now());
       if (session.closed) return;
       session.abort(reason);
       this.close();

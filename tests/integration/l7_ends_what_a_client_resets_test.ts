@@ -29,3 +29,40 @@ for (const kind of BACKEND_KINDS) {
     });
   }
 }
+
+/** Sends requests in twenties, each followed by as many that are reset; how the connection ended. */
+async function earn(client: RawHttp2Client, head: readonly string[]): Promise<string | undefined> {
+  let id = 1;
+  for (let round = 0; round < 40; round++) {
+    const answered: number[] = [];
+    for (let i = 0; i < 20; i++, id += 2) {
+      answered.push(id);
+      await client.write(client.headers(id, head, true));
+    }
+    await eventually(
+      () => client.frames(0).some(isGoaway) || answered.every((it) => client.frames(it).length > 0),
+      "answers",
+    );
+    if (client.frames(0).some(isGoaway)) return "GOAWAY";
+    for (let i = 0; i < 20; i++, id += 2) {
+      await client.write(client.headers(id, GET, true));
+      await client.write(frame(FrameType.rstStream, 0, id, u32(8)));
+    }
+  }
+  return undefined;
+}
+
+const isGoaway = ({ type }: { readonly type: number }) => type === FrameType.goaway;
+
+Deno.test("answers of a backend earn resets, answers of the proxy do not", async () => {
+  await using backend = await startHttpBackend("http1", (request, response) => {
+    request.resume();
+    response.end();
+  });
+  await using proxy = await startL7({ backend: backend.address });
+  await using worker = await RawHttp2Client.connect(proxy.port);
+  assert.equal(await earn(worker, GET), undefined);
+  await using idler = await RawHttp2Client.connect(proxy.port);
+  const elsewhere = GET.map((text) => text === HOST ? "other.test" : text);
+  assert.equal(await earn(idler, elsewhere), "GOAWAY");
+});

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { CLIENT_PREFACE, FrameType, H2Session, HpackEncoder } from "../../../lib/h2/mod.ts";
+import { SessionIo } from "../../../lib/l7/session_io.ts";
+import { Turns } from "../../../lib/l7/turns.ts";
+import { eventually } from "../../support/deadline.ts";
+import { Recorder } from "../../support/h2_pair.ts";
+import { frame, parseFrames, type RawFrame, REQUEST, setting } from "../../support/h2_raw.ts";
+import { encodeBlock } from "../../support/hpack.ts";
+
+/** A socket whose other end is the test. */
+class FakeSocket extends EventEmitter {
+  paused = false;
+  destroyed = false;
+  ended = false;
+  readonly #written: Uint8Array[] = [];
+
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  isPaused(): boolean {
+    return this.paused;
+  }
+  cork(): void {}
+  uncork(): void {}
+  write(bytes: Uint8Array): boolean {
+    this.#written.push(bytes);
+    return true;
+  }
+  end(): void {
+    this.ended = true;
+  }
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.emit("close");
+  }
+
+  /** Octets from the peer. */
+  receive(bytes: Uint8Array): void {
+    assert.ok(!this.paused, "nothing comes from a socket that is not read");
+    this.emit("data", bytes);
+  }
+
+  get frames(): RawFrame[] {
+    return parseFrames(this.#written);
+  }
+}
+
+/** A server session of a client, or a client session of a backend, on such a socket. */
+function join(peer: "client" | "backend") {
+  const socket = new FakeSocket();
+  const recorder = new Recorder();
+  const role = peer === "client" ? "server" : "client";
+  const session = new H2Session({ role, now: performance.now(), handler: recorder });
+  const io = new SessionIo(socket as unknown as Socket, session, {
+    now: () => performance.now(),
+    turns: new Turns(),
+    peer,
+    onLost: () => {},
+  });
+  recorder.onOutput = () => io.schedule();
+  io.schedule(); // The greeting waits.
+  recorder.onClose = (cause) => {
+    recorder.closed = cause;
+    io.close();
+  };
+  if (peer === "client") socket.receive(CLIENT_PREFACE);
+  socket.receive(frame(FrameType.settings, 0, 0, setting(4, 65535)));
+  socket.receive(frame(FrameType.settings, 1, 0));
+  return {
+    ...{ socket, recorder, session },
+    [Symbol.dispose]() {
+      socket.destroy();
+    },
+  };
+}
+
+const PING = frame(FrameType.ping, 0, 0, new Uint8Array(8));
+/** Small reads that cost nothing, with those of the greeting. */
+const FREE_READS = 2000;
+
+Deno.test("SessionIo rests when a client sends many small reads, and then goes on", async () => {
+  using it = join("client");
+  const { socket } = it;
+  let reads = PING.length;
+  const start = performance.now();
+  while (!socket.paused) {
+    socket.receive(PING.subarray(reads % PING.length, reads % PING.length + 1));
+    reads++;
+    assert.ok(reads < 100_000);
+  }
+  const earned = performance.now() - start;
+  assert.ok(reads > FREE_READS && reads <= FREE_READS + earned + 40, `${reads} reads`);
+  await eventually(() => !socket.paused, "it is read again");
+});
+
+Deno.test("SessionIo does not mind how a backend cuts what it says", () => {
+  using it = join("backend");
+  for (let i = 0; i < 5 * FREE_READS; i++) it.socket.receive(Uint8Array.of(0));
+  assert.ok(!it.socket.paused);
+});
+
+Deno.test("SessionIo lets a client rest that pings faster than it may, and answers all in the end", async () => {
+  using it = join("client");
+  const { socket, session } = it;
+  const pings = 1500;
+  socket.receive(Buffer.concat(Array.from({ length: pings }, () => PING)));
+  assert.ok(socket.paused);
+  const answered = () => socket.frames.filter(({ type }) => type === FrameType.ping).length;
+  await eventually(() => answered() === pings, "every PING is answered");
+  assert.ok(!session.closed, "nobody is cut off for it");
+  await eventually(() => !socket.paused, "it is read again");
+});
+
+Deno.test("SessionIo reads on after the end for a while, but not without end", () => {
+  using it = join("client");
+  const { socket, session } = it;
+  socket.receive(frame(FrameType.data, 0, 0, [1])); // Breaks a rule.
+  assert.ok(session.closed);
+  const junk = new Uint8Array(65_536);
+  let octets = 0;
+  while (!socket.paused) {
+    socket.receive(junk);
+    octets += junk.length;
+    assert.ok(octets < 1_000_000, "it stops reading");
+  }
+  assert.ok(
+    octets > 200_000,
+    "what is on its way is taken, so that our GOAWAY is not lost to a RST",
+  );
+});
+
+Deno.test("SessionIo hears out a backend that is gone, and not a client", () => {
+  const block = encodeBlock(new HpackEncoder(), REQUEST);
+  const many = Buffer.concat(
+    Array.from({ length: 90 }, (_, i) => frame(FrameType.headers, 5, 2 * i + 1, block)),
+  );
+  using client = join("client");
+  client.socket.receive(Buffer.concat([Buffer.concat(Array(1200).fill(PING)), many]));
+  assert.ok(client.socket.paused);
+  client.socket.destroy();
+  assert.equal(client.recorder.streams.size, 0, "nobody waits for these answers");
+
+  using backend = join("backend");
+  const head = { method: "GET", scheme: "https", authority: "a.test", path: "/", fields: [] };
+  const stream = backend.session.request(head, true);
+  const answer = frame(
+    FrameType.headers,
+    5,
+    1,
+    encodeBlock(new HpackEncoder(), [":status", "204"]),
+  );
+  const pings = Buffer.concat(Array.from({ length: 60_000 }, () => PING));
+  backend.socket.receive(Buffer.concat([pings, answer]));
+  backend.socket.destroy();
+  assert.equal(backend.recorder.streams.get(stream.id)?.response?.status, 204);
+});
