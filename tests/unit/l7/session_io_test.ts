@@ -59,7 +59,7 @@ function join(peer: "client" | "backend") {
   const session = new H2Session({ role, now: performance.now(), handler: recorder });
   const io = new SessionIo(socket as unknown as Socket, session, {
     now: () => performance.now(),
-    turns: new Turns(),
+    turns: new Turns(() => 0), // Nothing here waits for its turn.
     peer,
     onLost: () => {},
   });
