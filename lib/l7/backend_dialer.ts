@@ -3,7 +3,7 @@ import type { OutputPool } from "../h2/mod.ts";
 import { describeError, type Descriptors } from "../observe/mod.ts";
 import type { Connect, Lookup } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
-import type { AttemptEvents, Dialer, LinkEvents, LinkProtocol, Offer } from "../upstream/mod.ts";
+import type { AttemptEvents, Dialer, HttpProtocol, LinkEvents, Offer } from "../upstream/mod.ts";
 import { type BackendAddress, connectBackend, connectPlain } from "./backend_address.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import { H1Link } from "./h1_link.ts";
@@ -35,7 +35,8 @@ export interface BackendDialerOptions {
 }
 
 /** What is offered in TLS (ALPN), in order of preference. */
-const PROTOCOLS: Readonly<Record<Offer, readonly LinkProtocol[]>> = {
+const PROTOCOLS: Readonly<Record<Offer, readonly HttpProtocol[]>> = {
+  tcp: [],
   auto: ["h2", "http/1.1"],
   h2: ["h2"],
   "http/1.1": ["http/1.1"],
@@ -98,19 +99,20 @@ export class BackendDialer implements Dialer<Transport> {
     const protocol = this.#agreed(socket, offer);
     if (protocol === undefined) {
       socket.destroy();
-      throw new Error("the backend does not offer HTTP/2");
+      throw new Error("the backend does not offer what is wanted of it");
     }
     events.onOpened(this.#link(socket, protocol, events));
   }
 
-  #agreed(socket: Socket, offer: Offer): LinkProtocol | undefined {
+  #agreed(socket: Socket, offer: Offer): HttpProtocol | undefined {
+    if (offer === "tcp") return undefined;
     if (this.#options.address.tls === undefined) return offer === "auto" ? "h2" : offer;
     const { alpnProtocol } = socket as { alpnProtocol?: string | false };
     if (alpnProtocol === "h2") return offer === "http/1.1" ? undefined : "h2";
     return offer === "h2" ? undefined : "http/1.1";
   }
 
-  #link(socket: Socket, protocol: LinkProtocol, events: AttemptEvents<Transport>): Transport {
+  #link(socket: Socket, protocol: HttpProtocol, events: AttemptEvents<Transport>): Transport {
     const { h2Transport, pool, turns, now, onCrash } = this.#options;
     if (protocol === "http/1.1") return new H1Link(socket, { events, pool, now, onCrash });
     return h2Transport === "own"

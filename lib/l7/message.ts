@@ -9,7 +9,7 @@
  * @module
  */
 import type { Fields, H2Stream, RequestInit, ResponseHead, WindowBudget } from "../h2/mod.ts";
-import type { Link, PoolFailure } from "../upstream/mod.ts";
+import type { HttpProtocol, Link, PoolFailure } from "../upstream/mod.ts";
 
 /** Towards the client: the response goes in here. */
 export type FrontStream = Pick<
@@ -60,6 +60,7 @@ export interface ResponseHandler {
 
 /** A connection to the backend that is open: requests go out at once. */
 export interface Transport extends Link {
+  readonly protocol: HttpProtocol;
   /** The other side lets itself be asked for tunnels. */
   readonly takesTunnels: boolean;
   /**

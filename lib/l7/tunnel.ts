@@ -1,5 +1,5 @@
 import type { RequestHead, ResponseHead } from "../h2/mod.ts";
-import type { LinkProtocol } from "../upstream/mod.ts";
+import type { HttpProtocol } from "../upstream/mod.ts";
 import { fieldValue, filterFields } from "./fields.ts";
 import { acceptOf } from "./websocket.ts";
 
@@ -10,7 +10,7 @@ import { acceptOf } from "./websocket.ts";
  */
 export function tunnelAnswer(
   status: number,
-  protocol: LinkProtocol | undefined,
+  protocol: HttpProtocol | undefined,
 ): "opens" | "refuses" | "invalid" {
   const isSuccess = status >= 200 && status < 300;
   if (protocol === "http/1.1") return status === 101 ? "opens" : isSuccess ? "invalid" : "refuses";

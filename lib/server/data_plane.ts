@@ -312,6 +312,7 @@ export class DataPlane {
     }
     this.#state.connectDeadlines[Symbol.dispose]();
     this.#state.l7.close();
+    this.#state.streams.close();
     this.#state.closeResolver();
   }
 

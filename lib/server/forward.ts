@@ -1,10 +1,12 @@
 import type { Endpoint } from "../addr/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { dial, DialError, Relay } from "../relay/mod.ts";
+import { Relay } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
+import type { Lease } from "../upstream/mod.ts";
 import type { Connection, Ending } from "./connection_state.ts";
 import type { DestinationGuard } from "./destination_guard.ts";
 import type { PlaneState } from "./plane_state.ts";
+import { type StreamLink, StreamUnavailable } from "./streams.ts";
 
 /** How a connection ends that found no backend. */
 const OUTCOMES = {
@@ -30,27 +32,21 @@ export async function forward(
   target: Endpoint,
   { client, first, guard, state }: Stream & { readonly state: PlaneState },
 ): Promise<Ending> {
-  let backend: TcpStream;
+  let lease: Lease<StreamLink>;
   const dialledAt = state.clock.now();
   try {
-    const deadline = state.connectDeadlines.signal();
-    const { lookup } = state;
-    backend = await dial(
-      target,
-      guard === undefined ? { deadline, lookup, connect: state.connect } : {
-        deadline,
-        lookup,
-        connect: guard.connect(state.connect),
-        forbids: guard.forbids,
-      },
-    );
+    lease = await state.streams.acquire(target, guard);
   } catch (error) {
-    const outcome = OUTCOMES[error instanceof DialError ? error.code : "unreachable"];
+    const outcome = OUTCOMES[error instanceof StreamUnavailable ? error.code : "unreachable"];
     return { outcome, reason: describeError(error) };
   }
-  state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
-  const relay = new Relay(client, backend, state.relayOptions);
-  c.relay = relay;
-  const outcome = await relay.run(first);
-  return { outcome, reason: relay.reason };
+  try {
+    state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
+    const relay = new Relay(client, lease.link.stream, state.relayOptions);
+    c.relay = relay;
+    const outcome = await relay.run(first);
+    return { outcome, reason: relay.reason };
+  } finally {
+    lease.release();
+  }
 }

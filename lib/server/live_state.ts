@@ -21,7 +21,6 @@ import {
 import {
   BrokenWatch,
   type Clock,
-  type Connect,
   ConnectDeadlines,
   connectWith,
   Deadlines,
@@ -30,11 +29,12 @@ import {
   systemLookup,
 } from "../relay/mod.ts";
 import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
-import type { Sockets, TcpStream } from "../tcp/mod.ts";
+import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 import type { PlaneState } from "./plane_state.ts";
 import type { FirewallSnapshot, Settings, Snapshot, SourcesSnapshot } from "./snapshot.ts";
+import { Streams } from "./streams.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
 const PREFACE_TIMEOUT_MS = 5000;
@@ -71,7 +71,7 @@ export class LiveState implements PlaneState {
   readonly gatekeeper: Gatekeeper | undefined;
   readonly handshakes: Handshakes;
   readonly ownPorts: () => Iterable<number>;
-  readonly connect: Connect<TcpStream>;
+  readonly streams: Streams;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
   connector: Connector | undefined;
@@ -107,10 +107,17 @@ export class LiveState implements PlaneState {
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     const idle = new Deadlines(settings.idleTimeoutMs, clock);
     this.relayOptions = { idle, watch: new BrokenWatch(clock) };
-    this.connect = connectWith(options.sockets);
+    const connect = connectWith(options.sockets);
+    this.streams = new Streams({
+      clock,
+      connect,
+      lookup: this.lookup,
+      deadline: () => this.connectDeadlines.signal(),
+      connectTimeoutMs: () => this.#settings.connectTimeoutMs,
+    });
     this.l7 = new L7Service({
       clock,
-      connect: this.connect,
+      connect,
       settings: this.#l7Settings(settings),
       requests,
       log: options.log,

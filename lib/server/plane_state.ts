@@ -2,17 +2,10 @@ import type { Gatekeeper, TrustMemory } from "../connector/mod.ts";
 import type { ConnectionLimiter, Firewall, RateLimiter } from "../firewall/mod.ts";
 import type { L7Service, TlsMaterial } from "../l7/mod.ts";
 import type { Counters } from "../observe/mod.ts";
-import type {
-  Clock,
-  Connect,
-  ConnectDeadlines,
-  Deadlines,
-  Lookup,
-  RelayOptions,
-} from "../relay/mod.ts";
-import type { TcpStream } from "../tcp/mod.ts";
+import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
 import type { Handshakes } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
+import type { Streams } from "./streams.ts";
 
 /** What every connection of one worker looks up; replaced piece by piece when changes apply. */
 export interface PlaneState {
@@ -26,12 +19,10 @@ export interface PlaneState {
   readonly worker: number;
   /** For the PROXY header and the ClientHello together. */
   readonly prefaceDeadlines: Deadlines;
-  /** Opens connections to l4 and mtls backends. */
-  readonly connect: Connect<TcpStream>;
+  /** Connections to l4 and mtls backends. */
+  readonly streams: Streams;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
-  /** Finds the addresses of backends. */
-  readonly lookup: Lookup;
   readonly l7: L7Service;
   /** By {@link TlsMaterial.id}. */
   readonly tls: Map<string, TlsMaterial>;

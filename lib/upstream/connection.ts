@@ -71,7 +71,7 @@ export class Connection<L extends Link, Q> implements AttemptEvents<L> {
   shutdown(): void {
     if (this.state !== "ready" && this.state !== "draining") return this.destroy("not needed");
     this.state = "draining";
-    if (this.leases === 0 && this.link?.protocol === "http/1.1") this.destroy("idle");
+    if (this.leases === 0 && this.link?.protocol !== "h2") this.destroy("idle");
     else this.link?.shutdown();
   }
 

@@ -1,6 +1,6 @@
 import type { Heard, LinkProtocol, Offer } from "./link.ts";
 
-/** What a backend is said to speak; `auto`: find out. */
+/** What a backend is said to speak; `auto`: find out which HTTP. */
 export type Expectation = LinkProtocol | "auto";
 
 /**

@@ -1,12 +1,15 @@
 /** What requests are framed in on a connection. */
-export type LinkProtocol = "h2" | "http/1.1";
+export type HttpProtocol = "h2" | "http/1.1";
+
+/** `tcp`: nothing frames anything, and a connection serves one client from its start to its end. */
+export type LinkProtocol = HttpProtocol | "tcp";
 
 /** One open connection to a backend as the pool sees it; whoever does the framing implements it. */
 export interface Link {
   readonly protocol: LinkProtocol;
   /** It carries requests: HTTP/1.1 at once, HTTP/2 when the peer's SETTINGS have come. */
   readonly greeted: boolean;
-  /** Requests that it carries at once, in all; 1 for HTTP/1.1. */
+  /** Requests that it carries at once, in all; 1 for all but HTTP/2. */
   readonly capacity: number;
   /** It takes a request now. */
   readonly available: boolean;
@@ -54,6 +57,8 @@ export interface PoolFailure {
   readonly kind: "unreachable" | "timeout" | "busy";
   /** A phrase for the log. */
   readonly reason: string;
+  /** What the dialler met. */
+  readonly cause?: unknown;
 }
 
 /** What an attempt to connect tells the pool beside the events of its link. */

@@ -7,11 +7,12 @@
 export type { ConnectionState } from "./connection.ts";
 export type { Expectation } from "./knowledge.ts";
 export type { Lease, Upstream, Waiter, Wish } from "./lane.ts";
-export { POOL_LIMITS, type PoolLimits } from "./limits.ts";
+export { POOL_LIMITS, type PoolLimits, STREAM_LIMITS } from "./limits.ts";
 export type {
   AttemptEvents,
   Dialer,
   Heard,
+  HttpProtocol,
   Link,
   LinkEnd,
   LinkEvents,

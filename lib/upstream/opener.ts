@@ -5,7 +5,7 @@ import { type Expectation, Knowledge } from "./knowledge.ts";
 import type { Pooled, Queue } from "./lane.ts";
 import type { PoolLimits } from "./limits.ts";
 import type { Dialer, Heard, Link, PoolFailure, Timers } from "./link.ts";
-import type { Roster } from "./roster.ts";
+import { mayBeH2, type Roster } from "./roster.ts";
 
 /** How connections of a pool are opened. */
 export interface OpenerOptions<L extends Link> {
@@ -22,7 +22,7 @@ export interface OpenerOptions<L extends Link> {
 /** Decides whether, when and how another connection is opened. */
 export class Opener<L extends Link> {
   readonly knowledge: Knowledge;
-  readonly backoff = new Backoff();
+  readonly backoff: Backoff;
   /** Why the last attempt failed, while no other has succeeded. */
   failure: PoolFailure | undefined;
   readonly #options: OpenerOptions<L>;
@@ -39,12 +39,14 @@ export class Opener<L extends Link> {
     this.#limits = pool.limits;
     this.#roster = pool.roster;
     this.#alarm = pool.alarm;
+    this.backoff = new Backoff(pool.limits.backsOff);
     this.knowledge = new Knowledge(options.expects, options.overTls);
   }
 
   /** Whether a queue's next request will probably have a connection of its own. */
   exclusive(queue: Queue<L>): boolean {
-    return queue.http1Only || this.knowledge.speaks === "http/1.1";
+    const { speaks } = this.knowledge;
+    return queue.http1Only || (speaks !== undefined && speaks !== "h2");
   }
 
   /** Opens as many connections for a queue as it needs and as may be opened now. */
@@ -64,8 +66,8 @@ export class Opener<L extends Link> {
   succeeded({ link, offer }: Pooled<L>): void {
     this.backoff.succeeded();
     this.failure = undefined;
-    if (link?.protocol === "h2" || offer === "auto") {
-      this.knowledge.learned(link?.protocol ?? "h2");
+    if (link !== undefined && (link.protocol === "h2" || offer === "auto")) {
+      this.knowledge.learned(link.protocol);
     }
   }
 
@@ -98,7 +100,7 @@ export class Opener<L extends Link> {
     // One finds out for all: whether the backend is back, or what it speaks.
     const oneAtATime = probing || (!http1Only && this.knowledge.speaks === undefined);
     if (oneAtATime && this.#roster.opening.size > 0) return false;
-    return this.#roster.hasRoomFor(this.knowledge.offer(http1Only) !== "http/1.1");
+    return this.#roster.hasRoomFor(mayBeH2(this.knowledge.offer(http1Only)));
   }
 
   #open(queue: Queue<L>, owner: ConnectionOwner<L, Queue<L>>): void {

@@ -69,6 +69,11 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Que
     return { connections, active: this.#active, waiting: this.#lobby.size, failures };
   }
 
+  /** Nothing is open and nobody waits. */
+  get isEmpty(): boolean {
+    return this.#roster.size === 0 && this.#lobby.size === 0;
+  }
+
   /** Connections in any state but closed. */
   get size(): number {
     return this.#roster.size;
@@ -200,8 +205,7 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Que
   // --- requests ----------------------------------------------------------------------------------
 
   #candidate(queue: Queue<L>): Pooled<L> | undefined {
-    const speaksHttp1 = this.#opener.knowledge.speaks === "http/1.1";
-    return this.#roster.available(queue, speaksHttp1, this.#now());
+    return this.#roster.available(queue, this.#opener.exclusive(queue), this.#now());
   }
 
   #lease(connection: Pooled<L>, share: Share<Waiting<L>>): Lease<L> {
@@ -228,11 +232,11 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Que
   #unused(connection: Pooled<L>): void {
     const { state, link } = connection;
     if (state === "closed" || link === undefined) return;
-    if (link.protocol === "http/1.1" && !link.settled) {
+    if (link.protocol !== "h2" && !link.settled) {
       return connection.destroy("its request was not finished");
     }
     if (state === "draining") connection.shutdown();
-    // One of HTTP/1.1 that is not available yet says when it is, or ends.
+    // An exclusive one that is not available yet says when it is, or ends.
     else if (link.protocol === "h2" || link.available) {
       this.#roster.rest(connection, this.#now());
     }

@@ -1,6 +1,11 @@
 import { Lane, type Pooled, type Queue } from "./lane.ts";
 import type { PoolLimits } from "./limits.ts";
-import type { Link } from "./link.ts";
+import type { Link, Offer } from "./link.ts";
+
+/** Whether what is offered on a connection may end in HTTP/2. */
+export function mayBeH2(offer: Offer): boolean {
+  return offer === "h2" || offer === "auto";
+}
 
 /** The connections of a pool by what can be done with them, and how many there are. */
 export class Roster<L extends Link> {
@@ -42,7 +47,7 @@ export class Roster<L extends Link> {
     this.opening.add(connection);
     connection.queue.lane.connections.add(connection);
     connection.queue.expected += connection.expects;
-    if (connection.offer !== "http/1.1") this.#countedAsH2.add(connection);
+    if (mayBeH2(connection.offer)) this.#countedAsH2.add(connection);
   }
 
   /** It takes requests from now on. */
@@ -77,13 +82,13 @@ export class Roster<L extends Link> {
   /** A connection of the queue's kind that takes a request now; it is not taken yet. */
   available(
     { lane, http1Only }: Queue<L>,
-    speaksHttp1: boolean,
+    exclusive: boolean,
     now: number,
   ): Pooled<L> | undefined {
     const h2 = http1Only ? undefined : lane.availableH2();
     if (h2 !== undefined) return h2;
     // What speaks HTTP/2 gets no other request over HTTP/1.1: gRPC would not survive it.
-    if (!http1Only && !speaksHttp1) return undefined;
+    if (!http1Only && !exclusive) return undefined;
     for (let last = lane.idle.at(-1); last !== undefined; last = lane.idle.at(-1)) {
       if (last.available && !this.#stale(last, now)) return last;
       this.unrest(last);
@@ -96,17 +101,17 @@ export class Roster<L extends Link> {
   serves({ lane, http1Only }: Queue<L>): boolean {
     if (!http1Only && lane.h2.size > 0) return true;
     for (const { state, link } of lane.connections) {
-      if (state === "ready" && link?.protocol === "http/1.1") return true;
+      if (state === "ready" && link?.protocol !== "h2") return true;
     }
     return false;
   }
 
-  /** It has no request; one too many of HTTP/1.1 is closed. */
+  /** It has no request; one too many of its kind is closed. */
   rest(connection: Pooled<L>, now: number): void {
     if (this.#idle.has(connection)) return;
     connection.idleSince = now;
     const { link, queue: { lane } } = connection;
-    if (link?.protocol === "http/1.1") {
+    if (link?.protocol !== "h2") {
       if (lane.idle.length >= this.#limits.maxIdle) return connection.destroy("idle");
       lane.idle.push(connection);
     }
@@ -117,7 +122,7 @@ export class Roster<L extends Link> {
   unrest(connection: Pooled<L>): void {
     if (!this.#idle.delete(connection)) return;
     const { link, queue: { lane } } = connection;
-    if (link?.protocol !== "http/1.1") return;
+    if (link?.protocol === "h2") return;
     // Nearly always the last one.
     const at = lane.idle.lastIndexOf(connection);
     if (at >= 0) lane.idle.splice(at, 1);

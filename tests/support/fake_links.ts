@@ -41,7 +41,7 @@ export class FakeLink implements Link {
     this.events = events;
     this.protocol = options.protocol;
     this.capacity = options.capacity ?? (options.protocol === "h2" ? 100 : 1);
-    this.greeted = options.protocol === "http/1.1";
+    this.greeted = options.protocol !== "h2";
   }
 
   get available(): boolean {
@@ -52,7 +52,7 @@ export class FakeLink implements Link {
   begin(): void {
     assert.ok(this.available, "a request on a connection that takes none");
     this.requests++;
-    if (this.protocol === "http/1.1") this.settled = false;
+    if (this.protocol !== "h2") this.settled = false;
   }
 
   /** Request and response are complete. */
