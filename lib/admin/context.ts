@@ -1,6 +1,6 @@
+import type { CallContext } from "../rpc_server/mod.ts";
 import type { Control, Operation } from "../control/mod.ts";
 import { isPrintable } from "../schema/mod.ts";
-import type { CallContext } from "./grpc_service.ts";
 
 /** What every handler of the service is given. */
 export interface AdminContext {

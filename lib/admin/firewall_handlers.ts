@@ -1,7 +1,7 @@
+import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid } from "../control/mod.ts";
 import { rateLimitToMessage } from "../messages/mod.ts";
 import { RATE_LIMIT, RULE } from "../state/mod.ts";
-import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
 import { fromGeoIp, fromRule, optionalMs, toRecord } from "./messages.ts";

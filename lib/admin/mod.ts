@@ -9,4 +9,4 @@ export {
   type AdminSocketErrorCode,
   bindPrivately,
   type BoundSocket,
-} from "./socket.ts";
+} from "../rpc_server/mod.ts";

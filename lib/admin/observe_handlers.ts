@@ -1,6 +1,6 @@
+import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid, RefusedError, type RouteStatus, type Status } from "../control/mod.ts";
 import { RpcError } from "../rpc/mod.ts";
-import type { Handlers } from "./grpc_service.ts";
 import type { ConnectionQuery } from "../server/mod.ts";
 import { parseIpOrCidr } from "../state/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";

@@ -1,6 +1,6 @@
+import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid, listenerStatuses } from "../control/mod.ts";
 import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
-import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation, type PendingOperation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
 import { fromListener, fromListenerStatus, fromRoute, optionalMs, toRecord } from "./messages.ts";

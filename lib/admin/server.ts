@@ -1,16 +1,22 @@
+import {
+  bindPrivately,
+  type BoundSocket,
+  type GrpcLimits,
+  GrpcServer,
+  type Handlers,
+  healthHandlers,
+  type Method,
+  methodsOf,
+  reflectionHandlers,
+} from "../rpc_server/mod.ts";
 import type { Control } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
-import { type GrpcLimits, GrpcServer } from "./grpc_server.ts";
-import { type Handlers, type Method, methodsOf } from "./grpc_service.ts";
 import { health, ProxyAdminService, reflection, reflectionAlpha } from "./gen/mod.ts";
-import { healthHandlers } from "./health.ts";
 import { observeHandlers } from "./observe_handlers.ts";
-import { reflectionHandlers } from "./reflection.ts";
 import { routingHandlers } from "./routing_handlers.ts";
-import { bindPrivately, type BoundSocket } from "./socket.ts";
 import { stateHandlers } from "./state_handlers.ts";
 
 /** What {@link AdminServer.start} is given. */

@@ -1,7 +1,7 @@
+import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid } from "../control/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
 import { stateToMessage } from "../messages/mod.ts";
-import type { Handlers } from "./grpc_service.ts";
 import { type AdminContext, operation } from "./context.ts";
 import { toSnapshotError } from "./errors.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";

@@ -1,7 +1,7 @@
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { InheritedSockets } from "../tcp/mod.ts";
 import { CommandError } from "./command_error.ts";
-import { readVariable } from "./environment.ts";
+import { readVariable } from "../service/mod.ts";
 
 /** SD_LISTEN_FDS_START of sd_listen_fds(3). */
 const FIRST_FD = 3;

@@ -1,3 +1,9 @@
+import {
+  type Pulse,
+  readServiceEnvironment,
+  readVariable,
+  ServiceManager,
+} from "../service/mod.ts";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/mod.ts";
@@ -21,10 +27,8 @@ import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
-import { type Pulse, readServiceEnvironment, ServiceManager } from "./service_manager.ts";
 import { Signals } from "./signals.ts";
 import { allocatorName } from "./allocator.ts";
-import { readVariable } from "./environment.ts";
 import { inheritedSockets, warnOfUnused } from "./activation.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";

@@ -1,9 +1,9 @@
+import { invalid } from "../queue/mod.ts";
 import net from "node:net";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import { lacksIpv6 } from "../tcp/mod.ts";
 import { ControlError } from "./control_error.ts";
-import { invalid } from "./refusal.ts";
 
 /** Binds an address for a moment; the port that it was. Throws the system's error. */
 export type TryToBind = (

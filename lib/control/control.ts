@@ -1,4 +1,5 @@
 import type { Config } from "../config/mod.ts";
+import { RefusedError } from "../queue/mod.ts";
 import type { Gatekeeper } from "../connector/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
 import {
@@ -16,7 +17,6 @@ import type { ReadFile } from "./files.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { ServedState } from "./served_state.ts";
-import { RefusedError } from "./refusal.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { RoutingAdministration } from "./routing_administration.ts";

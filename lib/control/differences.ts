@@ -1,3 +1,4 @@
+import { missing, present } from "../queue/mod.ts";
 import type { Endpoint } from "../addr/mod.ts";
 import type { AuditEntry, StoredRule } from "../db/mod.ts";
 import { type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
@@ -16,7 +17,6 @@ import {
   type RuleSettings,
 } from "../state/mod.ts";
 import type { ChangeSet } from "./change_set.ts";
-import { missing, present } from "./refusal.ts";
 
 /** What kind of thing a difference is about. */
 export type DifferenceKind = "listener" | "route" | "firewall_rule" | "l7_policy" | "rate_limit";

@@ -1,3 +1,4 @@
+import { invalid } from "../queue/mod.ts";
 import { formatIp, parseHostname, parseIp } from "../addr/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
@@ -5,7 +6,6 @@ import { createConnectionLimiter, createFirewall, type GeoIp } from "../firewall
 import type { OutcomeName } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ServedState } from "./served_state.ts";
-import { invalid } from "./refusal.ts";
 
 /** A connection that has not happened. */
 export interface ExplainRequest {

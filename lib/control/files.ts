@@ -1,6 +1,6 @@
+import { invalid } from "../queue/mod.ts";
 import { checkTlsPair } from "../config/mod.ts";
 import type { RouteSettings } from "../state/mod.ts";
-import { invalid } from "./refusal.ts";
 
 /** Reads a whole file or throws. */
 export type ReadFile = (path: string) => Promise<Uint8Array>;

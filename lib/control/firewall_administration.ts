@@ -1,10 +1,10 @@
+import { invalid, missing, present } from "../queue/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
 import type { RateLimit, RuleSettings } from "../state/mod.ts";
 import * as differences from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import type { Operation, ServedState } from "./served_state.ts";
-import { invalid, missing, present } from "./refusal.ts";
 
 const MIN_TTL_MS = 1000;
 const MAX_TTL_MS = 10 * 366 * 24 * 3_600_000;

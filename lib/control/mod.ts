@@ -26,7 +26,7 @@ export {
   type RefusalCode,
   RefusedError,
   refuseProblems,
-} from "./refusal.ts";
+} from "../queue/mod.ts";
 export { readRegularFile } from "./regular_file.ts";
 export { type Applied, type LiveDifference } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";

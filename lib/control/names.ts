@@ -1,6 +1,6 @@
+import { invalid, refuseProblems } from "../queue/mod.ts";
 import { type Kind, Report } from "../schema/mod.ts";
 import { hostPattern, listenAddress } from "../state/mod.ts";
-import { invalid, refuseProblems } from "./refusal.ts";
 
 const LISTEN_ADDRESS = listenAddress();
 const HOST_PATTERN = hostPattern();

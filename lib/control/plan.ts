@@ -1,3 +1,4 @@
+import { invalid } from "../queue/mod.ts";
 import { identityOf, type RecordShape, same } from "../schema/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import {
@@ -17,7 +18,6 @@ import * as differences from "./differences.ts";
 import type { Difference } from "./differences.ts";
 import type { TlsFiles } from "./files.ts";
 import type { ServedState } from "./served_state.ts";
-import { invalid } from "./refusal.ts";
 
 /** What {@link planState} looks at beside the wish. */
 export interface PlanContext {

@@ -1,3 +1,4 @@
+import { invalid, missing, present, RefusedError } from "../queue/mod.ts";
 import type { ConnectionQuery, ListenerSnapshot } from "../server/mod.ts";
 import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
 import { settleEndpoint } from "./binding.ts";
@@ -6,7 +7,6 @@ import { type ReadFile, TlsFiles } from "./files.ts";
 import { checkHostname } from "./names.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import type { Operation, ServedState } from "./served_state.ts";
-import { invalid, missing, present, RefusedError } from "./refusal.ts";
 
 /** The longest that connections of a removed listener are let live before they are closed. */
 const MAX_DRAIN_MS = 3_600_000;

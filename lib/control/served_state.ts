@@ -1,3 +1,4 @@
+import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
@@ -12,8 +13,6 @@ import type {
 import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
-import { MutationQueue } from "./queue.ts";
-import { missing, RefusedError } from "./refusal.ts";
 import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";
 

@@ -1,3 +1,4 @@
+import { RefusedError } from "../queue/mod.ts";
 import type { RouteTally } from "../server/mod.ts";
 import type { State } from "../state/mod.ts";
 import { planState } from "./plan.ts";
@@ -7,7 +8,6 @@ import { type ReadFile, TlsFiles } from "./files.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import type { Operation, ServedState } from "./served_state.ts";
-import { RefusedError } from "./refusal.ts";
 
 /** A difference, and how many live connections it is about. */
 export interface LiveDifference {

@@ -1,5 +1,5 @@
+import { RefusedError } from "../queue/mod.ts";
 import { type Database, DatabaseError } from "../db/mod.ts";
-import { RefusedError } from "./refusal.ts";
 
 /** What {@link writeBack} did. */
 export interface WrittenBack {

@@ -1,3 +1,4 @@
+import { formatExactDuration, formatTime, UsageError } from "../terminal/mod.ts";
 import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   AddFirewallRuleResponseSchema,
@@ -7,9 +8,7 @@ import {
   SetRateLimitResponseSchema,
 } from "../admin/gen/mod.ts";
 import type { FirewallRule, RateLimit } from "../client/mod.ts";
-import { UsageError } from "./exit.ts";
 import { liveWords, type Session } from "./session.ts";
-import { formatExactDuration, formatTime } from "./units.ts";
 
 export async function listRules(session: Session): Promise<void> {
   const found = await session.client.getFirewallRules({});

@@ -1,3 +1,11 @@
+import {
+  EXIT,
+  formatBytes,
+  formatDuration,
+  formatTime,
+  renderTable,
+  yesNo,
+} from "../terminal/mod.ts";
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   CloseConnectionResponseSchema,
@@ -10,11 +18,8 @@ import {
   type WorkerStatus,
 } from "../admin/gen/mod.ts";
 import type { Status } from "../client/mod.ts";
-import { EXIT } from "./exit.ts";
 import { rateLimitWords } from "./firewall.ts";
 import { count, type Session } from "./session.ts";
-import { renderTable } from "./table.ts";
-import { formatBytes, formatDuration, formatTime, yesNo } from "./units.ts";
 
 /** `status`: 0 if the proxy is healthy. */
 export async function showStatus(session: Session): Promise<number> {

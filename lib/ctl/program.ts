@@ -1,9 +1,14 @@
+import {
+  addFieldFlags,
+  asArgument,
+  type FlagValues,
+  parseDuration,
+  parseInteger,
+  SHELLS,
+} from "../terminal/mod.ts";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { LISTENER, ROUTE } from "../state/mod.ts";
-import { addFieldFlags, asArgument, type FlagValues, parseInteger } from "./fields.ts";
 import type { Session } from "./session.ts";
-import { SHELLS } from "./completions.ts";
-import { parseDuration } from "./units.ts";
 
 /** Where an installation has its socket. */
 export const DEFAULT_SOCKET = "/srv/mc-proxy/mc-proxy.sock";

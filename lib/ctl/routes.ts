@@ -1,4 +1,13 @@
 import {
+  type Column,
+  columnsOf,
+  fieldsOf,
+  type FlagValues,
+  formatBytes,
+  UsageError,
+  yesNo,
+} from "../terminal/mod.ts";
+import {
   AddL7PolicyResponseSchema,
   AddListenerRequestSchema,
   AddListenerResponseSchema,
@@ -17,11 +26,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { L7Policy, Route } from "../client/mod.ts";
 import { fromMessage, toMessage } from "../messages/mod.ts";
 import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
-import { columnsOf, fieldsOf, type FlagValues } from "./fields.ts";
 import { count, liveWords, type Session } from "./session.ts";
-import type { Column } from "./table.ts";
-import { formatBytes, yesNo } from "./units.ts";
-import { UsageError } from "./exit.ts";
 
 type ListedRoute = Route & { listenerAddr: string };
 

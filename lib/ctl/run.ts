@@ -1,8 +1,7 @@
+import { EXIT, plain, UsageError } from "../terminal/mod.ts";
 import { CommanderError } from "commander";
-import { EXIT, UsageError } from "./exit.ts";
 import { createProgram, type Task } from "./program.ts";
 import type { GlobalOptions } from "./session.ts";
-import { plain } from "./table.ts";
 
 /**
  * Runs the `mcproxyctl` command. Resolves with the exit code; every failure is a line on stderr,
@@ -21,7 +20,7 @@ export async function runMcproxyctl(
       code = await runTask(task, program.opts<GlobalOptions>());
     },
     completions: async (shell) => {
-      const { renderCompletions } = await import("./completions.ts");
+      const { renderCompletions } = await import("../terminal/mod.ts");
       write(Deno.stdout, renderCompletions(program, shell));
     },
   });

@@ -1,6 +1,6 @@
+import { type Column, plain, renderTable } from "../terminal/mod.ts";
 import { create, type DescMessage, type MessageShape, toJsonString } from "@bufbuild/protobuf";
 import { type AdminClient, createClient } from "../client/mod.ts";
-import { type Column, plain, renderTable } from "./table.ts";
 
 /** Options that every command takes. */
 export interface GlobalOptions {

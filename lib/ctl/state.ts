@@ -1,3 +1,4 @@
+import { UsageError } from "../terminal/mod.ts";
 import {
   ApplyResponseSchema,
   ExportStateResponseSchema,
@@ -7,7 +8,6 @@ import type { ApplyResponse, Difference } from "../client/mod.ts";
 import { stateOfAnswer, stateToMessage } from "../messages/mod.ts";
 import { formatProblem } from "../schema/mod.ts";
 import { readStateFile, type State, writeStateFile } from "../state/mod.ts";
-import { UsageError } from "./exit.ts";
 import { changeWords } from "./observe.ts";
 import { count, type Session } from "./session.ts";
 

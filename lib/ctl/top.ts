@@ -1,6 +1,6 @@
+import { EXIT, UsageError } from "../terminal/mod.ts";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { WatchStatusResponse } from "../client/mod.ts";
-import { EXIT, UsageError } from "./exit.ts";
 import type { Session } from "./session.ts";
 import { renderTop, type Size } from "./top_view.ts";
 

@@ -1,7 +1,14 @@
+import {
+  type Column,
+  cut,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  plain,
+  renderTable,
+} from "../terminal/mod.ts";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { RouteStatus, Status, WatchStatusResponse } from "../client/mod.ts";
-import { type Column, cut, plain, renderTable } from "./table.ts";
-import { formatBytes, formatCount, formatDuration } from "./units.ts";
 
 /** The size of a terminal in characters. */
 export interface Size {

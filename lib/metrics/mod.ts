@@ -4,6 +4,6 @@
  *
  * @module
  */
-export { EndpointError, type EndpointOptions, MetricsEndpoint } from "./endpoint.ts";
+export { EndpointError, type EndpointOptions, MetricsEndpoint } from "../metrics_endpoint/mod.ts";
 export { Metrics } from "./metrics.ts";
 export type { MetricsSource } from "./source.ts";

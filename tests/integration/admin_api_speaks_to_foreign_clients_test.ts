@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { ProxyAdminService, reflection, reflectionAlpha } from "../../lib/admin/gen/mod.ts";
-import { reflectionHandlers } from "../../lib/admin/reflection.ts";
+import { reflectionHandlers } from "../../lib/rpc_server/reflection.ts";
 import { startAdmin } from "../support/admin.ts";
 import { runCommand, testWithCommands } from "../support/commands.ts";
 import { ROOT } from "../support/module_graph.ts";

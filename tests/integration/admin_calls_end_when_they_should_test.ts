@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as netConnect } from "node:net";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { frameMessage } from "../../lib/admin/grpc_frames.ts";
+import { frameMessage } from "../../lib/rpc_server/frames.ts";
 import { startAdmin } from "../support/admin.ts";
 import { withinDeadline } from "../support/deadline.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MutationQueue } from "../../../lib/control/queue.ts";
+import { MutationQueue } from "../../../lib/queue/mod.ts";
 
 Deno.test("MutationQueue.run() runs one after the other, whatever came of the one before", async () => {
   const queue = new MutationQueue();

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { changeWords } from "../../../lib/ctl/observe.ts";
-import { cut, plain, renderTable } from "../../../lib/ctl/table.ts";
+import { cut, plain, renderTable } from "../../../lib/terminal/table.ts";
 import {
   formatBytes,
   formatCount,
   formatDuration,
   formatExactDuration,
   parseDuration,
-} from "../../../lib/ctl/units.ts";
+} from "../../../lib/terminal/units.ts";
 
 Deno.test("parseDuration() reads one number with one unit and nothing else", () => {
   const cases = [["300ms", 300], ["5s", 5000], ["2m", 120_000], ["1h", 3_600_000], [

@@ -1,7 +1,6 @@
 import { chmodSync, renameSync, rmSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { parseListenEndpoint } from "../addr/mod.ts";
-import type { Health } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 
 /** Prometheus, a load balancer and an operator, each with a second connection. */
@@ -20,8 +19,17 @@ export interface EndpointOptions {
   readonly addr: string;
   readonly contentType: string;
   readonly render: () => Promise<string>;
-  readonly health: () => Health;
+  readonly health: () => EndpointHealth;
   readonly log: LogSink;
+}
+
+/** What `/healthz` says. */
+export interface EndpointHealth {
+  /** `serving` is answered 200, anything else 503. */
+  readonly state: string;
+  readonly problems: readonly string[];
+  /** What is refused while it serves. */
+  readonly refusals: readonly string[];
 }
 
 /** The metrics' address cannot be bound. */

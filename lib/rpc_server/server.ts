@@ -9,8 +9,8 @@ import {
   type RequestHead,
 } from "../h2/mod.ts";
 import { SessionIo, Turns } from "../l7/mod.ts";
-import { type CallLimits, GrpcCall, type Load } from "./grpc_call.ts";
-import type { Method } from "./grpc_service.ts";
+import { type CallLimits, GrpcCall, type Load } from "./call.ts";
+import type { Method } from "./service.ts";
 
 /** A {@link GrpcServer}'s bounds. */
 export interface GrpcLimits extends CallLimits {

@@ -1,7 +1,7 @@
 import type { H2Stream, RequestHead } from "../h2/mod.ts";
 import { parser, RpcError, serializer } from "../rpc/mod.ts";
-import { encodeStatusMessage, frameMessage, MessageReader, parseTimeout } from "./grpc_frames.ts";
-import type { CallContext, Method } from "./grpc_service.ts";
+import { encodeStatusMessage, frameMessage, MessageReader, parseTimeout } from "./frames.ts";
+import type { CallContext, Method } from "./service.ts";
 
 /** Bounds on what callers can make the server hold, and where its errors go. */
 export interface CallLimits {

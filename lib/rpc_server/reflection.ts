@@ -7,8 +7,8 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import type { Handlers } from "./grpc_service.ts";
-import { reflection, reflectionAlpha } from "./gen/mod.ts";
+import type { Handlers } from "./service.ts";
+import { reflection, reflectionAlpha } from "../admin/gen/mod.ts";
 
 type Request = MessageShape<typeof reflection.ServerReflectionRequestSchema>;
 type Response = MessageInitShape<typeof reflection.ServerReflectionResponseSchema>;

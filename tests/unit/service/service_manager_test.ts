@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ServiceManager } from "../../../lib/cli/service_manager.ts";
+import { ServiceManager } from "../../../lib/service/service_manager.ts";
 import { type LogRecord, nullSink } from "../../../lib/observe/mod.ts";
 import { NotifySocket } from "../../support/notify_socket.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";

@@ -17,14 +17,15 @@ interface Node {
 /** A completion script for a shell, made from the commands themselves. */
 export function renderCompletions(program: Command, shell: Shell): string {
   const nodes = walk(program, []);
+  const name = program.name();
   switch (shell) {
     case "bash":
-      return bash(nodes);
+      return bash(name, nodes);
     case "zsh":
       // zsh reads bash's completions.
-      return `#compdef mcproxyctl\nautoload -U +X bashcompinit && bashcompinit\n${bash(nodes)}`;
+      return `#compdef ${name}\nautoload -U +X bashcompinit && bashcompinit\n${bash(name, nodes)}`;
     case "fish":
-      return fish(nodes);
+      return fish(name, nodes);
   }
 }
 
@@ -51,12 +52,12 @@ function optionsOf(command: Command): string[] {
   );
 }
 
-function bash(nodes: readonly Node[]): string {
+function bash(name: string, nodes: readonly Node[]): string {
   const cases = nodes.map(({ path, commands, options }) => {
     const words = [...commands.map(({ name }) => name), ...options].join(" ");
     return `    "${path.join(" ")}") words="${words}" ;;`;
   });
-  return `_mcproxyctl() {
+  return `_${name}() {
   local path="" word words="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
@@ -70,7 +71,7 @@ ${cases.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
-complete -o default -F _mcproxyctl mcproxyctl
+complete -o default -F _${name} ${name}
 `;
 }
 
@@ -79,7 +80,7 @@ function allPaths(nodes: readonly Node[]): string {
     .join("");
 }
 
-function fish(nodes: readonly Node[]): string {
+function fish(program: string, nodes: readonly Node[]): string {
   const lines = nodes.flatMap(({ path, commands, options }) => {
     const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`);
     const none = path.length === 0 ? ["__fish_use_subcommand"] : [];
@@ -87,11 +88,11 @@ function fish(nodes: readonly Node[]): string {
       ? []
       : [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(" ")}`];
     const when = [...none, ...seen, ...others].join("; and ");
-    const start = `complete -c mcproxyctl -f -n '${when}'`;
+    const start = `complete -c ${program} -f -n '${when}'`;
     return [
       ...commands.map(({ name, description }) => `${start} -a ${name} -d '${quote(description)}'`),
       ...options.map((option) =>
-        `complete -c mcproxyctl${when === "" ? "" : ` -n '${when}'`} -l ${option.slice(2)}`
+        `complete -c ${program}${when === "" ? "" : ` -n '${when}'`} -l ${option.slice(2)}`
       ),
     ];
   });

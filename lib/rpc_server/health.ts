@@ -1,6 +1,6 @@
-import { health } from "./gen/mod.ts";
+import { health } from "../admin/gen/mod.ts";
 import { RpcError } from "../rpc/mod.ts";
-import type { Handlers } from "./grpc_service.ts";
+import type { Handlers } from "./service.ts";
 
 const { HealthCheckResponse_ServingStatus: ServingStatus } = health;
 

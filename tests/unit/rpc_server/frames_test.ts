@@ -4,7 +4,7 @@ import {
   frameMessage,
   MessageReader,
   parseTimeout,
-} from "../../../lib/admin/grpc_frames.ts";
+} from "../../../lib/rpc_server/frames.ts";
 
 const bytes = (length: number, seed: number) =>
   Uint8Array.from({ length }, (_, i) => (i * 31 + seed) & 255);

@@ -1,0 +1,13 @@
+/**
+ * What systemd passes to a service, and what the service tells it: ready, reloading, stopping, its
+ * status, and that it is alive (sd_notify).
+ *
+ * @module
+ */
+export { readVariable } from "./environment.ts";
+export {
+  type Pulse,
+  readServiceEnvironment,
+  type ServiceEnvironment,
+  ServiceManager,
+} from "./service_manager.ts";

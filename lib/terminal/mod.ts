@@ -1,0 +1,27 @@
+/**
+ * What a command for operators is made of: tables, units, exit codes, flags and columns of records,
+ * completions.
+ *
+ * @module
+ */
+export { renderCompletions, type Shell, SHELLS } from "./completions.ts";
+export { EXIT, UsageError } from "./exit.ts";
+export {
+  addFieldFlags,
+  asArgument,
+  columnsOf,
+  fieldsOf,
+  type FlagOptions,
+  type FlagValues,
+  parseInteger,
+} from "./fields.ts";
+export { type Column, cut, pad, plain, renderTable } from "./table.ts";
+export {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatExactDuration,
+  formatTime,
+  parseDuration,
+  yesNo,
+} from "./units.ts";
