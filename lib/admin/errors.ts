@@ -17,6 +17,7 @@ const REFUSALS: Readonly<Record<RefusalCode, RpcCode>> = {
 const SNAPSHOT_PROBLEMS: Partial<Record<DatabaseErrorCode, string>> = {
   "cannot_open": "is not a regular file",
   "missing_directory": "the folder does not exist",
+  "not_a_snapshot": "the file there is no snapshot, and nothing else is replaced",
   "not_permitted": "the proxy may not write there",
   "read_only": "the file system is read-only",
 };

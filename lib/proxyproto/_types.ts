@@ -17,6 +17,8 @@ export interface ProxyHeader {
   readonly source?: SocketAddress;
   /** What the client connected to; present exactly when `source` is. */
   readonly destination?: SocketAddress;
+  /** The header speaks of a datagram protocol, such as UDP. */
+  readonly isDatagram?: true;
   /** In the order sent; views into the parsed buffer. Always empty in v1. */
   readonly tlvs: readonly ProxyTlv[];
 }

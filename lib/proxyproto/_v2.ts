@@ -59,7 +59,12 @@ export function parseV2(bytes: Uint8Array, maxLength: number): Decoded<ProxyHead
   if (tlvs === undefined && family !== FAMILY_UNSPEC) return WRONG_TLVS;
   const problem = tlvs === undefined ? undefined : checkContent(bytes.subarray(0, size), tlvs);
   if (problem !== undefined) return problem;
-  const header: ProxyHeader = { version: 2, command: "proxy", tlvs: tlvs ?? [] };
+  const header: ProxyHeader = {
+    version: 2,
+    command: "proxy",
+    ...transport === TRANSPORT_DGRAM && { isDatagram: true },
+    tlvs: tlvs ?? [],
+  };
   const hasIp = family === FAMILY_INET || family === FAMILY_INET6;
   if (!hasIp || transport === TRANSPORT_UNSPEC) return ok(header, size);
   return ok({ ...header, ...readAddresses(bytes, family === FAMILY_INET ? 4 : 16) }, size);

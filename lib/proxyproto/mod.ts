@@ -15,8 +15,9 @@
  * - **UNSPEC**, as family or transport, and UNIX give no source: the caller falls back to the
  *   addresses of the TCP connection (§2.2, "falls back to the UNSPEC mode"). A block that is not a
  *   list of TLVs is ignored only when the family is UNSPEC, which leaves its layout open.
- * - **DGRAM** gives the source like STREAM does. Falling back to the sender's own address would let
- *   a blocked client pass the firewall as the load balancer.
+ * - **DGRAM** gives the source like STREAM does, and the header says so (`isDatagram`): whoever reads
+ *   it from a TCP connection has to refuse it. Falling back to the sender's own address would let a
+ *   blocked client pass the firewall as the load balancer.
  * - A block shorter than its family's addresses is refused, with any transport.
  * - **TLVs** that overrun the header, or leave a rest too short for a TLV, refuse the header
  *   (HAProxy closes, others ignore them). Types that the specification defines must have the form it

@@ -55,6 +55,10 @@ async function readProxyHeader(c: Connection, preface: Preface): Promise<Ending 
   const header = await preface.read((bytes) => parseProxyHeader(bytes));
   switch (header.kind) {
     case "ok":
+      // What came by UDP was never on this connection: the sender is confused, or lies.
+      if (header.value.isDatagram) {
+        return { outcome: "proxy_invalid", reason: "a v2 header names a datagram protocol" };
+      }
       preface.consume(header.size);
       adoptProxyHeader(c, header.value);
       return undefined;

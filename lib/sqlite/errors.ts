@@ -13,6 +13,7 @@ export type DatabaseErrorCode =
   | "lost"
   | "missing_directory"
   | "newer_schema"
+  | "not_a_snapshot"
   | "not_found"
   | "not_permitted"
   | "not_writer"
@@ -98,6 +99,7 @@ const REASONS: Readonly<Record<DatabaseErrorCode, string>> = {
   "lost": "it has less than was acknowledged",
   "missing_directory": "the directory does not exist",
   "newer_schema": "a newer version of this program wrote it",
+  "not_a_snapshot": "the file is no snapshot",
   "not_found": "what it belongs to does not exist",
   "not_permitted": "this user or program may not use the file",
   "not_writer": "another process has taken it over",

@@ -1,5 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { AlreadyExistsError, DatabaseError, toDatabaseError } from "./errors.ts";
@@ -8,7 +18,7 @@ import { readVersion } from "./migrate.ts";
 import { probeWriting } from "./probe.ts";
 
 export interface SnapshotOptions {
-  /** Replace an existing file. Default: refuse. */
+  /** Replace an existing snapshot; nothing else is ever replaced. Default: refuse. */
   readonly overwrite?: boolean;
 }
 
@@ -94,8 +104,46 @@ function checkTarget(path: string, { from, overwrite }: { from: string; overwrit
     throw new DatabaseError("not_permitted", "it is the database itself");
   }
   if (found === undefined) return;
-  if (!found.isFile()) throw new DatabaseError("cannot_open", "it is not a regular file");
+  if (!lstatSync(path).isFile()) throw new DatabaseError("cannot_open", "it is not a regular file");
   if (!overwrite) throw exists(path);
+  checkReplaceable(path);
+}
+
+/** "SQLite format 3" and NUL, at the beginning of every database (file format, §1.3). */
+const MAGIC = new TextEncoder().encode("SQLite format 3\0");
+/** Of the header the octets that say how it is written: 1 by journal, 2 by log. */
+const WRITE_FORMAT = 18;
+const BY_JOURNAL = 1;
+
+/**
+ * Whoever may ask for a snapshot names a path, and one slip, or one stranger on the admin socket,
+ * would replace a key, a configuration, or the database of the connector or of another proxy. A
+ * snapshot of ours has our schema, and unlike a live database is not written by a log.
+ */
+function checkReplaceable(path: string): void {
+  const header = readStart(path, WRITE_FORMAT + 1);
+  const isDatabase = MAGIC.every((octet, i) => header[i] === octet);
+  if (isDatabase && header[WRITE_FORMAT] === BY_JOURNAL) {
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      if (readVersion(db) > 0) return;
+    } catch {
+      // Damaged, or of another program.
+    } finally {
+      db.close();
+    }
+  }
+  throw new DatabaseError("not_a_snapshot", "the file there is no snapshot");
+}
+
+function readStart(path: string, length: number): Uint8Array {
+  const descriptor = openSync(path, "r");
+  try {
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, length, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Makes the copy one file without companions, reads it whole, and returns its version. */
@@ -112,7 +160,11 @@ function verify(file: string): number {
 }
 
 function publish(temporary: string, path: string, overwrite: boolean): void {
-  if (overwrite) return renameSync(temporary, path);
+  if (overwrite && lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    // Again: copying takes a while.
+    checkReplaceable(path);
+    return renameSync(temporary, path);
+  }
   try {
     // A rename would replace a file that has appeared meanwhile; a link refuses to.
     linkSync(temporary, path);

@@ -40,6 +40,28 @@ Deno.test("the address in the PROXY header decides, not the peer's", async () =>
   assert.match((await plane.event(6)).client, /^127\.0\.0\.1:/);
 });
 
+Deno.test("a header that speaks of UDP is refused: it came over TCP", async () => {
+  await using backend = await startEchoBackend();
+  await using plane = await startPlane({
+    routes: [{ hostname: "a.test", backend: backend.address }],
+    listener: { proxyProtocol: true },
+  });
+  const v4 = Uint8Array.of(203, 0, 113, 8, 1, 2, 3, 4, 0, 9, 0, 9);
+  const cases = [[0x12, v4], [0x22, new Uint8Array(36)], [0x32, new Uint8Array(216)]] as const;
+  for (const [i, [family, block]] of cases.entries()) {
+    await using client = await connectRaw({ port: plane.port });
+    client.end(concat([proxyV2(0x21, family, block), hello]));
+    assert.equal((await client.readToEnd()).ending, "reset");
+    const { outcome, reason } = await plane.event(i);
+    assert.deepEqual([outcome, reason], ["proxy_invalid", "a v2 header names a datagram protocol"]);
+  }
+  assert.equal(backend.connections.length, 0);
+  // LOCAL says nothing of whom, whatever stands there.
+  await using local = await connectRaw({ port: plane.port });
+  local.end(concat([proxyV2(0x20, 0x12, v4), hello]));
+  assert.deepEqual(new Uint8Array((await local.readToEnd()).bytes), hello);
+});
+
 Deno.test("header and hello may be cut at every octet", async () => {
   await using backend = await startEchoBackend();
   await using plane = await startPlane({

@@ -65,12 +65,53 @@ Deno.test("snapshot() refuses a file that appears while it works", async () => {
 
 Deno.test("snapshot() overwrites when told, and restricts the mode", async () => {
   using f = fixture();
-  Deno.writeTextFileSync(f.target, "old");
+  await f.db.snapshot(f.target);
+  f.db.addRoute(1, { ...ROUTE, hostname: "later.example" });
   Deno.chmodSync(f.target, 0o644);
   await f.db.snapshot(f.target, { overwrite: true });
   assert.equal((Deno.statSync(f.target).mode ?? 0) & 0o777, 0o600);
   using copy = openDatabase(f.target, { readOnly: true });
-  assert.equal(copy.routes(1).length, 1);
+  assert.equal(copy.routes(1).length, 2);
+});
+
+Deno.test("snapshot() replaces nothing but a snapshot, whatever it is told", async () => {
+  using f = fixture();
+  const make = (fill: (db: DatabaseSync) => void) => (path: string) => {
+    const db = new DatabaseSync(path);
+    fill(db);
+    db.close();
+  };
+  const cases: Record<string, (path: string) => void> = {
+    "a private key": (path) => Deno.writeTextFileSync(path, "-----BEGIN PRIVATE KEY-----"),
+    "an empty file": (path) => Deno.writeTextFileSync(path, ""),
+    "the beginning of a database": (path) => Deno.writeTextFileSync(path, "SQLite format 3\0"),
+    "a database of another program": make((db) => db.exec("CREATE TABLE users (id)")),
+    "an empty database": make((db) => db.exec("PRAGMA user_version = 1; VACUUM")),
+    "a live database of another proxy": (path) => openDatabase(path)[Symbol.dispose](),
+    "a link to a snapshot": (path) => {
+      Deno.writeTextFileSync(`${path}.real`, "");
+      Deno.symlinkSync(`${path}.real`, path);
+    },
+  };
+  for (const [name, write] of Object.entries(cases)) {
+    write(f.target);
+    const before = Deno.readFileSync(f.target);
+    await assert.rejects(f.db.snapshot(f.target, { overwrite: true }), (error) => {
+      const { code } = error as { code: string };
+      assert.equal(code, name.startsWith("a link") ? "cannot_open" : "not_a_snapshot", name);
+      return true;
+    });
+    assert.deepEqual(Deno.readFileSync(f.target), before, name);
+    Deno.removeSync(f.target);
+  }
+});
+
+Deno.test("snapshot() replaces no file that appears while it works but a snapshot", async () => {
+  using f = fixture();
+  const running = f.db.snapshot(f.target, { overwrite: true });
+  Deno.writeTextFileSync(f.target, "precious");
+  await assert.rejects(running, { code: "not_a_snapshot" });
+  assert.equal(Deno.readTextFileSync(f.target), "precious");
 });
 
 Deno.test.each([["a.db"], ["a.db-wal"], ["a.db-shm"], ["a.db-journal"], ["link.db"], ["hard.db"]])(

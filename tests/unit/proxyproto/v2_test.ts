@@ -48,6 +48,18 @@ Deno.test.each([
   assert.equal(show(header.destination), destination);
 });
 
+Deno.test.each(
+  [
+    ["TCP over IPv4", 0x11, IPV4_BLOCK, undefined],
+    ["UDP over IPv4", 0x12, IPV4_BLOCK, true],
+    ["UDP over IPv6", 0x22, IPV6_BLOCK, true],
+    ["UNIX DGRAM", 0x32, new Uint8Array(216), true],
+    ["UNSPEC", 0x00, NOTHING, undefined],
+  ] as const,
+)("parseProxyHeader() tells whether v2 %s is of datagrams", (_, family, block, want) => {
+  assert.equal(parsed({ family, block }).isDatagram, want);
+});
+
 Deno.test("parseProxyHeader() gives the IPv4 address of a mapped source in v2", () => {
   const block = Uint8Array.fromHex(
     "00000000000000000000ffffc0000207" + "00000000000000000000ffffc6336401" + "c35001bb",
