@@ -22,6 +22,8 @@ const TAPE_LEVEL: Readonly<Record<LogLevel, TapeLevel>> = {
 /** A configured log. */
 export interface Logging extends AsyncDisposable {
   readonly log: LogSink;
+  /** Lines that nobody will read, since the start. */
+  readonly lostLines: () => number;
   /** Logs the end of a connection: one event each. */
   readonly logConnection: (event: ConnectionEvent) => void;
   /** Logs a request of an l7 connection: one event each. */
@@ -37,7 +39,10 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
     ? getJsonLinesFormatter({ properties: "flatten" })
     : getLogfmtFormatter();
   const writer = new LineWriter(target, {
-    describeDropped: (count) => format(droppedRecord(count)),
+    describeDropped: (count) =>
+      format(lossRecord("log lines dropped, the reader of the log is too slow", count)),
+    describeFailed: (count) =>
+      format(lossRecord("log lines lost, they could not be written", count)),
   });
   await configure({
     reset: true,
@@ -63,6 +68,7 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
   };
   return {
     log,
+    lostLines: () => writer.lost,
     logConnection: (event) => logEvent("connection", event),
     logRequest: (event) => logEvent("request", event),
     async [Symbol.asyncDispose]() {
@@ -73,8 +79,7 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
 }
 
 /** Made by hand: it must not queue up behind the lines whose loss it tells of. */
-function droppedRecord(count: number): TapeRecord {
-  const message = "log lines dropped, the reader of the log is too slow";
+function lossRecord(message: string, count: number): TapeRecord {
   return {
     category: ["mc-proxy"],
     level: "warning",

@@ -11,6 +11,8 @@ export interface MonitoringOptions {
   readonly log: LogSink;
   /** What else an operator should know, one sentence each. */
   readonly warnings: () => readonly string[];
+  /** Log lines that nobody will read, since the start. */
+  readonly lostLines: () => number;
 }
 
 /** Health, and the metrics where they are configured. */
@@ -54,7 +56,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   await monitor.start();
   let endpoint: MetricsEndpoint | undefined;
   if (config.metrics !== undefined) {
-    const metrics = stack.use(createMetrics(control, monitor));
+    const metrics = stack.use(createMetrics(options, monitor));
     endpoint = await MetricsEndpoint.open({
       addr: config.metrics.addr,
       contentType: metrics.contentType,
@@ -79,7 +81,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   };
 }
 
-function createMetrics(control: Control, monitor: HealthMonitor): Metrics {
+function createMetrics({ control, lostLines }: MonitoringOptions, monitor: HealthMonitor): Metrics {
   return new Metrics({
     version: VERSION,
     startedAtMs: performance.timeOrigin,
@@ -89,5 +91,6 @@ function createMetrics(control: Control, monitor: HealthMonitor): Metrics {
     listeners: () => control.listeners,
     health: () => monitor.get(),
     memory: () => Deno.memoryUsage(),
+    lostLines,
   });
 }

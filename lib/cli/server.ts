@@ -78,13 +78,13 @@ export interface ProxyOptions {
  */
 export async function runProxy(options: ProxyOptions): Promise<number> {
   using signals = new Signals();
-  const { config, warnings, takeOver, rereadConfig } = options;
+  const { config, takeOver, rereadConfig } = options;
   const environment = readServiceEnvironment();
   const { notifySocket } = environment;
   const excess = checkPermissions({ config, notifySocket, workerModule: workerModule() });
   await using logging = await setUpLogging(config.log, Deno.stderr);
   const { log } = logging;
-  for (const warning of warnings) log({ level: "warn", message: warning });
+  for (const warning of options.warnings) log({ level: "warn", message: warning });
   if (excess.length > 0) {
     const fields = { permissions: excess.join(", ") };
     log({ level: "warn", message: "Deno was given permissions that nothing needs", fields });
@@ -102,7 +102,9 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   });
   warnOfUnused(inherited, { listeners: control.listeners, log });
   using watch = watchDescriptors(new DescriptorBudget(descriptors), { config, control, log });
-  await using monitoring = await monitor({ config, control, log, warnings: () => watch.warnings });
+  const { lostLines } = logging;
+  const warnings = () => [...watch.warnings, ...lostWords(lostLines())];
+  await using monitoring = await monitor({ config, control, log, warnings, lostLines });
   // Closed last: it answers questions while connections drain.
   await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
   // Until here whoever had the database before gets it back when something fails.
@@ -261,6 +263,11 @@ async function start(
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });
   }
+}
+
+/** A log that is not written is not to be found out by reading it. */
+function lostWords(lines: number): string[] {
+  return lines === 0 ? [] : [`${lines} log lines were lost`];
 }
 
 /** Opens its own program, which it may read in any form but the compiled one. */

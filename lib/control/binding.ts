@@ -2,7 +2,7 @@ import { invalid } from "../queue/mod.ts";
 import net from "node:net";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
-import { lacksIpv6 } from "../tcp/mod.ts";
+import { lacksIpv6, tryToReserve } from "../tcp/mod.ts";
 import { ControlError } from "./control_error.ts";
 
 /** Binds an address for a moment; the port that it was. Throws the system's error. */
@@ -98,6 +98,9 @@ async function bindForAMoment(
   port: number,
   { reusePort }: { readonly reusePort: boolean },
 ): Promise<number> {
+  // Who connects in that moment must not be accepted and reset.
+  const reserved = reusePort ? undefined : tryToReserve(host, port);
+  if (reserved !== undefined) return reserved;
   const server = net.createServer();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);

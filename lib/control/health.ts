@@ -13,7 +13,7 @@ const GEOIP_WARNING_MS = 60 * DAY_MS;
 /** A worker that does not turn for so long serves nobody; a busy machine does not make it that late. */
 const LATE_MS = 10_000;
 /** Each look at the database writes a page and waits for the disk. */
-const DATABASE_INTERVAL_MS = 30_000;
+const DATABASE_INTERVAL_MS = 10_000;
 /** Certificates and GeoIP files age slowly. */
 const FILES_INTERVAL_MS = 3_600_000;
 /** A warning that lasts is logged again after that long. */

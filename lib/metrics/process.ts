@@ -60,6 +60,10 @@ export function addProcessMetrics(
     help: "Log events of connections that were dropped because the log was too slow.",
   }, () => [[{}, status().counters.events_dropped]]);
   families.counter({
+    name: "mc_proxy_log_lines_lost_total",
+    help: "Log lines that could not be written, or not in time.",
+  }, () => [[{}, source.lostLines()]]);
+  families.counter({
     name: "mc_proxy_accepted_connections_total",
     help: "Connections that were accepted, also those that are open.",
   }, () => [[{}, status().counters.accepted]]);

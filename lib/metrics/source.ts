@@ -11,5 +11,7 @@ export interface MetricsSource {
   readonly plane: () => PlaneMetrics;
   readonly listeners: () => readonly Pick<ListenerSnapshot, "addr" | "routes" | "gauge">[];
   readonly health: () => Health;
+  /** Log lines that nobody will read, since the start. */
+  readonly lostLines: () => number;
   readonly memory: () => { readonly rss: number; readonly heapUsed: number };
 }

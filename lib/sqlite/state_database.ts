@@ -1,15 +1,20 @@
+import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AuditLog } from "./audit_log.ts";
 import { toDatabaseError } from "./errors.ts";
 import type { Marker } from "./marker.ts";
 import { readVersion } from "./migrate.ts";
 import type { ProgramSchema } from "./program_schema.ts";
+import { probeWriting } from "./probe.ts";
 import { Safekeeping } from "./safekeeping.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
 import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
 import { UndoLog } from "./undo.ts";
 import { WriteRole } from "./write_role.ts";
+
+/** What has to fit on the disk beside the database: less is a disk that is full in a moment. */
+const PROBE_BYTES = 256 * 1024;
 
 /** What a {@link StateDatabase} is made of beside its connection. */
 export interface DatabaseParts {
@@ -109,8 +114,8 @@ export class StateDatabase implements Disposable {
   }
 
   /**
-   * Writes the header page as it is, to find out whether anything can be written: the disk may be
-   * full or read-only, another process may hold the lock.
+   * Writes the header page as it is, and a file beside the database, to find out whether anything can
+   * be written: the disk may be full or read-only, another process may hold the lock.
    *
    * @throws {DatabaseError}
    */
@@ -118,6 +123,10 @@ export class StateDatabase implements Disposable {
     // SQLite keeps this number for programs and does not use it; this one does not either.
     const write = () => this.statements.write("PRAGMA user_version = 0");
     this.transaction(write, { byAnyone: true });
+    if (this.safekeeping === undefined) return; // In memory.
+    // The log has room of its own, into which the header still goes when the disk is full.
+    const error = probeWriting(dirname(this.path), PROBE_BYTES);
+    if (error !== undefined) throw toDatabaseError(error, "cannot write beside the database");
   }
 
   /**

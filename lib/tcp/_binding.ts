@@ -36,6 +36,8 @@ export interface TcpHandle {
   close(done?: () => void): void;
   accept(connection: TcpHandle): number;
   listen(backlog: number): number;
+  bind(address: string, port: number): number;
+  bind6(address: string, port: number, flags: number): number;
   connect(request: Request, address: string, port: number): number;
   connect6(request: Request, address: string, port: number): number;
   getpeername(out: NameOut): number;

@@ -7,6 +7,7 @@
 export { chooseSockets, type ChosenSockets, createSockets, type SocketsChoice } from "./choose.ts";
 export { lacksIpv6 } from "./_listen.ts";
 export { adopting, type InheritedSocket, InheritedSockets } from "./inherited.ts";
+export { tryToReserve } from "./reserve.ts";
 export { NodeStream } from "./node_stream.ts";
 export {
   type DialHandler,

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { type ByteWriter, LineWriter } from "../../../lib/cli/line_writer.ts";
 
-const options = { describeDropped: (count: number) => `dropped ${count}\n` };
+const options = {
+  describeDropped: (count: number) => `dropped ${count}\n`,
+  describeFailed: (count: number) => `failed ${count}\n`,
+};
 
 /** A target that takes at most `step` octets at a time. */
 function recorder(step = Infinity) {
@@ -76,4 +79,58 @@ Deno.test("LineWriter goes on when its target fails", async () => {
     writer.write("two\n");
   }
   assert.equal(calls, 2);
+});
+
+Deno.test("LineWriter counts lines that cannot be written, and says so when it can again", async () => {
+  const target = recorder();
+  let full = true;
+  const write = (bytes: Uint8Array) =>
+    full ? Promise.reject(new Error("no space left on device")) : target.write(bytes);
+  const flushed = () => new Promise((resolve) => setTimeout(resolve, 60));
+  await using writer = new LineWriter({ write }, options);
+  for (let i = 0; i < 3; i++) writer.write(`lost ${i}\n`);
+  await flushed();
+  writer.write("lost too\n");
+  await flushed();
+  assert.equal(writer.lost, 4);
+  full = false;
+  writer.write("read\n");
+  await flushed();
+  assert.equal(target.text(), "read\nfailed 4\n");
+  writer.write("and on\n");
+  await flushed();
+  assert.equal(target.text(), "read\nfailed 4\nand on\n");
+  assert.equal(writer.lost, 4);
+});
+
+Deno.test("LineWriter does not count lines that were written before the disk was full", async () => {
+  let room = 8;
+  let text = "";
+  const write = (bytes: Uint8Array) => {
+    if (room === 0) return Promise.reject(new Error("no space left on device"));
+    const taken = bytes.subarray(0, room);
+    room -= taken.length;
+    text += new TextDecoder().decode(taken);
+    return Promise.resolve(taken.length);
+  };
+  await using writer = new LineWriter({ write }, options);
+  for (const line of ["one\n", "two\n", "three\n", "four\n"]) writer.write(line);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.equal(text, "one\ntwo\n");
+  assert.equal(writer.lost, 2);
+});
+
+Deno.test("LineWriter has all of its room again after a stall", async () => {
+  const target = stalled();
+  const line = "x".repeat(1023) + "\n";
+  await using writer = new LineWriter(target, options);
+  const flushed = () => new Promise((resolve) => setTimeout(resolve, 60));
+  for (let i = 0; i < 2000; i++) writer.write(line);
+  await flushed();
+  for (let i = 0; i < 2000; i++) writer.write(line);
+  await flushed();
+  target.release();
+  await flushed();
+  for (let i = 0; i < 4097; i++) writer.write(line);
+  assert.equal(writer.lost, 1);
 });
