@@ -124,7 +124,7 @@ export class StateDatabase implements Disposable {
     const write = () => this.statements.write("PRAGMA user_version = 0");
     this.transaction(write, { byAnyone: true });
     if (this.safekeeping === undefined) return; // In memory.
-    // The log has room of its own, into which the header still goes when the disk is full.
+    // A page still fits on a disk on which the next change does not.
     const error = probeWriting(dirname(this.path), PROBE_BYTES);
     if (error !== undefined) throw toDatabaseError(error, "cannot write beside the database");
   }

@@ -16,7 +16,7 @@ const hello = buildClientHello({ serverName: "a.test" });
 const PATIENCE_MS = 40_000;
 
 Deno.test({
-  name: "a full disk is unhealthy although the database's log has room of its own, and until then",
+  name: "a full disk is unhealthy, and until it has room again",
   ignore: !CAN_MOUNT,
   async fn() {
     await using backend = await startEchoBackend();
@@ -33,11 +33,6 @@ Deno.test({
         },
       });
       using client = createClient({ socketPath: join(proxy.folder, "admin.sock") });
-      // The log grows, and what is in it is written over from its beginning.
-      for (let i = 0; i < 50; i++) {
-        const hostname = `r${i}.test`;
-        await client.addRoute({ listenerAddr: "127.0.0.1:0", hostname, backend: backend.address });
-      }
       assert.equal(await client.healthy(), true);
       const filler = await Deno.open(join(disk.path, "filler"), { create: true, write: true });
       const block = new Uint8Array(64 * 1024);

@@ -48,3 +48,29 @@ Deno.test({
     database.checkWritable();
   },
 });
+
+Deno.test({
+  name: `checkWritable() throws when a small change still fits and no more${
+    CAN_MOUNT ? "" : " (ignored: cannot mount)"
+  }`,
+  ignore: !CAN_MOUNT,
+  fn() {
+    using disk = smallDisk(4096);
+    using database = openDatabase(join(disk.path, "a.db"));
+    database.addListener({ addr: ":443" });
+    const spare = join(disk.path, "spare");
+    Deno.writeFileSync(spare, new Uint8Array(200 * 1024));
+    using filler = Deno.openSync(join(disk.path, "filler"), { create: true, write: true });
+    const block = new Uint8Array(4096);
+    assert.throws(() => {
+      for (;;) filler.writeSync(block);
+    });
+    Deno.removeSync(spare);
+    // The database itself says nothing yet.
+    database.addRoute(1, { hostname: "fits.example", backend: "10.0.0.1:443" });
+    assert.throws(() => database.checkWritable(), { code: "disk_full" });
+    filler.truncateSync(0);
+    database.checkWritable();
+    assert.deepEqual([...Deno.readDirSync(disk.path)].filter(({ name }) => /probe/.test(name)), []);
+  },
+});
