@@ -1,14 +1,14 @@
-import type { Fields, OutputPool, RequestInit, ResponseInit } from "../http/mod.ts";
+import type { OutputPool, RequestInit } from "../http/mod.ts";
 import { AbuseGuard, type Budget } from "./abuse.ts";
 import { ErrorCode, H2StateError } from "./error_codes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
 import { DEAF, Forsaken } from "./forsaken.ts";
-import { checkFields } from "./header_rules.ts";
-import { requestPseudo, statusPseudo } from "./pseudo_headers.ts";
+import { requestPseudo } from "./pseudo_headers.ts";
 import type { Limits } from "./limits.ts";
+import { OwnerCalls, type OwnerHost } from "./owner_calls.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
 import { defaultPeerSettings } from "./settings.ts";
-import { StreamImpl, type StreamPort } from "./stream.ts";
+import { StreamImpl } from "./stream.ts";
 import { StreamTable } from "./stream_table.ts";
 import type { CloseCause, H2Handler, ResetCause } from "./types.ts";
 
@@ -35,7 +35,7 @@ export interface ConnectionInit {
  * The state both directions of a connection share: its streams, its windows, its budgets, and how
  * streams and the connection end. `Inbound` feeds it, `Sender` writes for it.
  */
-export class Connection implements StreamPort, SenderEvents {
+export class Connection implements OwnerHost, SenderEvents {
   readonly role: Role;
   readonly limits: Limits;
   readonly handler: H2Handler;
@@ -43,6 +43,7 @@ export class Connection implements StreamPort, SenderEvents {
   readonly sender: Sender;
   readonly guard: AbuseGuard;
   readonly forsaken: Forsaken;
+  readonly #calls = new OwnerCalls(this);
   readonly peer = defaultPeerSettings();
   readonly window: ReceiveWindow;
 
@@ -70,7 +71,7 @@ export class Connection implements StreamPort, SenderEvents {
     this.streams = new StreamTable(init.role === "client" ? 1 : 0);
     this.guard = new AbuseGuard(init.limits, init.resets);
     this.forsaken = new Forsaken(this.guard.ownResets, (stream, code) => {
-      this.#resetNow(stream, code);
+      this.resetNow(stream, code);
     });
     this.sender = new Sender(init.pool, init.limits, this);
     this.window = new ReceiveWindow(init.limits.connectionWindow);
@@ -106,7 +107,7 @@ export class Connection implements StreamPort, SenderEvents {
 
   /** Adds a stream with the windows that hold now. */
   open(id: number): StreamImpl {
-    const stream = new StreamImpl(this, {
+    const stream = new StreamImpl(this.#calls, {
       id,
       sendWindow: this.peer.initialWindowSize,
       receiveWindow: this.limits.streamWindow,
@@ -137,62 +138,8 @@ export class Connection implements StreamPort, SenderEvents {
     return stream;
   }
 
-  respond(stream: StreamImpl, head: ResponseInit, endStream: boolean): void {
-    if (stream.closed) return;
-    if (this.role === "client") throw new H2StateError("cannot respond: this is a client session");
-    if (stream.headSent) throw new H2StateError("cannot respond: a final head was sent");
-    const informational = head.status < 200;
-    if (informational && endStream) throw new H2StateError("cannot end with an informational head");
-    const pseudo = statusPseudo(head.status);
-    const { fields, neverIndexed } = head;
-    this.sender.headers({ streamId: stream.id, pseudo, fields, neverIndexed, endStream });
-    if (informational) return;
-    stream.headSent = stream.responded = true;
-    if (endStream) {
-      stream.endQueued = true;
-      this.onLocalEnd(stream);
-    }
-  }
-
-  sendData(stream: StreamImpl, bytes: Uint8Array, endStream: boolean): boolean {
-    if (stream.closed || stream.forsaken) return false;
-    if (!stream.headSent) throw new H2StateError("cannot send data: no head was sent");
-    if (stream.endQueued) throw new H2StateError("cannot send data: the stream was ended");
-    return this.sender.data(stream, bytes, endStream);
-  }
-
-  sendTrailers(stream: StreamImpl, fields: Fields): void {
-    if (stream.closed || stream.forsaken) return;
-    if (!stream.headSent) throw new H2StateError("cannot send trailers: no head was sent");
-    if (stream.endQueued) throw new H2StateError("cannot send trailers: the stream was ended");
-    checkFields(fields);
-    this.sender.trailers(stream, fields);
-  }
-
-  consume(stream: StreamImpl, octets: number): void {
-    const passed = Math.min(octets, stream.unconsumed);
-    if (stream.closed || stream.forsaken || passed <= 0) return;
-    stream.unconsumed -= passed;
-    const increment = stream.receiveWindow.give(passed, this.now);
-    if (increment > 0 && !stream.remoteEnded) this.sender.windowUpdate(stream.id, increment);
-    if (!this.limits.creditOnReceipt) this.credit(passed);
-  }
-
-  reset(stream: StreamImpl, code: number): void {
-    if (stream.closed || stream.forsaken) return;
-    if (code === ErrorCode.noError && stream.endQueued && !stream.localEnded) {
-      stream.resetWhenSent = true;
-      return;
-    }
-    if (this.role === "client" && !this.guard.ownResets.spend(this.now)) {
-      this.sender.forget(stream);
-      this.forsaken.add(stream, code);
-    } else {
-      this.#resetNow(stream, code);
-    }
-  }
-
-  #resetNow(stream: StreamImpl, code: number): void {
+  /** Sends RST_STREAM for a stream whose owner does not want to hear of it. */
+  resetNow(stream: StreamImpl, code: number): void {
     this.sender.reset(stream.id, code);
     this.#remove(stream, true);
   }

@@ -85,7 +85,7 @@ export class Inbound implements FrameSink {
       this.#dataEnds = ends;
       if (connection.limits.creditOnReceipt) connection.credit(flow);
       stream.unconsumed += flow;
-      connection.consume(stream, flow - content); // nobody else will consume padding
+      stream.consume(flow - content); // nobody else will consume padding
     } else {
       connection.credit(flow);
     }
