@@ -114,7 +114,10 @@ async function withstand(proxy: Proxy, names: readonly string[], forMs: number):
   const alone = await beHonest(target.port, 1000);
   assert.deepEqual(alone.failed, []);
   const before = await readUsage(proxy.pid);
-  const attacks = await Promise.all(names.map((name) => startAttack(name, target)));
+  await using running = new AsyncDisposableStack();
+  const attacks = await Promise.all(
+    names.map(async (name) => running.use(await startAttack(name, target))),
+  );
   const beside = await beHonest(target.port, forMs);
   const worst = await readUsage(proxy.pid);
   const done = await Promise.all(attacks.map((attack) => attack.stop()));

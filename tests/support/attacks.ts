@@ -54,7 +54,8 @@ class Attacker implements AsyncDisposable {
       ALPNProtocols: ["h2"],
     });
     socket.on("error", () => {});
-    await Promise.race([once(socket, "secureConnect"), once(socket, "close")]);
+    // A connection that is refused or cut off is an attacker's lot.
+    await Promise.race([once(socket, "secureConnect"), once(socket, "close")]).catch(() => {});
     socket.resume();
     const attacker = new Attacker(socket, host);
     await attacker.send(CLIENT_PREFACE, frame(FrameType.settings, 0, 0, settings));
@@ -106,9 +107,9 @@ function repeat(once: (attacker: Attacker, clock: Clock) => Promise<number>): At
   return async (target, clock) => {
     while (!clock.stopped) {
       await using attacker = await Attacker.open(target);
+      if (attacker.gone) await pause(10);
       while (!clock.stopped && !attacker.gone) {
-        const done = await once(attacker, clock);
-        if (!attacker.gone) clock.done += done;
+        clock.done += await once(attacker, clock);
       }
     }
   };
@@ -225,12 +226,12 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
 };
 
 /** An attack that runs in another process. */
-export interface RunningAttack {
+export interface RunningAttack extends AsyncDisposable {
   /** Ends it; how often the attack was done. */
   stop(): Promise<number>;
 }
 
-/** Starts an attack in a process of its own and waits until it is under way. */
+/** Starts an attack in a process of its own and waits until it was done once. */
 export async function startAttack(name: string, target: AttackTarget): Promise<RunningAttack> {
   // An attacker has a machine of its own: what this one has goes to the proxy and to its clients.
   const child = new Deno.Command("nice", {
@@ -255,13 +256,20 @@ export async function startAttack(name: string, target: AttackTarget): Promise<R
     }
   };
   await readUntil(/started/);
+  let stopped = false;
   return {
     async stop() {
+      stopped = true;
       await child.stdin.close();
       const [, done] = await readUntil(/done (\d+)/);
       await reader.cancel();
       await child.status;
       return Number(done);
+    },
+    async [Symbol.asyncDispose]() {
+      if (stopped) return;
+      child.kill("SIGKILL");
+      await Promise.allSettled([child.stdin.close(), reader.cancel(), child.status]);
     },
   };
 }
@@ -279,8 +287,9 @@ if (import.meta.main) {
   const attack = ATTACKS[name];
   if (attack === undefined) throw new Error(`no attack "${name}"`);
   const clock = { stopped: false, done: 0 };
-  await Deno.stdout.write(new TextEncoder().encode("started\n"));
   const ended = attack({ port: Number(port), host }, clock);
+  while (clock.done === 0) await pause(5);
+  await Deno.stdout.write(new TextEncoder().encode("started\n"));
   for await (const _ of Deno.stdin.readable);
   clock.stopped = true;
   // One that is not read any more does not end by itself.
