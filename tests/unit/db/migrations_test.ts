@@ -271,3 +271,63 @@ Deno.test.each([
   using repaired = openDatabase(file);
   assert.equal(repaired.version, SCHEMA_VERSION);
 });
+
+Deno.test("tables that are built anew keep every row, its id, what refers to it, and their triggers", () => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/a.db`;
+  {
+    using db = new DatabaseSync(file);
+    migrate(db, MIGRATIONS.slice(0, 8));
+    db.exec(`
+      INSERT INTO listeners VALUES (3, ':443', 1, 9, '["10.0.0.0/8"]'), (7, ':8443', 0, 0, '[]');
+      INSERT INTO routes VALUES (11, 3, 'a.example', 'b:1', 'l7', '/c', '/k', 1, 1, 'h2', 1, '/ca', 'n');
+      INSERT INTO routes (id, listener_id, hostname, backend) VALUES (12, 7, 'b.example', 'b:2');
+      INSERT INTO firewall_rules VALUES (5, 'ip', '192.0.2.1', 'why', 9000, 42, 1000);
+      INSERT INTO l7_policies VALUES (8, 11, 'block_user_agent', 'bot');
+      INSERT INTO settings VALUES ('rate_limit', '{"limit":5,"windowMs":1000}');
+      DELETE FROM seeded`);
+  }
+  using db = openDatabase(file);
+  assert.deepEqual(db.listeners()[0], {
+    id: 3,
+    addr: ":443",
+    proxyProtocol: true,
+    maxConnections: 9,
+    trustedProxies: ["10.0.0.0/8"],
+  });
+  assert.deepEqual(db.routes(3), [{
+    id: 11,
+    listenerId: 3,
+    hostname: "a.example",
+    backend: "b:1",
+    mode: "l7",
+    tlsCert: "/c",
+    tlsKey: "/k",
+    backendTls: true,
+    sendProxyProtocol: true,
+    backendProtocol: "h2",
+    backendTlsVerify: true,
+    backendCa: "/ca",
+    backendServerName: "n",
+  }]);
+  assert.deepEqual(db.rules.list(), [{
+    id: 5,
+    type: "ip",
+    value: "192.0.2.1",
+    reason: "why",
+    expiresAt: 9000,
+    hits: 42,
+    createdAt: 1000,
+  }]);
+  assert.deepEqual(db.policies.list(), [
+    { id: 8, routeId: 11, type: "block_user_agent", value: "bot" },
+  ]);
+  assert.deepEqual(db.settings.rateLimit, { limit: 5, windowMs: 1000 });
+  // The marker of a seed comes by itself again.
+  db.addListener({ addr: ":1" });
+  assert.deepEqual(query(file, "SELECT count(*) FROM seeded"), ["1"]);
+  // What belongs to a listener goes with it.
+  db.removeListener(3);
+  assert.deepEqual(db.policies.list(), []);
+  assert.deepEqual(query(file, "PRAGMA foreign_key_check"), []);
+});
