@@ -38,6 +38,25 @@ export function parseCidr(text: string): Result<Cidr> {
   return success(block);
 }
 
+/** A block, or an address, which is a block of one. */
+export function parseBlock(text: string): Result<Cidr> {
+  if (text.includes("/")) return parseCidr(text);
+  const ip = parseIp(text);
+  if (!ip.ok) return ip;
+  return success({ address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 });
+}
+
+/**
+ * {@link parseBlock} of a text that was checked before; `what` it is begins the message.
+ *
+ * @throws {TypeError}
+ */
+export function blockOf(text: string, what: string): Cidr {
+  const block = parseBlock(text);
+  if (block.ok) return block.value;
+  throw new TypeError(`${what}: ${block.reason}`);
+}
+
 /** `address/length` in canonical form. */
 export function formatCidr(cidr: Cidr): string {
   return `${formatIp(cidr.address)}/${cidr.prefixLength}`;

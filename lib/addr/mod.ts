@@ -15,7 +15,7 @@ export {
   parseIp,
   sourceKey,
 } from "./ip.ts";
-export { type Cidr, cidrContains, formatCidr, parseCidr } from "./cidr.ts";
+export { blockOf, type Cidr, cidrContains, formatCidr, parseBlock, parseCidr } from "./cidr.ts";
 export { embeddedIpv4 } from "./embedded.ts";
 export { type HostPattern, parseHostname, parseHostPattern } from "./hostname.ts";
 export {

@@ -1,11 +1,4 @@
-import {
-  type Cidr,
-  cidrContains,
-  embeddedIpv4,
-  type IpAddress,
-  parseCidr,
-  parseIp,
-} from "../addr/mod.ts";
+import { blockOf, cidrContains, embeddedIpv4, type IpAddress } from "../addr/mod.ts";
 
 /** What no host of a directory is, and why. A longer prefix is a closer name. */
 const SPECIAL: readonly (readonly [block: string, what: string])[] = [
@@ -59,8 +52,11 @@ export type DestinationCheck = (ip: IpAddress) => string | undefined;
  * ```
  */
 export function compileDestinations(networks: readonly string[]): DestinationCheck {
-  const allowed = networks.map(parseNetwork);
-  const special = SPECIAL.map(([block, what]) => ({ block: parseNetwork(block), what }));
+  const allowed = networks.map((text) => blockOf(text, "allowed network"));
+  const special = SPECIAL.map(([block, what]) => ({
+    block: blockOf(block, "allowed network"),
+    what,
+  }));
   const checkOne: DestinationCheck = (ip) => {
     const covering = allowed.filter((network) => cidrContains(network, ip));
     const closest = Math.max(-1, ...covering.map(({ prefixLength }) => prefixLength));
@@ -74,12 +70,4 @@ export function compileDestinations(networks: readonly string[]): DestinationChe
     const meant = embeddedIpv4(ip).map(checkOne).find((reason) => reason !== undefined);
     return meant ?? checkOne(ip);
   };
-}
-
-function parseNetwork(text: string): Cidr {
-  const cidr = parseCidr(text);
-  if (cidr.ok) return cidr.value;
-  const ip = parseIp(text);
-  if (!ip.ok) throw new TypeError(`allowed network: ${cidr.reason}`);
-  return { address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Cidr, cidrContains, type IpAddress, parseCidr, parseIp } from "../addr/mod.ts";
+import { blockOf, type Cidr, cidrContains, type IpAddress } from "../addr/mod.ts";
 import type { Fields } from "../h2/mod.ts";
 import { isTrailerField } from "./fields.ts";
 
@@ -132,7 +132,7 @@ export class FieldRules {
   /** @throws {TypeError} if an address is none; the configuration was checked before. */
   constructor(settings: FieldSettings = DEFAULT_FIELD_SETTINGS) {
     this.#refuseUnderscores = settings.refuseUnderscores;
-    this.#trusted = settings.trustedForwarding.map(blockOf);
+    this.#trusted = settings.trustedForwarding.map((text) => blockOf(text, "trusted_forwarding"));
     this.#trailers = new Set(settings.requestTrailers);
   }
 
@@ -166,12 +166,4 @@ export class FieldRules {
 function hasMeaning(name: string): boolean {
   const plain = name.replace(/[^0-9a-z]/g, "-");
   return MEANING.has(plain) || THIS_HOP.has(plain) || isForwardingField(plain);
-}
-
-function blockOf(text: string): Cidr {
-  const block = parseCidr(text);
-  if (block.ok) return block.value;
-  const ip = parseIp(text);
-  if (!ip.ok) throw new TypeError(`trusted_forwarding: ${block.reason}`);
-  return { address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 };
 }

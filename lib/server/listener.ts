@@ -1,4 +1,4 @@
-import { type Cidr, cidrContains, type IpAddress, parseCidr, parseIp } from "../addr/mod.ts";
+import { blockOf, type Cidr, cidrContains, type IpAddress } from "../addr/mod.ts";
 import { ConnectionGauge } from "../observe/mod.ts";
 import { compileRoutes, type RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpListener, TcpStream } from "../tcp/mod.ts";
@@ -45,13 +45,13 @@ export class ActiveListener {
     this.proxyProtocol = snapshot.proxyProtocol;
     this.maxConnections = snapshot.maxConnections;
     this.routes = compileRoutes(snapshot.routes);
-    this.#trusted = snapshot.trustedProxies.map(parseTrusted);
+    this.#trusted = snapshot.trustedProxies.map((text) => blockOf(text, "trusted proxy"));
   }
 
   /** Takes the settings and routes of a newer snapshot; the socket stays as it is. */
   update(snapshot: ListenerSnapshot): void {
     const routes = compileRoutes(snapshot.routes);
-    this.#trusted = snapshot.trustedProxies.map(parseTrusted);
+    this.#trusted = snapshot.trustedProxies.map((text) => blockOf(text, "trusted proxy"));
     this.proxyProtocol = snapshot.proxyProtocol;
     this.maxConnections = snapshot.maxConnections;
     this.routes = routes;
@@ -97,12 +97,4 @@ function listenProblem(cause: NodeJS.ErrnoException): string {
     default:
       return cause.message;
   }
-}
-
-function parseTrusted(text: string): Cidr {
-  const cidr = parseCidr(text);
-  if (cidr.ok) return cidr.value;
-  const ip = parseIp(text);
-  if (!ip.ok) throw new TypeError(`trusted proxy: ${cidr.reason}`);
-  return { address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 };
 }

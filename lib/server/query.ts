@@ -1,4 +1,4 @@
-import { cidrContains, parseCidr, parseIp } from "../addr/mod.ts";
+import { blockOf, cidrContains } from "../addr/mod.ts";
 import type { Connection } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
 
@@ -27,7 +27,7 @@ export function compileQuery(
   { listenerId, listener, route, stale, client, blockedBy }: ConnectionQuery,
   state: Pick<PlaneState, "firewall">,
 ): (connection: Connection) => boolean {
-  const block = client === undefined ? undefined : parseBlock(client);
+  const block = client === undefined ? undefined : blockOf(client, "client");
   return (connection) => {
     if (listenerId !== undefined && connection.listener.id !== listenerId) return false;
     if (listener !== undefined && connection.listener.addr !== listener) return false;
@@ -43,12 +43,4 @@ export function compileQuery(
 /** A replaced route is another object, even when it says the same. */
 function isStale({ route, listener }: Connection): boolean {
   return route !== undefined && listener.routes.get(route.hostname) !== route;
-}
-
-function parseBlock(text: string) {
-  const cidr = parseCidr(text);
-  if (cidr.ok) return cidr.value;
-  const ip = parseIp(text);
-  if (!ip.ok) throw new TypeError(`client: ${ip.reason}`);
-  return { address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 };
 }
