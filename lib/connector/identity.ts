@@ -1,5 +1,5 @@
+import { type Certificate, KEY_USAGE, parseCertificate } from "../x509/mod.ts";
 import { createHash } from "node:crypto";
-import { type Certificate, KEY_USAGE, parseCertificate } from "./certificate.ts";
 import { MAX_SPIFFE_ID, parseUserSpiffeId } from "./spiffe.ts";
 
 /** Whom a verified client certificate names, and what logs and the relay need of it. */

@@ -12,7 +12,7 @@ export {
   type SpiffeId,
   type UserSpiffeId,
 } from "./spiffe.ts";
-export { type Certificate, parseCertificate } from "./certificate.ts";
+export { type Certificate, parseCertificate } from "../x509/mod.ts";
 export {
   type ClientIdentity,
   type IdentityOptions,
@@ -29,7 +29,7 @@ export {
   type RevocationOptions,
   type RevocationRefusal,
   type RevocationResult,
-} from "./crl.ts";
+} from "../x509/mod.ts";
 export {
   identifyPeer,
   type PeerOptions,
@@ -89,7 +89,7 @@ export {
   type OpenAccessOptions,
   sqlitePath,
 } from "./access.ts";
-export { type Authority, parseAuthorities } from "./authority.ts";
+export { type Authority, parseAuthorities } from "../x509/mod.ts";
 export {
   checkTrust,
   describeUnfit,

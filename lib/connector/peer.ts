@@ -1,4 +1,4 @@
-import { parseCertificate } from "./certificate.ts";
+import { parseCertificate } from "../x509/mod.ts";
 import { type IdentityRefusal, type IdentityResult, readIdentity } from "./identity.ts";
 import { checkTrust, type Trust, type TrustRefusal, type TrustResult } from "./trust.ts";
 import type { TrustMemory } from "./trust_memory.ts";

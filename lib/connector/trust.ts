@@ -1,11 +1,14 @@
-import { type Authority, authorityOf } from "./authority.ts";
 import {
+  type Authority,
+  authorityOf,
   type Certificate,
+  checkRevocation,
   KEY_USAGE,
   parseCertificate,
+  type RevocationLists,
+  type RevocationRefusal,
   type UriConstraints,
-} from "./certificate.ts";
-import { checkRevocation, type RevocationLists, type RevocationRefusal } from "./crl.ts";
+} from "../x509/mod.ts";
 import { TrustMemory } from "./trust_memory.ts";
 
 /**

@@ -1,7 +1,5 @@
+import { type Authority, type Certificate, verifySignature } from "../x509/mod.ts";
 import { createHash } from "node:crypto";
-import type { Authority } from "./authority.ts";
-import type { Certificate } from "./certificate.ts";
-import { verifySignature } from "./signature.ts";
 
 /**
  * Leaves that are remembered, the newest ones: some 6 MB. Only clients with good certificates add to

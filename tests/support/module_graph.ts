@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns"],
   ["state"],
   ["routes"],
-  ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal"],
+  ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],
   ["config", "db", "relay", "resolver", "tls"],
   ["connector", "l7"],
   ["server"],

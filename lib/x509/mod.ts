@@ -1,0 +1,24 @@
+/**
+ * X.509 as far as a gate needs it: DER, certificates, authorities, revocation lists and their
+ * signatures. Octets in, values out; signatures are checked by node:crypto.
+ *
+ * @module
+ */
+export { type Authority, authorityOf, parseAuthorities } from "./authority.ts";
+export {
+  type Certificate,
+  KEY_USAGE,
+  parseCertificate,
+  type UriConstraints,
+} from "./certificate.ts";
+export {
+  checkRevocation,
+  type FileNote,
+  type IssuerRevocations,
+  loadRevocationLists,
+  type RevocationLists,
+  type RevocationOptions,
+  type RevocationRefusal,
+  type RevocationResult,
+} from "./crl.ts";
+export { verifySignature } from "./signature.ts";
