@@ -44,6 +44,7 @@ testWithCommands(["node"], "Node's own grpc-js with the proto file", async () =>
     backend_tls_verify: false,
     backend_ca: "",
     backend_server_name: "",
+    description: "",
   });
   delete found.added;
   assert.deepEqual(found, {

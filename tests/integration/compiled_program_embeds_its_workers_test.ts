@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { INSTALLED } from "../../deploy/runtime.ts";
+import { INSTALLED, SYSTEM_FILES } from "../../deploy/runtime.ts";
 import { bundleClient, bundleProxy } from "../../tools/bundle.ts";
 import { runCommand } from "../support/commands.ts";
 import { ROOT } from "../support/module_graph.ts";
@@ -48,7 +48,7 @@ Deno.test("deno task compile embeds one script each, with an installation's perm
   assert.deepEqual(client.tree.match(/── \S+/g), ["── mcproxyctl.js"]);
   const { allow_net, allow_read, allow_write, allow_env } = proxy.permissions;
   assert.deepEqual(allow_net, []);
-  assert.deepEqual(allow_read, [INSTALLED.data]);
+  assert.deepEqual(allow_read, [INSTALLED.data, ...SYSTEM_FILES]);
   assert.deepEqual(allow_write, [INSTALLED.data]);
   assert.ok(Array.isArray(allow_env) && allow_env.length > 0);
   const socket = `${INSTALLED.data}/mc-proxy.sock`;
