@@ -24,6 +24,14 @@ export const VARIABLES = [
 /** What names are resolved with: read and never written. */
 export const SYSTEM_FILES = ["/etc/hosts", "/etc/resolv.conf"] as const;
 
+/**
+ * How the collector of each thread is set up, in MiB. A proxy's objects live as long as a request:
+ * a young generation that holds many requests finds nearly all of them dead, and an old one that may
+ * grow a little is not searched ten times a second for nothing (40 % of the time of a busy worker).
+ * It costs some 25 MiB of memory for each thread.
+ */
+const V8_FLAGS = ["--initial-old-space-size=96", "--min-semi-space-size=16"] as const;
+
 /** Where an installation keeps its files. */
 export interface Folders {
   /** `main.ts`, `lib`, `deno.json`, `deno.lock`. */
@@ -71,6 +79,7 @@ export function serverFlags({ source, data, notify }: Folders): string[] {
     "--ignore-env",
     `--allow-read=${[source, data, ...SYSTEM_FILES].join(",")}`,
     `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
+    `--v8-flags=${V8_FLAGS.join(",")}`,
   ];
 }
 

@@ -94,9 +94,7 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
 
   /** A request may be sent now. */
   get idle(): boolean {
-    // Not before everything that came with an answer was looked at: octets behind it would be taken
-    // for the answer to the next request.
-    return !this.#closed && !this.#draining && !this.#receiving && this.#stream === undefined;
+    return !this.#closed && !this.#draining && this.#stream === undefined;
   }
 
   /** Since when no request is open, on the owner's clock; -1 while one is. */
@@ -342,6 +340,8 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
     this.#windowFull = false;
     this.#idleSince = this.#now;
     if (!stream.reusable || this.#draining) return this.#end("peer", "the last answer was given");
+    // Not before everything that came with the answer was looked at: octets behind it would be taken
+    // for the answer to the next request.
     this.#settled = true;
     if (!this.#receiving) this.#announceIdle();
   }

@@ -210,16 +210,6 @@ Deno.test("what follows an answer is delivered to nobody, and the connection is 
   assert.equal(client.closed?.by, "rules");
 });
 
-Deno.test("the session is not idle while octets behind an answer may be waiting", () => {
-  const { client } = asked();
-  const inside: boolean[] = [];
-  client.response = () => queueMicrotask(() => {});
-  client.onData = (_stream, _bytes, end) => void (end && inside.push(client.session.idle));
-  client.receive(OK);
-  assert.deepEqual(inside, [false]);
-  assert.equal(client.session.idle, true);
-});
-
 Deno.test("an answer that is there before its request has left is nobody's", () => {
   const client = new TestClient();
   const seen = client.ask();
