@@ -261,7 +261,7 @@ Deno.test("checkTrust() verifies a bounded number of signatures, whatever the ch
     trust([await below(first), ...crowd], { authorities: [other], memory }),
     "untrusted",
   );
-  assert.ok(memory.asked <= 24, `${memory.asked} signatures`);
+  assert.ok(memory.asked <= 12, `${memory.asked} signatures`);
 });
 
 const ALGORITHMS:
@@ -334,6 +334,7 @@ for (const [name, key, want] of OPENSSL_KEYS) {
 function peerOf(
   chain: readonly { cert: x509.X509Certificate }[],
   { resumed, authorized = true }: { resumed: boolean; authorized?: boolean },
+  asked: boolean[] = [],
 ): TlsPeer {
   let certificate: unknown;
   for (const link of chain.toReversed()) {
@@ -345,7 +346,10 @@ function peerOf(
   return {
     authorized,
     authorizationError: null,
-    getPeerCertificate: () => certificate,
+    getPeerCertificate: (detailed) => {
+      asked.push(detailed);
+      return detailed ? certificate : { raw: (certificate as { raw?: Uint8Array })?.raw };
+    },
     isSessionReused: () => resumed,
   };
 }
@@ -367,6 +371,19 @@ Deno.test("identifyPeer() believes a resumed session only with a leaf that TLS h
   assert.equal(identify(true), unknown);
   assert.equal(identify(false), "alice");
   assert.equal(identify(true), "alice");
+});
+
+Deno.test("identifyPeer() reads the chain only of a client that TLS has verified", async () => {
+  const leaf = await below(root);
+  const trust = { authorities: parseAuthorities([root.certPem]), memory: new TrustMemory() };
+  const asked: boolean[] = [];
+  for (const state of [{ resumed: false, authorized: false }, { resumed: true }]) {
+    identifyPeer(peerOf([leaf], state, asked), { issuer: ISSUER, nowMs: NOW, trust });
+  }
+  assert.deepEqual(asked, [false, false]);
+  const known = peerOf([leaf], { resumed: false }, asked);
+  assert.ok(identifyPeer(known, { issuer: ISSUER, nowMs: NOW, trust }).ok);
+  assert.deepEqual(asked, [false, false, false, true]);
 });
 
 Deno.test("TrustMemory forgets the leaf that was not seen for the longest time", () => {
