@@ -9,6 +9,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { CLIENT_PREFACE, FrameFlag, FrameType, HpackEncoder } from "../../lib/h2/mod.ts";
 import { frame, setting, u32 } from "./h2_raw.ts";
+import { HANDSHAKE_ATTACKS } from "./handshake_attacks.ts";
 import { encodeBlock } from "./hpack.ts";
 import { ROOT } from "./module_graph.ts";
 
@@ -129,6 +130,7 @@ function resets(code: number, path: string): Attack {
 
 /** Each by its name. */
 export const ATTACKS: Readonly<Record<string, Attack>> = {
+  ...HANDSHAKE_ATTACKS,
   "rapid reset (CVE-2023-44487)": resets(8, "/slow"),
   "rapid reset with NO_ERROR": resets(0, "/slow"),
   /** A request that is answered by the proxy itself, for each one that a backend works on. */
