@@ -98,6 +98,7 @@ export class FakeAttempt {
   /** Why the pool gave it up. */
   abandoned: string | undefined;
   link: FakeLink | undefined;
+  #failed = false;
   readonly #events: AttemptEvents<FakeLink>;
 
   constructor(
@@ -107,6 +108,11 @@ export class FakeAttempt {
     this.offer = how.offer;
     this.affinity = how.affinity;
     this.#events = events;
+  }
+
+  /** Nothing has become of it yet. */
+  get waiting(): boolean {
+    return this.link === undefined && !this.#failed && this.abandoned === undefined;
   }
 
   /** It connects; HTTP/2 still has to greet. */
@@ -127,6 +133,7 @@ export class FakeAttempt {
   }
 
   fail(failure: PoolFailure = { kind: "unreachable", reason: "refused" }): void {
+    this.#failed = true;
     this.#events.onFailed(failure);
   }
 }
