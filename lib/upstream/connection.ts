@@ -57,11 +57,6 @@ export class Connection<L extends Link, Q> implements AttemptEvents<L> {
     this.dueAt = how.dueAt;
   }
 
-  /** Not usable yet, and it may become so. */
-  get opening(): boolean {
-    return this.state === "connecting" || this.state === "greeting";
-  }
-
   /** It takes a request now. */
   get available(): boolean {
     return this.state === "ready" && this.link?.available === true;

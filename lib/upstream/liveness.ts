@@ -25,7 +25,6 @@ export class Liveness {
 
   /** What to do now: send a PING, give the connection up, or nothing. */
   check(now: number, waiting: boolean): "ask" | "dead" | undefined {
-    if (waiting && !this.#waiting) this.begin(now);
     this.#waiting = waiting;
     if (this.#askedAt >= 0) return now - this.#askedAt >= PING_TIMEOUT_MS ? "dead" : undefined;
     if (!waiting || now - this.#heardAt < PING_AFTER_MS) return undefined;

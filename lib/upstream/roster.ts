@@ -88,7 +88,7 @@ export class Roster<L extends Link> {
     const h2 = http1Only ? undefined : lane.availableH2();
     if (h2 !== undefined) return h2;
     // What speaks HTTP/2 gets no other request over HTTP/1.1: gRPC would not survive it.
-    if (!http1Only && !exclusive) return undefined;
+    if (!exclusive) return undefined;
     for (let last = lane.idle.at(-1); last !== undefined; last = lane.idle.at(-1)) {
       if (last.available && !this.#stale(last, now)) return last;
       this.unrest(last);

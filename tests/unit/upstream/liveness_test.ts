@@ -34,3 +34,29 @@ Deno.test("the answer is waited for even when the request is gone meanwhile", ()
   assert.equal(liveness.check(PING_AFTER_MS, true), "ask");
   assert.equal(liveness.check(PING_AFTER_MS + PING_TIMEOUT_MS, false), "dead");
 });
+
+Deno.test("the times are 15 s until the question and 10 s until the end, 25 s in all", () => {
+  assert.deepEqual([PING_AFTER_MS, PING_TIMEOUT_MS], [15_000, 10_000]);
+});
+
+Deno.test("begin() counts from the first request of an idle connection, not from later ones", () => {
+  const liveness = new Liveness(0);
+  liveness.begin(60_000);
+  liveness.begin(70_000);
+  assert.equal(liveness.check(75_000 - 1, true), undefined);
+  assert.equal(liveness.check(75_000, true), "ask");
+  const zero = new Liveness(-PING_AFTER_MS);
+  zero.begin(-PING_AFTER_MS);
+  assert.equal(zero.check(0, true), "ask");
+  assert.equal(zero.check(1, true), undefined);
+  assert.equal(zero.check(PING_TIMEOUT_MS, true), "dead");
+});
+
+Deno.test("a connection that rested between two requests begins anew", () => {
+  const liveness = new Liveness(0);
+  liveness.begin(0);
+  liveness.check(1000, false);
+  liveness.begin(50_000);
+  assert.equal(liveness.check(50_000 + PING_AFTER_MS - 1, true), undefined);
+  assert.equal(liveness.check(50_000 + PING_AFTER_MS, true), "ask");
+});

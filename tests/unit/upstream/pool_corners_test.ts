@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { FakeBackend, type FakeWaiter } from "../../support/fake_links.ts";
+
+const served = (waiters: readonly FakeWaiter[]) => waiters.filter(({ lease }) => lease).length;
+const failed = (waiters: readonly FakeWaiter[]) => waiters.filter(({ failure }) => failure).length;
+
+Deno.test("isEmpty: neither a connection nor a request is there", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" }, { maxConnections: 1 });
+  assert.equal(backend.pool.isEmpty, true);
+  const waiter = backend.ask();
+  assert.equal(backend.pool.isEmpty, false);
+  backend.pool.cancel(waiter);
+  assert.equal(backend.pool.isEmpty, false, "one is being opened");
+  backend.last.fail();
+  assert.equal(backend.pool.isEmpty, true);
+});
+
+Deno.test("a failed connection of HTTP/2 fails nobody while another is open, full or not", () => {
+  const backend = new FakeBackend({ expects: "h2" }, { clientShare: 1, assumedStreams: 1 });
+  const first = backend.ask();
+  backend.last.succeed("h2", 1);
+  const second = backend.ask();
+  assert.equal(backend.attempts.length, 2);
+  backend.last.fail();
+  assert.equal(failed([second]), 1, "it was opened for one");
+  const third = backend.askMany(2);
+  backend.last.open("h2");
+  assert.equal(failed(third), 0);
+  first.finish();
+  assert.equal(served(third), 1);
+});
+
+Deno.test("a failed connection that many wait for fails none of them while another serves", () => {
+  const backend = new FakeBackend({ expects: "h2" });
+  const holders = backend.ask();
+  backend.last.succeed("h2", 1);
+  const waiting = backend.askMany(5);
+  assert.equal(backend.attempts.length, 2);
+  backend.last.fail();
+  assert.equal(failed(waiting), 0);
+  assert.equal(backend.attempts.length, 3, "and is tried again");
+  holders.finish();
+  assert.equal(served(waiting), 1);
+});
+
+Deno.test("a failed connection of HTTP/1.1 fails one while another is in use, all when none is", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" }, { maxConnections: 2, clientShare: 1 });
+  const first = backend.ask();
+  backend.last.succeed("http/1.1");
+  const waiting = backend.askMany(3);
+  assert.equal(backend.attempts.length, 2);
+  backend.last.fail();
+  assert.equal(failed(waiting), 1);
+  assert.equal(waiting[0]?.failure?.kind, "unreachable", "the oldest");
+  assert.equal(backend.attempts.length, 3, "the next one has its own attempt");
+  first.breakOff();
+  backend.last.fail();
+  assert.equal(failed(waiting), 2);
+});
+
+Deno.test("a client at its limit leaves idle connections to others, and waits", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" }, { maxConnections: 4 });
+  const mine = backend.askMany(2, { client: "a" });
+  for (const attempt of [...backend.attempts]) attempt.succeed("http/1.1");
+  const other = backend.ask({ client: "b" });
+  backend.last.succeed("http/1.1");
+  other.finish();
+  const third = backend.ask({ client: "a" });
+  assert.equal(served([third]), 0, "although one is idle");
+  assert.equal(backend.attempts.length, 3, "and nothing is opened for it");
+  mine[0]?.finish();
+  assert.equal(served([third]), 1);
+});
+
+Deno.test("a request that waits beyond its client's share says so when its time is over", () => {
+  const backend = new FakeBackend({ expects: "http/1.1", connectTimeoutMs: 1000 }, {
+    maxConnections: 2,
+  });
+  backend.ask({ client: "a" });
+  backend.last.succeed("http/1.1");
+  const parked = backend.ask({ client: "a" });
+  backend.clock.advance(1000);
+  assert.equal(parked.failure?.kind, "busy");
+  assert.match(parked.failure?.reason ?? "", /share/);
+  assert.equal(backend.pool.load.waiting, 0);
+});
+
+Deno.test("a request that waits for a free connection says so when its time is over", () => {
+  const backend = new FakeBackend({ expects: "http/1.1", connectTimeoutMs: 1000 }, {
+    maxConnections: 1,
+  });
+  backend.ask({ client: "a" });
+  backend.last.succeed("http/1.1");
+  backend.advance(60_000); // Every other timer has rung.
+  const waiting = backend.ask({ client: "b" });
+  backend.clock.advance(999);
+  assert.equal(failed([waiting]), 0);
+  backend.clock.advance(1);
+  assert.deepEqual(waiting.failure, {
+    kind: "busy",
+    reason: "every connection to the backend is in use",
+  });
+});
+
+Deno.test("a request whose connection is still being opened when its time is over is late", () => {
+  const backend = new FakeBackend({ expects: "http/1.1", connectTimeoutMs: 1000 }, {
+    maxConnections: 1,
+  });
+  const first = backend.ask({ client: "a" });
+  backend.last.succeed("http/1.1");
+  const waiting = backend.ask({ client: "b" });
+  backend.clock.advance(600);
+  first.breakOff();
+  assert.equal(backend.attempts.length, 2);
+  backend.clock.advance(400);
+  assert.deepEqual(waiting.failure, {
+    kind: "timeout",
+    reason: "no connection to the backend in time",
+  });
+});
+
+Deno.test("a request that waits for a backend to come back hears what the last attempt failed of", () => {
+  const backend = new FakeBackend({ expects: "http/1.1", connectTimeoutMs: 100 });
+  for (let i = 0; i < 8; i++) {
+    backend.ask();
+    backend.clock.advance(1000);
+    if (backend.last.abandoned === undefined) backend.last.fail();
+  }
+  const waiting = backend.ask();
+  backend.clock.advance(1000);
+  assert.notEqual(waiting.failure?.kind, "busy");
+});
+
+Deno.test("cancel() lets a request of the same client that was beyond its share take the place", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" }, { maxConnections: 2 });
+  const lined = backend.ask({ client: "a" });
+  const parked = backend.ask({ client: "a" });
+  assert.equal(backend.attempts.length, 1);
+  backend.last.fail();
+  assert.equal(failed([lined]), 1);
+  assert.equal(failed([parked]), 0, "it was not opened for that one");
+  assert.equal(backend.attempts.length, 2);
+  const third = backend.ask({ client: "a" });
+  backend.pool.cancel(parked);
+  backend.last.succeed("http/1.1");
+  assert.equal(served([third]), 1);
+});
+
+Deno.test("a client that is turned away is not remembered", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" }, { maxWaiting: 2, maxConnections: 1 });
+  const waiting = [backend.ask({ client: "a" }), backend.ask({ client: "b" })];
+  assert.equal(backend.ask({ client: "c" }).failure?.kind, "busy");
+  assert.equal(backend.pool.clients, 2);
+  for (const waiter of waiting) backend.pool.cancel(waiter);
+  assert.equal(backend.pool.clients, 0);
+});
+
+Deno.test("a connection that drains without a request ends at once, and who waits gets another", () => {
+  const backend = new FakeBackend({ expects: "h2" }, { clientShare: 1 });
+  const first = backend.ask();
+  const link = backend.last.succeed("h2", 1);
+  first.finish();
+  link.events.onDraining();
+  assert.equal(link.closed, true);
+  assert.equal(backend.pool.size, 0);
+
+  const holder = backend.ask();
+  const busy = backend.last.succeed("h2", 1);
+  const other = new FakeBackend({ expects: "h2" }, { maxH2Connections: 1, clientShare: 1 });
+  other.ask();
+  const only = other.last.succeed("h2", 1);
+  other.ask({ client: "x" });
+  assert.equal(other.attempts.length, 1);
+  only.draining = true;
+  only.events.onDraining();
+  assert.equal(other.attempts.length, 2, "it does not count among those that take requests");
+  assert.equal(only.closed, false);
+  holder.finish();
+  assert.equal(busy.closed, false);
+});
+
+Deno.test("an end that was HTTP/1.1, ours, or another protocol's teaches nothing", () => {
+  const backend = new FakeBackend();
+  const first = backend.ask();
+  backend.last.open("h2").end("http/1.1");
+  backend.last.succeed("http/1.1").end("http/1.1");
+  first.breakOff();
+  const second = backend.ask();
+  assert.equal(backend.last.offer, "http/1.1");
+  backend.last.succeed("http/1.1").destroy("ours");
+  second.breakOff();
+  const third = backend.ask();
+  assert.equal(backend.last.offer, "http/1.1");
+  backend.last.succeed("http/1.1").end("nothing");
+  third.breakOff();
+  backend.ask();
+  assert.equal(backend.last.offer, "h2", "but an end without a word does");
+});
+
+Deno.test("over TLS, connections that may become HTTP/2 count as such until they are not", () => {
+  const backend = new FakeBackend({ overTls: true }, { maxH2Connections: 2, clientShare: 1 });
+  const waiting = backend.askMany(5);
+  backend.last.succeed("http/1.1");
+  assert.equal(backend.attempts.length, 3, "two more at a time");
+  for (let i = 1; i < 5; i++) backend.attempts[i]?.succeed("http/1.1");
+  assert.equal(served(waiting), 5);
+});
+
+Deno.test("a tunnel's connection does not count among those of HTTP/2", () => {
+  const backend = new FakeBackend({}, { maxH2Connections: 1, clientShare: 1 });
+  backend.ask();
+  backend.last.succeed("h2", 1);
+  const tunnel = backend.ask({ client: "x", tunnel: true });
+  assert.equal(backend.last.offer, "http/1.1");
+  backend.last.succeed("http/1.1");
+  assert.equal(served([tunnel]), 1);
+});
+
+Deno.test("an idle connection that has become useless is passed over for the one before it", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" });
+  const waiters = backend.askMany(3);
+  const links = backend.attempts.map((attempt) => attempt.succeed("http/1.1"));
+  for (const waiter of waiters) waiter.finish();
+  const last = links[2];
+  assert.ok(last);
+  last.draining = true; // Not available, and not announced.
+  assert.equal(backend.ask().lease?.link, links[1]);
+  assert.equal(last.closed, true);
+  assert.equal(backend.ask().lease?.link, links[0]);
+});
+
+Deno.test("connections idle in the middle of the stack are taken out when they end", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" });
+  const waiters = backend.askMany(3);
+  const links = backend.attempts.map((attempt) => attempt.succeed("http/1.1"));
+  for (const waiter of waiters) waiter.finish();
+  links[1]?.end("http/1.1");
+  assert.equal(backend.ask().lease?.link, links[2]);
+  assert.equal(backend.ask().lease?.link, links[0]);
+  backend.ask();
+  assert.equal(backend.attempts.length, 4);
+});
+
+Deno.test("tick() leaves connections that are in use and closes those that are not, oldest too", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" });
+  const [first, second] = backend.askMany(2);
+  const links = backend.attempts.map((attempt) => attempt.succeed("http/1.1"));
+  second?.finish();
+  backend.advance(5000);
+  assert.deepEqual(links.map(({ closed }) => closed), [false, true]);
+  first?.finish();
+  assert.equal(backend.ask().lease?.link, links[0]);
+});
