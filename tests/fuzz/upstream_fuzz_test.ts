@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { POOL_LIMITS } from "../../lib/upstream/mod.ts";
 import { FakeBackend, FakeLink, FakeWaiter } from "../support/fake_links.ts";
 import { fuzzTest, type Random } from "../support/fuzz.ts";
 
 const STEPS = 3000;
 const LIMITS = {
+  ...POOL_LIMITS,
   maxConnections: 6,
   maxH2Connections: 3,
   maxWaiting: 12,

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { POOL_LIMITS } from "../../../lib/upstream/mod.ts";
 import { FakeBackend, type FakeWaiter } from "../../support/fake_links.ts";
 
 const served = (waiters: readonly FakeWaiter[]) => waiters.filter(({ lease }) => lease).length;
 const failed = (waiters: readonly FakeWaiter[]) => waiters.filter(({ failure }) => failure).length;
 
 Deno.test("isEmpty: neither a connection nor a request is there", () => {
-  const backend = new FakeBackend({ expects: "http/1.1" }, { maxConnections: 1 });
+  const limits = { ...POOL_LIMITS, maxConnections: 1 };
+  const backend = new FakeBackend({ expects: "http/1.1" }, limits);
   assert.equal(backend.pool.isEmpty, true);
   const waiter = backend.ask();
   assert.equal(backend.pool.isEmpty, false);
