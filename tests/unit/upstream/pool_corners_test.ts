@@ -253,3 +253,49 @@ Deno.test("tick() leaves connections that are in use and closes those that are n
   first?.finish();
   assert.equal(backend.ask().lease?.link, links[0]);
 });
+
+Deno.test("connections that have ended make room for as many others, for ever", () => {
+  for (const expects of ["h2", "http/1.1"] as const) {
+    const limits = { maxH2Connections: 2, maxConnections: 2, clientShare: 1 };
+    const backend = new FakeBackend({ expects }, limits);
+    for (let round = 0; round < 20; round++) {
+      const waiter = backend.ask();
+      const link = backend.last.succeed(expects);
+      assert.equal(waiter.lease?.link, link, `${expects}, round ${round}`);
+      link.end("http/1.1");
+      waiter.breakOff();
+    }
+    assert.equal(backend.pool.isEmpty, true);
+  }
+});
+
+Deno.test("a connection that costs its client more than was thought goes to another client", () => {
+  const backend = new FakeBackend({ expects: "h2" }, { maxH2Connections: 2 });
+  const mine = backend.askMany(2, { client: "a" });
+  backend.last.succeed("h2", 1); // Half of the pool.
+  assert.equal(backend.attempts.length, 2);
+  const link = backend.last.succeed("h2", 1);
+  assert.equal(served(mine), 1);
+  assert.equal(backend.pool.load.waiting, 1);
+  const other = backend.ask({ client: "b" });
+  assert.equal(other.lease?.link, link);
+  other.finish();
+  assert.equal(served(mine), 1, "what others give back is not for it");
+  mine[0]?.finish();
+  assert.equal(served(mine), 2);
+  assert.equal(backend.pool.load.waiting, 0);
+  mine[1]?.finish();
+  assert.equal(backend.pool.clients, 0);
+});
+
+Deno.test("an idle connection of HTTP/2 that ends is not closed again to make room", () => {
+  const backend = new FakeBackend({ expects: "h2" }, { maxConnections: 1 });
+  const [one, two] = [{}, {}];
+  backend.ask({ affinity: one }).breakOff();
+  const waiter = backend.ask({ affinity: one });
+  const link = backend.last.succeed("h2");
+  waiter.finish();
+  link.end("other");
+  const other = backend.ask({ affinity: two, client: "b" });
+  assert.equal(backend.last.succeed("h2"), other.lease?.link);
+});
