@@ -1,5 +1,6 @@
 import net from "node:net";
 import { buildClientHello } from "../../tests/support/hello.ts";
+import { BLOCKED_SOURCE } from "./target.ts";
 
 /** What one run of a load did. */
 export interface LoadResult {
@@ -98,7 +99,7 @@ export const bulk: Load = async (port, seconds) => {
 export const blocked: Load = (port, seconds) =>
   inParallel(AT_ONCE, seconds, () =>
     new Promise((resolve) => {
-      const socket = net.connect({ host: hostname, port, localAddress: "127.0.0.2" });
+      const socket = net.connect({ host: hostname, port, localAddress: BLOCKED_SOURCE });
       socket.on("error", () => {});
       socket.on("close", () => resolve(1));
     }));

@@ -13,7 +13,19 @@ export interface Backends {
   readonly tls: number;
 }
 
-/** A proxy under measurement, with one worker. */
+/** Blocked by the firewall of each proxy that has one. */
+export const BLOCKED_SOURCE = "127.0.0.2";
+
+/** How a proxy under measurement is started. */
+export interface StartOptions {
+  /** For its configuration and state. */
+  readonly folder: string;
+  readonly port: number;
+  readonly to: Backends;
+  readonly workers: number;
+}
+
+/** A proxy under measurement. */
 export interface Target extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
@@ -23,8 +35,10 @@ export interface Target extends AsyncDisposable {
   residentBytes(): number;
 }
 
-/** Starts the proxy of this checkout with one worker, under its real permissions. */
-export async function startMcProxy(folder: string, port: number, to: Backends): Promise<Target> {
+/** Starts the proxy of this checkout, under its real permissions. */
+export async function startMcProxy(
+  { folder, port, to, workers }: StartOptions,
+): Promise<Target> {
   const config = join(folder, "mc-proxy.toml");
   await Deno.writeTextFile(
     config,
@@ -42,9 +56,9 @@ addr = "127.0.0.1:${port}"
   hostname = "tls.test"
   backend = "127.0.0.1:${to.tls}"
 [firewall]
-blocked_ips = ["127.0.0.2"]
+blocked_ips = ["${BLOCKED_SOURCE}"]
 [server]
-workers = 1
+workers = ${workers}
 `,
   );
   const flags = serverFlags({ source: ROOT, data: folder });
@@ -54,9 +68,7 @@ workers = 1
 
 /** Starts nginx's stream proxy, or nothing where it is not installed. */
 export async function startNginx(
-  folder: string,
-  port: number,
-  to: Backends,
+  { folder, port, to, workers }: StartOptions,
 ): Promise<Target | undefined> {
   const module = "/usr/lib/nginx/modules/ngx_stream_module.so";
   if (!await exists(module) || !await exists("/usr/sbin/nginx")) return undefined;
@@ -64,14 +76,14 @@ export async function startNginx(
   await Deno.writeTextFile(
     config,
     `load_module ${module};
-worker_processes 1; worker_rlimit_nofile 20000; daemon off;
+worker_processes ${workers}; worker_rlimit_nofile 20000; daemon off;
 pid ${folder}/nginx.pid; error_log ${folder}/nginx.err;
-events { worker_connections 9000; }
+events { worker_connections 19000; }
 stream {
   map $ssl_preread_server_name $backend {
     echo.test 127.0.0.1:${to.echo}; bulk.test 127.0.0.1:${to.bulk}; tls.test 127.0.0.1:${to.tls};
   }
-  server { listen 127.0.0.1:${port}; ssl_preread on; proxy_pass $backend; }
+  server { listen 127.0.0.1:${port} reuseport; ssl_preread on; proxy_pass $backend; }
 }
 `,
   );
@@ -80,9 +92,7 @@ stream {
 
 /** Starts HAProxy in TCP mode, or nothing where it is not installed. */
 export async function startHaproxy(
-  folder: string,
-  port: number,
-  to: Backends,
+  { folder, port, to, workers }: StartOptions,
 ): Promise<Target | undefined> {
   if (!await exists("/usr/sbin/haproxy")) return undefined;
   const config = join(folder, "haproxy.cfg");
@@ -90,8 +100,8 @@ export async function startHaproxy(
   await Deno.writeTextFile(
     config,
     `global
-  nbthread 1
-  maxconn 4000
+  nbthread ${workers}
+  maxconn 7000
 defaults
   mode tcp
   timeout connect 5s
@@ -100,6 +110,7 @@ defaults
   option splice-auto
 frontend tls
   bind 127.0.0.1:${port}
+  tcp-request connection reject if { src ${BLOCKED_SOURCE} }
   tcp-request inspect-delay 5s
   tcp-request content accept if { req_ssl_hello_type 1 }
 ${names.map((name) => `  use_backend ${name} if { req_ssl_sni -i ${name}.test }`).join("\n")}
