@@ -69,6 +69,7 @@ export class HandleStream implements TcpStream {
   readonly #handle: TcpHandle;
   #buffer: ReadBuffer;
   #reading = false;
+  #prepared = false;
   /** The octets that `onData` looks at; empty outside of it. */
   #data: Uint8Array = NOTHING;
   /** The buffer of this read now belongs to a write. */
@@ -84,9 +85,6 @@ export class HandleStream implements TcpStream {
     this.#thread = thread;
     this.#handle = handle;
     this.#buffer = thread.buffers.shared;
-    handle.owner = this;
-    handle.onread = onRead;
-    handle.useUserBuffer(this.#buffer.bytes);
   }
 
   get full(): boolean {
@@ -110,7 +108,16 @@ export class HandleStream implements TcpStream {
   resume(): void {
     if (this.#reading || this.#closed || this.#socket !== undefined) return;
     this.#reading = true;
+    if (!this.#prepared) this.#prepare();
     this.#handle.readStart();
+  }
+
+  /** What a connection that is refused does without. */
+  #prepare(): void {
+    this.#prepared = true;
+    this.#handle.owner = this;
+    this.#handle.onread = onRead;
+    this.#handle.useUserBuffer(this.#buffer.bytes);
   }
 
   pause(): void {
