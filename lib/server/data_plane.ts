@@ -11,7 +11,7 @@ import {
   unlimitedDescriptors,
 } from "../observe/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
-import type { Route } from "../routes/mod.ts";
+import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import type { HandshakesOptions } from "../tls/mod.ts";
 import { countEnded } from "./accounting.ts";
@@ -67,6 +67,8 @@ export class DataPlane {
   readonly #descriptors: Descriptors;
   readonly #state: LiveState;
   readonly #listeners = new Map<number, ActiveListener>();
+  /** Routes of listeners to come, by their id. */
+  readonly #staged = new Map<number, RouteTable>();
   readonly #connections = new Map<string, Connection>();
   readonly #tallies = new Tallies();
   #sequence = 0;
@@ -125,6 +127,8 @@ export class DataPlane {
         return await this.#addListener(change.listener);
       case "remove_listener":
         return this.#removeListener(change.listenerId);
+      case "stage_routes":
+        return this.#stageRoutes(change);
       case "routes": {
         const routes = this.#listeners.get(change.listenerId)?.routes;
         for (const hostname of change.remove) routes?.delete(hostname);
@@ -149,14 +153,21 @@ export class DataPlane {
     for (const listener of snapshot.listeners) await this.#addListener(listener);
   }
 
+  #stageRoutes({ listenerId, first, routes }: Extract<Change, { kind: "stage_routes" }>): void {
+    const staged = first ? undefined : this.#staged.get(listenerId);
+    this.#staged.set(listenerId, addRoutes(routes, staged));
+  }
+
   /** Binds, or updates in place a listener that is bound already. */
   async #addListener(snapshot: ListenerSnapshot): Promise<void> {
+    const routes = addRoutes(snapshot.routes, this.#staged.get(snapshot.id));
+    this.#staged.delete(snapshot.id);
     const existing = this.#listeners.get(snapshot.id);
     if (existing?.host === snapshot.host && existing.port === snapshot.port) {
-      existing.update(snapshot);
+      existing.update(snapshot, routes);
       return;
     }
-    const listener = new ActiveListener(snapshot);
+    const listener = new ActiveListener(snapshot, routes);
     await listener.open(this.#options.sockets, (stream) => this.#accept(stream, listener));
     existing?.close();
     this.#listeners.set(snapshot.id, listener);
@@ -329,6 +340,12 @@ export class DataPlane {
       fields: { ...fields, error: describeError(error) },
     });
   }
+}
+
+function addRoutes(routes: readonly Route[], table: RouteTable | undefined): RouteTable {
+  if (table === undefined) return compileRoutes(routes);
+  for (const route of routes) table.set(route);
+  return table;
 }
 
 /** What cut a connection off counts more than what its path made of that. */

@@ -1,6 +1,6 @@
 import { blockOf, type Cidr, cidrContains, type IpAddress } from "../addr/mod.ts";
 import { ConnectionGauge } from "../observe/mod.ts";
-import { compileRoutes, type RouteTable } from "../routes/mod.ts";
+import type { RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpListener, TcpStream } from "../tcp/mod.ts";
 import type { ListenerSnapshot } from "./snapshot.ts";
 
@@ -36,7 +36,7 @@ export class ActiveListener {
   #listening: TcpListener | undefined;
   #rearm: ReturnType<typeof setInterval> | undefined;
 
-  constructor(snapshot: ListenerSnapshot) {
+  constructor(snapshot: ListenerSnapshot, routes: RouteTable) {
     this.id = snapshot.id;
     this.addr = snapshot.addr;
     this.host = snapshot.host;
@@ -44,13 +44,12 @@ export class ActiveListener {
     this.gauge = new ConnectionGauge(snapshot.gauge);
     this.proxyProtocol = snapshot.proxyProtocol;
     this.maxConnections = snapshot.maxConnections;
-    this.routes = compileRoutes(snapshot.routes);
+    this.routes = routes;
     this.#trusted = snapshot.trustedProxies.map((text) => blockOf(text, "trusted proxy"));
   }
 
   /** Takes the settings and routes of a newer snapshot; the socket stays as it is. */
-  update(snapshot: ListenerSnapshot): void {
-    const routes = compileRoutes(snapshot.routes);
+  update(snapshot: ListenerSnapshot, routes: RouteTable): void {
     this.#trusted = snapshot.trustedProxies.map((text) => blockOf(text, "trusted proxy"));
     this.proxyProtocol = snapshot.proxyProtocol;
     this.maxConnections = snapshot.maxConnections;

@@ -92,6 +92,14 @@ export type Change =
   | { readonly kind: "rate_limit"; readonly rateLimit?: RateLimitSnapshot }
   | { readonly kind: "add_listener"; readonly listener: ListenerSnapshot }
   | { readonly kind: "remove_listener"; readonly listenerId: number }
+  /** Routes that an `add_listener` or a `snapshot` to come will find beside its own. */
+  | {
+    readonly kind: "stage_routes";
+    readonly listenerId: number;
+    /** Those that were staged before are forgotten. */
+    readonly first: boolean;
+    readonly routes: readonly Route[];
+  }
   | {
     readonly kind: "routes";
     readonly listenerId: number;

@@ -20,6 +20,7 @@ import {
   type PlaneMetrics,
   type PlaneStatus,
   type RouteTally,
+  sliceChanges,
   type Snapshot,
   type TakenTallies,
 } from "../server/mod.ts";
@@ -82,7 +83,11 @@ export class InlinePlane implements Plane {
   }
 
   async apply(changes: readonly Change[]): Promise<Applied> {
-    await this.#plane.apply(changes);
+    for (const slice of sliceChanges(changes)) {
+      await this.#plane.apply(slice);
+      // A turn for the streams, and for the control plane in the same thread.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
     return { pendingWorkers: [] };
   }
 

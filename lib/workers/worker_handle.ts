@@ -1,6 +1,6 @@
 import type { SessionRequest } from "../connector/mod.ts";
 import { COUNTERS_BYTES, describeError } from "../observe/mod.ts";
-import type { Change, Snapshot, TakenTallies } from "../server/mod.ts";
+import { type Change, sliceChanges, type Snapshot, type TakenTallies } from "../server/mod.ts";
 import { MessageError } from "./checks.ts";
 import { ENTRY_URL } from "./entry_url.ts";
 import type { PlaneSinks } from "./inline.ts";
@@ -72,6 +72,8 @@ export class WorkerHandle {
   readonly #sessions = new Set<string>();
   readonly #pending = new Map<number, Pending>();
   readonly #failed = Promise.withResolvers<void>();
+  /** The last changes are applied, or failed: the next come after them, whatever slices they take. */
+  #applied: Promise<void> = Promise.resolve();
   #nextId = 1;
   #messagesLeft = MAX_MESSAGES_AT_ONCE;
   #countedAt = performance.now();
@@ -120,8 +122,14 @@ export class WorkerHandle {
    *
    * @throws {WorkerError} `refused` when the worker answered with an error, or `died`.
    */
-  apply(changes: readonly Change[]): Promise<Reply> {
-    return this.#send({ type: "apply", changes });
+  apply(changes: readonly Change[]): Promise<void> {
+    const applied = this.#applied.then(() => this.#applySlices(changes));
+    this.#applied = applied.catch(() => {}); // For whoever asked for it.
+    return applied;
+  }
+
+  async #applySlices(changes: readonly Change[]): Promise<void> {
+    for (const slice of sliceChanges(changes)) await this.#send({ type: "apply", changes: slice });
   }
 
   /**
