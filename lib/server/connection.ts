@@ -26,8 +26,23 @@ export function serve(connection: Connection, state: PlaneState): Ending | Promi
   return refusal ?? readAndDispatch(connection, state);
 }
 
-/** Steps 2 to 6; with PROXY protocol only the header says on whom the firewall decides. */
+/**
+ * Steps 2 to 6. Nothing of them is kept while the connection lasts: it may be idle for long, and one
+ * of ten thousand.
+ */
 async function readAndDispatch(connection: Connection, state: PlaneState): Promise<Ending> {
+  const peeked = await readPreface(connection, state);
+  return peeked instanceof Uint8Array ? dispatch(connection, peeked, state) : peeked;
+}
+
+/**
+ * Steps 2 to 5; with PROXY protocol only the header says on whom the firewall decides. Gives the
+ * octets that are for the backend.
+ */
+async function readPreface(
+  connection: Connection,
+  state: PlaneState,
+): Promise<Uint8Array | Ending> {
   const preface = new Preface(connection.stream, state.prefaceDeadlines);
   try {
     if (connection.listener.proxyProtocol) {
@@ -39,9 +54,7 @@ async function readAndDispatch(connection: Connection, state: PlaneState): Promi
     const hello = await preface.read((bytes) => reader.read(bytes));
     if (hello.kind !== "ok") return helloRefused(hello);
     state.counters.observe("client_hello", (state.clock.now() - connection.startedAt) / 1000);
-    const refusal = matchRoute(connection, hello.value);
-    if (refusal !== undefined) return refusal;
-    return await dispatch(connection, preface.take(), state);
+    return matchRoute(connection, hello.value) ?? preface.take();
   } finally {
     preface.close();
   }
@@ -140,16 +153,18 @@ function dispatch(c: Connection, peeked: Uint8Array, state: PlaneState): Promise
 }
 
 /** Mode l4: the client's octets go to the backend as they are, after our own PROXY header. */
-async function relayL4(
+function relayL4(
   c: Connection,
   route: Route,
   peeked: Uint8Array,
   state: PlaneState,
 ): Promise<Ending> {
   const target = parseBackendEndpoint(route.backend);
-  if (!target.ok) return { outcome: "internal_error", reason: `backend: ${target.reason}` };
+  if (!target.ok) {
+    return Promise.resolve({ outcome: "internal_error", reason: `backend: ${target.reason}` });
+  }
   const first = route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked;
-  return await forward(c, target.value, { client: c.stream, first, state });
+  return forward(c, target.value, { client: c.stream, first, state });
 }
 
 /** Mode l7: TLS ends here, and each request finds its own way. */

@@ -40,13 +40,11 @@ export async function forward(
     const outcome = OUTCOMES[error instanceof StreamUnavailable ? error.code : "unreachable"];
     return { outcome, reason: describeError(error) };
   }
-  try {
-    state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
-    const relay = new Relay(client, lease.link.stream, state.relayOptions);
-    c.relay = relay;
-    const outcome = await relay.run(first);
-    return { outcome, reason: relay.reason };
-  } finally {
-    lease.release();
-  }
+  state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
+  const relay = new Relay(client, lease.link.stream, state.relayOptions);
+  c.relay = relay;
+  // Not awaited: what this function knows need not be kept while the stream lasts.
+  return relay.run(first)
+    .then((outcome) => ({ outcome, reason: relay.reason }))
+    .finally(() => lease.release());
 }
