@@ -17,8 +17,11 @@ const SMALL_OCTETS = 16;
  *
  * @throws {Error} that says what was not as it should be.
  */
-export async function checkContract(sockets: Sockets): Promise<void> {
-  using check = new Check();
+export async function checkContract(
+  sockets: Sockets,
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<void> {
+  using check = new Check(timeoutMs);
   const accepted = new Queue<TcpStream>();
   const listener: TcpListener = await check.within(
     sockets.listen({ host: LOOPBACK, port: 0 }, (stream) => accepted.push(stream)),
@@ -162,12 +165,12 @@ class Check extends DisposableStack {
   readonly #expired = Promise.withResolvers<never>();
   #step = "start";
 
-  constructor() {
+  constructor(timeoutMs: number) {
     super();
     this.#expired.promise.catch(() => {});
     const timer = setTimeout(
-      () => this.#expired.reject(new Error(`not within ${TIMEOUT_MS} ms: ${this.#step}`)),
-      TIMEOUT_MS,
+      () => this.#expired.reject(new Error(`not within ${timeoutMs} ms: ${this.#step}`)),
+      timeoutMs,
     );
     this.defer(() => clearTimeout(timer));
   }

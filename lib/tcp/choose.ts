@@ -1,5 +1,5 @@
 import { describeError } from "../observe/mod.ts";
-import { loadBinding } from "./_binding.ts";
+import { loadBinding, type TcpBinding } from "./_binding.ts";
 import { checkContract } from "./check.ts";
 import { HandleSockets } from "./handle_sockets.ts";
 import { NodeSockets } from "./node_sockets.ts";
@@ -19,10 +19,16 @@ export interface ChosenSockets {
  * Finds out which sockets this runtime can be served with: the handles when a few connections over
  * the loopback interface show that they work as they are known to.
  */
-export async function chooseSockets(choice: SocketsChoice): Promise<ChosenSockets> {
+export async function chooseSockets(
+  choice: SocketsChoice,
+  { binding = loadBinding, timeoutMs }: {
+    readonly binding?: () => TcpBinding;
+    readonly timeoutMs?: number;
+  } = {},
+): Promise<ChosenSockets> {
   if (choice !== "auto") return { kind: choice };
   try {
-    await checkContract(new HandleSockets(loadBinding()));
+    await checkContract(new HandleSockets(binding()), timeoutMs);
     return { kind: "handles" };
   } catch (error) {
     return { kind: "node", problem: describeError(error) };
