@@ -75,7 +75,7 @@ async function resets(check: Check, client: Probe, server: Probe): Promise<void>
   server.stream.pause();
   client.stream.reset();
   while (!server.stream.isBroken()) {
-    await check.within(new Promise((resolve) => setTimeout(resolve, 1)), "a RST while paused");
+    await check.within(check.moment(), "a RST while paused");
   }
   server.stream.resume();
   const { code } = await check.within(server.broken, "a RST");
@@ -173,6 +173,14 @@ class Check extends DisposableStack {
       timeoutMs,
     );
     this.defer(() => clearTimeout(timer));
+  }
+
+  /** A millisecond, or less at the end of the check. */
+  moment(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, 1);
+    this.defer(() => clearTimeout(timer));
+    return promise;
   }
 
   within<T>(promise: Promise<T>, step: string): Promise<T> {

@@ -293,6 +293,22 @@ function testWriting(sockets: Sockets, test: Test): void {
     assert(Buffer.from(large).equals(bytes.subarray(0, MORE_THAN_BUFFERS)));
   });
 
+  test("a copy that waits is not written over by other streams", async () => {
+    await using slow = await openPair(sockets);
+    await using quick = await openPair(sockets);
+    let sent = 0;
+    for (let taken = true; taken; sent++) {
+      taken = slow.client.stream.write(new Uint8Array(60_000).fill(sent % 251));
+    }
+    for (let i = 0; i < 50; i++) quick.client.stream.write(new Uint8Array(60_000).fill(255));
+    slow.server.stream.resume();
+    await slow.server.receives(sent * 60_000);
+    const { bytes } = slow.server;
+    for (let at = 0; at < bytes.length; at += 500) {
+      assert.equal(bytes[at], Math.floor(at / 60_000) % 251, `octet ${at}`);
+    }
+  });
+
   test("closing or resetting ends what is queued, and gives lent memory back", async () => {
     for (const how of ["close", "reset"] as const) {
       await using pair = await openPair(sockets);

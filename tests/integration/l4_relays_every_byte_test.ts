@@ -313,3 +313,23 @@ overBoth("an mtls route without a connector is refused and logged", async ({ sta
   assert.equal(event.outcome, "mode_unavailable");
   assert.equal(event.reason, "there is no [connector]");
 });
+
+overBoth(
+  "an upload that a backend takes no more after its FIN is told as a backend_reset",
+  async ({ planeTo }) => {
+    await using backend = await startBackend({
+      onConnection({ socket }) {
+        socket.pause();
+        socket.end(); // Before its first octet: Deno 2.9.6 gives up writes that wait then.
+      },
+    });
+    await using plane = await planeTo(backend.address);
+    await using client = await connectRaw({ port: plane.port });
+    await client.write(hello);
+    assert.equal((await client.readToEnd()).bytes.length, 0);
+    client.socket.write(new Uint8Array(24 * MB));
+    const { outcome, reason } = await plane.event();
+    assert.equal(outcome, "backend_reset");
+    assert.match(reason ?? "", /EPIPE/);
+  },
+);

@@ -46,6 +46,19 @@ Deno.test("20,000 routes replace others at once, and streams have their turns me
   assert.equal(await reaches(plane, "old.test"), false, "the old table is gone");
 });
 
+Deno.test("routes that were staged for a change that never came do not come with the next", async () => {
+  await using backend = await startEchoBackend();
+  await using plane = await startPlane({ routes: [] });
+  const before = plane.snapshot.listeners[0] ?? assert.fail();
+  const stale = routesTo(backend.address, ["stale.test"]);
+  await plane.plane.apply([{ kind: "stage_routes", listenerId: 1, first: true, routes: stale }]);
+  const routes = routesTo(backend.address, names("new"));
+  const listener = { ...listenerOf(before.port, { gauge: before.gauge }), routes };
+  await plane.plane.apply([{ kind: "add_listener", listener }]);
+  assert.ok(await reaches(plane, "new0.test"));
+  assert.equal(await reaches(plane, "stale.test"), false);
+});
+
 Deno.test("20,000 routes are set and removed in slices, all of them", async () => {
   await using backend = await startEchoBackend();
   await using plane = await startPlane({ routes: [] });
