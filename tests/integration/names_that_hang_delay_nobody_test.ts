@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { parseResolvConf } from "../../lib/dns/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
-import { connectRaw } from "../support/clients.ts";
+import { connectRaw, connectTls } from "../support/clients.ts";
 import { eventually } from "../support/deadline.ts";
 import { type Asked, DnsServer, respondWith } from "../support/dns_server.ts";
+import { HOST, identity, startHttpBackend, startL7 } from "../support/l7.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { startProxy } from "../support/proxy.ts";
 
@@ -91,4 +93,23 @@ Deno.test("a name stays reachable while its servers are silent, and is found aga
   assert.equal(await it.reaches("b.test"), false);
   it.dns.behave = (asked) => respondWith(asked, "127.0.0.1", 1);
   await eventually(() => it.reaches("b.test"), "the other name is found");
+});
+
+Deno.test("an l7 route's backend is resolved like that of any other", async () => {
+  await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
+  const port = backend.address.split(":").at(-1);
+  await using dns = DnsServer.start((asked) => respondWith(asked, "127.0.0.1"));
+  await using proxy = await startL7({
+    backend: `back.test:${port}`,
+    resolver: {
+      hosts: new Map(),
+      resolvConf: parseResolvConf(""),
+      servers: [{ hostname: "127.0.0.1", port: dns.port }],
+    },
+  });
+  const { ca } = await identity();
+  await using client = await connectTls({ port: proxy.port, servername: HOST, ca });
+  await client.write(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`);
+  assert.match((await client.readToEnd()).text, /^HTTP\/1\.1 200 /);
+  assert.equal(dns.count("back.test", 1), 1);
 });

@@ -36,6 +36,7 @@ export interface PlaneOptions {
   readonly settings?: Partial<Settings>;
   readonly tls?: NonNullable<Snapshot["tls"]>;
   readonly connector?: ConnectorSnapshot;
+  readonly resolver?: Snapshot["resolver"];
   readonly gatekeeper?: Gatekeeper;
   readonly prefaceTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
@@ -124,6 +125,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     listeners: [listener],
     ...options.tls !== undefined && { tls: options.tls },
     ...options.connector && { connector: options.connector },
+    ...options.resolver && { resolver: options.resolver },
     firewall: { rules: compileFirewall(rules), ...options.firewall },
   });
   return await plane.start(options);
