@@ -1,4 +1,6 @@
+import type { StoredRule } from "../db/mod.ts";
 import { invalid } from "../queue/mod.ts";
+import { Slices } from "../sqlite/mod.ts";
 import { identityOf, type RecordShape, same } from "../schema/mod.ts";
 import type { ListenerSnapshot } from "../server/mod.ts";
 import {
@@ -19,8 +21,16 @@ import type { Difference } from "./differences.ts";
 import type { TlsFiles } from "./files.ts";
 import type { ServedState } from "./served_state.ts";
 
+/** Rules that are read at once: a few milliseconds. */
+const PAGE = 500;
+
+/** {@link PlanOptions}, and the turns that planning takes. */
+interface PlanContext extends PlanOptions {
+  readonly slices: Slices;
+}
+
 /** What {@link planState} looks at beside the wish. */
-export interface PlanContext {
+export interface PlanOptions {
   readonly state: ServedState;
   readonly tls: TlsFiles;
   readonly rateLimit: RateLimit;
@@ -33,10 +43,15 @@ export interface PlanContext {
  *
  * @throws {RefusedError}
  */
-export async function planState(wish: State, context: PlanContext): Promise<Difference[]> {
-  const planned: Difference[] = [];
-  if (wish.listeners !== undefined) planned.push(...await planListeners(wish.listeners, context));
-  if (wish.rules !== undefined) planned.push(...planRules(wish.rules, context));
+export async function planState(wish: State, options: PlanOptions): Promise<Difference[]> {
+  const context = { ...options, slices: new Slices() };
+  const { listeners, rules } = wish;
+  const parts = [
+    listeners === undefined ? [] : await planListeners(listeners, context),
+    rules === undefined ? [] : await planRules(rules, context),
+  ];
+  // Not by spreading: the arguments of a call lie on the stack, and 300,000 rules overflow it.
+  const planned = parts.flat();
   if (wish.rateLimit !== undefined) {
     const after = wish.rateLimit;
     const before = context.rateLimit;
@@ -61,14 +76,13 @@ async function planListeners(
   const present = context.state.snapshot.listeners;
   const kept = present.filter(({ addr }) => wanted.has(addr));
   const leaving = present.filter(({ addr }) => !wanted.has(addr));
-  const others: Difference[] = [];
+  const parts: Difference[][] = [leaving.map(differences.removeListener)];
   for (const one of wanted.values()) {
     const before = kept.find(({ addr }) => addr === one.listener.addr);
-    if (before === undefined) {
-      others.push(...await planNewListener(one, { kept, leaving }, context));
-    } else others.push(...await planListener(before, one, context));
+    if (before === undefined) parts.push(await planNewListener(one, { kept, leaving }, context));
+    else parts.push(await planListener(before, one, context));
   }
-  return [...leaving.map(differences.removeListener), ...others];
+  return parts.flat();
 }
 
 /** A listener of the wish, and how messages begin the names of its fields. */
@@ -80,13 +94,14 @@ interface Wanted {
 async function planNewListener(
   { listener, at }: Wanted,
   { kept, leaving }: Readonly<Record<"kept" | "leaving", readonly ListenerSnapshot[]>>,
-  { tls }: PlanContext,
+  { tls, slices }: PlanContext,
 ): Promise<Difference[]> {
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
   const bound = await settleEndpoint(listener.addr, { field, others: kept, leaving });
   const planned = [differences.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
+    if (slices.isOver) await slices.pause();
     planned.push(...await planNewRoute(listener.addr, { route, at: `${at}routes[${i}].` }, tls));
   }
   return planned;
@@ -95,7 +110,7 @@ async function planNewListener(
 async function planListener(
   before: ListenerSnapshot,
   { listener, at }: Wanted,
-  { state, tls }: PlanContext,
+  { state, tls, slices }: PlanContext,
 ): Promise<Difference[]> {
   const { routes, ...settings } = listener;
   const planned: Difference[] = [];
@@ -104,8 +119,9 @@ async function planListener(
   }
   const hostnames = new Set(routes.map(({ hostname }) => hostname));
   const gone = before.routes.filter(({ hostname }) => !hostnames.has(hostname));
-  planned.push(...gone.map((route) => differences.removeRoute(before, route)));
+  for (const route of gone) planned.push(differences.removeRoute(before, route));
   for (const [i, wanted] of routes.entries()) {
+    if (slices.isOver) await slices.pause();
     const routeAt = `${at}routes[${i}].`;
     const route = state.table(before.id)?.get(wanted.hostname);
     if (route === undefined) {
@@ -147,23 +163,33 @@ function planPolicies(
   ];
 }
 
-function planRules(wish: readonly RuleSettings[], { state, now }: PlanContext): Difference[] {
-  for (const [i, { type }] of wish.entries()) {
-    if (type === "country" && state.snapshot.firewall.geoip === undefined) {
+async function planRules(
+  wish: readonly RuleSettings[],
+  { state, now, slices }: PlanContext,
+): Promise<Difference[]> {
+  const left = new Map<string, StoredRule>();
+  for (let last = 0;;) {
+    const page = state.database.rules.page(last, PAGE);
+    for (const rule of page) left.set(identityOf(RULE.shape, rule), rule);
+    if (page.length < PAGE) break;
+    last = page.at(-1)?.id ?? last;
+    if (slices.isOver) await slices.pause();
+  }
+  const planned: Difference[] = [];
+  for (const [i, rule] of wish.entries()) {
+    if (slices.isOver) await slices.pause();
+    if (rule.type === "country" && state.snapshot.firewall.geoip === undefined) {
       throw invalid(`state.firewall.rules[${i}].type`, "a country rule needs a GeoIP database");
     }
-  }
-  // An export that is applied again later: a rule has ended meanwhile.
-  const wanted = wish.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > now);
-  const there = state.database.rules.list();
-  const before = new Map(there.map((rule) => [identityOf(RULE.shape, rule), rule]));
-  const planned = without(RULE, there, wanted).map(differences.removeRule);
-  for (const rule of wanted) {
-    const stored = before.get(identityOf(RULE.shape, rule));
+    // An export that is applied again later: a rule has ended meanwhile.
+    if (rule.expiresAt !== undefined && rule.expiresAt <= now) continue;
+    const identity = identityOf(RULE.shape, rule);
+    const stored = left.get(identity);
+    left.delete(identity);
     if (stored === undefined) planned.push(differences.addRule({ ...rule, createdAt: now }));
     else if (!sameFields(RULE, stored, rule)) planned.push(differences.updateRule(stored, rule));
   }
-  return planned;
+  return Array.from(left.values(), differences.removeRule).concat(planned);
 }
 
 /** Those of `records` whose identity none of `others` has. */

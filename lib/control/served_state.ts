@@ -16,6 +16,9 @@ import { checkListenerAddr } from "./names.ts";
 import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";
 
+/** So many rows are written in one go: a few milliseconds. */
+const AT_ONCE = 64;
+
 /** Who asks for a change, and by which call. */
 export interface Operation {
   /** For the audit log. */
@@ -135,10 +138,7 @@ export class ServedState {
    */
   async commit(differences: readonly Difference[], operation: Operation): Promise<void> {
     if (differences.length === 0) return;
-    const { result: compiled, undo } = await this.#whenFree(
-      () => this.database.undoable(() => this.#write(differences, operation)),
-      operation,
-    );
+    const { result: compiled, undo } = await this.#store(differences, operation);
     const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
@@ -207,8 +207,25 @@ export class ServedState {
     await this.#apply([{ kind: "resolver", resolver }], snapshot, operation, () => {});
   }
 
+  /** Many rows are written in slices: meanwhile questions are answered, from the state before. */
+  async #store(
+    differences: readonly Difference[],
+    operation: Operation,
+  ): Promise<{ result: Compiled; undo: () => void }> {
+    const { database } = this;
+    if (differences.length <= AT_ONCE) {
+      const write = () => runAtOnce(this.#write(differences, operation));
+      return await this.#whenFree(() => database.undoable(write), operation);
+    }
+    const write = () => database.undoableInSlices(this.#write(differences, operation));
+    return await this.#whenFree(write, operation);
+  }
+
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */
-  #write(differences: readonly Difference[], { actor, action }: Operation): Compiled {
+  *#write(
+    differences: readonly Difference[],
+    { actor, action }: Operation,
+  ): Generator<undefined, Compiled> {
     const { database, now, compile = (changeSet: ChangeSet) => changeSet.compile() } =
       this.#options;
     const changeSet = new ChangeSet({ database, snapshot: this.#snapshot, tables: this.#tables });
@@ -216,6 +233,7 @@ export class ServedState {
     for (const difference of differences) {
       difference.write(changeSet);
       database.audit.add(auditEntry(difference, { actor, action, time }));
+      yield;
     }
     try {
       return compile(changeSet);
@@ -245,7 +263,10 @@ export class ServedState {
    * Each change waits for the lock of another process until its own time is over, counted from when
    * it was asked for: those behind it in the queue do not begin to wait when it gives up.
    */
-  async #whenFree<T>(body: () => T, { signal }: Pick<Operation, "signal"> = {}): Promise<T> {
+  async #whenFree<T>(
+    body: () => T | Promise<T>,
+    { signal }: Pick<Operation, "signal"> = {},
+  ): Promise<T> {
     const until = this.#queue.askedAt + this.database.busyTimeoutMs;
     const signals = [this.#queue.closing, ...signal === undefined ? [] : [signal]];
     try {
@@ -296,5 +317,12 @@ export class ServedState {
     }
     for (const hostname of removed) table.delete(hostname);
     for (const route of set.values()) table.set(route);
+  }
+}
+
+function runAtOnce<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const next = steps.next();
+    if (next.done === true) return next.value;
   }
 }

@@ -9,6 +9,7 @@ const STORED = `id, ${RULE_COLUMNS.names}, hits, created_at`;
 const SQL = {
   plain: "SELECT id, type, value FROM firewall_rules ORDER BY id",
   stored: `SELECT ${STORED} FROM firewall_rules ORDER BY id`,
+  page: `SELECT ${STORED} FROM firewall_rules WHERE id > ? ORDER BY id LIMIT ?`,
   byId: `SELECT ${STORED} FROM firewall_rules WHERE id = ?`,
   byValue: `SELECT ${STORED} FROM firewall_rules WHERE type = ? AND value = ?`,
   expired: `SELECT ${STORED} FROM firewall_rules WHERE expires_at <= ? ORDER BY expires_at`,
@@ -70,6 +71,11 @@ export class Rules {
   /** In the order in which they were added. */
   list(): StoredRule[] {
     return this.#read(() => this.#statements.all(SQL.stored).map(toStoredRule));
+  }
+
+  /** {@link list}, piece by piece: those after `afterId`, 0 at first. */
+  page(afterId: number, limit: number): StoredRule[] {
+    return this.#read(() => this.#statements.all(SQL.page, [afterId, limit]).map(toStoredRule));
   }
 
   get(id: number): StoredRule | undefined {

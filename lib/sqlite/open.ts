@@ -67,7 +67,9 @@ export function openStateDatabase<D extends StateDatabase>(
     if (identity.generation > 0) marker.write(identity);
     restrictMode(file);
     const again = () => reconnect(connect(), { maxPages, schema });
-    const database = make(db, { path: file, busyTimeoutMs, marker, connect: again, schema });
+    const read = () => new DatabaseSync(file, { readOnly: true, timeout: 0 });
+    const parts = { path: file, busyTimeoutMs, marker, connect: again, read, schema };
+    const database = make(db, parts);
     // What was migrated, or brought out of a log that a crash left, is not to hang on that log.
     database.safekeeping?.checkpoint();
     return database;

@@ -92,6 +92,8 @@ export class Safekeeping {
    * alone is lost with a single octet of it.
    */
   checkpoint(): void {
+    // A change is being written, over several turns of the event loop; the next time.
+    if (this.#kept.connection().isTransaction) return;
     this.check();
     this.#kept.connection().prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     this.#watch.note();

@@ -1,12 +1,13 @@
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AuditLog } from "./audit_log.ts";
-import { toDatabaseError } from "./errors.ts";
+import { DatabaseError, toDatabaseError } from "./errors.ts";
 import type { Marker } from "./marker.ts";
 import { readVersion } from "./migrate.ts";
 import type { ProgramSchema } from "./program_schema.ts";
 import { probeWriting } from "./probe.ts";
 import { Safekeeping } from "./safekeeping.ts";
+import { runInSlices } from "./sliced.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
 import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
@@ -24,6 +25,8 @@ export interface DatabaseParts {
   readonly marker?: Marker;
   /** Opens the path anew, as the connection was opened. */
   readonly connect?: () => DatabaseSync;
+  /** Another connection, which only reads; a database in memory has none. */
+  readonly read?: () => DatabaseSync;
 }
 
 /**
@@ -37,6 +40,11 @@ export class StateDatabase implements Disposable {
   /** How long a write waits for the lock of another process. */
   readonly busyTimeoutMs: number;
   #neverBlocks = false;
+  /** A transaction is open over several turns of the event loop. */
+  #isSliced = false;
+  /** What others read by meanwhile. */
+  #reader: DatabaseSync | undefined;
+  readonly #read: (() => DatabaseSync) | undefined;
   #db: DatabaseSync;
   /** For the tables of a program. */
   protected readonly statements: Statements;
@@ -47,7 +55,10 @@ export class StateDatabase implements Disposable {
   /** Which process writes; see {@link safekeeping} for those that have none. */
   readonly role: WriteRole | undefined;
 
-  constructor(db: DatabaseSync, { path, busyTimeoutMs, marker, connect, schema }: DatabaseParts) {
+  constructor(
+    db: DatabaseSync,
+    { path, busyTimeoutMs, marker, connect, read, schema }: DatabaseParts,
+  ) {
     this.#db = db;
     this.path = path;
     this.busyTimeoutMs = busyTimeoutMs;
@@ -55,6 +66,7 @@ export class StateDatabase implements Disposable {
     const { statements } = this;
     this.#undo = new UndoLog(db, { statements, tables: schema.stateTables });
     this.audit = new AuditLog(statements);
+    this.#read = read;
     if (marker === undefined || connect === undefined) return;
     const connection = () => this.#db;
     const reopen = () => this.#use(connect());
@@ -87,6 +99,7 @@ export class StateDatabase implements Disposable {
   transaction<T>(body: () => T, { byAnyone = false } = {}): T {
     const failed: { error?: unknown } = {};
     try {
+      this.#refuseWhileSliced();
       const isInner = this.#db.isTransaction;
       const isOurs = !isInner && !byAnyone;
       if (isOurs) {
@@ -121,6 +134,8 @@ export class StateDatabase implements Disposable {
    */
   checkWritable(): void {
     // SQLite keeps this number for programs and does not use it; this one does not either.
+    // It is being written this very moment.
+    if (this.#isSliced) return;
     const write = () => this.statements.write("PRAGMA user_version = 0");
     this.transaction(write, { byAnyone: true });
     if (this.safekeeping === undefined) return; // In memory.
@@ -139,25 +154,69 @@ export class StateDatabase implements Disposable {
   }
 
   /**
+   * {@link undoable} for many steps: between them the thread does other things, which see the state
+   * as it was before. Nothing else may be written until the promise settles.
+   */
+  async undoableInSlices<T>(
+    steps: Generator<undefined, T>,
+  ): Promise<{ result: T; undo: () => void }> {
+    this.#refuseWhileSliced();
+    this.role?.check();
+    this.safekeeping?.check();
+    this.#undo.begin();
+    try {
+      this.#run("cannot write the database", () => this.#db.prepare("BEGIN IMMEDIATE").run());
+      this.#isSliced = true;
+      // Again, under the lock: from here on nobody can take it.
+      this.role?.check();
+      const result = await runInSlices(steps, {
+        enter: () => this.statements.readFrom(undefined),
+        leave: () => this.statements.readFrom(this.#reader ??= this.#read?.()),
+      });
+      this.statements.readFrom(undefined);
+      this.#run("cannot write the database", () => this.#db.prepare("COMMIT").run());
+      this.#isSliced = false;
+      this.safekeeping?.committed();
+      return { result, undo: () => this.transaction(() => this.#undo.undo()) };
+    } finally {
+      this.statements.readFrom(undefined);
+      if (this.#db.isTransaction) this.#db.prepare("ROLLBACK").run();
+      this.#isSliced = false;
+      this.#undo.end();
+    }
+  }
+
+  #refuseWhileSliced(): void {
+    if (!this.#isSliced) return;
+    throw new DatabaseError("locked", "cannot write the database: a change is being written");
+  }
+
+  /**
    * Writes a consistent copy to a new file of mode 0600, complete and on disk when the promise
    * resolves, while writers go on. A failure leaves no file, and an existing one as it was.
    *
    * @throws {AlreadyExistsError} if the file exists and `overwrite` is not set.
    */
   async snapshot(path: string, options: SnapshotOptions = {}): Promise<Snapshot> {
-    return await writeSnapshot(this.#db, { ...options, from: this.path, to: path });
+    // Of the state before, when a change is half written.
+    const source = this.#isSliced ? this.#reader ?? this.#db : this.#db;
+    return await writeSnapshot(source, { ...options, from: this.path, to: path });
   }
 
   /** Closes the file; nothing can be read or written afterwards. */
   [Symbol.dispose](): void {
     if (this.#db.isOpen) this.role?.giveBack();
     this.statements.clear();
+    this.#reader?.close();
+    this.#reader = undefined;
     // Closing removes the log by its name, which would then be somebody else's.
     if (this.#db.isOpen && this.safekeeping?.isLost !== true) this.#db.close();
   }
 
   #use(db: DatabaseSync): void {
     this.#db = db;
+    this.#reader?.close();
+    this.#reader = undefined;
     this.statements.use(db);
     this.#undo.use(db);
     if (this.#neverBlocks) this.neverBlock();

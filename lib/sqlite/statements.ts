@@ -8,6 +8,8 @@ export type Row = Readonly<Record<string, unknown>>;
 export class Statements {
   #db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  #reader: DatabaseSync | undefined;
+  readonly #readers = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -15,12 +17,12 @@ export class Statements {
 
   /** Every row of a query. */
   all(sql: string, values: readonly SQLInputValue[] = []): Row[] {
-    return this.#prepare(sql).all(...values);
+    return this.#prepareRead(sql).all(...values);
   }
 
   /** The first row of a query. */
   get(sql: string, values: readonly SQLInputValue[] = []): Row | undefined {
-    return this.#prepare(sql).get(...values);
+    return this.#prepareRead(sql).get(...values);
   }
 
   /** Runs a statement; how many rows it changed. */
@@ -59,9 +61,29 @@ export class Statements {
     this.#db = db;
   }
 
+  /**
+   * Reads by another connection from now on, or by the own one again: while a transaction is open
+   * between two of its slices, nobody else is to see its half.
+   */
+  readFrom(reader: DatabaseSync | undefined): void {
+    this.#reader = reader;
+  }
+
   /** Forgets every statement; for when the connection closes. */
   clear(): void {
     this.#prepared.clear();
+    this.#readers.clear();
+    this.#reader = undefined;
+  }
+
+  #prepareRead(sql: string): StatementSync {
+    if (this.#reader === undefined) return this.#prepare(sql);
+    let statement = this.#readers.get(sql);
+    if (statement === undefined) {
+      statement = this.#reader.prepare(sql);
+      this.#readers.set(sql, statement);
+    }
+    return statement;
   }
 
   #prepare(sql: string): StatementSync {

@@ -41,14 +41,24 @@ export class UndoLog {
 
   /** Runs `body` and records what it changes. Outside of a transaction: `body` begins its own. */
   record<T>(body: () => T): T {
-    this.#install();
-    this.#statements.write(SQL.clear);
-    this.#statements.write(SQL.record, [1]);
+    this.begin();
     try {
       return body();
     } finally {
-      this.#statements.write(SQL.record, [0]);
+      this.end();
     }
+  }
+
+  /** {@link record} in two halves; outside of a transaction. */
+  begin(): void {
+    this.#install();
+    this.#statements.write(SQL.clear);
+    this.#statements.write(SQL.record, [1]);
+  }
+
+  /** The other half, also after a failure. */
+  end(): void {
+    this.#statements.write(SQL.record, [0]);
   }
 
   /** Undoes what was recorded last. In a transaction, whose errors are the caller's. */

@@ -18,12 +18,12 @@ export interface WaitOptions {
  *
  * @throws {DatabaseError} `locked` when the time is over.
  */
-export async function whenFree<T>(body: () => T, options: WaitOptions): Promise<T> {
+export async function whenFree<T>(body: () => T | Promise<T>, options: WaitOptions): Promise<T> {
   const { until, signals = [] } = options;
   for (;;) {
     for (const signal of signals) signal.throwIfAborted();
     try {
-      return body();
+      return await body();
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.code !== "locked") throw error;
       if (performance.now() >= until) throw error;

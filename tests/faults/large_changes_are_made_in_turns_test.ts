@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { openDatabase } from "../../lib/db/mod.ts";
+import { ControlUnderTest, type World } from "./control_under_test.ts";
+import { copyFiles } from "./durable_state.ts";
+
+const OPERATION = { actor: "test", action: "Apply" };
+const ROUTES = 3000;
+
+const world: World = {
+  now: Date.parse("2026-01-01"),
+  readFile: () => Promise.reject(new Deno.errors.NotFound()),
+  addr: `127.77.${Deno.pid % 250}.9:4430`,
+};
+
+function wish(count: number) {
+  const routes = Array.from({ length: count }, (_, i) => ({
+    hostname: `h${i}.example`,
+    backend: "192.0.2.1:443",
+    mode: "l4" as const,
+    tlsCert: "",
+    tlsKey: "",
+    backendTls: false,
+    sendProxyProtocol: false,
+  }));
+  const { addr } = world;
+  return {
+    listeners: [{ addr, proxyProtocol: false, maxConnections: 0, trustedProxies: [], routes }],
+  };
+}
+
+const apply = ({ control }: ControlUnderTest, count: number) =>
+  control.whole.apply(wish(count), { dryRun: false, close: false }, OPERATION);
+
+/** What is seen between the turns of a change, until it has ended. */
+async function watch(tested: ControlUnderTest, change: Promise<unknown>): Promise<number[]> {
+  const seen: number[] = [];
+  let ended = false;
+  const done = change.finally(() => ended = true);
+  while (!ended) {
+    seen.push(tested.database.routes(1).length);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await done.catch(() => {});
+  return seen;
+}
+
+Deno.test("200,000 rules are compared in one apply", async () => {
+  await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
+  const rules = Array.from({ length: 200_000 }, (_, i) => ({
+    type: "cidr" as const,
+    value: `${10 + (i >>> 16)}.${(i >>> 8) & 255}.${i & 255}.0/24`,
+    reason: "",
+  }));
+  const options = { dryRun: true, close: false };
+  const { differences } = await tested.control.whole.apply({ rules }, options, OPERATION);
+  assert.equal(differences.length, rules.length);
+});
+
+Deno.test("while a large change is written, questions are answered from the state before", async () => {
+  await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
+  const change = apply(tested, ROUTES);
+  const seen = await watch(tested, change);
+  const { differences } = await change;
+  assert.equal(differences.length, ROUTES);
+  assert.ok(seen.length > 3, `${seen.length} questions were answered meanwhile`);
+  assert.deepEqual(new Set(seen.slice(0, -1)), new Set([0]), "never a half");
+  assert.equal(tested.database.routes(1).length, ROUTES);
+  // What came meanwhile has its turn afterwards.
+  const [, next] = await Promise.all([apply(tested, 10), apply(tested, 20)]);
+  assert.equal(next.differences.length, 10);
+});
+
+Deno.test("a large change that a worker refuses is taken back whole", async () => {
+  await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
+  const before = tested.describe();
+  tested.plane.failure = "after";
+  await assert.rejects(apply(tested, ROUTES), { code: "data_plane" });
+  assert.deepEqual(tested.describe(), before);
+  tested.compileFails = true;
+  await assert.rejects(apply(tested, ROUTES), { code: "compile" });
+  tested.compileFails = false;
+  assert.deepEqual(tested.describe(), before);
+  await apply(tested, ROUTES);
+  assert.equal(tested.database.routes(1).length, ROUTES);
+});
+
+Deno.test("a process that is killed in the middle of a large change has made none of it", async () => {
+  await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
+  await apply(tested, 5);
+  const change = apply(tested, ROUTES);
+  const folder = ControlUnderTest.newFolder();
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    copyFiles(tested.folder, folder);
+    await change;
+    using db = openDatabase(`${folder}/a.db`);
+    const found = db.routes(1).length;
+    assert.ok(found === 5 || found === ROUTES, `${found} routes`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("nothing else is written while a large change is, and a copy has the state before", async () => {
+  await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
+  const change = apply(tested, ROUTES);
+  const { database } = tested;
+  let refused = 0;
+  const other = async () => {
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      database.checkWritable();
+      database.safekeeping?.checkpoint();
+      try {
+        database.transaction(() => database.rules.addHits(new Map()), { byAnyone: true });
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, "locked");
+        refused++;
+      }
+    }
+  };
+  const copy = `${tested.folder}/copy.db`;
+  const copied = new Promise((resolve) => setTimeout(resolve, 20)).then(() =>
+    database.snapshot(copy)
+  );
+  await other();
+  await change;
+  await copied;
+  {
+    using db = openDatabase(copy);
+    assert.ok([0, ROUTES].includes(db.routes(1).length), "whole, before or after");
+  }
+  assert.ok(refused > 0, "it was met in the middle");
+  assert.equal(database.routes(1).length, ROUTES);
+});
