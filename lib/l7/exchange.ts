@@ -14,7 +14,7 @@ import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
 import { fieldValue, filterFields, isTrailerField, withoutFalseLength } from "./fields.ts";
 import { guardMethods } from "./guard.ts";
-import { isGrpc, localReply, STATUS_OF } from "./local_reply.ts";
+import { localReply, STATUS_OF } from "./local_reply.ts";
 import type {
   BackendFailure,
   BackendStream,
@@ -22,19 +22,14 @@ import type {
   ResponseHandler,
   Transport,
 } from "./message.ts";
+import { Interim } from "./interim.ts";
+import { mayRepeat } from "./retry.ts";
 import { backendRequest, type ClientFacts, expectsContinue } from "./request_fields.ts";
 import { tunnelAnswer, tunnelHead } from "./tunnel.ts";
 import { Upload } from "./upload.ts";
 
 /** What a request's client left before it was answered is logged as (nginx's number). */
 const CLIENT_GONE = 499;
-/** Methods without effect on the backend (RFC 9110 §9.2.1): they may be sent twice. */
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
-/** Informational heads of one response that are passed on; the client has no way to refuse them. */
-const MAX_FORWARDED_INTERIM = 8;
-/** A backend that sends more of them than this does not mean to answer. */
-const MAX_INTERIM = 64;
-
 /** As `Via` names them (RFC 9110 §7.6.3). */
 const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
 
@@ -89,7 +84,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   #stream: BackendStream | undefined;
   #request: RequestInit | undefined;
   #sentAt = 0;
-  #interim = 0;
+  readonly #interim = new Interim();
   #responded = false;
   /** A tunnel that the backend has opened. */
   #tunnelOpen = false;
@@ -126,11 +121,6 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   /** Octets of content from the client. */
   get bytesIn(): number {
     return this.#upload.octets;
-  }
-
-  /** Whether the request is gRPC's. */
-  get isGrpc(): boolean {
-    return isGrpc(this.head.fields);
   }
 
   /** Sends the request to a backend. */
@@ -295,11 +285,6 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
 
   // --- ends ------------------------------------------------------------------------------------
 
-  /** Cuts the exchange off, with whatever the client was told so far. */
-  abort(code: number, reason: string): void {
-    if (!this.#over) this.#breakOff(reason, code);
-  }
-
   /** Nothing has moved for too long. */
   expire(): void {
     if (this.#over) return;
@@ -353,15 +338,10 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     }
   }
 
-  /** 100 was this hop's to send; 101 without a request for it has no meaning. */
   #inform(head: ResponseHead): void {
-    if (++this.#interim > MAX_INTERIM) {
-      return this.#breakOff("too many informational responses", ErrorCode.enhanceYourCalm);
-    }
-    if (head.status === 101) {
-      return this.#breakOff("the backend switched protocols unasked", ErrorCode.internalError);
-    }
-    if (head.status === 100 || this.#interim > MAX_FORWARDED_INTERIM) return;
+    const verdict = this.#interim.judge(head.status);
+    if (verdict === "drop") return;
+    if (verdict !== "pass") return this.#breakOff(verdict.reason, ErrorCode.enhanceYourCalm);
     try {
       this.#front.respond(withoutFalseLength(head));
     } catch (error) {
@@ -369,15 +349,11 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     }
   }
 
-  /**
-   * Once, if nothing of the response came and the request can be repeated whole: a request without
-   * content that is safe or that the backend certainly did not process.
-   */
+  /** Once, if the request can be repeated whole and nothing of an answer came. */
   #mayRetry(failure: BackendFailure): boolean {
-    if (this.#retried || this.#responded || this.#interim > 0 || !failure.untouched) return false;
+    if (this.#retried || this.#responded || this.#interim.came) return false;
     if (!this.#upload.isEmpty || this.head.protocol !== "") return false;
-    if (failure.unprocessed) return true;
-    return failure.kind === "reset" && SAFE_METHODS.has(this.head.method);
+    return mayRepeat(failure, this.head.method);
   }
 
   /** The response is complete: a request that still goes on has nobody left who wants it. */
@@ -437,7 +413,6 @@ export const STEPS = [
   "onTrailers",
   "onDrain",
   "onFailure",
-  "abort",
   "expire",
 ] as const;
 

@@ -155,7 +155,6 @@ const ENDS: Readonly<Record<string, (exchange: Exchange) => void>> = {
   "no connection": (exchange) => exchange.onUnavailable({ kind: "busy", reason: "full" }),
   "the client leaves": (exchange) => exchange.frontGone(8, "left"),
   "nothing moves": (exchange) => exchange.expire(),
-  "it is cut off": (exchange) => exchange.abort(8, "cut"),
   "it is refused": (exchange) => exchange.refuse(403, "no"),
   "it is malformed": (exchange) => exchange.requestInvalid("bad chunk"),
   "an answer ends early": (exchange) => exchange.onResponse({ ...RESPONSE, status: 413 }, true),
