@@ -190,6 +190,29 @@ Deno.test("checkTrust() holds every certificate of the path against the clock, e
   assert.equal(trust([await below(root)], { authorities: [old] }), "expired: an issuer");
 });
 
+Deno.test("checkTrust() does not take a signature of one key for that of a namesake", async () => {
+  const memory = new TrustMemory();
+  const leaf = await below(root);
+  assert.equal(trust([leaf], { memory }), "holds");
+  const namesake = await createAuthority({ commonName: "root" });
+  assert.equal(trust([leaf], { authorities: [namesake], memory }), "untrusted");
+  assert.equal(trust([leaf], { memory }), "holds");
+});
+
+Deno.test("checkTrust() refuses a leaf with a critical extension that nobody knows", async () => {
+  const strange = (critical: boolean) =>
+    issueCertificate(root, {
+      uris: [ALICE],
+      usages: ["client"],
+      extensions: [new x509.Extension("1.2.3.4", critical, Uint8Array.of(5, 0))],
+    });
+  assert.equal(trust([await strange(false)]), "holds");
+  assert.equal(
+    trust([await strange(true)]),
+    "untrusted: its critical extension 1.2.3.4 is unknown",
+  );
+});
+
 /** NameConstraints of URIs. */
 function uriConstraints(permitted: readonly string[], excluded: readonly string[]): x509.Extension {
   const wrap = (tag: number, ...parts: number[][]) => {
@@ -242,19 +265,30 @@ Deno.test("checkTrust() refuses what a list of today names, anywhere in the chai
   assert.equal(trust(chain, await listing(root, [middle])), "revoked");
 });
 
+/** Counts the signatures that it is asked about. */
+class Counting extends TrustMemory {
+  asked = 0;
+  override isSignedBy(...args: Parameters<TrustMemory["isSignedBy"]>): boolean {
+    this.asked++;
+    return super.isSignedBy(...args);
+  }
+}
+
+Deno.test("checkTrust() goes once around authorities that have signed each other", async () => {
+  const a = await createAuthority({ commonName: "a" });
+  const b = await createAuthority({ commonName: "b", issuer: a });
+  const back = await createAuthority({ commonName: "a", keys: a.keys, issuer: b });
+  const memory = new Counting();
+  assert.equal(trust([await below(a), back, b], { memory }), "untrusted");
+  assert.equal(memory.asked, 2);
+});
+
 Deno.test("checkTrust() verifies a bounded number of signatures, whatever the chain", async () => {
   // Fifteen authorities of one name: without a bound they multiply.
   const crowd: Authority[] = [];
   for (let i = 0; i < 15; i++) crowd.push(await createAuthority({ commonName: "root" }));
   const [first] = crowd;
   assert.ok(first);
-  class Counting extends TrustMemory {
-    asked = 0;
-    override isSignedBy(...args: Parameters<TrustMemory["isSignedBy"]>): boolean {
-      this.asked++;
-      return super.isSignedBy(...args);
-    }
-  }
   const memory = new Counting();
   const other = await createAuthority({ commonName: "other" });
   assert.equal(
@@ -371,6 +405,18 @@ Deno.test("identifyPeer() believes a resumed session only with a leaf that TLS h
   assert.equal(identify(true), unknown);
   assert.equal(identify(false), "alice");
   assert.equal(identify(true), "alice");
+});
+
+Deno.test("identifyPeer() ends an identity with the first certificate of its path", async () => {
+  const ends = new Date(Math.floor(NOW / 1000) * 1000 + HOUR_MS);
+  const brief = await createAuthority({ commonName: "brief", notAfter: ends });
+  const result = identifyPeer(peerOf([await below(brief)], { resumed: false }), {
+    issuer: ISSUER,
+    nowMs: NOW,
+    trust: { authorities: parseAuthorities([brief.certPem]), memory: new TrustMemory() },
+  });
+  assert.ok(result.ok);
+  assert.equal(result.identity.notAfter, ends.getTime());
 });
 
 Deno.test("identifyPeer() reads the chain only of a client that TLS has verified", async () => {

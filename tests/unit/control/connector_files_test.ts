@@ -1,4 +1,6 @@
+import "reflect-metadata";
 import assert from "node:assert/strict";
+import { KeyUsageFlags } from "@peculiar/x509";
 import { type ConnectorConfig, loadConfig } from "../../../lib/config/mod.ts";
 import { type ConnectorFiles, readConnectorFiles } from "../../../lib/control/mod.ts";
 import {
@@ -151,6 +153,7 @@ Deno.test("readConnectorFiles() keeps the authorities of a file that cannot be u
     new Deno.errors.PermissionDenied("no"),
     "half a certifi",
     "-----BEGIN CERTIFICATE-----\nMIIB",
+    second.certPem + halfWritten(first.certPem),
     "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
   ];
   for (const text of [...broken, ...broken]) {
@@ -196,6 +199,13 @@ Deno.test("readConnectorFiles() starts with nothing that is broken, and warns of
     notBefore: new Date(NOW - 7200_000),
     notAfter: new Date(NOW - 3600_000),
   });
-  const files = new Files([]).set({ "second.pem": first.certPem + expired.certPem });
-  assert.match((await files.read()).warnings.join(), /^second\.pem: certificate 2 expired at /);
+  const lists = await createAuthority({ commonName: "lists", keyUsages: KeyUsageFlags.cRLSign });
+  const unfit = [expired, lists, alice].map(({ certPem }) => certPem).join("");
+  const files = new Files([]).set({ "second.pem": first.certPem + unfit });
+  const { warnings } = await files.read();
+  assert.match(warnings[0] ?? "", /^second\.pem: certificate 2 expired at /);
+  assert.deepEqual(warnings.slice(1), [
+    "second.pem: certificate 3 may not sign certificates (KeyUsage)",
+    "second.pem: certificate 4 is not of an authority",
+  ]);
 });
