@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chooseSockets, SOCKETS_KINDS } from "../../lib/tcp/mod.ts";
+import { chooseSockets, SOCKETS_KINDS, type TcpStream } from "../../lib/tcp/mod.ts";
+import { HandleSockets } from "../../lib/tcp/handle_sockets.ts";
 import { loadBinding, type TcpBinding, type TcpHandle } from "../../lib/tcp/_binding.ts";
 import { testSockets } from "../contract/sockets.ts";
 import { startEchoBackend } from "../support/backends.ts";
@@ -75,4 +76,29 @@ Deno.test("the program serves on node:net where the configuration says so, and l
   const said = proxy.events("node:net is used instead of the runtime's TCP handles");
   assert.equal(said.length, 1);
   assert.equal(await proxy.stop(), 0);
+});
+
+Deno.test("Nagle's algorithm is switched off before the second write, once", async () => {
+  const asked: boolean[] = [];
+  const binding = changedHandles((handle) => {
+    const { setNoDelay } = handle;
+    handle.setNoDelay = (on) => {
+      asked.push(on);
+      return setNoDelay.call(handle, on);
+    };
+  });
+  const sockets = new HandleSockets(binding);
+  const accepted = Promise.withResolvers<TcpStream>();
+  const listener = await sockets.listen({ host: "127.0.0.1", port: 0 }, accepted.resolve);
+  const stream = await new Promise<TcpStream>((onConnect, onFailure) =>
+    sockets.connect("127.0.0.1", listener.port, { onConnect, onFailure })
+  );
+  stream.write(Uint8Array.of(1));
+  assert.deepEqual(asked, [], "a stream of one write pays nothing");
+  stream.write(Uint8Array.of(2));
+  stream.write(Uint8Array.of(3));
+  assert.deepEqual(asked, [true]);
+  stream.close();
+  (await accepted.promise).close();
+  listener.close();
 });
