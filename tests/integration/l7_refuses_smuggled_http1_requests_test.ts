@@ -135,7 +135,6 @@ Deno.test("a head that is too large is answered 431", async () => {
 });
 
 Deno.test("many small header fields reach the backend whole, none is dropped silently", async () => {
-  // More than Node's own limits for a server, which stands in front here.
   const many = Array.from({ length: 2500 }, (_, i) => `X-${i}: ${i}`);
   await using backend = await startRecordingBackend();
   await using proxy = await startL7({
