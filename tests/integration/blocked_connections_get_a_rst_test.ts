@@ -5,7 +5,7 @@ import { connectRaw } from "../support/clients.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { type PlaneOptions, startPlane } from "../support/plane.ts";
 import { proxyV1 } from "../support/proxy_header.ts";
-import { vectorPath } from "../support/vectors.ts";
+import { countryDatabase } from "../support/vectors.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
 
@@ -40,13 +40,10 @@ Deno.test("a connection blocked by CIDR gets a RST before any octet", async () =
   assert.equal(event.rule, "cidr 127.0.0.0/8 (#1)");
 });
 
-const countryFile = vectorPath("mmdb/test-data/GeoLite2-Country-Test.mmdb");
 Deno.test({
-  name:
-    "a connection blocked by country gets a RST (needs the vectors' GeoLite2-Country-Test.mmdb)",
-  ignore: countryFile === undefined,
+  name: "a connection blocked by country gets a RST",
   async fn() {
-    const bytes = Deno.readFileSync(countryFile ?? "");
+    const bytes = countryDatabase();
     const geoip = new SharedArrayBuffer(bytes.length);
     new Uint8Array(geoip).set(bytes);
     const event = await assertReset({

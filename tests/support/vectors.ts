@@ -5,6 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { buildCountryMmdb } from "./mmdb.ts";
 
 const FOLDER = new URL("../../../shared/vectors/", import.meta.url);
 
@@ -25,6 +26,22 @@ export function vectorTest<T>(file: string, claim: string, check: (vectors: T[])
 export function vectorPath(file: string): string | undefined {
   const url = new URL(file, FOLDER);
   return exists(url) ? fileURLToPath(url) : undefined;
+}
+
+/**
+ * The octets of a country database: MaxMind's test file, or without it one of our own making, in which
+ * the addresses that tests ask for are where they are in the other.
+ */
+export function countryDatabase(): Uint8Array {
+  const path = vectorPath("mmdb/test-data/GeoLite2-Country-Test.mmdb");
+  if (path !== undefined) return Deno.readFileSync(path);
+  return buildCountryMmdb({
+    "2.125.160.216/29": "GB",
+    "81.2.69.142/31": "GB",
+    "89.160.20.112/28": "SE",
+    "216.160.83.56/29": "US",
+    "2001:218::/32": "JP",
+  });
 }
 
 function exists(url: URL): boolean {
