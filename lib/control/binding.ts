@@ -1,7 +1,7 @@
 import { invalid } from "../queue/mod.ts";
 import net from "node:net";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
-import type { ListenerSnapshot } from "../server/mod.ts";
+import { bindProblem, type ListenerSnapshot } from "../server/mod.ts";
 import { lacksIpv6, tryToReserve } from "../tcp/mod.ts";
 import { ControlError } from "./control_error.ts";
 
@@ -48,7 +48,7 @@ export async function settleEndpoint(
   try {
     return { host: endpoint.host, port: await bindEither(endpoint, { reusePort, tryToBind }) };
   } catch (error) {
-    throw invalid(field, bindProblem(error));
+    throw invalid(field, problemOf(error));
   }
 }
 
@@ -66,7 +66,7 @@ export async function refuseSharedPorts(listeners: Iterable<ListenerSnapshot>): 
     } catch (cause) {
       // Anything else is for the workers to meet.
       if (codeOf(cause) !== "EADDRINUSE") continue;
-      const message = `cannot listen on ${listener.addr}: ${bindProblem(cause)}`;
+      const message = `cannot listen on ${listener.addr}: ${problemOf(cause)}`;
       throw new ControlError("port_in_use", message, { cause });
     }
   }
@@ -117,16 +117,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-function bindProblem(error: unknown): string {
-  switch (codeOf(error)) {
-    case "EADDRINUSE":
-      return "the port is in use by another program";
-    case "EACCES":
-      return "ports below 1024 need CAP_NET_BIND_SERVICE";
-    case "EADDRNOTAVAIL":
-    case "EINVAL": // So Deno 2.9.6 calls it.
-      return "this machine does not have the address";
-    default:
-      return "the address cannot be bound";
-  }
+/** A bind may fail for reasons of the system's that are not for a client. */
+function problemOf(error: unknown): string {
+  return bindProblem(error) ?? "the address cannot be bound";
 }

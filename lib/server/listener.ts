@@ -17,7 +17,7 @@ export class ListenError extends Error {
   readonly code: string;
 
   constructor(addr: string, cause: NodeJS.ErrnoException) {
-    super(`cannot listen on ${addr}: ${listenProblem(cause)}`, { cause });
+    super(`cannot listen on ${addr}: ${bindProblem(cause) ?? cause.message}`, { cause });
     this.code = cause.code ?? "unknown";
   }
 }
@@ -84,8 +84,9 @@ export class ActiveListener {
   }
 }
 
-function listenProblem(cause: NodeJS.ErrnoException): string {
-  switch (cause.code) {
+/** What it means that an address cannot be bound, for an operator; nothing for other errors. */
+export function bindProblem(error: unknown): string | undefined {
+  switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "EADDRINUSE":
       return "the port is in use by another program";
     case "EACCES":
@@ -94,6 +95,6 @@ function listenProblem(cause: NodeJS.ErrnoException): string {
     case "EINVAL": // So Deno 2.9.6 calls it.
       return "this machine does not have the address";
     default:
-      return cause.message;
+      return undefined;
   }
 }

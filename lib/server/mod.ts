@@ -17,7 +17,7 @@ export type { ConnectionQuery } from "./query.ts";
 export type { RouteTally, TakenTallies } from "./tallies.ts";
 export type { ConnectorSnapshot } from "./connector.ts";
 export { sliceChanges } from "./slices.ts";
-export { ListenError } from "./listener.ts";
+export { bindProblem, ListenError } from "./listener.ts";
 export type {
   Change,
   FirewallSnapshot,

@@ -1,3 +1,4 @@
+import { MAX_CONNECTIONS } from "../state/mod.ts";
 import type { SessionRequest } from "../connector/mod.ts";
 import {
   type ConnectionEvent,
@@ -29,8 +30,6 @@ const MAX_WORD = 1024;
 const MAX_LONG = 16_384;
 /** What a worker sends at one time; see `EventOutbox`. */
 const MAX_EVENTS = 256;
-/** Connections of one worker, whatever they are asked for. */
-const MAX_CONNECTIONS = 10_000_000;
 const MAX_FIELDS = 32;
 
 const word = text(MAX_WORD);
