@@ -23,8 +23,8 @@ import {
   stateFromMessage,
   toMessage,
 } from "../messages/mod.ts";
+import type { ConnectionInfo, WorkerStatus } from "../plane/mod.ts";
 import { type KeyPath, type RecordKind, Report } from "../schema/mod.ts";
-import type { ConnectionInfo, WorkerStatus } from "../server/mod.ts";
 import { LISTENER, type ListenerSettings, ROUTE, type Route, type State } from "../state/mod.ts";
 import * as pb from "./gen/mod.ts";
 

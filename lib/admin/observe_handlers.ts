@@ -1,7 +1,7 @@
-import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid, RefusedError, type RouteStatus, type Status } from "../control/mod.ts";
+import type { ConnectionQuery } from "../plane/mod.ts";
 import { RpcError } from "../rpc/mod.ts";
-import type { ConnectionQuery } from "../server/mod.ts";
+import type { Handlers } from "../rpc_server/mod.ts";
 import { parseIpOrCidr } from "../state/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";

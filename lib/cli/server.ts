@@ -1,14 +1,8 @@
-import {
-  type Pulse,
-  readServiceEnvironment,
-  readVariable,
-  ServiceManager,
-} from "../service/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Config } from "../config/mod.ts";
-import { Control, type Health } from "../control/mod.ts";
 import type { Access } from "../connector/mod.ts";
+import { Control, type Health } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
 import {
   describeError,
@@ -17,10 +11,19 @@ import {
   type LogSink,
   MAX_WORKERS,
 } from "../observe/mod.ts";
-import type { Plane, Snapshot } from "../server/mod.ts";
-import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
+import type { Plane, Snapshot } from "../plane/mod.ts";
+import {
+  type Pulse,
+  readServiceEnvironment,
+  readVariable,
+  ServiceManager,
+} from "../service/mod.ts";
 import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
+import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
+import { inheritedSockets, warnOfUnused } from "./activation.ts";
 import { startAdmin } from "./admin.ts";
+import { allocatorName } from "./allocator.ts";
+import { CommandError } from "./command_error.ts";
 import { openConfiguredAccess } from "./connector_access.ts";
 import { DescriptorWatch } from "./descriptors.ts";
 import { loadConfigFile } from "./load.ts";
@@ -28,9 +31,6 @@ import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
 import { Signals } from "./signals.ts";
-import { allocatorName } from "./allocator.ts";
-import { inheritedSockets, warnOfUnused } from "./activation.ts";
-import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a stop that a second signal cut short, or that a worker forced. */

@@ -1,8 +1,8 @@
-import { invalid } from "../queue/mod.ts";
-import net from "node:net";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
-import { bindProblem, type ListenerSnapshot } from "../server/mod.ts";
-import { lacksIpv6, tryToReserve } from "../tcp/mod.ts";
+import net from "node:net";
+import type { ListenerSnapshot } from "../plane/mod.ts";
+import { invalid } from "../queue/mod.ts";
+import { bindProblem, lacksIpv6, tryToReserve } from "../tcp/mod.ts";
 import { ControlError } from "./control_error.ts";
 
 /** Binds an address for a moment; the port that it was. Throws the system's error. */

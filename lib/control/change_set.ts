@@ -1,10 +1,10 @@
-import { missing } from "../queue/mod.ts";
 import type { Endpoint } from "../addr/mod.ts";
 import type { Database, ListenerRow } from "../db/mod.ts";
 import { createRateLimiter, type FirewallRule, patchFirewall } from "../firewall/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
+import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../plane/mod.ts";
+import { missing } from "../queue/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
-import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../server/mod.ts";
 import type { RateLimit, Route } from "../state/mod.ts";
 
 /** What the data plane has to do, and the state it leads to. */

@@ -6,7 +6,7 @@ import {
   type RevocationLists,
 } from "../connector/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import type { ConnectorSnapshot } from "../server/mod.ts";
+import type { ConnectorSnapshot } from "../plane/mod.ts";
 import type { ReadFile } from "./files.ts";
 
 /** The connector's files do not make a whole; the message says why, without an octet of a key. */

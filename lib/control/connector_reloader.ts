@@ -1,6 +1,6 @@
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { ConnectorSnapshot } from "../server/mod.ts";
+import type { ConnectorSnapshot } from "../plane/mod.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import type { ReadFile } from "./files.ts";
 

@@ -1,5 +1,4 @@
 import type { Config } from "../config/mod.ts";
-import { RefusedError } from "../queue/mod.ts";
 import type { Gatekeeper } from "../connector/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
 import {
@@ -8,23 +7,24 @@ import {
   type LogSink,
   type RequestEvent,
 } from "../observe/mod.ts";
-import type { ListenerSnapshot, Plane, Snapshot } from "../server/mod.ts";
-import { DatabaseKeeper } from "./database_keeper.ts";
+import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
+import { RefusedError } from "../queue/mod.ts";
+import { refuseSharedPorts } from "./binding.ts";
 import type { ChangeSet, Compiled } from "./change_set.ts";
+import { DatabaseKeeper } from "./database_keeper.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import type { ReadFile } from "./files.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
-import { ServedState } from "./served_state.ts";
-import { ResolverFilesWatch } from "./resolver_files.ts";
 import { readRegularFile } from "./regular_file.ts";
+import { ResolverFilesWatch } from "./resolver_files.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
-import { refuseSharedPorts } from "./binding.ts";
+import { RunningTotals } from "./running_totals.ts";
+import { ServedState } from "./served_state.ts";
 import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
-import { RunningTotals } from "./running_totals.ts";
 import { Upkeep } from "./upkeep.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
 

@@ -1,8 +1,8 @@
-import { missing, present } from "../queue/mod.ts";
 import type { Endpoint } from "../addr/mod.ts";
 import type { AuditEntry, StoredRule } from "../db/mod.ts";
+import type { ListenerSnapshot } from "../plane/mod.ts";
+import { missing, present } from "../queue/mod.ts";
 import { type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
-import type { ListenerSnapshot } from "../server/mod.ts";
 import {
   LISTENER,
   type ListenerSettings,

@@ -1,6 +1,6 @@
 import { describeError, type LogSink } from "../observe/mod.ts";
+import type { PlaneStatus } from "../plane/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { PlaneStatus } from "../server/mod.ts";
 import { type CertificateExpiry, readCertificateExpiries } from "./certificate_expiry.ts";
 
 const DAY_MS = 24 * 3_600_000;

@@ -1,4 +1,4 @@
-import type { ConnectionQuery, Plane } from "../server/mod.ts";
+import type { ConnectionQuery, Plane } from "../plane/mod.ts";
 
 /** What a change has to do with connections that are open. */
 export interface LiveConnections {

@@ -1,8 +1,8 @@
 import type { StoredRule } from "../db/mod.ts";
+import type { ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
-import { Slices } from "../sqlite/mod.ts";
 import { identityOf, type RecordShape, same } from "../schema/mod.ts";
-import type { ListenerSnapshot } from "../server/mod.ts";
+import { Slices } from "../sqlite/mod.ts";
 import {
   LISTENER,
   type Listener,

@@ -1,6 +1,6 @@
 import type { Database } from "../db/mod.ts";
 import { compileFirewall } from "../firewall/mod.ts";
-import type { ListenerSnapshot, Snapshot } from "../server/mod.ts";
+import type { ListenerSnapshot, Snapshot } from "../plane/mod.ts";
 import { compileListeners } from "./stored_listeners.ts";
 import type { TlsStore } from "./tls_store.ts";
 

@@ -1,11 +1,11 @@
+import type { ConnectionQuery, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid, missing, present, RefusedError } from "../queue/mod.ts";
-import type { ConnectionQuery, ListenerSnapshot } from "../server/mod.ts";
 import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
 import { settleEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
 import { type ReadFile, TlsFiles } from "./files.ts";
-import { checkHostname } from "./names.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
+import { checkHostname } from "./names.ts";
 import type { Operation, ServedState } from "./served_state.ts";
 
 /** The longest that connections of a removed listener are let live before they are closed. */

@@ -1,6 +1,6 @@
 import { type Database, DatabaseError, type StoredRule } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { Plane, RouteTally } from "../server/mod.ts";
+import type { Plane, RouteTally } from "../plane/mod.ts";
 
 /** How often workers are asked; what a worker counts between is lost if it dies. */
 const TAKE_INTERVAL_MS = 2000;

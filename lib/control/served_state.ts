@@ -1,15 +1,9 @@
-import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
+import type { Change, ConnectorSnapshot, ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
+import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
-import type {
-  Change,
-  ConnectorSnapshot,
-  ListenerSnapshot,
-  Plane,
-  Snapshot,
-} from "../server/mod.ts";
+import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";

@@ -1,12 +1,12 @@
+import type { RouteTally } from "../plane/mod.ts";
 import { RefusedError } from "../queue/mod.ts";
-import type { RouteTally } from "../server/mod.ts";
 import type { State } from "../state/mod.ts";
-import { planState } from "./plan.ts";
 import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type ReadFile, TlsFiles } from "./files.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
+import { planState } from "./plan.ts";
 import type { Operation, ServedState } from "./served_state.ts";
 
 /** A difference, and how many live connections it is about. */

@@ -1,10 +1,10 @@
 import type { Database, StoredRule } from "../db/mod.ts";
-import type { RateLimit } from "../state/mod.ts";
 import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
-import type { WorkerStatus } from "../server/mod.ts";
+import type { WorkerStatus } from "../plane/mod.ts";
+import type { RateLimit } from "../state/mod.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
-import type { ServedState } from "./served_state.ts";
 import type { RouteStatus, RunningTotals } from "./running_totals.ts";
+import type { ServedState } from "./served_state.ts";
 
 /** What a listener does. */
 export interface ListenerStatus {

@@ -1,8 +1,8 @@
 import { endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import type { Database, ListenerRow } from "../db/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
+import type { ListenerSnapshot } from "../plane/mod.ts";
 import { type Problem, type RecordKind, type RecordShape, Report } from "../schema/mod.ts";
-import type { ListenerSnapshot } from "../server/mod.ts";
 import { LISTENER, ROUTE, type Route } from "../state/mod.ts";
 import { findFreePort } from "./binding.ts";
 import { ControlError } from "./control_error.ts";

@@ -1,8 +1,8 @@
 import { checkTlsPair } from "../config/mod.ts";
 import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Change } from "../plane/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { Change } from "../server/mod.ts";
 import type { ReadFile } from "./files.ts";
 
 /** How often the files are looked at; a renewed certificate may take that long to be used. */

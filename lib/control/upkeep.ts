@@ -1,10 +1,10 @@
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { ConnectorSnapshot } from "../server/mod.ts";
+import type { ConnectorSnapshot } from "../plane/mod.ts";
 import { ConnectorReloader } from "./connector_reloader.ts";
 import type { ReadFile } from "./files.ts";
-import type { ServedState } from "./served_state.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
+import type { ServedState } from "./served_state.ts";
 import type { StartUp } from "./start_up.ts";
 import { TLS_POLL_MS, type TlsStore } from "./tls_store.ts";
 

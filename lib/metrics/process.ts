@@ -1,5 +1,5 @@
 import type { HistogramValue } from "../observe/mod.ts";
-import type { WorkerStatus } from "../server/mod.ts";
+import type { WorkerStatus } from "../plane/mod.ts";
 import type { Families } from "./families.ts";
 import type { MetricsSource } from "./source.ts";
 

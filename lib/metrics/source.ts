@@ -1,5 +1,5 @@
 import type { Health } from "../control/mod.ts";
-import type { ListenerSnapshot, PlaneMetrics, PlaneStatus } from "../server/mod.ts";
+import type { ListenerSnapshot, PlaneMetrics, PlaneStatus } from "../plane/mod.ts";
 
 /** What the metrics are read from, anew for each scrape. */
 export interface MetricsSource {

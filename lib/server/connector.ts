@@ -9,25 +9,8 @@ import {
   type Trust,
   type TrustMemory,
 } from "../connector/mod.ts";
+import type { ConnectorSnapshot } from "../plane/mod.ts";
 import { TlsAcceptor } from "../tls/mod.ts";
-
-/** What the data plane knows of the connector; plain data that a worker can be sent. */
-export interface ConnectorSnapshot {
-  /** The trust domain of every identity. */
-  readonly issuer: string;
-  /** Hosts are one label below it. */
-  readonly domain: string;
-  /** Of hosts whose row names no port. */
-  readonly defaultPort: number;
-  /** Where sessions may be led; see `compileDestinations` in lib/connector. */
-  readonly allowedNetworks: readonly string[];
-  /** PEM of the authorities of clients. */
-  readonly authorities: readonly string[];
-  readonly revocationLists: RevocationLists;
-  /** The connector's own certificate; in memory only, never logged. */
-  readonly certPem: string;
-  readonly keyPem: string;
-}
 
 /** A certificate that a route puts in the place of the connector's own. */
 export interface OwnCertificate {

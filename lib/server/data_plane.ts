@@ -10,6 +10,17 @@ import {
   type RequestEvent,
   unlimitedDescriptors,
 } from "../observe/mod.ts";
+import type {
+  Change,
+  ConnectionInfo,
+  ConnectionQuery,
+  ConnectorSnapshot,
+  FoundConnections,
+  ListenerSnapshot,
+  RouteTally,
+  Snapshot,
+  TakenTallies,
+} from "../plane/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
@@ -17,15 +28,13 @@ import type { HandshakesOptions } from "../tls/mod.ts";
 import { countEnded } from "./accounting.ts";
 import { serve } from "./connection.ts";
 import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
-import { Connector, type ConnectorSnapshot } from "./connector.ts";
+import { Connector } from "./connector.ts";
 import { toEvent, toInfo, toTally } from "./describe.ts";
 import { ActiveListener } from "./listener.ts";
 import { LiveState } from "./live_state.ts";
-import type { ConnectionInfo, FoundConnections } from "./plane.ts";
-import { compileQuery, type ConnectionQuery } from "./query.ts";
+import { compileQuery } from "./query.ts";
 import { recheckPeers } from "./recheck.ts";
-import type { Change, ListenerSnapshot, Snapshot } from "./snapshot.ts";
-import { type RouteTally, type TakenTallies, Tallies } from "./tallies.ts";
+import { Tallies } from "./tallies.ts";
 
 /** Its own and that of its backend: who is let in must not fail for want of the second. */
 const DESCRIPTORS_PER_CONNECTION = 2;

@@ -1,7 +1,6 @@
 import type { ConnectionEvent } from "../observe/mod.ts";
+import type { ConnectionInfo, RouteTally } from "../plane/mod.ts";
 import { type Connection, type Ending, formatSocketAddress } from "./connection_state.ts";
-import type { ConnectionInfo } from "./plane.ts";
-import type { RouteTally } from "./tallies.ts";
 
 function routeFields({ sni, route, identity, host, backend = route?.backend }: Connection) {
   return {

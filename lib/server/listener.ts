@@ -1,8 +1,8 @@
 import { blockOf, type Cidr, cidrContains, type IpAddress } from "../addr/mod.ts";
 import { ConnectionGauge } from "../observe/mod.ts";
+import type { ListenerSnapshot } from "../plane/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
-import type { Sockets, TcpListener, TcpStream } from "../tcp/mod.ts";
-import type { ListenerSnapshot } from "./snapshot.ts";
+import { bindProblem, type Sockets, type TcpListener, type TcpStream } from "../tcp/mod.ts";
 
 /**
  * Deno's accept loop ends for good when accept(2) fails, which it does when descriptors run out;
@@ -81,20 +81,5 @@ export class ActiveListener {
     clearInterval(this.#rearm);
     this.#listening?.close();
     this.#listening = undefined;
-  }
-}
-
-/** What it means that an address cannot be bound, for an operator; nothing for other errors. */
-export function bindProblem(error: unknown): string | undefined {
-  switch (error instanceof Error && "code" in error ? error.code : undefined) {
-    case "EADDRINUSE":
-      return "the port is in use by another program";
-    case "EACCES":
-      return "ports below 1024 need CAP_NET_BIND_SERVICE";
-    case "EADDRNOTAVAIL":
-    case "EINVAL": // So Deno 2.9.6 calls it.
-      return "this machine does not have the address";
-    default:
-      return undefined;
   }
 }

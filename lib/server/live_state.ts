@@ -18,6 +18,7 @@ import {
   type RequestCounts,
   type RequestEvent,
 } from "../observe/mod.ts";
+import type { FirewallSnapshot, Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
 import {
   BrokenWatch,
   type Clock,
@@ -33,7 +34,6 @@ import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
 import type { PlaneState } from "./plane_state.ts";
-import type { FirewallSnapshot, Settings, Snapshot, SourcesSnapshot } from "./snapshot.ts";
 import { Streams } from "./streams.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */

@@ -1,22 +1,7 @@
 import { blockOf, cidrContains } from "../addr/mod.ts";
+import type { ConnectionQuery } from "../plane/mod.ts";
 import type { Connection } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
-
-/** Which connections are meant: those for which every given part holds. */
-export interface ConnectionQuery {
-  /** Also of a listener that is gone, whose address another one may have by now. */
-  readonly listenerId?: number;
-  /** The address of a listener, as configured. */
-  readonly listener?: string;
-  /** The hostname of the route they took. */
-  readonly route?: string;
-  /** The address of the real client, or a block that it is in. */
-  readonly client?: string;
-  /** Only those that took a route which has been replaced or removed since. */
-  readonly stale?: boolean;
-  /** The firewall rule that would block the client now. */
-  readonly blockedBy?: number;
-}
 
 /**
  * The test that a query is.

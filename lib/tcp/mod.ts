@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { bindProblem } from "./bind_problem.ts";
 export { chooseSockets, type ChosenSockets, createSockets, type SocketsChoice } from "./choose.ts";
 export { lacksIpv6 } from "./_listen.ts";
 export { adopting, type InheritedSocket, InheritedSockets } from "./inherited.ts";

@@ -1,5 +1,5 @@
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { Change, Snapshot } from "../server/mod.ts";
+import type { Change, Snapshot } from "../plane/mod.ts";
 import { WorkerError } from "./worker_error.ts";
 
 /**

@@ -14,16 +14,10 @@ import {
   RequestCounts,
   type RequestEvent,
 } from "../observe/mod.ts";
+import type { FromWorker, Reply, SessionMessage, StartMessage, ToWorker } from "../plane/mod.ts";
 import { DataPlane } from "../server/mod.ts";
 import { adopting, createSockets } from "../tcp/mod.ts";
-import {
-  type FromWorker,
-  InFlight,
-  type Reply,
-  type SessionMessage,
-  type StartMessage,
-  type ToWorker,
-} from "./messages.ts";
+import { InFlight } from "./in_flight.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { EventOutbox } from "./outbox.ts";
 import { RemoteGatekeeper } from "./remote_gatekeeper.ts";

@@ -1,4 +1,3 @@
-import { MAX_CONNECTIONS } from "../state/mod.ts";
 import type { SessionRequest } from "../connector/mod.ts";
 import {
   type ConnectionEvent,
@@ -8,7 +7,17 @@ import {
   REQUEST_BLOCK_BYTES,
   type RequestEvent,
 } from "../observe/mod.ts";
-import type { ConnectionInfo, FoundConnections, RouteTally, TakenTallies } from "../server/mod.ts";
+import type {
+  ConnectionInfo,
+  FoundConnections,
+  FromWorker,
+  Reply,
+  ReplyValues,
+  Request,
+  RouteTally,
+  TakenTallies,
+} from "../plane/mod.ts";
+import { MAX_CONNECTIONS } from "../state/mod.ts";
 import {
   amount,
   type Check,
@@ -22,7 +31,6 @@ import {
   sharedMemory,
   text,
 } from "./checks.ts";
-import type { FromWorker, Reply, ReplyValues, Request } from "./messages.ts";
 
 /** Addresses, identifiers, reasons: longer than any that is honest. */
 const MAX_WORD = 1024;

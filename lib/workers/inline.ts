@@ -8,26 +8,25 @@ import {
   type RequestEvent,
   sumCounters,
 } from "../observe/mod.ts";
-import {
-  type Applied,
-  type Change,
-  type ConnectionInfo,
-  type ConnectionQuery,
-  DataPlane,
-  type DataPlaneOptions,
-  type FoundConnections,
-  type Plane,
-  type PlaneMetrics,
-  type PlaneStatus,
-  type RouteTally,
-  sliceChanges,
-  type Snapshot,
-  type TakenTallies,
-} from "../server/mod.ts";
+import type {
+  Applied,
+  Change,
+  ConnectionInfo,
+  ConnectionQuery,
+  FoundConnections,
+  Plane,
+  PlaneMetrics,
+  PlaneStatus,
+  RouteTally,
+  Snapshot,
+  TakenTallies,
+} from "../plane/mod.ts";
+import { DataPlane, type DataPlaneOptions } from "../server/mod.ts";
 import { adopting, createSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { RequestBlocks } from "./request_blocks.ts";
+import { sliceChanges } from "./slices.ts";
 
 /** What a plane reports to. */
 export interface PlaneSinks {

@@ -1,5 +1,5 @@
 import { HISTOGRAM_NAMES, sumHistogram } from "../observe/mod.ts";
-import type { PlaneMetrics } from "../server/mod.ts";
+import type { PlaneMetrics } from "../plane/mod.ts";
 import type { RequestBlocks } from "./request_blocks.ts";
 
 /** What workers have measured, from their counters and their requests. */

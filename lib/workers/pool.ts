@@ -11,12 +11,12 @@ import type {
   RouteTally,
   Snapshot,
   TakenTallies,
-} from "../server/mod.ts";
-import type { PlaneSinks } from "./inline.ts";
+} from "../plane/mod.ts";
 import { appliedWithin, ChangeFeed } from "./change_feed.ts";
+import type { PlaneSinks } from "./inline.ts";
 import { LoopWatch } from "./loop_watch.ts";
-import { Questions } from "./questions.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
+import { Questions } from "./questions.ts";
 import { RequestBlocks } from "./request_blocks.ts";
 import { newSlot, releasePermits, type Slot } from "./slot.ts";
 import { superviseSlots } from "./supervisor.ts";

@@ -1,5 +1,4 @@
-import type { TakenTallies } from "../server/mod.ts";
-import type { ReplyValues, Request } from "./messages.ts";
+import type { ReplyValues, Request, TakenTallies } from "../plane/mod.ts";
 import type { Slot } from "./slot.ts";
 
 const QUERY_TIMEOUT_MS = 2000;

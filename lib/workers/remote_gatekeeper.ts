@@ -1,5 +1,5 @@
 import type { Decision, Gatekeeper, SessionEnd, SessionRequest } from "../connector/mod.ts";
-import type { FromWorker, SessionMessage } from "./messages.ts";
+import type { FromWorker, SessionMessage } from "../plane/mod.ts";
 
 /**
  * The gatekeeper's own deadline is 2 s; only a control plane that stands still is later than this,

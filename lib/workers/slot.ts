@@ -1,6 +1,6 @@
 import { createConnectionLimiter } from "../firewall/mod.ts";
 import { ConnectionGauge, DescriptorBudget } from "../observe/mod.ts";
-import type { Snapshot, WorkerStatus } from "../server/mod.ts";
+import type { Snapshot, WorkerStatus } from "../plane/mod.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { newCounters, type WorkerHandle } from "./worker_handle.ts";
 

@@ -1,18 +1,21 @@
 import type { SessionRequest } from "../connector/mod.ts";
 import { COUNTERS_BYTES, describeError } from "../observe/mod.ts";
-import { type Change, sliceChanges, type Snapshot, type TakenTallies } from "../server/mod.ts";
+import type {
+  Change,
+  FromWorker,
+  Reply,
+  Request,
+  SessionMessage,
+  Snapshot,
+  StartMessage,
+  TakenTallies,
+} from "../plane/mod.ts";
 import { MessageError } from "./checks.ts";
 import { ENTRY_URL } from "./entry_url.ts";
-import type { PlaneSinks } from "./inline.ts";
+import { InFlight } from "./in_flight.ts";
 import { checkMessage } from "./incoming.ts";
-import {
-  type FromWorker,
-  InFlight,
-  type Reply,
-  type Request,
-  type SessionMessage,
-  type StartMessage,
-} from "./messages.ts";
+import type { PlaneSinks } from "./inline.ts";
+import { sliceChanges } from "./slices.ts";
 import { VITAL_SIGNS_BYTES, VitalSigns } from "./vital_signs.ts";
 import { WorkerError } from "./worker_error.ts";
 

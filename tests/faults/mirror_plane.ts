@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Change, ListenerSnapshot, Plane, Snapshot } from "../../lib/server/mod.ts";
+import type { Change, ListenerSnapshot, Plane, Snapshot } from "../../lib/plane/mod.ts";
 import type { Route } from "../../lib/state/mod.ts";
 
 /** A listener as a worker knows it. */

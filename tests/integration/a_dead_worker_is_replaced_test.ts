@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { compileFirewall } from "../../lib/firewall/mod.ts";
 import { type ConnectionEvent, GAUGE_BYTES, type LogRecord } from "../../lib/observe/mod.ts";
-import type { Change, Snapshot } from "../../lib/server/mod.ts";
+import type { Change, Snapshot } from "../../lib/plane/mod.ts";
 import { type PoolOptions, WorkerPool } from "../../lib/workers/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";

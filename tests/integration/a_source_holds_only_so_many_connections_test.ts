@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { compileFirewall, createConnectionLimiter } from "../../lib/firewall/mod.ts";
 import { type ConnectionEvent, MAX_WORKERS } from "../../lib/observe/mod.ts";
-import type { FirewallSnapshot, Snapshot } from "../../lib/server/mod.ts";
+import type { FirewallSnapshot, Snapshot } from "../../lib/plane/mod.ts";
 import { WorkerPool } from "../../lib/workers/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import type { AdminClient } from "../../lib/client/mod.ts";
-import type { Plane } from "../../lib/server/mod.ts";
+import type { Plane } from "../../lib/plane/mod.ts";
+import { WorkerPool } from "../../lib/workers/mod.ts";
 import { type AdminFixture, type AdminFixtureOptions, startAdmin } from "../support/admin.ts";
 import { startEchoBackend } from "../support/backends.ts";
-import { connectWithName } from "../support/named_peer.ts";
-import { WorkerPool } from "../../lib/workers/mod.ts";
 import { eventually } from "../support/deadline.ts";
+import { connectWithName } from "../support/named_peer.ts";
 import { unusedPort } from "../support/ports.ts";
 import { CAN_MOUNT, smallDisk } from "../support/small_disk.ts";
 

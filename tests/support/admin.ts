@@ -11,7 +11,7 @@ import { type Config, loadConfig } from "../../lib/config/mod.ts";
 import { Control, type ControlOptions } from "../../lib/control/mod.ts";
 import { type Database, openDatabase, type OpenOptions } from "../../lib/db/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
-import type { Plane } from "../../lib/server/mod.ts";
+import type { Plane } from "../../lib/plane/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";
 import { unusedPort } from "./ports.ts";
 

@@ -15,7 +15,7 @@ import {
   replaceDirectory,
 } from "../../lib/connector/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
-import type { ConnectorSnapshot } from "../../lib/server/mod.ts";
+import type { ConnectorSnapshot } from "../../lib/plane/mod.ts";
 import {
   type Authority,
   createAuthority,

@@ -5,7 +5,7 @@
  * @module
  */
 import "../../lib/workers/entry.ts";
-import type { ToWorker } from "../../lib/workers/messages.ts";
+import type { ToWorker } from "../../lib/plane/mod.ts";
 
 const answer = self.onmessage as ((message: MessageEvent<ToWorker>) => void) | null;
 

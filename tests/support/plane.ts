@@ -13,14 +13,14 @@ import {
   type LogRecord,
   type RequestEvent,
 } from "../../lib/observe/mod.ts";
-import type { Route } from "../../lib/routes/mod.ts";
 import type {
   ConnectorSnapshot,
   FirewallSnapshot,
   ListenerSnapshot,
   Settings,
   Snapshot,
-} from "../../lib/server/mod.ts";
+} from "../../lib/plane/mod.ts";
+import type { Route } from "../../lib/routes/mod.ts";
 import type { SocketsKind } from "../../lib/tcp/mod.ts";
 import type { HandshakesOptions } from "../../lib/tls/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";

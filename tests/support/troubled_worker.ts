@@ -8,7 +8,7 @@
  * @module
  */
 import "../../lib/workers/entry.ts";
-import type { ToWorker } from "../../lib/workers/messages.ts";
+import type { ToWorker } from "../../lib/plane/mod.ts";
 
 let refuseNext = false;
 

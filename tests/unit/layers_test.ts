@@ -70,6 +70,16 @@ Deno.test("the four lowest layers use no clock, randomness, timer or runtime API
   assert.deepEqual(found, []);
 });
 
+Deno.test("the contract between the planes is types alone", async () => {
+  const found: string[] = [];
+  for (const file of files.filter((file) => libFolder(file) === "plane")) {
+    const code = withoutComments(await Deno.readTextFile(join(ROOT, file)));
+    const values = /^(import(?! type)|export(?! (type|interface))|const|let|function|class)\b.*/gm;
+    found.push(...(code.match(values) ?? []).map((line) => `${file}: ${line}`));
+  }
+  assert.deepEqual(found, []);
+});
+
 Deno.test("layerProblems() finds each kind of violation", () => {
   const problem = (from: string, to: string) => layerProblems([{ from, to }]).length === 1;
   assert.ok(problem("lib/sni/mod.ts", "lib/proxyproto/mod.ts"), "a sibling");

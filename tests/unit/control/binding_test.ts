@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { settleEndpoint, type TryToBind } from "../../../lib/control/binding.ts";
 import { RefusedError } from "../../../lib/control/mod.ts";
-import type { ListenerSnapshot } from "../../../lib/server/mod.ts";
+import type { ListenerSnapshot } from "../../../lib/plane/mod.ts";
 
 const failure = (code: string) => Object.assign(new Error(code), { code });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HealthMonitor, type HealthSource } from "../../../lib/control/mod.ts";
 import type { LogRecord } from "../../../lib/observe/mod.ts";
-import type { WorkerStatus } from "../../../lib/server/mod.ts";
+import type { WorkerStatus } from "../../../lib/plane/mod.ts";
 import { createServerIdentity, issueCertificate } from "../../support/certificates.ts";
 
 const NOW = Date.parse("2026-06-01T00:00:00Z");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SessionEnd } from "../../../lib/connector/mod.ts";
-import type { FromWorker } from "../../../lib/workers/messages.ts";
+import type { FromWorker } from "../../../lib/plane/mod.ts";
 import { RemoteGatekeeper } from "../../../lib/workers/remote_gatekeeper.ts";
 
 const REQUEST = { id: "s1", orgId: "acme", userId: "alice", connectId: "web", notAfter: 0 };

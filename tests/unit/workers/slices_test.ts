@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Change, sliceChanges } from "../../../lib/server/mod.ts";
+import type { Change } from "../../../lib/plane/mod.ts";
+import { sliceChanges } from "../../../lib/workers/slices.ts";
 import { listenerOf, routeOf } from "../../support/plane.ts";
 
 const routes = (count: number, from = 0) =>

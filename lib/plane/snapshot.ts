@@ -1,8 +1,8 @@
+import type { RevocationLists } from "../connector/mod.ts";
 import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { FieldSettings, H2TransportName, TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { ConnectorSnapshot } from "./connector.ts";
 
 /**
  * Everything the data plane needs to know, compiled by the control plane and cloned to every
@@ -81,37 +81,20 @@ export interface RateLimitSnapshot {
   readonly buffer: SharedArrayBuffer;
 }
 
-/** One step from a snapshot to the next; a mutation is a list of them, applied together. */
-export type Change =
-  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
-  | { readonly kind: "firewall"; readonly firewall: FirewallSnapshot }
-  | { readonly kind: "connector"; readonly connector: ConnectorSnapshot }
-  | { readonly kind: "resolver"; readonly resolver: ResolverSettings }
-  /** The rules alone: opening the GeoIP database anew would check the whole of it. */
-  | { readonly kind: "rules"; readonly rules: CompiledFirewall }
-  | { readonly kind: "rate_limit"; readonly rateLimit?: RateLimitSnapshot }
-  | { readonly kind: "add_listener"; readonly listener: ListenerSnapshot }
-  | { readonly kind: "remove_listener"; readonly listenerId: number }
-  /** Routes that an `add_listener` or a `snapshot` to come will find beside its own. */
-  | {
-    readonly kind: "stage_routes";
-    readonly listenerId: number;
-    /** Those that were staged before are forgotten. */
-    readonly first: boolean;
-    readonly routes: readonly Route[];
-  }
-  | {
-    readonly kind: "routes";
-    readonly listenerId: number;
-    /** Added, or replacing the route of the same hostname. */
-    readonly set: readonly Route[];
-    /** Hostnames of removed routes. */
-    readonly remove: readonly string[];
-  }
-  /** Certificates and keys for new connections; open ones go on with what they have. */
-  | {
-    readonly kind: "tls";
-    readonly set: readonly TlsMaterial[];
-    /** Ids that no route uses any more. */
-    readonly remove: readonly string[];
-  };
+/** What the data plane knows of the connector; plain data that a worker can be sent. */
+export interface ConnectorSnapshot {
+  /** The trust domain of every identity. */
+  readonly issuer: string;
+  /** Hosts are one label below it. */
+  readonly domain: string;
+  /** Of hosts whose row names no port. */
+  readonly defaultPort: number;
+  /** Where sessions may be led; see `compileDestinations` in lib/connector. */
+  readonly allowedNetworks: readonly string[];
+  /** PEM of the authorities of clients. */
+  readonly authorities: readonly string[];
+  readonly revocationLists: RevocationLists;
+  /** The connector's own certificate; in memory only, never logged. */
+  readonly certPem: string;
+  readonly keyPem: string;
+}

@@ -1,6 +1,7 @@
 import type { CounterName, HistogramName, HistogramValue, RouteRequests } from "../observe/mod.ts";
+import type { Change } from "./change.ts";
 import type { ConnectionQuery } from "./query.ts";
-import type { Change, Snapshot } from "./snapshot.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { RouteTally, TakenTallies } from "./tallies.ts";
 
 /** What a live connection looks like to an operator. */

@@ -1,5 +1,5 @@
+import type { Change, ListenerSnapshot } from "../plane/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { Change, ListenerSnapshot } from "./snapshot.ts";
 
 /** Routes that travel and are applied in one piece, which takes a few milliseconds. */
 const MAX_ROUTES = 1000;

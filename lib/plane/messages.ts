@@ -1,15 +1,11 @@
 import type { Decision, SessionEnd, SessionRequest } from "../connector/mod.ts";
 import type { ConnectionEvent, LogRecord, RequestEvent } from "../observe/mod.ts";
-import type {
-  Change,
-  ConnectionInfo,
-  ConnectionQuery,
-  FoundConnections,
-  RouteTally,
-  Snapshot,
-  TakenTallies,
-} from "../server/mod.ts";
 import type { InheritedSocket, SocketsKind } from "../tcp/mod.ts";
+import type { Change } from "./change.ts";
+import type { ConnectionInfo, FoundConnections } from "./plane.ts";
+import type { ConnectionQuery } from "./query.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { RouteTally, TakenTallies } from "./tallies.ts";
 
 /** What a worker is given to begin with. */
 export interface StartMessage {
@@ -22,16 +18,13 @@ export interface StartMessage {
   readonly sockets: SocketsKind;
   /** Counters with this worker as their only writer. */
   readonly counters: SharedArrayBuffer;
-  /** {@link InFlight}: batches sent and not yet taken by the control plane. */
+  /** Batches, by kind (`InFlight` in lib/workers), sent and not yet taken by the control plane. */
   readonly batchesInFlight: SharedArrayBuffer;
   /** `DescriptorBudget`. */
   readonly descriptors: SharedArrayBuffer;
   /** `VitalSigns` of this incarnation. */
   readonly vitalSigns: SharedArrayBuffer;
 }
-
-/** Which `Int32` counts the batches of which events, and how many there are. */
-export const InFlight = Object.freeze({ connections: 0, requests: 1, cells: 2 });
 
 /** A request to a worker; answered by a {@link Reply} with the same `id`. */
 export type Request =

@@ -1,0 +1,36 @@
+/**
+ * The contract between the planes: what the control plane tells the data plane, what it may ask, and
+ * what it hears. Types alone, so that neither plane depends on the other.
+ *
+ * @module
+ */
+export type { Change } from "./change.ts";
+export type {
+  FromWorker,
+  Reply,
+  ReplyValues,
+  Request,
+  SessionMessage,
+  StartMessage,
+  ToWorker,
+} from "./messages.ts";
+export type {
+  Applied,
+  ConnectionInfo,
+  FoundConnections,
+  Plane,
+  PlaneMetrics,
+  PlaneStatus,
+  WorkerStatus,
+} from "./plane.ts";
+export type { ConnectionQuery } from "./query.ts";
+export type {
+  ConnectorSnapshot,
+  FirewallSnapshot,
+  ListenerSnapshot,
+  RateLimitSnapshot,
+  Settings,
+  Snapshot,
+  SourcesSnapshot,
+} from "./snapshot.ts";
+export type { RouteTally, TakenTallies } from "./tallies.ts";
