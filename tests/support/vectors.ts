@@ -1,64 +1,55 @@
 /**
- * Test vectors by others. They are not part of the repository: tests read them from
- * `../shared/vectors` beside the checkout and are reported as ignored where it is missing.
+ * Test vectors: those of others, which are not part of the repository and are read from
+ * `../shared/vectors` beside the checkout, and our own in `tests/testdata/vectors`, which an independent
+ * generator made (see `make.py` there). A claim is checked against each of the two that has the file.
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
-import { buildCountryMmdb } from "./mmdb.ts";
+const OTHERS = new URL("../../../shared/vectors/", import.meta.url);
+const OURS = new URL("../testdata/vectors/", import.meta.url);
 
-const FOLDER = new URL("../../../shared/vectors/", import.meta.url);
+/** Where vectors are from: ours are fewer. */
+export type Origin = "others" | "ours";
 
-/**
- * A test over every line of a JSON Lines file. Without the file it runs over vectors of `own` making, or
- * is ignored, with the file in its name, if there are none.
- */
+/** A test over every line of a JSON Lines file of others, and one over vectors of our own making. */
 export function vectorTest<T>(
   file: string,
   claim: string,
-  check: (vectors: T[]) => void,
+  check: (vectors: T[], origin: Origin) => void,
   own?: () => T[],
 ): void {
-  const url = new URL(file, FOLDER);
-  if (own !== undefined && !exists(url)) {
-    Deno.test(`${claim} (our own for ${file})`, () => check(own()));
-    return;
-  }
-  Deno.test({
-    name: `${claim} (vectors ${file})`,
-    ignore: !exists(url),
-    fn: () => {
+  if (own !== undefined) Deno.test(`${claim} (our own for ${file})`, () => check(own(), "ours"));
+  for (const { origin, url } of vectorUrls(file)) {
+    Deno.test(`${claim} (vectors of ${origin}: ${file})`, () => {
       const lines = Deno.readTextFileSync(url).trimEnd().split("\n");
-      check(lines.map((line) => JSON.parse(line) as T));
-    },
-  });
+      check(lines.map((line) => JSON.parse(line) as T), origin);
+    });
+  }
 }
 
-/** The path of a file that is not JSON Lines; nothing without it. */
-export function vectorPath(file: string): string | undefined {
-  const url = new URL(file, FOLDER);
-  return exists(url) ? fileURLToPath(url) : undefined;
+/** Where a file or folder of vectors is: at others', at ours or at both; never nowhere at ours. */
+export function vectorUrls(path: string): { readonly origin: Origin; readonly url: URL }[] {
+  const all = [
+    { origin: "others", url: new URL(path, OTHERS) } as const,
+    {
+      origin: "ours",
+      url: new URL(path, OURS),
+    } as const,
+  ];
+  return all.filter(({ url }) => exists(url));
 }
 
-/**
- * The octets of a country database: MaxMind's test file, or without it one of our own making, in which
- * the addresses that tests ask for are where they are in the other.
- */
+/** The octets of a country database: MaxMind's test file, or one of ours that agrees where tests ask. */
 export function countryDatabase(): Uint8Array {
-  const path = vectorPath("mmdb/test-data/GeoLite2-Country-Test.mmdb");
-  if (path !== undefined) return Deno.readFileSync(path);
-  return buildCountryMmdb({
-    "2.125.160.216/29": "GB",
-    "81.2.69.142/31": "GB",
-    "89.160.20.112/28": "SE",
-    "216.160.83.56/29": "US",
-    "2001:218::/32": "JP",
-  });
+  const [found] = vectorUrls("mmdb/test-data/GeoLite2-Country-Test.mmdb");
+  if (found === undefined) throw new Error("the checkout has no tests/testdata/vectors");
+  return Deno.readFileSync(found.url);
 }
 
 function exists(url: URL): boolean {
   try {
-    return Deno.statSync(url).isFile;
+    Deno.statSync(url);
+    return true;
   } catch {
     return false;
   }

@@ -21,12 +21,16 @@ vectorTest<Vector>(VECTORS, "parseSpiffeId() agrees with every verdict", (vector
   }
 });
 
-vectorTest<Vector>(VECTORS, "parseSpiffeId() refuses where implementations differ", (vectors) => {
-  // Upper case in scheme or trust domain, a trust domain over 255 and an ID over 2,048 octets.
-  const divergent = vectors.filter((vector) => vector.divergent);
-  assert.equal(divergent.length, 30);
-  for (const { uri } of divergent) assert.equal(parseSpiffeId(uri).ok, false, uri);
-});
+vectorTest<Vector>(
+  VECTORS,
+  "parseSpiffeId() refuses where implementations differ",
+  (vectors, origin) => {
+    // Upper case in scheme or trust domain, a trust domain over 255 and an ID over 2,048 octets.
+    const divergent = vectors.filter((vector) => vector.divergent);
+    assert.equal(divergent.length, { others: 30, ours: 30 }[origin]);
+    for (const { uri } of divergent) assert.equal(parseSpiffeId(uri).ok, false, uri);
+  },
+);
 
 Deno.test("parseSpiffeId() bounds the trust domain and the whole", () => {
   const domain = "d".repeat(255);

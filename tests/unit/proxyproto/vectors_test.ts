@@ -97,7 +97,8 @@ function checkHeader(
   assert.deepEqual(tlvs, want, name);
   if (expected.crc32c_valid !== undefined) assert(readCrc32cTlv(header.tlvs) !== undefined, name);
   const client = expected.tlvs?.find(({ ssl }) => ssl !== undefined)?.ssl?.client;
-  assert.equal(readSslTlv(header.tlvs)?.overTls, client && (client & 1) === 1, name);
+  const overTls = client === undefined ? undefined : (client & 1) === 1;
+  assert.equal(readSslTlv(header.tlvs)?.overTls, overTls, name);
 }
 
 vectorTest<Vector>(FILE, "parseProxyHeader() agrees, or differs as documented", (vectors) => {
