@@ -6,6 +6,7 @@ import {
   type SessionEnd,
 } from "../../../lib/connector/mod.ts";
 import type { LogRecord } from "../../../lib/observe/mod.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
 
 const SETTINGS = { authorizationCacheMs: 60_000, revalidateMs: 3_600_000, outageGraceMs: 1000 };
 const YES: Decision = { allowed: true, address: "10.0.0.5" };
@@ -106,3 +107,29 @@ Deno.test("Access misses no change that comes while a session is being admitted"
   authorizer.decision = NO;
   assert.equal((await ended.promise).reason, "access_revoked");
 });
+
+Deno.test("Access asks again about a session whose admission a whole round of questions went past", async () => {
+  using timers = new FakeTimers();
+  const { access, authorizer } = open();
+  await using _access = access;
+  const held = Promise.withResolvers<void>();
+  authorizer.hold = held.promise;
+  const ended = Promise.withResolvers<SessionEnd>();
+  const asking = access.admit(request("1"), ended.resolve);
+  access.changed();
+  await drainTimers(timers);
+  held.resolve();
+  await asking;
+  authorizer.decision = NO;
+  await drainTimers(timers);
+  assert.equal(access.size, 0);
+  assert.equal((await ended.promise).reason, "access_revoked");
+});
+
+/** Ten seconds: what was asked for is asked; the round that comes every hour is not due. */
+async function drainTimers(timers: FakeTimers): Promise<void> {
+  for (let i = 0; i < 10; i++) {
+    timers.advance(1000);
+    await timers.settle();
+  }
+}

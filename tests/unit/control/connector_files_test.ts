@@ -2,7 +2,10 @@ import "reflect-metadata";
 import assert from "node:assert/strict";
 import { KeyUsageFlags } from "@peculiar/x509";
 import { type ConnectorConfig, loadConfig } from "../../../lib/config/mod.ts";
+import { ConnectorReloader } from "../../../lib/control/connector_reloader.ts";
 import { type ConnectorFiles, readConnectorFiles } from "../../../lib/control/mod.ts";
+import type { LogRecord } from "../../../lib/observe/mod.ts";
+import type { ConnectorSnapshot } from "../../../lib/plane/mod.ts";
 import {
   createAuthority,
   createServerIdentity,
@@ -45,16 +48,18 @@ class Files {
     return this;
   }
 
+  readonly readFile = (path: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const text = this.texts.get(path) ?? new Deno.errors.NotFound("no such file");
+    return text instanceof Error
+      ? Promise.reject(text)
+      : Promise.resolve(new TextEncoder().encode(text));
+  };
+
   async read(config = this.config): Promise<ConnectorFiles> {
     this.files = await readConnectorFiles(config, {
       nowMs: NOW,
       before: this.files,
-      readFile: (path) => {
-        const text = this.texts.get(path) ?? new Deno.errors.NotFound("no such file");
-        return text instanceof Error
-          ? Promise.reject(text)
-          : Promise.resolve(new TextEncoder().encode(text));
-      },
+      readFile: this.readFile,
     });
     return this.files;
   }
@@ -208,4 +213,38 @@ Deno.test("readConnectorFiles() starts with nothing that is broken, and warns of
     "second.pem: certificate 3 may not sign certificates (KeyUsage)",
     "second.pem: certificate 4 is not of an authority",
   ]);
+});
+
+Deno.test("ConnectorReloader hands what the plane refused over again, until it is taken", async () => {
+  const files = new Files([]);
+  const config = files.config;
+  const applied: ConnectorSnapshot[] = [];
+  let refuses = false;
+  const logs: LogRecord[] = [];
+  using reloader = new ConnectorReloader({
+    config,
+    files: await files.read(),
+    readFile: files.readFile,
+    now: () => NOW,
+    log: (record) => void logs.push(record),
+    apply: (snapshot) => {
+      if (refuses) return Promise.reject(new Error("a worker is late"));
+      applied.push(snapshot);
+      return Promise.resolve();
+    },
+  });
+  await reloader.reload();
+  assert.equal(applied.length, 0, "nothing has changed");
+  files.set({ "server.pem": renewed.certPem, "server.key": renewed.keyPem });
+  refuses = true;
+  await reloader.reload();
+  await reloader.reload();
+  assert.deepEqual(reloader.refused, ["a worker is late"]);
+  assert.equal(logs.filter(({ level }) => level === "error").length, 1, "told of once");
+  refuses = false;
+  await reloader.reload();
+  assert.deepEqual(applied.map(({ certPem }) => certPem), [renewed.certPem]);
+  assert.deepEqual(reloader.refused, []);
+  await reloader.reload();
+  assert.equal(applied.length, 1);
 });

@@ -224,3 +224,11 @@ Deno.test("admit() has no second allowance for a prefix that is no longer, or wi
     assert.deepEqual(admitted, [true, true, true]);
   }
 });
+
+Deno.test("no window ends early where its clock ticks in steps of more than a millisecond", () => {
+  const windowMs = 2 ** 17; // In ticks of 2 ms.
+  const limiter = createRateLimiter({ limit: 1, windowMs, key: KEY });
+  assert.equal(limiter.admit(IP, 1), true);
+  assert.equal(limiter.admit(IP, windowMs), false);
+  assert.equal(limiter.admit(IP, windowMs + 2), true);
+});

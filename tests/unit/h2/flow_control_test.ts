@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BACKEND_LIMITS, FrameType, WindowBudget } from "../../../lib/h2/mod.ts";
 import { get } from "../../support/h2_pair.ts";
-import { frame, RawPeer } from "../../support/h2_raw.ts";
+import { frame, RawPeer, setting, u32 } from "../../support/h2_raw.ts";
 
 const { streamWindow, maxStreamWindow } = BACKEND_LIMITS;
 
@@ -90,3 +90,31 @@ Deno.test("the windows of one party grow by no more than their budget, and give 
   peer.session.abort("lost");
   assert.equal(budget.left, 100_000);
 });
+
+for (
+  const [what, windows] of [["stream", [1000, 65_535]], ["connection", [1e6, 65_535]]] as const
+) {
+  Deno.test(`content stops at the window of the ${what}, to the octet, and goes on`, () => {
+    const [streamWindowOfPeer, connectionWindow] = windows;
+    const peer = new RawPeer();
+    peer.send(frame(FrameType.settings, 0, 0, setting(4, streamWindowOfPeer)));
+    const id = peer.open();
+    const stream = peer.recorder.streams.get(id)?.stream;
+    stream?.respond({ status: 200, fields: [] });
+    const sent = () => {
+      let octets = 0;
+      for (let frames = peer.frames(); frames.length > 0; frames = peer.frames()) {
+        for (const { type, payload } of frames) {
+          if (type === FrameType.data) octets += payload.length;
+        }
+      }
+      return octets;
+    };
+    // In pieces that fit, so that the first of them need no queue.
+    for (let i = 0; i < 20; i++) stream?.sendData(new Uint8Array(5000), i === 19);
+    const window = Math.min(streamWindowOfPeer, connectionWindow);
+    assert.equal(sent(), window);
+    peer.send(frame(FrameType.windowUpdate, 0, what === "stream" ? id : 0, u32(7)));
+    assert.equal(sent(), 7);
+  });
+}

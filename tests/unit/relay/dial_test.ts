@@ -6,6 +6,7 @@ import {
   DialError,
   interleaveFamilies,
 } from "../../../lib/relay/mod.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
 
 /** A connection that remembers whether it was closed. */
 class FakeConnection {
@@ -203,4 +204,27 @@ Deno.test("ConnectDeadlines ends every attempt when disposed, and later ones at 
   await assert.rejects(dial(literal, { connect, deadline: deadlines.signal() }), {
     code: "unreachable",
   });
+});
+
+Deno.test("dial() gives each address a quarter of a second before it tries the next beside it", async () => {
+  using timers = new FakeTimers();
+  const { tried, late, connect } = network({ "10.0.0.1": "late", "10.0.0.2": "late" });
+  const lookup = () => Promise.resolve(["10.0.0.1", "10.0.0.2"]);
+  const dialling = dial(target, { deadline, lookup, connect });
+  await timers.settle();
+  timers.advance(249);
+  assert.deepEqual(tried, ["10.0.0.1"]);
+  timers.advance(1);
+  assert.deepEqual(tried, ["10.0.0.1", "10.0.0.2"]);
+  late[1]?.();
+  assert.equal((await dialling).hostname, "10.0.0.2");
+  assert.equal(timers.pending, 0);
+});
+
+Deno.test("dial() tries 16 addresses of a name and not one more", async () => {
+  const { tried, connect } = network({});
+  const addresses = Array.from({ length: 40 }, (_, i) => `10.0.0.${i}`);
+  const options = { deadline, lookup: () => Promise.resolve(addresses), connect };
+  await assert.rejects(dial(target, options), { code: "unreachable" });
+  assert.deepEqual(tried, addresses.slice(0, 16));
 });

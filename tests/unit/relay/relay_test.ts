@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BrokenWatch, type Clock, Deadlines, Relay } from "../../../lib/relay/mod.ts";
 import { StreamError } from "../../../lib/tcp/mod.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
 import { FakeStream } from "../../support/fake_stream.ts";
 
 /** Runs what is to be done every so often when a test says so. */
@@ -181,4 +182,73 @@ Deno.test("Relay calls it a backend_reset when a backend that has ended takes no
   assert.deepEqual([client.brokenOff, backend.ending], [true, "close"]);
   client.sendEnd();
   assert.equal(await ended, "backend_reset");
+});
+
+Deno.test("Relay discards for two seconds what the client sends after its backend broke off", async () => {
+  using timers = new FakeTimers();
+  const { client, backend, ended, idle } = start();
+  backend.send(1);
+  backend.handler.onReadError(reset);
+  timers.advance(1999);
+  assert.equal(client.closed, false, "what the kernel holds for the client may still arrive");
+  timers.advance(1);
+  assert.equal(await ended, "backend_reset");
+  assert.deepEqual([client.ending, idle.size, timers.pending], ["close", 0, 0]);
+});
+
+Deno.test("Relay waits no longer once the client has ended too", async () => {
+  using timers = new FakeTimers();
+  const { client, backend, ended } = start();
+  backend.send(1);
+  backend.handler.onReadError(reset);
+  client.sendEnd();
+  assert.equal(await ended, "backend_reset");
+  assert.equal(timers.pending, 0);
+});
+
+/** A relay whose idle deadline, of a second, looks at the clock when told to. */
+function startIdling() {
+  const clock = new ManualClock();
+  const client = new FakeStream();
+  const backend = new FakeStream();
+  const idle = new Deadlines(1000, clock);
+  const relay = new Relay(client, backend, { idle, watch: new BrokenWatch() });
+  const ended = relay.run(Uint8Array.of(1));
+  const lookAt = (ms: number) => {
+    clock.now = () => ms;
+    clock.tick();
+  };
+  lookAt(0);
+  return { client, backend, relay, ended, lookAt };
+}
+
+type Idling = ReturnType<typeof startIdling>;
+
+const SIGNS_OF_LIFE: Record<string, (idling: Idling) => void> = {
+  "octets of the client": ({ client }) => client.send(1),
+  "octets of the backend": ({ backend }) => backend.send(1),
+  "a client that takes what waited": ({ client }) => client.drain(),
+  "a backend that takes what waited": ({ backend }) => backend.drain(),
+};
+
+for (const [what, happens] of Object.entries(SIGNS_OF_LIFE)) {
+  Deno.test(`Relay starts its idle deadline anew with ${what}`, async () => {
+    const idling = startIdling();
+    happens(idling);
+    idling.lookAt(999);
+    idling.lookAt(1998);
+    assert.equal(idling.client.closed, false);
+    idling.lookAt(1999);
+    assert.equal(await idling.ended, "idle_timeout");
+  });
+}
+
+Deno.test("Relay's idle deadline is not put off by what is discarded", async () => {
+  const idling = startIdling();
+  idling.backend.handler.onWriteError(brokenPipe);
+  idling.client.send(1);
+  idling.lookAt(999);
+  assert.equal(idling.client.closed, false);
+  idling.lookAt(1000);
+  assert.equal(await idling.ended, "idle_timeout");
 });

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import type { H2Stream, RequestHead } from "../../../lib/h2/mod.ts";
+import { GrpcCall } from "../../../lib/rpc_server/call.ts";
+import { frameMessage } from "../../../lib/rpc_server/frames.ts";
+import type { Method } from "../../../lib/rpc_server/mod.ts";
+import { ProxyAdminService } from "../../../lib/admin/gen/mc_proxy/v1/admin_pb.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
+
+const LIMITS = {
+  maxCalls: 2,
+  maxStreams: 1,
+  maxCallMs: 60_000,
+  maxMessageBytes: 100,
+  maxWaitingRequests: 3,
+  translate: (error: unknown) => error,
+  onError: () => {},
+};
+const EMPTY = frameMessage(new Uint8Array());
+
+/** A stream that notes its answer, and takes no more than one message while it is told so. */
+class FakeCallStream {
+  responded = false;
+  messages = 0;
+  full = false;
+  status: string | undefined;
+
+  respond({ fields }: { fields: readonly string[] }): void {
+    this.responded = true;
+    this.#note(fields);
+  }
+
+  sendData(): boolean {
+    this.messages++;
+    return !this.full;
+  }
+
+  sendTrailers(fields: readonly string[]): void {
+    this.#note(fields);
+  }
+
+  reset(): void {}
+
+  #note(fields: readonly string[]): void {
+    const at = fields.indexOf("grpc-status");
+    if (at >= 0) this.status = fields[at + 1];
+  }
+}
+
+function call(
+  name: "getStatus" | "watchStatus" | "watchConnections",
+  handle: Method["handle"],
+  { load = { calls: 0, streams: 0 }, timeout }: {
+    load?: { calls: number; streams: number };
+    timeout?: string;
+  } = {},
+) {
+  const stream = new FakeCallStream();
+  const fields = timeout === undefined ? [] : ["grpc-timeout", timeout];
+  const method = { desc: methodOf(name), handle };
+  const started = new GrpcCall(
+    stream as unknown as H2Stream,
+    { path: name, fields } as unknown as RequestHead,
+    { method, limits: LIMITS, load },
+  );
+  started.start();
+  return { call: started, stream, load };
+}
+
+function methodOf(name: string) {
+  const found = ProxyAdminService.methods.find(({ localName }) => localName === name);
+  assert(found, name);
+  return found;
+}
+
+const never = () => new Promise(() => {});
+
+Deno.test("a call with one answer ends after the longest time there is, whatever its own deadline", async () => {
+  for (const timeout of [undefined, "5H"]) {
+    using timers = new FakeTimers();
+    const options = timeout === undefined ? {} : { timeout };
+    const { call: running, stream, load } = call("getStatus", never, options);
+    running.receive(EMPTY);
+    running.end();
+    timers.advance(59_999);
+    await timers.settle();
+    assert.equal(stream.status, undefined);
+    timers.advance(1);
+    assert.equal(stream.status, "4");
+    assert.equal(timers.pending, 0);
+    assert.equal(load.calls, 1, "its handler still runs");
+  }
+});
+
+Deno.test("a call ends at its own deadline where that is shorter", () => {
+  using timers = new FakeTimers();
+  const { stream } = call("getStatus", never, { timeout: "50m" });
+  timers.advance(49);
+  assert.equal(stream.status, undefined);
+  timers.advance(1);
+  assert.equal(stream.status, "4");
+});
+
+Deno.test("a stream of answers has no longest time, and a deadline beyond all timers is none", () => {
+  using timers = new FakeTimers();
+  call("watchStatus", never);
+  call("watchStatus", never, { timeout: "99999H" });
+  assert.equal(timers.pending, 0);
+});
+
+Deno.test("calls over the bound are refused, and each that ends makes room for one", async () => {
+  using timers = new FakeTimers();
+  const load = { calls: 0, streams: 0 };
+  const answers = [1, 2].map(() => Promise.withResolvers<object>());
+  const [first] = answers.map(({ promise }) => {
+    const started = call("getStatus", () => promise, { load });
+    started.call.receive(EMPTY);
+    started.call.end();
+    return started;
+  });
+  assert.equal(call("getStatus", never, { load }).stream.status, "8");
+  assert.equal(load.calls, 2, "who was refused is not counted");
+  answers[0]?.resolve({});
+  await timers.settle();
+  assert.equal(first?.stream.status, "0");
+  assert.equal(load.calls, 1);
+  assert.equal(call("getStatus", never, { load }).stream.status, undefined);
+  answers[1]?.resolve({});
+});
+
+Deno.test("requests that wait for their handler are bounded", () => {
+  using _timers = new FakeTimers();
+  const { call: running, stream } = call("getStatus", never);
+  for (let i = 0; i < LIMITS.maxWaitingRequests; i++) running.receive(EMPTY);
+  assert.equal(stream.status, undefined);
+  running.receive(EMPTY);
+  assert.equal(stream.status, "8");
+});
+
+Deno.test("a reader that is slow is waited for with one message, and left when it goes", async () => {
+  let asked = 0;
+  let ended = false;
+  async function* answers() {
+    try {
+      for (;;) {
+        asked++;
+        yield await Promise.resolve({});
+      }
+    } finally {
+      ended = true;
+    }
+  }
+  const { call: running, stream, load } = call("watchStatus", answers);
+  stream.full = true;
+  running.receive(EMPTY);
+  running.end();
+  const turns = () => new Promise((resolve) => setTimeout(resolve, 0));
+  await turns();
+  assert.deepEqual([asked, stream.messages], [1, 1]);
+  running.drained();
+  await turns();
+  assert.deepEqual([asked, stream.messages], [2, 2]);
+  running.cancel();
+  await turns();
+  assert.deepEqual([ended, load.streams], [true, 0]);
+});
