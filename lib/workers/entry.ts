@@ -18,6 +18,7 @@ import type { FromWorker, Reply, SessionMessage, StartMessage, ToWorker } from "
 import { DataPlane } from "../server/mod.ts";
 import { adopting, createSockets } from "../tcp/mod.ts";
 import { InFlight } from "./in_flight.ts";
+import { installLastResort } from "./last_resort.ts";
 import { startLagProbe } from "./lag_probe.ts";
 import { EventOutbox } from "./outbox.ts";
 import { RemoteGatekeeper } from "./remote_gatekeeper.ts";
@@ -26,6 +27,11 @@ import { VitalSigns } from "./vital_signs.ts";
 // Every connection that ends in a RST makes node:net build an error; its stack trace costs more
 // than the connection. Messages are kept, and the control plane keeps its traces.
 Error.stackTraceLimit = 0;
+
+installLastResort(self, {
+  log: (record) => reply({ type: "log", record }),
+  now: () => performance.now(),
+});
 
 let signs: VitalSigns | undefined;
 let plane: DataPlane | undefined;

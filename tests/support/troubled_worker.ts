@@ -2,7 +2,7 @@
 /**
  * A data-plane worker that falls ill when it is told to close a connection of one of these names:
  * `hang 500` keeps its thread busy for 500 ms, `block 500` takes the processor away from it as a
- * starved machine does, `throw` fails where nobody catches it, `refuse` makes it refuse the change
+ * starved machine does, `throw` fails where nobody catches it, `die` where not even the last resort hears of it, `refuse` makes it refuse the change
  * that comes next, `say {…}` sends a message of its own, `flood` more of them than any worker sends.
  *
  * @module
@@ -17,7 +17,12 @@ const answer = self.onmessage as ((message: MessageEvent<ToWorker>) => void) | n
 self.onmessage = (message: MessageEvent<ToWorker>) => {
   if ("type" in message.data && message.data.type === "close_connection") {
     const [trouble, ms] = message.data.connection.split(" ");
-    if (trouble === "throw") throw new Error("thrown by the test");
+    if (trouble === "throw") setTimeout(fail, 0);
+    if (trouble === "reject") Promise.resolve().then(fail);
+    if (trouble === "die") {
+      Event.prototype.preventDefault = () => {};
+      setTimeout(fail, 0);
+    }
     if (trouble === "hang") spinFor(Number(ms));
     if (trouble === "block") {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms));
@@ -36,6 +41,10 @@ self.onmessage = (message: MessageEvent<ToWorker>) => {
   }
   answer?.(message);
 };
+
+function fail(): never {
+  throw new Error("thrown by the test");
+}
 
 function spinFor(ms: number): void {
   const until = performance.now() + ms;
