@@ -232,3 +232,28 @@ Deno.test("no window ends early where its clock ticks in steps of more than a mi
   assert.equal(limiter.admit(IP, windowMs), false);
   assert.equal(limiter.admit(IP, windowMs + 2), true);
 });
+
+Deno.test("createRateLimiter() refuses a buffer of another kind although its second word is the window", () => {
+  const foreign = new SharedArrayBuffer(128);
+  new Uint32Array(foreign)[1] = 1000;
+  assert.throws(() => createRateLimiter({ limit: 1, windowMs: 1000, buffer: foreign }), RangeError);
+});
+
+Deno.test("a limiter agrees with a list of windows over a few hundred steps", () => {
+  const random = createRandom(9);
+  const windowMs = 100;
+  const limiter = createRateLimiter({ limit: 2, windowMs, key: KEY, maxSources: 64 });
+  const windows = new Map<number, { start: number; count: number }>();
+  let now = 2 ** 28 - 500; // The clock comes round on the way.
+  for (let i = 0; i < 400; i++) {
+    now += random.below(20);
+    const n = random.below(6);
+    const window = windows.get(n);
+    const open = window !== undefined && now - window.start < windowMs;
+    const want = !open || window.count < 2;
+    if (!open) windows.set(n, { start: now, count: 1 });
+    else if (want) window.count++;
+    const source: IpAddress = { family: 4, w0: 0, w1: 0, w2: 0, w3: n };
+    assert.equal(limiter.admit(source, now), want, `step ${i}`);
+  }
+});
