@@ -2,7 +2,7 @@ import type { Decision, SessionEnd, SessionRequest } from "../connector/mod.ts";
 import type { ConnectionEvent, LogRecord, RequestEvent } from "../observe/mod.ts";
 import type { InheritedSocket, SocketsKind } from "../tcp/mod.ts";
 import type { Change } from "./change.ts";
-import type { ConnectionInfo, FoundConnections } from "./plane.ts";
+import type { FoundConnections } from "./plane.ts";
 import type { ConnectionQuery } from "./query.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { RouteTally, TakenTallies } from "./tallies.ts";
@@ -29,7 +29,6 @@ export interface StartMessage {
 /** A request to a worker; answered by a {@link Reply} with the same `id`. */
 export type Request =
   | { readonly type: "apply"; readonly changes: readonly Change[] }
-  | { readonly type: "connections" }
   | { readonly type: "close_connection"; readonly connection: string }
   | { readonly type: "find_connections"; readonly query: ConnectionQuery; readonly limit: number }
   | { readonly type: "close_connections"; readonly query: ConnectionQuery }
@@ -51,7 +50,6 @@ export type ToWorker = (StartMessage | Request) & { readonly id: number } | Sess
 
 /** The value of an answer, by the type of the request. */
 export interface ReplyValues {
-  readonly "connections": readonly ConnectionInfo[];
   readonly "close_connection": boolean;
   readonly "find_connections": FoundConnections;
   readonly "close_connections": number;

@@ -79,7 +79,6 @@ export interface Plane {
   apply(changes: readonly Change[], snapshot: Snapshot): Promise<Applied>;
   status(): PlaneStatus;
   metrics(): PlaneMetrics;
-  connections(): Promise<ConnectionInfo[]>;
   /** The oldest `limit` of each worker's; a worker that does not answer is left out. */
   findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections>;
   /** Cuts off those that a query means; how many there were. */

@@ -12,7 +12,6 @@ import {
 } from "../observe/mod.ts";
 import type {
   Change,
-  ConnectionInfo,
   ConnectionQuery,
   ConnectorSnapshot,
   FoundConnections,
@@ -273,12 +272,6 @@ export class DataPlane {
     this.#options.onEvent(event);
     if (ending.ruleId !== undefined) this.#tallies.countHit(ending.ruleId);
     if (connection.route !== undefined) this.#tallies.countEnd(toTally(connection));
-  }
-
-  /** Live connections, oldest first. */
-  connections(): ConnectionInfo[] {
-    const now = this.#clock.now();
-    return Array.from(this.#connections.values(), (connection) => toInfo(connection, now));
   }
 
   /** The oldest `limit` live connections that a query means. */

@@ -63,8 +63,6 @@ async function answer(
     case "apply":
       await plane.apply(message.changes);
       return {};
-    case "connections":
-      return { value: plane.connections() };
     case "close_connection":
       return { value: plane.closeConnection(message.connection) };
     case "find_connections":

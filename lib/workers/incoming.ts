@@ -125,7 +125,6 @@ function ruleHit(value: unknown): readonly [number, number] {
 }
 
 const VALUES: { readonly [K in keyof ReplyValues]: Check<ReplyValues[K]> } = {
-  connections: list(connectionInfo, MAX_CONNECTIONS),
   "close_connection": flag,
   "find_connections": record<FoundConnections>({
     connections: list(connectionInfo, MAX_CONNECTIONS),

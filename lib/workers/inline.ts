@@ -11,7 +11,6 @@ import {
 import type {
   Applied,
   Change,
-  ConnectionInfo,
   ConnectionQuery,
   FoundConnections,
   Plane,
@@ -100,10 +99,6 @@ export class InlinePlane implements Plane {
 
   metrics(): PlaneMetrics {
     return readPlaneMetrics([this.#counters], this.#requests);
-  }
-
-  connections(): Promise<ConnectionInfo[]> {
-    return Promise.resolve(this.#plane.connections());
   }
 
   findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections> {

@@ -113,10 +113,6 @@ export class WorkerPool implements Plane {
     return readPlaneMetrics(this.#slots.map((slot) => slot.counters), this.#requests);
   }
 
-  async connections(): Promise<ConnectionInfo[]> {
-    return (await this.#questions.ask({ type: "connections" })).flat();
-  }
-
   async closeConnection(connection: string): Promise<boolean> {
     return (await this.#questions.command({ type: "close_connection", connection })).includes(true);
   }

@@ -68,7 +68,7 @@ Deno.test("a connector session shows organisation, user and host while it lasts"
   await using peer = await connector.connect(alice);
   await peer.write("x");
   await peer.read(1);
-  const [found] = await connector.plane.plane.connections();
+  const { connections: [found] } = await connector.plane.plane.findConnections({}, 1);
   assert.equal(found?.identity, "acme/alice");
   assert.equal(found?.host, "web");
   assert.equal(found?.backend, backend.address);

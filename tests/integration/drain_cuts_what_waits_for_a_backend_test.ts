@@ -15,7 +15,7 @@ Deno.test("drain cuts a connection whose backend does not answer at once", async
   await using client = await connectRaw({ port: plane.port });
   await client.write(hello);
   await eventually(async () => {
-    const [found] = await plane.plane.connections();
+    const { connections: [found] } = await plane.plane.findConnections({}, 1);
     return found?.route === "a.test";
   }, "the connection waits for its backend");
   await plane.plane.drain(50);

@@ -59,7 +59,6 @@ const HONEST: readonly [message: Record<string, unknown>, asked?: string][] = [
   }],
   [{ type: "reply", id: 1, error: "refused" }, "apply"],
   [{ type: "reply", id: 1 }, "drain"],
-  [{ type: "reply", id: 1, value: [info] }, "connections"],
   [{ type: "reply", id: 1, value: true }, "close_connection"],
   [{ type: "reply", id: 1, value: { connections: [info], total: 5 } }, "find_connections"],
   [{ type: "reply", id: 1, value: 3 }, "close_connections"],
