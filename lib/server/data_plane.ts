@@ -24,16 +24,14 @@ import { type Clock, systemClock } from "../relay/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import type { HandshakesOptions } from "../tls/mod.ts";
-import { countEnded } from "./accounting.ts";
+import { countEnded, Tallies, toEvent, toInfo, toTally } from "./accounting.ts";
 import { serve } from "./connection.ts";
 import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
-import { toEvent, toInfo, toTally } from "./describe.ts";
 import { ActiveListener } from "./listener.ts";
-import { LiveState } from "./live_state.ts";
+import { PlaneState } from "./plane_state.ts";
 import { compileQuery } from "./query.ts";
 import { recheckPeers } from "./recheck.ts";
-import { Tallies } from "./tallies.ts";
 
 /** Its own and that of its backend: who is let in must not fail for want of the second. */
 const DESCRIPTORS_PER_CONNECTION = 2;
@@ -73,7 +71,7 @@ export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #clock: Clock;
   readonly #descriptors: Descriptors;
-  readonly #state: LiveState;
+  readonly #state: PlaneState;
   readonly #listeners = new Map<number, ActiveListener>();
   /** Routes of listeners to come, by their id. */
   readonly #staged = new Map<number, RouteTable>();
@@ -89,7 +87,7 @@ export class DataPlane {
     const currentRoutes = (hostname: string) => this.#currentRoutes(hostname);
     const ownPorts = () => Array.from(this.#listeners.values(), ({ port }) => port);
     const more = { clock: this.#clock, currentRoutes, ownPorts, descriptors };
-    this.#state = new LiveState({ ...options, ...more }, snapshot);
+    this.#state = new PlaneState({ ...options, ...more }, snapshot);
   }
 
   /** Connections that are open now. */

@@ -1,38 +1,239 @@
-import type { Gatekeeper, TrustMemory } from "../connector/mod.ts";
-import type { ConnectionLimiter, Firewall, RateLimiter } from "../firewall/mod.ts";
-import type { L7Service, TlsMaterial } from "../l7/mod.ts";
-import type { Counters } from "../observe/mod.ts";
-import type { Clock, ConnectDeadlines, Deadlines, RelayOptions } from "../relay/mod.ts";
-import type { Handshakes } from "../tls/mod.ts";
+import { type Gatekeeper, TrustMemory } from "../connector/mod.ts";
+import {
+  type ConnectionLimiter,
+  createConnectionLimiter,
+  createFirewall,
+  createRateLimiter,
+  type Firewall,
+  type GeoIp,
+  openGeoIp,
+  type RateLimiter,
+} from "../firewall/mod.ts";
+import { type CurrentRoutes, L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
+import {
+  type Counters,
+  type Descriptors,
+  type LogSink,
+  Pressure,
+  type RequestCounts,
+  type RequestEvent,
+} from "../observe/mod.ts";
+import type { FirewallSnapshot, Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
+import {
+  BrokenWatch,
+  type Clock,
+  ConnectDeadlines,
+  connectWith,
+  Deadlines,
+  type Lookup,
+  type RelayOptions,
+  systemLookup,
+} from "../relay/mod.ts";
+import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
+import type { Sockets } from "../tcp/mod.ts";
+import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
-import type { Streams } from "./streams.ts";
+import { Streams } from "./streams.ts";
 
-/** What every connection of one worker looks up; replaced piece by piece when changes apply. */
-export interface PlaneState {
+/** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
+const PREFACE_TIMEOUT_MS = 5000;
+
+/** What the state of a plane is made with. */
+export interface PlaneStateOptions {
+  readonly clock: Clock;
+  readonly sockets: Sockets;
+  readonly descriptors: Descriptors;
+  readonly worker: number;
+  readonly counters: Counters;
+  readonly requests: RequestCounts;
+  readonly onRequest?: (event: RequestEvent) => void;
+  readonly log: LogSink;
+  /** What the listeners' tables hold now. */
+  readonly currentRoutes: CurrentRoutes;
+  readonly gatekeeper?: Gatekeeper;
+  /** Of the listeners that are bound. */
+  readonly ownPorts: () => Iterable<number>;
+  /** Default 5 s. */
+  readonly prefaceTimeoutMs?: number;
+  readonly handshakes?: HandshakesOptions;
+}
+
+/**
+ * What every connection of one worker looks up, and the ways in which a change replaces a piece of
+ * it.
+ */
+export class PlaneState {
   readonly clock: Clock;
   readonly counters: Counters;
-  readonly firewall: Firewall;
-  readonly rateLimiter: RateLimiter | undefined;
-  /** Of open connections per source. */
-  readonly connectionLimiter: ConnectionLimiter | undefined;
   /** Index of the worker, for what it takes of shared limits. */
   readonly worker: number;
   /** For the PROXY header and the ClientHello together. */
   readonly prefaceDeadlines: Deadlines;
+  readonly l7: L7Service;
+  /** By {@link TlsMaterial.id}. */
+  readonly tls = new Map<string, TlsMaterial>();
+  /** What is known of clients' certificates, whatever connector they came to. */
+  readonly trustMemory: TrustMemory = new TrustMemory();
+  readonly gatekeeper: Gatekeeper | undefined;
+  /** TLS handshakes that are under way, of l7 and mtls. */
+  readonly handshakes: Handshakes;
+  /** Where this proxy listens itself. */
+  readonly ownPorts: () => Iterable<number>;
   /** Connections to l4 and mtls backends. */
   readonly streams: Streams;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
-  readonly l7: L7Service;
-  /** By {@link TlsMaterial.id}. */
-  readonly tls: Map<string, TlsMaterial>;
   /** Absent: connections of mtls routes are refused. */
   connector: Connector | undefined;
-  /** What is known of clients' certificates, whatever connector they came to. */
-  readonly trustMemory: TrustMemory;
-  readonly gatekeeper: Gatekeeper | undefined;
-  /** Where this proxy listens itself. */
-  readonly ownPorts: () => Iterable<number>;
-  /** TLS handshakes that are under way, of l7 and mtls. */
-  readonly handshakes: Handshakes;
+  readonly #wantsRequests: boolean;
+  #firewall: Firewall;
+  #rateLimiter: RateLimiter | undefined;
+  #sources: SourcesSnapshot | undefined;
+  #connectionLimiter: ConnectionLimiter | undefined;
+  #geoip: GeoIp | undefined;
+  #settings: Settings;
+  #resolver: Resolver | undefined;
+  #pressure: Pressure | undefined;
+
+  constructor(
+    options: PlaneStateOptions,
+    { settings, firewall }: Pick<Snapshot, "settings" | "firewall">,
+  ) {
+    const { clock, counters, requests, onRequest } = options;
+    this.clock = clock;
+    this.worker = options.worker;
+    this.counters = counters;
+    this.gatekeeper = options.gatekeeper;
+    this.handshakes = new Handshakes(options.handshakes);
+    this.ownPorts = () => [...options.ownPorts(), ...this.#settings.ownPorts ?? []];
+    this.#wantsRequests = onRequest !== undefined;
+    this.#settings = settings;
+    this.#pressure = settings.pressure && new Pressure(settings.pressure);
+    this.#geoip = openChecked(firewall);
+    this.#firewall = createFirewall(firewall.rules, this.#geoip);
+    this.#setSources(firewall.sources);
+    this.setRateLimit(firewall.rateLimit);
+    this.prefaceDeadlines = new Deadlines(options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS, clock);
+    this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
+    const idle = new Deadlines(settings.idleTimeoutMs, clock);
+    this.relayOptions = { idle, watch: new BrokenWatch(clock) };
+    const connect = connectWith(options.sockets);
+    this.streams = new Streams({
+      clock,
+      connect,
+      lookup: this.lookup,
+      deadline: () => this.connectDeadlines.signal(),
+      connectTimeoutMs: () => this.#settings.connectTimeoutMs,
+    });
+    this.l7 = new L7Service({
+      clock,
+      connect,
+      settings: this.#l7Settings(settings),
+      requests,
+      log: options.log,
+      currentRoutes: options.currentRoutes,
+      onRequest: (event) => onRequest?.(event),
+      onHandshake: (seconds) => counters.observe("tls_handshake", seconds),
+      handshakes: this.handshakes,
+      lookup: this.lookup,
+      descriptors: options.descriptors,
+    });
+  }
+
+  get firewall(): Firewall {
+    return this.#firewall;
+  }
+
+  readonly lookup: Lookup = (host) => (this.#resolver?.lookup ?? systemLookup)(host);
+
+  /** Whom to ask for names from now on. */
+  setResolver(settings: ResolverSettings): void {
+    if (this.#resolver === undefined) this.#resolver = new Resolver(settings);
+    else this.#resolver.update(settings);
+  }
+
+  /** Ends questions that nobody waits for any more. */
+  closeResolver(): void {
+    this.#resolver?.[Symbol.dispose]();
+  }
+
+  get rateLimiter(): RateLimiter | undefined {
+    return this.#rateLimiter;
+  }
+
+  /** Of open connections per source. */
+  get connectionLimiter(): ConnectionLimiter | undefined {
+    return this.#connectionLimiter;
+  }
+
+  get pressure(): Pressure | undefined {
+    return this.#pressure;
+  }
+
+  setFirewall(snapshot: FirewallSnapshot): void {
+    this.#geoip = openChecked(snapshot);
+    this.setRules(snapshot.rules);
+    this.#setSources(snapshot.sources);
+    this.setRateLimit(snapshot.rateLimit);
+  }
+
+  /** What is counted goes on being counted: the memory is the same. */
+  #setSources(sources: SourcesSnapshot | undefined): void {
+    this.#sources = sources;
+    const { ipv6Prefix, connections } = sources ?? {};
+    this.#connectionLimiter = connections && createConnectionLimiter({
+      ...connections,
+      ...ipv6Prefix !== undefined && { ipv6Prefix },
+    });
+  }
+
+  /** New rules over the GeoIP database that is open. */
+  setRules(rules: FirewallSnapshot["rules"]): void {
+    this.#firewall = createFirewall(rules, this.#geoip);
+  }
+
+  setRateLimit(rateLimit: FirewallSnapshot["rateLimit"]): void {
+    const { ipv6Prefix, siteFactor } = this.#sources ?? {};
+    this.#rateLimiter = rateLimit && createRateLimiter({
+      ...rateLimit,
+      ...ipv6Prefix !== undefined && { ipv6Prefix },
+      ...siteFactor !== undefined && { siteFactor },
+    });
+  }
+
+  /** Streams that are relayed already keep the deadline they began with. */
+  setSettings(settings: Settings): void {
+    const { idleTimeoutMs, connectTimeoutMs } = this.#settings;
+    if (settings.idleTimeoutMs !== idleTimeoutMs) {
+      const idle = new Deadlines(settings.idleTimeoutMs, this.clock);
+      this.relayOptions = { ...this.relayOptions, idle };
+    }
+    if (settings.connectTimeoutMs !== connectTimeoutMs) {
+      this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
+    }
+    this.#settings = settings;
+    this.#pressure = settings.pressure && new Pressure(settings.pressure);
+    this.l7.configure(this.#l7Settings(settings));
+  }
+
+  setTls(set: readonly TlsMaterial[], remove: readonly string[]): void {
+    for (const id of remove) this.tls.delete(id);
+    for (const material of set) this.tls.set(material.id, material);
+    this.l7.routesChanged();
+  }
+
+  #l7Settings({ connectTimeoutMs, idleTimeoutMs, l7 }: Settings): L7Settings {
+    return {
+      connectTimeoutMs,
+      idleTimeoutMs,
+      h2Transport: l7?.h2Transport ?? "own",
+      accessLog: this.#wantsRequests && (l7?.accessLog ?? true),
+      ...l7?.fields && { fields: l7.fields },
+    };
+  }
+}
+
+/** The control plane has checked the database: opening it again is cheap. */
+function openChecked({ geoip }: FirewallSnapshot): GeoIp | undefined {
+  return geoip && openGeoIp(new Uint8Array(geoip), { isChecked: true });
 }

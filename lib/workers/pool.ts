@@ -2,7 +2,6 @@ import { type CounterName, DESCRIPTORS_BYTES, sumCounters } from "../observe/mod
 import type {
   Applied,
   Change,
-  ConnectionInfo,
   ConnectionQuery,
   FoundConnections,
   Plane,
