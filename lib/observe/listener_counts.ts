@@ -1,10 +1,4 @@
-import { type OutcomeName, OUTCOMES } from "./outcome.ts";
-
-/** The modes of routes, and `none` for connections that did not get as far as a route. */
-export const COUNTED_MODES = ["none", "l4", "l7", "mtls"] as const;
-
-/** One of {@link COUNTED_MODES}. */
-export type CountedMode = typeof COUNTED_MODES[number];
+import { COUNTED_MODES, type CountedMode, type OutcomeName, OUTCOMES } from "./outcome.ts";
 
 const OUTCOME_INDEX = new Map<OutcomeName, number>(OUTCOMES.map((name, i) => [name, i]));
 const MODE_INDEX = new Map<CountedMode, number>(COUNTED_MODES.map((name, i) => [name, i]));

@@ -6,7 +6,13 @@
  */
 export type { RequestEvent } from "./request_event.ts";
 export { Pressure } from "./pressure.ts";
-export { type ConnectionEvent, type OutcomeName, OUTCOMES } from "./outcome.ts";
+export {
+  type ConnectionEvent,
+  COUNTED_MODES,
+  type CountedMode,
+  type OutcomeName,
+  OUTCOMES,
+} from "./outcome.ts";
 export {
   COUNTER_NAMES,
   type CounterName,
@@ -23,13 +29,7 @@ export {
   type HistogramName,
   type HistogramValue,
 } from "./histogram.ts";
-export {
-  COUNTED_MODES,
-  type CountedMode,
-  type EndedConnection,
-  ListenerCounts,
-  type ModeCounts,
-} from "./listener_counts.ts";
+export { type EndedConnection, ListenerCounts, type ModeCounts } from "./listener_counts.ts";
 export {
   type CountedRequest,
   foldRequestBlock,

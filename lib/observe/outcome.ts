@@ -46,6 +46,12 @@ export const OUTCOMES = [
 /** One of {@link OUTCOMES}. */
 export type OutcomeName = typeof OUTCOMES[number];
 
+/** The modes of routes, and `none` for connections that did not get as far as a route. */
+export const COUNTED_MODES = ["none", "l4", "l7", "mtls"] as const;
+
+/** One of {@link COUNTED_MODES}. */
+export type CountedMode = typeof COUNTED_MODES[number];
+
 /** What one place logs, counts and shows of one connection when it has ended. */
 export interface ConnectionEvent {
   /** Unique in this run of the process; the same id is sent to l7 backends. */
@@ -60,7 +66,7 @@ export interface ConnectionEvent {
   readonly sni?: string;
   /** The hostname (or wildcard) of the route that matched. */
   readonly route?: string;
-  readonly mode?: "l4" | "l7" | "mtls";
+  readonly mode?: Exclude<CountedMode, "none">;
   readonly backend?: string;
   /** The firewall rule that blocked, as `type value (#id)`. */
   readonly rule?: string;

@@ -19,8 +19,7 @@ function routeFields({ sni, route, identity, host, backend = route?.backend }: C
   };
 }
 
-function traffic({ relay, l7 }: Connection): { bytesIn: number; bytesOut: number } {
-  const carrier = relay ?? l7;
+function traffic({ carrier }: Connection): { bytesIn: number; bytesOut: number } {
   return { bytesIn: carrier?.bytesIn ?? 0, bytesOut: carrier?.bytesOut ?? 0 };
 }
 

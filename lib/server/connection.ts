@@ -1,17 +1,8 @@
-import { formatIp, parseBackendEndpoint } from "../addr/mod.ts";
-import { tlsMaterialId } from "../l7/mod.ts";
-import { encodeProxyV2, parseProxyHeader, type ProxyHeader } from "../proxyproto/mod.ts";
+import { parseProxyHeader, type ProxyHeader } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
-import {
-  type Connection,
-  destinationOf,
-  type Ending,
-  formatSocketAddress,
-  LEFT_BEFORE_TLS,
-} from "./connection_state.ts";
-import { forward } from "./forward.ts";
-import { serveMtls } from "./mtls.ts";
+import type { Connection, Ending } from "./connection_state.ts";
+import { MODES } from "./modes.ts";
 import type { PlaneState } from "./plane_state.ts";
 import { Preface, type PrefaceFailure } from "./preface.ts";
 
@@ -142,68 +133,5 @@ function matchRoute(c: Connection, hello: ClientHello): Ending | undefined {
 /** Step 6: the peeked octets are handed over exactly once. */
 function dispatch(c: Connection, peeked: Uint8Array, state: PlaneState): Promise<Ending> {
   const route = c.route as Route;
-  switch (route.mode) {
-    case "l4":
-      return relayL4(c, route, peeked, state);
-    case "l7":
-      return serveL7(c, route, peeked, state);
-    case "mtls":
-      return serveMtls(c, route, peeked, state);
-  }
-}
-
-/** Mode l4: the client's octets go to the backend as they are, after our own PROXY header. */
-function relayL4(
-  c: Connection,
-  route: Route,
-  peeked: Uint8Array,
-  state: PlaneState,
-): Promise<Ending> {
-  const target = parseBackendEndpoint(route.backend);
-  if (!target.ok) {
-    return Promise.resolve({ outcome: "internal_error", reason: `backend: ${target.reason}` });
-  }
-  const first = route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked;
-  return forward(c, target.value, { client: c.stream, first, state });
-}
-
-/** Mode l7: TLS ends here, and each request finds its own way. */
-async function serveL7(
-  c: Connection,
-  route: Route,
-  peeked: Uint8Array,
-  state: PlaneState,
-): Promise<Ending> {
-  const material = state.tls.get(tlsMaterialId(route));
-  if (material === undefined) {
-    return { outcome: "tls_failed", reason: "the route has no usable certificate" };
-  }
-  if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
-  const session = state.l7.serve(
-    {
-      id: c.id,
-      client: c.client,
-      clientText: formatSocketAddress(c.client),
-      clientIp: formatIp(c.client.ip),
-      // Only a PROXY header needs it.
-      get destination() {
-        return destinationOf(c);
-      },
-      route,
-      matchRoute: (host) => c.listener.routes.match(host),
-    },
-    c.stream.toSocket(),
-    { peeked, material },
-  );
-  c.l7 = session;
-  return await session.ended;
-}
-
-/** Header and hello in one write: some receivers expect all of the header in their first read. */
-function withProxyHeader(c: Connection, peeked: Uint8Array): Uint8Array {
-  const header = encodeProxyV2({ source: c.client, destination: destinationOf(c) });
-  const whole = new Uint8Array(header.length + peeked.length);
-  whole.set(header);
-  whole.set(peeked, header.length);
-  return whole;
+  return MODES[route.mode](c, { route, peeked, state });
 }

@@ -1,10 +1,8 @@
 import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
 import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
-import type { L7Session } from "../l7/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
-import type { Relay } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { SocketName, TcpStream } from "../tcp/mod.ts";
 import type { ActiveListener } from "./listener.ts";
@@ -26,6 +24,19 @@ export const LEFT_BEFORE_TLS: Ending = {
   reason: "closed before the TLS handshake",
 };
 
+/** Why we cut a connection off. */
+export type CutBy = "shutdown" | "closed_by_operator" | "authorization_revoked";
+
+/** What carries a connection: a relay of its octets, or a session of its HTTP. */
+export interface Carrier {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Ends both sides at once. */
+  cut(outcome: CutBy): void;
+  /** Ends with what is under way; absent: when both sides have ended. */
+  shutdown?(): void;
+}
+
 /** One accepted connection: what is known of it grows along its path. */
 export interface Connection {
   readonly id: string;
@@ -43,10 +54,8 @@ export interface Connection {
   route?: Route;
   /** While it is counted for its source. */
   sourcePermit?: SourcePermit;
-  /** While the stream is relayed: its byte counts, and the handle to cut it. */
-  relay?: Relay;
-  /** While its HTTP is proxied: the same for mode l7. */
-  l7?: L7Session;
+  /** Since its mode carries something. */
+  carrier?: Carrier;
   /** mtls: the host that the server name asks for. */
   host?: string;
   /** mtls: `org/user`. */
@@ -56,22 +65,21 @@ export interface Connection {
   /** mtls: to look at the client's certificate again. */
   peerCertificate?: TlsPeer;
   /** Why we cut it, whatever its path then reports. */
-  cutBy?: "shutdown" | "closed_by_operator" | "authorization_revoked";
+  cutBy?: CutBy;
   cutReason?: string | undefined;
 }
 
 /** Cuts a connection off, wherever on its path it is. */
 export function cutOff(
   c: Connection,
-  outcome: NonNullable<Connection["cutBy"]>,
+  outcome: CutBy,
   reason?: string,
 ): void {
   // The first cut counts.
   if (c.cutBy !== undefined) return;
   c.cutBy = outcome;
   c.cutReason = reason;
-  if (c.relay !== undefined) c.relay.cut(outcome);
-  else if (c.l7 !== undefined) c.l7.cut();
+  if (c.carrier !== undefined) c.carrier.cut(outcome);
   else c.stream.reset();
 }
 

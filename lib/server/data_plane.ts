@@ -317,7 +317,7 @@ export class DataPlane {
   /** Stops accepting; resolves when the last connection has ended. */
   async drain(): Promise<void> {
     for (const id of [...this.#listeners.keys()]) this.#removeListener(id);
-    for (const { l7 } of this.#connections.values()) l7?.shutdown();
+    for (const { carrier } of this.#connections.values()) carrier?.shutdown?.();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => this.#idle = resolve);
     }

@@ -42,7 +42,7 @@ export async function forward(
   }
   state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
   const relay = new Relay(client, lease.link.stream, state.relayOptions);
-  c.relay = relay;
+  c.carrier = relay;
   // Not awaited: what this function knows need not be kept while the stream lasts.
   return relay.run(first)
     .then((outcome) => ({ outcome, reason: relay.reason }))

@@ -23,18 +23,14 @@ import {
 import type { Connector } from "./connector.ts";
 import { createDestinationGuard } from "./destination_guard.ts";
 import { forward } from "./forward.ts";
+import type { Arrival } from "./mode.ts";
 import type { PlaneState } from "./plane_state.ts";
 
 /**
  * Mode mtls: who is it, where to, may they; then relay. TLS ends here. Nothing is read from the
  * stream before the last answer, and the server name alone names the host.
  */
-export async function serveMtls(
-  c: Connection,
-  route: Route,
-  peeked: Uint8Array,
-  state: PlaneState,
-): Promise<Ending> {
+export async function serveMtls(c: Connection, { route, peeked, state }: Arrival): Promise<Ending> {
   const { connector, gatekeeper } = state;
   if (connector === undefined || gatekeeper === undefined) {
     return { outcome: "mode_unavailable", reason: "there is no [connector]" };

@@ -17,7 +17,7 @@ import type {
   RouteTally,
   TakenTallies,
 } from "../plane/mod.ts";
-import { MAX_CONNECTIONS } from "../state/mod.ts";
+import { MAX_CONNECTIONS, MODES } from "../state/mod.ts";
 import {
   amount,
   type Check,
@@ -43,7 +43,7 @@ const MAX_FIELDS = 32;
 const word = text(MAX_WORD);
 const long = text(MAX_LONG);
 const identifier = exactText(MAX_WORD);
-const mode = oneOf(["l4", "l7", "mtls"] as const);
+const mode = oneOf(MODES);
 
 const connectionEvent = record<ConnectionEvent>({
   id: word,

@@ -1,0 +1,24 @@
+import { parseBackendEndpoint } from "../addr/mod.ts";
+import { encodeProxyV2 } from "../proxyproto/mod.ts";
+import { type Connection, destinationOf, type Ending } from "./connection_state.ts";
+import { forward } from "./forward.ts";
+import type { Arrival } from "./mode.ts";
+
+/** Mode l4: the client's octets go to the backend as they are, after our own PROXY header. */
+export function serveL4(c: Connection, { route, peeked, state }: Arrival): Promise<Ending> {
+  const target = parseBackendEndpoint(route.backend);
+  if (!target.ok) {
+    return Promise.resolve({ outcome: "internal_error", reason: `backend: ${target.reason}` });
+  }
+  const first = route.sendProxyProtocol ? withProxyHeader(c, peeked) : peeked;
+  return forward(c, target.value, { client: c.stream, first, state });
+}
+
+/** Header and hello in one write: some receivers expect all of the header in their first read. */
+function withProxyHeader(c: Connection, peeked: Uint8Array): Uint8Array {
+  const header = encodeProxyV2({ source: c.client, destination: destinationOf(c) });
+  const whole = new Uint8Array(header.length + peeked.length);
+  whole.set(header);
+  whole.set(peeked, header.length);
+  return whole;
+}

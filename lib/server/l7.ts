@@ -1,0 +1,37 @@
+import { formatIp } from "../addr/mod.ts";
+import { tlsMaterialId } from "../l7/mod.ts";
+import {
+  type Connection,
+  destinationOf,
+  type Ending,
+  formatSocketAddress,
+  LEFT_BEFORE_TLS,
+} from "./connection_state.ts";
+import type { Arrival } from "./mode.ts";
+
+/** Mode l7: TLS ends here, and each request finds its own way. */
+export async function serveL7(c: Connection, { route, peeked, state }: Arrival): Promise<Ending> {
+  const material = state.tls.get(tlsMaterialId(route));
+  if (material === undefined) {
+    return { outcome: "tls_failed", reason: "the route has no usable certificate" };
+  }
+  if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
+  const session = state.l7.serve(
+    {
+      id: c.id,
+      client: c.client,
+      clientText: formatSocketAddress(c.client),
+      clientIp: formatIp(c.client.ip),
+      // Only a PROXY header needs it.
+      get destination() {
+        return destinationOf(c);
+      },
+      route,
+      matchRoute: (host) => c.listener.routes.match(host),
+    },
+    c.stream.toSocket(),
+    { peeked, material },
+  );
+  c.carrier = session;
+  return await session.ended;
+}
