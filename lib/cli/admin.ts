@@ -1,8 +1,7 @@
 import type { AdminServer } from "../admin/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Control } from "../control/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
-import { CommandError } from "./command_error.ts";
+import type { LogSink } from "../observe/mod.ts";
 import type { Monitoring } from "./monitoring.ts";
 import { VERSION } from "./version.ts";
 
@@ -19,30 +18,25 @@ export interface AdminParts {
 /**
  * Opens the admin API if the configuration asks for it.
  *
- * @throws {CommandError} if its socket cannot be made.
+ * @throws {Error} if its socket cannot be made.
  */
 export async function startAdmin(
   { config, control, monitoring, log, takeOver }: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.grpc === undefined) return undefined;
-  try {
-    // gRPC is most of the program, and a proxy without an admin API runs without it.
-    const { AdminServer } = await import("../admin/mod.ts");
-    const admin = await AdminServer.start({
-      control,
-      socketPath: config.grpc.addr,
-      version: VERSION,
-      log,
-      takeOver,
-      problem: () => {
-        const { problems, refusals } = monitoring.health();
-        return [...problems, ...refusals].join("; ");
-      },
-    });
-    log({ level: "info", message: "admin API open", fields: { path: admin.path } });
-    return admin;
-  } catch (error) {
-    await control.drain(0);
-    throw new CommandError(describeError(error), { cause: error });
-  }
+  // gRPC is most of the program, and a proxy without an admin API runs without it.
+  const { AdminServer } = await import("../admin/mod.ts");
+  const admin = await AdminServer.start({
+    control,
+    socketPath: config.grpc.addr,
+    version: VERSION,
+    log,
+    takeOver,
+    problem: () => {
+      const { problems, refusals } = monitoring.health();
+      return [...problems, ...refusals].join("; ");
+    },
+  });
+  log({ level: "info", message: "admin API open", fields: { path: admin.path } });
+  return admin;
 }

@@ -21,9 +21,9 @@ import {
 import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { inheritedSockets, warnOfUnused } from "./activation.ts";
-import { startAdmin } from "./admin.ts";
 import { allocatorName } from "./allocator.ts";
 import { CommandError } from "./command_error.ts";
+import { type AdminParts, startAdmin } from "./admin.ts";
 import { openConfiguredAccess } from "./connector_access.ts";
 import { DescriptorWatch } from "./descriptors.ts";
 import { loadConfigFile } from "./load.ts";
@@ -91,7 +91,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   }
   await using manager = new ServiceManager(environment, log);
   const inherited = inheritedSockets();
-  using database = openSeeded(options, logging);
+  using database = openClaimed(options);
   await using access = openConfiguredAccess(config, log);
   const stuck = Promise.withResolvers<number>();
   const onStuck = stuck.resolve;
@@ -106,7 +106,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const warnings = () => [...watch.warnings, ...lostWords(lostLines())];
   await using monitoring = await monitor({ config, control, log, warnings, lostLines });
   // Closed last: it answers questions while connections drain.
-  await using _admin = await startAdmin({ config, control, monitoring, log, takeOver });
+  await using _admin = await openAdmin({ config, control, monitoring, log, takeOver });
   // Until here whoever had the database before gets it back when something fails.
   asCommandError(() => database.role?.confirm());
   const running = { config, rereadConfig, control, monitoring, manager, signals, log };
@@ -204,22 +204,27 @@ async function monitor(options: MonitoringOptions): Promise<Monitoring> {
   }
 }
 
-function openSeeded({ config, openDatabase }: ProxyOptions, { log }: Logging): Database {
+function openClaimed({ openDatabase }: ProxyOptions): Database {
   const database = asCommandError(openDatabase);
   try {
     // Before anything of the state is read: what another process acknowledges later would be unknown.
     asCommandError(() => database.role?.claim());
-    const seeded = asCommandError(() => database.seed(config));
-    if (seeded) {
-      // The seed is all there is: it is not to hang on one page of a log.
-      asCommandError(() => database.safekeeping?.checkpoint());
-      log({ level: "info", message: "database seeded from the configuration" });
-    }
     asCommandError(() => database.safekeeping?.acknowledge());
     return database;
   } catch (error) {
     database[Symbol.dispose]();
     throw error;
+  }
+}
+
+/** The last step that a start can fail at: after it the state is the database's. */
+async function openAdmin(parts: AdminParts): Promise<AsyncDisposable | undefined> {
+  const { control } = parts;
+  try {
+    return await control.keep(() => startAdmin(parts));
+  } catch (error) {
+    await control.drain(0);
+    throw new CommandError(describeError(error), { cause: error });
   }
 }
 

@@ -12,6 +12,7 @@ import { RefusedError } from "../queue/mod.ts";
 import { refuseSharedPorts } from "./binding.ts";
 import type { ChangeSet, Compiled } from "./change_set.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
+import { firstState, storeFirstState } from "./first_state.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import type { ReadFile } from "./files.ts";
@@ -117,7 +118,8 @@ export class Control {
   }
 
   /**
-   * Compiles the first snapshot and starts the data plane; resolves when every listener is bound.
+   * Compiles the first snapshot and starts the data plane; resolves when every listener is bound. A
+   * database that has never been written is left so until {@link keep}.
    *
    * @throws {ControlError} if there is nothing to serve, a country rule cannot be applied, or a port
    * is in use.
@@ -126,7 +128,11 @@ export class Control {
   static async start(options: ControlOptions): Promise<Control> {
     const { database, log, onEvent, readFile = readRegularFile, now = Date.now } = options;
     removeExpiredRules(database, now());
-    const startUp = await compileStartUp({ ...options, readFile, now });
+    using first = firstState(database, options.config);
+    const startUp = await compileStartUp({
+      ...{ ...options, readFile, now },
+      ...first && { database: first },
+    });
     database.safekeeping?.acknowledge();
     if (options.takeOver !== true) {
       const { isInherited = () => false } = options;
@@ -136,6 +142,27 @@ export class Control {
     const sinks = { onEvent, log, ...onRequest && { onRequest }, ...gatekeeper && { gatekeeper } };
     const plane = await options.startPlane(startUp.snapshot, sinks);
     return new Control(options, startUp, plane);
+  }
+
+  /**
+   * Opens what administers the proxy, and when that is done writes what the configuration says into a
+   * database that has never been written: whatever fails until then leaves it as it was. Changes that
+   * are asked for meanwhile wait.
+   *
+   * @throws {DatabaseError}
+   */
+  async keep<T extends AsyncDisposable | undefined>(open: () => Promise<T>): Promise<T> {
+    const { config, database, log } = this.#options;
+    return await this.state.exclusive(async () => {
+      await using stack = new AsyncDisposableStack();
+      const opened = await open();
+      if (opened !== undefined) stack.use(opened);
+      if (await storeFirstState(database, config)) {
+        log({ level: "info", message: "database seeded from the configuration" });
+      }
+      stack.move();
+      return opened;
+    });
   }
 
   /** Where the listeners are bound, in the order of the snapshot. */

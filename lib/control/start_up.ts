@@ -58,7 +58,10 @@ export async function compileStartUp(
     await readConnectorFiles(config.connector, { readFile, nowMs: now() });
   const rows = database.listeners();
   if (rows.length === 0) {
-    throw new ControlError("no_listeners", "the database holds no listener");
+    throw new ControlError(
+      "no_listeners",
+      "there is no listener: [[listeners]] names none, and the database holds none",
+    );
   }
   const listeners = await compileListeners(rows, database);
   const tls = new TlsStore(options);

@@ -154,13 +154,20 @@ export class Database extends StateDatabase {
     this.rules.remove(id);
   }
 
+  /** Whether it has ever held a listener or a firewall rule. */
+  get isSeeded(): boolean {
+    return this.#run("cannot read what was seeded", () => {
+      return this.statements.get(SQL.seeded) !== undefined;
+    });
+  }
+
   /**
    * Fills a database that has never held a listener or a firewall rule; any other is left alone,
    * also one from which an operator has removed everything. Returns whether it wrote something.
    */
   seed({ listeners, firewall }: Seed): boolean {
     return this.transaction(() => {
-      if (this.statements.get(SQL.seeded) !== undefined) return false;
+      if (this.isSeeded) return false;
       for (const { routes, ...listener } of listeners) {
         const { id } = this.addListener(listener);
         for (const { policies = [], ...route } of routes) {
@@ -175,7 +182,7 @@ export class Database extends StateDatabase {
       for (const value of firewall.blockedCountries) {
         this.addFirewallRule({ type: "country", value });
       }
-      return this.statements.get(SQL.seeded) !== undefined;
+      return this.isSeeded;
     });
   }
 

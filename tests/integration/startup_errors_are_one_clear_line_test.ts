@@ -55,6 +55,63 @@ Deno.test("a port in use is named with its address", async () => {
   });
 });
 
+/** Takes a port for as long as `use` runs. */
+async function withBusyPort(use: (port: number) => Promise<void>): Promise<void> {
+  const port = await unusedPort();
+  const blocker = createServer().listen(port, "127.0.0.1");
+  await once(blocker, "listening");
+  try {
+    await use(port);
+  } finally {
+    blocker.close();
+    await once(blocker, "close");
+  }
+}
+
+/** How many rows of state the database in a folder holds. */
+function storedRows(folder: string): number {
+  using db = new DatabaseSync(join(folder, "mc-proxy.db"));
+  const tables = ["listeners", "routes", "firewall_rules", "seeded"];
+  const counts = tables.map((table) =>
+    Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
+  );
+  return counts.reduce((sum, n) => sum + n, 0);
+}
+
+Deno.test("a first start on a busy port leaves nothing behind", async () => {
+  await withFolder(async (folder) => {
+    await withBusyPort(async (port) => {
+      const route = { hostname: "wrong.test", backend: "192.0.2.1:443" };
+      const listeners = [{ addr: `127.0.0.1:${port}`, routes: [route] }];
+      await failingStart(folder, { listeners, firewall: { blocked_ips: ["192.0.2.9"] } });
+    });
+    assert.equal(storedRows(folder), 0);
+    const route = { hostname: "right.test", backend: "192.0.2.2:443" };
+    const config = { listeners: [{ addr: "127.0.0.1:0", routes: [route] }] };
+    await using proxy = await startProxy({ folder, config });
+    assert.equal(proxy.events("listening")[0]?.routes, 1);
+    assert.equal(proxy.events("database seeded from the configuration").length, 1);
+    using db = new DatabaseSync(join(folder, "mc-proxy.db"), { readOnly: true });
+    assert.deepEqual(db.prepare("SELECT hostname FROM routes").all().map((row) => row.hostname), [
+      "right.test",
+    ]);
+  });
+});
+
+Deno.test("a first start that cannot open its metrics or its admin API leaves nothing behind", async () => {
+  await withFolder(async (folder) => {
+    const listeners = [{ addr: "127.0.0.1:0" }];
+    await withBusyPort(async (port) => {
+      const metrics = { addr: `127.0.0.1:${port}` };
+      assert.match(await failingStart(folder, { listeners, metrics }), /in use/);
+    });
+    assert.equal(storedRows(folder), 0);
+    const grpc = { addr: join(folder, "mc-proxy.toml") };
+    await failingStart(folder, { listeners, grpc });
+    assert.equal(storedRows(folder), 0);
+  });
+});
+
 Deno.test("a second proxy does not share the first one's port, unless it is told to", async () => {
   await using first = await startProxy({
     config: { listeners: [{ addr: "127.0.0.1:0" }], server: { workers: 2 } },
