@@ -1,5 +1,5 @@
 import { formatIp, parseIp } from "./ip.ts";
-import { parseHostname } from "./hostname.ts";
+import { parseHostname, withCharacter } from "./hostname.ts";
 import { failure, type Result, success } from "./result.ts";
 
 /** A host and a TCP port. */
@@ -24,6 +24,8 @@ export function parseListenEndpoint(text: string): Result<Endpoint> {
 
 /** Parses where to connect: `"192.0.2.1:443"`, `"[::1]:443"` or `"name:443"`. */
 export function parseBackendEndpoint(text: string): Result<Endpoint> {
+  const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(text);
+  if (url !== null) return failure(urlReason(url[1] ?? "", text));
   const parts = split(text, 1);
   if (!parts.ok) return parts;
   const { host, port } = parts.value;
@@ -31,7 +33,18 @@ export function parseBackendEndpoint(text: string): Result<Endpoint> {
   const ip = parseIp(host);
   if (ip.ok) return success({ host: formatIp(ip.value), port });
   const name = parseHostname(host);
-  return name.ok ? success({ host: name.value, port }) : name;
+  if (name.ok) return success({ host: name.value, port });
+  return failure(withCharacter(host, name.reason));
+}
+
+/** What a URL says beyond host and port is said by other settings. */
+function urlReason(authority: string, url: string): string {
+  const isTls = /^(https|wss):/i.test(url);
+  const port = /:[0-9]+$/.test(authority) ? "" : isTls ? ":443" : ":80";
+  const meant = parseBackendEndpoint(`${authority}${port}`);
+  const hint = meant.ok ? `; did you mean "${formatEndpoint(meant.value)}"` : "";
+  const tls = isTls ? " and backend_tls = true" : "";
+  return `it is a URL, not host:port${hint}${hint === "" ? "" : `${tls}?`}`;
 }
 
 /** `host:port`, with brackets around IPv6. */
@@ -61,6 +74,7 @@ function split(text: string, minPort: number): Result<Endpoint> {
   const colon = text.lastIndexOf(":");
   if (colon < 0) return failure("the port is missing");
   const digits = text.slice(colon + 1);
+  if (/^[1-9][0-9]{5,}$/.test(digits)) return failure(`the port is not in ${minPort}–65535`);
   if (!/^(0|[1-9][0-9]{0,4})$/.test(digits)) return failure("the port is not a number");
   const port = Number(digits);
   if (port < minPort || port > 65535) return failure(`the port is not in ${minPort}–65535`);

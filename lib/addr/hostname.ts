@@ -6,6 +6,9 @@ const MAX_NAME = 253;
 /** RFC 1035 §2.3.4. */
 const MAX_LABEL = 63;
 
+/** What a stranger sent is not looked at any closer. */
+const BAD_CHARACTER = "a character is not allowed in names";
+
 /** An exact name, or every name below one (`*.example.net`: one or more labels). */
 export interface HostPattern {
   readonly wildcard: boolean;
@@ -27,7 +30,7 @@ export function parseHostname(text: string): Result<string> {
   // Before the case is folded: U+212A (Kelvin) folds to "k".
   if (!/^[A-Za-z0-9._-]+$/.test(given)) {
     return failure(
-      parseIp(text).ok ? "an IP address is not a hostname" : "a character is not allowed in names",
+      parseIp(text).ok ? "an IP address is not a hostname" : BAD_CHARACTER,
     );
   }
   const name = given.toLowerCase();
@@ -66,13 +69,18 @@ export function parseHostname(text: string): Result<string> {
  * ```
  */
 export function parseHostPattern(text: string): Result<HostPattern> {
+  if (text === "*") {
+    return failure(
+      'no route is for every name; a wildcard is for those below one: "*.example.net"',
+    );
+  }
   const wildcard = text.startsWith("*.");
   const rest = wildcard ? text.slice(2) : text;
   if (rest.includes("*")) return failure('"*" is allowed only as the whole first label');
   const ascii = toALabels(rest);
   if (!ascii.ok) return ascii;
   const name = parseHostname(ascii.value);
-  if (!name.ok) return name;
+  if (!name.ok) return failure(withCharacter(ascii.value, name.reason));
   return success({ wildcard, name: name.value });
 }
 
@@ -81,7 +89,21 @@ function toALabels(text: string): Result<string> {
   const plain = /^[\x21-\x7e]*$/.test(text);
   if (plain && !/(^|\.)xn--/i.test(text)) return success(text);
   // Characters that end a URL's host would be cut off silently.
-  if (/[\s/?#@:\\[\]%]/.test(text)) return failure("a character is not allowed in names");
+  if (/[\s/?#@:\\[\]%]/.test(text)) return failure(withCharacter(text, BAD_CHARACTER));
   const url = URL.parse(`http://${text}/`);
   return url === null ? failure("not a valid international name") : success(url.hostname);
+}
+
+/** The reason of {@link parseHostname} for an operator, who is told which character it is. */
+export function withCharacter(text: string, reason: string): string {
+  if (reason !== BAD_CHARACTER) return reason;
+  // As whole code points, and never one that moves the cursor.
+  const found = /[\s/?#@:\\[\]%]/u.exec(text) ?? /[^A-Za-z0-9._-]/u.exec(text);
+  return found === null ? reason : `the character ${shown(found[0])} is not allowed in names`;
+}
+
+function shown(character: string): string {
+  if (/^[!-~]$/.test(character)) return character === '"' ? "'\"'" : `"${character}"`;
+  if (character === " ") return '" " (a space)';
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from "node:path";
 import { type KeyPath, quote, type Report } from "../schema/mod.ts";
 
 /** Reads a whole file or throws, like `readFileSync`. */
@@ -35,7 +36,9 @@ export class ConfigFiles {
       this.#read.set(file, found);
     }
     if (typeof found !== "string") return found;
-    report.problem(at, `${quote(file)} ${found}`);
+    // A relative path means something else when the service manager starts the program.
+    const where = isAbsolute(file) ? "" : `; it was looked for at ${quote(resolve(file))}`;
+    report.problem(at, `${quote(file)} ${found}${where}`);
   }
 
   /** {@link read}, as UTF-8. */

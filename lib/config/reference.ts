@@ -6,7 +6,8 @@ const INTRODUCTION = `# Configuration
 mc-proxy reads one TOML file: \`mc-proxy server -c mc-proxy.toml\`. \`mc-proxy check -c mc-proxy.toml\`
 says what is wrong with a file, all of it at once, and changes nothing. Unknown keys are errors.
 
-- A duration is a string of a whole number and one unit: \`"300ms"\`, \`"5s"\`, \`"2m"\`, \`"1h"\`.
+- A duration is a string of a whole number and one unit: \`"300ms"\`, \`"5s"\`, \`"2m"\`, \`"1h"\`, \`"7d"\`,
+  \`"4w"\`.
 - A relative path starts in the directory where the program was started.
 - Names, addresses and blocks may be written in any of their forms; they are compared in one.
 

@@ -6,19 +6,13 @@ import {
   parseListenEndpoint,
   type Result,
 } from "../addr/mod.ts";
-import {
-  type FirewallRule,
-  MAX_CONNECTIONS_PER_SOURCE,
-  parseFirewallRule,
-  ruleValueDoc,
-} from "../firewall/mod.ts";
+import { MAX_CONNECTIONS_PER_SOURCE } from "../firewall/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import {
   checkPath,
   duration,
   filePath,
   integer,
-  type Kind,
   list,
   oneOf,
   parsed,
@@ -26,7 +20,7 @@ import {
   records,
   table,
 } from "../schema/mod.ts";
-import { LIMIT, LISTENER, WINDOW } from "../state/mod.ts";
+import { LIMIT, LISTENER, ruleValue, WINDOW } from "../state/mod.ts";
 import { connector } from "./connector_settings.ts";
 import { l7 } from "./l7_settings.ts";
 import type { Config } from "./types.ts";
@@ -51,7 +45,7 @@ const database = table<Config["database"]>({
 const grpc = table<NonNullable<Config["grpc"]>>({
   addr: {
     key: "addr",
-    kind: filePath({ maxBytes: MAX_SOCKET_PATH }),
+    kind: parsed("path of a Unix socket", socketPath),
     required: true,
     doc: "The Unix socket of the admin API, created with mode 0600.",
   },
@@ -67,19 +61,19 @@ const firewall = table<Config["firewall"]>({
   },
   blockedIps: {
     key: "blocked_ips",
-    kind: list(rule("ip")),
+    kind: list(ruleValue("ip")),
     default: [],
     doc: "Addresses whose connections are reset. Seeds the database.",
   },
   blockedCidrs: {
     key: "blocked_cidrs",
-    kind: list(rule("cidr")),
+    kind: list(ruleValue("cidr")),
     default: [],
     doc: "Blocks of addresses whose connections are reset. Seeds the database.",
   },
   blockedCountries: {
     key: "blocked_countries",
-    kind: list(rule("country")),
+    kind: list(ruleValue("country")),
     default: [],
     doc: "Countries whose connections are reset. Seeds the database.",
   },
@@ -203,6 +197,7 @@ const metrics = table<NonNullable<Config["metrics"]>>({
     kind: parsed(
       '`":port"`, `"IPv4:port"`, `"[IPv6]:port"` or the path of a Unix socket',
       (text) => text.includes("/") ? checkPath(text, MAX_SOCKET_PATH) : listenEndpoint(text),
+      (port) => `127.0.0.1:${port}`,
     ),
     required: true,
     doc: "Where Prometheus finds `/metrics`, and a load balancer `/healthz`. Whoever reaches the " +
@@ -271,8 +266,14 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
   },
 });
 
-function rule(type: FirewallRule["type"]): Kind<string> {
-  return parsed(ruleValueDoc(type), (text) => parseFirewallRule(type, text));
+/** The admin API is for whoever may open a file, and never for a network. */
+function socketPath(text: string): Result<string> {
+  if (!text.includes("/") && parseBackendEndpoint(text.replace(/^:/, "localhost:")).ok) {
+    const reason = "it is an address, and the admin API is a Unix socket, such as " +
+      '"/srv/mc-proxy/mc-proxy.sock"';
+    return { ok: false, reason };
+  }
+  return checkPath(text, MAX_SOCKET_PATH);
 }
 
 function listenEndpoint(text: string): Result<string> {

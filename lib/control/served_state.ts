@@ -13,6 +13,9 @@ import { compareTls, type TlsStore } from "./tls_store.ts";
 /** So many rows are written in one go: a few milliseconds. */
 const AT_ONCE = 64;
 
+/** So many listeners are named to whoever asks for one that is not there. */
+const LISTED = 10;
+
 /** Who asks for a change, and by which call. */
 export interface Operation {
   /** For the audit log. */
@@ -98,8 +101,15 @@ export class ServedState {
   listener(field: string, text: string): ListenerSnapshot {
     const addr = checkListenerAddr(field, text);
     const found = this.#snapshot.listeners.find((listener) => listener.addr === addr);
-    if (found === undefined) throw missing(`the listener ${addr}`);
+    if (found === undefined) throw this.#noListener(addr);
     return found;
+  }
+
+  #noListener(addr: string): RefusedError {
+    const there = this.#snapshot.listeners.slice(0, LISTED).map((it) => it.addr);
+    const more = this.#snapshot.listeners.length > LISTED ? ", …" : "";
+    const message = `the listener ${addr} does not exist; there are ${there.join(", ")}${more}`;
+    return new RefusedError("not_found", message);
   }
 
   /**

@@ -9,6 +9,7 @@ export {
   type FirewallRule,
   FirewallRuleError,
   parseFirewallRule,
+  parseNewRule,
   RULE_TYPES,
   type RuleType,
   ruleValueDoc,

@@ -1,4 +1,5 @@
 import { formatCidr, formatIp, parseCidr, parseIp, type Result } from "../addr/mod.ts";
+import { unknownCountry } from "./countries.ts";
 
 /** One thing that rules can name. */
 interface RuleKind {
@@ -11,7 +12,7 @@ interface RuleKind {
 /** What rules can name; {@link compileFirewall} has a table for each. */
 const RULE_KINDS = {
   ip: { doc: "IP address", parse: (value) => canonical(parseIp(value), formatIp) },
-  cidr: { doc: "CIDR block", parse: (value) => canonical(parseCidr(value), formatCidr) },
+  cidr: { doc: "CIDR block", parse: parseRuleCidr },
   country: { doc: "two-letter country code (ISO 3166-1)", parse: parseCountry },
 } as const satisfies Readonly<Record<string, RuleKind>>;
 
@@ -47,8 +48,8 @@ export class FirewallRuleError extends RangeError {
 
 /**
  * Checks what an operator writes and returns the canonical value: an address as in RFC 5952, a
- * block without host bits, an ISO 3166-1 alpha-2 code in capitals. Whether a code is assigned is
- * not checked: the list changes, and databases use codes outside it (`XK`).
+ * block without host bits, a code of two letters in capitals. Whether ISO 3166-1 has the code is for
+ * {@link parseNewRule}: what is stored already is not to end a start.
  *
  * @example
  * ```ts
@@ -65,6 +66,24 @@ export function parseFirewallRule(type: string, value: string): Result<string> {
   return known === undefined
     ? { ok: false, reason: `a rule's type is one of ${RULE_TYPES.join(", ")}` }
     : RULE_KINDS[known].parse(value);
+}
+
+/** {@link parseFirewallRule} for a rule that is to be: one that can never block anybody is a slip. */
+export function parseNewRule(type: string, value: string): Result<string> {
+  const rule = parseFirewallRule(type, value);
+  if (!rule.ok) return rule;
+  if (type === "cidr" || type === "ip") return rule;
+  const reason = unknownCountry(rule.value);
+  return reason === undefined ? rule : { ok: false, reason };
+}
+
+/** One kind of thing takes the other's place: say which, rather than what is missing. */
+function parseRuleCidr(value: string): Result<string> {
+  const ip = value.includes("/") ? undefined : parseIp(value);
+  if (ip?.ok !== true) return canonical(parseCidr(value), formatCidr);
+  const block = formatCidr({ address: ip.value, prefixLength: ip.value.family === 4 ? 32 : 128 });
+  const reason = `it has no prefix length; ${block} is this address alone`;
+  return { ok: false, reason };
 }
 
 function parseCountry(value: string): Result<string> {

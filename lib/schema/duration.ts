@@ -11,8 +11,8 @@ const UNITS: readonly (readonly [unit: string, ms: number])[] = [
 ];
 
 /**
- * Milliseconds of `"300ms"`, `"5s"`, `"2m"` or `"1h"`: a whole number and one unit, nothing else.
- * With `days` also of `"7d"` and `"4w"`, which only people use: a day of a clock has 23 to 25 hours.
+ * Milliseconds of `"300ms"`, `"5s"`, `"2m"`, `"1h"`, `"7d"` or `"4w"`: a whole number and one unit,
+ * nothing else, in files as on command lines. A day has 24 hours.
  *
  * @example
  * ```ts
@@ -24,13 +24,10 @@ const UNITS: readonly (readonly [unit: string, ms: number])[] = [
  * assert.equal(formatDuration(120_000), "2m");
  * ```
  */
-export function parseDuration(
-  text: string,
-  { days = false }: { readonly days?: boolean } = {},
-): number | undefined {
+export function parseDuration(text: string): number | undefined {
   const match = /^(0|[1-9][0-9]{0,8})(ms|s|m|h|d|w)$/.exec(text);
   const unit = UNITS.find(([name]) => name === match?.[2]);
-  if (match === null || unit === undefined || (unit[1] > HOUR && !days)) return undefined;
+  if (match === null || unit === undefined) return undefined;
   return Number(match[1]) * unit[1];
 }
 

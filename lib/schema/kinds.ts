@@ -115,15 +115,25 @@ export function oneOf<const T extends string>(first: T, ...others: T[]): Kind<T>
   };
 }
 
-/** A string in a form of its own; the parser gives the canonical one. */
-export function parsed(doc: string, parse: (text: string) => Result<string>): Kind<string> {
+/**
+ * A string in a form of its own; the parser gives the canonical one. `meant` says which text stands
+ * for an integer that was given instead, if one does.
+ */
+export function parsed(
+  doc: string,
+  parse: (text: string) => Result<string>,
+  meant?: (value: bigint) => string,
+): Kind<string> {
   const check = (value: string, place: Place): string => {
     const result = parse(value);
     if (result.ok) return result.value;
     refuseText(value, result.reason, place);
     return "";
   };
-  return textKind(doc, check);
+  return textKind(doc, check, (value) => {
+    const text = typeof value === "bigint" ? meant?.(value) : undefined;
+    return text !== undefined && parse(text).ok ? JSON.stringify(text) : undefined;
+  });
 }
 
 /** A text that no message repeats. */
@@ -135,13 +145,19 @@ export function secret({ maxLength }: { maxLength: number }): Kind<string> {
   });
 }
 
-function textKind(doc: string, check: (value: string, place: Place) => string): Kind<string> {
+function textKind(
+  doc: string,
+  check: (value: string, place: Place) => string,
+  meant: (value: Raw) => string | undefined = () => undefined,
+): Kind<string> {
   return {
     form: "text",
     doc,
     empty: "",
     read: (value, place) =>
-      typeof value === "string" ? check(value, place) : refuseType(value, "a string", place) ?? "",
+      typeof value === "string"
+        ? check(value, place)
+        : refuseType(value, "a string", place, meant(value)) ?? "",
     check,
     show: (text) => JSON.stringify(text),
   };

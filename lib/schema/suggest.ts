@@ -10,12 +10,28 @@ export function suggest(given: string, candidates: Iterable<string>): string | u
     // The distance is at least the difference of the lengths; a long text is not worth a table.
     if (Math.abs(given.length - candidate.length) > allowed) continue;
     const distance = editDistance(given.toLowerCase(), candidate.toLowerCase());
-    if (distance <= allowed && distance < bestDistance) {
+    if (distance <= allowed && distance < bestDistance && !isOpposite(given, candidate)) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** Words that mean the opposite of each other, by how they begin. */
+const OPPOSITES = [
+  [/^(allow|permit|accept)/, /^(block|den[iy]|refuse|reject|forbid)/],
+  [/^(enable|on$|true$|yes$)/, /^(disable|off$|false$|no$)/],
+  [/^(min|least)/, /^(max|most)/],
+] as const;
+
+/** Whether one name says the opposite of the other, which no slip of the keyboard does. */
+function isOpposite(a: string, b: string): boolean {
+  const has = (name: string, word: RegExp) =>
+    name.toLowerCase().split(/[^a-z]+/).some((part) => word.test(part));
+  return OPPOSITES.some(([one, other]) =>
+    (has(a, one) && has(b, other)) || (has(a, other) && has(b, one))
+  );
 }
 
 /**

@@ -17,6 +17,7 @@ export function listenAddress(): Kind<string> {
   return parsed(
     '`":port"`, `"IPv4:port"` or `"[IPv6]:port"`',
     (text) => canonical(parseListenEndpoint(text), formatEndpoint),
+    (port) => `:${port}`,
   );
 }
 

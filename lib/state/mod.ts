@@ -25,5 +25,5 @@ export {
   type Route,
   type RouteSettings,
 } from "./route.ts";
-export { RULE, type RuleSettings } from "./rule.ts";
+export { RULE, type RuleSettings, ruleValue } from "./rule.ts";
 export { STATE, type State } from "./state.ts";

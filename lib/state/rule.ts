@@ -1,6 +1,7 @@
-import { parseFirewallRule, RULE_TYPES } from "../firewall/mod.ts";
+import { parseNewRule, RULE_TYPES, type RuleType, ruleValueDoc } from "../firewall/mod.ts";
 import {
   field,
+  type Kind,
   oneOf,
   parsed,
   type Place,
@@ -41,6 +42,11 @@ export const RULE = record({
 /** A rule before the database gives it an id. Times are milliseconds since 1970. */
 export type RuleSettings = ValueOf<typeof RULE>;
 
+/** The value of a rule of one type, for lists of them. */
+export function ruleValue(type: RuleType): Kind<string> {
+  return parsed(ruleValueDoc(type), (text) => parseNewRule(type, text));
+}
+
 /** What a value may be depends on the type next to it. */
 function checkValue(
   { type, value }: { readonly type: string; readonly value: string },
@@ -49,7 +55,7 @@ function checkValue(
   const at = [...path, "value"];
   // Reported already.
   if (report.hasProblem([...path, "type"]) || report.hasProblem(at)) return undefined;
-  const result = parseFirewallRule(type, value);
+  const result = parseNewRule(type, value);
   if (result.ok) return { value: result.value };
   report.problem(at, `${quote(value)} is invalid: ${result.reason}`, { reason: result.reason });
 }

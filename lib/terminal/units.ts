@@ -17,7 +17,7 @@ const DAY = 24 * HOUR;
  * @throws {UsageError}
  */
 export function parseDuration(text: string): number {
-  const ms = parseExactly(text, { days: true });
+  const ms = parseExactly(text);
   if (ms !== undefined) return ms;
   throw new UsageError(`${JSON.stringify(text)} is not a duration such as 30s, 10m, 1h or 7d`);
 }

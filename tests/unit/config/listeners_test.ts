@@ -80,8 +80,14 @@ Deno.test.each([
   ["", "is invalid: the name is empty"],
   ["10.0.0.1", "is invalid: an IP address is not a hostname"],
   ["a.*.example", 'is invalid: "*" is allowed only as the whole first label'],
-  ["*", 'is invalid: "*" is allowed only as the whole first label'],
-  ["a b", "is invalid: a character is not allowed in names"],
+  [
+    "*",
+    'is invalid: no route is for every name; a wildcard is for those below one: "*.example.net"',
+  ],
+  ["a b", 'is invalid: the character " " (a space) is not allowed in names'],
+  ["a$b", 'is invalid: the character "$" is not allowed in names'],
+  ["a.example:443", 'is invalid: the character ":" is not allowed in names'],
+  ["é/b", 'is invalid: the character "/" is not allowed in names'],
 ])("loadConfig() refuses the hostname %j", (hostname, problem) => {
   const route = `[[listeners.routes]]\nhostname = "${hostname}"\nbackend = "10.0.0.2:443"`;
   assert.deepEqual(problemsOf(withRoute(route)), [
@@ -93,6 +99,20 @@ Deno.test.each([
   ["backend = ':443'", 'backend: ":443" is invalid: the host is missing'],
   ["backend = '10.0.0.1:0'", 'backend: "10.0.0.1:0" is invalid: the port is not in 1–65535'],
   ["backend = '10.0.0.1'", 'backend: "10.0.0.1" is invalid: the port is missing'],
+  [
+    "backend = 'https://10.0.0.1/'",
+    'backend: "https://10.0.0.1/" is invalid: it is a URL, not host:port; did you mean ' +
+    '"10.0.0.1:443" and backend_tls = true?',
+  ],
+  [
+    "backend = 'http://b.example:8080/x'",
+    'backend: "http://b.example:8080/x" is invalid: it is a URL, not host:port; did you mean ' +
+    '"b.example:8080"?',
+  ],
+  ["backend = 'http://[/'", 'backend: "http://[/" is invalid: it is a URL, not host:port'],
+  ["backend = 'a_*:1'", 'backend: "a_*:1" is invalid: the character "*" is not allowed in names'],
+  ["backend = 'a:65536'", 'backend: "a:65536" is invalid: the port is not in 1–65535'],
+  ["backend = 'a:100000'", 'backend: "a:100000" is invalid: the port is not in 1–65535'],
   ["backend = ''", 'backend: "" is invalid: the port is missing'],
   ["mode = 'l7'\nbackend = 'a'", 'backend: "a" is invalid: the port is missing'],
   ["", "backend: is missing"],

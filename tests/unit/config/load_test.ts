@@ -215,7 +215,38 @@ Deno.test.each([
     "[grpc]\naddr = '" + "a".repeat(108) + "'",
     `3:1: grpc.addr: "${"a".repeat(80)}…" is invalid: the path is over 107 bytes`,
   ],
+  [
+    "[grpc]\naddr = '127.0.0.1:24500'",
+    '3:1: grpc.addr: "127.0.0.1:24500" is invalid: it is an address, and the admin API is a Unix ' +
+    'socket, such as "/srv/mc-proxy/mc-proxy.sock"',
+  ],
+  [
+    "[grpc]\naddr = ':24500'",
+    '3:1: grpc.addr: ":24500" is invalid: it is an address, and the admin API is a Unix socket, ' +
+    'such as "/srv/mc-proxy/mc-proxy.sock"',
+  ],
+  [
+    "[metrics]\naddr = 9100",
+    '3:1: metrics.addr: an integer instead of a string; did you mean "127.0.0.1:9100"?',
+  ],
+  ["[metrics]\naddr = 91000", "3:1: metrics.addr: an integer instead of a string"],
   ["grpc = {}", "2:1: grpc.addr: is missing"],
+  ["[firewall]\nallow_cidrs = []", "3:1: firewall.allow_cidrs: unknown key"],
+  ["[firewall]\nallowed_cidrs = []", "3:1: firewall.allowed_cidrs: unknown key"],
+  [
+    "[firewall]\nblock_cidrs = []",
+    "3:1: firewall.block_cidrs: unknown key; did you mean blocked_cidrs?",
+  ],
+  [
+    "[firewall]\nblocked_countries = ['UK']",
+    '3:22: firewall.blocked_countries[0]: "UK" is invalid: ISO 3166-1 has no country UK; did you ' +
+    "mean GB?",
+  ],
+  [
+    "[firewall]\nblocked_cidrs = ['192.0.2.1']",
+    '3:18: firewall.blocked_cidrs[0]: "192.0.2.1" is invalid: it has no prefix length; ' +
+    "192.0.2.1/32 is this address alone",
+  ],
   [
     "[firewall]\nblocked_ips = '10.0.0.1'",
     "3:1: firewall.blocked_ips: a string instead of an array",
@@ -245,6 +276,8 @@ Deno.test.each([
   ['"1h"', 3_600_000],
   ['"168h"', 604_800_000],
   ['"100ms"', 100],
+  ['"7d"', 604_800_000],
+  ['"1w"', 604_800_000],
 ])("loadConfig() reads the duration %s", (text, ms) => {
   assert.equal(configOf(withDatabase(`proxy.idle_timeout = ${text}`)).proxy.idleTimeoutMs, ms);
 });
@@ -254,7 +287,7 @@ Deno.test.each([
   ["1.5", 'a float instead of a duration such as "5s"'],
   ['"99ms"', '"99ms" is not in the range 100ms to 168h'],
   ['"169h"', '"169h" is not in the range 100ms to 168h'],
-  ...["", "s", "5", "5 s", " 5s", "5S", "-5s", "+5s", "05s", "1.5s", "1h30m", "1d", "5s\\n", "٥s"]
+  ...["", "s", "5", "5 s", " 5s", "5S", "-5s", "+5s", "05s", "1.5s", "1h30m", "1y", "5s\\n", "٥s"]
     .map(
       (text) =>
         [`"${text}"`, `"${text}" is not a duration such as "300ms", "5s", "2m" or "1h"`] as const,

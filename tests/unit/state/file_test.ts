@@ -72,7 +72,10 @@ Deno.test.each([
     '[[listeners]]\naddr = ":1"\nports = 1',
     "3:1: listeners[0].ports: unknown key",
   ],
-  ["[[listeners]]\naddr = 443", "2:1: listeners[0].addr: an integer instead of a string"],
+  [
+    "[[listeners]]\naddr = 443",
+    '2:1: listeners[0].addr: an integer instead of a string; did you mean ":443"?',
+  ],
   ["listeners = 1", "1:1: listeners: an integer instead of an array of tables"],
   [
     "[[firewall.rules]]\ntype = 'ip'\nvalue = '::1'\nexpires_at = 2026-01-01",
