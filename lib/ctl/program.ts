@@ -251,7 +251,10 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
 function addState(program: Command, { run }: ProgramHost): void {
   program.command("apply")
     .description("make the state equal to a file, in one step, showing the difference first")
-    .requiredOption("-f, --file <path>", "what `export` writes; - for the standard input")
+    .requiredOption(
+      "-f, --file <path>",
+      "the configuration, or what `export` writes; - for the standard input",
+    )
     .option("--diff", "show the difference and change nothing")
     .option("--close", "close connections of routes that change; without this they go on")
     .action((flags) =>

@@ -36,7 +36,10 @@ export async function runMcproxyctl(
 
 async function runTask(task: Task, options: GlobalOptions): Promise<number> {
   const { Session } = await import("./session.ts");
-  using session = new Session(options, { write: (text) => write(Deno.stdout, text) });
+  const to = (target: typeof Deno.stdout | typeof Deno.stderr) => ({
+    write: (text: string) => write(target, text),
+  });
+  using session = new Session(options, to(Deno.stdout), to(Deno.stderr));
   return await task(session) ?? EXIT.ok;
 }
 

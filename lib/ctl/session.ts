@@ -20,8 +20,10 @@ export class Session implements Disposable {
   readonly options: GlobalOptions;
   readonly client: AdminClient;
   readonly #output: Output;
+  readonly #notes: Output;
 
-  constructor(options: GlobalOptions, output: Output) {
+  constructor(options: GlobalOptions, output: Output, notes: Output = output) {
+    this.#notes = notes;
     const { socket: socketPath, timeout: timeoutMs, as } = options;
     this.options = options;
     this.#output = output;
@@ -36,6 +38,11 @@ export class Session implements Disposable {
   /** Writes lines for people; text of others in them cannot move the cursor. */
   print(...lines: readonly string[]): void {
     this.#output.write(lines.map((line) => `${plain(line)}\n`).join(""));
+  }
+
+  /** Says something beside the answer, which a machine may read. */
+  note(line: string): void {
+    this.#notes.write(`mcproxyctl: ${plain(line)}\n`);
   }
 
   /** Writes text as it is. */

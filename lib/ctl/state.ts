@@ -6,8 +6,8 @@ import {
 } from "../admin/gen/mod.ts";
 import type { ApplyResponse, Difference } from "../client/mod.ts";
 import { stateOfAnswer, stateToMessage } from "../messages/mod.ts";
-import { formatProblem } from "../schema/mod.ts";
-import { readStateFile, type State, writeStateFile } from "../state/mod.ts";
+import { formatProblem, readWantedState } from "../config/mod.ts";
+import { type State, writeStateFile } from "../state/mod.ts";
 import { changeWords } from "./observe.ts";
 import { count, type Session } from "./session.ts";
 
@@ -26,7 +26,7 @@ export interface ApplyFlags {
 /** `apply`: shows what differs, then makes it so, unless the state has changed in between. */
 export async function applyFile(session: Session, flags: ApplyFlags): Promise<void> {
   const { diff = false, close: closeConnections = false } = flags;
-  const state = stateToMessage(await readState(flags.file));
+  const state = stateToMessage(await readState(flags.file, session));
   const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
   const found = await session.client.apply({ state, dryRun: true }, call);
   if (diff || found.differences.length === 0) {
@@ -80,9 +80,15 @@ function differenceLine({ action, kind, subject, before, after, liveConnections 
 }
 
 /** @throws {UsageError} with everything that is wrong with the file, one line each. */
-async function readState(file: string): Promise<State> {
-  const read = readStateFile(await readText(file));
-  if (read.ok) return read.state;
+async function readState(file: string, session: Session): Promise<State> {
+  const read = readWantedState(await readText(file));
+  if (read.ok) {
+    if (read.skipped.length > 0) {
+      const what = read.skipped.join(", ");
+      session.note(`skipped ${what}: settings of the process, which are read at its start`);
+    }
+    return read.state;
+  }
   const name = file === "-" ? "standard input" : file;
   const lines = read.problems.map((problem) => formatProblem(name, problem));
   throw new UsageError(lines.join("\n"));
