@@ -60,8 +60,10 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
   };
   const eventLine = createEventLines(config.format);
   const isQuiet = config.level === "warn" || config.level === "error";
-  const logEvent = (message: string, event: object) => {
+  const logEvent = (message: string, ended: ConnectionEvent | RequestEvent) => {
     if (isQuiet) return;
+    // By itself: who counts or blocks clients does not want their ports.
+    const event = { ...ended, clientIp: addressOf(ended.client) };
     const line = eventLine(message, event, Date.now());
     if (line !== undefined) writer.write(line);
     else log({ level: "info", message, fields: { ...event } });
@@ -76,6 +78,12 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
       await writer[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Without port and brackets. */
+function addressOf(endpoint: string): string {
+  const host = endpoint.slice(0, endpoint.lastIndexOf(":"));
+  return host.startsWith("[") ? host.slice(1, -1) : host;
 }
 
 /** Made by hand: it must not queue up behind the lines whose loss it tells of. */
