@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { createHash } from "node:crypto";
+import process from "node:process";
 import { DatabaseError } from "./errors.ts";
 import { FILE_MODE } from "./file_mode.ts";
 import type { Identity } from "./identity.ts";
@@ -136,7 +137,8 @@ function writeInPlace(path: string, { slot, position }: { slot: Uint8Array; posi
 
 /** Both slots at once, whole or not at all. */
 function create(path: string, slot: Uint8Array): void {
-  const temporary = `${path}.new`;
+  // Two processes may create it at one time: each has a file of its own until the name is given.
+  const temporary = `${path}.${process.pid}.new`;
   const descriptor = openSync(temporary, "w", FILE_MODE);
   try {
     writeSync(descriptor, slot);

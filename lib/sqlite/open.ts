@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { compareWithMarker, refuseMissing, remedy } from "./acknowledged.ts";
@@ -160,7 +160,17 @@ function prepareFile(
 /** SQLite gives its two companions the mode of the database, but only when it creates them. */
 function restrictMode(file: string): void {
   for (const path of [file, `${file}-wal`, `${file}-shm`]) {
-    if (existsSync(path) && (statSync(path).mode & 0o077) !== 0) chmodSync(path, FILE_MODE);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && (found.mode & 0o077) !== 0) restrictOne(path);
+  }
+}
+
+function restrictOne(path: string): void {
+  try {
+    chmodSync(path, FILE_MODE);
+  } catch (error) {
+    // The last other process to have it open closed it meanwhile, which removes the companions.
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
   }
 }
 
