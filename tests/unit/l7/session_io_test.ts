@@ -1,55 +1,12 @@
 import assert from "node:assert/strict";
-import { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
 import { CLIENT_PREFACE, FrameType, H2Session, HpackEncoder } from "../../../lib/h2/mod.ts";
 import { SessionIo } from "../../../lib/l7/session_io.ts";
 import { Turns } from "../../../lib/l7/turns.ts";
 import { eventually } from "../../support/deadline.ts";
+import { FakeSocket } from "../../support/fake_socket.ts";
 import { Recorder } from "../../support/h2_pair.ts";
-import { frame, parseFrames, type RawFrame, REQUEST, setting } from "../../support/h2_raw.ts";
+import { frame, REQUEST, setting } from "../../support/h2_raw.ts";
 import { encodeBlock } from "../../support/hpack.ts";
-
-/** A socket whose other end is the test. */
-class FakeSocket extends EventEmitter {
-  paused = false;
-  destroyed = false;
-  ended = false;
-  readonly #written: Uint8Array[] = [];
-
-  pause(): void {
-    this.paused = true;
-  }
-  resume(): void {
-    this.paused = false;
-  }
-  isPaused(): boolean {
-    return this.paused;
-  }
-  cork(): void {}
-  uncork(): void {}
-  write(bytes: Uint8Array): boolean {
-    this.#written.push(bytes);
-    return true;
-  }
-  end(): void {
-    this.ended = true;
-  }
-  destroy(): void {
-    if (this.destroyed) return;
-    this.destroyed = true;
-    this.emit("close");
-  }
-
-  /** Octets from the peer. */
-  receive(bytes: Uint8Array): void {
-    assert.ok(!this.paused, "nothing comes from a socket that is not read");
-    this.emit("data", bytes);
-  }
-
-  get frames(): RawFrame[] {
-    return parseFrames(this.#written);
-  }
-}
 
 /** A server session of a client, or a client session of a backend, on such a socket. */
 function join(peer: "client" | "backend") {
@@ -57,7 +14,7 @@ function join(peer: "client" | "backend") {
   const recorder = new Recorder();
   const role = peer === "client" ? "server" : "client";
   const session = new H2Session({ role, now: performance.now(), handler: recorder });
-  const io = new SessionIo(socket as unknown as Socket, session, {
+  const io = new SessionIo(socket.asSocket(), session, {
     now: () => performance.now(),
     turns: new Turns(() => 0), // Nothing here waits for its turn.
     peer,
@@ -160,3 +117,29 @@ Deno.test("SessionIo hears out a backend that is gone, and not a client", () => 
   backend.socket.destroy();
   assert.equal(backend.recorder.streams.get(stream.id)?.response?.status, 204);
 });
+
+Deno.test("SessionIo reads nothing while its peer takes nothing, and goes on when it does", async () => {
+  using it = join("backend");
+  const { socket } = it;
+  await new Promise<void>((resolve) => queueMicrotask(resolve));
+  socket.full = true;
+  const pings = new Uint8Array(64 * PING.length);
+  for (let at = 0; at < pings.length; at += PING.length) pings.set(PING, at);
+  let reads = 0;
+  while (!socket.paused && reads < 10_000) {
+    socket.receive(pings);
+    reads++;
+    await new Promise<void>((resolve) => queueMicrotask(resolve));
+  }
+  assert(socket.paused, "its answers wait, and each octet read adds to them");
+  const held = answers(socket);
+  socket.drain();
+  await eventually(() => !socket.paused, "it is read again");
+  assert(answers(socket) > held);
+  assert.equal(answers(socket), reads * 64, "all are answered in the end");
+});
+
+/** Answers to PING that were written. */
+function answers(socket: FakeSocket): number {
+  return socket.frames.filter(({ type, flags }) => type === FrameType.ping && flags === 1).length;
+}

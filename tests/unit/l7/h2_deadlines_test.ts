@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { Budget, CLIENT_PREFACE, FrameFlag, FrameType, OutputPool } from "../../../lib/h2/mod.ts";
+import type { Client } from "../../../lib/l7/client.ts";
+import { H2Front } from "../../../lib/l7/h2_front.ts";
+import { OwnH2Link } from "../../../lib/l7/own_h2_link.ts";
+import { Turns } from "../../../lib/l7/turns.ts";
+import type { LinkEnd } from "../../../lib/upstream/mod.ts";
+import { FakeSocket } from "../../support/fake_socket.ts";
+import { get } from "../../support/h2_pair.ts";
+import { frame } from "../../support/h2_raw.ts";
+
+const GREETING = [
+  frame(FrameType.settings, 0, 0),
+  frame(FrameType.settings, FrameFlag.ack, 0),
+];
+const crash = (error: unknown) => assert.fail(String(error));
+
+/** What was written is written at the end of the turn. */
+const turn = () => new Promise<void>((resolve) => queueMicrotask(resolve));
+
+function count(socket: FakeSocket, type: number): number {
+  return socket.frames.filter((seen) => seen.type === type && (seen.flags & 1) === 0).length;
+}
+
+Deno.test("OwnH2Link pings a backend that is silent under a request, and gives it up without an answer", async () => {
+  const socket = new FakeSocket();
+  let now = 0;
+  const ends: LinkEnd[] = [];
+  const link = new OwnH2Link(socket.asSocket(), {
+    events: {
+      onGreeted() {},
+      onAvailable() {},
+      onDraining() {},
+      onClosed: (end) => void ends.push(end),
+    },
+    pool: new OutputPool(),
+    turns: new Turns(() => 0),
+    now: () => now,
+    onCrash: crash,
+  });
+  for (const bytes of GREETING) socket.receive(bytes);
+  link.request(get("/"), true, { windows: undefined, onFailure() {} } as never);
+  const tick = async (ms: number) => {
+    now = ms;
+    link.tick(ms);
+    await turn();
+    await turn();
+  };
+  await tick(14_999);
+  assert.equal(count(socket, FrameType.ping), 0);
+  await tick(15_000);
+  assert.equal(count(socket, FrameType.ping), 1);
+  await tick(24_999);
+  assert.deepEqual(ends, []);
+  await tick(25_000);
+  assert.deepEqual(ends.map(({ reason }) => reason), ["no answer to PING"]);
+  assert.equal(socket.ended, true);
+  socket.destroy();
+});
+
+Deno.test("H2Front ends a connection on which no request has come for longer than it may idle", async () => {
+  const socket = new FakeSocket();
+  let now = 0;
+  const front = new H2Front(socket.asSocket(), {} as Client, {
+    pool: new OutputPool(),
+    now: () => now,
+    turns: new Turns(() => 0),
+    resets: new Budget({ burst: 100, perSecond: 10 }),
+    onClose() {},
+    onRefusal() {},
+    onCrash: crash,
+  });
+  socket.receive(CLIENT_PREFACE);
+  for (const bytes of GREETING) socket.receive(bytes);
+  const tick = async (ms: number) => {
+    now = ms;
+    front.tick(ms, 5000);
+    await turn();
+    await turn();
+  };
+  await tick(5000);
+  assert.equal(count(socket, FrameType.goaway), 0);
+  await tick(5001);
+  assert(count(socket, FrameType.goaway) > 0);
+  socket.destroy();
+});
