@@ -144,10 +144,11 @@ export class ServedState {
     if (differences.length === 0) return;
     const { result: compiled, undo } = await this.#store(differences, operation);
     const { changes, snapshot, routes } = await this.#withTls(compiled);
+    const before = this.#snapshot;
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
     for (const patch of routes) this.#patchTable(patch);
-    for (const { id } of this.#snapshot.listeners) {
+    for (const { id } of before.listeners) {
       if (!snapshot.listeners.some((listener) => listener.id === id)) this.#tables.delete(id);
     }
   }

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { OutputPool } from "../../../lib/h2/mod.ts";
+import { Backends } from "../../../lib/l7/backends.ts";
+import type { TlsMaterial } from "../../../lib/l7/mod.ts";
+import { Turns } from "../../../lib/l7/turns.ts";
+import { unlimitedDescriptors } from "../../../lib/observe/mod.ts";
+import type { Route } from "../../../lib/routes/mod.ts";
+
+const SETTINGS = { connectTimeoutMs: 1000, h2Transport: "own" } as const;
+const MATERIAL = { id: "m", certPem: "", keyPem: "" } as TlsMaterial;
+
+function create(): Backends {
+  const nobody = () => assert.fail("nothing is dialled");
+  return new Backends({
+    clock: { now: () => 0, wallNow: () => 0, every: () => () => {} },
+    pool: new OutputPool(),
+    turns: new Turns(() => 0),
+    lookup: nobody,
+    connect: nobody,
+    onCrash: nobody,
+    descriptors: unlimitedDescriptors,
+    settings: SETTINGS,
+  });
+}
+
+function route(change: Partial<Route> = {}): Route {
+  return {
+    hostname: "a.test",
+    backend: "10.0.0.1:443",
+    mode: "l7",
+    backendTls: true,
+    sendProxyProtocol: false,
+    ...change,
+  } as Route;
+}
+
+/** What makes connections of one route unfit for another. */
+const APART: Record<string, readonly [Partial<Route>, Partial<TlsMaterial>?]> = {
+  "another backend": [{ backend: "10.0.0.1:444" }],
+  "no TLS": [{ backendTls: false }],
+  "a PROXY header": [{ sendProxyProtocol: true }],
+  "another protocol": [{ backendProtocol: "h2" }],
+  "a certificate that is verified": [{ backendTlsVerify: true }],
+  "another name in TLS": [{ backendServerName: "b.test" }],
+  "another authority": [{}, { backendCaPem: "other" }],
+};
+
+for (const [what, [change, material]] of Object.entries(APART)) {
+  Deno.test(`routes share connections, but for one with ${what}`, () => {
+    const backends = create();
+    const plain = backends.of(route(), MATERIAL);
+    assert.equal(backends.of(route({ hostname: "b.test" }), MATERIAL), plain);
+    const other = backends.of(route(change), { ...MATERIAL, ...material });
+    assert.notEqual(other, plain);
+    assert.equal(backends.size, 2);
+    backends.destroy("over");
+  });
+}
+
+Deno.test("Backends.prune() ends what no l7 route leads to, and keeps what one does", () => {
+  const backends = create();
+  const kept = backends.of(route(), MATERIAL);
+  backends.of(route({ hostname: "b.test", backend: "10.0.0.2:443" }), MATERIAL);
+  const current = (hostname: string) =>
+    hostname === "a.test"
+      ? [[route(), MATERIAL] as const]
+      : [[route({ hostname, mode: "l4", backend: "10.0.0.2:443" }), MATERIAL] as const];
+  backends.prune(current);
+  assert.equal(backends.size, 2, "one is ending");
+  backends.tick(1);
+  assert.equal(backends.size, 1, "nothing was open in it");
+  assert.equal(backends.of(route(), MATERIAL), kept);
+  backends.destroy("over");
+  assert.equal(backends.size, 0);
+});
+
+Deno.test("Backends.configure() makes later requests use pools of their own, if anything changed", () => {
+  const backends = create();
+  const before = backends.of(route(), MATERIAL);
+  backends.configure({ ...SETTINGS });
+  assert.equal(backends.of(route(), MATERIAL), before);
+  for (const change of [{ connectTimeoutMs: 2000 }, { h2Transport: "node" } as const]) {
+    backends.configure({ ...SETTINGS, ...change });
+    assert.notEqual(backends.of(route(), MATERIAL), before);
+  }
+  backends.configure(SETTINGS);
+  assert.equal(backends.of(route(), MATERIAL), before);
+  backends.destroy("over");
+});
