@@ -10,6 +10,8 @@ export interface AdminContext {
   readonly owner: () => number;
   /** Why the proxy is not healthy; empty if it is. */
   readonly problem: () => string;
+  /** What works and is not as it should be, one sentence each. */
+  readonly warnings: () => readonly string[];
   /** Aborted when the server ends. */
   readonly closing: AbortSignal;
 }

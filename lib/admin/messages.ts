@@ -99,7 +99,11 @@ export function fromListenerStatus(status: ListenerStatus): Init<typeof pb.Liste
 /** The part of a status that control knows, and what the server adds to it. */
 export function fromStatus(
   status: Status,
-  { version, problem }: { version: string; problem: string },
+  { version, problem, warnings }: {
+    version: string;
+    problem: string;
+    warnings: readonly string[];
+  },
 ): Init<typeof pb.StatusSchema> {
   const { counters, firewall, geoip } = status;
   return {
@@ -122,6 +126,7 @@ export function fromStatus(
     activeConnections: status.active,
     healthy: problem === "",
     problem,
+    warnings: [...warnings],
   };
 }
 

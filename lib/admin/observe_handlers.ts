@@ -27,7 +27,12 @@ export function observeHandlers(
 ): Pick<Handlers<typeof ProxyAdminService>, ObserveMethods> {
   const { control } = context;
   const toMessage = (status: Status) => {
-    return fromStatus(status, { version: context.version, problem: context.problem() });
+    const { version } = context;
+    return fromStatus(status, {
+      version,
+      problem: context.problem(),
+      warnings: context.warnings(),
+    });
   };
   return {
     async getStatus() {

@@ -29,6 +29,8 @@ export interface AdminOptions {
   readonly log: LogSink;
   /** Why the proxy is not healthy, beyond what `control` knows; empty if it is. */
   readonly problem?: () => string;
+  /** What works and is not as it should be, one sentence each. */
+  readonly warnings?: () => readonly string[];
   /** Replace a socket on which another process answers, which is about to stop. */
   readonly takeOver?: boolean;
 }
@@ -73,6 +75,7 @@ export class AdminServer {
       version,
       owner: () => owner,
       problem: () => control.problem || (options.problem?.() ?? ""),
+      warnings: () => options.warnings?.() ?? [],
       closing: closing.signal,
     };
     const server = new GrpcServer(methods(context), callLimits(options.log));

@@ -32,6 +32,7 @@ export async function startAdmin(
     version: VERSION,
     log,
     takeOver,
+    warnings: () => monitoring.health().warnings,
     problem: () => {
       const { problems, refusals } = monitoring.health();
       return [...problems, ...refusals].join("; ");

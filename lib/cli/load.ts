@@ -4,13 +4,17 @@ import {
   loadConfig,
   type LoadOptions,
   type Problem,
+  readWantedState,
 } from "../config/mod.ts";
+import type { State } from "../state/mod.ts";
 import { CommandError } from "./command_error.ts";
 
 /** A configuration file that holds, with what is odd about it, one line each. */
 export interface LoadedFile {
   readonly config: Config;
   readonly warnings: readonly string[];
+  /** What of the file can be changed at run time. */
+  readonly state: State;
 }
 
 /**
@@ -22,10 +26,13 @@ export function loadConfigFile(
   path: string,
   options: Pick<LoadOptions, "needsDatabase" | "readsFiles"> = {},
 ): LoadedFile {
-  const result = loadConfig(readText(path), options);
+  const text = readText(path);
+  const result = loadConfig(text, options);
   const lines = (problems: readonly Problem[]) => describeProblems(path, problems);
   if (!result.ok) throw new CommandError(lines(result.problems).join("\n"));
-  return { config: result.config, warnings: lines(result.warnings) };
+  const wanted = readWantedState(text);
+  const state = wanted.ok ? wanted.state : {};
+  return { config: result.config, warnings: lines(result.warnings), state };
 }
 
 /** Problems as an operator reads them, one line each. */

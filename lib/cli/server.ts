@@ -2,7 +2,7 @@ import type { Config } from "../config/mod.ts";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Access } from "../connector/mod.ts";
-import { Control, type Health } from "../control/mod.ts";
+import { Control, Drift, type Health } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
 import {
   describeError,
@@ -18,6 +18,7 @@ import {
   readVariable,
   ServiceManager,
 } from "../service/mod.ts";
+import type { State } from "../state/mod.ts";
 import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { inheritedSockets, warnOfUnused } from "./activation.ts";
@@ -51,6 +52,11 @@ export async function runServer(
     takeOver,
     openDatabase: () => openDatabase(loaded.config.database.path),
     rereadConfig: () => loadConfigFile(configPath, { readsFiles: false }).config,
+    file: {
+      path: configPath,
+      state: loaded.state,
+      reread: () => loadConfigFile(configPath, { readsFiles: false }).state,
+    },
   });
 }
 
@@ -69,6 +75,13 @@ export interface ProxyOptions {
    * @throws {CommandError}
    */
   readonly rereadConfig: () => Config;
+  /** The file whose state is compared with the database; absent: the flags are the whole truth. */
+  readonly file?: {
+    readonly path: string;
+    readonly state: State;
+    /** @throws {CommandError} */
+    readonly reread: () => State;
+  };
 }
 
 /**
@@ -103,18 +116,27 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   warnOfUnused(inherited, { listeners: control.listeners, log });
   using watch = watchDescriptors(new DescriptorBudget(descriptors), { config, control, log });
   const { lostLines } = logging;
-  const warnings = () => [...watch.warnings, ...lostWords(lostLines())];
+  using drift = watchDrift(options, control, log);
+  const warnings = () => [
+    ...drift?.warning === undefined ? [] : [drift.warning],
+    ...watch.warnings,
+    ...lostWords(lostLines()),
+  ];
   await using monitoring = await monitor({ config, control, log, warnings, lostLines });
   // Closed last: it answers questions while connections drain.
   await using _admin = await openAdmin({ config, control, monitoring, log, takeOver });
   // Until here whoever had the database before gets it back when something fails.
   asCommandError(() => database.role?.confirm());
-  const running = { config, rereadConfig, control, monitoring, manager, signals, log };
+  await drift?.look();
+  const rereadDrift = async () => await drift?.look(options.file?.reread());
+  const running = { config, rereadConfig, rereadDrift, control, monitoring, manager, signals, log };
   return await serve({ ...running, stuck: stuck.promise });
 }
 
 /** What runs between start and stop. */
 interface Running extends Pick<ProxyOptions, "config" | "rereadConfig"> {
+  /** Compares the file as it is now with the database. */
+  readonly rereadDrift: () => Promise<void>;
   readonly control: Control;
   readonly monitoring: Monitoring;
   readonly manager: ServiceManager;
@@ -159,12 +181,13 @@ async function serve(running: Running): Promise<number> {
 
 /** What can be read anew while the program runs. */
 async function reload(running: Running): Promise<void> {
-  const { control, monitoring, manager, rereadConfig, log } = running;
+  const { control, monitoring, manager, rereadConfig, rereadDrift, log } = running;
   manager.reloading();
   try {
     const connector = control.upkeep.reloadConnector(() => rereadConfig().connector);
     await Promise.all([control.reloadGeoIp(), control.upkeep.reloadTls(), connector]);
     await monitoring.refresh();
+    await rereadDrift();
   } catch (error) {
     log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
   } finally {
@@ -215,6 +238,13 @@ function openClaimed({ openDatabase }: ProxyOptions): Database {
     database[Symbol.dispose]();
     throw error;
   }
+}
+
+/** A file that has seeded the database is edited by whoever does not know that it did. */
+function watchDrift({ file }: ProxyOptions, control: Control, log: LogSink): Drift | undefined {
+  if (file === undefined) return undefined;
+  const { state, whole } = control;
+  return new Drift(file.state, { state, whole, file: file.path, log });
 }
 
 /** The last step that a start can fail at: after it the state is the database's. */

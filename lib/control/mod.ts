@@ -13,6 +13,7 @@ export {
 } from "./connector_files.ts";
 export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
+export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";
 export { type Difference } from "./differences.ts";
 export { type ExplainRequest, type Explanation } from "./explain.ts";

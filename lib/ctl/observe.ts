@@ -41,6 +41,7 @@ export function statusLines(status: Status): string[] {
   const uptime = status.uptime === undefined ? 0 : durationMs(status.uptime);
   const facts = [
     ["health", status.healthy ? "ok" : `NOT HEALTHY: ${status.problem}`],
+    ...status.warnings.map((warning) => ["warning", warning] as const),
     ["version", `${status.version}, up ${formatDuration(uptime)}`],
     ["connections", `${status.activeConnections} open, ${counters.accepted ?? 0n} accepted`],
     [
