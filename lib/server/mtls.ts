@@ -116,7 +116,7 @@ async function connect(
   c.backend = formatEndpoint(target.value);
   const first = route.sendProxyProtocol ? proxyHeader(c, secure, identity) : NOTHING;
   const guard = createDestinationGuard(destinations, state.ownPorts);
-  const client = new NodeStream(secure, c.stream);
+  const client = new NodeStream(secure, { below: c.stream });
   return await forward(c, target.value, { client, first, guard, state });
 }
 

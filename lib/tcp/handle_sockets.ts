@@ -26,6 +26,7 @@ export class HandleSockets implements Sockets {
     target: ListenTarget,
     onStream: (stream: TcpStream) => void,
   ): Promise<TcpListener> {
+    await this.#thread.primer.ready();
     const server = net.createServer();
     await bind(server, target);
     const { port } = server.address() as net.AddressInfo;

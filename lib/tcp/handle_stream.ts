@@ -2,6 +2,7 @@ import net, { type Socket } from "node:net";
 import { EOF, errnoName, type Request, type TcpBinding, type TcpHandle } from "./_binding.ts";
 import { type ReadBuffer, ReadBuffers } from "./_read_buffers.ts";
 import { WriteBuffers } from "./_write_buffers.ts";
+import { Primer } from "./_primer.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import { describeError } from "../observe/mod.ts";
 import {
@@ -21,11 +22,13 @@ export class HandleThread {
   readonly binding: TcpBinding;
   readonly buffers = new ReadBuffers();
   readonly copies = new WriteBuffers();
+  readonly primer: Primer;
   /** For the next write; one that is queued keeps it. */
   request: WriteRequest = new WriteRequest();
 
   constructor(binding: TcpBinding) {
     this.binding = binding;
+    this.primer = new Primer(binding);
   }
 }
 
@@ -56,6 +59,14 @@ function onRead(this: TcpHandle): void {
   }
 }
 
+function tellEnd(stream: HandleStream): void {
+  try {
+    stream.tellEnd();
+  } catch (error) {
+    stream.failed(error);
+  }
+}
+
 const SHUTDOWN: Request = { oncomplete() {} };
 
 /** A {@link TcpStream} on a handle of the runtime. */
@@ -75,6 +86,8 @@ export class HandleStream implements TcpStream {
   /** The buffer of this read now belongs to a write. */
   #lent = false;
   #writes = 0;
+  /** An octet was read, if only one of the {@link Primer}'s: what waits is not dropped at a FIN. */
+  #primed = false;
   #ended = false;
   #broken = false;
   #closed = false;
@@ -132,6 +145,7 @@ export class HandleStream implements TcpStream {
     const count = binding.state[binding.READ] as number;
     if (this.#closed || count === 0) return;
     if (count < 0) return this.#stopped(count);
+    this.#primed = true;
     const buffer = this.#buffer;
     this.#data = buffer.bytes.subarray(0, count);
     this.handler.onData(this.#data);
@@ -156,11 +170,19 @@ export class HandleStream implements TcpStream {
   #stopped(status: number): void {
     // The runtime has stopped reading by itself.
     if (status === EOF) {
-      this.readEnded = true;
-      return this.handler.onEnd();
+      if (this.#primed) return this.tellEnd();
+      // What would be written in this turn could not be primed.
+      return void setImmediate(tellEnd, this);
     }
     this.readError = streamError("read", status);
     this.handler.onReadError(this.readError);
+  }
+
+  /** For {@link tellEnd}. Who has paused meanwhile reads the end again when he resumes. */
+  tellEnd(): void {
+    if (this.readEnded || !this.#reading || this.closed) return;
+    this.readEnded = true;
+    this.handler.onEnd();
   }
 
   #read(buffer: ReadBuffer): void {
@@ -209,7 +231,16 @@ export class HandleStream implements TcpStream {
     request.written = written;
     this.#count(bytes.length + WRITE_OVERHEAD);
     thread.request = new WriteRequest();
+    if (!this.#primed) this.#prime();
     return false;
+  }
+
+  #prime(): void {
+    this.#primed = true;
+    this.#thread.primer.prime(this.#handle, {
+      ...(this.#prepared && { buffer: this.#buffer.bytes }),
+      reading: this.#reading && !this.readEnded,
+    });
   }
 
   /** For {@link onWritten}: the kernel has all of a write, or never will. */

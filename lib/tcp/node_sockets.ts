@@ -1,5 +1,7 @@
 import net, { type Socket } from "node:net";
+import { loadBinding } from "./_binding.ts";
 import { bind } from "./_listen.ts";
+import { Primer } from "./_primer.ts";
 import { NodeStream } from "./node_stream.ts";
 import {
   BACKLOG,
@@ -14,13 +16,18 @@ import type { TcpStream } from "./stream.ts";
 /** {@link Sockets} on `node:net`: for a runtime whose handles are not what they were. */
 export class NodeSockets implements Sockets {
   readonly kind = "node";
+  readonly #primer = primerOfThread();
 
   async listen(
     target: ListenTarget,
     onStream: (stream: TcpStream) => void,
   ): Promise<TcpListener> {
+    await this.#primer?.ready();
     const options = { allowHalfOpen: true, pauseOnConnect: true };
-    const server = net.createServer(options, (socket) => onStream(new NodeStream(socket)));
+    const server = net.createServer(
+      options,
+      (socket) => onStream(new NodeStream(socket, { primer: this.#primer })),
+    );
     await bind(server, target);
     const { port } = server.address() as net.AddressInfo;
     server.on("error", () => {}); // Of a connection that could not be accepted; rearm() mends it.
@@ -32,7 +39,7 @@ export class NodeSockets implements Sockets {
     const settle = () => socket.off("connect", onConnect).off("error", onError);
     const onConnect = () => {
       settle();
-      handler.onConnect(new NodeStream(socket));
+      handler.onConnect(new NodeStream(socket, { primer: this.#primer }));
     };
     const onError = (error: Error) => {
       settle();
@@ -41,6 +48,15 @@ export class NodeSockets implements Sockets {
     socket.on("error", () => {}); // Stays: an error event without a listener ends the process.
     socket.on("connect", onConnect).on("error", onError);
     return { cancel: () => cancel(socket, settle) };
+  }
+}
+
+/** Nothing where the handles below `node:net` are not what they were. */
+function primerOfThread(): Primer | undefined {
+  try {
+    return new Primer(loadBinding());
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Socket } from "node:net";
+import type { TcpHandle } from "./_binding.ts";
+import type { Primer } from "./_primer.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import {
   MAX_QUEUED,
@@ -14,11 +16,23 @@ const NOTHING = new Uint8Array(0);
 
 /** Below a socket of `node:net`; done without where it is missing. */
 interface SocketInternals {
-  readonly _handle?: {
-    getpeername?(out: object): number;
-    readStart?(): number;
-    readStop?(): number;
-  } | null;
+  readonly _handle?: (Partial<TcpHandle> & { readonly reading?: boolean }) | null;
+}
+
+type WriteDone = (error?: Error | null) => void;
+
+/** What a socket does with what is written to it. */
+interface Writes {
+  _write(bytes: unknown, encoding: unknown, done: WriteDone): void;
+  _writev?: ((chunks: unknown, done: WriteDone) => void) | null;
+}
+
+/** Below and beside a {@link NodeStream}. */
+export interface NodeStreamOptions {
+  /** For TLS: the TCP connection that carries it. */
+  readonly below?: TcpStream;
+  /** For TCP, where the runtime's handles are known. */
+  readonly primer?: Primer | undefined;
 }
 
 function handleOf(socket: Socket): SocketInternals["_handle"] {
@@ -27,8 +41,7 @@ function handleOf(socket: Socket): SocketInternals["_handle"] {
 
 /**
  * A {@link TcpStream} on a paused socket of `node:net` or `node:tls` that keeps half-closed
- * connections. What both kinds of error leave of a stream is less than on a handle: `node:net`
- * destroys a socket at the first one, so a failed write also ends reading.
+ * connections. For TLS a failed write also ends reading: its socket is destroyed at the first error.
  */
 export class NodeStream implements TcpStream {
   handler: StreamHandler = NO_HANDLER;
@@ -38,6 +51,11 @@ export class NodeStream implements TcpStream {
   readonly #socket: Socket;
   /** For TLS: the TCP connection that carries it. */
   readonly #below: TcpStream | undefined;
+  readonly #primer: Primer | undefined;
+  /** As in a stream on a handle: what waits is not dropped at a FIN. */
+  #primed = false;
+  /** A write has failed. */
+  #broken = false;
   #data: Uint8Array = NOTHING;
   #pending = 0;
   #writes = 0;
@@ -49,15 +67,41 @@ export class NodeStream implements TcpStream {
   #stopped = false;
   #error: NodeJS.ErrnoException | undefined;
 
-  constructor(socket: Socket, below?: TcpStream) {
+  constructor(socket: Socket, { below, primer }: NodeStreamOptions = {}) {
     this.#socket = socket;
     this.#below = below;
+    this.#primer = primer;
+    if (below === undefined) this.#keepWriteErrors(socket as unknown as Writes);
     socket.pause();
     limitReadAhead(socket);
     socket.on("error", (error) => this.#error ??= error);
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onClose);
+  }
+
+  /** A write that fails would destroy the socket, and with it what the other side has sent. */
+  #keepWriteErrors(socket: Writes): void {
+    const keep = (done: WriteDone): WriteDone => (error) => {
+      done();
+      if (error) this.#cannotWrite(error);
+    };
+    const { _write: write, _writev: writev } = socket;
+    socket._write = (bytes, encoding, done) => {
+      if (this.#broken) done();
+      else write.call(socket, bytes, encoding, keep(done));
+    };
+    if (!writev) return;
+    socket._writev = (chunks, done) => {
+      if (this.#broken) done();
+      else writev.call(socket, chunks, keep(done));
+    };
+  }
+
+  #cannotWrite({ code = "EPIPE", message }: NodeJS.ErrnoException): void {
+    if (this.#broken || this.#over || this.#handedOver || this.#socket.destroyed) return;
+    this.#broken = true;
+    this.handler.onWriteError(new StreamError(code, message));
   }
 
   get closed(): boolean {
@@ -102,6 +146,7 @@ export class NodeStream implements TcpStream {
 
   readonly #onData = (chunk: Uint8Array): void => {
     if (this.#over) return;
+    this.#primed = true;
     this.#data = chunk;
     this.handler.onData(chunk);
     this.#data = NOTHING;
@@ -131,7 +176,7 @@ export class NodeStream implements TcpStream {
 
   lend(bytes: Uint8Array, written: () => void): boolean {
     const socket = this.#socket;
-    if (this.#ended || socket.destroyed || bytes.length === 0) return true;
+    if (this.#ended || this.#broken || socket.destroyed || bytes.length === 0) return true;
     if (this.#writes++ === 1) socket.setNoDelay(true);
     let taken = false;
     const counted = bytes.length + WRITE_OVERHEAD;
@@ -140,12 +185,23 @@ export class NodeStream implements TcpStream {
       if (taken) return;
       this.#pending -= counted;
       written();
-      if (this.#pending === 0 && !this.#over && !socket.destroyed) this.handler.onDrain();
+      if (this.#pending === 0 && !this.#over && !this.#broken && !socket.destroyed) {
+        this.handler.onDrain();
+      }
     });
     // Node calls back later in any case, but has counted what the kernel took by now.
     taken = socket.writableLength === 0;
     if (taken) this.#pending -= counted;
+    else if (!this.#primed) this.#prime();
     return taken;
+  }
+
+  #prime(): void {
+    this.#primed = true;
+    const handle = handleOf(this.#socket);
+    if (!handle) return;
+    const reading = handle.reading === true && !this.readEnded;
+    this.#primer?.prime(handle as TcpHandle, { reading });
   }
 
   end(): void {

@@ -321,6 +321,8 @@ function testWriting(sockets: Sockets, test: Test): void {
       assert.equal(client.stream.closed, true);
       assert.deepEqual([client.drains, client.told], [0, []]);
       assert.equal(client.stream.write(Uint8Array.of(1)), true, "there is nobody to wait for");
+      pair.server.stream.resume();
+      await pair.server.isTold(how === "close" ? "end" : "read ECONNRESET");
     }
   });
 }
@@ -360,6 +362,94 @@ function testEnds(sockets: Sockets, test: Test): void {
     assert.equal(server.length, MORE_THAN_BUFFERS);
     await eventually(() => finished, "it is finished");
     assert.equal(client.stream.closed, true);
+  });
+
+  for (const first of ["client", "server"] as const) {
+    for (const read of [true, false]) {
+      const condition = read ? "" : ", unread";
+      test(`a FIN of the ${first} before its first octet${condition} does not end what it is sent`, async () => {
+        await using pair = await openPair(sockets);
+        const reader = pair[first];
+        const writer = first === "client" ? pair.server : pair.client;
+        reader.stream.end();
+        if (read) {
+          writer.stream.resume();
+          await writer.isTold("end");
+        }
+        const sent = patterned(10 * MB);
+        const names = [writer.stream.peerName(), writer.stream.localName()];
+        for (let at = 0; at < sent.length; at += MB) {
+          writer.stream.write(sent.subarray(at, at + MB));
+        }
+        assert.deepEqual([writer.stream.peerName(), writer.stream.localName()], names);
+        writer.stream.end();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        for (let stop = MB; stop < sent.length; stop += MB) {
+          reader.stream.resume();
+          await reader.receives(stop);
+          reader.stream.pause();
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        reader.stream.resume();
+        await reader.isTold("end");
+        assert(Buffer.from(sent).equals(reader.bytes));
+        assert.deepEqual(writer.told, read ? ["end"] : []);
+        writer.stream.resume();
+        await writer.isTold("end");
+        assert.deepEqual(writer.told, ["end"]);
+      });
+    }
+  }
+
+  test("a first write that has to wait does not disturb reading", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    client.stream.resume();
+    client.stream.lend(new Uint8Array(MORE_THAN_BUFFERS), () => {});
+    client.stream.pause();
+    client.stream.resume();
+    server.stream.write(Uint8Array.of(1, 2, 3));
+    await client.receives(3);
+    assert.deepEqual([...client.bytes], [1, 2, 3]);
+    server.stream.resume();
+    await server.receives(MORE_THAN_BUFFERS);
+    client.stream.pause();
+    server.stream.write(Uint8Array.of(4));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(client.length, 3);
+  });
+
+  test("what is written on hearing of a FIN before the first octet arrives whole", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    const sent = patterned(10 * MB);
+    server.stream.handler = {
+      ...nothing,
+      onEnd() {
+        server.stream.write(sent);
+        server.stream.end();
+      },
+    };
+    server.stream.resume();
+    client.stream.end();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.stream.resume();
+    await client.isTold("end");
+    assert(Buffer.from(sent).equals(client.bytes));
+  });
+
+  test("after a write that failed, what the other side had sent can still be read", async () => {
+    await using pair = await openPair(sockets);
+    const { client, server } = pair;
+    server.stream.write(new Uint8Array(100_000));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    server.stream.reset();
+    await eventually(() => client.stream.isBroken(), "it is broken");
+    client.stream.write(Uint8Array.of(1));
+    await eventually(() => client.told.length > 0, "it is told");
+    assert.match(client.told.join(), /^write E(PIPE|CONNRESET)$/);
+    client.stream.resume();
+    await client.receives(100_000);
   });
 
   test("a RST is told as one, at once when read and for the asking when paused", async () => {
