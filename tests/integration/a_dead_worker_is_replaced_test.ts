@@ -270,8 +270,10 @@ Deno.test("connections are counted, listed and closed across workers", async () 
   await using backend = await startEchoBackend();
   await using running = await startPool(2, backend.address);
   const { pool, port, events } = running;
-  const clients = await Promise.all(Array.from({ length: 12 }, () => connectRaw({ port })));
-  for (const client of clients) {
+  const clients: Awaited<ReturnType<typeof connectRaw>>[] = [];
+  for (let i = 0; i < 12; i++) {
+    const client = await connectRaw({ port });
+    clients.push(client);
     await client.write(hello);
     await client.read(hello.length);
   }
@@ -279,6 +281,10 @@ Deno.test("connections are counted, listed and closed across workers", async () 
   assert.equal(listed.length, 12);
   assert.equal(new Set(listed.map(({ id }) => id)).size, 12);
   assert(listed.every(({ sni, bytesIn }) => sni === "a.test" && bytesIn === hello.length));
+  const { connections, total } = await pool.findConnections({}, 100);
+  const ages = connections.map(({ ageMs }) => ageMs);
+  assert.deepEqual([ages.length, total], [12, 12]);
+  assert.deepEqual(ages, ages.toSorted((a, b) => b - a), "the oldest first, of whichever worker");
   assert.equal(await pool.closeConnection("nobody"), false);
   assert.equal(await pool.closeConnection(listed[0]?.id ?? ""), true);
   await eventually(() => events.length === 1, "its end is reported");
