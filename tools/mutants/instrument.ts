@@ -236,10 +236,23 @@ function isTableEntry(node: ts.Node): boolean {
 
 function evaluatedOnLoad(node: ts.Node): boolean {
   for (let at = node.parent; at !== undefined; at = at.parent) {
+    if (ts.isFunctionDeclaration(at) && isCalledOnLoad(at)) return true;
     if (ts.isFunctionLike(at)) return false;
     if (ts.isPropertyDeclaration(at)) return hasStatic(at);
   }
   return true;
+}
+
+/** A function that fills a table: a constant of its module is made of what it returns. */
+function isCalledOnLoad({ name, parent }: ts.FunctionDeclaration): boolean {
+  if (name === undefined || !ts.isSourceFile(parent)) return false;
+  const calls = (node: ts.Node): boolean =>
+    ts.isCallExpression(node) && ts.isIdentifier(node.expression) &&
+      node.expression.text === name.text ||
+    ts.forEachChild(node, calls) === true;
+  return parent.statements.some((statement) =>
+    ts.isVariableStatement(statement) && calls(statement)
+  );
 }
 
 function hasStatic(node: ts.PropertyDeclaration): boolean {

@@ -87,6 +87,8 @@ Deno.test("two outputs over one pool share a slab, and neither writes where the 
   write(first, 10, 1);
   const [mine] = first.take();
   write(second, 10, 2);
+  second.push(new Uint8Array(1));
+  assert.equal(second.size, 11);
   const [others] = second.take();
   assert.equal(mine?.buffer, others?.buffer, "the rest was given back and lent again");
   assert.deepEqual([mine?.byteOffset, others?.byteOffset], [0, 10]);

@@ -60,6 +60,16 @@ Deno.test("instrument() tells what is evaluated while the module loads", () => {
   ]);
 });
 
+Deno.test("instrument() knows the functions that are called while the module loads", () => {
+  const { mutants } = instrument(
+    "a.ts",
+    "const TABLE = [0].map(() => fill());\nfunction fill() { return 5; }\nfunction other() { return 6; }\n",
+  );
+  const onLoad = mutants.filter(({ isStatic }) => isStatic).map(({ original }) => original);
+  assert.deepEqual(onLoad.filter((text) => /[56]/.test(text)), ["return 5;", "5"].toSorted());
+  assert(mutants.some(({ original, isStatic }) => original === "6" && !isStatic));
+});
+
 Deno.test("instrument() leaves types, names and long tables alone", () => {
   const { code, mutants } = instrument(
     "a.ts",
