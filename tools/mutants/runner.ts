@@ -5,6 +5,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { SWITCH } from "./instrument.ts";
 import type { Answer, Work } from "./work.ts";
 
@@ -19,7 +20,8 @@ const tests: CollectedTest[] = [];
 let loading = "";
 
 /**
- * Tests that take longer without a mutant are left out, in milliseconds: there are thousands of
+ * Tests that take longer without a mutant are left out, in milliseconds of processor time (a busy
+ * machine makes the clock useless): there are thousands of
  * mutants, and what only a long run of random input notices has no guard of its own.
  */
 const SLOW_TEST_MS = 100;
@@ -80,13 +82,14 @@ async function load(files: readonly string[]): Promise<void> {
 async function firstFailure(files: ReadonlySet<string>): Promise<string | undefined> {
   for (const test of tests) {
     if (!files.has(test.file)) continue;
-    const startedAt = performance.now();
+    const before = process.cpuUsage();
     try {
       await test.run();
     } catch {
       return test.name;
     } finally {
-      test.milliseconds = performance.now() - startedAt;
+      const { user, system } = process.cpuUsage(before);
+      test.milliseconds = (user + system) / 1000;
       answer({ kind: "alive" });
     }
   }
