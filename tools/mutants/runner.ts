@@ -20,9 +20,8 @@ const tests: CollectedTest[] = [];
 let loading = "";
 
 /**
- * Tests that take longer without a mutant are left out, in milliseconds of processor time (a busy
- * machine makes the clock useless): there are thousands of
- * mutants, and what only a long run of random input notices has no guard of its own.
+ * Tests that take longer without a mutant are left out, in milliseconds of processor time: there are
+ * thousands of mutants, and what only a long run of random input notices has no guard of its own.
  */
 const SLOW_TEST_MS = 100;
 
