@@ -2,7 +2,8 @@ import { Command, CommanderError } from "commander";
 import { describeError } from "../observe/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
-import { loadConfigFile } from "./load.ts";
+import { checkFile } from "./check.ts";
+import { describeProblems } from "./load.ts";
 import { runServer } from "./server.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
 import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
@@ -40,9 +41,19 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
   program.command("check")
     .description("check a configuration and what it names; changes nothing")
     .requiredOption("-c, --config <file>", "configuration (TOML)")
-    .action(({ config }: { config: string }) => {
-      const { warnings } = loadConfigFile(config);
-      for (const warning of warnings) print(Deno.stderr, `warning: ${warning}`);
+    .option("--json", "print what was found as JSON, for machines")
+    .action(({ config, json }: { config: string; json?: boolean }) => {
+      const { problems, warnings } = checkFile(config);
+      const ok = problems.length === 0;
+      if (!ok) exitCode = EXIT_FAILED;
+      if (json) {
+        print(Deno.stdout, JSON.stringify({ file: config, ok, problems, warnings }, null, 2));
+        return;
+      }
+      if (!ok) throw new CommandError(describeProblems(config, problems).join("\n"));
+      for (const warning of describeProblems(config, warnings)) {
+        print(Deno.stderr, `warning: ${warning}`);
+      }
       print(Deno.stdout, `${config}: ok`);
     });
   program.command("status")

@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly needsDatabase?: boolean;
   /** Whether the files that it names are read and checked. Default: `true`. */
   readonly readsFiles?: boolean;
+  /** What else the caller has to say of a configuration. */
+  readonly further?: (config: Config, report: Report) => void;
 }
 
 /** A setting that is not from the file. */
@@ -65,6 +67,7 @@ export function loadConfig(text: string, options: LoadOptions = {}): LoadResult 
   const { readFile = (path) => readFileSync(path) } = options;
   const files = new ConfigFiles(readsFiles ? readFile : undefined);
   checkConfig(config, { report, files, now, needsDatabase });
+  options.further?.(config, report);
   const { problems, warnings } = report;
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings };
 }

@@ -3,7 +3,12 @@ import type { FirewallRule } from "../firewall/mod.ts";
 import { Policies } from "./policies.ts";
 import { complete } from "../schema/mod.ts";
 import { type DatabaseParts, StateDatabase } from "../sqlite/mod.ts";
-import { LISTENER as LISTENER_RECORD, type Policy, ROUTE as ROUTE_RECORD } from "../state/mod.ts";
+import {
+  LISTENER as LISTENER_RECORD,
+  type Policy,
+  ROUTE as ROUTE_RECORD,
+  type State,
+} from "../state/mod.ts";
 import {
   LISTENER_COLUMNS,
   type ListenerRow,
@@ -152,6 +157,20 @@ export class Database extends StateDatabase {
   /** @throws {NotFoundError} */
   removeFirewallRule(id: number): void {
     this.rules.remove(id);
+  }
+
+  /** Everything that can be changed at run time, at once. */
+  state(): State {
+    const policies = Map.groupBy(this.policies.list(), ({ routeId }) => routeId);
+    const listeners = this.listeners().map((listener) => ({
+      ...listener,
+      routes: this.routes(listener.id).map((route) => {
+        const own = policies.get(route.id);
+        return own === undefined ? route : { ...route, policies: own };
+      }),
+    }));
+    const { rateLimit } = this.settings;
+    return { listeners, rules: this.rules.list(), ...rateLimit && { rateLimit } };
   }
 
   /** Whether it has ever held a listener or a firewall rule. */

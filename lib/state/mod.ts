@@ -7,6 +7,7 @@
  * @module
  */
 export { hostname, hostPattern, ipOrCidr, listenAddress, parseIpOrCidr } from "./address.ts";
+export { countDifferences } from "./compare.ts";
 export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
 export {
   LISTENER,

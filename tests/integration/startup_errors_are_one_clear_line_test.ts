@@ -237,7 +237,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     await withFolder(async (folder) => {
-      const path = await writeConfig(folder, { config: {} });
+      const path = await writeConfig(folder, { config: { listeners: [{ addr: ":1" }] } });
       const program = [...serverFlags({ source: ROOT, data: folder }), join(ROOT, "main.ts")];
       for (const args of [["--help"], ["check", "-c", path]]) {
         const { code, stderr } = await runCommand("sh", [

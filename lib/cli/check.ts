@@ -1,0 +1,85 @@
+import { constants, copyFileSync, existsSync, rmSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { type Config, loadConfig, type Problem, readWantedState } from "../config/mod.ts";
+import { driftWarning } from "../control/mod.ts";
+import { type Database, openDatabase } from "../db/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import type { Report } from "../schema/mod.ts";
+import { countDifferences, type State } from "../state/mod.ts";
+import { readText } from "./load.ts";
+
+/** What {@link checkFile} found; a file without problems is one to start with. */
+export interface Checked {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * `mc-proxy check`: looks at a configuration, at the files that it names, and at the database that a start
+ * would find. Changes nothing.
+ *
+ * @throws {CommandError} if the file cannot be read.
+ */
+export function checkFile(path: string): Checked {
+  const text = readText(path);
+  const wanted = readWantedState(text);
+  const wish = wanted.ok ? wanted.state : {};
+  const result = loadConfig(text, {
+    further: (config, report) => checkDatabase(config, { path, wish, report }),
+  });
+  return result.ok
+    ? { problems: [], warnings: result.warnings }
+    : { problems: result.problems, warnings: [] };
+}
+
+function checkDatabase(
+  config: Config,
+  { path, wish, report }: { readonly path: string; readonly wish: State; readonly report: Report },
+): void {
+  const at = ["database", "path"];
+  // Said already.
+  if (config.database.path === "") return;
+  const file = resolve(config.database.path);
+  const folder = dirname(file);
+  try {
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+      report.problem(at, `the folder ${JSON.stringify(folder)} does not exist`);
+      return;
+    }
+    const stored = existsSync(file) ? readStored(file) : undefined;
+    const listeners = stored?.listeners ?? config.listeners;
+    if (listeners.length === 0) {
+      const message = "there is none, neither here nor in the database";
+      report.warning(["listeners"], `${message}: a start would fail`);
+    }
+    if (stored === undefined) return;
+    const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
+    const drift = driftWarning(
+      path,
+      countDifferences({ rateLimit: { limit, windowMs }, ...stored }, wish),
+    );
+    if (drift !== undefined) report.warning([], drift);
+  } catch (error) {
+    report.warning(at, `was not looked at: ${describeError(error)}`);
+  }
+}
+
+/**
+ * What a database holds; nothing if it has never been written. SQLite leaves two files beside one that it
+ * has only read, unless another process has it open: so one without a log is read as a copy.
+ */
+function readStored(file: string): State | undefined {
+  if (existsSync(`${file}-wal`)) return stateOf(file);
+  const copy = `${file}.check-${crypto.randomUUID()}`;
+  try {
+    copyFileSync(file, copy, constants.COPYFILE_EXCL);
+    return stateOf(copy);
+  } finally {
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(copy + suffix, { force: true });
+  }
+}
+
+function stateOf(file: string): State | undefined {
+  using database: Database = openDatabase(file, { readOnly: true });
+  return database.isSeeded ? database.state() : undefined;
+}
