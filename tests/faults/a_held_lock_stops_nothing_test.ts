@@ -116,6 +116,8 @@ Deno.test("a call that its client gives up leaves the queue to the others", asyn
     await assert.rejects(client.addRoute(change, { timeoutMs: 100 }), {
       code: "deadline_exceeded",
     });
+    // On the same connection: whoever answers this has seen that the call was given up.
+    await client.getStatus({});
     other.exec("ROLLBACK");
     await client.addRoute({ ...change, hostname: "next.test" });
     const { routes } = await client.listRoutes({ listenerAddr });
