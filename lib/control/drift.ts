@@ -66,8 +66,16 @@ export class Drift implements Disposable {
     }
     this.#restUntil = performance.now() + (performance.now() - started) * REST_FACTOR;
     if (this.#warning === before) return;
-    if (this.#warning !== undefined) log({ level: "warn", message: this.#warning });
-    else log({ level: "info", message: `${file} and the database agree again` });
+    if (this.#warning === undefined) {
+      log({
+        level: "info",
+        message: "the configuration file is in effect again",
+        fields: { file },
+      });
+    } else {
+      const fields = { file, reason: this.#warning };
+      log({ level: "warn", message: "the configuration file is not in effect", fields });
+    }
   }
 
   [Symbol.dispose](): void {

@@ -25,6 +25,7 @@ Deno.test("who edits the file is told by start, status and a reload that the dat
     const socketPath = join(folder, "mc-proxy.sock");
     const said = `${file} is not what is in effect, the database is: there is 1 difference; ` +
       `\`mcproxyctl apply -f ${file} --diff\` shows them`;
+    const DRIFT = "the configuration file is not in effect";
     const warnings = async () => {
       const { stdout } = await runCtl({ socketPath }, ["--json", "status"]);
       return JSON.parse(stdout).status?.warnings ?? JSON.parse(stdout).warnings;
@@ -34,11 +35,12 @@ Deno.test("who edits the file is told by start, status and a reload that the dat
       assert.deepEqual(await warnings(), []);
       await writeConfig(folder, { config: edited });
       proxy.process.signal("SIGHUP");
-      await eventually(() => proxy.events(said).length === 1, "a reload says it");
+      await eventually(() => proxy.events(DRIFT).length === 1, "a reload says it");
       assert.deepEqual(await warnings(), [said]);
     }
     await using proxy = await startProxy({ folder, config: edited });
-    assert.equal(proxy.events(said)[0]?.level, "WARN");
+    assert.equal(proxy.events(DRIFT)[0]?.level, "WARN");
+    assert.equal(proxy.events(DRIFT)[0]?.reason, said);
     const { code, stdout } = await runCtl({ socketPath }, ["status"]);
     assert.equal(code, 0);
     assert.match(stdout, /^warning +.* there is 1 difference; /m);
@@ -47,7 +49,7 @@ Deno.test("who edits the file is told by start, status and a reload that the dat
     const diff = await runCtl({ socketPath }, ["apply", "-f", "-", "--diff"], text);
     assert.match(diff.stdout, /^1 difference$/m);
     await runCtl({ socketPath }, ["apply", "-f", "-"], text);
-    const agree = `${file} and the database agree again`;
+    const agree = "the configuration file is in effect again";
     await eventually(() => proxy.events(agree).length === 1, "it is over when they agree");
     assert.deepEqual(await warnings(), []);
     await runCtl({ socketPath }, ["firewall", "remove", "ip", "192.0.2.7"]);
