@@ -42,6 +42,14 @@ export function toRpcError(error: unknown): unknown {
     const message = "another process is taking over, nothing has changed: ask it";
     return new RpcError("unavailable", message, { cause: error });
   }
+  if (error instanceof DatabaseError && error.code === "disk_full") {
+    const message = "the database's disk is full, nothing has changed: make room and try again";
+    return new RpcError("resource_exhausted", message, { cause: error });
+  }
+  if (error instanceof DatabaseError && error.code === "read_only") {
+    const message = "the database's file system is read-only, nothing has changed";
+    return new RpcError("failed_precondition", message, { cause: error });
+  }
   // Says what to do, and nothing that the caller of a private socket may not know.
   if (error instanceof DatabaseError && error.code === "replaced") {
     return new RpcError("failed_precondition", error.message, { cause: error });

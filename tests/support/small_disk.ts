@@ -5,6 +5,7 @@ export interface SmallDisk extends Disposable {
   readonly path: string;
   /** Makes it refuse every write. */
   makeReadOnly(): void;
+  makeWritable(): void;
 }
 
 /** Of the names of mount points; the process that mounted it follows. */
@@ -65,6 +66,7 @@ export function smallDisk(kibibytes: number): SmallDisk {
   return {
     path,
     makeReadOnly: () => run("mount", "-o", "remount,ro", path),
+    makeWritable: () => run("mount", "-o", "remount,rw", path),
     [Symbol.dispose]: () => release(path),
   };
 }

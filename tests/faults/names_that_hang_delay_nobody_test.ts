@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { createClient } from "../../lib/client/mod.ts";
 import { parseResolvConf } from "../../lib/dns/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw, connectTls } from "../support/clients.ts";
@@ -22,7 +24,8 @@ async function start(behave: (asked: Asked) => readonly Uint8Array[]) {
   }));
   const proxy = stack.use(
     await startProxy({
-      config: {
+      config: (folder) => ({
+        grpc: { addr: join(folder, "admin.sock") },
         resolver: { servers: [`127.0.0.1:${dns.port}`] },
         firewall: { rate_limit: 0 },
         listeners: [{
@@ -34,7 +37,7 @@ async function start(behave: (asked: Asked) => readonly Uint8Array[]) {
             { hostname: "local.test", backend: backendOf("localhost") },
           ],
         }],
-      },
+      }),
     }),
   );
   const port = proxy.port();
@@ -82,6 +85,30 @@ Deno.test("a hundred names that hang delay no other name, nor addresses and loca
     0,
   );
   for (const client of clients) await client[Symbol.asyncDispose]();
+});
+
+Deno.test("a black hole for a name server delays no change, and SIGTERM goes past it", async () => {
+  await using it = await start(() => []);
+  using client = createClient({ socketPath: join(it.proxy.folder, "admin.sock") });
+  const waiting = await Promise.all(
+    Array.from({ length: HANGING }, (_, i) => it.ask(`hang${i}.test`)),
+  );
+  await eventually(
+    () => new Set(it.dns.asked.map(({ name }) => name)).size >= HANGING,
+    "all of them are asked for",
+  );
+  const listenerAddr = "127.0.0.1:0";
+  for (let i = 0; i < 20; i++) {
+    const hostname = `new${i}.test`;
+    const added = await client.addRoute({ listenerAddr, hostname, backend: `new${i}.back.test:1` });
+    assert.deepEqual(added.pendingWorkers, [], "it is in effect");
+    await client.getStatus({});
+  }
+  // All of that while the first ones hung: their deadline ends them.
+  assert.equal(it.proxy.events("connection").length, 0);
+  assert(await it.reaches("local.test"));
+  for (const one of waiting) await one[Symbol.asyncDispose]();
+  assert.equal(await it.proxy.stop(), 0);
 });
 
 Deno.test("a name stays reachable while its servers are silent, and is found again afterwards", async () => {
