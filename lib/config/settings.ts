@@ -20,7 +20,7 @@ import {
   records,
   table,
 } from "../schema/mod.ts";
-import { LIMIT, LISTENER, ruleValue, WINDOW } from "../state/mod.ts";
+import { LIMIT, LISTENER, MAX_LISTENERS, MAX_RULES, ruleValue, WINDOW } from "../state/mod.ts";
 import { connector } from "./connector_settings.ts";
 import { l7 } from "./l7_settings.ts";
 import type { Config } from "./types.ts";
@@ -61,13 +61,13 @@ const firewall = table<Config["firewall"]>({
   },
   blockedIps: {
     key: "blocked_ips",
-    kind: list(ruleValue("ip")),
+    kind: list(ruleValue("ip"), { maxLength: MAX_RULES }),
     default: [],
     doc: "Addresses whose connections are reset. Seeds the database.",
   },
   blockedCidrs: {
     key: "blocked_cidrs",
-    kind: list(ruleValue("cidr")),
+    kind: list(ruleValue("cidr"), { maxLength: MAX_RULES }),
     default: [],
     doc: "Blocks of addresses whose connections are reset. Seeds the database.",
   },
@@ -221,7 +221,7 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
   },
   listeners: {
     key: "listeners",
-    kind: records(LISTENER),
+    kind: records(LISTENER, { maxLength: MAX_LISTENERS }),
     default: [],
     doc: "An address to accept connections at. Listeners, their routes and the lists of " +
       "`[firewall]` are written to a database that has never held a listener or a firewall rule. " +

@@ -22,6 +22,7 @@ import { readRegularFile } from "./regular_file.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { RunningTotals } from "./running_totals.ts";
+import type { StateLimits } from "./state_limits.ts";
 import { ServedState } from "./served_state.ts";
 import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
@@ -51,6 +52,8 @@ export interface ControlOptions {
   readonly now?: () => number;
   /** Compiles a change; tests make it fail. */
   readonly compile?: (changeSet: ChangeSet) => Compiled;
+  /** How much the state may hold; tests make it less. */
+  readonly limits?: StateLimits;
 }
 
 /** Where the data plane reports to. */
@@ -101,6 +104,7 @@ export class Control {
       now,
       tls,
       ...compile && { compile },
+      ...options.limits && { limits: options.limits },
     });
     this.state = state;
     this.totals = new RunningTotals({ plane, database, log });

@@ -5,6 +5,7 @@ import * as differences from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import type { Operation, ServedState } from "./served_state.ts";
+import { refuseOneMore } from "./state_limits.ts";
 
 const MIN_TTL_MS = 1000;
 const MAX_TTL_MS = 10 * 366 * 24 * 3_600_000;
@@ -58,6 +59,7 @@ export class FirewallAdministration {
       if (rule.type === "country" && this.#state.snapshot.firewall.geoip === undefined) {
         throw invalid("type", "a country rule needs a GeoIP database");
       }
+      refuseOneMore("rules", { holds: rules.size, limits: this.#state.limits });
       await this.#state.commit([differences.addRule({ ...rule, createdAt })], operation);
       this.#options.expiry.schedule();
       const stored = rules.find(rule.type, rule.value);

@@ -7,6 +7,7 @@ import { type ReadFile, TlsFiles } from "./files.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import { checkHostname } from "./names.ts";
 import type { Operation, ServedState } from "./served_state.ts";
+import { refuseOneMore } from "./state_limits.ts";
 
 /** The longest that connections of a removed listener are let live before they are closed. */
 const MAX_DRAIN_MS = 3_600_000;
@@ -38,6 +39,7 @@ export class RoutingAdministration {
       if (others.some(({ addr }) => addr === listener.addr)) {
         throw present(`the listener ${listener.addr}`);
       }
+      refuseOneMore("listeners", { holds: others.length, limits: this.#state.limits });
       const bound = await settleEndpoint(listener.addr, { field: "addr", others });
       await this.#state.commit([differences.addListener(listener, bound)], operation);
       return this.#state.listener("addr", listener.addr);
@@ -70,6 +72,8 @@ export class RoutingAdministration {
       if (this.#state.table(listener.id)?.get(route.hostname) !== undefined) {
         throw present(`the route ${listener.addr} ${route.hostname}`);
       }
+      const holds = this.#state.table(listener.id)?.size ?? 0;
+      refuseOneMore("routes", { holds, limits: this.#state.limits });
       await this.#tls.check(route);
       await this.#state.commit([differences.addRoute(listener.addr, route)], operation);
       return this.#state.route(listener, route.hostname);
@@ -124,6 +128,10 @@ export class RoutingAdministration {
       if (this.#hasPolicy(route, policy)) {
         throw present(`the policy ${policy.type} ${policy.value}`);
       }
+      refuseOneMore("policies", {
+        holds: route.policies?.length ?? 0,
+        limits: this.#state.limits,
+      });
       await this.#state.commit([differences.addPolicy(listener.addr, name, policy)], operation);
       return policy;
     }, operation.signal);

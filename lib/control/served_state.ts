@@ -8,6 +8,7 @@ import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
 import { resyncSnapshot } from "./resync.ts";
+import { STATE_LIMITS, type StateLimits } from "./state_limits.ts";
 import { compareTls, type TlsStore } from "./tls_store.ts";
 
 /** So many rows are written in one go: a few milliseconds. */
@@ -41,6 +42,8 @@ export interface ServedStateOptions {
   readonly tls: TlsStore;
   /** Compiles what differences have noted; tests make it fail. */
   readonly compile?: (changeSet: ChangeSet) => Compiled;
+  /** Default: {@link STATE_LIMITS}. */
+  readonly limits?: StateLimits;
 }
 
 /** The change could not be made and was undone; the cause says why, to the log and nobody else. */
@@ -86,6 +89,11 @@ export class ServedState {
   /** Why database and data plane may differ; empty while they agree. */
   get problem(): string {
     return this.#problem;
+  }
+
+  /** How much it may hold. */
+  get limits(): StateLimits {
+    return this.#options.limits ?? STATE_LIMITS;
   }
 
   /** Looks routes of a listener up. */

@@ -14,6 +14,7 @@ const SQL = {
   byValue: `SELECT ${STORED} FROM firewall_rules WHERE type = ? AND value = ?`,
   expired: `SELECT ${STORED} FROM firewall_rules WHERE expires_at <= ? ORDER BY expires_at`,
   nextExpiry: "SELECT min(expires_at) AS at FROM firewall_rules",
+  size: "SELECT count(*) AS count FROM firewall_rules",
   byType: "SELECT type, count(*) AS count, sum(hits) AS hits FROM firewall_rules GROUP BY type",
   top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
   add: `INSERT INTO firewall_rules (${RULE_COLUMNS.names}, created_at)
@@ -97,6 +98,11 @@ export class Rules {
       const at = this.#statements.get(SQL.nextExpiry)?.at;
       return typeof at === "number" ? at : undefined;
     });
+  }
+
+  /** How many there are: some milliseconds for a million. */
+  get size(): number {
+    return this.#read(() => Number(this.#statements.get(SQL.size)?.count));
   }
 
   /** By type; types without rules are left out. */

@@ -124,12 +124,20 @@ function recordOf<T extends object>(
   };
 }
 
-/** Any number of records, each once: `[[name]]`. */
-export function records<T extends object>(element: RecordKind<T>): RecordKind<readonly T[]> {
+/** Records, each once: `[[name]]`. Of more than `maxLength` none is looked at. */
+export function records<T extends object>(
+  element: RecordKind<T>,
+  { maxLength = Infinity }: { readonly maxLength?: number } = {},
+): RecordKind<readonly T[]> {
   const { identity } = element.shape;
   const distinct = (values: readonly T[], place: Place): readonly T[] => {
     refuseRepeated(values, element.shape, place);
     return values;
+  };
+  const fits = (values: readonly unknown[], { path, report }: Place): boolean => {
+    if (values.length <= maxLength) return true;
+    report.problem(path, `holds ${values.length}, more than ${maxLength}`);
+    return false;
   };
   return {
     form: "records",
@@ -137,10 +145,12 @@ export function records<T extends object>(element: RecordKind<T>): RecordKind<re
     empty: [],
     read: (value, place) => {
       if (!Array.isArray(value)) return refuseType(value, "an array of tables", place) ?? [];
+      if (!fits(value, place)) return [];
       const at = (i: number) => ({ ...place, path: [...place.path, i] });
       return distinct(value.map((entry, i) => element.read(entry, at(i))), place);
     },
     check: (values, place) => {
+      if (!fits(values, place)) return [];
       const at = (i: number) => ({ ...place, path: [...place.path, i] });
       return distinct(values.map((value, i) => element.check(value, at(i))), place);
     },

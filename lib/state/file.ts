@@ -9,6 +9,7 @@ import {
   Report,
   type ValueOf,
 } from "../schema/mod.ts";
+import { MAX_LISTENERS, MAX_RULES } from "./limits.ts";
 import { LISTENER } from "./listener.ts";
 import { LIMIT, WINDOW } from "./rate_limit.ts";
 import { RULE } from "./rule.ts";
@@ -16,7 +17,7 @@ import type { State } from "./state.ts";
 
 /** How the state lies in a file, with the names of the configuration. */
 const FILE = record({
-  listeners: field("listeners", records(LISTENER), {
+  listeners: field("listeners", records(LISTENER, { maxLength: MAX_LISTENERS }), {
     optional: true,
     doc: "All listeners. Absent: they stay as they are.",
   }),
@@ -28,7 +29,7 @@ const FILE = record({
         optional: true,
         doc: "As in the configuration.",
       }),
-      rules: field("rules", records(RULE), {
+      rules: field("rules", records(RULE, { maxLength: MAX_RULES }), {
         optional: true,
         doc: "All rules. Absent: they stay as they are.",
       }),

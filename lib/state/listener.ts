@@ -1,3 +1,4 @@
+import { MAX_ROUTES } from "./limits.ts";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import {
   boolean,
@@ -46,7 +47,7 @@ export const LISTENER = record({
       about: "who may send PROXY headers; may be repeated",
     },
   }),
-  routes: field("routes", records(ROUTE), {
+  routes: field("routes", records(ROUTE, { maxLength: MAX_ROUTES }), {
     default: [],
     apart: true,
     doc: "A hostname and where its connections go.",

@@ -16,6 +16,7 @@ export {
   MAX_CONNECTIONS,
   refuseOverlaps,
 } from "./listener.ts";
+export { MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts";
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
 export {

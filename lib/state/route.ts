@@ -1,3 +1,4 @@
+import { MAX_POLICIES } from "./limits.ts";
 import {
   boolean,
   field,
@@ -136,7 +137,7 @@ export const ROUTE = record({
     title: "DESCRIPTION",
     flag: { value: "text", about: "what the route is for, for people" },
   }),
-  policies: field("policies", records(POLICY), {
+  policies: field("policies", records(POLICY, { maxLength: MAX_POLICIES }), {
     optional: true,
     absent: [],
     apart: true,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { DatabaseSync } from "node:sqlite";
 import { loadConfig } from "../../lib/config/mod.ts";
-import { Control } from "../../lib/control/mod.ts";
+import { Control, type ControlOptions } from "../../lib/control/mod.ts";
 import { type Database, openDatabase } from "../../lib/db/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
 import { copyFiles } from "./durable_state.ts";
@@ -29,6 +29,8 @@ export interface World {
   readonly readFile: (path: string) => Promise<Uint8Array>;
   /** The address of the first listener. */
   readonly addr: string;
+  /** Default: as in an installation. */
+  readonly limits?: ControlOptions["limits"];
 }
 
 /** A control plane on a database of its own, without a data plane that serves. */
@@ -60,6 +62,7 @@ export class ControlUnderTest implements AsyncDisposable {
     let plane: MirrorPlane | undefined;
     const logs: LogRecord[] = [];
     const control = await Control.start({
+      ...world.limits && { limits: world.limits },
       config,
       database,
       log: (record) => logs.push(record),

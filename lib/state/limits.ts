@@ -1,0 +1,19 @@
+/**
+ * How large a state may become. Far above what was asked for, and named so that a mistake (a script that
+ * never stops adding) ends in a refusal and not in a machine without memory: a route costs each worker
+ * about 1 kB, a rule 100 octets.
+ *
+ * @module
+ */
+
+/** Each is a port, and a descriptor in every worker. */
+export const MAX_LISTENERS = 256;
+
+/** Of one listener. */
+export const MAX_ROUTES = 200_000;
+
+/** Of one listener's route. */
+export const MAX_POLICIES = 1_024;
+
+/** Addresses, blocks and countries together. */
+export const MAX_RULES = 1_000_000;
