@@ -30,6 +30,8 @@ export interface EndpointHealth {
   readonly problems: readonly string[];
   /** What is refused while it serves. */
   readonly refusals: readonly string[];
+  /** What will become a problem. */
+  readonly warnings: readonly string[];
 }
 
 /** The metrics' address cannot be bound. */
@@ -119,9 +121,10 @@ async function answer(
     return send(response, 200, await render(), contentType);
   }
   if (path === "/healthz") {
-    const { state, problems, refusals } = health();
+    const { state, problems, refusals, warnings } = health();
     const status = state === "serving" ? 200 : 503;
-    return send(response, status, [state, ...problems, ...refusals, ""].join("\n"));
+    const lines = [state, ...problems, ...refusals, ...warnings, ""];
+    return send(response, status, lines.join("\n"));
   }
   send(response, 404, "not found: there are /metrics and /healthz\n");
 }

@@ -1,8 +1,9 @@
+import { type Descriptors, unlimitedDescriptors } from "../observe/mod.ts";
 import type { Found, Questioner } from "./questioner.ts";
 
 /** Names of backends are few; more than this is a mistake that must not cost memory. */
 const MAX_ENTRIES = 10_000;
-/** Questions under way at a time; each holds a descriptor. */
+/** Questions under way at a time; each holds a descriptor, one after the other. */
 const MAX_UNDER_WAY = 512;
 /** Fewer seconds would be a question for each connection. */
 const MIN_TTL_MS = 1000;
@@ -30,7 +31,15 @@ interface Failure {
   readonly until: number;
 }
 
-/** There are more questions under way than may be. */
+/** What tests replace, and what a thread shares with everything else it does. */
+export interface RecordCacheOptions {
+  /** Milliseconds from any point. */
+  readonly now?: () => number;
+  /** Each question under way takes one. Default: as many as there are. */
+  readonly descriptors?: Descriptors;
+}
+
+/** There are more questions under way than may be, or no descriptor for one more. */
 export class BusyError extends Error {
   override readonly name = "BusyError";
   readonly code = "BUSY";
@@ -43,6 +52,7 @@ export class BusyError extends Error {
 export class RecordCache implements Disposable {
   readonly #question: Questioner;
   readonly #now: () => number;
+  readonly #descriptors: Descriptors;
   readonly #entries = new Map<string, Entry>();
   readonly #failures = new Map<string, Failure>();
   readonly #underWay = new Map<string, Promise<readonly string[]>>();
@@ -50,8 +60,9 @@ export class RecordCache implements Disposable {
 
   constructor(
     question: Questioner,
-    { now = () => performance.now() }: { now?: () => number } = {},
+    { now = () => performance.now(), descriptors = unlimitedDescriptors }: RecordCacheOptions = {},
   ) {
+    this.#descriptors = descriptors;
     this.#question = question;
     this.#now = now;
   }
@@ -87,10 +98,16 @@ export class RecordCache implements Disposable {
     if (this.#underWay.size >= MAX_UNDER_WAY) {
       return Promise.reject(new BusyError(`${MAX_UNDER_WAY} names are being resolved already`));
     }
+    if (!this.#descriptors.acquire(1)) {
+      return Promise.reject(new BusyError("no descriptor is left to ask for a name with"));
+    }
     const asked = this.#question(name, type, this.#closing.signal).then(
       (found) => this.#remember(key, found),
       (error) => this.#fail(key, error),
-    ).finally(() => this.#underWay.delete(key));
+    ).finally(() => {
+      this.#underWay.delete(key);
+      this.#descriptors.release(1);
+    });
     this.#underWay.set(key, asked);
     return asked;
   }

@@ -1,5 +1,5 @@
 import { RecordType, type ResolvConf } from "../dns/mod.ts";
-import { RecordCache } from "./record_cache.ts";
+import { RecordCache, type RecordCacheOptions } from "./record_cache.ts";
 import type { Server } from "./exchange.ts";
 import { createQuestioner, type QuestionerOptions } from "./questioner.ts";
 
@@ -31,8 +31,8 @@ export class ResolveError extends Error {
   }
 }
 
-/** What tests replace. */
-export type ResolverOptions = QuestionerOptions;
+/** What tests replace, and what a thread shares with everything else it does. */
+export type ResolverOptions = QuestionerOptions & RecordCacheOptions;
 
 /**
  * Resolves names without blocking a thread: hosts file, then the servers of resolv.conf, with a cache

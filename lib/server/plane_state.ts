@@ -93,6 +93,7 @@ export class PlaneState {
   #geoip: GeoIp | undefined;
   #settings: Settings;
   #resolver: Resolver | undefined;
+  readonly #descriptors: Descriptors;
   #pressure: Pressure | undefined;
 
   constructor(
@@ -103,6 +104,7 @@ export class PlaneState {
     this.clock = clock;
     this.worker = options.worker;
     this.counters = counters;
+    this.#descriptors = options.descriptors;
     this.gatekeeper = options.gatekeeper;
     this.handshakes = new Handshakes(options.handshakes);
     this.ownPorts = () => [...options.ownPorts(), ...this.#settings.ownPorts ?? []];
@@ -148,8 +150,8 @@ export class PlaneState {
 
   /** Whom to ask for names from now on. */
   setResolver(settings: ResolverSettings): void {
-    if (this.#resolver === undefined) this.#resolver = new Resolver(settings);
-    else this.#resolver.update(settings);
+    if (this.#resolver !== undefined) return this.#resolver.update(settings);
+    this.#resolver = new Resolver(settings, { descriptors: this.#descriptors });
   }
 
   /** Ends questions that nobody waits for any more. */

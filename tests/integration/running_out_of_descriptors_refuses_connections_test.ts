@@ -23,6 +23,7 @@ async function startLimited(backend: string, maxConnections = 0): Promise<Proxy>
     config: (folder) => ({
       server: { workers: 2 },
       grpc: { addr: join(folder, "admin.sock") },
+      metrics: { addr: "127.0.0.1:0" },
       listeners: [{
         addr: "127.0.0.1:0",
         max_connections: maxConnections,
@@ -30,6 +31,12 @@ async function startLimited(backend: string, maxConnections = 0): Promise<Proxy>
       }],
     }),
   });
+}
+
+/** What a load balancer is told. */
+async function healthOf(proxy: Proxy): Promise<string> {
+  const [metrics] = proxy.events("metrics");
+  return await (await fetch(`http://127.0.0.1:${metrics?.port}/healthz`)).text();
 }
 
 /** Whether a connection is accepted, routed and relayed both ways. */
@@ -104,6 +111,11 @@ Deno.test({
     const possible = Number(warned()[0]?.connections);
     using client = createClient({ socketPath: join(proxy.folder, "admin.sock") });
     assert.equal((await client.getStatus({})).status?.healthy, true);
+    assert.equal(
+      await healthOf(proxy),
+      `serving\nthe limit of open files lets ${possible} connections be open at a time, ` +
+        "fewer than max_connections (1000)\n",
+    );
     assert(possible > 40 && possible < MAX_DESCRIPTORS / 2, `${possible}`);
   },
 });
@@ -116,5 +128,6 @@ Deno.test({
     await using proxy = await startLimited(backend.address, 20);
     assert.ok(await isServed(proxy.port()));
     assert.deepEqual(proxy.events("the limit of open files is low"), []);
+    assert.equal(await healthOf(proxy), "serving\n");
   },
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ResolvConf } from "../../../lib/dns/mod.ts";
+import { DescriptorBudget, DESCRIPTORS_BYTES } from "../../../lib/observe/mod.ts";
 import { Resolver, type ResolverOptions } from "../../../lib/resolver/mod.ts";
 import { eventually, withinDeadline } from "../../support/deadline.ts";
 import {
@@ -363,4 +364,24 @@ Deno.test("Resolver refuses a name that is none", async () => {
   await assert.rejects(it.lookup(`${"a".repeat(64)}.test`));
   assert.equal(it.server.asked.length, 0);
   assert.equal(nameOf("a.test").length, 8);
+});
+
+Deno.test("Resolver takes a descriptor for each question under way and gives it back", async () => {
+  const budget = new DescriptorBudget(new SharedArrayBuffer(DESCRIPTORS_BYTES));
+  budget.limit = 4; // Two names, of two families each.
+  const options = { descriptors: budget.of(0) };
+  await using it = start((asked) => asked.name === "a.test" ? honest(asked) : [], { options });
+  assert.deepEqual(await it.lookup("a.test"), ["192.0.2.1"]);
+  assert.equal(budget.used, 0);
+  const hanging = ["h1.test", "h2.test"].map((name) => it.resolver.lookup(name).catch(() => {}));
+  await eventually(() => it.server.asked.length === 6, "they are asked for");
+  assert.equal(budget.used, 4);
+  await assert.rejects(it.lookup("b.test"), { code: "unavailable" });
+  assert.equal(it.server.asked.length, 6, "for b.test nobody is asked");
+  assert.deepEqual(await it.lookup("a.test"), ["192.0.2.1"], "what is known needs none");
+  await Promise.all(hanging);
+  assert.equal(budget.used, 0);
+  await it.resolver.lookup("b.test").catch(() => {});
+  assert(it.server.asked.some(({ name }) => name === "b.test"), "it was not held against the name");
+  await eventually(() => budget.used === 0, "all are given back");
 });

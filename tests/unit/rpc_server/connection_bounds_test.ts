@@ -41,7 +41,7 @@ Deno.test("MetricsEndpoint holds sixteen connections, and closes the next at onc
     addr: path,
     contentType: "text/plain",
     render: () => Promise.resolve(""),
-    health: () => ({ state: "serving", problems: [], refusals: [] }),
+    health: () => ({ state: "serving", problems: [], refusals: [], warnings: [] }),
     log: () => {},
   });
   const { sockets, closed } = await crowd(path);
