@@ -3,8 +3,8 @@ import type { Route } from "../routes/mod.ts";
 import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
 import type { Connection, Ending } from "./connection_state.ts";
 import { MODES } from "./modes.ts";
+import { Peek, type PeekFailure } from "./peek.ts";
 import type { PlaneState } from "./plane_state.ts";
-import { Preface, type PrefaceFailure } from "./preface.ts";
 
 /**
  * The path of one connection, from top to bottom. Every step goes on or says how it ends; the
@@ -22,7 +22,7 @@ export function serve(connection: Connection, state: PlaneState): Ending | Promi
  * of ten thousand.
  */
 async function readAndDispatch(connection: Connection, state: PlaneState): Promise<Ending> {
-  const peeked = await readPreface(connection, state);
+  const peeked = await peekAtRoute(connection, state);
   return peeked instanceof Uint8Array ? dispatch(connection, peeked, state) : peeked;
 }
 
@@ -30,40 +30,40 @@ async function readAndDispatch(connection: Connection, state: PlaneState): Promi
  * Steps 2 to 5; with PROXY protocol only the header says on whom the firewall decides. Gives the
  * octets that are for the backend.
  */
-async function readPreface(
+async function peekAtRoute(
   connection: Connection,
   state: PlaneState,
 ): Promise<Uint8Array | Ending> {
-  const preface = new Preface(connection.stream, state.prefaceDeadlines);
+  const peek = new Peek(connection.stream, state.peekDeadlines);
   try {
     if (connection.listener.proxyProtocol) {
-      const refusal = await readProxyHeader(connection, preface) ??
+      const refusal = await readProxyHeader(connection, peek) ??
         checkFirewall(connection, state);
       if (refusal !== undefined) return refusal;
     }
     const reader = new ClientHelloReader();
-    const hello = await preface.read((bytes) => reader.read(bytes));
+    const hello = await peek.read((bytes) => reader.read(bytes));
     if (hello.kind !== "ok") return helloRefused(hello);
     state.counters.observe("client_hello", (state.clock.now() - connection.startedAt) / 1000);
-    return matchRoute(connection, hello.value) ?? preface.take();
+    return matchRoute(connection, hello.value) ?? peek.take();
   } finally {
-    preface.close();
+    peek.close();
   }
 }
 
 /** Step 2: the PROXY header is required where it is enabled, and only trusted peers may send it. */
-async function readProxyHeader(c: Connection, preface: Preface): Promise<Ending | undefined> {
+async function readProxyHeader(c: Connection, peek: Peek): Promise<Ending | undefined> {
   if (!c.listener.isTrustedProxy(c.peer.ip)) {
     return { outcome: "proxy_untrusted", reason: "the peer is not one of trusted_proxies" };
   }
-  const header = await preface.read((bytes) => parseProxyHeader(bytes));
+  const header = await peek.read((bytes) => parseProxyHeader(bytes));
   switch (header.kind) {
     case "ok":
       // What came by UDP was never on this connection: the sender is confused, or lies.
       if (header.value.isDatagram) {
         return { outcome: "proxy_invalid", reason: "a v2 header names a datagram protocol" };
       }
-      preface.consume(header.size);
+      peek.consume(header.size);
       adoptProxyHeader(c, header.value);
       return undefined;
     case "invalid":
@@ -105,7 +105,7 @@ function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
 }
 
 function helloRefused(
-  hello: PrefaceFailure | { kind: "invalid"; reason: string } | { kind: "need" },
+  hello: PeekFailure | { kind: "invalid"; reason: string } | { kind: "need" },
 ): Ending {
   switch (hello.kind) {
     case "invalid":

@@ -57,7 +57,7 @@ export interface DataPlaneOptions {
   readonly gatekeeper?: Gatekeeper;
   readonly clock?: Clock;
   /** Default 5 s. */
-  readonly prefaceTimeoutMs?: number;
+  readonly peekTimeoutMs?: number;
   /** Bounds of TLS handshakes. */
   readonly handshakes?: HandshakesOptions;
 }

@@ -36,7 +36,7 @@ import type { Connector } from "./connector.ts";
 import { Streams } from "./streams.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
-const PREFACE_TIMEOUT_MS = 5000;
+const PEEK_TIMEOUT_MS = 5000;
 
 /** What the state of a plane is made with. */
 export interface PlaneStateOptions {
@@ -54,7 +54,7 @@ export interface PlaneStateOptions {
   /** Of the listeners that are bound. */
   readonly ownPorts: () => Iterable<number>;
   /** Default 5 s. */
-  readonly prefaceTimeoutMs?: number;
+  readonly peekTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
 }
 
@@ -68,7 +68,7 @@ export class PlaneState {
   /** Index of the worker, for what it takes of shared limits. */
   readonly worker: number;
   /** For the PROXY header and the ClientHello together. */
-  readonly prefaceDeadlines: Deadlines;
+  readonly peekDeadlines: Deadlines;
   readonly l7: L7Service;
   /** By {@link TlsMaterial.id}. */
   readonly tls = new Map<string, TlsMaterial>();
@@ -115,7 +115,7 @@ export class PlaneState {
     this.#firewall = createFirewall(firewall.rules, this.#geoip);
     this.#setSources(firewall.sources);
     this.setRateLimit(firewall.rateLimit);
-    this.prefaceDeadlines = new Deadlines(options.prefaceTimeoutMs ?? PREFACE_TIMEOUT_MS, clock);
+    this.peekDeadlines = new Deadlines(options.peekTimeoutMs ?? PEEK_TIMEOUT_MS, clock);
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     const idle = new Deadlines(settings.idleTimeoutMs, clock);
     this.relayOptions = { idle, watch: new BrokenWatch(clock) };

@@ -307,7 +307,7 @@ Deno.test("drain lets streams end and cuts those that do not", async () => {
   const drained = pool.drain(3000);
   await eventually(async () => {
     try {
-      // One that a closing listener still accepts would wait for its preface deadline.
+      // One that a closing listener still accepts would wait for its peek deadline.
       await using _accepted = await connectRaw({ port });
       return false;
     } catch {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { connectRaw } from "../support/clients.ts";
 import { startEchoBackend } from "../support/backends.ts";
+import { connectRaw } from "../support/clients.ts";
 import { buildClientHello, concat, extension, record, serverNameBody } from "../support/hello.ts";
 import { startPlane } from "../support/plane.ts";
 
@@ -17,7 +17,7 @@ Deno.test("hellos that say nothing usable get a RST and one event each", async (
       hostname: "*.w.test",
       backend: backend.address,
     }],
-    prefaceTimeoutMs: 400,
+    peekTimeoutMs: 400,
   });
   const cases = [
     ["plain HTTP", encode("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), "hello_invalid"],
@@ -73,7 +73,7 @@ Deno.test("hellos that say nothing usable get a RST and one event each", async (
 });
 
 Deno.test("a hello over 64 KiB is refused before it is complete", async () => {
-  await using plane = await startPlane({ prefaceTimeoutMs: 10_000 });
+  await using plane = await startPlane({ peekTimeoutMs: 10_000 });
   await using client = await connectRaw({ port: plane.port });
   const chunk = record(new Uint8Array(16_000));
   const start = Uint8Array.of(22, 3, 1, 0, 4, 1, 1, 0, 0); // a message of 65,536 octets
@@ -83,7 +83,7 @@ Deno.test("a hello over 64 KiB is refused before it is complete", async () => {
 });
 
 Deno.test("one octet at a time does not extend the deadline", async () => {
-  await using plane = await startPlane({ prefaceTimeoutMs: 300 });
+  await using plane = await startPlane({ peekTimeoutMs: 300 });
   await using client = await connectRaw({ port: plane.port });
   client.socket.setNoDelay(true);
   const hello = buildClientHello({ serverName: "a.test" });
@@ -128,7 +128,7 @@ Deno.test("a large post-quantum hello in small records is routed", async () => {
 });
 
 Deno.test("extension bodies that lie are refused, whatever they claim", async () => {
-  await using plane = await startPlane({ prefaceTimeoutMs: 5000 });
+  await using plane = await startPlane({ peekTimeoutMs: 5000 });
   const lying = extension(0, Uint8Array.of(0, 200, 0, 0, 5, 97));
   const hello = buildClientHello({
     extraExtensions: [{ type: 0, body: lying.subarray(4) }],

@@ -93,7 +93,7 @@ Deno.test("anything but a PROXY header where one is required gets a RST", async 
   await using plane = await startPlane({
     routes: [{ hostname: "a.test", backend: backend.address }],
     listener: { proxyProtocol: true },
-    prefaceTimeoutMs: 300,
+    peekTimeoutMs: 300,
   });
   const cases = [
     ["garbage", encode("GET / HTTP/1.1\r\n\r\n"), "proxy_invalid"],

@@ -38,7 +38,7 @@ export interface PlaneOptions {
   readonly connector?: ConnectorSnapshot;
   readonly resolver?: Snapshot["resolver"];
   readonly gatekeeper?: Gatekeeper;
-  readonly prefaceTimeoutMs?: number;
+  readonly peekTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
   readonly sockets?: SocketsKind;
 }
@@ -72,7 +72,7 @@ export class TestPlane implements AsyncDisposable {
   }
 
   async start(
-    { prefaceTimeoutMs, handshakes, gatekeeper, sockets }: PlaneOptions,
+    { peekTimeoutMs, handshakes, gatekeeper, sockets }: PlaneOptions,
   ): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
@@ -80,7 +80,7 @@ export class TestPlane implements AsyncDisposable {
       onRequest: (event) => this.requests.push(event),
       log: (record) => this.logs.push(record),
       ...sockets && { sockets },
-      ...prefaceTimeoutMs !== undefined && { prefaceTimeoutMs },
+      ...peekTimeoutMs !== undefined && { peekTimeoutMs },
       ...handshakes && { handshakes },
       ...gatekeeper && { gatekeeper },
     });

@@ -6,20 +6,20 @@ import type { Decoded } from "../wire/mod.ts";
 const INITIAL_CAPACITY = 2048;
 const NOTHING = new Uint8Array(0);
 
-/** Why a preface could not be read to its end. */
-export type PrefaceFailure = { readonly kind: "timeout" } | { readonly kind: "closed" };
+/** Why what was peeked for did not come. */
+export type PeekFailure = { readonly kind: "timeout" } | { readonly kind: "closed" };
 
 /**
  * The first octets of a connection, read without being consumed from the stream's point of view:
  * what {@link take} returns has to be handed to whoever continues with the socket. One deadline
  * covers all of it, so a client cannot win time by sending one octet a second.
  */
-export class Preface implements StreamHandler {
+export class Peek implements StreamHandler {
   readonly #stream: TcpStream;
   readonly #deadline: Deadline;
   #bytes: Uint8Array = NOTHING;
   #length = 0;
-  #failure: PrefaceFailure | undefined;
+  #failure: PeekFailure | undefined;
   #wake: (() => void) | undefined;
 
   constructor(stream: TcpStream, deadlines: Deadlines) {
@@ -33,7 +33,7 @@ export class Preface implements StreamHandler {
    * Reads until `parse` is satisfied or refuses. The parser bounds how much that can be: past its
    * limit it must answer `invalid`. The octets stay; {@link consume} drops them.
    */
-  async read<T>(parse: (bytes: Uint8Array) => Decoded<T>): Promise<Decoded<T> | PrefaceFailure> {
+  async read<T>(parse: (bytes: Uint8Array) => Decoded<T>): Promise<Decoded<T> | PeekFailure> {
     for (;;) {
       const result = this.#length === 0 ? undefined : parse(this.#bytes.subarray(0, this.#length));
       if (result !== undefined && result.kind !== "need") return result;
@@ -90,7 +90,7 @@ export class Preface implements StreamHandler {
     this.#wakeUp();
   }
 
-  #fail(failure: PrefaceFailure): void {
+  #fail(failure: PeekFailure): void {
     this.#failure ??= failure;
     this.#wakeUp();
   }

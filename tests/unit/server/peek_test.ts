@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Clock } from "../../../lib/relay/mod.ts";
 import { Deadlines } from "../../../lib/relay/mod.ts";
-import { Preface } from "../../../lib/server/preface.ts";
+import { Peek } from "../../../lib/server/peek.ts";
 import { NO_HANDLER, StreamError } from "../../../lib/tcp/mod.ts";
 import { type Decoded, invalid, NEED, ok } from "../../../lib/wire/mod.ts";
 import { FakeStream } from "../../support/fake_stream.ts";
@@ -26,8 +26,8 @@ function start() {
   const stream = new FakeStream();
   const clock = new OneStepClock();
   const deadlines = new Deadlines(5000, clock);
-  const preface = new Preface(stream, deadlines);
-  return { stream, clock, deadlines, preface };
+  const peek = new Peek(stream, deadlines);
+  return { stream, clock, deadlines, peek };
 }
 
 /** `length` octets; none of them may be 255. */
@@ -38,74 +38,74 @@ function fixed(length: number) {
   };
 }
 
-Deno.test("Preface.read() joins octets however they come, and take() hands over all of them", async () => {
-  const { stream, preface, deadlines } = start();
+Deno.test("Peek.read() joins octets however they come, and take() hands over all of them", async () => {
+  const { stream, peek, deadlines } = start();
   assert.equal(stream.reading, true);
-  const reading = preface.read(fixed(4));
+  const reading = peek.read(fixed(4));
   for (const octet of [1, 2, 3]) stream.send(octet);
   stream.send(4, 5, 6);
   assert.deepEqual(await reading, ok([1, 2, 3, 4], 4));
-  assert.deepEqual([...preface.take()], [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual([...peek.take()], [1, 2, 3, 4, 5, 6]);
   assert.equal(stream.reading, false);
   assert.equal(stream.handler, NO_HANDLER);
   assert.equal(deadlines.size, 0);
 });
 
-Deno.test("Preface keeps a copy of what it is given, whose memory is read into again", async () => {
-  const { stream, preface } = start();
+Deno.test("Peek keeps a copy of what it is given, whose memory is read into again", async () => {
+  const { stream, peek } = start();
   const memory = Uint8Array.of(1, 2);
   stream.sendBytes(memory);
   memory.fill(255);
-  assert.deepEqual(await preface.read(fixed(2)), ok([1, 2], 2));
-  preface.close();
+  assert.deepEqual(await peek.read(fixed(2)), ok([1, 2], 2));
+  peek.close();
 });
 
-Deno.test("Preface.consume() drops a header and keeps what came with it", async () => {
-  const { stream, preface } = start();
+Deno.test("Peek.consume() drops a header and keeps what came with it", async () => {
+  const { stream, peek } = start();
   stream.send(1, 2, 3);
-  assert.equal((await preface.read(fixed(2))).kind, "ok");
-  preface.consume(2);
-  const reading = preface.read(fixed(3));
+  assert.equal((await peek.read(fixed(2))).kind, "ok");
+  peek.consume(2);
+  const reading = peek.read(fixed(3));
   stream.send(4, 5);
   assert.deepEqual(await reading, ok([3, 4, 5], 3));
-  assert.deepEqual([...preface.take()], [3, 4, 5]);
+  assert.deepEqual([...peek.take()], [3, 4, 5]);
 });
 
-Deno.test("Preface.read() answers invalid at the octet that is wrong", async () => {
-  const { stream, preface } = start();
-  const reading = preface.read(fixed(100));
+Deno.test("Peek.read() answers invalid at the octet that is wrong", async () => {
+  const { stream, peek } = start();
+  const reading = peek.read(fixed(100));
   stream.send(1);
   stream.send(255);
   assert.equal((await reading).kind, "invalid");
-  preface.close();
+  peek.close();
 });
 
-Deno.test("Preface.read() answers timeout although octets keep coming", async () => {
-  const { stream, clock, preface } = start();
-  const reading = preface.read(fixed(100));
+Deno.test("Peek.read() answers timeout although octets keep coming", async () => {
+  const { stream, clock, peek } = start();
+  const reading = peek.read(fixed(100));
   for (let i = 0; i < 6; i++) {
     stream.send(1);
     clock.advance(1000);
   }
   assert.equal((await reading).kind, "timeout");
-  preface.close();
+  peek.close();
 });
 
-Deno.test("Preface.read() answers closed at a FIN or a lost connection, but what is whole counts", async () => {
+Deno.test("Peek.read() answers closed at a FIN or a lost connection, but what is whole counts", async () => {
   const lost = new StreamError("ECONNRESET", "read ECONNRESET");
   for (const event of ["end", "loss"]) {
-    const { stream, preface } = start();
-    const reading = preface.read(fixed(2));
+    const { stream, peek } = start();
+    const reading = peek.read(fixed(2));
     stream.send(1);
     if (event === "end") stream.sendEnd();
     else stream.handler.onReadError(lost);
     assert.equal((await reading).kind, "closed");
-    preface.close();
+    peek.close();
   }
-  const { stream, preface } = start();
+  const { stream, peek } = start();
   stream.send(1, 2);
   stream.sendEnd();
-  assert.equal((await preface.read(fixed(2))).kind, "ok");
-  assert.equal((await preface.read(fixed(3))).kind, "closed");
-  preface.close();
+  assert.equal((await peek.read(fixed(2))).kind, "ok");
+  assert.equal((await peek.read(fixed(3))).kind, "closed");
+  peek.close();
 });
