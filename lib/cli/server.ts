@@ -1,7 +1,7 @@
 import type { Config } from "../config/mod.ts";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Access } from "../connector/mod.ts";
+import type { DatabaseAdmission } from "../connector/mod.ts";
 import { Control, Drift, type Health } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
 import {
@@ -25,7 +25,7 @@ import { inheritedSockets, warnOfUnused } from "./activation.ts";
 import { allocatorName } from "./allocator.ts";
 import { CommandError } from "./command_error.ts";
 import { type AdminParts, startAdmin } from "./admin.ts";
-import { openConfiguredAccess } from "./connector_access.ts";
+import { openConfiguredAdmission } from "./connector_admission.ts";
 import { DescriptorWatch } from "./descriptors.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
@@ -105,12 +105,12 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using manager = new ServiceManager(environment, log);
   const inherited = inheritedSockets();
   using database = openClaimed(options);
-  await using access = openConfiguredAccess(config, log);
+  await using admission = openConfiguredAdmission(config, log);
   const stuck = Promise.withResolvers<number>();
   const onStuck = stuck.resolve;
   const descriptors = new SharedArrayBuffer(DESCRIPTORS_BYTES);
   const control = await start({
-    ...{ config, database, access, logging, takeOver, onStuck, descriptors },
+    ...{ config, database, admission, logging, takeOver, onStuck, descriptors },
     ...inherited && { inherited },
   });
   warnOfUnused(inherited, { listeners: control.listeners, log });
@@ -259,10 +259,10 @@ async function openAdmin(parts: AdminParts): Promise<AsyncDisposable | undefined
 }
 
 async function start(
-  { config, database, access, logging, takeOver, onStuck, descriptors, inherited }: {
+  { config, database, admission, logging, takeOver, onStuck, descriptors, inherited }: {
     readonly config: Config;
     readonly database: Database;
-    readonly access: Access | undefined;
+    readonly admission: DatabaseAdmission | undefined;
     readonly logging: Logging;
     readonly takeOver: boolean;
     readonly onStuck: (worker: number) => void;
@@ -293,7 +293,7 @@ async function start(
       startPlane,
       takeOver,
       ...inherited && { isInherited: (listener) => inherited.has(listener) },
-      ...access && { gatekeeper: access },
+      ...admission && { admission },
     });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });

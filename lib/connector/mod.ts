@@ -80,15 +80,15 @@ export {
 export { importDirectory } from "./directory_import.ts";
 export { openDirectory, replaceDirectory } from "./directory_store.ts";
 export { compileDestinations, type DestinationCheck } from "./destination.ts";
-export { describeSessionEnd, type Gatekeeper, type SessionRequest } from "./gatekeeper.ts";
+export { type Admission, describeSessionEnd, type SessionRequest } from "./admission.ts";
 export {
-  Access,
-  type AccessOptions,
-  type AccessSettings,
-  openAccess,
-  type OpenAccessOptions,
+  type AdmissionSettings,
+  DatabaseAdmission,
+  type DatabaseAdmissionOptions,
+  openAdmission,
+  type OpenAdmissionOptions,
   sqlitePath,
-} from "./access.ts";
+} from "./database_admission.ts";
 export { type Authority, parseAuthorities } from "../x509/mod.ts";
 export {
   checkTrust,

@@ -1,5 +1,5 @@
 import type { Config } from "../config/mod.ts";
-import type { Gatekeeper } from "../connector/mod.ts";
+import type { Admission } from "../connector/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
 import {
   type ConnectionEvent,
@@ -46,7 +46,7 @@ export interface ControlOptions {
   /** Whether a listener's socket comes from the service manager and is bound already. */
   readonly isInherited?: (listener: ListenerSnapshot) => boolean;
   /** Decides about connections of mtls routes; absent: they are refused. */
-  readonly gatekeeper?: Gatekeeper;
+  readonly admission?: Admission;
   readonly readFile?: ReadFile;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;
@@ -61,7 +61,7 @@ export interface PlaneSinks {
   readonly onEvent: (event: ConnectionEvent) => void;
   readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
-  readonly gatekeeper?: Gatekeeper;
+  readonly admission?: Admission;
 }
 
 /**
@@ -142,8 +142,8 @@ export class Control {
       const { isInherited = () => false } = options;
       await refuseSharedPorts(startUp.snapshot.listeners.filter((it) => !isInherited(it)));
     }
-    const { onRequest, gatekeeper } = options;
-    const sinks = { onEvent, log, ...onRequest && { onRequest }, ...gatekeeper && { gatekeeper } };
+    const { onRequest, admission } = options;
+    const sinks = { onEvent, log, ...onRequest && { onRequest }, ...admission && { admission } };
     const plane = await options.startPlane(startUp.snapshot, sinks);
     return new Control(options, startUp, plane);
   }

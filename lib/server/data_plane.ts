@@ -1,4 +1,4 @@
-import type { Gatekeeper } from "../connector/mod.ts";
+import type { Admission } from "../connector/mod.ts";
 import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import {
   type ConnectionEvent,
@@ -54,7 +54,7 @@ export interface DataPlaneOptions {
   readonly onRequest?: (event: RequestEvent) => void;
   readonly log: LogSink;
   /** Decides about connections of mtls routes; absent: they are refused. */
-  readonly gatekeeper?: Gatekeeper;
+  readonly admission?: Admission;
   readonly clock?: Clock;
   /** Default 5 s. */
   readonly peekTimeoutMs?: number;

@@ -31,8 +31,8 @@ import type { PlaneState } from "./plane_state.ts";
  * stream before the last answer, and the server name alone names the host.
  */
 export async function serveMtls(c: Connection, { route, peeked, state }: Arrival): Promise<Ending> {
-  const { connector, gatekeeper } = state;
-  if (connector === undefined || gatekeeper === undefined) {
+  const { connector, admission } = state;
+  if (connector === undefined || admission === undefined) {
     return { outcome: "mode_unavailable", reason: "there is no [connector]" };
   }
   const host = parseConnectId(c.sni ?? "", connector.snapshot.domain);
@@ -87,7 +87,7 @@ async function admit(c: Connection, route: Route, known: Known): Promise<Ending>
   c.identity = `${orgId}/${userId}`;
   const request = { id: c.id, orgId, userId, connectId: c.host ?? "", notAfter };
   try {
-    const decision = await state.gatekeeper?.admit(request, (end) => revoke(c, end));
+    const decision = await state.admission?.admit(request, (end) => revoke(c, end));
     if (c.stream.closed) {
       return { outcome: "client_gone", reason: "closed while its access was decided" };
     }
@@ -96,7 +96,7 @@ async function admit(c: Connection, route: Route, known: Known): Promise<Ending>
     }
     return await connect(c, route, { ...known, decision });
   } finally {
-    state.gatekeeper?.leave(c.id);
+    state.admission?.leave(c.id);
   }
 }
 

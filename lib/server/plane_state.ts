@@ -1,4 +1,4 @@
-import { type Gatekeeper, TrustMemory } from "../connector/mod.ts";
+import { type Admission, TrustMemory } from "../connector/mod.ts";
 import {
   type ConnectionLimiter,
   createConnectionLimiter,
@@ -50,7 +50,7 @@ export interface PlaneStateOptions {
   readonly log: LogSink;
   /** What the listeners' tables hold now. */
   readonly currentRoutes: CurrentRoutes;
-  readonly gatekeeper?: Gatekeeper;
+  readonly admission?: Admission;
   /** Of the listeners that are bound. */
   readonly ownPorts: () => Iterable<number>;
   /** Default 5 s. */
@@ -74,7 +74,7 @@ export class PlaneState {
   readonly tls = new Map<string, TlsMaterial>();
   /** What is known of clients' certificates, whatever connector they came to. */
   readonly trustMemory: TrustMemory = new TrustMemory();
-  readonly gatekeeper: Gatekeeper | undefined;
+  readonly admission: Admission | undefined;
   /** TLS handshakes that are under way, of l7 and mtls. */
   readonly handshakes: Handshakes;
   /** Where this proxy listens itself. */
@@ -105,7 +105,7 @@ export class PlaneState {
     this.worker = options.worker;
     this.counters = counters;
     this.#descriptors = options.descriptors;
-    this.gatekeeper = options.gatekeeper;
+    this.admission = options.admission;
     this.handshakes = new Handshakes(options.handshakes);
     this.ownPorts = () => [...options.ownPorts(), ...this.#settings.ownPorts ?? []];
     this.#wantsRequests = onRequest !== undefined;

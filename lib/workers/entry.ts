@@ -18,10 +18,10 @@ import type { FromWorker, Reply, SessionMessage, StartMessage, ToWorker } from "
 import { DataPlane } from "../server/mod.ts";
 import { adopting, createSockets } from "../tcp/mod.ts";
 import { InFlight } from "./in_flight.ts";
-import { installLastResort } from "./last_resort.ts";
 import { startLagProbe } from "./lag_probe.ts";
+import { installLastResort } from "./last_resort.ts";
 import { EventOutbox } from "./outbox.ts";
-import { RemoteGatekeeper } from "./remote_gatekeeper.ts";
+import { RemoteAdmission } from "./remote_admission.ts";
 import { VitalSigns } from "./vital_signs.ts";
 
 // Every connection that ends in a RST makes node:net build an error; its stack trace costs more
@@ -37,12 +37,12 @@ let signs: VitalSigns | undefined;
 let plane: DataPlane | undefined;
 let connections: EventOutbox<ConnectionEvent> | undefined;
 let accessLog: EventOutbox<RequestEvent> | undefined;
-const gatekeeper = new RemoteGatekeeper(reply);
+const admission = new RemoteAdmission(reply);
 
 self.onmessage = ({ data: message }: MessageEvent<ToWorker>) => {
   signs?.turn();
   if (message.type === "decision" || message.type === "end_session") {
-    gatekeeper.receive(message);
+    admission.receive(message);
     return;
   }
   answer(message).then(
@@ -117,7 +117,7 @@ async function start(message: StartMessage): Promise<void> {
     onEvent: (event) => ended.push(event),
     onRequest: (event) => answered.push(event),
     log: (record) => reply({ type: "log", record }),
-    gatekeeper,
+    admission,
     descriptors: new DescriptorBudget(message.descriptors).of(message.index),
   }, message.snapshot);
   await plane.apply([{ kind: "snapshot", snapshot: message.snapshot }]);

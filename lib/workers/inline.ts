@@ -1,4 +1,4 @@
-import type { Gatekeeper } from "../connector/mod.ts";
+import type { Admission } from "../connector/mod.ts";
 import {
   type ConnectionEvent,
   COUNTERS_BYTES,
@@ -38,7 +38,7 @@ export interface PlaneSinks {
   /** Listening sockets of the service manager, which are adopted instead of bound. */
   readonly inherited?: InheritedSockets;
   /** Decides about connections of mtls routes; absent: they are refused. */
-  readonly gatekeeper?: Gatekeeper;
+  readonly admission?: Admission;
 }
 
 /** The data plane in this very thread (`workers = 0`): for debugging and for tests. */

@@ -71,7 +71,7 @@ export class WorkerHandle {
   readonly #vitalSigns = new SharedArrayBuffer(VITAL_SIGNS_BYTES);
   /** Whether its event loop turns. */
   readonly signs: VitalSigns = new VitalSigns(this.#vitalSigns);
-  /** Sessions of mtls routes, and questions about them: the gatekeeper is told when we end. */
+  /** Sessions of mtls routes, and questions about them: `Admission` is told when we end. */
   readonly #sessions = new Set<string>();
   readonly #pending = new Map<number, Pending>();
   readonly #failed = Promise.withResolvers<void>();
@@ -180,7 +180,7 @@ export class WorkerHandle {
   /** From here on the worker counts for nothing, whatever its thread still does. */
   #disown(reason: string): void {
     this.#dead = true;
-    for (const session of this.#sessions) this.#options.gatekeeper?.leave(session);
+    for (const session of this.#sessions) this.#options.admission?.leave(session);
     this.#sessions.clear();
     for (const { settle } of [...this.#pending.values()]) {
       settle(new WorkerError("died", `worker ${this.#options.index}: ${reason}`));
@@ -215,10 +215,10 @@ export class WorkerHandle {
   }
 
   async #admit(request: SessionRequest): Promise<void> {
-    const { gatekeeper } = this.#options;
+    const { admission } = this.#options;
     const { id: session } = request;
     this.#sessions.add(session);
-    const decision = await gatekeeper?.admit(request, (end) => {
+    const decision = await admission?.admit(request, (end) => {
       this.#tell({ type: "end_session", session, end });
     });
     const unavailable = { allowed: false, cause: "unavailable" } as const;
@@ -229,10 +229,10 @@ export class WorkerHandle {
     if (!this.#dead) this.#worker.postMessage(message);
   }
 
-  /** A gatekeeper never rejects; the worker's own deadline refuses the connection. */
-  #reportGatekeeper(error: unknown): void {
+  /** An admission never rejects; the worker's own deadline refuses the connection. */
+  #reportAdmission(error: unknown): void {
     const fields = { error: describeError(error) };
-    this.#options.log({ level: "error", message: "gatekeeper failed unexpectedly", fields });
+    this.#options.log({ level: "error", message: "admission failed unexpectedly", fields });
   }
 
   /** A worker meets hostile bytes: what comes from it is looked at as they are. */
@@ -270,11 +270,11 @@ export class WorkerHandle {
         return;
       case "admit":
         this.#checkSession(message.request.id);
-        this.#admit(message.request).catch((error) => this.#reportGatekeeper(error));
+        this.#admit(message.request).catch((error) => this.#reportAdmission(error));
         return;
       case "leave":
         if (this.#sessions.delete(message.session)) {
-          this.#options.gatekeeper?.leave(message.session);
+          this.#options.admission?.leave(message.session);
         }
         return;
       case "requests":

@@ -9,7 +9,7 @@ import { unusedPort } from "../support/ports.ts";
 
 const entry = new URL("../support/troubled_worker.ts", import.meta.url);
 
-/** One worker that says what it is told to, and a gatekeeper that notes what it is asked. */
+/** One worker that says what it is told to, and an admission that notes what it is asked. */
 async function startHostile() {
   const logs: LogRecord[] = [];
   const events: ConnectionEvent[] = [];
@@ -23,7 +23,7 @@ async function startHostile() {
     entry,
     onEvent: (event) => events.push(event),
     log: (record) => logs.push(record),
-    gatekeeper: {
+    admission: {
       admit: (request) => {
         admitted.push(request);
         return Promise.resolve({ allowed: false, cause: "unknown_host" });

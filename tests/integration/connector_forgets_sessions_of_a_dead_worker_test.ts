@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import {
-  Access,
   createSqliteAuthorizer,
+  DatabaseAdmission,
   DIRECTORY_SCHEMA,
   replaceDirectory,
 } from "../../lib/connector/mod.ts";
@@ -20,7 +20,7 @@ Deno.test("sessions of a worker that died are forgotten, and its successor admit
   using directory = new DatabaseSync(":memory:");
   directory.exec(DIRECTORY_SCHEMA);
   replaceDirectory(directory, directoryOf(backend.address));
-  await using access = new Access({
+  await using access = new DatabaseAdmission({
     authorizer: createSqliteAuthorizer({ database: directory }),
     settings: { authorizationCacheMs: 0, revalidateMs: 3_600_000, outageGraceMs: 1000 },
     log: () => {},
@@ -32,7 +32,7 @@ Deno.test("sessions of a worker that died are forgotten, and its successor admit
     firewall: { rules: compileFirewall([]) },
     listeners: [listenerOf(port, { routes: [route] })],
     connector: connectorOf(),
-  }, { onEvent: () => {}, log: () => {}, gatekeeper: access });
+  }, { onEvent: () => {}, log: () => {}, admission: access });
   try {
     const { certPem: cert, keyPem: key } = await issueClient("acme", "alice");
     const enter = async () => {

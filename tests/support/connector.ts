@@ -6,10 +6,10 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import {
-  Access,
-  type AccessSettings,
+  type AdmissionSettings,
   type Authorizer,
   createSqliteAuthorizer,
+  DatabaseAdmission,
   type Directory,
   DIRECTORY_SCHEMA,
   replaceDirectory,
@@ -109,7 +109,7 @@ export interface TestConnectorOptions {
   /** Where every host of the directory is. */
   readonly address: string;
   readonly connector?: Partial<ConnectorSnapshot>;
-  readonly access?: Partial<AccessSettings>;
+  readonly access?: Partial<AdmissionSettings>;
   /** Instead of the directory in memory. */
   readonly authorizer?: Authorizer;
   readonly plane?: PlaneOptions;
@@ -119,11 +119,11 @@ export interface TestConnectorOptions {
 /** A running connector. */
 export class TestConnector implements AsyncDisposable {
   readonly plane: TestPlane;
-  readonly access: Access;
+  readonly access: DatabaseAdmission;
   /** In memory; a change is followed by `access.changed()`. */
   readonly directory: DatabaseSync;
 
-  constructor(plane: TestPlane, access: Access, directory: DatabaseSync) {
+  constructor(plane: TestPlane, access: DatabaseAdmission, directory: DatabaseSync) {
     this.plane = plane;
     this.access = access;
     this.directory = directory;
@@ -159,7 +159,7 @@ export async function startConnector(options: TestConnectorOptions): Promise<Tes
   directory.exec(DIRECTORY_SCHEMA);
   replaceDirectory(directory, directoryOf(options.address));
   const logs: LogRecord[] = [];
-  const access = new Access({
+  const access = new DatabaseAdmission({
     authorizer: options.authorizer ?? createSqliteAuthorizer({ database: directory }),
     settings: {
       authorizationCacheMs: 0,
@@ -178,7 +178,7 @@ export async function startConnector(options: TestConnectorOptions): Promise<Tes
     }],
     ...options.plane,
     connector: connectorOf(options.connector),
-    gatekeeper: access,
+    admission: access,
   });
   return new TestConnector(plane, access, directory);
 }

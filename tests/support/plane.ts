@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Gatekeeper } from "../../lib/connector/mod.ts";
+import type { Admission } from "../../lib/connector/mod.ts";
 import { compileFirewall, type FirewallRule } from "../../lib/firewall/mod.ts";
 import {
   type ConnectionEvent,
@@ -37,7 +37,7 @@ export interface PlaneOptions {
   readonly tls?: NonNullable<Snapshot["tls"]>;
   readonly connector?: ConnectorSnapshot;
   readonly resolver?: Snapshot["resolver"];
-  readonly gatekeeper?: Gatekeeper;
+  readonly admission?: Admission;
   readonly peekTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
   readonly sockets?: SocketsKind;
@@ -72,7 +72,7 @@ export class TestPlane implements AsyncDisposable {
   }
 
   async start(
-    { peekTimeoutMs, handshakes, gatekeeper, sockets }: PlaneOptions,
+    { peekTimeoutMs, handshakes, admission, sockets }: PlaneOptions,
   ): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
@@ -82,7 +82,7 @@ export class TestPlane implements AsyncDisposable {
       ...sockets && { sockets },
       ...peekTimeoutMs !== undefined && { peekTimeoutMs },
       ...handshakes && { handshakes },
-      ...gatekeeper && { gatekeeper },
+      ...admission && { admission },
     });
     return this;
   }

@@ -1,5 +1,5 @@
 import type { Config, ConnectorConfig } from "../config/mod.ts";
-import { type Access, openAccess } from "../connector/mod.ts";
+import { type DatabaseAdmission, openAdmission } from "../connector/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { CommandError } from "./command_error.ts";
 
@@ -8,15 +8,15 @@ import { CommandError } from "./command_error.ts";
  *
  * @throws {CommandError} if a file that it needs cannot be read or opened.
  */
-export function openConfiguredAccess(
+export function openConfiguredAdmission(
   { connector: config }: Config,
   log: LogSink,
-): Access | undefined {
+): DatabaseAdmission | undefined {
   if (config === undefined) return undefined;
   const password = readPassword(config);
   const databaseCa = config.dbCa === undefined ? undefined : readText(config.dbCa);
   try {
-    return openAccess({ config, password, log, ...databaseCa !== undefined && { databaseCa } });
+    return openAdmission({ config, password, log, ...databaseCa !== undefined && { databaseCa } });
   } catch (error) {
     const message = `cannot open the connector's database: ${describeError(error)}`;
     throw new CommandError(message, { cause: error });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
-  Access,
   type Authorizer,
+  DatabaseAdmission,
   type Decision,
   type SessionEnd,
 } from "../../../lib/connector/mod.ts";
@@ -41,16 +41,20 @@ const request = (id: string) => ({
   notAfter: Date.now() + 3_600_000,
 });
 
-function open(): { access: Access; authorizer: ScriptedAuthorizer; logs: LogRecord[] } {
+function open(): { access: DatabaseAdmission; authorizer: ScriptedAuthorizer; logs: LogRecord[] } {
   const authorizer = new ScriptedAuthorizer();
   const logs: LogRecord[] = [];
   const log = (record: LogRecord) => void logs.push(record);
-  return { access: new Access({ authorizer, settings: SETTINGS, log }), authorizer, logs };
+  return {
+    access: new DatabaseAdmission({ authorizer, settings: SETTINGS, log }),
+    authorizer,
+    logs,
+  };
 }
 
 const unexpected = () => assert.fail("nobody ends this session");
 
-Deno.test("Access.admit() registers an allowed session until it leaves", async () => {
+Deno.test("DatabaseAdmission.admit() registers an allowed session until it leaves", async () => {
   const { access } = open();
   await using _access = access;
   assert.deepEqual(await access.admit(request("1"), unexpected), YES);
@@ -60,7 +64,7 @@ Deno.test("Access.admit() registers an allowed session until it leaves", async (
   assert.equal(access.size, 0);
 });
 
-Deno.test("Access.admit() registers nobody who was refused", async () => {
+Deno.test("DatabaseAdmission.admit() registers nobody who was refused", async () => {
   const { access, authorizer } = open();
   await using _access = access;
   authorizer.decision = NO;
@@ -68,7 +72,7 @@ Deno.test("Access.admit() registers nobody who was refused", async () => {
   assert.equal(access.size, 0);
 });
 
-Deno.test("Access.admit() registers nobody who left before the answer", async () => {
+Deno.test("DatabaseAdmission.admit() registers nobody who left before the answer", async () => {
   const { access, authorizer } = open();
   await using _access = access;
   const held = Promise.withResolvers<void>();
@@ -80,7 +84,7 @@ Deno.test("Access.admit() registers nobody who left before the answer", async ()
   assert.equal(access.size, 0);
 });
 
-Deno.test("Access.changed() forgets remembered answers and ends who is not allowed any more", async () => {
+Deno.test("DatabaseAdmission.changed() forgets remembered answers and ends who is not allowed any more", async () => {
   const { access, authorizer } = open();
   await using _access = access;
   const ended = Promise.withResolvers<SessionEnd>();
@@ -94,7 +98,7 @@ Deno.test("Access.changed() forgets remembered answers and ends who is not allow
   assert.equal(access.size, 0);
 });
 
-Deno.test("Access misses no change that comes while a session is being admitted", async () => {
+Deno.test("DatabaseAdmission misses no change that comes while a session is being admitted", async () => {
   const { access, authorizer } = open();
   await using _access = access;
   const held = Promise.withResolvers<void>();
@@ -108,7 +112,7 @@ Deno.test("Access misses no change that comes while a session is being admitted"
   assert.equal((await ended.promise).reason, "access_revoked");
 });
 
-Deno.test("Access asks again about a session whose admission a whole round of questions went past", async () => {
+Deno.test("DatabaseAdmission asks again about a session whose admission a whole round of questions went past", async () => {
   using timers = new FakeTimers();
   const { access, authorizer } = open();
   await using _access = access;

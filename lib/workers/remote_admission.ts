@@ -1,8 +1,8 @@
-import type { Decision, Gatekeeper, SessionEnd, SessionRequest } from "../connector/mod.ts";
+import type { Admission, Decision, SessionEnd, SessionRequest } from "../connector/mod.ts";
 import type { FromWorker, SessionMessage } from "../plane/mod.ts";
 
 /**
- * The gatekeeper's own deadline is 2 s; only a control plane that stands still is later than this,
+ * The deadline of `Admission` itself is 2 s; only a control plane that stands still is later than this,
  * and nobody gets in because of it.
  */
 const DECISION_TIMEOUT_MS = 5000;
@@ -15,7 +15,7 @@ interface Session {
 }
 
 /** Asks the control plane, in messages: a worker has no database. */
-export class RemoteGatekeeper implements Gatekeeper {
+export class RemoteAdmission implements Admission {
   readonly #send: (message: FromWorker) => void;
   readonly #timeoutMs: number;
   readonly #sessions = new Map<string, Session>();

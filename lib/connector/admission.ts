@@ -13,7 +13,7 @@ export interface SessionRequest extends AccessRequest {
  * Whom the data plane asks whether a client may reach a host, and who takes the right away again.
  * The database is behind it, so it lives where the permissions are and not in a worker.
  */
-export interface Gatekeeper {
+export interface Admission {
   /**
    * Decides; never rejects, and answers within a deadline. `end` is called once at most, while the
    * session lasts, when what was allowed is not any more.

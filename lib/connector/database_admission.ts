@@ -1,10 +1,10 @@
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Admission, SessionRequest } from "./admission.ts";
 import { type AuthorizationCache, createAuthorizationCache } from "./authorization_cache.ts";
 import type { Authorizer, Decision } from "./authorizer.ts";
 import { type WallClock, wallClock } from "./clock.ts";
 import { openDirectory } from "./directory_store.ts";
-import type { Gatekeeper, SessionRequest } from "./gatekeeper.ts";
 import { createPostgresAuthorizer } from "./postgres_authorizer.ts";
 import { watchPostgresChanges } from "./postgres_changes.ts";
 import type { PostgresServer } from "./postgres_socket.ts";
@@ -23,24 +23,24 @@ const FAULT_LOG_INTERVAL_MS = 10_000;
 const SQLITE = "sqlite:";
 
 /** How live sessions are looked after. */
-export type AccessSettings = Pick<
+export type AdmissionSettings = Pick<
   ConnectorConfig,
   "authorizationCacheMs" | "revalidateMs" | "outageGraceMs"
 >;
 
-/** What {@link Access} is made of. */
-export interface AccessOptions {
+/** What {@link DatabaseAdmission} is made of. */
+export interface DatabaseAdmissionOptions {
   readonly authorizer: Authorizer;
-  readonly settings: AccessSettings;
+  readonly settings: AdmissionSettings;
   readonly log: LogSink;
   readonly clock?: WallClock;
 }
 
 /**
- * The gatekeeper over a database: the authorizer behind its cache, and the registry that ends
+ * {@link Admission} by a database: the authorizer behind its cache, and the registry that ends
  * sessions whose right is gone.
  */
-export class Access implements Gatekeeper, AsyncDisposable {
+export class DatabaseAdmission implements Admission, AsyncDisposable {
   readonly #authorizer: Authorizer;
   readonly #cache: AuthorizationCache;
   readonly #registry: SessionRegistry<SessionRequest & { address: string; close: Close }>;
@@ -48,7 +48,7 @@ export class Access implements Gatekeeper, AsyncDisposable {
   readonly #sessions = new Map<string, Disposable | undefined>();
   readonly #resources = new AsyncDisposableStack();
 
-  constructor({ authorizer, settings, log, clock = wallClock }: AccessOptions) {
+  constructor({ authorizer, settings, log, clock = wallClock }: DatabaseAdmissionOptions) {
     this.#authorizer = authorizer;
     this.#cache = createAuthorizationCache(authorizer, {
       ttlMs: settings.authorizationCacheMs,
@@ -114,8 +114,8 @@ export class Access implements Gatekeeper, AsyncDisposable {
 
 type Close = (end: SessionEnd) => void;
 
-/** Settings of {@link openAccess}. */
-export interface OpenAccessOptions {
+/** Settings of {@link openAdmission}. */
+export interface OpenAdmissionOptions {
   readonly config: ConnectorConfig;
   /** From `db_password_file` or `db_password`. */
   readonly password: string;
@@ -130,9 +130,9 @@ export interface OpenAccessOptions {
  *
  * @throws what node:sqlite and node:fs throw.
  */
-export function openAccess(options: OpenAccessOptions): Access {
+export function openAdmission(options: OpenAdmissionOptions): DatabaseAdmission {
   const path = sqlitePath(options.config.db);
-  return path === undefined ? openPostgresAccess(options) : openSqliteAccess(path, options);
+  return path === undefined ? openPostgresAdmission(options) : openSqliteAdmission(path, options);
 }
 
 /** The file that `db = "sqlite:PATH"` names; `undefined` for PostgreSQL. */
@@ -140,22 +140,25 @@ export function sqlitePath(db: string): string | undefined {
   return db.startsWith(SQLITE) ? db.slice(SQLITE.length) : undefined;
 }
 
-function openSqliteAccess(path: string, { config, log }: OpenAccessOptions): Access {
+function openSqliteAdmission(
+  path: string,
+  { config, log }: OpenAdmissionOptions,
+): DatabaseAdmission {
   const database = openDirectory(path);
   const onFault = reportFaults(log);
-  const access = new Access({
+  const admission = new DatabaseAdmission({
     authorizer: createSqliteAuthorizer({ database, onFault }),
     settings: config,
     log,
   });
-  access.own({ [Symbol.dispose]: () => database.close() });
-  access.own(watchSqliteChanges({ database, onChange: () => access.changed(), onFault }));
-  return access;
+  admission.own({ [Symbol.dispose]: () => database.close() });
+  admission.own(watchSqliteChanges({ database, onChange: () => admission.changed(), onFault }));
+  return admission;
 }
 
-function openPostgresAccess(
-  { config, password, databaseCa, log }: OpenAccessOptions,
-): Access {
+function openPostgresAdmission(
+  { config, password, databaseCa, log }: OpenAdmissionOptions,
+): DatabaseAdmission {
   const server: PostgresServer = {
     host: config.dbHost,
     port: config.dbPort,
@@ -164,17 +167,17 @@ function openPostgresAccess(
     database: config.dbName,
     ...config.dbTls && { tls: databaseCa === undefined ? {} : { ca: databaseCa } },
   };
-  const access = new Access({
+  const admission = new DatabaseAdmission({
     authorizer: createPostgresAuthorizer({ server, onFault: reportFaults(log) }),
     settings: config,
     log,
   });
-  access.own(watchPostgresChanges({
+  admission.own(watchPostgresChanges({
     server,
-    onChange: () => access.changed(),
+    onChange: () => admission.changed(),
     onState: reportListening(log),
   }));
-  return access;
+  return admission;
 }
 
 function reportFaults(log: LogSink): (fault: unknown) => void {
