@@ -217,7 +217,11 @@ Deno.test("an error that ends a worker costs the worker and nothing else", async
     () => logs.some(({ fields }) => /thrown by the test/.test(String(fields?.reason))),
     "the worker is gone",
   );
-  await eventually(() => pool.status().workers[0]?.state === "serving", "the worker is back");
+  const isBack = () => {
+    const [worker] = pool.status().workers;
+    return worker?.state === "serving" && worker.restarts === 1;
+  };
+  await eventually(isBack, "the worker is back");
   assert.equal(await exchange(port), "ok");
 });
 
