@@ -46,7 +46,7 @@ for (
     [
       "a hostname",
       withRoute("a b", "192.0.2.1:1"),
-      /^database: route 1 \("a b"\): a character is not allowed/,
+      /^database: route 1 \("a b"\): the character " " \(a space\) is not allowed/,
     ],
     ["an empty hostname", withRoute("", "192.0.2.1:1"), /^database: route 1 \(""\): /],
     [
