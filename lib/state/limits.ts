@@ -1,7 +1,6 @@
 /**
  * How large a state may become. Far above what was asked for, and named so that a mistake (a script that
- * never stops adding) ends in a refusal and not in a machine without memory: a route costs each worker
- * about 1 kB, a rule 100 octets.
+ * never stops adding) ends in a refusal and not in a machine without memory.
  *
  * @module
  */
