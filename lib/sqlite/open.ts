@@ -81,9 +81,15 @@ export function openStateDatabase<D extends StateDatabase>(
 
 /** Compares what is there with itself and with what was acknowledged, before anything is written. */
 function checkAcknowledged(db: DatabaseSync, marker: Marker, schema: ProgramSchema): void {
-  const identity = readIdentity(db);
-  compareWithMarker(identity, marker);
-  if (identity !== undefined) checkDigest(db, identity, schema);
+  // In one transaction: a process that is being taken over may commit between two looks.
+  db.prepare("BEGIN").run();
+  try {
+    const identity = readIdentity(db);
+    compareWithMarker(identity, marker);
+    if (identity !== undefined) checkDigest(db, identity, schema);
+  } finally {
+    db.prepare("ROLLBACK").run();
+  }
 }
 
 /** Another connection for a database that is open, to a file that was written back. */
