@@ -11,6 +11,9 @@ export interface SmallDisk extends Disposable {
 /** Of the names of mount points; the process that mounted it follows. */
 const PREFIX = "mc-proxy-disk-";
 
+const UNMOUNT_TRIES = 50;
+const UNMOUNT_PAUSE_MS = 40;
+
 /** `mount` or `umount` refused. */
 class MountError extends Error {
   override readonly name = "MountError";
@@ -78,13 +81,28 @@ export function smallDisk(kibibytes: number): SmallDisk {
  */
 function release(path: string): void {
   try {
-    run("umount", path);
+    unmount(path);
   } catch (error) {
     // Detached at once, gone with the last file that is open.
     run("umount", "--lazy", path);
     throw error;
   } finally {
     Deno.removeSync(path);
+  }
+}
+
+/**
+ * A child that another test starts holds copies of every descriptor between fork and exec, so a disk
+ * may be busy for a moment; one that stays busy is a file left open.
+ */
+function unmount(path: string): void {
+  for (let triesLeft = UNMOUNT_TRIES; triesLeft > 0; triesLeft--) {
+    try {
+      return run("umount", path);
+    } catch (error) {
+      if (triesLeft === 1) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, UNMOUNT_PAUSE_MS);
+    }
   }
 }
 
