@@ -8,7 +8,7 @@ import { buildCountryMmdb } from "../support/mmdb.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
-const BLOCKING = buildCountryMmdb({ "127.0.0.0/8": "XA" });
+const BLOCKING = buildCountryMmdb({ "127.0.0.0/8": "DE" });
 const ALLOWING = buildCountryMmdb({ "127.0.0.0/8": "XB" });
 
 async function startBlocking(backend: string, settings = {}): Promise<Proxy> {
@@ -17,7 +17,7 @@ async function startBlocking(backend: string, settings = {}): Promise<Proxy> {
     config: (folder) => ({
       server: { workers: 2 },
       listeners: [{ addr: "127.0.0.1:0", routes: [{ hostname: "a.test", backend }] }],
-      firewall: { geoip_db: join(folder, "geo.mmdb"), blocked_countries: ["XA"] },
+      firewall: { geoip_db: join(folder, "geo.mmdb"), blocked_countries: ["DE"] },
       ...settings,
     }),
   });

@@ -21,7 +21,7 @@ const KILL_WINDOW_MS = 1000;
 const KILL_INTERVAL_MS = 6000;
 
 /** Country databases to take turns; none has the address of a client. */
-const GEOIP = ["10.0.0.0/8", "192.168.0.0/16"].map((block) => buildCountryMmdb({ [block]: "XA" }));
+const GEOIP = ["10.0.0.0/8", "192.168.0.0/16"].map((block) => buildCountryMmdb({ [block]: "DE" }));
 
 /** What {@link Chaos} works on. */
 export interface ChaosOptions {

@@ -158,7 +158,7 @@ Deno.test({
         config: {
           server: { workers: 2 },
           grpc: { addr: join(folder, "admin.sock") },
-          firewall: { geoip_db: join(folder, "geo.mmdb"), blocked_countries: ["XA"] },
+          firewall: { geoip_db: join(folder, "geo.mmdb"), blocked_countries: ["DE"] },
           listeners: [{
             addr: listenerAddr,
             routes: [
@@ -178,7 +178,7 @@ Deno.test({
         },
       });
     try {
-      await Deno.writeFile(join(folder, "geo.mmdb"), buildCountryMmdb({ "10.0.0.0/8": "XA" }));
+      await Deno.writeFile(join(folder, "geo.mmdb"), buildCountryMmdb({ "10.0.0.0/8": "DE" }));
       await Deno.writeTextFile(join(folder, "web.pem"), identity.certPem);
       await Deno.writeTextFile(join(folder, "web.key"), identity.keyPem);
       const proxy = await start();
