@@ -5,17 +5,17 @@ import type { Change, Snapshot } from "../../lib/plane/mod.ts";
 import { type PoolOptions, WorkerPool } from "../../lib/workers/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
-import { eventually, withinDeadline } from "../support/deadline.ts";
+import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { listenerOf, routeOf } from "../support/plane.ts";
 import { unusedPort } from "../support/ports.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
 
-/** A pool that is drained on disposal. */
 /** A change is waited for however busy the machine is, in milliseconds. */
 const PATIENT_MS = 120_000;
 
+/** A pool that is drained on disposal. */
 async function startPool(workers: number, backend: string, options: Partial<PoolOptions> = {}) {
   const port = await unusedPort();
   const gauge = new SharedArrayBuffer(GAUGE_BYTES);
@@ -156,41 +156,6 @@ Deno.test("a change that a worker refuses in time fails", async () => {
   const { pool, snapshot } = running;
   await pool.closeConnection("refuse");
   await assert.rejects(pool.apply([REMOVE], withoutRoutes(snapshot)), /refused by the test/);
-});
-
-Deno.test("a worker in an endless loop is reported, whether it serves or is being replaced", async () => {
-  for (const replaced of [false, true]) {
-    await using backend = await startEchoBackend();
-    const stuck = Promise.withResolvers<number>();
-    await using running = await startPool(1, backend.address, {
-      ...TROUBLED,
-      onStuck: stuck.resolve,
-      lookMs: 20,
-      loopCpuMs: 2000, // Loading the worker's code takes a part of it.
-    });
-    const { pool, logs } = running;
-    const asked = pool.closeConnection("hang 20000");
-    if (replaced) pool.replace(0, "replaced by the test");
-    assert.equal(await withinDeadline(stuck.promise, "the worker is reported"), 0);
-    assert.equal(await asked, false);
-    assert.equal(pool.status().workers[0]?.state, "dead");
-    assert(logs.some(({ message }) => message === "worker is in an endless loop"));
-  }
-});
-
-Deno.test("a worker that does not get the processor is not taken for one in a loop", async () => {
-  await using backend = await startEchoBackend();
-  const stuck: number[] = [];
-  await using running = await startPool(1, backend.address, {
-    ...TROUBLED,
-    onStuck: (worker) => stuck.push(worker),
-    lookMs: 20,
-    loopCpuMs: 2000,
-  });
-  const { pool } = running;
-  await pool.closeConnection("block 3000");
-  assert.deepEqual(stuck, []);
-  assert.equal(pool.status().workers[0]?.restarts, 0);
 });
 
 Deno.test.each([["throw"], ["reject"]])(
