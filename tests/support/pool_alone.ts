@@ -70,6 +70,7 @@ async function run(trouble: string, isReplaced: boolean): Promise<PoolAlone> {
 
 if (import.meta.main) {
   const [trouble = "", more] = Deno.args;
-  console.log(JSON.stringify(await run(trouble, more === "replace")));
+  const result = await run(trouble, more === "replace");
+  Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(result)));
   Deno.exit(0); // A thread that loops would keep the process.
 }
