@@ -11,6 +11,8 @@ export {
   ipEquals,
   ipFromBytes,
   ipToBytes,
+  ipv4,
+  ipv6,
   isLoopback,
   parseIp,
   sourceKey,

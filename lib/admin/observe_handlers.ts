@@ -2,9 +2,11 @@ import { invalid, RefusedError, type RouteStatus, type Status } from "../control
 import type { ConnectionQuery } from "../plane/mod.ts";
 import { RpcError } from "../rpc/mod.ts";
 import type { Handlers } from "../rpc_server/mod.ts";
+import { type HitterWeight, TRACKED_PLACES } from "../hitters/mod.ts";
 import { parseIpOrCidr } from "../state/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";
+import { fromHitter, weightOf } from "./heaviest_handlers.ts";
 import { fromConnection, fromExplanation, fromStatus, fromTally, optionalMs } from "./messages.ts";
 
 type ObserveMethods =
@@ -18,6 +20,8 @@ const DEFAULT_INTERVAL_MS = 1000;
 const MIN_INTERVAL_MS = 100;
 const MAX_INTERVAL_MS = 3_600_000;
 const MAX_ROUTES = 1000;
+/** Of the heaviest clients that a stream of looks shows. */
+const CLIENTS_WINDOW_MS = 60_000;
 const DEFAULT_CONNECTIONS = 1000;
 const MAX_CONNECTIONS = 10_000;
 
@@ -38,17 +42,24 @@ export function observeHandlers(
     async getStatus() {
       return { status: toMessage(await control.status()) };
     },
-    async *watchStatus({ interval, routes }, { signal }) {
+    async *watchStatus({ interval, routes, clients, clientsBy }, { signal }) {
       const ms = optionalMs(interval) ?? DEFAULT_INTERVAL_MS;
       if (ms < MIN_INTERVAL_MS || ms > MAX_INTERVAL_MS) {
         throw invalid("interval", "not in 100 ms–1 h");
       }
       if (routes > MAX_ROUTES) throw invalid("routes", `not in 0–${MAX_ROUTES}`);
+      if (clients > TRACKED_PLACES) throw invalid("clients", `not in 0–${TRACKED_PLACES}`);
+      const by = weightOf("clients_by", clientsBy);
+      const heaviest = () => heaviestClients(context, { by, limit: clients });
       let before = new Map<string, number>();
       while (!signal.aborted) {
         const status = await control.status();
         const busy = busiest(status.routes, before, routes);
-        yield { status: toMessage(status), routes: busy.map(fromTally) };
+        yield {
+          status: toMessage(status),
+          routes: busy.map(fromTally),
+          clients: await heaviest(),
+        };
         before = new Map(status.routes.map((route) => [keyOf(route), loadOf(route)]));
         await sleep(ms, signal, context.closing);
         if (context.closing.aborted) {
@@ -72,6 +83,18 @@ export function observeHandlers(
       return fromExplanation(control.explain(question));
     },
   };
+}
+
+/** Those of the last minute. */
+async function heaviestClients(
+  context: AdminContext,
+  question: { readonly by: HitterWeight; readonly limit: number },
+) {
+  if (question.limit === 0) return [];
+  const { totals } = context.control;
+  const asked = { group: "client", windowMs: CLIENTS_WINDOW_MS, ...question } as const;
+  const { hitters } = await totals.heaviest(asked);
+  return hitters.map((it) => fromHitter(it, "client", context));
 }
 
 function queryOf({ listenerAddr, route, client }: ListConnectionsRequest): ConnectionQuery {

@@ -15,6 +15,7 @@ import { type AdminContext, sleep } from "./context.ts";
 import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
 import { health, ProxyAdminService, reflection, reflectionAlpha } from "./gen/mod.ts";
+import { heaviestHandlers } from "./heaviest_handlers.ts";
 import { observeHandlers } from "./observe_handlers.ts";
 import { routingHandlers } from "./routing_handlers.ts";
 import { stateHandlers } from "./state_handlers.ts";
@@ -128,6 +129,7 @@ function methods(context: AdminContext): ReadonlyMap<string, Method> {
     ...firewallHandlers(context),
     ...stateHandlers(context),
     ...observeHandlers(context),
+    ...heaviestHandlers(context),
   };
   const source = {
     healthy: () => context.problem() === "",

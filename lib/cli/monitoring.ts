@@ -4,6 +4,10 @@ import { Metrics, MetricsEndpoint } from "../metrics/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import { VERSION } from "./version.ts";
 
+/** Who counts as a heavy client, in the metrics that name nobody. */
+const HEAVY_SHARE = 0.01;
+const HEAVY_WINDOW_MS = 600_000;
+
 /** What {@link startMonitoring} watches. */
 export interface MonitoringOptions {
   readonly config: Config;
@@ -90,6 +94,8 @@ function createMetrics({ control, lostLines }: MonitoringOptions, monitor: Healt
     plane: () => control.plane.metrics(),
     listeners: () => control.listeners,
     health: () => monitor.get(),
+    heavyClients: (by) =>
+      control.totals.heavyClients(HEAVY_SHARE, { by, windowMs: HEAVY_WINDOW_MS }),
     memory: () => Deno.memoryUsage(),
     lostLines,
   });

@@ -1,3 +1,4 @@
+import type { IpAddress } from "../addr/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Admission } from "../connector/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
@@ -182,6 +183,11 @@ export class Control {
   /** When the GeoIP database in use was built, in milliseconds since 1970. */
   get geoipBuiltMs(): number | undefined {
     return this.#geoip && this.#geoip.geoip.buildEpoch * 1000;
+  }
+
+  /** The country of an address, if a GeoIP database is loaded and knows it. */
+  countryOf(ip: IpAddress): string | undefined {
+    return this.#geoip?.geoip.country(ip);
   }
 
   /** Why the proxy is not healthy; empty if it is. */

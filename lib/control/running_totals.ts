@@ -1,3 +1,4 @@
+import { type HitterAnswer, type HitterQuestion, HitterWindows } from "../hitters/mod.ts";
 import { type Database, DatabaseError, type StoredRule } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Plane, RouteTally } from "../plane/mod.ts";
@@ -21,6 +22,7 @@ export class RunningTotals {
   readonly #log: LogSink;
   readonly #hits = new Map<number, number>();
   readonly #ended = new Map<string, RouteTally>();
+  readonly #hitters = new HitterWindows();
   readonly #timers: ReturnType<typeof setInterval>[];
   #taking: Promise<void> | undefined;
 
@@ -66,6 +68,17 @@ export class RunningTotals {
     return [...sums.values()];
   }
 
+  /** The heaviest of one group in one of `HITTER_WINDOWS`. */
+  async heaviest(question: HitterQuestion): Promise<HitterAnswer> {
+    await this.take();
+    return this.#hitters.top(question, performance.now());
+  }
+
+  /** How many clients make a share of what all do in a window, as far as it was taken. */
+  heavyClients(share: number, question: Pick<HitterQuestion, "by" | "windowMs">): number {
+    return this.#hitters.countAbove(share, question, performance.now());
+  }
+
   /** Writes the hits; never fails: what cannot be written is kept for the next time. */
   store(): void {
     if (this.#hits.size === 0) return;
@@ -91,7 +104,8 @@ export class RunningTotals {
 
   async #take(): Promise<void> {
     const taken = await this.#plane.takeTallies().catch(() => []);
-    for (const { ruleHits, routes } of taken) {
+    for (const { ruleHits, routes, hitters } of taken) {
+      this.#hitters.add(hitters, performance.now());
       for (const [id, count] of ruleHits) this.#hits.set(id, (this.#hits.get(id) ?? 0) + count);
       for (const tally of routes) {
         const key = keyOf(tally);

@@ -217,6 +217,24 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
     .action((flags: { interval: number }) =>
       run(async (session) => (await import("./top.ts")).showTop(session, flags))
     );
+  program.command("clients")
+    .description("who makes the most connections, refusals or traffic")
+    .addOption(
+      new Option("--by <what>", "what makes one heavy")
+        .choices(["connections", "refused", "bytes"]).default("connections"),
+    )
+    .addOption(
+      new Option("--last <duration>", "of the last 1m, 10m or 60m")
+        .argParser(duration).default(600_000, "10m"),
+    )
+    .addOption(
+      new Option("--group <what>", "only these")
+        .choices(["client", "network", "name", "country"]),
+    )
+    .option("--limit <n>", "at most so many of each group, up to 256", parseInteger, 10)
+    .action((flags) =>
+      run(async (session) => (await import("./clients.ts")).listHeaviest(session, flags))
+    );
   const connections = program.command("connections").description("live connections");
   connections.command("list", { isDefault: true })
     .description("list connections, the oldest first")

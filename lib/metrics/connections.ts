@@ -1,3 +1,4 @@
+import { HITTER_WEIGHTS } from "../hitters/mod.ts";
 import {
   ConnectionGauge,
   type HistogramName,
@@ -48,6 +49,11 @@ export function addConnectionMetrics(families: Families, source: MetricsSource):
       [{ rule: "rate_limit" }, counters.rate_limited],
     ];
   });
+  families.gauge({
+    name: "mc_proxy_heavy_clients",
+    help: "Clients that each made a hundredth or more of what all did in the last ten minutes.",
+    labels: ["by"],
+  }, () => HITTER_WEIGHTS.map((by) => [{ by }, source.heavyClients(by)]));
   addDurations(families, (name) => source.plane().histograms.get(name));
 }
 

@@ -1,4 +1,5 @@
 import type { Health } from "../control/mod.ts";
+import type { HitterWeight } from "../hitters/mod.ts";
 import type { ListenerSnapshot, PlaneMetrics, PlaneStatus } from "../plane/mod.ts";
 
 /** What the metrics are read from, anew for each scrape. */
@@ -11,6 +12,8 @@ export interface MetricsSource {
   readonly plane: () => PlaneMetrics;
   readonly listeners: () => readonly Pick<ListenerSnapshot, "addr" | "routes" | "gauge">[];
   readonly health: () => Health;
+  /** How many clients make a hundredth or more of what all did in the last ten minutes. */
+  readonly heavyClients: (by: HitterWeight) => number;
   /** Log lines that nobody will read, since the start. */
   readonly lostLines: () => number;
   readonly memory: () => { readonly rss: number; readonly heapUsed: number };

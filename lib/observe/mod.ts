@@ -10,6 +10,7 @@ export {
   type ConnectionEvent,
   COUNTED_MODES,
   type CountedMode,
+  isRefusal,
   type OutcomeName,
   OUTCOMES,
 } from "./outcome.ts";

@@ -43,6 +43,34 @@ export const OUTCOMES = [
   "internal_error",
 ] as const;
 
+/** Outcomes of connections that were refused: what was done to them, and not what they did. */
+const REFUSALS: ReadonlySet<string> = new Set<typeof OUTCOMES[number]>([
+  "too_many_connections",
+  "no_descriptors",
+  "proxy_untrusted",
+  "proxy_invalid",
+  "proxy_timeout",
+  "blocked",
+  "rate_limited",
+  "too_many_from_source",
+  "overloaded",
+  "hello_invalid",
+  "hello_timeout",
+  "no_server_name",
+  "no_route",
+  "mode_unavailable",
+  "tls_failed",
+  "tls_timeout",
+  "certificate_refused",
+  "not_authorized",
+  "destination_refused",
+]);
+
+/** Whether a connection that ended so was refused. */
+export function isRefusal(outcome: OutcomeName): boolean {
+  return REFUSALS.has(outcome);
+}
+
 /** One of {@link OUTCOMES}. */
 export type OutcomeName = typeof OUTCOMES[number];
 

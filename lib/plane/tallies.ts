@@ -1,3 +1,5 @@
+import type { HitterTally } from "../hitters/mod.ts";
+
 /** What ended connections of one route carried. */
 export interface RouteTally {
   /** The listener's address as configured. */
@@ -14,4 +16,6 @@ export interface TakenTallies {
   /** Connections blocked, by the rule's id. */
   readonly ruleHits: readonly (readonly [id: number, count: number])[];
   readonly routes: readonly RouteTally[];
+  /** Whose connections were the most. */
+  readonly hitters: readonly HitterTally[];
 }

@@ -121,7 +121,7 @@ export class Tallies {
   }
 
   /** The counts, which begin at zero again. */
-  take(): TakenTallies {
+  take(): Omit<TakenTallies, "hitters"> {
     const taken = { ruleHits: [...this.#ruleHits], routes: [...this.#routes.values()] };
     this.#ruleHits.clear();
     this.#routes.clear();

@@ -64,6 +64,9 @@ export interface Connection {
   backend?: string;
   /** mtls: to look at the client's certificate again. */
   peerCertificate?: TlsPeer;
+  /** Whether `Heaviest` has counted it while it lasts, and how many octets of it. */
+  isCounted?: true;
+  countedBytes?: number;
   /** Why we cut it, whatever its path then reports. */
   cutBy?: CutBy;
   cutReason?: string | undefined;

@@ -28,6 +28,7 @@ import { countEnded, Tallies, toEvent, toInfo, toTally } from "./accounting.ts";
 import { serve } from "./connection.ts";
 import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
+import { Heaviest } from "./heaviest.ts";
 import { ActiveListener } from "./listener.ts";
 import { PlaneState } from "./plane_state.ts";
 import { compileQuery } from "./query.ts";
@@ -77,6 +78,7 @@ export class DataPlane {
   readonly #staged = new Map<number, RouteTable>();
   readonly #connections = new Map<string, Connection>();
   readonly #tallies = new Tallies();
+  readonly #heaviest: Heaviest;
   #sequence = 0;
   #idle: (() => void) | undefined;
 
@@ -88,6 +90,7 @@ export class DataPlane {
     const ownPorts = () => Array.from(this.#listeners.values(), ({ port }) => port);
     const more = { clock: this.#clock, currentRoutes, ownPorts, descriptors };
     this.#state = new PlaneState({ ...options, ...more }, snapshot);
+    this.#heaviest = new Heaviest(this.#state);
   }
 
   /** Connections that are open now. */
@@ -268,6 +271,7 @@ export class DataPlane {
     const event = toEvent(connection, ending, this.#clock.now());
     countEnded(event, { counters, worker, gauge: listener.gauge, ruleType: ending.ruleType });
     this.#options.onEvent(event);
+    this.#heaviest.countEnd(connection, ending.outcome);
     if (ending.ruleId !== undefined) this.#tallies.countHit(ending.ruleId);
     if (connection.route !== undefined) this.#tallies.countEnd(toTally(connection));
   }
@@ -303,7 +307,7 @@ export class DataPlane {
 
   /** What happened since this was asked the last time. */
   takeTallies(): TakenTallies {
-    return this.#tallies.take();
+    return { ...this.#tallies.take(), hitters: this.#heaviest.take(this.#connections.values()) };
   }
 
   /** Cuts one connection off; `false` if there is none of that id. */

@@ -1,3 +1,4 @@
+import type { IpAddress } from "../addr/mod.ts";
 import { type Admission, TrustMemory } from "../connector/mod.ts";
 import {
   type ConnectionLimiter,
@@ -177,6 +178,11 @@ export class PlaneState {
     this.setRules(snapshot.rules);
     this.#setSources(snapshot.sources);
     this.setRateLimit(snapshot.rateLimit);
+  }
+
+  /** The country of an address, if a GeoIP database is open and knows it. */
+  countryOf(ip: IpAddress): string | undefined {
+    return this.#geoip?.country(ip);
   }
 
   /** What is counted goes on being counted: the memory is the same. */

@@ -1,4 +1,5 @@
 import type { SessionRequest } from "../connector/mod.ts";
+import { HITTER_GROUPS, HITTER_WEIGHTS, type HitterTally, TRACKED_PLACES } from "../hitters/mod.ts";
 import {
   type ConnectionEvent,
   LOG_LEVELS,
@@ -109,6 +110,16 @@ const routeTally = record<RouteTally>({
   bytesOut: amount,
 }, {});
 
+const hitterTally = record<HitterTally>({
+  group: oneOf(HITTER_GROUPS),
+  by: oneOf(HITTER_WEIGHTS),
+  keys: list(word, TRACKED_PLACES),
+  counts: list(amount, TRACKED_PLACES),
+  errors: list(amount, TRACKED_PLACES),
+  missed: amount,
+  total: amount,
+}, {});
+
 const sessionRequest = record<SessionRequest>({
   id: identifier,
   orgId: exactText(MAX_LONG),
@@ -135,6 +146,7 @@ const VALUES: { readonly [K in keyof ReplyValues]: Check<ReplyValues[K]> } = {
   "take_tallies": record<TakenTallies>({
     ruleHits: list(ruleHit, MAX_CONNECTIONS),
     routes: list(routeTally, MAX_CONNECTIONS),
+    hitters: list(hitterTally, HITTER_GROUPS.length * HITTER_WEIGHTS.length),
   }, {}),
 };
 

@@ -61,6 +61,7 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
       ],
       geoipBuiltMs: NOW - 120_000,
     }),
+    heavyClients: () => 2,
     lostLines: () => 7,
     memory: () => ({ rss: 1000, heapUsed: 100 }),
   };

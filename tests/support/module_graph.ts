@@ -14,7 +14,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 /** The layers, lowest first: a folder of `lib` imports folders of lower layers only. */
 export const LAYERS: readonly (readonly string[])[] = [
   ["addr", "wire", "observe", "http"],
-  ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns"],
+  ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns", "hitters"],
   ["state"],
   ["routes"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],

@@ -29,7 +29,11 @@ function setUp() {
   return { world, totals: new RunningTotals({ plane, database, log }) };
 }
 
-const hits = (...ruleHits: [number, number][]): TakenTallies => ({ ruleHits, routes: [] });
+const hits = (...ruleHits: [number, number][]): TakenTallies => ({
+  ruleHits,
+  routes: [],
+  hitters: [],
+});
 const tally = (route: string, connections: number): RouteTally => ({
   ...{ listener: ":443", route, connections },
   ...{ bytesIn: 10 * connections, bytesOut: 100 * connections },
@@ -67,8 +71,8 @@ Deno.test("RunningTotals.close() takes and stores what was counted last", async 
 Deno.test("RunningTotals adds what has ended to what is live, by route", async () => {
   const { world, totals } = setUp();
   world.tallies = [
-    { ruleHits: [], routes: [tally("a", 1), tally("b", 2)] },
-    { ruleHits: [], routes: [tally("a", 4)] },
+    { ruleHits: [], routes: [tally("a", 1), tally("b", 2)], hitters: [] },
+    { ruleHits: [], routes: [tally("a", 4)], hitters: [] },
   ];
   world.live = [tally("a", 3), tally("c", 1)];
   const found = (await totals.routes()).map(({ route, connections, active, bytesIn, bytesOut }) => [

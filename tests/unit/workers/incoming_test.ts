@@ -47,6 +47,16 @@ const tally = { listener: ":443", route: "a.example", connections: 1, bytesIn: 2
 const session = { id: "abc0-1", orgId: "o", userId: "u", connectId: "h", notAfter: 1e12 };
 
 /** What workers say, each with all that it may hold; and what they were asked. */
+const hitters = {
+  group: "client",
+  by: "refused",
+  keys: ["192.0.2.1"],
+  counts: [7],
+  errors: [1],
+  missed: 1,
+  total: 9,
+};
+
 const HONEST: readonly [message: Record<string, unknown>, asked?: string][] = [
   [{ type: "events", events: [connection, connection] }],
   [{ type: "access_log", events: [request] }],
@@ -63,7 +73,10 @@ const HONEST: readonly [message: Record<string, unknown>, asked?: string][] = [
   [{ type: "reply", id: 1, value: { connections: [info], total: 5 } }, "find_connections"],
   [{ type: "reply", id: 1, value: 3 }, "close_connections"],
   [{ type: "reply", id: 1, value: [tally] }, "live_traffic"],
-  [{ type: "reply", id: 1, value: { ruleHits: [[1, 2]], routes: [tally] } }, "take_tallies"],
+  [
+    { type: "reply", id: 1, value: { ruleHits: [[1, 2]], routes: [tally], hitters: [hitters] } },
+    "take_tallies",
+  ],
 ];
 
 const check = (message: unknown, asked?: string) =>

@@ -1,0 +1,52 @@
+import { type HitterTally, HitterTracker } from "../hitters/mod.ts";
+import { isRefusal, type OutcomeName } from "../observe/mod.ts";
+import type { Connection } from "./connection_state.ts";
+import type { PlaneState } from "./plane_state.ts";
+
+/**
+ * Whose connections are the most. Events would tell the same, but they are dropped when the control
+ * plane does not keep up, which is when somebody asks.
+ */
+export class Heaviest {
+  readonly #tracker = new HitterTracker();
+  readonly #state: PlaneState;
+
+  constructor(state: PlaneState) {
+    this.#state = state;
+  }
+
+  /** Counts what is new of a connection that has ended. */
+  countEnd(connection: Connection, outcome: OutcomeName): void {
+    const visitor = this.#visitorOf(connection);
+    if (connection.isCounted !== true) this.#tracker.add("connections", visitor, 1);
+    if (isRefusal(outcome)) this.#tracker.add("refused", visitor, 1);
+    const { carrier } = connection;
+    if (carrier === undefined) return;
+    const bytes = carrier.bytesIn + carrier.bytesOut - (connection.countedBytes ?? 0);
+    if (bytes > 0) this.#tracker.add("bytes", visitor, bytes);
+  }
+
+  /** What was counted since the last time, with what live connections have carried meanwhile. */
+  take(live: Iterable<Connection>): HitterTally[] {
+    for (const connection of live) this.#countLive(connection);
+    return this.#tracker.take();
+  }
+
+  /** One without a route has not said yet who it is, or ends soon. */
+  #countLive(connection: Connection): void {
+    const { carrier, route } = connection;
+    if (route === undefined) return;
+    const bytes = (carrier?.bytesIn ?? 0) + (carrier?.bytesOut ?? 0);
+    const more = bytes - (connection.countedBytes ?? 0);
+    if (connection.isCounted === true && more <= 0) return;
+    const visitor = this.#visitorOf(connection);
+    if (connection.isCounted !== true) this.#tracker.add("connections", visitor, 1);
+    if (more > 0) this.#tracker.add("bytes", visitor, more);
+    connection.isCounted = true;
+    connection.countedBytes = bytes;
+  }
+
+  #visitorOf({ client: { ip }, sni }: Connection) {
+    return { ip, name: sni, country: this.#state.countryOf(ip) };
+  }
+}
