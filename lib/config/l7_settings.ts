@@ -2,6 +2,7 @@ import type { Result } from "../addr/mod.ts";
 import { isFieldName } from "../http/mod.ts";
 import { boolean, list, oneOf, parsed, table } from "../schema/mod.ts";
 import { ipOrCidr } from "../state/mod.ts";
+import { httpLimits } from "./http_limits_settings.ts";
 import type { L7Config } from "./types.ts";
 
 /** `[l7]`. */
@@ -45,6 +46,12 @@ export const l7 = table<L7Config>({
     default: [],
     doc: "Trailers that requests may have besides digests, signatures, `etag`, `server-timing` " +
       "and `grpc-*`; all others are dropped. Responses may have any but those that belong into a head.",
+  },
+  limits: {
+    key: "limits",
+    kind: httpLimits,
+    section: true,
+    doc: "Bounds of requests and responses of `l7` routes, over HTTP/1.1 and HTTP/2.",
   },
 });
 

@@ -114,6 +114,23 @@ export interface L7Config {
   readonly trustedForwarding: readonly string[];
   /** Names of trailers that requests may have besides the usual ones. */
   readonly requestTrailers: readonly string[];
+  readonly limits: HttpLimitsConfig;
+}
+
+/** Bounds of requests and responses of `l7` routes. Sizes are octets. */
+export interface HttpLimitsConfig {
+  readonly maxRequestHead: number;
+  readonly maxResponseHead: number;
+  readonly maxFields: number;
+  readonly maxTrailers: number;
+  readonly maxChunkOverhead: number;
+  readonly contentBuffer: number;
+  readonly headerTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** 0: any number. */
+  readonly maxRequests: number;
+  readonly maxInterim: number;
+  readonly maxInterimForwarded: number;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -83,6 +83,7 @@ export async function compileStartUp(
           trustedForwarding: config.l7.trustedForwarding,
           requestTrailers: config.l7.requestTrailers,
         },
+        limits: config.l7.limits,
         // Events that nobody writes are not worth their way out of the worker.
         accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
       },

@@ -16,6 +16,8 @@ export interface OwnerHost {
   readonly guard: AbuseGuard;
   readonly forsaken: Forsaken;
   readonly now: number;
+  /** Enough output waits for the owner's flush. */
+  readonly congested: boolean;
   /** END_STREAM of this stream is framed. */
   onLocalEnd(stream: StreamImpl): void;
   /** Opens the connection's window again. */
@@ -43,6 +45,9 @@ export class OwnerCalls implements StreamPort {
     if (stream.headSent) throw new H2StateError("cannot respond: a final head was sent");
     const informational = head.status < 200;
     if (informational && endStream) throw new H2StateError("cannot end with an informational head");
+    // Informational heads have no window: to a peer that does not read they would pile up. 100 is
+    // one to a request, and its sender waits for it.
+    if (informational && head.status !== 100 && this.#host.congested) return;
     const pseudo = statusPseudo(head.status);
     const { fields, neverIndexed } = head;
     this.#host.sender.headers({ streamId: stream.id, pseudo, fields, neverIndexed, endStream });

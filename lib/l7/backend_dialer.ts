@@ -6,6 +6,7 @@ import type { TcpStream } from "../tcp/mod.ts";
 import type { AttemptEvents, Dialer, HttpProtocol, LinkEvents, Offer } from "../upstream/mod.ts";
 import { type BackendAddress, connectBackend, connectPlain } from "./backend_address.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
+import { EngineLimits } from "./http_limits.ts";
 import { H1Link } from "./h1_link.ts";
 import type { Transport } from "./message.ts";
 import { NodeH2Link } from "./node_h2_link.ts";
@@ -23,6 +24,8 @@ export interface BackendDialerOptions {
   /** Opens plain TCP connections; absent: sockets of `node:net`. */
   readonly connect?: Connect<TcpStream> | undefined;
   readonly h2Transport: H2TransportName;
+  /** Default: those of {@link DEFAULT_HTTP_LIMITS}. */
+  readonly limits?: EngineLimits;
   readonly pool: OutputPool;
   /** Shared by all connections of the thread. */
   readonly turns: Turns;
@@ -45,9 +48,11 @@ const PROTOCOLS: Readonly<Record<Offer, readonly HttpProtocol[]>> = {
 /** Opens connections to one backend, and puts whoever frames them on top. */
 export class BackendDialer implements Dialer<Transport> {
   readonly #options: BackendDialerOptions;
+  readonly #limits: EngineLimits;
 
   constructor(options: BackendDialerOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? new EngineLimits();
   }
 
   open(
@@ -86,8 +91,9 @@ export class BackendDialer implements Dialer<Transport> {
       if (stream === undefined || signal.aborted) descriptors.release(1);
     }
     if (signal.aborted) return stream.close();
+    const limits = this.#limits.h1Backend;
     const counted = releasing(events, () => descriptors.release(1));
-    events.onOpened(new H1Link(stream, { events: counted, pool, now, onCrash }));
+    events.onOpened(new H1Link(stream, { events: counted, limits, pool, now, onCrash }));
   }
 
   #open(socket: Socket, { offer, events, signal }: {
@@ -114,9 +120,12 @@ export class BackendDialer implements Dialer<Transport> {
 
   #link(socket: Socket, protocol: HttpProtocol, events: AttemptEvents<Transport>): Transport {
     const { h2Transport, pool, turns, now, onCrash } = this.#options;
-    if (protocol === "http/1.1") return new H1Link(socket, { events, pool, now, onCrash });
+    const { h1Backend, h2Backend } = this.#limits;
+    if (protocol === "http/1.1") {
+      return new H1Link(socket, { events, limits: h1Backend, pool, now, onCrash });
+    }
     return h2Transport === "own"
-      ? new OwnH2Link(socket, { events, pool, turns, now, onCrash })
+      ? new OwnH2Link(socket, { events, limits: h2Backend, pool, turns, now, onCrash })
       : new NodeH2Link(socket, { events, now });
   }
 }

@@ -9,6 +9,7 @@ import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
 import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
 import type { Client } from "./client.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
+import type { EngineLimits } from "./http_limits.ts";
 import type { Transport } from "./message.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 import type { Turns } from "./turns.ts";
@@ -17,6 +18,7 @@ import type { Turns } from "./turns.ts";
 export interface BackendSettings {
   readonly connectTimeoutMs: number;
   readonly h2Transport: H2TransportName;
+  readonly limits: EngineLimits;
 }
 
 /** The routes for a hostname that are in force, with what their TLS is made of. */
@@ -78,11 +80,12 @@ export class Backends {
   }
 
   /** Takes new settings: later requests get pools that are made by them. */
-  configure({ connectTimeoutMs, h2Transport }: BackendSettings): void {
+  configure({ connectTimeoutMs, h2Transport, limits }: BackendSettings): void {
     const before = this.#settings;
-    this.#settings = { connectTimeoutMs, h2Transport };
-    if (before.connectTimeoutMs === connectTimeoutMs && before.h2Transport === h2Transport) return;
-    this.#entryOf = new WeakMap();
+    this.#settings = { connectTimeoutMs, h2Transport, limits };
+    const isSame = before.connectTimeoutMs === connectTimeoutMs &&
+      before.h2Transport === h2Transport && before.limits === limits;
+    if (!isSame) this.#entryOf = new WeakMap();
   }
 
   /** The pool of a route. */
@@ -149,7 +152,7 @@ export class Backends {
   }
 
   #keyOf(route: Route, { backendCaPem = "" }: TlsMaterial): string {
-    const { connectTimeoutMs, h2Transport } = this.#settings;
+    const { connectTimeoutMs, h2Transport, limits } = this.#settings;
     return JSON.stringify([
       route.backend,
       route.backendTls,
@@ -160,13 +163,14 @@ export class Backends {
       backendCaPem,
       h2Transport,
       connectTimeoutMs,
+      limits.http,
     ]);
   }
 
   #create(route: Route, { backendCaPem }: TlsMaterial): Pool<Transport> {
     const endpoint = parseBackendEndpoint(route.backend);
     if (!endpoint.ok) throw new TypeError(`backend of ${route.hostname}: ${endpoint.reason}`);
-    const { connectTimeoutMs, h2Transport } = this.#settings;
+    const { connectTimeoutMs, h2Transport, limits } = this.#settings;
     const now = () => this.#clock.now();
     const tls = {
       verify: route.backendTlsVerify ?? false,
@@ -178,6 +182,7 @@ export class Backends {
         address: { endpoint: endpoint.value, ...route.backendTls && { tls } },
         proxyHeaderOf,
         h2Transport,
+        limits,
         pool: this.#pool,
         turns: this.#turns,
         lookup: this.#lookup,

@@ -6,6 +6,7 @@ import type { Deadlines } from "../relay/mod.ts";
 import type { PolicySet, Route } from "../routes/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
+import type { HttpLimits } from "./http_limits.ts";
 import { hostOfAuthority } from "./authority.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import type { FrontStream, Transport } from "./message.ts";
@@ -42,6 +43,7 @@ export interface ClientServices {
   readonly upstreamFor: (route: Route) => Upstream<Transport>;
   readonly policiesFor: (route: Route) => PolicySet;
   readonly rules: FieldRules;
+  readonly limits: HttpLimits;
   readonly requests: Pick<RequestCounts, "record">;
   /** Absent: nobody wants an access log. */
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
@@ -68,6 +70,7 @@ export class Client implements ExchangeOwner {
   readonly connection: L7Connection;
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
+  readonly limits: HttpLimits;
   readonly windows = new WindowBudget(WINDOW_OCTETS);
   readonly idle: Deadlines;
   readonly #services: ClientServices;
@@ -89,6 +92,7 @@ export class Client implements ExchangeOwner {
     this.idle = services.idle;
     this.#services = services;
     this.rules = services.rules;
+    this.limits = services.limits;
     // By the peer that speaks HTTP: who sent a PROXY header sits below TLS and cannot have written
     // anything in here.
     const trusted = services.rules.believes(connection.client.ip);
@@ -114,6 +118,12 @@ export class Client implements ExchangeOwner {
     return this.#services.now();
   }
 
+  /** The connection has carried as many requests as it may: this was the last one. */
+  get isSpent(): boolean {
+    const { maxRequests } = this.limits;
+    return maxRequests > 0 && this.#requests >= maxRequests;
+  }
+
   /** Takes a request from a front. */
   begin(front: FrontStream, request: {
     readonly head: RequestHead;
@@ -137,7 +147,7 @@ export class Client implements ExchangeOwner {
 
   #route(exchange: Exchange): void {
     const { head } = exchange;
-    const refusal = checkShape(head, this.rules);
+    const refusal = checkShape(head, this);
     if (refusal !== undefined) return exchange.refuse(refusal.status, refusal.reason);
     const route = this.#routeOf(head.authority);
     if (route === undefined) {
@@ -214,7 +224,11 @@ function shareOf({ family, w0, w1, w3 }: IpAddress): string {
 }
 
 /** Requests that no backend gets to see. */
-function checkShape(head: RequestHead, rules: FieldRules): Refusal | undefined {
+function checkShape(
+  head: RequestHead,
+  { rules, limits }: { readonly rules: FieldRules; readonly limits: HttpLimits },
+): Refusal | undefined {
+  if (head.fields.length > 2 * limits.maxFields) return { status: 431, reason: "too many fields" };
   if (head.method === "CONNECT" && head.protocol === "") {
     return { status: 501, reason: "CONNECT is for forward proxies" };
   }

@@ -14,6 +14,7 @@ import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
 import { fieldValue, filterFields, isTrailerField, withoutFalseLength } from "./fields.ts";
 import { guardMethods } from "./guard.ts";
+import type { HttpLimits } from "./http_limits.ts";
 import { localReply, STATUS_OF } from "./local_reply.ts";
 import type {
   BackendFailure,
@@ -37,6 +38,7 @@ const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
 export interface ExchangeOwner {
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
+  readonly limits: HttpLimits;
   readonly windows: WindowBudget;
   readonly idle: Deadlines;
   now(): number;
@@ -84,7 +86,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   #stream: BackendStream | undefined;
   #request: RequestInit | undefined;
   #sentAt = 0;
-  readonly #interim = new Interim();
+  readonly #interim: Interim;
   #responded = false;
   /** A tunnel that the backend has opened. */
   #tunnelOpen = false;
@@ -101,6 +103,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
     readonly protocol: RequestEvent["protocol"];
   }) {
     this.#owner = owner;
+    this.#interim = new Interim(owner.limits);
     this.#front = front;
     this.#upload = new Upload(front, request.endStream);
     this.head = request.head;
@@ -218,6 +221,9 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   onResponse(head: ResponseHead, endStream: boolean): void {
     if (this.#over) return;
     this.#deadline?.touch();
+    if (head.fields.length > 2 * this.#owner.limits.maxFields) {
+      return this.#breakOff("the response has too many fields", ErrorCode.internalError);
+    }
     const meaning = this.head.protocol === ""
       ? "refuses"
       : tunnelAnswer(head.status, this.backendProtocol);

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { ErrorCode, type Fields, type OutputPool, type RequestHead } from "../h2/mod.ts";
 import {
   type H1CloseCause,
+  type H1Limits,
   type H1ResetCause,
   type H1ServerHandler,
   type H1ServerSession,
@@ -22,6 +23,7 @@ export class H1Front implements Front, H1ServerHandler {
 
   constructor(socket: Socket, client: Client, options: {
     readonly pool: OutputPool;
+    readonly limits: H1Limits;
     readonly turns: Turns;
     readonly now: () => number;
     /** The session is over; the socket is being closed, unless the cause is `abrupt`. */
@@ -29,11 +31,11 @@ export class H1Front implements Front, H1ServerHandler {
     /** Something was thrown that must not be: the connection cannot go on. */
     readonly onCrash: OnCrash;
   }) {
-    const { pool, turns, now } = options;
+    const { pool, limits, turns, now } = options;
     this.#client = client;
     this.#onClose = options.onClose;
     const { onCrash } = options;
-    this.#session = new GuardedH1Server({ pool, now: now(), handler: this, onCrash });
+    this.#session = new GuardedH1Server({ pool, limits, now: now(), handler: this, onCrash });
     this.#io = new H1Io(socket, this.#session, { now, turns });
   }
 
@@ -59,6 +61,7 @@ export class H1Front implements Front, H1ServerHandler {
     const protocol = stream.version === "1.0" ? "http/1.0" : "http/1.1";
     const exchange = this.#client.begin(stream, { head, endStream, protocol });
     stream.context = exchange;
+    if (this.#client.isSpent) this.#session.shutdown();
     this.#client.route(exchange);
   }
 

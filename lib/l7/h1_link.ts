@@ -4,6 +4,7 @@ import {
   type H1ClientSession,
   type H1ClientStream,
   type H1CloseCause,
+  type H1Limits,
   type H1ResetCause,
 } from "../h1/mod.ts";
 import { ErrorCode } from "../h2/mod.ts";
@@ -19,6 +20,7 @@ import { acceptsTunnel, tunnelRequest } from "./websocket.ts";
 /** What a link needs beside its socket. */
 export interface H1LinkOptions {
   readonly events: LinkEvents;
+  readonly limits: H1Limits;
   readonly pool: OutputPool;
   readonly now: () => number;
   /** Something was thrown that must not be; the connection has ended. */
@@ -39,10 +41,14 @@ export class H1Link implements Transport, H1ClientHandler {
   #closed = false;
 
   /** `connection`: plain TCP, or a socket with TLS over it. */
-  constructor(connection: Socket | TcpStream, { events, pool, now, onCrash }: H1LinkOptions) {
+  constructor(
+    connection: Socket | TcpStream,
+    { events, limits, pool, now, onCrash }: H1LinkOptions,
+  ) {
     this.#events = events;
     this.#session = new GuardedH1Client({
       pool,
+      limits,
       now: now(),
       handler: this,
       onCrash: (error) => {

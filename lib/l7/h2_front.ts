@@ -6,6 +6,7 @@ import {
   type H2Handler,
   type H2Session,
   type H2Stream,
+  type Limits,
   type OutputPool,
   type Refusal,
   type RequestHead,
@@ -27,6 +28,7 @@ export class H2Front implements Front, H2Handler {
 
   constructor(socket: Socket, client: Client, options: {
     readonly pool: OutputPool;
+    readonly limits: Limits;
     readonly now: () => number;
     readonly turns: Turns;
     /** What the connections of this client's address may reset. */
@@ -38,7 +40,7 @@ export class H2Front implements Front, H2Handler {
     /** Something was thrown that must not be: the connection cannot go on. */
     readonly onCrash: OnCrash;
   }) {
-    const { pool, now, turns, resets } = options;
+    const { pool, limits, now, turns, resets } = options;
     this.#client = client;
     this.#onClose = options.onClose;
     this.#onRefusal = options.onRefusal;
@@ -46,6 +48,7 @@ export class H2Front implements Front, H2Handler {
     this.#session = new GuardedH2Session({
       role: "server",
       pool,
+      limits,
       resets,
       now: now(),
       handler: this,
@@ -87,6 +90,7 @@ export class H2Front implements Front, H2Handler {
   onRequest(stream: H2Stream, head: RequestHead, endStream: boolean): void {
     const exchange = this.#client.begin(stream, { head, endStream, protocol: "h2" });
     stream.context = exchange;
+    if (this.#client.isSpent) this.#session.shutdown();
     this.#client.route(exchange);
   }
 

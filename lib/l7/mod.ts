@@ -6,6 +6,7 @@
  */
 export { type L7Connection } from "./client.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
+export { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./http_limits.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";
 export { type CurrentRoutes } from "./backends.ts";

@@ -6,6 +6,7 @@ import {
   type H2Handler,
   type H2Session,
   type H2Stream,
+  type Limits,
   type OutputPool,
   type RequestInit,
   type ResetCause,
@@ -21,6 +22,7 @@ import type { Turns } from "./turns.ts";
 /** What a link needs beside its socket. */
 export interface OwnH2LinkOptions {
   readonly events: LinkEvents;
+  readonly limits: Limits;
   readonly pool: OutputPool;
   readonly turns: Turns;
   readonly now: () => number;
@@ -39,13 +41,14 @@ export class OwnH2Link implements Transport, H2Handler {
   readonly #ear = new Ear();
   readonly #liveness: Liveness;
 
-  constructor(socket: Socket, { events, pool, turns, now, onCrash }: OwnH2LinkOptions) {
+  constructor(socket: Socket, { events, limits, pool, turns, now, onCrash }: OwnH2LinkOptions) {
     this.#events = events;
     this.#now = now;
     this.#liveness = new Liveness(now());
     this.#session = new GuardedH2Session({
       role: "client",
       pool,
+      limits,
       now: now(),
       handler: this,
       onCrash: (error) => {

@@ -19,6 +19,7 @@ import { Client, type Front, type L7Connection } from "./client.ts";
 import { H2Front } from "./h2_front.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
 import { H1Front } from "./h1_front.ts";
+import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
 import { Turns } from "./turns.ts";
@@ -37,6 +38,8 @@ export interface L7Settings {
   readonly accessLog: boolean;
   /** Default: {@link DEFAULT_FIELD_SETTINGS}. */
   readonly fields?: FieldSettings;
+  /** Default: {@link DEFAULT_HTTP_LIMITS}. */
+  readonly limits?: HttpLimits;
 }
 
 /** What the service is given from outside. */
@@ -73,6 +76,7 @@ export class L7Service {
   readonly #resets = new ResetBudgets();
   #settings: L7Settings;
   #rules: FieldRules;
+  #limits: EngineLimits;
   #idle: Deadlines;
   #routesChanged = false;
   #stopTicking: (() => void) | undefined;
@@ -81,6 +85,7 @@ export class L7Service {
     this.#options = options;
     this.#settings = options.settings;
     this.#rules = new FieldRules(options.settings.fields);
+    this.#limits = new EngineLimits(options.settings.limits);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     const { clock, settings, connect, lookup = systemLookup } = options;
     const { descriptors = unlimitedDescriptors } = options;
@@ -89,7 +94,7 @@ export class L7Service {
       this.#log("backend connection failed unexpectedly", error, {});
     this.#backends = new Backends({
       clock,
-      settings,
+      settings: { ...settings, limits: this.#limits },
       lookup,
       connect,
       descriptors,
@@ -110,8 +115,11 @@ export class L7Service {
       this.#idle = new Deadlines(settings.idleTimeoutMs, this.#options.clock);
     }
     this.#rules = new FieldRules(settings.fields);
+    if (settings.limits !== this.#settings.limits) {
+      this.#limits = new EngineLimits(settings.limits);
+    }
     this.#settings = settings;
-    this.#backends.configure(settings);
+    this.#backends.configure({ ...settings, limits: this.#limits });
     this.routesChanged();
   }
 
@@ -169,6 +177,7 @@ export class L7Service {
       onCrash: (request, error) => this.#log("request failed unexpectedly", error, { request }),
       policiesFor: (route) => this.#policiesFor(route),
       rules: this.#rules,
+      limits: this.#limits.http,
       requests,
       onRequest: this.#settings.accessLog ? onRequest : undefined,
     });
@@ -184,6 +193,7 @@ export class L7Service {
     if (alpn !== "h2") {
       return new H1Front(socket, client, {
         pool: this.#pool,
+        limits: this.#limits.h1Front,
         turns: this.#turns,
         now,
         onCrash: (error) => session.fail(error),
@@ -195,6 +205,7 @@ export class L7Service {
     }
     return new H2Front(socket, client, {
       pool: this.#pool,
+      limits: this.#limits.h2Front,
       turns: this.#turns,
       resets: this.#resets.of(client.connection.client.ip),
       now,

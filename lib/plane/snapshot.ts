@@ -1,6 +1,6 @@
 import type { RevocationLists } from "../connector/mod.ts";
 import type { CompiledFirewall } from "../firewall/mod.ts";
-import type { FieldSettings, H2TransportName, TlsMaterial } from "../l7/mod.ts";
+import type { FieldSettings, H2TransportName, HttpLimits, TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 
@@ -33,6 +33,7 @@ export interface Settings {
     readonly h2Transport: H2TransportName;
     readonly accessLog: boolean;
     readonly fields?: FieldSettings;
+    readonly limits?: HttpLimits;
   };
 }
 

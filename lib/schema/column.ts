@@ -1,15 +1,16 @@
-import type { AnyField } from "./kind.ts";
+import type { AnyField, Form } from "./kind.ts";
 import { fromJson, toJson } from "./plain.ts";
 
 /** What SQLite keeps of a value. */
 export type ColumnValue = string | number | null;
 
+/** Kept as a number, in the unit that they have in memory. */
+const NUMBERS: ReadonlySet<Form> = new Set(["boolean", "integer", "duration", "size", "time"]);
+
 /** The type of a field's column. */
 export function columnType({ kind }: AnyField): "INTEGER" | "TEXT" {
   const { form } = kind;
-  const isNumber = form === "boolean" || form === "integer" || form === "duration" ||
-    form === "time";
-  return isNumber ? "INTEGER" : "TEXT";
+  return NUMBERS.has(form) ? "INTEGER" : "TEXT";
 }
 
 /**
@@ -27,6 +28,7 @@ export function toColumn(field: AnyField, value: unknown): ColumnValue {
       return Number(value);
     case "integer":
     case "duration":
+    case "size":
     case "time":
       return value as number;
     case "text":

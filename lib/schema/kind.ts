@@ -14,6 +14,7 @@ export type Raw = TomlValue;
  * | `boolean`  | boolean              | 0 or 1  | boolean            |
  * | `integer`  | number               | integer | integer            |
  * | `duration` | number, milliseconds | integer | text such as `5s`  |
+ * | `size`     | number, octets       | integer | text such as `1MiB`|
  * | `time`     | number, ms of 1970   | integer | date and time      |
  * | `text`     | string               | text    | string             |
  * | `list`     | array                | JSON    | array              |
@@ -24,6 +25,7 @@ export type Form =
   | "boolean"
   | "integer"
   | "duration"
+  | "size"
   | "time"
   | "text"
   | "list"

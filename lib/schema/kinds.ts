@@ -4,6 +4,7 @@ import type { Result } from "../addr/mod.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatKeyPath } from "./key_path.ts";
 import { type Kind, type Place, quote, type Raw, refuseText, refuseType } from "./kind.ts";
+import { formatSize, parseSize } from "./size.ts";
 import { suggest } from "./suggest.ts";
 
 /** The least and the most a number may be, both allowed. */
@@ -50,28 +51,66 @@ export function integer({ min, max }: Bounds): Kind<number> {
 }
 
 /** A length of time, in milliseconds; the bounds are too. */
-export function duration({ min, max }: Bounds): Kind<number> {
-  const range = `${formatDuration(min)} to ${formatDuration(max)}`;
-  const check = (ms: number, { path, report }: Place, text = formatDuration(ms)): number => {
-    if (ms >= min && ms <= max) return ms;
+export function duration(bounds: Bounds): Kind<number> {
+  return measured({ ...DURATION, ...bounds });
+}
+
+/** A number of octets; the bounds are too. */
+export function size(bounds: Bounds): Kind<number> {
+  return measured({ ...SIZE, ...bounds });
+}
+
+/** How a number with a unit is written. */
+interface Measure {
+  readonly form: "duration" | "size";
+  readonly parse: (text: string) => number | undefined;
+  readonly format: (value: number) => string;
+  /** What whoever writes a bare number most likely means. */
+  readonly usualUnit: string;
+  readonly example: string;
+  readonly examples: string;
+}
+
+const DURATION: Measure = {
+  form: "duration",
+  parse: parseDuration,
+  format: formatDuration,
+  usualUnit: "s",
+  example: '"5s"',
+  examples: '"300ms", "5s", "2m" or "1h"',
+};
+
+const SIZE: Measure = {
+  form: "size",
+  parse: parseSize,
+  format: formatSize,
+  usualUnit: "B",
+  example: '"64KiB"',
+  examples: '"512B", "64KiB" or "1MiB"',
+};
+
+function measured({ min, max, ...measure }: Measure & Bounds): Kind<number> {
+  const { form, parse, format, usualUnit, example, examples } = measure;
+  const range = `${format(min)} to ${format(max)}`;
+  const check = (found: number, { path, report }: Place, text = format(found)): number => {
+    if (found >= min && found <= max) return found;
     report.problem(path, `${quote(text)} is not in the range ${range}`);
     return min;
   };
   const read = (value: Raw, { path, report }: Place): number => {
     if (typeof value === "bigint") {
-      report.problem(path, `${value} has no unit`, { suggestion: `"${value}s"` });
+      report.problem(path, `${value} has no unit`, { suggestion: `"${value}${usualUnit}"` });
     } else if (typeof value !== "string") {
-      refuseType(value, 'a duration such as "5s"', { path, report });
+      refuseType(value, `a ${form} such as ${example}`, { path, report });
     } else {
-      const ms = parseDuration(value);
-      if (ms !== undefined) return check(ms, { path, report }, value);
-      const wanted = 'a duration such as "300ms", "5s", "2m" or "1h"';
-      report.problem(path, `${quote(value)} is not ${wanted}`);
+      const found = parse(value);
+      if (found !== undefined) return check(found, { path, report }, value);
+      report.problem(path, `${quote(value)} is not a ${form} such as ${examples}`);
     }
     return min;
   };
-  const show = (ms: number) => `"${formatDuration(ms)}"`;
-  return { form: "duration", doc: `duration from ${range}`, empty: min, read, check, show };
+  const show = (value: number) => `"${format(value)}"`;
+  return { form, doc: `${form} from ${range}`, empty: min, read, check, show };
 }
 
 /** A moment, in milliseconds since 1970. */

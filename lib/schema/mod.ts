@@ -33,6 +33,7 @@ export {
   parsed,
   prose,
   secret,
+  size,
   time,
 } from "./kinds.ts";
 export { locateKeys, type Position } from "./locate.ts";
@@ -52,4 +53,5 @@ export {
   unusedFields,
   type ValueOf,
 } from "./record.ts";
+export { formatSize, parseSize } from "./size.ts";
 export { suggest } from "./suggest.ts";

@@ -1,5 +1,6 @@
 import type { AnyField, Kind, RecordShape } from "./kind.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
+import { formatSize, parseSize } from "./size.ts";
 
 /** What JSON can say. */
 export type Json = string | number | boolean | null | readonly Json[] | {
@@ -29,6 +30,8 @@ export function toJson(kind: Kind<any>, value: any, options: JsonOptions = {}): 
   switch (kind.form) {
     case "duration":
       return formatDuration(value);
+    case "size":
+      return formatSize(value);
     case "time":
       return new Date(value).toISOString();
     case "list":
@@ -75,6 +78,8 @@ export function fromJson(kind: Kind<any>, json: unknown): unknown {
       return Number.isSafeInteger(json) ? json : undefined;
     case "duration":
       return typeof json === "string" ? parseDuration(json) : undefined;
+    case "size":
+      return typeof json === "string" ? parseSize(json) : undefined;
     case "time": {
       const ms = typeof json === "string" ? Date.parse(json) : NaN;
       return Number.isNaN(ms) ? undefined : ms;

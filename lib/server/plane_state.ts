@@ -237,6 +237,7 @@ export class PlaneState {
       h2Transport: l7?.h2Transport ?? "own",
       accessLog: this.#wantsRequests && (l7?.accessLog ?? true),
       ...l7?.fields && { fields: l7.fields },
+      ...l7?.limits && { limits: l7.limits },
     };
   }
 }

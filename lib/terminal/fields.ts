@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AnyField, formatDuration, type RecordShape } from "../schema/mod.ts";
+import { type AnyField, formatDuration, formatSize, type RecordShape } from "../schema/mod.ts";
 
 import type { Column } from "./table.ts";
-import { parseDuration, yesNo } from "./units.ts";
+import { parseDuration, parseSize, yesNo } from "./units.ts";
 
 /** What commander makes of flags. */
 export type FlagValues = Readonly<Record<string, unknown>>;
@@ -66,6 +66,8 @@ function shownValue({ kind }: AnyField, value: unknown): string {
       return yesNo(value === true);
     case "duration":
       return formatDuration(Number(value));
+    case "size":
+      return formatSize(Number(value));
     case "list":
       return (value as readonly string[]).join(", ");
     default:
@@ -85,6 +87,8 @@ function optionOf(field: AnyField): Option {
       return option.argParser(parseInteger);
     case "duration":
       return option.argParser((text) => asArgument(() => parseDuration(text)));
+    case "size":
+      return option.argParser((text) => asArgument(() => parseSize(text)));
     case "list":
       return option.argParser((text, before?: readonly string[]) => [...before ?? [], text]);
     default:

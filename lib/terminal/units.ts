@@ -1,6 +1,7 @@
 import {
   formatDuration as formatExactDuration,
   parseDuration as parseExactly,
+  parseSize as parseExactSize,
 } from "../schema/mod.ts";
 import { UsageError } from "./exit.ts";
 
@@ -20,6 +21,17 @@ export function parseDuration(text: string): number {
   const ms = parseExactly(text);
   if (ms !== undefined) return ms;
   throw new UsageError(`${JSON.stringify(text)} is not a duration such as 30s, 10m, 1h or 7d`);
+}
+
+/**
+ * Octets of `512B`, `64KiB` or `1MiB`.
+ *
+ * @throws {UsageError}
+ */
+export function parseSize(text: string): number {
+  const octets = parseExactSize(text);
+  if (octets !== undefined) return octets;
+  throw new UsageError(`${JSON.stringify(text)} is not a size such as 512B, 64KiB or 1MiB`);
 }
 
 /** For people: two units, such as `3d 4h`, `5m 12s`, `0.4s`. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startBackend, startSilentBackend } from "../support/backends.ts";
 import { eventually } from "../support/deadline.ts";
+import { kernelOctets } from "../support/kernel_octets.ts";
 import { startL7 } from "../support/l7.ts";
 import { requestText, Wire } from "../support/h1_wire.ts";
 
@@ -23,18 +24,6 @@ async function stoppedAt(count: () => number, what: string): Promise<number> {
 
 /** What one message may hold in this process beyond what the kernel holds, in octets. */
 const HELD_OCTETS = 256 * 1024;
-
-/** Octets that the kernel holds for every connection with one of these ports at either end. */
-async function kernelOctets(...ports: number[]): Promise<number> {
-  const hex = ports.map((port) => `:${port.toString(16).toUpperCase().padStart(4, "0")}`);
-  let sum = 0;
-  for (const line of (await Deno.readTextFile("/proc/net/tcp")).split("\n").slice(1)) {
-    const [, local = "", remote = "", , queues = ""] = line.trim().split(/\s+/);
-    if (!hex.some((end) => local.endsWith(end) || remote.endsWith(end))) continue;
-    for (const queue of queues.split(":")) sum += parseInt(queue, 16);
-  }
-  return sum;
-}
 
 for (const framing of ["Content-Length: 2000000000", "Transfer-Encoding: chunked"]) {
   Deno.test(`an upload that the backend does not take stops the client (${framing})`, async () => {

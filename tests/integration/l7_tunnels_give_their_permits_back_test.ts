@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { type Backend, startBackend } from "../support/backends.ts";
 import { eventually } from "../support/deadline.ts";
-import { startL7 } from "../support/l7.ts";
+import { attachSession } from "../support/h2_socket.ts";
+import { Wire } from "../support/h1_wire.ts";
+import { HOST, startL7 } from "../support/l7.ts";
 import type { TestPlane } from "../support/plane.ts";
+import { RawHttp2Client } from "../support/raw_http2.ts";
 import { TUNNELS } from "../support/tunnels.ts";
 
 const FRONTS = Object.keys(TUNNELS) as (keyof typeof TUNNELS)[];
@@ -32,7 +35,77 @@ function startProxy(backend: Backend): Promise<TestPlane> {
   return startL7({ backend: backend.address, settings: { idleTimeoutMs: IDLE_MS } });
 }
 
+/** A backend over HTTP/2 that opens every tunnel and says nothing. */
+function startSilentHttp2(): Promise<Backend> {
+  return startBackend({
+    onConnection: ({ socket }) => {
+      attachSession(socket, "server", {
+        onRequest: (stream) => stream.respond({ status: 200, fields: [] }),
+      });
+      socket.on("end", () => socket.end());
+    },
+  });
+}
+
+/** What the proxy itself refuses, with what it says. The client then stays and is silent. */
+const REFUSED: Readonly<Record<string, readonly [fields: readonly string[], status: number]>> = {
+  "CONNECT": [["CONNECT a.test:443 HTTP/1.1", "Host: a.test:443"], 501],
+  "an upgrade to h2c": [
+    ["GET / HTTP/1.1", "Host: a.test", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"],
+    501,
+  ],
+};
+
+for (const [name, [lines, status]] of Object.entries(REFUSED)) {
+  Deno.test(`${name} over HTTP/1.1 is a ${status}, and a client that stays gives the permit back`, async () => {
+    await using backend = await startTunnels();
+    await using proxy = await startProxy(backend);
+    using wire = await Wire.connect(proxy);
+    await wire.send(`${lines.join("\r\n")}\r\n\r\n`);
+    assert.equal((await wire.answer()).status, status);
+    await eventually(() => proxy.active === 0, "the permit is back");
+    assert.equal(backend.connections.length, 0);
+  });
+}
+
+const CONNECTS: Readonly<Record<string, readonly string[]>> = {
+  "CONNECT": [":method", "CONNECT", ":authority", `${HOST}:443`],
+  "an extended CONNECT for another protocol": [
+    [":method", "CONNECT"],
+    [":protocol", "connect-udp"],
+    [":scheme", "https"],
+    [":authority", HOST],
+    [":path", "/"],
+  ].flat(),
+};
+
+for (const [name, fields] of Object.entries(CONNECTS)) {
+  Deno.test(`${name} over HTTP/2 is a 501, and a client that stays gives the permit back`, async () => {
+    await using backend = await startTunnels();
+    await using proxy = await startProxy(backend);
+    await using client = await RawHttp2Client.connect(proxy.port);
+    await client.write(client.headers(1, fields, false));
+    assert.equal(await client.answer(1), "501");
+    await eventually(() => proxy.active === 0, "the permit is back");
+    assert.equal(backend.connections.length, 0);
+  });
+}
+
 for (const front of FRONTS) {
+  Deno.test(`a silent tunnel to a backend over HTTP/2 gives its permit back over ${front}`, async () => {
+    await using backend = await startSilentHttp2();
+    await using proxy = await startL7({
+      backend: backend.address,
+      route: { backendProtocol: "h2" },
+      settings: { idleTimeoutMs: IDLE_MS },
+    });
+    await using tunnel = await TUNNELS[front](proxy.port);
+    assert.equal(tunnel.status, front === "h2" ? 200 : 101);
+    assert.equal(proxy.active, 1);
+    await eventually(() => tunnel.ended(), "the tunnel ends");
+    await eventually(() => proxy.active === 0, "the permit is back");
+  });
+
   Deno.test(`a tunnel on which nothing moves gives its permit back over ${front}`, async () => {
     await using backend = await startTunnels();
     await using proxy = await startProxy(backend);

@@ -74,18 +74,48 @@ export class RawHttp2Client implements AsyncDisposable {
     const [first] = this.frames(streamId);
     if (first?.type === FrameType.rstStream) return `reset ${first.payload[3]}`;
     if (first === undefined) return `goaway ${this.#goaway()?.payload[7]}`;
-    let status = "";
-    const blocks = parseFrames([this.#peer.received])
-      .filter(({ type }) => type === FrameType.headers);
+    return this.statuses(streamId).at(-1) ?? "";
+  }
+
+  /** The statuses of a stream so far: interim ones, and the last one's. */
+  statuses(streamId: number): string[] {
+    const statuses: string[] = [];
     const decoder = new HpackDecoder();
-    for (const block of blocks) {
-      decoder.decode(block.payload, {
+    for (const { type, streamId: id, payload } of parseFrames([this.#peer.received])) {
+      if (type !== FrameType.headers) continue;
+      decoder.decode(payload, {
         field(name, value) {
-          if (block.streamId === streamId && name === ":status") status = value;
+          if (id === streamId && name === ":status") statuses.push(value);
         },
       });
     }
-    return status;
+    return statuses;
+  }
+
+  /** The content of a stream so far. */
+  content(streamId: number): string {
+    return this.frames(streamId)
+      .filter(({ type }) => type === FrameType.data)
+      .map(({ payload }) => new TextDecoder().decode(payload)).join("");
+  }
+
+  /** How many streams have come to their end. */
+  get answered(): number {
+    return parseFrames([this.#peer.received])
+      .filter(({ type, flags }) =>
+        (type === FrameType.headers || type === FrameType.data) &&
+        (flags & FrameFlag.endStream) !== 0
+      ).length;
+  }
+
+  /** A GOAWAY has come. */
+  get isGoingAway(): boolean {
+    return this.#goaway() !== undefined;
+  }
+
+  /** The socket below, to stop reading from it. */
+  get peer(): TlsPeer {
+    return this.#peer;
   }
 
   #goaway(): RawFrame | undefined {

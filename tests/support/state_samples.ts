@@ -40,6 +40,8 @@ function madeUp(field: AnyField): unknown {
       return smallest(field, [1, 7, 100, 1000, 10_000]);
     case "duration":
       return smallest(field, [100, 1000, 10_000, 60_000, 3_600_000]);
+    case "size":
+      return smallest(field, [1024, 65_536, 1 << 20]);
     case "text": {
       const word = kind.words?.findLast((it) => it !== usual);
       if (word !== undefined) return word;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEFAULT_HTTP_LIMITS } from "../../../lib/l7/mod.ts";
 import { configOf, problemsOf, withDatabase, withRoute } from "../../support/configs.ts";
 
 Deno.test("loadConfig() fills in every default", () => {
@@ -23,6 +24,7 @@ Deno.test("loadConfig() fills in every default", () => {
       refuseUnderscores: true,
       trustedForwarding: [],
       requestTrailers: [],
+      limits: DEFAULT_HTTP_LIMITS,
     },
     log: { level: "info", format: "text" },
     server: { sockets: "auto", memoryLimitMib: 0 },
@@ -72,6 +74,18 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     refuse_underscores = false
     trusted_forwarding = ["2001:DB8:0::/32", "::ffff:192.0.2.1"]
     request_trailers = ["X-Sum"]
+    [l7.limits]
+    max_request_head = "16KiB"
+    max_response_head = "128KiB"
+    max_fields = 100
+    max_trailers = "512B"
+    max_chunk_overhead = "1MiB"
+    content_buffer = "32KiB"
+    header_timeout = "5s"
+    keep_alive_timeout = "1m"
+    max_requests = 1_000
+    max_interim = 4
+    max_interim_forwarded = 2
     [log]
     level = "debug"
     format = "json"
@@ -121,6 +135,19 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       refuseUnderscores: false,
       trustedForwarding: ["2001:db8::/32", "192.0.2.1"],
       requestTrailers: ["x-sum"],
+      limits: {
+        maxRequestHead: 16_384,
+        maxResponseHead: 131_072,
+        maxFields: 100,
+        maxTrailers: 512,
+        maxChunkOverhead: 1_048_576,
+        contentBuffer: 32_768,
+        headerTimeoutMs: 5000,
+        keepAliveTimeoutMs: 60_000,
+        maxRequests: 1000,
+        maxInterim: 4,
+        maxInterimForwarded: 2,
+      },
     },
     log: { level: "debug", format: "json" },
     server: { workers: 0, sockets: "node", memoryLimitMib: 512 },

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { OutputPool } from "../../../lib/h2/mod.ts";
 import { Backends } from "../../../lib/l7/backends.ts";
+import { DEFAULT_HTTP_LIMITS, EngineLimits } from "../../../lib/l7/http_limits.ts";
 import type { TlsMaterial } from "../../../lib/l7/mod.ts";
 import { Turns } from "../../../lib/l7/turns.ts";
 import { unlimitedDescriptors } from "../../../lib/observe/mod.ts";
 import type { Route } from "../../../lib/routes/mod.ts";
 
-const SETTINGS = { connectTimeoutMs: 1000, h2Transport: "own" } as const;
+const LIMITS = new EngineLimits();
+const SETTINGS = { connectTimeoutMs: 1000, h2Transport: "own", limits: LIMITS } as const;
 const MATERIAL = { id: "m", certPem: "", keyPem: "" } as TlsMaterial;
 
 function create(): Backends {
@@ -79,7 +81,9 @@ Deno.test("Backends.configure() makes later requests use pools of their own, if 
   const before = backends.of(route(), MATERIAL);
   backends.configure({ ...SETTINGS });
   assert.equal(backends.of(route(), MATERIAL), before);
-  for (const change of [{ connectTimeoutMs: 2000 }, { h2Transport: "node" } as const]) {
+  const limits = new EngineLimits({ ...DEFAULT_HTTP_LIMITS, maxFields: 100 });
+  const changes = [{ connectTimeoutMs: 2000 }, { h2Transport: "node" } as const, { limits }];
+  for (const change of changes) {
     backends.configure({ ...SETTINGS, ...change });
     assert.notEqual(backends.of(route(), MATERIAL), before);
   }

@@ -3,6 +3,7 @@ import { WindowBudget } from "../../../lib/h2/mod.ts";
 import type { ResponseInit } from "../../../lib/http/mod.ts";
 import { Exchange, type ExchangeOwner, STEPS } from "../../../lib/l7/exchange.ts";
 import { FieldRules } from "../../../lib/l7/field_rules.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../../lib/l7/http_limits.ts";
 import type { BackendStream, FrontStream, Transport } from "../../../lib/l7/message.ts";
 import { Deadlines } from "../../../lib/relay/mod.ts";
 import type { Lease, Upstream, Waiter } from "../../../lib/upstream/mod.ts";
@@ -83,6 +84,7 @@ class Stage {
     const owner: ExchangeOwner = {
       facts: { ip: "192.0.2.1", trusted: false },
       rules: new FieldRules(),
+      limits: DEFAULT_HTTP_LIMITS,
       windows: new WindowBudget(0),
       idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
       now: () => this.#call("owner.now", 0),

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { Budget, CLIENT_PREFACE, FrameFlag, FrameType, OutputPool } from "../../../lib/h2/mod.ts";
+import {
+  BACKEND_LIMITS,
+  Budget,
+  CLIENT_PREFACE,
+  EDGE_LIMITS,
+  FrameFlag,
+  FrameType,
+  OutputPool,
+} from "../../../lib/h2/mod.ts";
 import type { Client } from "../../../lib/l7/client.ts";
 import { H2Front } from "../../../lib/l7/h2_front.ts";
 import { OwnH2Link } from "../../../lib/l7/own_h2_link.ts";
@@ -33,6 +41,7 @@ Deno.test("OwnH2Link pings a backend that is silent under a request, and gives i
       onDraining() {},
       onClosed: (end) => void ends.push(end),
     },
+    limits: BACKEND_LIMITS,
     pool: new OutputPool(),
     turns: new Turns(() => 0),
     now: () => now,
@@ -62,6 +71,7 @@ Deno.test("H2Front ends a connection on which no request has come for longer tha
   const socket = new FakeSocket();
   let now = 0;
   const front = new H2Front(socket.asSocket(), {} as Client, {
+    limits: EDGE_LIMITS,
     pool: new OutputPool(),
     now: () => now,
     turns: new Turns(() => 0),

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { DEFAULT_HTTP_LIMITS } from "../../../lib/l7/http_limits.ts";
 import { Interim } from "../../../lib/l7/interim.ts";
 import type { BackendFailure } from "../../../lib/l7/message.ts";
 import { mayRepeat } from "../../../lib/l7/retry.ts";
 
 Deno.test("Interim passes 8 heads on, drops up to 64, and then it is enough", () => {
-  const interim = new Interim();
+  const interim = new Interim(DEFAULT_HTTP_LIMITS);
   assert.equal(interim.came, false);
   const verdicts = Array.from({ length: 65 }, () => interim.judge(103));
   assert.equal(interim.came, true);
@@ -14,7 +15,7 @@ Deno.test("Interim passes 8 heads on, drops up to 64, and then it is enough", ()
 });
 
 Deno.test("Interim drops 100, which this hop has sent, and refuses a 101", () => {
-  const interim = new Interim();
+  const interim = new Interim(DEFAULT_HTTP_LIMITS);
   assert.equal(interim.judge(100), "drop");
   assert.deepEqual(interim.judge(101), { reason: "the backend switched protocols unasked" });
 });

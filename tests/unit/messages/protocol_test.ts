@@ -86,6 +86,7 @@ const TYPES: Readonly<Record<AnyField["kind"]["form"], readonly string[]>> = {
   boolean: ["bool"],
   integer: ["uint32"],
   duration: ["google.protobuf.Duration"],
+  size: ["uint32"],
   time: ["google.protobuf.Timestamp"],
   text: ["string"],
   list: ["repeated string"],

@@ -1,0 +1,98 @@
+/**
+ * What an operator may set of the bounds of HTTP, and what the engines make of it.
+ *
+ * @module
+ */
+import { H1_BACKEND_LIMITS, H1_EDGE_LIMITS, type H1Limits } from "../h1/mod.ts";
+import { BACKEND_LIMITS, EDGE_LIMITS, type Limits } from "../h2/mod.ts";
+
+/** Bounds of requests and responses, whatever HTTP they come in. Sizes are octets. */
+export interface HttpLimits {
+  /** A request's head. */
+  readonly maxRequestHead: number;
+  /** A response's head. */
+  readonly maxResponseHead: number;
+  /** Fields of a head, of either. */
+  readonly maxFields: number;
+  /** Trailers over HTTP/1.1, of either; over HTTP/2 they count as a head. */
+  readonly maxTrailers: number;
+  /** What the framing of one message in chunks may take beside 16 octets a chunk. */
+  readonly maxChunkOverhead: number;
+  /** Content that waits in each direction of a connection over HTTP/1.1. */
+  readonly contentBuffer: number;
+  /** From a head's first octet to its last, in milliseconds. */
+  readonly headerTimeoutMs: number;
+  /** Between two requests over HTTP/1.1, in milliseconds. */
+  readonly keepAliveTimeoutMs: number;
+  /** Requests that a connection may carry; 0: any number. */
+  readonly maxRequests: number;
+  /** Informational heads before one response; one more makes it a 502. */
+  readonly maxInterim: number;
+  /** And those of them that the client sees; it has no way to refuse them. */
+  readonly maxInterimForwarded: number;
+}
+
+/** What holds unless the operator says otherwise. */
+export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
+  maxRequestHead: H1_EDGE_LIMITS.maxHead,
+  maxResponseHead: H1_BACKEND_LIMITS.maxHead,
+  maxFields: H1_EDGE_LIMITS.maxFields,
+  maxTrailers: H1_EDGE_LIMITS.maxTrailers,
+  maxChunkOverhead: H1_EDGE_LIMITS.maxChunkOverhead,
+  contentBuffer: H1_EDGE_LIMITS.window,
+  headerTimeoutMs: H1_EDGE_LIMITS.headerTimeoutMs,
+  keepAliveTimeoutMs: H1_EDGE_LIMITS.idleTimeoutMs,
+  maxRequests: 0,
+  maxInterim: 64,
+  maxInterimForwarded: 8,
+});
+
+/** Frames are 16 KiB unless their receiver asks for more, and none of ours does. */
+const FRAME = 16_384;
+
+/** What each engine is given, for as long as the settings stay as they are. */
+export class EngineLimits {
+  readonly http: HttpLimits;
+  readonly h1Front: H1Limits;
+  readonly h1Backend: H1Limits;
+  readonly h2Front: Limits;
+  readonly h2Backend: Limits;
+
+  constructor(http: HttpLimits = DEFAULT_HTTP_LIMITS) {
+    this.http = http;
+    const { maxFields, maxTrailers, maxChunkOverhead, contentBuffer } = http;
+    const both = { maxFields, maxTrailers, maxChunkOverhead, sendBuffer: contentBuffer };
+    this.h1Front = {
+      ...H1_EDGE_LIMITS,
+      ...both,
+      maxHead: http.maxRequestHead,
+      window: contentBuffer,
+      headerTimeoutMs: http.headerTimeoutMs,
+      idleTimeoutMs: http.keepAliveTimeoutMs,
+    };
+    this.h1Backend = {
+      ...H1_BACKEND_LIMITS,
+      ...both,
+      maxHead: http.maxResponseHead,
+      window: 2 * contentBuffer,
+    };
+    this.h2Front = {
+      ...EDGE_LIMITS,
+      ...blocksOf(http.maxRequestHead),
+      prefaceTimeoutMs: http.headerTimeoutMs,
+      headerBlockTimeoutMs: http.headerTimeoutMs,
+    };
+    this.h2Backend = { ...BACKEND_LIMITS, ...blocksOf(http.maxResponseHead) };
+  }
+}
+
+/** Twice the list is an attack, and a peer may cut its blocks four times as small as it must. */
+function blocksOf(
+  head: number,
+): Pick<Limits, "maxHeaderListSize" | "maxHeaderBlock" | "maxContinuations"> {
+  return {
+    maxHeaderListSize: head,
+    maxHeaderBlock: 2 * head,
+    maxContinuations: Math.max(EDGE_LIMITS.maxContinuations, Math.ceil((2 * head) / FRAME) * 4),
+  };
+}
