@@ -230,8 +230,8 @@ Deno.test("content_buffer is what a connection over HTTP/1.1 holds of an upload"
     await sending;
   }
   const [small = 0, large = 0] = held;
-  assert.ok(small < 256 * 1024, `${small} octets are held with a buffer of 16 KiB`);
-  assert.ok(large > 512 * 1024, `${large} octets are held with a buffer of 1 MiB`);
+  // On top of each comes what one read brings and what the client's own socket holds.
+  assert.ok(large - small > 512 * 1024, `${small} and ${large} octets are held`);
 });
 
 Deno.test("[l7.limits] of the file reach the workers", async () => {
