@@ -7,7 +7,7 @@ import type { Operation, ServedState } from "./served_state.ts";
  * The longest time between two looks at the clock: an end is noticed this late at most after the
  * system's clock was set forward.
  */
-const MAX_SLEEP_MS = 60_000;
+const MAX_SLEEP_MS = 10_000;
 /** After a failure, for example a full disk, the rules block on and are tried again. */
 const RETRY_MS = 10_000;
 

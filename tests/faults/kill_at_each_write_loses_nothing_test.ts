@@ -11,8 +11,8 @@ const CHANGES = 6;
 /** System calls after which a file, or the name of one, is another. */
 const WRITES = "pwrite64,fsync,fdatasync,rename,renameat,renameat2,ftruncate,unlink,link";
 
-/** With a hundred rounds every single one of them; in CI each fifth, from another one every time. */
-const STRIDE = Math.max(1, Math.ceil(5 / ROUNDS));
+/** With a hundred rounds every single one of them; in CI each tenth, from another one every time. */
+const STRIDE = Math.max(1, Math.ceil(10 / ROUNDS));
 
 /** Runs the writer and kills it at the write number `when`; what it said. */
 async function runUntil(path: string, when: number): Promise<string[]> {

@@ -12,10 +12,10 @@ import { type Proxy, startProxy } from "../support/proxy.ts";
 
 /**
  * In seconds: half of it is how long all attacks last at once, over each kind of backend, so that
- * `SOAK_SECONDS=3600` makes an hour; each by itself lasts a quarter of it, 2.5 s at most.
+ * `SOAK_SECONDS=3600` makes an hour; each by itself lasts a tenth of it, 2.5 s at most.
  */
 const SECONDS = Number(Deno.env.get("SOAK_SECONDS") ?? 10);
-const ATTACK_MS = Math.min(SECONDS, 10) * 250;
+const ATTACK_MS = Math.min(SECONDS * 100, 2500);
 /** `SOAK_ATTACK=reset` runs those with that in their names, `SOAK_TELL=1` says what was seen. */
 const ONLY = Deno.env.get("SOAK_ATTACK") ?? "";
 /**

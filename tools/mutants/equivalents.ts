@@ -3,24 +3,29 @@ import type { Mutant } from "./instrument.ts";
 
 const LIST = new URL("equivalents.json", import.meta.url);
 
-/** Breaks that change nothing anybody can observe, by file, what stands there, and instead. */
-interface Equivalent {
-  readonly file: string;
-  readonly original: string;
-  readonly replacement: string;
+/**
+ * A break that changes nothing anybody can observe. It is found by what stands there and where, not
+ * by a line number, so that it survives edits elsewhere.
+ */
+export interface Equivalent extends Pick<Mutant, "file" | "within" | "original" | "replacement"> {
   /** Why nothing can be observed. */
   readonly why: string;
 }
 
+/** The list that stands beside this file. */
+export function readEquivalents(): Equivalent[] {
+  return JSON.parse(readFileSync(LIST, "utf8")) as Equivalent[];
+}
+
 /** The mutants that no test can notice. */
 export function loadEquivalents(): { has(mutant: Mutant): boolean } {
-  const list = JSON.parse(readFileSync(LIST, "utf8")) as Equivalent[];
-  const keys = new Set(list.map(keyOf));
+  const keys = new Set(readEquivalents().map(keyOf));
   return { has: (mutant) => keys.has(keyOf(mutant)) };
 }
 
-function keyOf(
-  { file, original, replacement }: Pick<Mutant, "file" | "original" | "replacement">,
+/** What a mutant and its entry in the list have in common. */
+export function keyOf(
+  { file, within, original, replacement }: Omit<Equivalent, "why">,
 ): string {
-  return [file, original, replacement].join("\n");
+  return [file, within, original, replacement].join("\n");
 }

@@ -8,6 +8,8 @@ export interface Mutant {
   /** Starting at 1. */
   readonly line: number;
   readonly kind: MutantKind;
+  /** What is around it, as `Class.method`, `outer.inner` or `CONSTANT`. */
+  readonly within: string;
   /** What stands there, on one line. */
   readonly original: string;
   /** What stands there instead. */
@@ -28,7 +30,7 @@ export type MutantKind =
   | "return replaced"
   | "boolean flipped";
 
-/** The global variable that says which mutant is on. */
+/** The global function that is asked, at each mutant that is passed, whether that one is on. */
 export const SWITCH = "__mcProxyMutant";
 
 /** Literals of longer lists are tables of a specification; vectors made by others check those. */
@@ -174,11 +176,12 @@ class Instrumenter {
       file: this.#file,
       line: line + 1,
       kind,
+      within: nameAround(node),
       original,
       replacement,
       isStatic,
     });
-    return `globalThis.${SWITCH} === ${id}`;
+    return `globalThis.${SWITCH}(${id})`;
   }
 }
 
@@ -232,6 +235,33 @@ function isTableEntry(node: ts.Node): boolean {
     }
   }
   return false;
+}
+
+/**
+ * The names of the functions, methods, fields and classes around a node, outermost first, and of
+ * the constant when it stands in none of these.
+ */
+function nameAround(node: ts.Node): string {
+  const names: string[] = [];
+  for (let at = node.parent; at !== undefined; at = at.parent) {
+    const name = nameOf(at);
+    if (name !== undefined) names.unshift(name);
+  }
+  return names.join(".");
+}
+
+function nameOf(node: ts.Node): string | undefined {
+  if (ts.isConstructorDeclaration(node)) return "constructor";
+  if (ts.isPropertyDeclaration(node)) return node.name.getText();
+  if (ts.isVariableDeclaration(node)) return isLocal(node) ? undefined : node.name.getText();
+  if (!ts.isFunctionLike(node) && !ts.isClassLike(node)) return undefined;
+  const { parent } = node;
+  return node.name?.getText() ??
+    (ts.isVariableDeclaration(parent) && isLocal(parent) ? parent.name.getText() : undefined);
+}
+
+function isLocal(node: ts.VariableDeclaration): boolean {
+  return !ts.isSourceFile(node.parent.parent.parent);
 }
 
 function evaluatedOnLoad(node: ts.Node): boolean {

@@ -9,7 +9,14 @@ import { libFolder, PURE_FOLDERS } from "../../tests/support/module_graph.ts";
 import { createRandom } from "../../tests/support/fuzz.ts";
 import type { Mutant } from "./instrument.ts";
 import { loadEquivalents } from "./equivalents.ts";
-import { type Fate, runMutants, runStaticMutant } from "./run.ts";
+import {
+  type Bench,
+  type Fate,
+  runMutants,
+  runStaticMutant,
+  type SurveyedTest,
+  surveyTests,
+} from "./run.ts";
 import { createMutantTree, type MutantTree } from "./tree.ts";
 import type { Assignment } from "./work.ts";
 
@@ -20,7 +27,12 @@ const SAMPLE_TOLERANCE = 6;
 /** Processes at a time. */
 const PROCESSES = Math.max(1, Math.min(navigator.hardwareConcurrency, 4));
 /** Mutants of one process: many share its start, few are lost to one that hangs. */
-const BATCH = 60;
+const BATCH = 100;
+/**
+ * Tests that take longer without a mutant are left out, in milliseconds of processor time: there are
+ * thousands of mutants, and what only a long run of random input notices has no guard of its own.
+ */
+const SLOW_TEST_MS = 200;
 
 /** What a run found in one folder. */
 interface Score {
@@ -69,31 +81,64 @@ function sample(mutants: readonly Mutant[], count: number, seed: number): Mutant
   return drawn;
 }
 
+/** What is known of the tests of one folder. */
+interface Surveyed extends Bench {
+  readonly tests: readonly SurveyedTest[];
+}
+
 async function fatesOf(
   tree: MutantTree,
   mutants: readonly Mutant[],
 ): Promise<Map<number, Fate>> {
+  const byFolder = Map.groupBy(mutants, ({ file }) => libFolder(file) ?? "");
+  const surveyed = new Map<string, Surveyed>();
+  await inParallel([...byFolder.keys()].map((folder) => async () => {
+    const bench = { root: tree.root, testFiles: tree.testsOf(folder) };
+    const tests = await surveyTests(bench, tree.mutants.length);
+    surveyed.set(folder, { ...bench, tests: tests.filter(({ cost }) => cost <= SLOW_TEST_MS) });
+  }));
   const fates = new Map<number, Fate>();
+  await inParallel([...byFolder].flatMap(([folder, ofFolder]) => {
+    const bench = surveyed.get(folder);
+    return bench === undefined ? [] : jobsFor(bench, ofFolder, fates);
+  }));
+  return fates;
+}
+
+/** Those that are evaluated on load one by one, the others many to a process. */
+function jobsFor(
+  bench: Surveyed,
+  mutants: readonly Mutant[],
+  fates: Map<number, Fate>,
+): (() => Promise<void>)[] {
+  const quickFirst = bench.tests.toSorted((a, b) => a.cost - b.cost);
+  const testsOf = new Map<number, number[]>();
+  for (const { test, passes } of quickFirst) {
+    for (const id of passes) testsOf.getOrInsert(id, []).push(test);
+  }
+  const all = quickFirst.map(({ test }) => test);
   const jobs: (() => Promise<void>)[] = [];
-  const assigned = mutants.map((mutant) => ({ mutant, testFiles: tree.testsOf(mutant.file) }));
   const orders: Assignment[] = [];
-  for (const { mutant: { id, isStatic }, testFiles } of assigned) {
-    if (testFiles.length === 0) fates.set(id, { kind: "survived" });
-    else if (!isStatic) orders.push({ id, testFiles });
-    else {jobs.push(async () =>
-        void fates.set(id, await runStaticMutant(tree.root, { id, testFiles }))
-      );}
+  for (const { id, isStatic } of mutants) {
+    const tests = isStatic ? all : testsOf.get(id) ?? [];
+    if (tests.length === 0) fates.set(id, { kind: "survived" });
+    else if (!isStatic) orders.push({ id, tests });
+    else jobs.push(async () => void fates.set(id, await runStaticMutant(bench, { id, tests })));
   }
   for (let at = 0; at < orders.length; at += BATCH) {
     const batch = orders.slice(at, at + BATCH);
     jobs.push(async () => {
-      for (const [id, fate] of await runMutants(tree.root, batch)) fates.set(id, fate);
+      for (const [id, fate] of await runMutants(bench, batch)) fates.set(id, fate);
     });
   }
+  return jobs;
+}
+
+async function inParallel(jobs: readonly (() => Promise<void>)[]): Promise<void> {
+  const waiting = [...jobs];
   await Promise.all(Array.from({ length: PROCESSES }, async () => {
-    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await job();
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) await job();
   }));
-  return fates;
 }
 
 function report(

@@ -4,11 +4,13 @@ import type { Answer, Assignment, Work } from "./work.ts";
 
 /**
  * A test that computes longer than this hangs, in milliseconds of processor time: a busy machine
- * makes the clock useless.
+ * makes the clock useless. Ten times what the slowest test that is run against mutants takes.
  */
 const HANGS_AFTER_CPU_MS = 2000;
 /** A test that waits longer than this hangs, in milliseconds. */
-const HANGS_AFTER_MS = 60_000;
+const HANGS_AFTER_MS = 30_000;
+/** Before the first answer, and without a mutant, nothing is expected to hang. */
+const PATIENCE_FACTOR = 30;
 /** How often a runner is looked at, in milliseconds. */
 const LOOK_MS = 200;
 /** What /proc counts processor time in (`getconf CLK_TCK`). */
@@ -20,6 +22,16 @@ export type Fate =
   | { readonly kind: "killed"; readonly test: string }
   | { readonly kind: "hung" | "survived" };
 
+/** A tree with mutants, and the tests of one folder of it. */
+export interface Bench {
+  /** Where the tree stands; work orders are written there. */
+  readonly root: string;
+  readonly testFiles: readonly string[];
+}
+
+/** What a test does without a mutant. */
+export type SurveyedTest = Extract<Answer, { readonly kind: "surveyed" }>;
+
 /** The tests fail without a mutant, or a runner broke off: nothing can be said of mutants. */
 export class MutantRunError extends Error {
   override readonly name = "MutantRunError";
@@ -27,26 +39,45 @@ export class MutantRunError extends Error {
 }
 
 /**
+ * Runs each test once without a mutant.
+ *
+ * @param mutants how many there are in the tree.
+ * @throws {MutantRunError} if a test fails.
+ */
+export async function surveyTests(bench: Bench, mutants: number): Promise<SurveyedTest[]> {
+  const tests: SurveyedTest[] = [];
+  const order: Work = { kind: "survey", testFiles: bench.testFiles, mutants };
+  const finished = await drive(bench.root, order, (answer) => {
+    if (answer.kind === "load_failed") throw new MutantRunError(answer.reason);
+    if (answer.kind !== "surveyed") return;
+    if (answer.failed) throw new MutantRunError(`without a mutant "${answer.name}" fails`);
+    tests.push(answer);
+  });
+  if (!finished) {
+    throw new MutantRunError(`no answer after the test "${tests.at(-1)?.name ?? "none"}"`);
+  }
+  return tests;
+}
+
+/**
  * Runs the tests against each mutant.
  *
- * @param folder where the tree with the mutants stands; work orders are written there.
  * @returns the fate of each, by id.
- * @throws {MutantRunError} if a test fails while no mutant is on.
  */
 export async function runMutants(
-  folder: string,
+  bench: Bench,
   mutants: readonly Assignment[],
 ): Promise<Map<number, Fate>> {
   const fates = new Map<number, Fate>();
   let waiting = [...mutants];
   while (waiting.length > 0) {
     const before = waiting.length;
-    const clean = await runOnce(folder, waiting, fates);
+    const clean = await runOnce(bench, waiting, fates);
     if (!clean) {
       // Something of a mutant stayed: each of these gets a process of its own.
       for (const mutant of waiting) {
         fates.delete(mutant.id);
-        await runOnce(folder, [mutant], fates);
+        await runOnce(bench, [mutant], fates);
       }
     }
     waiting = waiting.filter(({ id }) => !fates.has(id));
@@ -56,46 +87,38 @@ export async function runMutants(
 }
 
 /** The fate of a mutant that is evaluated while its module loads: a process of its own. */
-export async function runStaticMutant(folder: string, mutant: Assignment): Promise<Fate> {
+export async function runStaticMutant(
+  { root, testFiles }: Bench,
+  { id, tests }: Assignment,
+): Promise<Fate> {
   const fates = new Map<number, Fate>();
-  const work: Work = {
-    testFiles: mutant.testFiles,
-    mutants: [mutant],
-    onWhileLoading: mutant.id,
-  };
-  await drive(folder, work, (answer) => settle(answer, mutant.id, fates));
-  return fates.get(mutant.id) ?? { kind: "killed", test: "the program did not load" };
+  const order: Work = { kind: "static", testFiles, id, tests };
+  await drive(root, order, (answer) => settle(answer, fates));
+  return fates.get(id) ?? { kind: "killed", test: "the program did not load" };
 }
 
 /** One process for these mutants, until it ends or hangs. Whether it left no traces. */
 async function runOnce(
-  folder: string,
+  { root, testFiles }: Bench,
   mutants: readonly Assignment[],
   fates: Map<number, Fate>,
 ): Promise<boolean> {
-  const testFiles = [...new Set(mutants.flatMap(({ testFiles }) => testFiles))];
   let current: number | undefined;
   let clean = true;
-  const finished = await drive(folder, { testFiles, mutants }, (answer) => {
-    if (answer.kind === "started") current = answer.id;
-    if (answer.kind === "afterwards" && answer.failure !== undefined) clean = mutants.length === 1;
-    if (answer.kind === "baseline" && answer.failure !== undefined) {
-      throw new MutantRunError(`without a mutant "${answer.failure}" fails`);
-    }
+  const finished = await drive(root, { kind: "mutants", testFiles, mutants }, (answer) => {
     if (answer.kind === "load_failed") throw new MutantRunError(answer.reason);
-    settle(answer, current, fates);
-    if (answer.kind === "killed" || answer.kind === "survived") current = undefined;
+    if (answer.kind === "afterwards" && answer.failure !== undefined) clean = mutants.length === 1;
+    if (answer.kind === "started") current = answer.id;
+    else if (answer.kind === "killed" || answer.kind === "survived") current = undefined;
+    settle(answer, fates);
   });
   if (!finished && current !== undefined) fates.set(current, { kind: "hung" });
   return clean;
 }
 
-function settle(answer: Answer, current: number | undefined, fates: Map<number, Fate>): void {
+function settle(answer: Answer, fates: Map<number, Fate>): void {
   if (answer.kind === "killed") fates.set(answer.id, { kind: "killed", test: answer.test });
   else if (answer.kind === "survived") fates.set(answer.id, { kind: "survived" });
-  else if (answer.kind === "load_failed" && current !== undefined) {
-    fates.set(current, { kind: "killed", test: answer.reason });
-  }
 }
 
 /** Runs the runner; false when it had to be ended or died in the middle of a mutant. */
@@ -110,24 +133,27 @@ async function drive(
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "--no-prompt", "-A", "--config", config, RUNNER, order],
     cwd: folder,
+    // The same for every mutant: by chance none is killed.
+    env: { FUZZ_SEED: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "null",
   }).spawn();
   let hung = false;
   // Loading the program and the tests counts as one long test.
-  let allowedCpuMs = 10 * HANGS_AFTER_CPU_MS;
+  let patience = PATIENCE_FACTOR;
   let since = { at: performance.now(), cpuMs: 0 };
   const watch = setInterval(() => {
     const cpuMs = processorTime(child.pid);
-    hung ||= cpuMs - since.cpuMs > allowedCpuMs || performance.now() - since.at > HANGS_AFTER_MS;
+    hung ||= cpuMs - since.cpuMs > patience * HANGS_AFTER_CPU_MS ||
+      performance.now() - since.at > patience * HANGS_AFTER_MS;
     if (hung) tryKill(child);
   }, LOOK_MS);
   let rest = "";
   try {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       since = { at: performance.now(), cpuMs: processorTime(child.pid) };
-      allowedCpuMs = HANGS_AFTER_CPU_MS;
+      if (work.kind !== "survey") patience = 1;
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
       // A test may print: only what is ours begins like this.

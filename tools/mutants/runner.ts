@@ -1,6 +1,6 @@
 /**
  * The process in which mutants live: loads tests of a tree with all mutants written into it, and
- * runs them once for each mutant, until one fails. It is told its work by a file and answers one
+ * runs those that pass a mutant, until one fails. It is told its work by a file and answers one
  * line a mutant, so that the process above can end it when a mutant hangs.
  *
  * @module
@@ -10,27 +10,17 @@ import { SWITCH } from "./instrument.ts";
 import type { Answer, Work } from "./work.ts";
 
 interface CollectedTest {
-  readonly file: string;
   readonly name: string;
   readonly run: () => Promise<void>;
-  milliseconds: number;
 }
 
 const tests: CollectedTest[] = [];
-let loading = "";
-
-/**
- * Tests that take longer without a mutant are left out, in milliseconds of processor time: there are
- * thousands of mutants, and what only a long run of random input notices has no guard of its own.
- */
-const SLOW_TEST_MS = 100;
 
 /** No mutant is on. */
 const NONE = -1;
-
-function turnOn(id: number): void {
-  (globalThis as Record<string, unknown>)[SWITCH] = id;
-}
+let active = NONE;
+/** For each mutant, whether it was passed. */
+let passed = new Uint8Array();
 
 function answer(value: Answer): void {
   Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(value) + "\n"));
@@ -44,9 +34,8 @@ function collect(...args: unknown[]): void {
     options?.name ?? fn?.name ?? "";
   const body = fn ?? options?.fn;
   if (body === undefined || options?.ignore === true) return;
-  const file = loading;
-  const context = { name, step, origin: file } as unknown as Deno.TestContext;
-  tests.push({ file, name, run: async () => await body(context), milliseconds: 0 });
+  const context = { name, step, origin: "" } as unknown as Deno.TestContext;
+  tests.push({ name, run: async () => await body(context) });
 }
 
 async function step(...args: unknown[]): Promise<boolean> {
@@ -71,60 +60,72 @@ function each(rows: readonly unknown[]) {
 async function load(files: readonly string[]): Promise<void> {
   const stand = Object.assign(collect, { each, ignore: () => {}, only: collect });
   Object.assign(Deno, { test: stand });
-  for (const file of files) {
-    loading = file;
-    await import(file);
+  for (const file of files) await import(file);
+}
+
+/** Runs each test once without a mutant. */
+async function survey(): Promise<void> {
+  for (const [test, { name, run }] of tests.entries()) {
+    passed.fill(0);
+    const before = process.cpuUsage();
+    const failed = await fails(run);
+    const { user, system } = process.cpuUsage(before);
+    const passes = [...passed.keys()].filter((id) => passed[id] === 1);
+    const cost = (user + system) / 1000;
+    answer({ kind: "surveyed", test, name, cost, passes, failed });
   }
 }
 
-/** The name of the first test that fails. */
-async function firstFailure(files: ReadonlySet<string>): Promise<string | undefined> {
-  for (const test of tests) {
-    if (!files.has(test.file)) continue;
-    const before = process.cpuUsage();
-    try {
-      await test.run();
-    } catch {
-      return test.name;
-    } finally {
-      const { user, system } = process.cpuUsage(before);
-      test.milliseconds = (user + system) / 1000;
-      answer({ kind: "alive" });
-    }
+/** The name of the first of these tests that fails. */
+async function firstFailure(chosen: Iterable<number>): Promise<string | undefined> {
+  for (const place of chosen) {
+    const test = tests[place];
+    if (test !== undefined && await fails(test.run)) return test.name;
+    answer({ kind: "alive" });
   }
   return undefined;
 }
 
-if (import.meta.main) {
-  const work = JSON.parse(Deno.readTextFileSync(Deno.args[0] as string)) as Work;
-  // A mutant of what runs while a module loads has to be on before that.
-  turnOn(work.onWhileLoading ?? NONE);
-  globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());
+async function fails(run: () => Promise<void>): Promise<boolean> {
   try {
-    await load(work.testFiles);
+    await run();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+async function tryMutant(id: number, chosen: readonly number[], after: number): Promise<void> {
+  answer({ kind: "started", id });
+  active = id;
+  const test = await firstFailure(chosen);
+  active = after;
+  answer(test === undefined ? { kind: "survived", id } : { kind: "killed", id, test });
+}
+
+async function work(order: Work): Promise<void> {
+  if (order.kind === "survey") passed = new Uint8Array(order.mutants);
+  // A mutant of what runs while a module loads has to be on before that.
+  if (order.kind === "static") active = order.id;
+  try {
+    await load(order.testFiles);
   } catch (error) {
-    answer({ kind: "load_failed", reason: String(error) });
-    Deno.exit(0);
+    return answer({ kind: "load_failed", reason: String(error) });
   }
-  if (work.onWhileLoading === undefined) {
-    const failure = await firstFailure(new Set(work.testFiles));
-    answer({ kind: "baseline", ...failure !== undefined && { failure } });
-    if (failure !== undefined) Deno.exit(0);
-    tests.sort((a, b) => a.milliseconds - b.milliseconds);
-    const firstSlow = tests.findIndex(({ milliseconds }) => milliseconds > SLOW_TEST_MS);
-    if (firstSlow >= 0) tests.splice(firstSlow);
-  }
-  for (const { id, testFiles } of work.mutants) {
-    answer({ kind: "started", id });
-    turnOn(id);
-    const test = await firstFailure(new Set(testFiles));
-    turnOn(work.onWhileLoading ?? NONE);
-    answer(test === undefined ? { kind: "survived", id } : { kind: "killed", id, test });
-  }
+  if (order.kind === "survey") return await survey();
+  if (order.kind === "static") return await tryMutant(order.id, order.tests, order.id);
+  for (const { id, tests } of order.mutants) await tryMutant(id, tests, NONE);
   // What a mutant left behind in a module must not have killed those after it.
-  if (work.onWhileLoading === undefined) {
-    const failure = await firstFailure(new Set(work.testFiles));
-    answer({ kind: "afterwards", ...failure !== undefined && { failure } });
-  }
+  const failure = await firstFailure(new Set(order.mutants.flatMap(({ tests }) => tests)));
+  answer({ kind: "afterwards", ...failure !== undefined && { failure } });
+}
+
+if (import.meta.main) {
+  (globalThis as Record<string, unknown>)[SWITCH] = (id: number) => {
+    passed[id] = 1;
+    return id === active;
+  };
+  globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());
+  await work(JSON.parse(Deno.readTextFileSync(Deno.args[0] as string)) as Work);
   Deno.exit(0);
 }

@@ -16,8 +16,8 @@ const COPIED = ["lib", "tests", "dev", "deploy", "proto", "deno.json", "deno.loc
 export interface MutantTree {
   readonly root: string;
   readonly mutants: readonly Mutant[];
-  /** The addresses of the tests that import the folder of a file of `lib`. */
-  testsOf(file: string): readonly string[];
+  /** The addresses of the tests that import a folder of `lib` and nothing above it. */
+  testsOf(folder: string): readonly string[];
 }
 
 /**
@@ -43,25 +43,25 @@ export async function createMutantTree(
       await Deno.writeTextFile(join(root, file), found.code);
     }
   }
-  const reaching = await testsByFile();
+  const reaching = await testsByFolder();
   return {
     root,
     mutants,
-    testsOf: (file) => reaching(file).map((test) => pathToFileURL(join(root, test)).href),
+    testsOf: (folder) => reaching(folder).map((test) => pathToFileURL(join(root, test)).href),
   };
 }
 
-/** For each file of lib the unit and fuzz tests that import its folder and none above it. */
-async function testsByFile(): Promise<(file: string) => string[]> {
+/** For each folder of lib its unit tests, and what else imports it and nothing above it. */
+async function testsByFolder(): Promise<(folder: string) => string[]> {
   const tests = [...await sourceFiles("tests/unit"), ...await sourceFiles("tests/fuzz")];
   const edges = await readEdges(tests.filter((file) => file.endsWith("_test.ts")));
   const byTest = Map.groupBy(edges, ({ from }) => from);
-  return (file) =>
+  return (folder) =>
     [...byTest].flatMap(([test, imports]) => {
       const folders = imports.map(({ to }) => libFolder(to)).filter((it) => it !== undefined);
       const highest = Math.max(...folders.map(rankOf));
-      const own = libFolder(file) ?? "";
-      return folders.includes(own) && highest === rankOf(own) ? [test] : [];
+      const isOwn = test.startsWith(`tests/unit/${folder}/`);
+      return isOwn || folders.includes(folder) && highest === rankOf(folder) ? [test] : [];
     });
 }
 

@@ -1,24 +1,43 @@
-/** A mutant and the tests that reach its file. */
+/** A mutant and what can notice it. */
 export interface Assignment {
   readonly id: number;
-  /** `file:` addresses, a part of {@link Work.testFiles}. */
-  readonly testFiles: readonly string[];
+  /** The tests that pass the mutant, the quickest first, as places in the order of loading. */
+  readonly tests: readonly number[];
 }
 
 /** What one process is to do. */
-export interface Work {
-  readonly testFiles: readonly string[];
-  readonly mutants: readonly Assignment[];
-  /** The mutant that is on from the start, for those that are evaluated while modules load. */
-  readonly onWhileLoading?: number;
-}
+export type Work =
+  /** Run each test once without a mutant, and tell which mutants each passes. */
+  | { readonly kind: "survey"; readonly testFiles: readonly string[]; readonly mutants: number }
+  | {
+    readonly kind: "mutants";
+    readonly testFiles: readonly string[];
+    readonly mutants: readonly Assignment[];
+  }
+  /** Run all tests with one mutant that is on from the start, because it is evaluated then. */
+  | {
+    readonly kind: "static";
+    readonly testFiles: readonly string[];
+    readonly id: number;
+    readonly tests: readonly number[];
+  };
 
 /** What the process answers, one a line. */
 export type Answer =
   /** A test has ended: nothing hangs. */
   | { readonly kind: "alive" }
-  /** Without any mutant; a failure makes the rest worthless. */
-  | { readonly kind: "baseline" | "afterwards"; readonly failure?: string }
+  /** One test without a mutant. */
+  | {
+    readonly kind: "surveyed";
+    readonly test: number;
+    readonly name: string;
+    /** In milliseconds of processor time. */
+    readonly cost: number;
+    readonly passes: readonly number[];
+    readonly failed: boolean;
+  }
   | { readonly kind: "load_failed"; readonly reason: string }
   | { readonly kind: "started" | "survived"; readonly id: number }
-  | { readonly kind: "killed"; readonly id: number; readonly test: string };
+  | { readonly kind: "killed"; readonly id: number; readonly test: string }
+  /** The tests once more at the end, without a mutant; a failure makes the rest worthless. */
+  | { readonly kind: "afterwards"; readonly failure?: string };

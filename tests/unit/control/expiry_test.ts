@@ -49,12 +49,15 @@ Deno.test("RuleExpiry removes a rule when its time has come, and then looks no m
   assert.deepEqual([wall.commits, timers.pending], [1, 0]);
 });
 
-Deno.test("RuleExpiry notices within a minute that the clock was set forward", async () => {
+Deno.test("RuleExpiry notices within ten seconds that the clock was set forward", async () => {
   using timers = new FakeTimers();
   const { expiry, wall } = setUp(timers, HOUR_MS);
   expiry.schedule();
   wall.ahead = HOUR_MS;
-  timers.advance(60_000);
+  timers.advance(9_999);
+  await timers.settle();
+  assert.equal(wall.looks, 0, "not yet");
+  timers.advance(1);
   await timers.settle();
   assert.equal(wall.commits, 1);
 });

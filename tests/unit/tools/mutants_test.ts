@@ -6,7 +6,7 @@ async function valuesOf(source: string): Promise<unknown[]> {
   const { code, mutants } = instrument("example.ts", `export const run = () => { ${source} };`);
   const module = await import(`data:text/typescript,${encodeURIComponent(code)}`);
   const valueWith = (id: number) => {
-    (globalThis as Record<string, unknown>)[SWITCH] = id;
+    (globalThis as Record<string, unknown>)[SWITCH] = (at: number) => at === id;
     try {
       return module.run();
     } catch (error) {

@@ -1,0 +1,76 @@
+/**
+ * The slowest tests, as JUnit reports of `deno test` tell them: `deno task slowest [PATH …]` runs
+ * these tests (default: all but the soak) and lists twenty.
+ *
+ * @module
+ */
+import { join } from "node:path";
+
+/** How many are listed. */
+const LISTED = 20;
+
+/** One test and how long it took. */
+export interface TimedTest {
+  readonly file: string;
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** The tests in a report of `deno test --junit-path`. */
+export function readReport(xml: string): TimedTest[] {
+  const cases = xml.matchAll(/<testcase name="([^"]*)" classname="([^"]*)" time="([\d.]+)"/g);
+  return [...cases].map(([, name = "", file = "", time]) => ({
+    file: unescapeXml(file),
+    name: unescapeXml(name),
+    seconds: Number(time),
+  }));
+}
+
+/** The slowest of them, a line each, the slowest first. */
+export function listSlowest(tests: readonly TimedTest[], count = LISTED): string[] {
+  return tests.toSorted((a, b) => b.seconds - a.seconds).slice(0, count).map(
+    ({ file, name, seconds }) => `${seconds.toFixed(1).padStart(6)} s  ${file}: ${name}`,
+  );
+}
+
+function unescapeXml(text: string): string {
+  const characters: Readonly<Record<string, string>> = {
+    "&lt;": "<",
+    "&gt;": ">",
+    "&quot;": '"',
+    "&apos;": "'",
+    "&amp;": "&",
+  };
+  return text.replaceAll(/&(?:lt|gt|quot|apos|amp);/g, (entity) => characters[entity] ?? entity);
+}
+
+/** Runs tests under `deno test` with these arguments; how it ended and how long each took. */
+export async function runTimed(
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly tests: readonly TimedTest[] }> {
+  const folder = await Deno.makeTempDir({ prefix: "mc-proxy-tests-" });
+  try {
+    const report = join(folder, "junit.xml");
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "--no-check", "--no-prompt", "-A", `--junit-path=${report}`, ...args],
+    }).spawn().status;
+    // Without a single test there is none.
+    const xml = await Deno.readTextFile(report).catch(() => "");
+    return { code, tests: readReport(xml) };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Prints the slowest. */
+export function printSlowest(tests: readonly TimedTest[]): void {
+  const lines = ["", `the slowest ${LISTED}:`, ...listSlowest(tests)];
+  Deno.stdout.writeSync(new TextEncoder().encode(`${lines.join("\n")}\n`));
+}
+
+if (import.meta.main) {
+  const paths = Deno.args.length > 0 ? Deno.args : ["--ignore=tests/soak", "tests"];
+  const { code, tests } = await runTimed(["--parallel", ...paths]);
+  printSlowest(tests);
+  Deno.exit(code);
+}
