@@ -16,21 +16,21 @@ const MAX_AUDIT_ENTRIES = 1000;
 export function stateHandlers(
   context: AdminContext,
 ): Pick<Handlers<typeof ProxyAdminService>, StateMethods> {
-  const { state, whole } = context.control;
+  const { state, wholeState } = context.control;
   return {
     exportState() {
       return { state: exportState(context), revision: BigInt(state.database.audit.revision) };
     },
-    async apply({ state: wish, dryRun, ifRevision, closeConnections: close }, call) {
-      if (wish === undefined) throw invalid("state", "is missing");
+    async apply({ state: desired, dryRun, ifRevision, closeConnections: close }, call) {
+      if (desired === undefined) throw invalid("state", "is missing");
       const options = {
         dryRun,
         ifRevision: ifRevision === 0n ? undefined : Number(ifRevision),
         close,
       };
       const by = operation("Apply", context, call);
-      const { differences, revision, closed } = await whole.apply(
-        toState(wish),
+      const { differences, revision, closed } = await wholeState.apply(
+        toState(desired),
         options,
         by,
       );

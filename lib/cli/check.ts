@@ -23,9 +23,9 @@ export interface Checked {
 export function checkFile(path: string): Checked {
   const text = readText(path);
   const wanted = readWantedState(text);
-  const wish = wanted.ok ? wanted.state : {};
+  const desired = wanted.ok ? wanted.state : {};
   const result = loadConfig(text, {
-    further: (config, report) => checkDatabase(config, { path, wish, report }),
+    further: (config, report) => checkDatabase(config, { path, desired, report }),
   });
   return result.ok
     ? { problems: [], warnings: result.warnings }
@@ -34,7 +34,11 @@ export function checkFile(path: string): Checked {
 
 function checkDatabase(
   config: Config,
-  { path, wish, report }: { readonly path: string; readonly wish: State; readonly report: Report },
+  { path, desired, report }: {
+    readonly path: string;
+    readonly desired: State;
+    readonly report: Report;
+  },
 ): void {
   const at = ["database", "path"];
   // Said already.
@@ -56,7 +60,7 @@ function checkDatabase(
     const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
     const drift = driftWarning(
       path,
-      countDifferences({ rateLimit: { limit, windowMs }, ...stored }, wish),
+      countDifferences({ rateLimit: { limit, windowMs }, ...stored }, desired),
     );
     if (drift !== undefined) report.warning([], drift);
   } catch (error) {

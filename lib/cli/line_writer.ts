@@ -5,7 +5,7 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024;
 /** What is queued at the end is given this long: a stalled reader must not keep the program alive. */
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** Where bytes go; `Deno.stderr` is one. */
+/** Where octets go; `Deno.stderr` is one. */
 export interface ByteWriter {
   write(bytes: Uint8Array): Promise<number>;
 }

@@ -1,5 +1,5 @@
 import type { Config } from "../config/mod.ts";
-import { type Control, type Health, HealthMonitor, readRegularFile } from "../control/mod.ts";
+import { type Control, type Health, HealthMonitor } from "../control/mod.ts";
 import { Metrics, MetricsEndpoint } from "../metrics/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import { VERSION } from "./version.ts";
@@ -22,8 +22,8 @@ export interface MonitoringOptions {
 /** Health, and the metrics where they are configured. */
 export interface Monitoring extends AsyncDisposable {
   health(): Health;
-  /** Looks at the certificates again, after a reload. */
-  refresh(): Promise<void>;
+  /** Logs what certificates will become a problem, after a reload. */
+  refresh(): void;
   /** Stops answering scrapes: whoever takes over answers them. */
   closeEndpoint(): Promise<void>;
 }
@@ -39,20 +39,12 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   const monitor = stack.use(
     new HealthMonitor({
       status: () => control.plane.status(),
-      routes: () => [
-        ...control.listeners.flatMap(({ routes }) => routes),
-        // The connector's certificates expire like those of routes.
-        ...control.upkeep.connectorCertificates.map((tlsCert) => ({
-          mode: "mtls" as const,
-          tlsCert,
-        })),
-      ],
+      certificates: () => control.upkeep.expiries,
       geoipBuiltMs: () => control.geoipBuiltMs,
       refusals: () => control.upkeep.refusals,
       fileWarnings: () => [...control.upkeep.warnings, ...warnings()],
       checkDatabase: () => control.checkDatabase(),
       databaseProblem: () => control.databaseProblem,
-      readFile: readRegularFile,
       log,
       now: Date.now,
     }),

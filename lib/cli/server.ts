@@ -13,10 +13,10 @@ import {
 } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../plane/mod.ts";
 import {
-  type Pulse,
   readServiceEnvironment,
   readVariable,
   ServiceManager,
+  type WatchdogReport,
 } from "../service/mod.ts";
 import type { State } from "../state/mod.ts";
 import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
@@ -157,7 +157,7 @@ async function serve(running: Running): Promise<number> {
   }
   const allocator = allocatorName(readVariable("LD_PRELOAD"));
   log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
-  manager.ready(() => pulseOf(control, monitoring.health()));
+  manager.ready(() => watchdogReportOf(control, monitoring.health()));
   const signal = await Promise.race([signals.stop, stuck]);
   const hangs = typeof signal === "number";
   if (hangs) {
@@ -184,9 +184,9 @@ async function reload(running: Running): Promise<void> {
   const { control, monitoring, manager, rereadConfig, rereadDrift, log } = running;
   manager.reloading();
   try {
-    const connector = control.upkeep.reloadConnector(() => rereadConfig().connector);
-    await Promise.all([control.reloadGeoIp(), control.upkeep.reloadTls(), connector]);
-    await monitoring.refresh();
+    const certificates = control.upkeep.lookAtCertificates(() => rereadConfig().connector);
+    await Promise.all([control.reloadGeoIp(), certificates]);
+    monitoring.refresh();
     await rereadDrift();
   } catch (error) {
     log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
@@ -204,7 +204,7 @@ function workerModule(): URL | undefined {
  * The watchdog asks whether a restart would help: it would bring workers back, and not make room
  * on a disk.
  */
-function pulseOf({ plane, listeners }: Control, health: Health): Pulse {
+function watchdogReportOf({ plane, listeners }: Control, health: Health): WatchdogReport {
   const { state, problems, refusals, warnings } = health;
   const { workers } = plane.status();
   const serving = workers.filter((worker) => worker.state === "serving").length;
@@ -243,8 +243,8 @@ function openClaimed({ openDatabase }: ProxyOptions): Database {
 /** A file that has seeded the database is edited by whoever does not know that it did. */
 function watchDrift({ file }: ProxyOptions, control: Control, log: LogSink): Drift | undefined {
   if (file === undefined) return undefined;
-  const { state, whole } = control;
-  return new Drift(file.state, { state, whole, file: file.path, log });
+  const { state, wholeState } = control;
+  return new Drift(file.state, { state, wholeState, file: file.path, log });
 }
 
 /** The last step that a start can fail at: after it the state is the database's. */

@@ -4,7 +4,7 @@ import { refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
-import { checkTlsPair, coversHost } from "./tls_pair.ts";
+import { checkTlsPair, coversHost } from "../certificates/mod.ts";
 import type { Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
 /** The checks that take more than one setting, or a file. */

@@ -1,7 +1,7 @@
-import { X509Certificate } from "node:crypto";
 import { type KeyPath, quote } from "../schema/mod.ts";
+import { describeUnfit } from "../x509/mod.ts";
 import type { CheckContext } from "./check_context.ts";
-import { checkTlsPair, coversHost } from "./tls_pair.ts";
+import { checkTlsPair, coversHost, readAuthorities } from "../certificates/mod.ts";
 import type { RouteSettings } from "../state/mod.ts";
 import type { ConnectorConfig } from "./types.ts";
 
@@ -49,18 +49,17 @@ function checkAuthorities({ caCerts }: ConnectorConfig, { report, files, now }: 
     const at = [...path, i];
     const pem = files.readText(file, at, report);
     if (pem === undefined) continue;
-    const blocks = pem.match(CERTIFICATE) ?? [];
-    if (blocks.length === 0) report.problem(at, `${quote(file)}: holds no certificate`);
-    for (const [number, block] of blocks.entries()) {
-      const certificate = parseCertificate(block);
-      if (certificate === undefined) {
-        report.problem(at, `${quote(file)}: certificate ${number + 1} does not parse`);
-      } else if (!certificate.ca) {
-        report.problem(at, `${quote(file)}: certificate ${number + 1} is not of an authority`);
-      } else if (certificate.validToDate < now) {
-        const when = certificate.validToDate.toISOString();
-        report.warning(at, `${quote(file)}: certificate ${number + 1} expired at ${when}`);
-      }
+    const read = readAuthorities(pem);
+    if (!read.ok) {
+      report.problem(at, `${quote(file)}: ${read.reason}`);
+      continue;
+    }
+    for (const [number, { certificate }] of read.authorities.certificates.entries()) {
+      const unfit = describeUnfit(certificate, now.getTime());
+      if (unfit === undefined) continue;
+      const message = `${quote(file)}: certificate ${number + 1} ${unfit}`;
+      if (certificate.isAuthority) report.warning(at, message);
+      else report.problem(at, message);
     }
   }
 }
@@ -102,12 +101,4 @@ function checkDatabase(connector: ConnectorConfig, { report, files }: CheckConte
     if (!dbTls) report.warning(at, "ignored without db_tls");
   }
   if (dbTls && db !== "postgres") report.warning([...PATH, "db_tls"], "ignored with SQLite");
-}
-
-function parseCertificate(block: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(block);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { homesOf, parseDocument, type Problem, Report } from "../schema/mod.ts";
+import { parseDocument, type Problem, Report, tablesByKey } from "../schema/mod.ts";
 import { checkConfig } from "./checks.ts";
 import { ConfigFiles, type ReadFile } from "./files.ts";
 import { SETTINGS } from "./settings.ts";
 import type { Config } from "./types.ts";
 
-const HOMES = homesOf(SETTINGS.shape);
+const TABLES_BY_KEY = tablesByKey(SETTINGS.shape);
 
 /** A configuration with what is odd about it, or everything that is wrong with it. */
 export type LoadResult =
@@ -62,7 +62,7 @@ export function loadConfig(text: string, options: LoadOptions = {}): LoadResult 
     }
   }
   const report = new Report(positions);
-  const config = SETTINGS.read(document, { path: [], report, homes: HOMES });
+  const config = SETTINGS.read(document, { path: [], report, tablesByKey: TABLES_BY_KEY });
   const { now = new Date(), needsDatabase = true, readsFiles = true } = options;
   const { readFile = (path) => readFileSync(path) } = options;
   const files = new ConfigFiles(readsFiles ? readFile : undefined);

@@ -10,7 +10,6 @@ export { readWantedState, type WantedState } from "./whole_file.ts";
 export { type ReadFile } from "./files.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
 export { renderConfigReference } from "./reference.ts";
-export { checkTlsPair, coversHost, type TlsPairCheck, type TlsPairFault } from "./tls_pair.ts";
 export {
   type Config,
   type ConnectorConfig,

@@ -29,7 +29,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** `sun_path` of Linux's unix(7) is 108 bytes with the final NUL. */
+/** `sun_path` of Linux's unix(7) is 108 octets with the final NUL. */
 const MAX_SOCKET_PATH = 107;
 
 const database = table<Config["database"]>({

@@ -90,11 +90,5 @@ export {
   sqlitePath,
 } from "./database_admission.ts";
 export { type Authority, parseAuthorities } from "../x509/mod.ts";
-export {
-  checkTrust,
-  describeUnfit,
-  type Trust,
-  type TrustRefusal,
-  type TrustResult,
-} from "./trust.ts";
+export { checkTrust, type Trust, type TrustRefusal, type TrustResult } from "./trust.ts";
 export { TrustMemory } from "./trust_memory.ts";

@@ -12,21 +12,6 @@ import {
 import { TrustMemory } from "./trust_memory.ts";
 
 /**
- * Why an authority's certificate lets nobody in, in words that go behind its name; `undefined` if it
- * does.
- */
-export function describeUnfit(
-  { isAuthority, keyUsage, notBefore, notAfter }: Certificate,
-  nowMs: number,
-): string | undefined {
-  if (!isAuthority) return "is not of an authority";
-  if (keyUsage?.(KEY_USAGE.keyCertSign) === false) return "may not sign certificates (KeyUsage)";
-  if (nowMs > notAfter) return `expired at ${new Date(notAfter).toISOString()}`;
-  if (nowMs < notBefore) return `is not valid before ${new Date(notBefore).toISOString()}`;
-  return undefined;
-}
-
-/**
  * Signatures that one look at a chain may cost, milliseconds each: one for every certificate, and one
  * more for each authority of the same name that did not sign it.
  */

@@ -12,7 +12,7 @@ export type TryToBind = (
   options: { readonly reusePort: boolean },
 ) => Promise<number>;
 
-/** What {@link settleEndpoint} compares a new listener with. */
+/** What {@link findBindableEndpoint} compares a new listener with. */
 export interface Neighbours {
   /** Names the address in messages. */
   readonly field: string;
@@ -31,7 +31,7 @@ export interface Neighbours {
  * @param addr canonical.
  * @throws {RefusedError} if the address belongs to another listener or cannot be bound.
  */
-export async function settleEndpoint(
+export async function findBindableEndpoint(
   addr: string,
   { field, others, leaving = [], tryToBind = bindForAMoment }: Neighbours,
 ): Promise<Endpoint> {

@@ -1,18 +1,15 @@
+import type { CertificateStore } from "../certificates/mod.ts";
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ConnectorSnapshot } from "../plane/mod.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
-import type { ReadFile } from "./files.ts";
-
-/** How often the files are looked at; a new one may take that long to be used. */
-const POLL_MS = 5000;
 
 /** What a {@link ConnectorReloader} is given. */
 export interface ConnectorReloaderOptions {
   readonly config: ConnectorConfig;
   /** What is in use. */
   readonly files: ConnectorFiles;
-  readonly readFile: ReadFile;
+  readonly store: CertificateStore;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: LogSink;
@@ -25,13 +22,12 @@ export interface ConnectorReloaderOptions {
  * keeps what it held and is logged once, all others count: see {@link readConnectorFiles}. Whoever
  * renews a certificate writes two files, and between the two they do not belong together.
  */
-export class ConnectorReloader implements Disposable {
+export class ConnectorReloader {
   readonly #options: ConnectorReloaderOptions;
-  readonly #timer: ReturnType<typeof setInterval>;
   #config: ConnectorConfig;
   #files: ConnectorFiles;
-  /** Of the material in use. */
-  #applied: string;
+  /** What is in use. */
+  #applied: ConnectorSnapshot;
   /** Why what was read could not be applied. */
   #failure: string | undefined;
   /** Why the configuration could not be read again. */
@@ -44,9 +40,8 @@ export class ConnectorReloader implements Disposable {
     this.#options = options;
     this.#config = options.config;
     this.#files = options.files;
-    this.#applied = options.files.seen;
+    this.#applied = options.files.snapshot;
     this.#warn(options.files.warnings);
-    this.#timer = setInterval(() => void this.reload(), POLL_MS);
   }
 
   /** What is not in use although it should be, one sentence each. */
@@ -55,9 +50,10 @@ export class ConnectorReloader implements Disposable {
       .filter((reason) => reason !== undefined);
   }
 
-  /** The files of certificates: the connector's own and its authorities'. */
-  get certificates(): readonly string[] {
-    return [this.#config.serverCert, ...this.#config.caCerts];
+  /** What the store is to remember. */
+  get keepOnly(): Parameters<CertificateStore["keepOnly"]>[0] {
+    const { serverCert: certificate, serverKey: key, caCerts, crls } = this.#config;
+    return { pairs: [{ certificate, key }], files: [...caCerts, ...crls] };
   }
 
   /** What is odd about the files, one sentence each. */
@@ -78,10 +74,6 @@ export class ConnectorReloader implements Disposable {
     return this.#reading;
   }
 
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-  }
-
   /** Takes the names of files; everything else of the configuration needs a restart. */
   #rename(reread: () => ConnectorConfig | undefined): void {
     try {
@@ -94,15 +86,15 @@ export class ConnectorReloader implements Disposable {
   }
 
   async #reload(): Promise<void> {
-    const { readFile, now, log, apply } = this.#options;
+    const { store, now, log, apply } = this.#options;
     const config = this.#config;
     try {
       const before = this.#files;
-      const files = await readConnectorFiles(config, { readFile, nowMs: now(), before });
+      const files = await readConnectorFiles(config, { store, nowMs: now(), before });
       this.#files = files;
-      if (files.seen !== this.#applied) {
+      if (files.snapshot !== this.#applied) {
         await apply(files.snapshot);
-        this.#applied = files.seen;
+        this.#applied = files.snapshot;
         log({ level: "info", message: "connector's certificates and lists reloaded" });
       }
       this.#failure = undefined;

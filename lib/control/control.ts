@@ -1,4 +1,5 @@
 import type { IpAddress } from "../addr/mod.ts";
+import type { ReadFile } from "../certificates/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Admission } from "../connector/mod.ts";
 import { type Database, whenFree } from "../db/mod.ts";
@@ -16,7 +17,6 @@ import { DatabaseKeeper } from "./database_keeper.ts";
 import { firstState, storeFirstState } from "./first_state.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
-import type { ReadFile } from "./files.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { readRegularFile } from "./regular_file.ts";
@@ -72,7 +72,7 @@ export interface PlaneSinks {
 export class Control {
   readonly routing: RoutingAdministration;
   readonly firewall: FirewallAdministration;
-  readonly whole: StateAdministration;
+  readonly wholeState: StateAdministration;
   readonly totals: RunningTotals;
   /** Files that are renewed, and memory. */
   readonly upkeep: Upkeep;
@@ -90,7 +90,7 @@ export class Control {
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
-    const { snapshot, geoip, rateLimit, tls } = startUp;
+    const { snapshot, geoip, rateLimit, materials } = startUp;
     database.neverBlock();
     this.#options = options;
     this.#readFile = readFile;
@@ -103,7 +103,7 @@ export class Control {
       snapshot,
       log,
       now,
-      tls,
+      materials,
       ...compile && { compile },
       ...options.limits && { limits: options.limits },
     });
@@ -114,9 +114,9 @@ export class Control {
     this.routing = new RoutingAdministration({ state, readFile });
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
-    this.whole = new StateAdministration({ state, firewall, expiry, readFile, now });
+    this.wholeState = new StateAdministration({ state, firewall, expiry, readFile, now });
     const { config: { connector } } = options;
-    this.upkeep = new Upkeep({ connector, startUp, state, readFile, now, log });
+    this.upkeep = new Upkeep({ connector, startUp, state, now, log });
     this.#resolver = this.#watchResolver(startUp);
     this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
     expiry.schedule();

@@ -15,7 +15,7 @@ const IS_OVER: ReadonlySet<string> = new Set(["shutting_down", "busy"]);
 /** What a {@link Drift} compares. */
 export interface DriftOptions {
   readonly state: ServedState;
-  readonly whole: StateAdministration;
+  readonly wholeState: StateAdministration;
   /** Such as `mc-proxy.toml`; absent: the state is from no file. */
   readonly file: string | undefined;
   readonly log: LogSink;
@@ -28,14 +28,14 @@ export interface DriftOptions {
 export class Drift implements Disposable {
   readonly #options: DriftOptions;
   readonly #timer: ReturnType<typeof setInterval>;
-  #wish: State;
+  #desired: State;
   #revision: number | undefined;
   #restUntil = 0;
   #isLooking = false;
   #warning: string | undefined;
 
-  constructor(wish: State, options: DriftOptions) {
-    this.#wish = wish;
+  constructor(desired: State, options: DriftOptions) {
+    this.#desired = desired;
     this.#options = options;
     this.#timer = setInterval(() => void this.#lookAgain(), LOOK_MS);
   }
@@ -46,15 +46,15 @@ export class Drift implements Disposable {
   }
 
   /** Compares now, with what the file names by now if that is given. */
-  async look(wish: State = this.#wish): Promise<void> {
-    this.#wish = wish;
-    const { state, whole, file, log } = this.#options;
+  async look(desired: State = this.#desired): Promise<void> {
+    this.#desired = desired;
+    const { state, wholeState, file, log } = this.#options;
     const before = this.#warning;
     const started = performance.now();
     this.#isLooking = true;
     try {
       const operation = { actor: "mc-proxy", action: "Compare" };
-      const found = await whole.apply(wish, { dryRun: true, close: false }, operation);
+      const found = await wholeState.apply(desired, { dryRun: true, close: false }, operation);
       this.#revision = found.revision;
       this.#warning = driftWarning(file, found.differences.length);
     } catch (error) {

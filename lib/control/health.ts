@@ -1,7 +1,6 @@
+import type { CertificateExpiry } from "../certificates/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { PlaneStatus } from "../plane/mod.ts";
-import type { Route } from "../routes/mod.ts";
-import { type CertificateExpiry, readCertificateExpiries } from "./certificate_expiry.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -37,7 +36,8 @@ export interface Health {
 /** What {@link HealthMonitor} looks at. */
 export interface HealthSource {
   readonly status: () => Pick<PlaneStatus, "workers">;
-  readonly routes: () => Iterable<Pick<Route, "mode" | "tlsCert">>;
+  /** Those that are in use. */
+  readonly certificates: () => readonly CertificateExpiry[];
   /** When the GeoIP database in use was built, in milliseconds since 1970. */
   readonly geoipBuiltMs: () => number | undefined;
   /** Files that could not be reloaded. */
@@ -48,7 +48,6 @@ export interface HealthSource {
   readonly checkDatabase: () => void | Promise<void>;
   /** Why the database's file is not to be trusted; cheap to ask. */
   readonly databaseProblem?: () => string | undefined;
-  readonly readFile: (path: string) => Promise<Uint8Array>;
   readonly log: LogSink;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -62,7 +61,6 @@ export class HealthMonitor implements Disposable {
   readonly #source: HealthSource;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #warnedAt = new Map<string, number>();
-  #certificates: readonly CertificateExpiry[] = [];
   #databaseProblem: string | undefined;
 
   constructor(source: HealthSource) {
@@ -72,12 +70,10 @@ export class HealthMonitor implements Disposable {
   /** Looks at everything for the first time, and from then on regularly. */
   async start(): Promise<void> {
     await this.checkDatabase();
-    await this.checkFiles();
+    this.checkFiles();
     this.#timers.push(
       setInterval(() => void this.checkDatabase(), DATABASE_INTERVAL_MS),
-      setInterval(() => {
-        this.checkFiles().catch((error) => this.#log("error", "health check failed", error));
-      }, FILES_INTERVAL_MS),
+      setInterval(() => this.checkFiles(), FILES_INTERVAL_MS),
     );
   }
 
@@ -103,7 +99,7 @@ export class HealthMonitor implements Disposable {
         ...this.#source.fileWarnings(),
       ],
       databaseWritable: this.#databaseProblem === undefined && lost === undefined,
-      certificates: this.#certificates,
+      certificates: this.#source.certificates(),
       geoipBuiltMs: this.#source.geoipBuiltMs(),
     };
   }
@@ -121,10 +117,9 @@ export class HealthMonitor implements Disposable {
     }
   }
 
-  /** Reads the certificates again, for example after they were rotated, and logs warnings. */
-  async checkFiles(): Promise<void> {
-    const { routes, readFile, now } = this.#source;
-    this.#certificates = await readCertificateExpiries(routes(), readFile);
+  /** Logs what will become a problem, for example after certificates were rotated. */
+  checkFiles(): void {
+    const { now } = this.#source;
     const warnings = this.#warnings();
     for (const warning of warnings) {
       if (now() - (this.#warnedAt.get(warning) ?? -Infinity) < REPEAT_WARNING_MS) continue;
@@ -142,7 +137,8 @@ export class HealthMonitor implements Disposable {
 
   #warnings(): string[] {
     const now = this.#source.now();
-    const warnings = this.#certificates.map((certificate) => certificateWarning(certificate, now));
+    const warnings = this.#source.certificates()
+      .map((certificate) => certificateWarning(certificate, now));
     return [...warnings, geoipWarning(this.#source.geoipBuiltMs(), now)]
       .filter((warning) => warning !== undefined);
   }

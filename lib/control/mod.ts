@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type CertificateExpiry } from "./certificate_expiry.ts";
+export { type CertificateExpiry } from "../certificates/mod.ts";
 export { type Health, HealthMonitor, type HealthSource } from "./health.ts";
 export {
   type ConnectorFiles,

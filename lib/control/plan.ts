@@ -15,10 +15,10 @@ import {
   type RuleSettings,
   type State,
 } from "../state/mod.ts";
-import { settleEndpoint } from "./binding.ts";
+import { findBindableEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
 import type { Difference } from "./differences.ts";
-import type { TlsFiles } from "./files.ts";
+import type { PairCheck } from "./pair_check.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** Rules that are read at once: a few milliseconds. */
@@ -32,7 +32,7 @@ interface PlanContext extends PlanOptions {
 /** What {@link planState} looks at beside the wish. */
 export interface PlanOptions {
   readonly state: ServedState;
-  readonly tls: TlsFiles;
+  readonly tls: PairCheck;
   readonly rateLimit: RateLimit;
   readonly now: number;
 }
@@ -98,7 +98,7 @@ async function planNewListener(
 ): Promise<Difference[]> {
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
-  const bound = await settleEndpoint(listener.addr, { field, others: kept, leaving });
+  const bound = await findBindableEndpoint(listener.addr, { field, others: kept, leaving });
   const planned = [differences.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
     if (slices.isOver) await slices.pause();
@@ -142,7 +142,7 @@ async function planListener(
 async function planNewRoute(
   addr: string,
   { route, at }: { readonly route: RouteSettings; readonly at: string },
-  tls: TlsFiles,
+  tls: PairCheck,
 ): Promise<Difference[]> {
   await tls.check(route, `${at}route.`);
   const { policies = [] } = route;

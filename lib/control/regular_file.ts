@@ -26,3 +26,20 @@ function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.addEventListener("abort", abort);
   return Promise.race([promise, late]).finally(() => signal.removeEventListener("abort", abort));
 }
+
+/** A file that was written so recently may be written again without another time. */
+const SETTLED_MS = 2000;
+
+/** Tells whether a file can have changed; undefined: it is to be read, which says why. */
+export async function readStamp(path: string): Promise<string | undefined> {
+  try {
+    const { mtime, size, ino } = await within(
+      Deno.stat(path),
+      AbortSignal.timeout(READ_TIMEOUT_MS),
+    );
+    const time = mtime?.getTime() ?? Infinity;
+    return Math.abs(Date.now() - time) < SETTLED_MS ? undefined : `${time}/${size}/${ino}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -3,7 +3,7 @@ import type { Config } from "../config/mod.ts";
 import { parseHosts, parseResolvConf } from "../dns/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ResolverSettings, Server } from "../resolver/mod.ts";
-import type { ReadFile } from "./files.ts";
+import type { ReadFile } from "../certificates/mod.ts";
 
 const HOSTS = "/etc/hosts";
 const RESOLV_CONF = "/etc/resolv.conf";

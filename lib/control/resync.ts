@@ -1,8 +1,8 @@
 import type { Database } from "../db/mod.ts";
 import { compileFirewall } from "../firewall/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../plane/mod.ts";
+import type { RouteMaterials } from "./route_materials.ts";
 import { compileListeners } from "./stored_listeners.ts";
-import type { TlsStore } from "./tls_store.ts";
 
 /**
  * The snapshot that the database holds, over the settings, sockets and counters of one that is served:
@@ -10,7 +10,7 @@ import type { TlsStore } from "./tls_store.ts";
  */
 export async function resyncSnapshot(
   before: Snapshot,
-  { database, tls }: { readonly database: Database; readonly tls: TlsStore },
+  { database, materials }: { readonly database: Database; readonly materials: RouteMaterials },
 ): Promise<Snapshot> {
   const served = new Map(before.listeners.map((listener) => [listener.id, listener]));
   const compiled = await compileListeners(database.listeners(), database);
@@ -18,7 +18,7 @@ export async function resyncSnapshot(
   return {
     ...before,
     listeners,
-    tls: await tls.load(listeners.flatMap(({ routes }) => routes)),
+    tls: await materials.load(listeners.flatMap(({ routes }) => routes)),
     firewall: { ...before.firewall, rules: compileFirewall(database.firewallRules()) },
   };
 }

@@ -1,9 +1,10 @@
 import type { ConnectionQuery, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid, missing, present, RefusedError } from "../queue/mod.ts";
 import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
-import { settleEndpoint } from "./binding.ts";
+import { findBindableEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
-import { type ReadFile, TlsFiles } from "./files.ts";
+import type { ReadFile } from "../certificates/mod.ts";
+import { PairCheck } from "./pair_check.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import { checkHostname } from "./names.ts";
 import type { Operation, ServedState } from "./served_state.ts";
@@ -40,7 +41,7 @@ export class RoutingAdministration {
         throw present(`the listener ${listener.addr}`);
       }
       refuseOneMore("listeners", { holds: others.length, limits: this.#state.limits });
-      const bound = await settleEndpoint(listener.addr, { field: "addr", others });
+      const bound = await findBindableEndpoint(listener.addr, { field: "addr", others });
       await this.#state.commit([differences.addListener(listener, bound)], operation);
       return this.#state.listener("addr", listener.addr);
     }, operation.signal);
@@ -157,8 +158,8 @@ export class RoutingAdministration {
     this.#drains.forEach(clearTimeout);
   }
 
-  get #tls(): TlsFiles {
-    return new TlsFiles(this.#readFile);
+  get #tls(): PairCheck {
+    return new PairCheck(this.#readFile);
   }
 
   #hasPolicy({ policies = [] }: Route, { type, value }: Policy): boolean {

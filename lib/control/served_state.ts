@@ -8,8 +8,8 @@ import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
 import { resyncSnapshot } from "./resync.ts";
+import { compareTls, type RouteMaterials } from "./route_materials.ts";
 import { STATE_LIMITS, type StateLimits } from "./state_limits.ts";
-import { compareTls, type TlsStore } from "./tls_store.ts";
 
 /** So many rows are written in one go: a few milliseconds. */
 const AT_ONCE = 64;
@@ -38,8 +38,8 @@ export interface ServedStateOptions {
   readonly log: LogSink;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Reads the certificates of routes. */
-  readonly tls: TlsStore;
+  /** What TLS of routes is made of. */
+  readonly materials: RouteMaterials;
   /** Compiles what differences have noted; tests make it fail. */
   readonly compile?: (changeSet: ChangeSet) => Compiled;
   /** Default: {@link STATE_LIMITS}. */
@@ -166,8 +166,8 @@ export class ServedState {
    * {@link exclusive}.
    */
   async resync(operation: Operation): Promise<void> {
-    const { database, tls } = this.#options;
-    const snapshot = await resyncSnapshot(this.#snapshot, { database, tls });
+    const { database, materials } = this.#options;
+    const snapshot = await resyncSnapshot(this.#snapshot, { database, materials });
     await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
     this.#tables.clear();
     for (const { id, routes } of snapshot.listeners) this.#tables.set(id, compileRoutes(routes));
@@ -186,7 +186,9 @@ export class ServedState {
    */
   async refreshTls(operation: Operation): Promise<void> {
     const before = this.#snapshot;
-    const tls = await this.#options.tls.load(before.listeners.flatMap(({ routes }) => routes));
+    const tls = await this.#options.materials.load(
+      before.listeners.flatMap(({ routes }) => routes),
+    );
     const change = compareTls(before.tls ?? [], tls);
     if (change === undefined) return;
     await this.#apply([change], { ...before, tls }, operation, () => {});
@@ -195,7 +197,9 @@ export class ServedState {
   /** Brings along the certificates of new routes, before the routes. */
   async #withTls(compiled: Compiled): Promise<Compiled> {
     const { changes, snapshot, routes } = compiled;
-    const set = await this.#options.tls.load(routes.flatMap((patch) => [...patch.set.values()]));
+    const set = await this.#options.materials.load(
+      routes.flatMap((patch) => [...patch.set.values()]),
+    );
     const known = new Set(snapshot.tls);
     const fresh = set.filter((material) => !known.has(material));
     if (fresh.length === 0) return compiled;

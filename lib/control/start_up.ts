@@ -1,4 +1,5 @@
 import { parseListenEndpoint } from "../addr/mod.ts";
+import { CertificateStore, type ReadFile } from "../certificates/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Database } from "../db/mod.ts";
 import { compileFirewall, createConnectionLimiter, type FirewallRule } from "../firewall/mod.ts";
@@ -8,12 +9,12 @@ import type { RateLimit } from "../state/mod.ts";
 import { compileRateLimit } from "./change_set.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { ControlError } from "./control_error.ts";
-import type { ReadFile } from "./files.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import { MemoryGuard } from "./memory_guard.ts";
+import { readStamp } from "./regular_file.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
+import { RouteMaterials } from "./route_materials.ts";
 import { compileListeners } from "./stored_listeners.ts";
-import { TlsStore } from "./tls_store.ts";
 
 /** Levels at which requests, which are logged as `info`, are written. */
 const LOGS_REQUESTS: ReadonlySet<string> = new Set(["debug", "info"]);
@@ -28,7 +29,8 @@ export interface StartUp {
   /** The limit in effect. */
   readonly rateLimit: RateLimit;
   /** What has read the certificates, and reads them again. */
-  readonly tls: TlsStore;
+  readonly certificates: CertificateStore;
+  readonly materials: RouteMaterials;
   /** Absent: there is no limit of memory. */
   readonly memory: MemoryGuard | undefined;
 }
@@ -54,8 +56,9 @@ export async function compileStartUp(
   database.policies.normalise();
   const rules = database.firewallRules();
   const geoip = await openConfiguredGeoIp(options, rules);
+  const certificates = new CertificateStore({ readFile, readStamp, now });
   const connector = config.connector &&
-    await readConnectorFiles(config.connector, { readFile, nowMs: now() });
+    await readConnectorFiles(config.connector, { store: certificates, nowMs: now() });
   const rows = database.listeners();
   if (rows.length === 0) {
     throw new ControlError(
@@ -64,7 +67,7 @@ export async function compileStartUp(
     );
   }
   const listeners = await compileListeners(rows, database);
-  const tls = new TlsStore(options);
+  const materials = new RouteMaterials({ store: certificates, log });
   const resolver = await openResolverFiles(options);
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
@@ -88,7 +91,7 @@ export async function compileStartUp(
         accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
       },
     },
-    tls: await tls.load(listeners.flatMap(({ routes }) => routes)),
+    tls: await materials.load(listeners.flatMap(({ routes }) => routes)),
     listeners,
     firewall: {
       rules: compileFirewall(rules),
@@ -99,7 +102,7 @@ export async function compileStartUp(
     ...connector && { connector: connector.snapshot },
     ...resolver && { resolver: resolver.settings },
   };
-  return { snapshot, geoip, connector, resolver, rateLimit, tls, memory };
+  return { snapshot, geoip, connector, resolver, rateLimit, certificates, materials, memory };
 }
 
 /** What counts as one source of connections, and memory to count those that are open. */

@@ -3,7 +3,8 @@ import { RefusedError } from "../queue/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
-import { type ReadFile, TlsFiles } from "./files.ts";
+import type { ReadFile } from "../certificates/mod.ts";
+import { PairCheck } from "./pair_check.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
@@ -78,7 +79,7 @@ export class StateAdministration {
     const { firewall, readFile, now } = this.#options;
     return planState(wish, {
       state: this.#state,
-      tls: new TlsFiles(readFile),
+      tls: new PairCheck(readFile),
       rateLimit: firewall.rateLimit,
       now: now(),
     });

@@ -1,19 +1,22 @@
+import type { CertificateExpiry, CertificateStore } from "../certificates/mod.ts";
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ConnectorSnapshot } from "../plane/mod.ts";
+import type { Route } from "../routes/mod.ts";
 import { ConnectorReloader } from "./connector_reloader.ts";
-import type { ReadFile } from "./files.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
+import type { RouteMaterials } from "./route_materials.ts";
 import type { ServedState } from "./served_state.ts";
 import type { StartUp } from "./start_up.ts";
-import { TLS_POLL_MS, type TlsStore } from "./tls_store.ts";
+
+/** How often files are looked at; a renewed certificate may take that long to be used. */
+const POLL_MS = 5000;
 
 /** What an {@link Upkeep} works with. */
 export interface UpkeepOptions {
   readonly connector: ConnectorConfig | undefined;
   readonly startUp: StartUp;
   readonly state: ServedState;
-  readonly readFile: ReadFile;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: LogSink;
@@ -25,38 +28,39 @@ export interface UpkeepOptions {
  */
 export class Upkeep implements Disposable {
   readonly #state: ServedState;
-  readonly #tls: TlsStore;
+  readonly #store: CertificateStore;
+  readonly #materials: RouteMaterials;
   readonly #memory: MemoryGuard | undefined;
   readonly #connector: ConnectorReloader | undefined;
-  readonly #tlsPoll: ReturnType<typeof setInterval>;
+  readonly #poll: ReturnType<typeof setInterval>;
   #geoipRefusal: string | undefined;
 
   constructor(options: UpkeepOptions) {
     const { startUp, state, log } = options;
     this.#state = state;
-    this.#tls = startUp.tls;
+    this.#store = startUp.certificates;
+    this.#materials = startUp.materials;
     this.#memory = startUp.memory;
     this.#connector = watchConnector(options);
-    this.#tlsPoll = setInterval(() => {
-      this.reloadTls().catch((error) => {
+    this.#poll = setInterval(() => {
+      this.lookAtCertificates().catch((error) => {
         const fields = { error: describeError(error) };
         log({ level: "error", message: "certificates could not be looked after", fields });
       });
-    }, TLS_POLL_MS);
+    }, POLL_MS);
   }
 
-  /** The files of the connector's own certificate and of its authorities. */
-  get connectorCertificates(): readonly string[] {
-    return this.#connector?.certificates ?? [];
+  /** When the certificates of routes, and of the connector with its authorities, end. */
+  get expiries(): readonly CertificateExpiry[] {
+    return this.#store.expiries();
   }
 
   /** What could not be reloaded, so that something older is in use; one sentence each. */
   get refusals(): readonly string[] {
-    const routes = this.#state.snapshot.listeners.flatMap(({ routes }) => routes);
     return [
       ...(this.#connector?.refused ?? []).map((reason) => `connector: ${reason}`),
       ...this.#geoipRefusal === undefined ? [] : [`GeoIP: ${this.#geoipRefusal}`],
-      ...this.#tls.refusals(routes),
+      ...this.#materials.refusals(this.#routes),
     ];
   }
 
@@ -69,18 +73,23 @@ export class Upkeep implements Disposable {
     ];
   }
 
-  /** Takes up certificates and keys whose files have changed; open connections go on. */
-  async reloadTls(): Promise<void> {
-    const operation = { actor: "mc-proxy", action: "ReloadTLS" };
-    await this.#state.exclusive(() => this.#state.refreshTls(operation));
-  }
-
   /**
-   * Reads the connector's certificates and revocation lists again, if there are any; `reread` tells
-   * which ones the configuration names now. A file that cannot be used keeps what it held.
+   * Takes up certificates, keys, authorities and revocation lists whose files have changed; open
+   * connections go on. A file that cannot be used keeps what it held. `reread` tells which files of
+   * the connector the configuration names now.
    */
-  async reloadConnector(reread?: () => ConnectorConfig | undefined): Promise<void> {
-    await this.#connector?.reload(reread);
+  async lookAtCertificates(reread?: () => ConnectorConfig | undefined): Promise<void> {
+    const operation = { actor: "mc-proxy", action: "ReloadTLS" };
+    const refreshed = this.#state.exclusive(() => this.#state.refreshTls(operation));
+    // Whatever one of them meets: the other is not to wait for it to be mended.
+    await Promise.allSettled([refreshed, this.#connector?.reload(reread)]);
+    await refreshed;
+    const routes = this.#materials.keepOnly(this.#routes);
+    const connector = this.#connector?.keepOnly;
+    this.#store.keepOnly({
+      pairs: [...routes.pairs, ...connector?.pairs ?? []],
+      files: [...routes.files, ...connector?.files ?? []],
+    });
   }
 
   /** Notes why the GeoIP file was not taken, or that it was. */
@@ -89,21 +98,25 @@ export class Upkeep implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#tlsPoll);
+    clearInterval(this.#poll);
     this.#memory?.[Symbol.dispose]();
-    this.#connector?.[Symbol.dispose]();
+  }
+
+  get #routes(): readonly Route[] {
+    return this.#state.snapshot.listeners.flatMap(({ routes }) => routes);
   }
 }
 
 function watchConnector(
-  { connector: config, startUp: { connector: files }, state, ...options }: UpkeepOptions,
+  { connector: config, startUp: { connector: files, certificates: store }, state, ...options }:
+    UpkeepOptions,
 ): ConnectorReloader | undefined {
   if (config === undefined || files === undefined) return undefined;
-  const { readFile, now, log } = options;
+  const { now, log } = options;
   const apply = (connector: ConnectorSnapshot) =>
     state.exclusive(() => {
       const operation = { actor: "mc-proxy", action: "ReloadConnector" };
       return state.replaceConnector(connector, operation);
     });
-  return new ConnectorReloader({ config, files, readFile, now, log, apply });
+  return new ConnectorReloader({ config, files, store, now, log, apply });
 }

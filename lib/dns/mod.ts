@@ -1,5 +1,5 @@
 /**
- * The Domain Name System: names as octets, messages, and what an answer says. Pure: bytes in,
+ * The Domain Name System: names as octets, messages, and what an answer says. Pure: octets in,
  * values out.
  *
  * @module

@@ -6,9 +6,9 @@ import { checkPrefix, DEFAULT_IPV6_PREFIX, sourceWords } from "./_source.ts";
 export const MAX_CONNECTIONS_PER_SOURCE = 0xffff;
 /** Sources that can have connections at one time, by default: half a MiB, and 128 KiB a worker. */
 const DEFAULT_MAX_SOURCES = 2 ** 16;
-/** Slots of a set, the only places one source can be in: 64 bytes, one cache line. */
+/** Slots of a set, the only places one source can be in: 64 octets, one cache line. */
 const WAYS = 8;
-/** Words before the slots: magic, sources, workers, key (4 words); 64 bytes keep sets aligned. */
+/** Words before the slots: magic, sources, workers, key (4 words); 64 octets keep sets aligned. */
 const HEADER_WORDS = 16;
 const HEADER_BYTES = HEADER_WORDS * 4;
 /** "CLM1". */

@@ -1,6 +1,6 @@
 /**
  * The global firewall: rules compiled to look-ups whose cost does not grow with their number,
- * countries from a MaxMind DB, and limits of new and of open connections per source. Pure: bytes, values
+ * countries from a MaxMind DB, and limits of new and of open connections per source. Pure: octets, values
  * and the time come in as arguments; what workers share lies in `SharedArrayBuffer`s.
  *
  * @module

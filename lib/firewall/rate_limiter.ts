@@ -12,9 +12,9 @@ import {
 export const MAX_RATE_LIMIT = 0xffff;
 /** Sources remembered at once by default: 2 MiB. */
 const DEFAULT_MAX_SOURCES = 2 ** 18;
-/** Slots of a set, the only places one source can be in: 64 bytes, one cache line. */
+/** Slots of a set, the only places one source can be in: 64 octets, one cache line. */
 const WAYS = 8;
-/** Words before the slots: magic, window (ms), key (4 words); 64 bytes keep the sets aligned. */
+/** Words before the slots: magic, window (ms), key (4 words); 64 octets keep the sets aligned. */
 const HEADER_WORDS = 16;
 const HEADER_BYTES = HEADER_WORDS * 4;
 /** "RLM1". */
@@ -58,7 +58,7 @@ export type RateLimiterOptions =
   & ({
     /** Four random words, so that nobody can compute which sources share a slot. */
     readonly key: Uint32Array;
-    /** A power of two ≥ 8; every source takes 8 bytes. Default: 262,144. */
+    /** A power of two ≥ 8; every source takes 8 octets. Default: 262,144. */
     readonly maxSources?: number;
     readonly buffer?: undefined;
   } | { readonly buffer: SharedArrayBuffer });

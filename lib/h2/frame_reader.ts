@@ -28,7 +28,7 @@ const BLOCK_COST = 16;
 const BLOCK_OCTETS = 256;
 
 /**
- * Cuts a byte stream into frames. Whole frames inside one chunk are passed on as views; only a
+ * Cuts an octet stream into frames. Whole frames inside one chunk are passed on as views; only a
  * frame that crosses chunks is copied, into one array of its length. The content of DATA is passed
  * on as it comes, so a 16 KiB frame never waits for its last octet.
  */

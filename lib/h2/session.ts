@@ -61,8 +61,8 @@ export interface SessionOptions {
  *   handler: { ...base, onResponse: (_stream, head) => answer = head.fields },
  * });
  * client.request({ method: "GET", scheme: "https", authority: "a.example", path: "/x", fields: [] }, true);
- * for (const bytes of client.takeOutput()) server.receive(bytes, 1);
- * for (const bytes of server.takeOutput()) client.receive(bytes, 2);
+ * for (const octets of client.takeOutput()) server.receive(octets, 1);
+ * for (const octets of server.takeOutput()) client.receive(octets, 2);
  * assert.deepEqual(answer, ["x-path", "/x"]);
  * ```
  */

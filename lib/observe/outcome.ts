@@ -103,7 +103,7 @@ export interface ConnectionEvent {
   /** The host that an mtls client asked for, its `connect_id`. */
   readonly host?: string;
   readonly outcome: OutcomeName;
-  /** One line on why, for people; never bytes of the peer. */
+  /** One line on why, for people; never octets of the peer. */
   readonly reason?: string;
   /** Octets from the client, relayed to the backend (l7, mtls: decrypted). */
   readonly bytesIn: number;

@@ -20,7 +20,7 @@ export type RelayEnd =
 
 /** What {@link Relay} needs beside the two connections. */
 export interface RelayOptions {
-  /** Armed with `idle_timeout`; bytes in either direction touch it. */
+  /** Armed with `idle_timeout`; octets in either direction touch it. */
   readonly idle: Deadlines;
   /** Looks after clients that are not read. */
   readonly watch: BrokenWatch;
@@ -36,7 +36,7 @@ export interface RelayOptions {
  * - A client's RST becomes a RST to the backend at once: the stream is cut there as it was here.
  *   While the client is not read it is asked for, so that it is seen then too.
  * - When the backend breaks off, what it had sent is still delivered, then the client sees a FIN:
- *   a RST would throw away what waits in the kernel's send buffer. Before the first byte there is
+ *   a RST would throw away what waits in the kernel's send buffer. Before the first octet there is
  *   nothing to lose and the RST is passed on. TLS tells its users of the missing close_notify, also
  *   when it is terminated here: the FIN then goes out below it.
  */

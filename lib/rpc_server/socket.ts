@@ -58,18 +58,18 @@ export async function bindPrivately(
   const target = resolve(path);
   checkDirectory(dirname(target));
   await checkTarget(target, takeOver);
-  const nursery = join(dirname(target), `.${randomBytes(3).toString("hex")}`);
-  const cradle = join(nursery, "s");
-  if (new TextEncoder().encode(cradle).length > MAX_PATH_BYTES) {
+  const privateFolder = join(dirname(target), `.${randomBytes(3).toString("hex")}`);
+  const boundPath = join(privateFolder, "s");
+  if (new TextEncoder().encode(boundPath).length > MAX_PATH_BYTES) {
     const message = `${target}: the directory's name is too long for a Unix socket`;
     throw new AdminSocketError("path_too_long", message);
   }
   try {
-    mkdirSync(nursery, { mode: 0o700 });
-    await bind(cradle);
-    chmodSync(cradle, SOCKET_MODE);
-    const { ino, uid } = lstatSync(cradle);
-    renameSync(cradle, target);
+    mkdirSync(privateFolder, { mode: 0o700 });
+    await bind(boundPath);
+    chmodSync(boundPath, SOCKET_MODE);
+    const { ino, uid } = lstatSync(boundPath);
+    renameSync(boundPath, target);
     return {
       path: target,
       owner: uid,
@@ -79,7 +79,7 @@ export async function bindPrivately(
   } catch (cause) {
     throw new AdminSocketError("cannot_bind", `cannot make the admin socket ${target}`, { cause });
   } finally {
-    rmSync(nursery, { recursive: true, force: true });
+    rmSync(privateFolder, { recursive: true, force: true });
   }
 }
 

@@ -37,7 +37,7 @@ export interface Place {
   readonly path: KeyPath;
   readonly report: Report;
   /** The titles of the tables that have a key, for keys in the wrong table. */
-  readonly homes?: ReadonlyMap<string, readonly string[]>;
+  readonly tablesByKey?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** A kind of value: how to read it, how to check it and how to describe it. */

@@ -234,7 +234,7 @@ export function checkPath(text: string, maxBytes: number): Result<string> {
   return { ok: true, value: text };
 }
 
-/** Linux's PATH_MAX without the final NUL, in bytes. */
+/** Linux's PATH_MAX without the final NUL, in octets. */
 const MAX_PATH = 4095;
 
 /** Any number of values, each once. */

@@ -226,10 +226,14 @@ function meansAbsent(field: AnyField, value: unknown): boolean {
   return "optional" in field && field.absent !== undefined && same(field.absent, value);
 }
 
-function refuseKey(key: string, known: readonly string[], { path, report, homes }: Place): void {
-  const home = homes?.get(key);
-  const meant = home === undefined ? suggest(key, known) : undefined;
-  const message = home === undefined ? "unknown key" : `belongs in ${home.join(" or ")}`;
+function refuseKey(
+  key: string,
+  known: readonly string[],
+  { path, report, tablesByKey }: Place,
+): void {
+  const elsewhere = tablesByKey?.get(key);
+  const meant = elsewhere === undefined ? suggest(key, known) : undefined;
+  const message = elsewhere === undefined ? "unknown key" : `belongs in ${elsewhere.join(" or ")}`;
   report.problem([...path, key], message, { suggestion: meant && formatKey(meant) });
 }
 
@@ -255,13 +259,13 @@ export function* tablesBelow(
   }
 }
 
-/** Which tables have which keys, for {@link Place.homes}. */
-export function homesOf(root: RecordShape): ReadonlyMap<string, readonly string[]> {
-  const homes = new Map<string, string[]>();
+/** Which tables have which keys, for {@link Place.tablesByKey}. */
+export function tablesByKey(root: RecordShape): ReadonlyMap<string, readonly string[]> {
+  const tables = new Map<string, string[]>();
   for (const { title, shape } of tablesBelow(root)) {
     for (const { key, kind } of shape.fields.values()) {
-      if (kind.shape === undefined) homes.set(key, [...homes.get(key) ?? [], title]);
+      if (kind.shape === undefined) tables.set(key, [...tables.get(key) ?? [], title]);
     }
   }
-  return homes;
+  return tables;
 }

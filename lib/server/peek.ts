@@ -2,7 +2,7 @@ import type { Deadline, Deadlines } from "../relay/mod.ts";
 import { NO_HANDLER, type StreamHandler, type TcpStream } from "../tcp/mod.ts";
 import type { Decoded } from "../wire/mod.ts";
 
-/** Room for a usual ClientHello; grows by doubling, so that one-byte segments cost no more. */
+/** Room for a usual ClientHello; grows by doubling, so that one-octet segments cost no more. */
 const INITIAL_CAPACITY = 2048;
 const NOTHING = new Uint8Array(0);
 

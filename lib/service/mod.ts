@@ -6,8 +6,8 @@
  */
 export { readVariable } from "./environment.ts";
 export {
-  type Pulse,
   readServiceEnvironment,
   type ServiceEnvironment,
   ServiceManager,
+  type WatchdogReport,
 } from "./service_manager.ts";

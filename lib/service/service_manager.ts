@@ -27,7 +27,7 @@ export function readServiceEnvironment(): ServiceEnvironment {
 }
 
 /** What the service says of itself, asked at each beat. */
-export interface Pulse {
+export interface WatchdogReport {
   /** Whether it does its work; while it does not, the watchdog is left to bite. */
   readonly alive: boolean;
   /** One line for `systemctl status`. */
@@ -63,7 +63,7 @@ export class ServiceManager implements AsyncDisposable {
   }
 
   /** The service accepts connections; from now on `pulse` is asked regularly. */
-  ready(pulse: () => Pulse): void {
+  ready(pulse: () => WatchdogReport): void {
     if (this.#path === undefined || this.#timer !== undefined) return;
     this.#send(`READY=1\nSTATUS=${this.#newStatus(pulse().status)}`);
     this.#timer = setInterval(
@@ -96,7 +96,7 @@ export class ServiceManager implements AsyncDisposable {
     this.#socket = undefined;
   }
 
-  #beat({ alive, status }: Pulse): void {
+  #beat({ alive, status }: WatchdogReport): void {
     const lines: string[] = [];
     if (this.#watchdogMs !== undefined && alive) lines.push("WATCHDOG=1");
     if (status !== this.#lastStatus) lines.push(`STATUS=${this.#newStatus(status)}`);

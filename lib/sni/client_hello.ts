@@ -40,9 +40,9 @@ const EXTENSION_ECH = 0xfe0d;
  * import { buildClientHello } from "../../tests/support/hello.ts";
  * import assert from "node:assert/strict";
  *
- * const bytes = buildClientHello({ serverName: "Www.Example.net", alpn: ["h2"] });
- * assert.equal(parseClientHello(bytes.subarray(0, 100)).kind, "need");
- * const hello = parseClientHello(bytes);
+ * const octets = buildClientHello({ serverName: "Www.Example.net", alpn: ["h2"] });
+ * assert.equal(parseClientHello(octets.subarray(0, 100)).kind, "need");
+ * const hello = parseClientHello(octets);
  * assert(hello.kind === "ok");
  * assert.equal(hello.value.serverName, "www.example.net");
  * assert.equal(parseClientHello(new TextEncoder().encode("GET / HTTP/1.1\r\n")).kind, "invalid");

@@ -3,7 +3,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FILE_MODE } from "./file_mode.ts";
 
-/** In bytes. */
+/** In octets. */
 const CHUNK = 64 * 1024;
 
 /**

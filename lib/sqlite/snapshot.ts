@@ -26,7 +26,7 @@ export interface SnapshotOptions {
 export interface Snapshot {
   /** Absolute. */
   readonly path: string;
-  /** In bytes. */
+  /** In octets. */
   readonly size: number;
   /** The version of its schema. */
   readonly version: number;
@@ -86,7 +86,7 @@ async function copy(db: DatabaseSync, file: string): Promise<void> {
   }
 }
 
-/** Of the whole database, in bytes; 0 if it cannot be read. */
+/** Of the whole database, in octets; 0 if it cannot be read. */
 function sizeOf(db: DatabaseSync): number {
   if (!db.isOpen) return 0;
   const pages = db.prepare("PRAGMA page_count").get()?.page_count;

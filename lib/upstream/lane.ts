@@ -3,7 +3,7 @@ import type { Link, PoolFailure } from "./link.ts";
 import type { Share } from "./share.ts";
 
 /** What a request needs of its connection. */
-export interface Wish {
+export interface RequestNeeds {
   /** Whose share of the pool it takes: a client's address. */
   readonly client: string;
   /**
@@ -31,7 +31,7 @@ export interface Waiter<L extends Link> {
 /** Whoever finds a connection for a request: a pool, or a choice between pools. */
 export interface Upstream<L extends Link> {
   /** Calls `waiter` once, now or later. */
-  acquire(waiter: Waiter<L>, wish: Wish): void;
+  acquire(waiter: Waiter<L>, needs: RequestNeeds): void;
   /** `waiter` wants no connection any more, and is not called. */
   cancel(waiter: Waiter<L>): void;
   /** Nobody will ask with this affinity again: what was opened for it is closed. */

@@ -6,7 +6,7 @@
  */
 export type { ConnectionState } from "./connection.ts";
 export type { Expectation } from "./knowledge.ts";
-export type { Lease, Upstream, Waiter, Wish } from "./lane.ts";
+export type { Lease, RequestNeeds, Upstream, Waiter } from "./lane.ts";
 export { POOL_LIMITS, type PoolLimits, STREAM_LIMITS } from "./limits.ts";
 export type {
   AttemptEvents,

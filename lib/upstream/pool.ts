@@ -1,6 +1,6 @@
 import { Alarm } from "./alarm.ts";
 import type { ConnectionOwner, ConnectionState } from "./connection.ts";
-import type { Lease, Pooled, Queue, Upstream, Waiter, Waiting, Wish } from "./lane.ts";
+import type { Lease, Pooled, Queue, RequestNeeds, Upstream, Waiter, Waiting } from "./lane.ts";
 import { POOL_LIMITS, type PoolLimits } from "./limits.ts";
 import type { Link, LinkEnd, PoolFailure } from "./link.ts";
 import { costOf, expectedCost } from "./costs.ts";
@@ -84,11 +84,11 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Que
     return this.#shares.size;
   }
 
-  acquire(waiter: Waiter<L>, wish: Wish): void {
+  acquire(waiter: Waiter<L>, needs: RequestNeeds): void {
     if (this.#retired) return waiter.onUnavailable(busy("the route has changed"));
-    const lane = this.#roster.laneOf(wish.affinity);
-    const queue = this.#opener.knowledge.needsHttp1(wish.tunnel) ? lane.http1 : lane.any;
-    const share = this.#shares.of(wish.client);
+    const lane = this.#roster.laneOf(needs.affinity);
+    const queue = this.#opener.knowledge.needsHttp1(needs.tunnel) ? lane.http1 : lane.any;
+    const share = this.#shares.of(needs.client);
     if (queue.waiting.size === 0) {
       const connection = this.#candidate(queue);
       if (connection !== undefined && share.admits(costOf(connection, this.#limits))) {

@@ -5,7 +5,7 @@
  * - `ok`: `value` was decoded from the first `size` octets.
  * - `need`: every octet so far is a prefix of something valid.
  * - `invalid`: no further octet can make this valid; `reason` is a short English phrase for a log
- *   (fixed text, never the peer's bytes).
+ *   (fixed text, never the peer's octets).
  */
 export type Decoded<T> =
   | { readonly kind: "ok"; readonly value: T; readonly size: number }

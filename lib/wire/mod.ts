@@ -1,5 +1,5 @@
 /**
- * Reading hostile bytes: results that can say "not enough yet", and a cursor that cannot leave its
+ * Reading hostile octets: results that can say "not enough yet", and a cursor that cannot leave its
  * bounds. Pure.
  *
  * @module

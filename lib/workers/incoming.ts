@@ -170,7 +170,7 @@ const OTHERS: { readonly [K in Exclude<FromWorker["type"], "reply">]: Check<Body
 };
 
 /**
- * Takes a message of a worker. A worker meets hostile bytes, so what it says is hostile too: only
+ * Takes a message of a worker. A worker meets hostile octets, so what it says is hostile too: only
  * what a worker of ours may say is taken, field by field into new objects, every string and list
  * bounded.
  *

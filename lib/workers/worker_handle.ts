@@ -235,7 +235,7 @@ export class WorkerHandle {
     this.#options.log({ level: "error", message: "admission failed unexpectedly", fields });
   }
 
-  /** A worker meets hostile bytes: what comes from it is looked at as they are. */
+  /** A worker meets hostile octets: what comes from it is looked at as they are. */
   #receive(data: unknown): void {
     try {
       this.#countMessage();

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { type Certificate, parseCertificate } from "./certificate.ts";
+import { type Certificate, KEY_USAGE, parseCertificate } from "./certificate.ts";
 import { DerError } from "./der.ts";
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g;
@@ -32,6 +32,21 @@ export function parseAuthorities(pems: readonly string[]): Authority[] {
  */
 export function authorityOf(certificate: Certificate): Authority {
   return { certificate, key: publicKeyOf(certificate.publicKey) };
+}
+
+/**
+ * Why an authority's certificate lets nobody in, in words that go behind its name; `undefined` if it
+ * does.
+ */
+export function describeUnfit(
+  { isAuthority, keyUsage, notBefore, notAfter }: Certificate,
+  nowMs: number,
+): string | undefined {
+  if (!isAuthority) return "is not of an authority";
+  if (keyUsage?.(KEY_USAGE.keyCertSign) === false) return "may not sign certificates (KeyUsage)";
+  if (nowMs > notAfter) return `expired at ${new Date(notAfter).toISOString()}`;
+  if (nowMs < notBefore) return `is not valid before ${new Date(notBefore).toISOString()}`;
+  return undefined;
 }
 
 function publicKeyOf(der: Uint8Array): KeyObject {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type Authority, authorityOf, parseAuthorities } from "./authority.ts";
+export { type Authority, authorityOf, describeUnfit, parseAuthorities } from "./authority.ts";
 export {
   type Certificate,
   KEY_USAGE,

@@ -380,8 +380,8 @@ function acquire(pool: Pool<Transport>): Promise<Lease<Transport>> {
   const { promise, resolve, reject } = Promise.withResolvers<Lease<Transport>>();
   const onUnavailable = ({ kind, reason }: PoolFailure) =>
     reject(Object.assign(new Error(reason), { kind }));
-  const wish = { client: "c", affinity: undefined, tunnel: false };
-  pool.acquire({ onLease: resolve, onUnavailable }, wish);
+  const needs = { client: "c", affinity: undefined, tunnel: false };
+  pool.acquire({ onLease: resolve, onUnavailable }, needs);
   return withinDeadline(promise, "a connection");
 }
 

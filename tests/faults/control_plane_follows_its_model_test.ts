@@ -142,7 +142,8 @@ function chooseApply(model: ReferenceModel, random: Random, now: number): Step {
       model.rateLimit = next.rateLimit;
       return undefined;
     },
-    run: ({ control }) => control.whole.apply(wish, { dryRun: false, close: false }, OPERATION),
+    run: ({ control }) =>
+      control.wholeState.apply(wish, { dryRun: false, close: false }, OPERATION),
   };
 }
 

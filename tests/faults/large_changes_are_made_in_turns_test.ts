@@ -29,7 +29,7 @@ function wish(count: number) {
 }
 
 const apply = ({ control }: ControlUnderTest, count: number) =>
-  control.whole.apply(wish(count), { dryRun: false, close: false }, OPERATION);
+  control.wholeState.apply(wish(count), { dryRun: false, close: false }, OPERATION);
 
 /** What is seen between the turns of a change, until it has ended. */
 async function watch(tested: ControlUnderTest, change: Promise<unknown>): Promise<number[]> {
@@ -52,7 +52,7 @@ Deno.test("200,000 rules are compared in one apply", async () => {
     reason: "",
   }));
   const options = { dryRun: true, close: false };
-  const { differences } = await tested.control.whole.apply({ rules }, options, OPERATION);
+  const { differences } = await tested.control.wholeState.apply({ rules }, options, OPERATION);
   assert.equal(differences.length, rules.length);
 });
 

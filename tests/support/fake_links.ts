@@ -16,9 +16,9 @@ import {
   type PoolFailure,
   type PoolLimits,
   type PoolOptions,
+  type RequestNeeds,
   type Timers,
   type Waiter,
-  type Wish,
 } from "../../lib/upstream/mod.ts";
 import { FakeClock } from "./clock.ts";
 
@@ -216,14 +216,14 @@ export class FakeBackend implements Dialer<FakeLink> {
     return attempt;
   }
 
-  ask(wish: Partial<Wish> = {}): FakeWaiter {
+  ask(needs: Partial<RequestNeeds> = {}): FakeWaiter {
     const waiter = new FakeWaiter();
-    this.pool.acquire(waiter, { client: "c", affinity: undefined, tunnel: false, ...wish });
+    this.pool.acquire(waiter, { client: "c", affinity: undefined, tunnel: false, ...needs });
     return waiter;
   }
 
-  askMany(count: number, wish: Partial<Wish> = {}): FakeWaiter[] {
-    return Array.from({ length: count }, () => this.ask(wish));
+  askMany(count: number, needs: Partial<RequestNeeds> = {}): FakeWaiter[] {
+    return Array.from({ length: count }, () => this.ask(needs));
   }
 
   /** Time passes, and the pool is told once a second, as its owner does. */

@@ -18,6 +18,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["state"],
   ["routes"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],
+  ["certificates"],
   ["config", "db", "relay", "resolver", "tls"],
   ["connector", "l7"],
   ["plane"],

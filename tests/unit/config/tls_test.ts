@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { formatProblem, loadConfig } from "../../../lib/config/mod.ts";
-import { checkTlsPair } from "../../../lib/config/tls_pair.ts";
+import { checkTlsPair } from "../../../lib/certificates/mod.ts";
 import {
   createAuthority,
   halfWritten,

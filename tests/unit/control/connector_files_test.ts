@@ -1,9 +1,10 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { KeyUsageFlags } from "@peculiar/x509";
+import { CertificateStore } from "../../../lib/certificates/mod.ts";
 import { type ConnectorConfig, loadConfig } from "../../../lib/config/mod.ts";
 import { ConnectorReloader } from "../../../lib/control/connector_reloader.ts";
-import { type ConnectorFiles, readConnectorFiles } from "../../../lib/control/mod.ts";
+import { type ConnectorFiles, readConnectorFiles } from "../../../lib/control/connector_files.ts";
 import type { LogRecord } from "../../../lib/observe/mod.ts";
 import type { ConnectorSnapshot } from "../../../lib/plane/mod.ts";
 import {
@@ -55,11 +56,13 @@ class Files {
       : Promise.resolve(new TextEncoder().encode(text));
   };
 
+  readonly store = new CertificateStore({ readFile: this.readFile, now: () => NOW });
+
   async read(config = this.config): Promise<ConnectorFiles> {
     this.files = await readConnectorFiles(config, {
       nowMs: NOW,
       before: this.files,
-      readFile: this.readFile,
+      store: this.store,
     });
     return this.files;
   }
@@ -108,7 +111,7 @@ Deno.test("readConnectorFiles() applies a removal whatever else is broken, and r
     "second.pem",
     "server.pem",
   ]);
-  assert.notEqual(after.seen, before.seen);
+  assert.notEqual(after.snapshot, before.snapshot);
 
   files.set({
     "second.pem": second.certPem,
@@ -221,10 +224,10 @@ Deno.test("ConnectorReloader hands what the plane refused over again, until it i
   const applied: ConnectorSnapshot[] = [];
   let refuses = false;
   const logs: LogRecord[] = [];
-  using reloader = new ConnectorReloader({
+  const reloader = new ConnectorReloader({
     config,
     files: await files.read(),
-    readFile: files.readFile,
+    store: files.store,
     now: () => NOW,
     log: (record) => void logs.push(record),
     apply: (snapshot) => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CertificateStore } from "../../../lib/certificates/mod.ts";
 import { HealthMonitor, type HealthSource } from "../../../lib/control/mod.ts";
 import type { LogRecord } from "../../../lib/observe/mod.ts";
 import type { WorkerStatus } from "../../../lib/plane/mod.ts";
@@ -18,12 +19,11 @@ function monitor(states: readonly State[], source: Partial<HealthSource> = {}) {
   const logs: LogRecord[] = [];
   const health = new HealthMonitor({
     status: () => ({ workers: states.map((state, i) => workerOf(state, i)) }),
-    routes: () => [],
+    certificates: () => [],
     geoipBuiltMs: () => undefined,
     refusals: () => [],
     fileWarnings: () => [],
     checkDatabase: () => {},
-    readFile: () => Promise.reject(new Deno.errors.NotFound("no such file")),
     log: (record) => logs.push(record),
     now: () => NOW,
     ...source,
@@ -31,16 +31,23 @@ function monitor(states: readonly State[], source: Partial<HealthSource> = {}) {
   return { health, logs, messages: () => logs.map(({ message }) => message) };
 }
 
+/** A store that two routes have asked for the pair of one file. */
+async function storeOf(readFile: (path: string) => Promise<Uint8Array>): Promise<CertificateStore> {
+  const store = new CertificateStore({ readFile, now: () => NOW });
+  for (let i = 0; i < 2; i++) await store.pair({ certificate: "a.pem", key: "a.pem" });
+  return store;
+}
+
 async function certificateUntil(notAfter: Date): Promise<Uint8Array> {
   const { authority } = await createServerIdentity("a.test");
   const notBefore = new Date(notAfter.getTime() - 90 * DAY_MS);
-  const { certPem } = await issueCertificate(authority, {
+  const { certPem, keyPem } = await issueCertificate(authority, {
     dnsNames: ["a.test"],
     usages: ["server"],
     notBefore,
     notAfter,
   });
-  return new TextEncoder().encode(certPem);
+  return new TextEncoder().encode(certPem + keyPem);
 }
 
 for (
@@ -109,11 +116,9 @@ for (
 ) {
   Deno.test(`HealthMonitor ${warning ? "warns" : "is silent"} ${days} days before a certificate ends`, async () => {
     const pem = await certificateUntil(new Date(NOW + days * DAY_MS));
-    const { health, messages } = monitor(["serving"], {
-      routes: () => [{ mode: "l7", tlsCert: "a.pem" }, { mode: "mtls", tlsCert: "a.pem" }],
-      readFile: () => Promise.resolve(pem),
-    });
-    await health.checkFiles();
+    const store = await storeOf(() => Promise.resolve(pem));
+    const { health, messages } = monitor(["serving"], { certificates: () => store.expiries() });
+    health.checkFiles();
     const { warnings, state, certificates } = health.get();
     assert.equal(state, "serving");
     assert.equal(certificates.length, 1);
@@ -124,41 +129,40 @@ for (
   });
 }
 
-Deno.test("HealthMonitor warns about a certificate that cannot be read, and not about l4 routes", async () => {
-  const { health } = monitor(["serving"], {
-    routes: () => [{ mode: "l7", tlsCert: "a.pem" }, { mode: "l4", tlsCert: "b.pem" }],
-  });
-  await health.checkFiles();
+Deno.test("HealthMonitor warns about a certificate that cannot be read", async () => {
+  const store = await storeOf(() => Promise.reject(new Deno.errors.NotFound("no such file")));
+  const { health } = monitor(["serving"], { certificates: () => store.expiries() });
+  health.checkFiles();
   assert.deepEqual(health.get().warnings, [
     'the certificate "a.pem" cannot be read: no such file',
   ]);
 });
 
-Deno.test("HealthMonitor warns about a GeoIP database older than 60 days", async () => {
+Deno.test("HealthMonitor warns about a GeoIP database older than 60 days", () => {
   for (
     const [age, warnings] of [[59, []], [61, ["the GeoIP database is of 2026-04-01"]]] as const
   ) {
     const { health, messages } = monitor(["serving"], {
       geoipBuiltMs: () => NOW - age * DAY_MS,
     });
-    await health.checkFiles();
+    health.checkFiles();
     assert.deepEqual(health.get().warnings, warnings);
     assert.deepEqual(messages(), warnings);
   }
 });
 
-Deno.test("HealthMonitor logs a warning once, and again after a day", async () => {
+Deno.test("HealthMonitor logs a warning once, and again after a day", () => {
   let now = NOW;
   const built = NOW - 100 * DAY_MS;
   const { health, messages } = monitor(["serving"], {
     geoipBuiltMs: () => built,
     now: () => now,
   });
-  await health.checkFiles();
-  await health.checkFiles();
+  health.checkFiles();
+  health.checkFiles();
   assert.equal(messages().length, 1);
   now += DAY_MS;
-  await health.checkFiles();
+  health.checkFiles();
   assert.equal(messages().length, 2);
 });
 

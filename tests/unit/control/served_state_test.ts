@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { CertificateStore } from "../../../lib/certificates/mod.ts";
 import * as differences from "../../../lib/control/differences.ts";
 import { planState } from "../../../lib/control/plan.ts";
 import { ServedState } from "../../../lib/control/served_state.ts";
 import { StateAdministration } from "../../../lib/control/state_administration.ts";
-import { TlsFiles } from "../../../lib/control/files.ts";
+import { PairCheck } from "../../../lib/control/pair_check.ts";
 import { compileListeners } from "../../../lib/control/stored_listeners.ts";
-import { TlsStore } from "../../../lib/control/tls_store.ts";
+import { RouteMaterials } from "../../../lib/control/route_materials.ts";
 import { type Database, openMemoryDatabase } from "../../../lib/db/mod.ts";
 import { compileFirewall } from "../../../lib/firewall/mod.ts";
 import type {
@@ -58,7 +59,10 @@ async function setUp(fill: (database: Database) => void) {
   const state = new ServedState({
     ...{ database, plane, snapshot, log },
     now: () => NOW,
-    tls: new TlsStore({ readFile, log }),
+    materials: new RouteMaterials({
+      store: new CertificateStore({ readFile, now: () => NOW }),
+      log,
+    }),
   });
   const dispose = () => database[Symbol.dispose]();
   return { database, state, applied, closed, live, [Symbol.dispose]: dispose };
@@ -120,7 +124,7 @@ Deno.test("planState() does not bring back rules that have ended, at the very mo
   ];
   const planned = await planState({ rules } as never, {
     state,
-    tls: new TlsFiles(readFile),
+    tls: new PairCheck(readFile),
     rateLimit: { limit: 0, windowMs: 1000 },
     now: NOW,
   });

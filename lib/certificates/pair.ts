@@ -3,13 +3,21 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 /** What is wrong, and with which half. */
 export interface TlsPairFault {
   readonly part: "certificate" | "key";
-  /** Continues "the certificate …" or "the key …"; never holds a byte of either. */
+  /** Continues "the certificate …" or "the key …"; never holds an octet of either. */
   readonly reason: string;
 }
 
 export type TlsPairCheck =
   | { readonly ok: true; readonly leaf: X509Certificate }
   | { readonly ok: false; readonly faults: readonly TlsPairFault[] };
+
+/** A certificate chain with its key; in memory only, never logged. */
+export interface Pair {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** The server's own certificate. */
+  readonly leaf: X509Certificate;
+}
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const PRIVATE_KEY = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----/;
@@ -87,4 +95,9 @@ function parseKey(pem: string): KeyObject | string {
   } catch {
     return "does not parse";
   }
+}
+
+/** All of it as one text; never holds an octet of either. */
+export function describeFaults(faults: readonly TlsPairFault[]): string {
+  return faults.map(({ part, reason }) => `the ${part} ${reason}`).join("; ");
 }

@@ -1,15 +1,12 @@
 import { invalid } from "../queue/mod.ts";
-import { checkTlsPair } from "../config/mod.ts";
+import { checkTlsPair, type ReadFile } from "../certificates/mod.ts";
 import type { RouteSettings } from "../state/mod.ts";
-
-/** Reads a whole file or throws. */
-export type ReadFile = (path: string) => Promise<Uint8Array>;
 
 /** A certificate with its key is a few kilobytes; more is not what the operator meant. */
 const MAX_PEM_BYTES = 1024 * 1024;
 
 /** Checks the certificates that routes name; those that several of them share, once. */
-export class TlsFiles {
+export class PairCheck {
   readonly #readFile: ReadFile;
   readonly #checked = new Map<string, Promise<void>>();
 

@@ -1,0 +1,200 @@
+import { describeError } from "../observe/mod.ts";
+import {
+  type Authorities,
+  NO_AUTHORITIES,
+  readAuthorities,
+  unfitAuthorities,
+} from "./authorities.ts";
+import { FileReader, type ReadFile, type ReadStamp } from "./file_reader.ts";
+import { type Held, Holder } from "./held.ts";
+import { checkTlsPair, describeFaults, type Pair } from "./pair.ts";
+
+/** The files of a certificate chain and its key. */
+export interface PairFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Authorities that may be taken away by emptying their file. */
+export interface HeldAuthorities extends Held<Authorities> {
+  /** What is odd, and so all the same; one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** When a certificate ends that somebody uses. */
+export interface CertificateExpiry {
+  readonly file: string;
+  /** Milliseconds since 1970; undefined if there is nothing to use. */
+  readonly expiresAtMs: number | undefined;
+  /** Why what is there now is not in use. */
+  readonly problem?: string;
+}
+
+/** What a {@link CertificateStore} is made with. */
+export interface CertificateStoreOptions {
+  readonly readFile: ReadFile;
+  readonly readStamp?: ReadStamp;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Everything that TLS is made of: the one place that reads pairs, authorities and revocation lists
+ * while the program runs. Whoever needs one asks for it, and asking is looking: what is there now is
+ * judged if it has changed, and what cannot be used leaves in use what was. Once in a while, everybody
+ * asks again; {@link keepOnly} then forgets what nobody asked for.
+ */
+export class CertificateStore {
+  readonly #files: FileReader;
+  readonly #now: () => number;
+  readonly #pairs = new Map<string, { readonly files: PairFiles; readonly holder: Holder<Pair> }>();
+  readonly #authorities = new Map<string, HeldFile>();
+  readonly #lists = new Map<string, Holder<Uint8Array>>();
+
+  constructor(options: CertificateStoreOptions) {
+    this.#files = new FileReader(options);
+    this.#now = options.now;
+  }
+
+  /** A certificate chain and its key, both new or both old. */
+  async pair(files: PairFiles): Promise<Held<Pair>> {
+    const { holder } = entryOf(this.#pairs, pairName(files), () => ({
+      files,
+      holder: new Holder<Pair>(),
+    }));
+    try {
+      const inputs = [
+        await this.#files.read(files.certificate),
+        await this.#files.read(files.key),
+      ];
+      return holder.take(inputs, judgePair);
+    } catch (error) {
+      return holder.refuse(describeError(error));
+    }
+  }
+
+  /** Authorities that stay in use while their file is gone or empty: of a backend. */
+  async authorities(file: string): Promise<Held<Authorities>> {
+    const { holder } = entryOf(this.#authorities, file, () => new HeldFile());
+    try {
+      return holder.take([await this.#files.read(file)], judgeAuthorities);
+    } catch (error) {
+      return holder.refuse(describeError(error));
+    }
+  }
+
+  /**
+   * Authorities that are taken away with the content of their file: of clients. A file that is gone or
+   * empty was either emptied on purpose or is being written. It keeps what it held until the next look;
+   * then nobody is trusted for it.
+   */
+  async removableAuthorities(file: string): Promise<HeldAuthorities> {
+    const entry = entryOf(this.#authorities, file, () => new HeldFile());
+    if (!await this.#isEmpty(file)) {
+      entry.emptyLooks = 0;
+      const held = await this.authorities(file);
+      const warnings = held.value === undefined ? [] : unfitAuthorities(held.value, this.#now());
+      return { ...held, warnings };
+    }
+    entry.emptyLooks++;
+    if (entry.emptyLooks === 1) return { ...entry.holder.refuse(EMPTY), warnings: [] };
+    entry.holder.refuse(EMPTY); // Whatever comes next is judged.
+    return {
+      ...entry.holder.replace(NO_AUTHORITIES),
+      warnings: [`${EMPTY}: its authorities are removed`],
+    };
+  }
+
+  /** The octets of a file of revocation lists: what they are worth, their authorities decide. */
+  async revocationLists(file: string): Promise<Held<Uint8Array>> {
+    const holder = entryOf(this.#lists, file, () => new Holder<Uint8Array>());
+    try {
+      return holder.take([await this.#files.read(file)], ([octets]) => octets ?? NOTHING);
+    } catch (error) {
+      return holder.refuse(describeError(error));
+    }
+  }
+
+  /** When the certificates in use end, of pairs and of authorities, in the order they came. */
+  expiries(): CertificateExpiry[] {
+    const found = new Map<string, CertificateExpiry>();
+    for (const { files: { certificate: file }, holder: { held } } of this.#pairs.values()) {
+      found.set(file, expiryOf(file, held, held.value?.leaf.validToDate.getTime()));
+    }
+    for (const [file, { holder: { held } }] of this.#authorities) {
+      if (held.value === NO_AUTHORITIES) continue;
+      const [first] = held.value?.certificates ?? [];
+      found.set(file, expiryOf(file, held, first?.certificate.notAfter));
+    }
+    return [...found.values()];
+  }
+
+  /** Forgets what is not among these: pairs by their files, everything else by its file. */
+  keepOnly(
+    { pairs, files }: { readonly pairs: Iterable<PairFiles>; readonly files: Iterable<string> },
+  ): void {
+    const pairNames = new Set<string>();
+    const paths = new Set(files);
+    for (const name of [...this.#authorities.keys(), ...this.#lists.keys()]) {
+      if (paths.has(name)) continue;
+      this.#authorities.delete(name);
+      this.#lists.delete(name);
+    }
+    for (const pair of pairs) {
+      pairNames.add(pairName(pair));
+      paths.add(pair.certificate).add(pair.key);
+    }
+    for (const name of this.#pairs.keys()) if (!pairNames.has(name)) this.#pairs.delete(name);
+    this.#files.keepOnly(paths);
+  }
+
+  async #isEmpty(file: string): Promise<boolean> {
+    try {
+      return new TextDecoder().decode(await this.#files.read(file)).trim() === "";
+    } catch (error) {
+      return error instanceof Deno.errors.NotFound;
+    }
+  }
+}
+
+const EMPTY = "is empty or gone";
+const NOTHING = new Uint8Array(0);
+
+class HeldFile {
+  readonly holder = new Holder<Authorities>();
+  /** How often it was empty or gone, without anything in between. */
+  emptyLooks = 0;
+}
+
+function judgePair([certificate, key]: readonly Uint8Array[]): Pair | string {
+  const certPem = new TextDecoder().decode(certificate);
+  const keyPem = new TextDecoder().decode(key);
+  const check = checkTlsPair(certPem, keyPem);
+  return check.ok ? { certPem, keyPem, leaf: check.leaf } : describeFaults(check.faults);
+}
+
+function judgeAuthorities([octets]: readonly Uint8Array[]): Authorities | string {
+  const read = readAuthorities(new TextDecoder().decode(octets));
+  return read.ok ? read.authorities : read.reason;
+}
+
+function expiryOf(
+  file: string,
+  { problem }: Held<unknown>,
+  expiresAtMs: number | undefined,
+): CertificateExpiry {
+  return { file, expiresAtMs, ...problem !== undefined && { problem } };
+}
+
+function pairName({ certificate, key }: PairFiles): string {
+  return `${certificate}\0${key}`;
+}
+
+function entryOf<T>(entries: Map<string, T>, name: string, create: () => T): T {
+  let entry = entries.get(name);
+  if (entry === undefined) {
+    entry = create();
+    entries.set(name, entry);
+  }
+  return entry;
+}
