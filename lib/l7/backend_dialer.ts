@@ -7,10 +7,10 @@ import type { AttemptEvents, Dialer, HttpProtocol, LinkEvents, Offer } from "../
 import { type BackendAddress, connectBackend, connectPlain } from "./backend_address.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import { EngineLimits } from "./http_limits.ts";
-import { H1Link } from "./h1_link.ts";
-import type { Transport } from "./message.ts";
-import { NodeH2Link } from "./node_h2_link.ts";
-import { OwnH2Link } from "./own_h2_link.ts";
+import { H1Backend } from "./h1_backend.ts";
+import type { BackendConnection } from "./message.ts";
+import { NodeH2Backend } from "./node_h2_backend.ts";
+import { H2Backend } from "./h2_backend.ts";
 import type { Turns } from "./turns.ts";
 
 /** Who frames HTTP/2 towards backends. */
@@ -46,7 +46,7 @@ const PROTOCOLS: Readonly<Record<Offer, readonly HttpProtocol[]>> = {
 };
 
 /** Opens connections to one backend, and puts whoever frames them on top. */
-export class BackendDialer implements Dialer<Transport> {
+export class BackendDialer implements Dialer<BackendConnection> {
   readonly #options: BackendDialerOptions;
   readonly #limits: EngineLimits;
 
@@ -57,7 +57,7 @@ export class BackendDialer implements Dialer<Transport> {
 
   open(
     { offer, affinity }: { readonly offer: Offer; readonly affinity: object | undefined },
-    events: AttemptEvents<Transport>,
+    events: AttemptEvents<BackendConnection>,
   ): (reason: string) => void {
     const { address, proxyHeaderOf } = this.#options;
     const proxyHeader = affinity && proxyHeaderOf?.(affinity);
@@ -73,7 +73,7 @@ export class BackendDialer implements Dialer<Transport> {
 
   async #connect(address: BackendAddress, attempt: {
     readonly offer: Offer;
-    readonly events: AttemptEvents<Transport>;
+    readonly events: AttemptEvents<BackendConnection>;
     readonly signal: AbortSignal;
   }): Promise<void> {
     const { offer, events, signal } = attempt;
@@ -93,12 +93,12 @@ export class BackendDialer implements Dialer<Transport> {
     if (signal.aborted) return stream.close();
     const limits = this.#limits.h1Backend;
     const counted = releasing(events, () => descriptors.release(1));
-    events.onOpened(new H1Link(stream, { events: counted, limits, pool, now, onCrash }));
+    events.onOpened(new H1Backend(stream, { events: counted, limits, pool, now, onCrash }));
   }
 
   #open(socket: Socket, { offer, events, signal }: {
     readonly offer: Offer;
-    readonly events: AttemptEvents<Transport>;
+    readonly events: AttemptEvents<BackendConnection>;
     readonly signal: AbortSignal;
   }): void {
     if (signal.aborted) return void socket.destroy();
@@ -118,15 +118,19 @@ export class BackendDialer implements Dialer<Transport> {
     return offer === "h2" ? undefined : "http/1.1";
   }
 
-  #link(socket: Socket, protocol: HttpProtocol, events: AttemptEvents<Transport>): Transport {
+  #link(
+    socket: Socket,
+    protocol: HttpProtocol,
+    events: AttemptEvents<BackendConnection>,
+  ): BackendConnection {
     const { h2Transport, pool, turns, now, onCrash } = this.#options;
     const { h1Backend, h2Backend } = this.#limits;
     if (protocol === "http/1.1") {
-      return new H1Link(socket, { events, limits: h1Backend, pool, now, onCrash });
+      return new H1Backend(socket, { events, limits: h1Backend, pool, now, onCrash });
     }
     return h2Transport === "own"
-      ? new OwnH2Link(socket, { events, limits: h2Backend, pool, turns, now, onCrash })
-      : new NodeH2Link(socket, { events, now });
+      ? new H2Backend(socket, { events, limits: h2Backend, pool, turns, now, onCrash })
+      : new NodeH2Backend(socket, { events, now });
   }
 }
 

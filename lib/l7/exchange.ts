@@ -17,11 +17,11 @@ import { guardMethods } from "./guard.ts";
 import type { HttpLimits } from "./http_limits.ts";
 import { localReply, STATUS_OF } from "./local_reply.ts";
 import type {
+  BackendConnection,
   BackendFailure,
   BackendStream,
-  FrontStream,
+  DownstreamStream,
   ResponseHandler,
-  Transport,
 } from "./message.ts";
 import { Interim } from "./interim.ts";
 import { mayRepeat } from "./retry.ts";
@@ -50,7 +50,7 @@ export interface ExchangeOwner {
 
 /** Where an exchange gets its connection to the backend. */
 export interface Way {
-  readonly upstream: Upstream<Transport>;
+  readonly upstream: Upstream<BackendConnection>;
   /** Whose share of the backend it takes. */
   readonly client: string;
   readonly affinity: object | undefined;
@@ -61,7 +61,7 @@ export interface Way {
  * in both directions as it comes; at most the windows of both sides wait in between. Whatever one
  * of its steps throws ends it, and nothing else.
  */
-export class Exchange implements ResponseHandler, Waiter<Transport> {
+export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
   readonly head: RequestHead;
   readonly id: string;
   /** Protocol of the client's side. */
@@ -73,16 +73,16 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   status = 0;
   grpcStatus: string | undefined;
   upstreamMs: number | undefined;
-  backendProtocol: Transport["protocol"] | undefined;
+  backendProtocol: BackendConnection["protocol"] | undefined;
   reason: string | undefined;
   route: Route | undefined;
   policy: string | undefined;
 
   readonly #owner: ExchangeOwner;
-  readonly #front: FrontStream;
+  readonly #front: DownstreamStream;
   readonly #upload: Upload;
   #way: Way | undefined;
-  #lease: Lease<Transport> | undefined;
+  #lease: Lease<BackendConnection> | undefined;
   #stream: BackendStream | undefined;
   #request: RequestInit | undefined;
   #sentAt = 0;
@@ -96,7 +96,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   #unconsumed = 0;
   #deadline: Deadline | undefined;
 
-  constructor(owner: ExchangeOwner, front: FrontStream, request: {
+  constructor(owner: ExchangeOwner, front: DownstreamStream, request: {
     readonly head: RequestHead;
     readonly endStream: boolean;
     readonly id: string;
@@ -171,7 +171,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   }
 
   /** The client takes more of the response. */
-  frontDrained(): void {
+  downstreamDrained(): void {
     const octets = this.#unconsumed;
     if (octets === 0) return;
     this.#unconsumed = 0;
@@ -180,7 +180,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
   }
 
   /** The client is gone, or wants no answer any more. */
-  frontGone(code: number, reason: string): void {
+  downstreamGone(code: number, reason: string): void {
     if (this.#over) return;
     this.reason = reason;
     if (!this.#responded) this.status = CLIENT_GONE;
@@ -190,7 +190,7 @@ export class Exchange implements ResponseHandler, Waiter<Transport> {
 
   // --- from the pool and the backend -----------------------------------------------------------
 
-  onLease(lease: Lease<Transport>): void {
+  onLease(lease: Lease<BackendConnection>): void {
     if (this.#over || this.#request === undefined) return lease.release();
     this.#lease = lease;
     const { link } = lease;
@@ -410,8 +410,8 @@ export const STEPS = [
   "requestData",
   "requestTrailers",
   "requestInvalid",
-  "frontDrained",
-  "frontGone",
+  "downstreamDrained",
+  "downstreamGone",
   "onLease",
   "onUnavailable",
   "onResponse",

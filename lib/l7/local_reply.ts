@@ -1,6 +1,6 @@
 import type { Fields } from "../h2/mod.ts";
 import { fieldValue } from "./fields.ts";
-import type { FailureKind, FrontStream } from "./message.ts";
+import type { DownstreamStream, FailureKind } from "./message.ts";
 
 /** Statuses that the proxy itself answers with, and what it says. */
 const REASONS: Readonly<Record<number, string>> = {
@@ -51,7 +51,7 @@ export function reasonPhrase(status: number): string {
  * trailers-only response, which its library understands, instead of a page which it does not.
  */
 export function localReply(
-  front: FrontStream,
+  front: DownstreamStream,
   status: number,
   request: { readonly method: string; readonly fields: Fields },
 ): void {

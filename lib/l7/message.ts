@@ -12,7 +12,7 @@ import type { Fields, H2Stream, RequestInit, ResponseHead, WindowBudget } from "
 import type { HttpProtocol, Link, PoolFailure } from "../upstream/mod.ts";
 
 /** Towards the client: the response goes in here. */
-export type FrontStream = Pick<
+export type DownstreamStream = Pick<
   H2Stream,
   "respond" | "sendData" | "sendTrailers" | "consume" | "reset"
 >;
@@ -42,7 +42,7 @@ export interface BackendFailure {
   readonly code: number;
 }
 
-/** Takes the response. Never called from inside `Transport.request`. */
+/** Takes the response. Never called from inside `BackendConnection.request`. */
 export interface ResponseHandler {
   /** What the windows of its client's responses may grow out of. */
   readonly windows?: WindowBudget;
@@ -59,7 +59,7 @@ export interface ResponseHandler {
 }
 
 /** A connection to the backend that is open: requests go out at once. */
-export interface Transport extends Link {
+export interface BackendConnection extends Link {
   readonly protocol: HttpProtocol;
   /** The other side lets itself be asked for tunnels. */
   readonly takesTunnels: boolean;

@@ -4,12 +4,12 @@
  *
  * @module
  */
-export { type L7Connection } from "./client.ts";
+export { type L7Connection } from "./downstream_connection.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./http_limits.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";
-export { type CurrentRoutes } from "./backends.ts";
+export { type CurrentRoutes } from "./backend_pools.ts";
 export { L7Service, type L7ServiceOptions, type L7Settings } from "./service.ts";
 export { SessionIo } from "./session_io.ts";
 export { type TlsMaterial, tlsMaterialId } from "./tls_material.ts";

@@ -14,11 +14,15 @@ import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes, TlsAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
-import { Backends, type CurrentRoutes } from "./backends.ts";
-import { Client, type Front, type L7Connection } from "./client.ts";
-import { H2Front } from "./h2_front.ts";
+import { BackendPools, type CurrentRoutes } from "./backend_pools.ts";
+import {
+  type DownstreamCodec,
+  DownstreamConnection,
+  type L7Connection,
+} from "./downstream_connection.ts";
+import { H2Downstream } from "./h2_downstream.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
-import { H1Front } from "./h1_front.ts";
+import { H1Downstream } from "./h1_downstream.ts";
 import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
@@ -68,7 +72,7 @@ export interface L7ServiceOptions {
 export class L7Service {
   readonly #options: L7ServiceOptions;
   readonly #sessions = new Set<L7Session>();
-  readonly #backends: Backends;
+  readonly #backends: BackendPools;
   readonly #policiesOf = new WeakMap<Route, PolicySet>();
   readonly #acceptors = new WeakMap<TlsMaterial, TlsAcceptor>();
   readonly #pool = new OutputPool();
@@ -92,7 +96,7 @@ export class L7Service {
     const [pool, turns] = [this.#pool, this.#turns];
     const onCrash = (error: unknown) =>
       this.#log("backend connection failed unexpectedly", error, {});
-    this.#backends = new Backends({
+    this.#backends = new BackendPools({
       clock,
       settings: { ...settings, limits: this.#limits },
       lookup,
@@ -170,7 +174,7 @@ export class L7Service {
     onHandshake?.((this.#options.clock.now() - startedAt) / 1000);
     tls.socket.setNoDelay(true);
     const { onRequest, requests, clock } = this.#options;
-    const client = new Client(session.connection, {
+    const client = new DownstreamConnection(session.connection, {
       idle: this.#idle,
       now: () => clock.now(),
       upstreamFor: (route) => this.#backends.of(route, this.#trustFor(route, material)),
@@ -186,12 +190,12 @@ export class L7Service {
 
   #openFront(
     { socket, alpn }: Extract<Termination, { ok: true }>,
-    client: Client,
+    client: DownstreamConnection,
     session: L7Session,
-  ): Front {
+  ): DownstreamCodec {
     const now = () => this.#options.clock.now();
     if (alpn !== "h2") {
-      return new H1Front(socket, client, {
+      return new H1Downstream(socket, client, {
         pool: this.#pool,
         limits: this.#limits.h1Front,
         turns: this.#turns,
@@ -203,7 +207,7 @@ export class L7Service {
         },
       });
     }
-    return new H2Front(socket, client, {
+    return new H2Downstream(socket, client, {
       pool: this.#pool,
       limits: this.#limits.h2Front,
       turns: this.#turns,

@@ -1,7 +1,11 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { OutcomeName } from "../observe/mod.ts";
-import type { Client, Front, L7Connection } from "./client.ts";
+import type {
+  DownstreamCodec,
+  DownstreamConnection,
+  L7Connection,
+} from "./downstream_connection.ts";
 
 /** How a connection ended. */
 export interface L7Ending {
@@ -16,8 +20,8 @@ export class L7Session {
   readonly #socket: Socket;
   readonly #end: (ending: L7Ending) => void;
   #secure: TLSSocket | undefined;
-  #client: Client | undefined;
-  #front: Front | undefined;
+  #client: DownstreamConnection | undefined;
+  #front: DownstreamCodec | undefined;
   #draining = false;
   #over = false;
   #reason: string | undefined;
@@ -56,7 +60,7 @@ export class L7Session {
   }
 
   /** The handshake is done and the front speaks. */
-  open(secure: TLSSocket, client: Client, front: Front): void {
+  open(secure: TLSSocket, client: DownstreamConnection, front: DownstreamCodec): void {
     this.#secure = secure;
     this.#client = client;
     this.#front = front;

@@ -1,5 +1,5 @@
 import { ChunkQueue, type Fields } from "../h2/mod.ts";
-import type { BackendStream, FrontStream } from "./message.ts";
+import type { BackendStream, DownstreamStream } from "./message.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -14,7 +14,7 @@ export class Upload {
   ended: boolean;
   /** The end has been handed to the backend. */
   endForwarded = false;
-  readonly #front: FrontStream;
+  readonly #front: DownstreamStream;
   #stream: BackendStream | undefined;
   readonly #early = new ChunkQueue();
   #trailers: Fields | undefined;
@@ -22,7 +22,7 @@ export class Upload {
   /** Handed on and not yet taken. */
   #unconsumed = 0;
 
-  constructor(front: FrontStream, ended: boolean) {
+  constructor(front: DownstreamStream, ended: boolean) {
     this.#front = front;
     this.ended = ended;
   }

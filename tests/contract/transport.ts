@@ -9,10 +9,10 @@ import { BackendDialer, type BackendDialerOptions } from "../../lib/l7/backend_d
 import { unlimitedDescriptors } from "../../lib/observe/mod.ts";
 import { systemLookup } from "../../lib/relay/mod.ts";
 import type {
+  BackendConnection,
   BackendFailure,
   BackendStream,
   ResponseHandler,
-  Transport,
 } from "../../lib/l7/message.ts";
 import { Turns } from "../../lib/l7/turns.ts";
 import { type Expectation, type Lease, Pool, type PoolFailure } from "../../lib/upstream/mod.ts";
@@ -56,7 +56,7 @@ class Recorder implements ResponseHandler {
     this.eager = eager;
   }
 
-  send(transport: Transport, head: RequestInit, endStream: boolean): BackendStream {
+  send(transport: BackendConnection, head: RequestInit, endStream: boolean): BackendStream {
     this.#insideRequest = true;
     this.stream = transport.request(head, endStream, this);
     this.#insideRequest = false;
@@ -123,7 +123,7 @@ function headOf(changes: Partial<RequestInit> = {}): RequestInit {
 
 /** Runs the suite for one transport. */
 export function testTransport({ name, kind, expects, h2Transport }: TransportCase): void {
-  const poolOf = (port: number): Pool<Transport> =>
+  const poolOf = (port: number): Pool<BackendConnection> =>
     new Pool({
       dialer: new BackendDialer({
         address: { endpoint: { host: "127.0.0.1", port } },
@@ -376,8 +376,8 @@ type Sender = (
   endStream?: boolean,
 ) => Promise<BackendStream>;
 
-function acquire(pool: Pool<Transport>): Promise<Lease<Transport>> {
-  const { promise, resolve, reject } = Promise.withResolvers<Lease<Transport>>();
+function acquire(pool: Pool<BackendConnection>): Promise<Lease<BackendConnection>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Lease<BackendConnection>>();
   const onUnavailable = ({ kind, reason }: PoolFailure) =>
     reject(Object.assign(new Error(reason), { kind }));
   const needs = { client: "c", affinity: undefined, tunnel: false };

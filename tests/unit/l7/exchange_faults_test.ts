@@ -4,7 +4,11 @@ import type { ResponseInit } from "../../../lib/http/mod.ts";
 import { Exchange, type ExchangeOwner, STEPS } from "../../../lib/l7/exchange.ts";
 import { FieldRules } from "../../../lib/l7/field_rules.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../../lib/l7/http_limits.ts";
-import type { BackendStream, FrontStream, Transport } from "../../../lib/l7/message.ts";
+import type {
+  BackendConnection,
+  BackendStream,
+  DownstreamStream,
+} from "../../../lib/l7/message.ts";
 import { Deadlines } from "../../../lib/relay/mod.ts";
 import type { Lease, Upstream, Waiter } from "../../../lib/upstream/mod.ts";
 
@@ -42,8 +46,8 @@ class Stage {
   #fault: Call | undefined;
   /** Which of its calls throws, counted from 1. */
   #countdown: number;
-  readonly #upstream: Upstream<Transport>;
-  readonly #front: FrontStream;
+  readonly #upstream: Upstream<BackendConnection>;
+  readonly #front: DownstreamStream;
 
   constructor(fault?: Call, nth = 1, protocol = "") {
     this.#countdown = nth;
@@ -56,7 +60,7 @@ class Stage {
       sendTrailers: () => this.#call("front.sendTrailers"),
       consume: () => this.#call("front.consume"),
       reset: () => this.#call("front.reset"),
-    } as FrontStream;
+    } as DownstreamStream;
     const stream = {
       sendData: () => this.#call("stream.sendData", false),
       sendTrailers: () => this.#call("stream.sendTrailers"),
@@ -67,16 +71,16 @@ class Stage {
       protocol: "http/1.1",
       takesTunnels: true,
       request: () => this.#call("link.request", stream),
-    } as unknown as Transport;
+    } as unknown as BackendConnection;
     const release = () => {
       this.leases--;
       this.#call("lease.release");
     };
     this.#upstream = {
-      acquire: (waiter: Waiter<Transport>) => {
+      acquire: (waiter: Waiter<BackendConnection>) => {
         this.#call("upstream.acquire");
         this.leases++;
-        waiter.onLease({ link, release } as Lease<Transport>);
+        waiter.onLease({ link, release } as Lease<BackendConnection>);
       },
       cancel: () => this.#call("upstream.cancel"),
       forget: () => {},
@@ -127,7 +131,7 @@ class Stage {
     exchange.onResponse({ ...RESPONSE, status: 103 }, false);
     exchange.onResponse(RESPONSE, false);
     exchange.onData(BYTES, false);
-    exchange.frontDrained();
+    exchange.downstreamDrained();
     exchange.requestTrailers(["x-checksum", "1"]);
     exchange.onTrailers(["x-sum", "1"]);
   }
@@ -155,7 +159,7 @@ const ENDS: Readonly<Record<string, (exchange: Exchange) => void>> = {
       code: 2,
     }),
   "no connection": (exchange) => exchange.onUnavailable({ kind: "busy", reason: "full" }),
-  "the client leaves": (exchange) => exchange.frontGone(8, "left"),
+  "the client leaves": (exchange) => exchange.downstreamGone(8, "left"),
   "nothing moves": (exchange) => exchange.expire(),
   "it is refused": (exchange) => exchange.refuse(403, "no"),
   "it is malformed": (exchange) => exchange.requestInvalid("bad chunk"),

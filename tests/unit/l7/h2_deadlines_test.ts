@@ -8,9 +8,9 @@ import {
   FrameType,
   OutputPool,
 } from "../../../lib/h2/mod.ts";
-import type { Client } from "../../../lib/l7/client.ts";
-import { H2Front } from "../../../lib/l7/h2_front.ts";
-import { OwnH2Link } from "../../../lib/l7/own_h2_link.ts";
+import type { DownstreamConnection } from "../../../lib/l7/downstream_connection.ts";
+import { H2Downstream } from "../../../lib/l7/h2_downstream.ts";
+import { H2Backend } from "../../../lib/l7/h2_backend.ts";
 import { Turns } from "../../../lib/l7/turns.ts";
 import type { LinkEnd } from "../../../lib/upstream/mod.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
@@ -30,11 +30,11 @@ function count(socket: FakeSocket, type: number): number {
   return socket.frames.filter((seen) => seen.type === type && (seen.flags & 1) === 0).length;
 }
 
-Deno.test("OwnH2Link pings a backend that is silent under a request, and gives it up without an answer", async () => {
+Deno.test("H2Backend pings a backend that is silent under a request, and gives it up without an answer", async () => {
   const socket = new FakeSocket();
   let now = 0;
   const ends: LinkEnd[] = [];
-  const link = new OwnH2Link(socket.asSocket(), {
+  const link = new H2Backend(socket.asSocket(), {
     events: {
       onGreeted() {},
       onAvailable() {},
@@ -67,10 +67,10 @@ Deno.test("OwnH2Link pings a backend that is silent under a request, and gives i
   socket.destroy();
 });
 
-Deno.test("H2Front ends a connection on which no request has come for longer than it may idle", async () => {
+Deno.test("H2Downstream ends a connection on which no request has come for longer than it may idle", async () => {
   const socket = new FakeSocket();
   let now = 0;
-  const front = new H2Front(socket.asSocket(), {} as Client, {
+  const front = new H2Downstream(socket.asSocket(), {} as DownstreamConnection, {
     limits: EDGE_LIMITS,
     pool: new OutputPool(),
     now: () => now,

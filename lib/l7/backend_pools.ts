@@ -7,10 +7,10 @@ import type { Route } from "../routes/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
 import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
-import type { Client } from "./client.ts";
+import type { DownstreamConnection } from "./downstream_connection.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import type { EngineLimits } from "./http_limits.ts";
-import type { Transport } from "./message.ts";
+import type { BackendConnection } from "./message.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 import type { Turns } from "./turns.ts";
 
@@ -26,7 +26,7 @@ export type CurrentRoutes = (hostname: string) => Iterable<readonly [Route, TlsM
 
 /** A pool, and the names whose routes have used it. */
 interface Entry {
-  readonly pool: Pool<Transport>;
+  readonly pool: Pool<BackendConnection>;
   readonly key: string;
   readonly hostnames: Set<string>;
 }
@@ -38,7 +38,7 @@ const EXPECTS: Readonly<Record<NonNullable<Route["backendProtocol"]>, Expectatio
 };
 
 /** The pools of one worker: routes that reach the same backend in the same way share one. */
-export class Backends {
+export class BackendPools {
   readonly #clock: Clock;
   readonly #pool: OutputPool;
   readonly #turns: Turns;
@@ -48,7 +48,7 @@ export class Backends {
   readonly #descriptors: Descriptors;
   readonly #entries = new Map<string, Entry>();
   /** Those whose last requests are still being answered. */
-  readonly #retired = new Set<Pool<Transport>>();
+  readonly #retired = new Set<Pool<BackendConnection>>();
   #entryOf = new WeakMap<Route, { readonly material: TlsMaterial; readonly entry: Entry }>();
   #settings: BackendSettings;
 
@@ -89,7 +89,7 @@ export class Backends {
   }
 
   /** The pool of a route. */
-  of(route: Route, material: TlsMaterial): Pool<Transport> {
+  of(route: Route, material: TlsMaterial): Pool<BackendConnection> {
     const known = this.#entryOf.get(route);
     if (known?.material === material && !this.#retired.has(known.entry.pool)) {
       return known.entry.pool;
@@ -134,7 +134,7 @@ export class Backends {
   }
 
   /** What one backend makes throw must not cost the others their deadlines. */
-  #tick(pool: Pool<Transport>, now: number): void {
+  #tick(pool: Pool<BackendConnection>, now: number): void {
     try {
       pool.tick(now);
     } catch (error) {
@@ -167,7 +167,7 @@ export class Backends {
     ]);
   }
 
-  #create(route: Route, { backendCaPem }: TlsMaterial): Pool<Transport> {
+  #create(route: Route, { backendCaPem }: TlsMaterial): Pool<BackendConnection> {
     const endpoint = parseBackendEndpoint(route.backend);
     if (!endpoint.ok) throw new TypeError(`backend of ${route.hostname}: ${endpoint.reason}`);
     const { connectTimeoutMs, h2Transport, limits } = this.#settings;
@@ -201,7 +201,7 @@ export class Backends {
 
 /** Requests of routes with `send_proxy_protocol` come with their client as affinity. */
 function proxyHeaderOf(affinity: object): Uint8Array {
-  const { client: source, destination } = (affinity as Client).connection;
+  const { client: source, destination } = (affinity as DownstreamConnection).connection;
   return encodeProxyV2({ source, destination });
 }
 

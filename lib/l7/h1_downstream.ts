@@ -8,20 +8,20 @@ import {
   type H1ServerSession,
   type H1ServerStream,
 } from "../h1/mod.ts";
-import type { Client, Front } from "./client.ts";
+import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { GuardedH1Server, type OnCrash } from "./guarded_sessions.ts";
 import { H1Io } from "./h1_io.ts";
 import type { Turns } from "./turns.ts";
 
 /** The HTTP/1.1 side of one client. */
-export class H1Front implements Front, H1ServerHandler {
-  readonly #client: Client;
+export class H1Downstream implements DownstreamCodec, H1ServerHandler {
+  readonly #client: DownstreamConnection;
   readonly #session: H1ServerSession;
   readonly #io: H1Io;
   readonly #onClose: (cause: H1CloseCause) => void;
 
-  constructor(socket: Socket, client: Client, options: {
+  constructor(socket: Socket, client: DownstreamConnection, options: {
     readonly pool: OutputPool;
     readonly limits: H1Limits;
     readonly turns: Turns;
@@ -78,12 +78,12 @@ export class H1Front implements Front, H1ServerHandler {
   }
 
   onDrain(stream: H1ServerStream): void {
-    exchangeOf(stream).frontDrained();
+    exchangeOf(stream).downstreamDrained();
   }
 
   onReset(stream: H1ServerStream, cause: H1ResetCause): void {
     const code = cause.by === "rules" ? ErrorCode.internalError : ErrorCode.cancel;
-    exchangeOf(stream).frontGone(code, cause.reason);
+    exchangeOf(stream).downstreamGone(code, cause.reason);
   }
 }
 

@@ -15,12 +15,12 @@ import {
 import { type LinkEvents, Liveness } from "../upstream/mod.ts";
 import { Ear } from "./ear.ts";
 import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
-import type { BackendStream, ResponseHandler, Transport } from "./message.ts";
+import type { BackendConnection, BackendStream, ResponseHandler } from "./message.ts";
 import { SessionIo } from "./session_io.ts";
 import type { Turns } from "./turns.ts";
 
 /** What a link needs beside its socket. */
-export interface OwnH2LinkOptions {
+export interface H2BackendOptions {
   readonly events: LinkEvents;
   readonly limits: Limits;
   readonly pool: OutputPool;
@@ -31,7 +31,7 @@ export interface OwnH2LinkOptions {
 }
 
 /** A backend connection framed by lib/h2. */
-export class OwnH2Link implements Transport, H2Handler {
+export class H2Backend implements BackendConnection, H2Handler {
   readonly protocol = "h2";
   readonly settled = true;
   readonly #events: LinkEvents;
@@ -41,7 +41,7 @@ export class OwnH2Link implements Transport, H2Handler {
   readonly #ear = new Ear();
   readonly #liveness: Liveness;
 
-  constructor(socket: Socket, { events, limits, pool, turns, now, onCrash }: OwnH2LinkOptions) {
+  constructor(socket: Socket, { events, limits, pool, turns, now, onCrash }: H2BackendOptions) {
     this.#events = events;
     this.#now = now;
     this.#liveness = new Liveness(now());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { OutputPool } from "../../../lib/h2/mod.ts";
-import { Backends } from "../../../lib/l7/backends.ts";
+import { BackendPools } from "../../../lib/l7/backend_pools.ts";
 import { DEFAULT_HTTP_LIMITS, EngineLimits } from "../../../lib/l7/http_limits.ts";
 import type { TlsMaterial } from "../../../lib/l7/mod.ts";
 import { Turns } from "../../../lib/l7/turns.ts";
@@ -11,9 +11,9 @@ const LIMITS = new EngineLimits();
 const SETTINGS = { connectTimeoutMs: 1000, h2Transport: "own", limits: LIMITS } as const;
 const MATERIAL = { id: "m", certPem: "", keyPem: "" } as TlsMaterial;
 
-function create(): Backends {
+function create(): BackendPools {
   const nobody = () => assert.fail("nothing is dialled");
-  return new Backends({
+  return new BackendPools({
     clock: { now: () => 0, wallNow: () => 0, every: () => () => {} },
     pool: new OutputPool(),
     turns: new Turns(() => 0),
@@ -59,7 +59,7 @@ for (const [what, [change, material]] of Object.entries(APART)) {
   });
 }
 
-Deno.test("Backends.prune() ends what no l7 route leads to, and keeps what one does", () => {
+Deno.test("BackendPools.prune() ends what no l7 route leads to, and keeps what one does", () => {
   const backends = create();
   const kept = backends.of(route(), MATERIAL);
   backends.of(route({ hostname: "b.test", backend: "10.0.0.2:443" }), MATERIAL);
@@ -76,7 +76,7 @@ Deno.test("Backends.prune() ends what no l7 route leads to, and keeps what one d
   assert.equal(backends.size, 0);
 });
 
-Deno.test("Backends.configure() makes later requests use pools of their own, if anything changed", () => {
+Deno.test("BackendPools.configure() makes later requests use pools of their own, if anything changed", () => {
   const backends = create();
   const before = backends.of(route(), MATERIAL);
   backends.configure({ ...SETTINGS });

@@ -12,21 +12,21 @@ import {
   type RequestHead,
   type ResetCause,
 } from "../h2/mod.ts";
-import type { Client, Front } from "./client.ts";
+import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
 import { SessionIo } from "./session_io.ts";
 import type { Turns } from "./turns.ts";
 
 /** The HTTP/2 side of one client. */
-export class H2Front implements Front, H2Handler {
-  readonly #client: Client;
+export class H2Downstream implements DownstreamCodec, H2Handler {
+  readonly #client: DownstreamConnection;
   readonly #session: H2Session;
   readonly #io: SessionIo | undefined;
   readonly #onClose: (cause: CloseCause) => void;
   readonly #onRefusal: (refusal: Refusal) => void;
 
-  constructor(socket: Socket, client: Client, options: {
+  constructor(socket: Socket, client: DownstreamConnection, options: {
     readonly pool: OutputPool;
     readonly limits: Limits;
     readonly now: () => number;
@@ -103,7 +103,7 @@ export class H2Front implements Front, H2Handler {
   }
 
   onDrain(stream: H2Stream): void {
-    exchangeOf(stream).frontDrained();
+    exchangeOf(stream).downstreamDrained();
   }
 
   /** A backend has worked for this answer; what is answered here buys no resets. */
@@ -112,7 +112,7 @@ export class H2Front implements Front, H2Handler {
   }
 
   onReset(stream: H2Stream, cause: ResetCause): void {
-    exchangeOf(stream).frontGone(cause.code, `the client's stream ended: ${cause.reason}`);
+    exchangeOf(stream).downstreamGone(cause.code, `the client's stream ended: ${cause.reason}`);
   }
 }
 

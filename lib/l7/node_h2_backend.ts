@@ -11,7 +11,7 @@ import { describeError } from "../observe/mod.ts";
 import { type LinkEvents, Liveness } from "../upstream/mod.ts";
 import { fieldValue, filterFields } from "./fields.ts";
 import { FlowGate } from "./flow_gate.ts";
-import type { BackendStream, ResponseHandler, Transport } from "./message.ts";
+import type { BackendConnection, BackendStream, ResponseHandler } from "./message.ts";
 
 /** The same windows as lib/h2's limits for backends, in octets. */
 const STREAM_WINDOW = 256 * 1024;
@@ -21,7 +21,7 @@ const END_STREAM = 1;
 const NOTHING = new Uint8Array(0);
 
 /** A backend connection framed by `node:http2`. */
-export class NodeH2Link implements Transport {
+export class NodeH2Backend implements BackendConnection {
   readonly protocol = "h2";
   readonly settled = true;
   readonly #events: LinkEvents;

@@ -9,7 +9,7 @@ import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
 import { hostOfAuthority } from "./authority.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
-import type { FrontStream, Transport } from "./message.ts";
+import type { BackendConnection, DownstreamStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
 import { WEBSOCKET } from "./websocket.ts";
 
@@ -36,11 +36,11 @@ export interface L7Connection {
 }
 
 /** What a client needs of the service. */
-export interface ClientServices {
+export interface DownstreamServices {
   readonly idle: Deadlines;
   readonly now: () => number;
   /** The way to a route's backend. */
-  readonly upstreamFor: (route: Route) => Upstream<Transport>;
+  readonly upstreamFor: (route: Route) => Upstream<BackendConnection>;
   readonly policiesFor: (route: Route) => PolicySet;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
@@ -52,7 +52,7 @@ export interface ClientServices {
 }
 
 /** What one of the fronts (HTTP/2, HTTP/1.1) does for its client. */
-export interface Front {
+export interface DownstreamCodec {
   /** No more requests; ends when those that are open have been answered. */
   shutdown(): void;
   /** Looks after deadlines; about once a second. */
@@ -66,18 +66,18 @@ interface Refusal {
 }
 
 /** One connection of a client whose TLS was terminated, whatever HTTP it speaks. */
-export class Client implements ExchangeOwner {
+export class DownstreamConnection implements ExchangeOwner {
   readonly connection: L7Connection;
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
   readonly windows = new WindowBudget(WINDOW_OCTETS);
   readonly idle: Deadlines;
-  readonly #services: ClientServices;
+  readonly #services: DownstreamServices;
   /** Not a `Set`: see `Deadlines`. There are few at once, and one with HTTP/1.1. */
   readonly #exchanges: Exchange[] = [];
   /** Where connections were opened for it alone: those of routes with `send_proxy_protocol`. */
-  readonly #own = new Set<Upstream<Transport>>();
+  readonly #own = new Set<Upstream<BackendConnection>>();
   /** Whose share of a backend its requests take. */
   readonly #share: string;
   #requests = 0;
@@ -87,7 +87,7 @@ export class Client implements ExchangeOwner {
   #authority = "";
   #host: string | undefined;
 
-  constructor(connection: L7Connection, services: ClientServices) {
+  constructor(connection: L7Connection, services: DownstreamServices) {
     this.connection = connection;
     this.idle = services.idle;
     this.#services = services;
@@ -125,7 +125,7 @@ export class Client implements ExchangeOwner {
   }
 
   /** Takes a request from a front. */
-  begin(front: FrontStream, request: {
+  begin(front: DownstreamStream, request: {
     readonly head: RequestHead;
     readonly endStream: boolean;
     readonly protocol: RequestEvent["protocol"];
@@ -187,7 +187,7 @@ export class Client implements ExchangeOwner {
 
   /** The connection is gone: whatever is open ends, and so do connections opened for it alone. */
   close(reason: string): void {
-    for (const exchange of [...this.#exchanges]) exchange.frontGone(ErrorCode.cancel, reason);
+    for (const exchange of [...this.#exchanges]) exchange.downstreamGone(ErrorCode.cancel, reason);
     for (const upstream of this.#own) upstream.forget(this);
     this.#own.clear();
   }
@@ -250,7 +250,7 @@ function sum(exchanges: readonly Exchange[], of: "bytesIn" | "bytesOut"): number
   return total;
 }
 
-function requestEvent(exchange: Exchange, client: Client): RequestEvent {
+function requestEvent(exchange: Exchange, client: DownstreamConnection): RequestEvent {
   const { head, route = client.connection.route } = exchange;
   const query = head.path.indexOf("?");
   return {

@@ -14,11 +14,16 @@ import type { Heard, LinkEvents } from "../upstream/mod.ts";
 import { GuardedH1Client, type OnCrash } from "./guarded_sessions.ts";
 import { H1LinkIo, type LinkIo, type LinkIoOptions } from "./h1_link_io.ts";
 import { H1StreamIo } from "./h1_stream_io.ts";
-import type { BackendFailure, BackendStream, ResponseHandler, Transport } from "./message.ts";
+import type {
+  BackendConnection,
+  BackendFailure,
+  BackendStream,
+  ResponseHandler,
+} from "./message.ts";
 import { acceptsTunnel, tunnelRequest } from "./websocket.ts";
 
 /** What a link needs beside its socket. */
-export interface H1LinkOptions {
+export interface H1BackendOptions {
   readonly events: LinkEvents;
   readonly limits: H1Limits;
   readonly pool: OutputPool;
@@ -28,7 +33,7 @@ export interface H1LinkOptions {
 }
 
 /** A backend connection framed by lib/h1. */
-export class H1Link implements Transport, H1ClientHandler {
+export class H1Backend implements BackendConnection, H1ClientHandler {
   readonly protocol = "http/1.1";
   readonly takesTunnels = true;
   readonly greeted = true;
@@ -43,7 +48,7 @@ export class H1Link implements Transport, H1ClientHandler {
   /** `connection`: plain TCP, or a socket with TLS over it. */
   constructor(
     connection: Socket | TcpStream,
-    { events, limits, pool, now, onCrash }: H1LinkOptions,
+    { events, limits, pool, now, onCrash }: H1BackendOptions,
   ) {
     this.#events = events;
     this.#session = new GuardedH1Client({
