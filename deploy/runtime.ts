@@ -11,7 +11,8 @@ export const DENO_VERSION = "2.9.6";
 /**
  * The environment that the program sees: where systemd wants to hear that it is ready and alive,
  * and how often (sd_notify(3)); which listening sockets it passes (sd_listen_fds(3)); and whether
- * another allocator was preloaded, which it reports.
+ * another allocator was preloaded, which it reports. The last it sets itself: how often the threads
+ * of its workers look for input, see `lib/workers/event_interval.ts`.
  */
 export const VARIABLES = [
   "NOTIFY_SOCKET",
@@ -19,6 +20,7 @@ export const VARIABLES = [
   "LISTEN_FDS",
   "LISTEN_PID",
   "LD_PRELOAD",
+  "DENO_TOKIO_EVENT_INTERVAL",
 ] as const;
 
 /** What names are resolved with: read and never written. */

@@ -19,6 +19,8 @@ export class Turns {
   readonly #clock: () => number;
   readonly #later: (run: () => void) => void;
   readonly #waiting: Task[] = [];
+  /** What each had of this turn: input comes in many pieces, and all of them are one connection's. */
+  readonly #had = new Map<Task, number>();
   #spentMs = 0;
   #armed = false;
 
@@ -38,22 +40,27 @@ export class Turns {
 
   /** Works on `task` now or, when this turn is used up or others wait, later. */
   run(task: Task): void {
-    if (this.#waiting.length > 0 || this.#spentMs >= TURN_MS || this.#share(task)) {
-      this.#waiting.push(task);
-    }
+    if (this.#mustWait(task) || this.#share(task)) this.#waiting.push(task);
     if (this.#waiting.length > 0 || this.#spentMs >= SHARE_MS) this.#arm();
+  }
+
+  #mustWait(task: Task): boolean {
+    return this.#waiting.length > 0 || this.#spentMs >= TURN_MS ||
+      (this.#had.get(task) ?? 0) >= SHARE_MS;
   }
 
   /** Whether something is left of the task after its share. */
   #share(task: Task): boolean {
     const start = this.#clock();
+    const had = this.#had.get(task) ?? 0;
     let spent = 0;
     let more = true;
-    while (more && spent < SHARE_MS) {
+    while (more && had + spent < SHARE_MS) {
       more = task.step();
       spent = this.#clock() - start;
     }
     this.#spentMs += spent;
+    this.#had.set(task, had + spent);
     return more;
   }
 
@@ -66,6 +73,7 @@ export class Turns {
   #turn(): void {
     this.#armed = false;
     this.#spentMs = 0;
+    this.#had.clear();
     try {
       for (let left = this.#waiting.length; left > 0 && this.#spentMs < TURN_MS; left--) {
         const task = this.#waiting.shift() as Task;

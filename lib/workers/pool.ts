@@ -12,6 +12,7 @@ import type {
   TakenTallies,
 } from "../plane/mod.ts";
 import { appliedWithin, ChangeFeed } from "./change_feed.ts";
+import { lookForInputEveryTurn } from "./event_interval.ts";
 import type { PlaneSinks } from "./inline.ts";
 import { LoopWatch } from "./loop_watch.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
@@ -79,6 +80,7 @@ export class WorkerPool implements Plane {
    * @throws {WorkerError} if one could not.
    */
   static async start(count: number, snapshot: Snapshot, options: PoolOptions): Promise<WorkerPool> {
+    lookForInputEveryTurn();
     const pool = new WorkerPool(count, snapshot, options);
     try {
       await Promise.all(pool.#slots.map((slot) => pool.#spawn(slot)));

@@ -63,6 +63,26 @@ Deno.test("Turns.run() gives each connection a share before anybody gets a secon
   assert.deepEqual(thread.done.slice(0, first + 1).filter((name) => name === "greedy").length, 4);
 });
 
+Deno.test("Turns.run() counts what comes in many pieces as one share, until the next turn", () => {
+  const thread = new Thread();
+  let pieces = 0;
+  const task: Task = {
+    step() {
+      thread.now += 0.5;
+      pieces++;
+      return false;
+    },
+  };
+  // Each piece is asked for when the one before it is done, as a socket does that has more.
+  for (let i = 0; i < 10 && thread.turns.waiting === 0; i++) thread.turns.run(task);
+  assert.equal(pieces, 4, "2 ms of work");
+  assert.equal(thread.turns.waiting, 1, "the rest waits");
+  thread.turn();
+  assert.equal(pieces, 5);
+  thread.turns.run(task);
+  assert.equal(pieces, 6, "a new turn is a new share");
+});
+
 Deno.test("Turns goes on with the others when a task throws", () => {
   const thread = new Thread();
   thread.turns.run(thread.task("a", 10, 1));
