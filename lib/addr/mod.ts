@@ -17,7 +17,15 @@ export {
   parseIp,
   sourceKey,
 } from "./ip.ts";
-export { blockOf, type Cidr, cidrContains, formatCidr, parseBlock, parseCidr } from "./cidr.ts";
+export {
+  blockOf,
+  type Cidr,
+  cidrContains,
+  formatCidr,
+  maskIp,
+  parseBlock,
+  parseCidr,
+} from "./cidr.ts";
 export { embeddedIpv4 } from "./embedded.ts";
 export { type HostPattern, parseHostname, parseHostPattern } from "./hostname.ts";
 export {

@@ -11,6 +11,7 @@ export { type ReadFile } from "./files.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
 export { renderConfigReference } from "./reference.ts";
 export {
+  type BanConfig,
   type Config,
   type ConnectorConfig,
   type DatabaseConfig,

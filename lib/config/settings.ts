@@ -21,6 +21,7 @@ import {
   table,
 } from "../schema/mod.ts";
 import { LIMIT, LISTENER, MAX_LISTENERS, MAX_RULES, ruleValue, WINDOW } from "../state/mod.ts";
+import { bans } from "./ban_settings.ts";
 import { connector } from "./connector_settings.ts";
 import { l7 } from "./l7_settings.ts";
 import type { Config } from "./types.ts";
@@ -235,6 +236,18 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
     section: true,
     doc: "Who is refused before anything is read. The three lists seed the database as " +
       "`[[listeners]]` does; the other settings are read at each start.",
+  },
+  bans: {
+    key: "ban",
+    kind: bans,
+    default: [],
+    doc:
+      "Who is banned without anybody's doing: a source address (IPv6: `ipv6_prefix`) that does " +
+      "what is named gets a rule of the firewall, which ends on its own, is in the audit log " +
+      "with the author `auto`, and is removed like any other rule. What rules allow and what " +
+      "`trusted_proxies` names is never banned. At most 10,000 bans are in force at once. Where a " +
+      "listener takes PROXY headers the source is the client that the header names, and for " +
+      "`proxy_invalid` the peer.",
   },
   proxy: { key: "proxy", kind: proxy, section: true, doc: "Deadlines of proxied connections." },
   resolver: {

@@ -12,6 +12,8 @@ export interface Config {
   /** Absent: no admin API. */
   readonly grpc?: GrpcConfig;
   readonly firewall: FirewallConfig;
+  /** Who is banned for what; empty: nobody. */
+  readonly bans: readonly BanConfig[];
   readonly proxy: ProxyConfig;
   readonly resolver: ResolverConfig;
   readonly l7: L7Config;
@@ -91,6 +93,15 @@ export interface FirewallConfig {
   readonly ipv6SiteFactor: number;
   /** Open connections; 0: any number. */
   readonly maxConnectionsPerSource: number;
+}
+
+/** Sources that do something `count` times `withinMs` are banned for a time. */
+export interface BanConfig {
+  /** Outcomes of connections, and `policy`. */
+  readonly on: readonly string[];
+  readonly count: number;
+  readonly withinMs: number;
+  readonly forMs: number;
 }
 
 export interface ProxyConfig {

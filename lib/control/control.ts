@@ -11,6 +11,7 @@ import {
 } from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
 import { RefusedError } from "../queue/mod.ts";
+import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
 import { refuseSharedPorts } from "./binding.ts";
 import type { ChangeSet, Compiled } from "./change_set.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
@@ -28,6 +29,7 @@ import { ServedState } from "./served_state.ts";
 import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
+import { Tap } from "./tap.ts";
 import { Upkeep } from "./upkeep.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
 
@@ -85,6 +87,7 @@ export class Control {
   readonly #startedAt: number;
   readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
+  readonly #bans: AutoBans;
   #geoip: LoadedGeoIp | undefined;
   #onRegained: () => Promise<void> = () => Promise.resolve();
 
@@ -118,6 +121,7 @@ export class Control {
     const { config: { connector } } = options;
     this.upkeep = new Upkeep({ connector, startUp, state, now, log });
     this.#resolver = this.#watchResolver(startUp);
+    this.#bans = this.#watchOffenders();
     this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
     expiry.schedule();
   }
@@ -143,10 +147,19 @@ export class Control {
       const { isInherited = () => false } = options;
       await refuseSharedPorts(startUp.snapshot.listeners.filter((it) => !isInherited(it)));
     }
-    const { onRequest, admission } = options;
-    const sinks = { onEvent, log, ...onRequest && { onRequest }, ...admission && { admission } };
-    const plane = await options.startPlane(startUp.snapshot, sinks);
-    return new Control(options, startUp, plane);
+    const { config: { l7, bans }, onRequest, admission } = options;
+    // Refused requests come also without an access log, for those who count them.
+    const tap = new Tap({ onEvent, onRequest: l7.accessLog ? onRequest : undefined });
+    const wantsRequests = onRequest !== undefined || countsRequests(bans);
+    const plane = await options.startPlane(startUp.snapshot, {
+      onEvent: tap.onEvent,
+      log,
+      ...wantsRequests && { onRequest: tap.onRequest },
+      ...admission && { admission },
+    });
+    const control = new Control(options, startUp, plane);
+    tap.add(control.#bans);
+    return control;
   }
 
   /**
@@ -321,6 +334,20 @@ export class Control {
     await this.#onRegained();
   }
 
+  #watchOffenders(): AutoBans {
+    const { config, log } = this.#options;
+    const { state } = this;
+    return new AutoBans({
+      bans: config.bans,
+      state,
+      expiry: this.#expiry,
+      isProtected: (ip) => isProtected(ip, state.snapshot),
+      ipv6Prefix: config.firewall.ipv6Prefix,
+      now: this.#now,
+      log,
+    });
+  }
+
   #watchResolver({ resolver: files }: StartUp): ResolverFilesWatch | undefined {
     if (files === undefined) return undefined;
     const { config, log } = this.#options;
@@ -335,6 +362,7 @@ export class Control {
   /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
   async drain(timeoutMs: number): Promise<void> {
     this.#expiry.close();
+    this.#bans.close();
     this.#keeper[Symbol.dispose]();
     this.upkeep[Symbol.dispose]();
     this.#resolver?.[Symbol.dispose]();

@@ -11,6 +11,7 @@ export {
   type ConnectorFilesOptions,
   readConnectorFiles,
 } from "./connector_files.ts";
+export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
 export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";

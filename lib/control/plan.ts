@@ -4,6 +4,7 @@ import { invalid } from "../queue/mod.ts";
 import { identityOf, type RecordShape, same } from "../schema/mod.ts";
 import { Slices } from "../sqlite/mod.ts";
 import {
+  isAutomaticBan,
   LISTENER,
   type Listener,
   POLICY,
@@ -189,7 +190,8 @@ async function planRules(
     if (stored === undefined) planned.push(differences.addRule({ ...rule, createdAt: now }));
     else if (!sameFields(RULE, stored, rule)) planned.push(differences.updateRule(stored, rule));
   }
-  return Array.from(left.values(), differences.removeRule).concat(planned);
+  const gone = Array.from(left.values()).filter((rule) => !isAutomaticBan(rule));
+  return gone.map(differences.removeRule).concat(planned);
 }
 
 /** Those of `records` whose identity none of `others` has. */

@@ -6,6 +6,7 @@ import { compileFirewall, createConnectionLimiter, type FirewallRule } from "../
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
+import { countsRequests } from "./auto_bans.ts";
 import { compileRateLimit } from "./change_set.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { ControlError } from "./control_error.ts";
@@ -89,6 +90,7 @@ export async function compileStartUp(
         limits: config.l7.limits,
         // Events that nobody writes are not worth their way out of the worker.
         accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
+        refusedRequests: countsRequests(config.bans),
       },
     },
     tls: await materials.load(listeners.flatMap(({ routes }) => routes)),

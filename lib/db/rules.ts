@@ -21,6 +21,8 @@ const SQL = {
     VALUES (${RULE_COLUMNS.placeholders}, ?)`,
   update: `UPDATE firewall_rules SET ${RULE_COLUMNS.assignments} WHERE id = ?`,
   remove: "DELETE FROM firewall_rules WHERE id = ?",
+  countReasons: `SELECT count(*) AS count FROM firewall_rules
+    WHERE expires_at IS NOT NULL AND substr(reason, 1, length(?1)) = ?1`,
   addHits: "UPDATE firewall_rules SET hits = hits + ? WHERE id = ?",
   rename: "UPDATE OR IGNORE firewall_rules SET value = ? WHERE id = ?",
 } as const;
@@ -103,6 +105,11 @@ export class Rules {
   /** How many there are: some milliseconds for a million. */
   get size(): number {
     return this.#read(() => Number(this.#statements.get(SQL.size)?.count));
+  }
+
+  /** How many rules that end on their own have a reason that begins with a text. */
+  countReasons(start: string): number {
+    return this.#read(() => Number(this.#statements.get(SQL.countReasons, [start])?.count));
   }
 
   /** By type; types without rules are left out. */

@@ -36,6 +36,7 @@ export {
   MAX_CONNECTIONS_PER_SOURCE,
   type SourcePermit,
 } from "./connection_limiter.ts";
+export { type OffenceLimit, Offences } from "./offences.ts";
 export {
   createRateLimiter,
   MAX_RATE_LIMIT,

@@ -47,6 +47,8 @@ export interface DownstreamServices {
   readonly requests: Pick<RequestCounts, "record">;
   /** Absent: nobody wants an access log. */
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
+  /** Whether it wants nothing but requests that a policy has refused. */
+  readonly onlyRefused?: boolean;
   /** A step of a request has thrown. */
   readonly onCrash: (request: string, error: unknown) => void;
 }
@@ -169,13 +171,14 @@ export class DownstreamConnection implements ExchangeOwner {
     if (!this.#drop(exchange)) return;
     this.#bytesIn += exchange.bytesIn;
     this.#bytesOut += exchange.bytesOut;
-    const { requests, onRequest } = this.#services;
+    const { requests, onRequest, onlyRefused = false } = this.#services;
     requests.record({
       route: this.connection.route.hostname,
       status: exchange.status,
       protocol: exchange.protocol,
       durationMs: this.now() - exchange.startedAt,
     });
+    if (onlyRefused && exchange.policy === undefined) return;
     onRequest?.(requestEvent(exchange, this));
   }
 

@@ -40,6 +40,8 @@ export interface L7Settings {
   readonly h2Transport: H2TransportName;
   /** Whether `onRequest` is called. */
   readonly accessLog: boolean;
+  /** Whether it is called for requests that a policy refuses, if not for all. Default: `false`. */
+  readonly refusedRequests?: boolean;
   /** Default: {@link DEFAULT_FIELD_SETTINGS}. */
   readonly fields?: FieldSettings;
   /** Default: {@link DEFAULT_HTTP_LIMITS}. */
@@ -174,6 +176,7 @@ export class L7Service {
     onHandshake?.((this.#options.clock.now() - startedAt) / 1000);
     tls.socket.setNoDelay(true);
     const { onRequest, requests, clock } = this.#options;
+    const { accessLog, refusedRequests = false } = this.#settings;
     const client = new DownstreamConnection(session.connection, {
       idle: this.#idle,
       now: () => clock.now(),
@@ -183,7 +186,8 @@ export class L7Service {
       rules: this.#rules,
       limits: this.#limits.http,
       requests,
-      onRequest: this.#settings.accessLog ? onRequest : undefined,
+      onRequest: accessLog || refusedRequests ? onRequest : undefined,
+      onlyRefused: !accessLog,
     });
     session.open(tls.socket, client, this.#openFront(tls, client, session));
   }

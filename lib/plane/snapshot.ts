@@ -32,6 +32,8 @@ export interface Settings {
   readonly l7?: {
     readonly h2Transport: H2TransportName;
     readonly accessLog: boolean;
+    /** Whether requests that a policy refuses are reported all the same. */
+    readonly refusedRequests?: boolean;
     readonly fields?: FieldSettings;
     readonly limits?: HttpLimits;
   };

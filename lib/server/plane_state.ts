@@ -236,6 +236,7 @@ export class PlaneState {
       idleTimeoutMs,
       h2Transport: l7?.h2Transport ?? "own",
       accessLog: this.#wantsRequests && (l7?.accessLog ?? true),
+      refusedRequests: this.#wantsRequests && (l7?.refusedRequests ?? false),
       ...l7?.fields && { fields: l7.fields },
       ...l7?.limits && { limits: l7.limits },
     };

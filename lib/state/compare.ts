@@ -2,7 +2,7 @@ import { identityOf, type RecordShape, same } from "../schema/mod.ts";
 import { LISTENER, type Listener } from "./listener.ts";
 import { POLICY } from "./policy.ts";
 import { ROUTE, type RouteSettings } from "./route.ts";
-import { RULE } from "./rule.ts";
+import { isAutomaticBan, RULE, type RuleSettings } from "./rule.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -16,10 +16,15 @@ export function countDifferences(present: State, wish: State): number {
   const isLimited = limit !== undefined && (limit.limit !== before.limit ||
     (limit.limit > 0 && limit.windowMs !== before.windowMs));
   return (listeners === undefined ? 0 : countListeners(present.listeners ?? [], listeners)) +
-    (rules === undefined ? 0 : count(present.rules ?? [], rules, {
-      shape: RULE.shape,
-      key: (rule) => identityOf(RULE.shape, rule),
-    })) + Number(isLimited);
+    (rules === undefined ? 0 : countRules(present.rules ?? [], rules)) + Number(isLimited);
+}
+
+/** Bans that the proxy makes on its own come and go, whatever is wished. */
+function countRules(before: readonly RuleSettings[], after: readonly RuleSettings[]): number {
+  const key = (rule: RuleSettings) => identityOf(RULE.shape, rule);
+  const wished = new Set(after.map(key));
+  const counted = before.filter((rule) => !isAutomaticBan(rule) || wished.has(key(rule)));
+  return count(counted, after, { shape: RULE.shape, key });
 }
 
 function countListeners(before: readonly Listener[], after: readonly Listener[]): number {

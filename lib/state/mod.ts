@@ -27,5 +27,5 @@ export {
   type Route,
   type RouteSettings,
 } from "./route.ts";
-export { RULE, type RuleSettings, ruleValue } from "./rule.ts";
+export { AUTO_REASON, isAutomaticBan, RULE, type RuleSettings, ruleValue } from "./rule.ts";
 export { STATE, type State } from "./state.ts";

@@ -42,6 +42,17 @@ export const RULE = record({
 /** A rule before the database gives it an id. Times are milliseconds since 1970. */
 export type RuleSettings = ValueOf<typeof RULE>;
 
+/** How reasons of bans begin that the proxy makes on its own, by which they are known. */
+export const AUTO_REASON = "auto: ";
+
+/**
+ * Whether the proxy itself made the rule, for a time. Such rules are nobody's wish: a file that does
+ * not name them leaves them alone.
+ */
+export function isAutomaticBan({ reason, expiresAt }: RuleSettings): boolean {
+  return expiresAt !== undefined && reason.startsWith(AUTO_REASON);
+}
+
 /** The value of a rule of one type, for lists of them. */
 export function ruleValue(type: RuleType): Kind<string> {
   return parsed(ruleValueDoc(type), (text) => parseNewRule(type, text));
