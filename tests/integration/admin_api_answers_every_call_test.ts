@@ -382,6 +382,17 @@ Deno.test("snapshot() writes a copy beside the database and refuses to overwrite
   });
 });
 
+Deno.test("listHeaviest() answers for every group when nobody has come", async () => {
+  await using admin = await startAdmin();
+  const { groups } = await noting(admin).listHeaviest({});
+  assert.deepEqual(groups.map(({ group, hitters, total }) => [group, hitters.length, total]), [
+    ["client", 0, 0n],
+    ["network", 0, 0n],
+    ["name", 0, 0n],
+    ["country", 0, 0n],
+  ]);
+});
+
 Deno.test("writeBack() of a database that is in its place is refused", async () => {
   await using admin = await startAdmin();
   await assert.rejects(noting(admin).writeBack({}), { code: "failed_precondition" });

@@ -16,6 +16,7 @@ Deno.test("loadConfig() fills in every default", () => {
       maxConnectionsPerSource: 0,
       rateWindowMs: 10_000,
     },
+    bans: [],
     proxy: { connectTimeoutMs: 5_000, idleTimeoutMs: 300_000, shutdownTimeoutMs: 30_000 },
     resolver: { servers: [] },
     l7: {
@@ -62,6 +63,11 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     ipv6_prefix = 56
     ipv6_site_factor = 4
     max_connections_per_source = 100
+    [[ban]]
+    on = ["no_route", "policy"]
+    count = 20
+    within = "1m"
+    for = "1h"
     [proxy]
     connect_timeout = "300ms"
     idle_timeout = "2m"
@@ -127,6 +133,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       maxConnectionsPerSource: 100,
       rateWindowMs: 60_000,
     },
+    bans: [{ on: ["no_route", "policy"], count: 20, withinMs: 60_000, forMs: 3_600_000 }],
     proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
     resolver: { servers: ["192.0.2.53:53", "[2001:db8::53]:53", "192.0.2.54:5353"] },
     l7: {
