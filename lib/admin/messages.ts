@@ -7,9 +7,9 @@ import {
   timestampFromMs,
 } from "@bufbuild/protobuf/wkt";
 import {
+  type Difference,
   type Explanation,
   type ListenerStatus,
-  type LiveDifference,
   refuseProblems,
   type RouteStatus,
   type Status,
@@ -25,6 +25,7 @@ import {
 } from "../messages/mod.ts";
 import type { ConnectionInfo, WorkerStatus } from "../plane/mod.ts";
 import { type KeyPath, type RecordKind, Report } from "../schema/mod.ts";
+import { runInSlices } from "../slices/mod.ts";
 import { LISTENER, type ListenerSettings, ROUTE, type Route, type State } from "../state/mod.ts";
 import * as pb from "./gen/mod.ts";
 
@@ -59,8 +60,8 @@ export function toRecord<T extends object, D extends DescMessage>(
  *
  * @throws {RefusedError}
  */
-export function toState(message: pb.State): State {
-  const { state, report } = stateFromMessage(message);
+export async function toState(message: pb.State, signal: AbortSignal): Promise<State> {
+  const { state, report } = await runInSlices(stateFromMessage(message), { signal });
   refuseProblems(report, stateFieldName);
   return state;
 }
@@ -174,16 +175,16 @@ export function fromConnection(info: ConnectionInfo): Init<typeof pb.ConnectionS
 }
 
 export function fromDifference(
-  { difference, live }: LiveDifference,
+  { action, kind, subject, before, after }: Difference,
+  liveConnections: number,
 ): Init<typeof pb.DifferenceSchema> {
-  const { action, kind, subject, before, after } = difference;
   return {
     action,
     kind,
     subject,
     before: before === undefined ? "" : JSON.stringify(before),
     after: after === undefined ? "" : JSON.stringify(after),
-    liveConnections: live,
+    liveConnections,
   };
 }
 

@@ -11,6 +11,8 @@ type StateMethods = "exportState" | "apply" | "getAuditLog" | "snapshot" | "writ
 
 const DEFAULT_AUDIT_ENTRIES = 100;
 const MAX_AUDIT_ENTRIES = 1000;
+/** Differences that an answer names; of more it says how many there are. */
+const MAX_DIFFERENCES = 10_000;
 
 /** The state as a whole, its history and its copies. */
 export function stateHandlers(
@@ -29,13 +31,13 @@ export function stateHandlers(
         close,
       };
       const by = operation("Apply", context, call);
-      const { differences, revision, closed } = await wholeState.apply(
-        toState(desired),
-        options,
-        by,
-      );
+      const wanted = await toState(desired, call.signal);
+      const { differences, live, revision, closed } = await wholeState.apply(wanted, options, by);
       return {
-        differences: differences.map(fromDifference),
+        differences: differences.slice(0, MAX_DIFFERENCES).map((it) =>
+          fromDifference(it, live(it))
+        ),
+        totalDifferences: differences.length,
         revision: BigInt(revision),
         closedConnections: closed,
         pendingWorkers: by.pendingWorkers,

@@ -30,7 +30,7 @@ export {
   refuseProblems,
 } from "../queue/mod.ts";
 export { readRegularFile } from "./regular_file.ts";
-export { type Applied, type LiveDifference } from "./state_administration.ts";
+export { type Applied } from "./state_administration.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
 export { type RouteStatus } from "./running_totals.ts";
 export { type WrittenBack } from "./write_back.ts";

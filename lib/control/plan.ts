@@ -2,7 +2,7 @@ import type { StoredRule } from "../db/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
 import { identityOf, type RecordShape, same } from "../schema/mod.ts";
-import { Slices } from "../sqlite/mod.ts";
+import { Slices } from "../slices/mod.ts";
 import {
   isAutomaticBan,
   LISTENER,
@@ -119,8 +119,10 @@ async function planListener(
     planned.push(differences.updateListener(before, settings));
   }
   const hostnames = new Set(routes.map(({ hostname }) => hostname));
-  const gone = before.routes.filter(({ hostname }) => !hostnames.has(hostname));
-  for (const route of gone) planned.push(differences.removeRoute(before, route));
+  for (const route of before.routes) {
+    if (slices.isOver) await slices.pause();
+    if (!hostnames.has(route.hostname)) planned.push(differences.removeRoute(before, route));
+  }
   for (const [i, wanted] of routes.entries()) {
     if (slices.isOver) await slices.pause();
     const routeAt = `${at}routes[${i}].`;
@@ -176,7 +178,7 @@ async function planRules(
     last = page.at(-1)?.id ?? last;
     if (slices.isOver) await slices.pause();
   }
-  const planned: Difference[] = [];
+  const added: Difference[] = [];
   for (const [i, rule] of wish.entries()) {
     if (slices.isOver) await slices.pause();
     if (rule.type === "country" && state.snapshot.firewall.geoip === undefined) {
@@ -187,11 +189,15 @@ async function planRules(
     const identity = identityOf(RULE.shape, rule);
     const stored = left.get(identity);
     left.delete(identity);
-    if (stored === undefined) planned.push(differences.addRule({ ...rule, createdAt: now }));
-    else if (!sameFields(RULE, stored, rule)) planned.push(differences.updateRule(stored, rule));
+    if (stored === undefined) added.push(differences.addRule({ ...rule, createdAt: now }));
+    else if (!sameFields(RULE, stored, rule)) added.push(differences.updateRule(stored, rule));
   }
-  const gone = Array.from(left.values()).filter((rule) => !isAutomaticBan(rule));
-  return gone.map(differences.removeRule).concat(planned);
+  const removed: Difference[] = [];
+  for (const stored of left.values()) {
+    if (slices.isOver) await slices.pause();
+    if (!isAutomaticBan(stored)) removed.push(differences.removeRule(stored));
+  }
+  return removed.concat(added);
 }
 
 /** Those of `records` whose identity none of `others` has. */

@@ -39,10 +39,12 @@ export class RouteMaterials {
     return [...found.values()].filter((material) => material !== undefined);
   }
 
-  /** What the routes name and could not be read or used, one sentence for each certificate. */
-  refusals(routes: readonly Route[]): string[] {
+  /** What the listeners' routes name and could not be read or used, one sentence for each certificate. */
+  refusals(listeners: readonly { readonly routes: readonly Route[] }[]): string[] {
     const found = new Set<string>();
-    for (const route of routes) {
+    // Asked for with every status, and nearly always nothing.
+    if (this.#entries.values().every((entry) => problemOf(entry) === undefined)) return [];
+    for (const route of listeners.flatMap(({ routes }) => routes)) {
       const entry = namesFiles(route) ? this.#entries.get(tlsMaterialId(route)) : undefined;
       if (entry?.pair.problem !== undefined) {
         found.add(`certificate ${route.tlsCert}: ${entry.pair.problem}`);

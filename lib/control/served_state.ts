@@ -3,6 +3,7 @@ import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Change, ConnectorSnapshot, ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
+import { runAtOnce, runInSlices, type Steps } from "../slices/mod.ts";
 import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
@@ -155,7 +156,7 @@ export class ServedState {
     const before = this.#snapshot;
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
-    for (const patch of routes) this.#patchTable(patch);
+    await runInSlices(this.#patchTables(routes));
     for (const { id } of before.listeners) {
       if (!snapshot.listeners.some((listener) => listener.id === id)) this.#tables.delete(id);
     }
@@ -242,7 +243,7 @@ export class ServedState {
   *#write(
     differences: readonly Difference[],
     { actor, action }: Operation,
-  ): Generator<undefined, Compiled> {
+  ): Steps<Compiled> {
     const { database, now, compile = (changeSet: ChangeSet) => changeSet.compile() } =
       this.#options;
     const changeSet = new ChangeSet({ database, snapshot: this.#snapshot, tables: this.#tables });
@@ -326,20 +327,18 @@ export class ServedState {
     this.#options.log({ level: "error", message: problem, fields });
   }
 
-  #patchTable({ listenerId, set, removed }: RoutePatch): void {
-    let table = this.#tables.get(listenerId);
-    if (table === undefined) {
-      table = compileRoutes([]);
-      this.#tables.set(listenerId, table);
+  *#patchTables(patches: readonly RoutePatch[]): Steps<void> {
+    for (const { listenerId, set, removed } of patches) {
+      let table = this.#tables.get(listenerId);
+      if (table === undefined) this.#tables.set(listenerId, table = compileRoutes([]));
+      for (const hostname of removed) {
+        table.delete(hostname);
+        yield;
+      }
+      for (const route of set.values()) {
+        table.set(route);
+        yield;
+      }
     }
-    for (const hostname of removed) table.delete(hostname);
-    for (const route of set.values()) table.set(route);
-  }
-}
-
-function runAtOnce<T>(steps: Generator<undefined, T>): T {
-  for (;;) {
-    const next = steps.next();
-    if (next.done === true) return next.value;
   }
 }

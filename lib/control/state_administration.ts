@@ -10,15 +10,11 @@ import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
 import type { Operation, ServedState } from "./served_state.ts";
 
-/** A difference, and how many live connections it is about. */
-export interface LiveDifference {
-  readonly difference: Difference;
-  readonly live: number;
-}
-
 /** What {@link StateAdministration.apply} found or did. */
 export interface Applied {
-  readonly differences: readonly LiveDifference[];
+  readonly differences: readonly Difference[];
+  /** How many live connections a difference is about. */
+  readonly live: (difference: Difference) => number;
   readonly revision: number;
   readonly closed: number;
 }
@@ -65,13 +61,14 @@ export class StateAdministration {
         const message = `the state is at revision ${audit.revision}, not ${ifRevision}`;
         throw new RefusedError("aborted", message);
       }
-      const differences = withLive(await this.#plan(wish), await this.#state.plane.liveTraffic());
-      if (dryRun) return { differences, revision: audit.revision, closed: 0 };
-      await this.#state.commit(differences.map(({ difference }) => difference), operation);
+      const differences = await this.#plan(wish);
+      const live = liveOn(await this.#state.plane.liveTraffic());
+      if (dryRun) return { differences, live, revision: audit.revision, closed: 0 };
+      await this.#state.commit(differences, operation);
       if (wish.rateLimit !== undefined) firewall.adoptRateLimit(wish.rateLimit);
       expiry.schedule();
-      const closed = close ? await this.#closeTouched(differences) : 0;
-      return { differences, revision: audit.revision, closed };
+      const closed = close ? await this.#closeTouched(differences, live) : 0;
+      return { differences, live, revision: audit.revision, closed };
     }, operation.signal);
   }
 
@@ -85,11 +82,15 @@ export class StateAdministration {
     });
   }
 
-  async #closeTouched(differences: readonly LiveDifference[]): Promise<number> {
+  async #closeTouched(
+    differences: readonly Difference[],
+    live: Applied["live"],
+  ): Promise<number> {
     let closed = 0;
-    for (const { difference: { action, kind, touches }, live } of differences) {
+    for (const difference of differences) {
+      const { action, kind, touches } = difference;
+      if (touches === undefined || live(difference) === 0) continue;
       // A listener's new settings are for new connections.
-      if (live === 0 || touches === undefined) continue;
       if (kind === "listener" && action !== "remove") continue;
       const { listenerId, route } = touches;
       const query = route === undefined ? { listenerId } : { listenerId, route, stale: true };
@@ -100,18 +101,12 @@ export class StateAdministration {
 }
 
 /** One look at the connections, however many differences there are. */
-function withLive(
-  differences: readonly Difference[],
-  traffic: readonly RouteTally[],
-): LiveDifference[] {
+function liveOn(traffic: readonly RouteTally[]): Applied["live"] {
   const live = new Map<string, number>();
   const count = (key: string, more: number) => live.set(key, (live.get(key) ?? 0) + more);
   for (const { listener, route, connections } of traffic) {
     count(listener, connections);
     count(`${listener} ${route}`, connections);
   }
-  return differences.map((difference) => {
-    const isTouched = difference.touches !== undefined;
-    return { difference, live: isTouched ? live.get(difference.subject) ?? 0 : 0 };
-  });
+  return ({ touches, subject }) => touches === undefined ? 0 : live.get(subject) ?? 0;
 }

@@ -60,7 +60,7 @@ export class Upkeep implements Disposable {
     return [
       ...(this.#connector?.refused ?? []).map((reason) => `connector: ${reason}`),
       ...this.#geoipRefusal === undefined ? [] : [`GeoIP: ${this.#geoipRefusal}`],
-      ...this.#materials.refusals(this.#routes),
+      ...this.#materials.refusals(this.#state.snapshot.listeners),
     ];
   }
 

@@ -11,10 +11,10 @@ import { type State, writeStateFile } from "../state/mod.ts";
 import { changeWords } from "./observe.ts";
 import { count, type Session } from "./session.ts";
 
-/** A state with 100,000 routes has about 20 MB as TOML. */
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** Ten thousand routes take a second or two. */
-const APPLY_TIMEOUT_MS = 60_000;
+/** A state with 100,000 routes has about 20 MB as TOML, one with a million rules 75 MB. */
+const MAX_FILE_BYTES = 128 * 1024 * 1024;
+/** As long as the proxy allows: a million rules take minutes. */
+const APPLY_TIMEOUT_MS = 600_000;
 
 /** What the flags of `apply` say. */
 export interface ApplyFlags {
@@ -29,7 +29,7 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
   const state = stateToMessage(await readState(flags.file, session));
   const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
   const found = await session.client.apply({ state, dryRun: true }, call);
-  if (diff || found.differences.length === 0) {
+  if (diff || countOf(found) === 0) {
     session.answer(ApplyResponseSchema, found, differenceLines);
     return;
   }
@@ -39,14 +39,15 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
   const closed = done.closedConnections > 0
     ? `; ${count(done.closedConnections, "connection")} closed`
     : "";
-  session.answer(ApplyResponseSchema, done, ({ differences, revision }) => [
-    `applied ${count(differences.length, "change")}, now at revision ${revision}${closed}`,
+  session.answer(ApplyResponseSchema, done, ({ revision }) => [
+    `applied ${count(countOf(done), "change")}, now at revision ${revision}${closed}`,
   ]);
 }
 
 /** `export`: the state as `apply` takes it. */
 export async function exportState(session: Session): Promise<void> {
-  const found = await session.client.exportState({});
+  const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
+  const found = await session.client.exportState({}, call);
   if (session.json) session.answer(ExportStateResponseSchema, found, () => []);
   else if (found.state !== undefined) session.raw(writeStateFile(stateOfAnswer(found.state)));
 }
@@ -63,13 +64,22 @@ export async function writeBack(session: Session): Promise<void> {
 
 const SIGNS: Readonly<Record<string, string>> = { add: "+", update: "~", remove: "-" };
 
-function differenceLines({ differences }: ApplyResponse): string[] {
-  if (differences.length === 0) return ["no difference"];
+/** How many differences there are; an older proxy names them all and does not count them. */
+function countOf({ differences, totalDifferences }: ApplyResponse): number {
+  return Math.max(differences.length, totalDifferences);
+}
+
+function differenceLines(found: ApplyResponse): string[] {
+  const { differences } = found;
+  const total = countOf(found);
+  if (total === 0) return ["no difference"];
+  const unnamed = total - differences.length;
   const touched = differences.reduce((sum, { liveConnections }) => sum + liveConnections, 0);
   const live = touched > 0 ? `, ${count(touched, "live connection")} on them` : "";
   return [
     ...differences.map(differenceLine),
-    `${count(differences.length, "difference")}${live}`,
+    ...unnamed > 0 ? [`… and ${unnamed} more`] : [],
+    `${count(total, "difference")}${live}`,
   ];
 }
 

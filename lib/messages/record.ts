@@ -47,16 +47,26 @@ export function toMessage<D extends DescMessage>(
   return message as MessageInitShape<D>;
 }
 
+type Carried = readonly [property: string, part: DescField, field: AnyField];
+
+/** What {@link carried} found, which is the same every time: a million rules ask. */
+const known = new WeakMap<RecordShape, WeakMap<DescMessage, readonly Carried[]>>();
+
 /** The fields that a message carries; the test of the protocol says which have to be there. */
-function* carried(
-  shape: RecordShape,
-  desc: DescMessage,
-): Generator<readonly [property: string, part: DescField, field: AnyField]> {
+function carried(shape: RecordShape, desc: DescMessage): readonly Carried[] {
+  let ofShape = known.get(shape);
+  if (ofShape === undefined) known.set(shape, ofShape = new WeakMap());
+  let found = ofShape.get(desc);
+  if (found === undefined) ofShape.set(desc, found = findCarried(shape, desc));
+  return found;
+}
+
+function findCarried(shape: RecordShape, desc: DescMessage): Carried[] {
   const byName = new Map(desc.fields.map((it) => [it.name, it]));
-  for (const [property, field] of shape.fields) {
-    const found = byName.get(field.key);
-    if (found !== undefined && field.apart !== true) yield [property, found, field];
-  }
+  return [...shape.fields].flatMap(([property, field]) => {
+    const part = byName.get(field.key);
+    return part === undefined || field.apart === true ? [] : [[property, part, field]];
+  });
 }
 
 // deno-lint-ignore no-explicit-any -- the kind says what the value is

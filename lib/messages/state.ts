@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import * as pb from "../admin/gen/mod.ts";
 import { complete, Report } from "../schema/mod.ts";
+import type { Steps } from "../slices/mod.ts";
 import {
   LISTENER,
   type Listener,
@@ -18,25 +19,27 @@ import {
 } from "../state/mod.ts";
 import { fromMessage, toMessage, type Unchecked } from "./record.ts";
 
-/** The state of a message, and what is wrong with it, under the names of the protocol. */
-export function stateFromMessage(message: pb.State): {
+/**
+ * The state of a message, and what is wrong with it, under the names of the protocol. In steps: a
+ * million rules take seconds.
+ */
+export function* stateFromMessage(message: pb.State): Steps<{
   readonly state: State;
   readonly report: Report;
-} {
+}> {
   const { listeners, firewall, rateLimit } = message;
   const report = new Report();
   const given: Unchecked = {
-    ...listeners && { listeners: listeners.listeners.map(listenerOf) },
-    ...firewall && {
-      rules: firewall.rules.map(ruleOf),
-    },
+    ...listeners && { listeners: yield* listenersOf(listeners.listeners) },
+    ...firewall && { rules: yield* each(firewall.rules, ruleOf) },
     ...rateLimit && { rateLimit: rateLimitOf(rateLimit) },
   };
-  const state = STATE.check(given as State, { path: [], report });
+  const state = yield* STATE.checkInSteps(given as State, { path: [], report });
   const { listeners: wanted = [] } = state;
   refuseOverlaps(wanted.map(({ addr }, i) => [["listeners", i, "addr"], addr]), report);
   for (const [i, { routes }] of wanted.entries()) {
     for (const [j, { mode, policies = [] }] of routes.entries()) {
+      yield;
       const path = ["listeners", i, "routes", j, "policies"];
       if (mode !== "l7" && policies.length > 0) {
         report.problem(path, "only an l7 route has policies");
@@ -65,13 +68,12 @@ export function stateFieldName(key: string): string {
 export function stateOfAnswer({ listeners, firewall, rateLimit }: pb.State): Required<State> {
   const { limit = 0, windowMs = 0 } = rateLimitOf(rateLimit) as Partial<RateLimit>;
   return {
-    listeners: (listeners?.listeners ?? []).map((it) => {
-      const { routes, ...settings } = listenerOf(it);
-      return complete(LISTENER, {
-        ...settings,
-        routes: routes.map((route) => complete(ROUTE, route as Partial<RouteSettings>)),
-      });
-    }),
+    listeners: (listeners?.listeners ?? []).map(({ listener, routes }) =>
+      complete(LISTENER, {
+        ...settingsOf(listener),
+        routes: routes.map((it) => complete(ROUTE, routeOf(it) as Partial<RouteSettings>)),
+      })
+    ),
     rules: (firewall?.rules ?? []).map((it) => complete(RULE, ruleOf(it) as Partial<RuleSettings>)),
     rateLimit: { limit, windowMs },
   };
@@ -122,13 +124,26 @@ function routeState(route: RouteSettings): MessageInitShape<typeof pb.RouteState
   };
 }
 
-function listenerOf(
-  { listener, routes }: pb.ListenerState,
-): Unchecked & { readonly routes: readonly Unchecked[] } {
-  return {
-    ...fromMessage(LISTENER.shape, pb.ListenerSchema, listener),
-    routes: routes.map(routeOf),
-  };
+function* listenersOf(states: readonly pb.ListenerState[]): Steps<Unchecked[]> {
+  const found: Unchecked[] = [];
+  for (const { listener, routes } of states) {
+    found.push({ ...settingsOf(listener), routes: yield* each(routes, routeOf) });
+  }
+  return found;
+}
+
+function settingsOf(listener: pb.Listener | undefined): Unchecked {
+  return fromMessage(LISTENER.shape, pb.ListenerSchema, listener);
+}
+
+/** `convert` of each, a step for each. */
+function* each<T, U>(values: readonly T[], convert: (value: T) => U): Steps<U[]> {
+  const converted: U[] = [];
+  for (const value of values) {
+    converted.push(convert(value));
+    yield;
+  }
+  return converted;
 }
 
 function routeOf({ route, policies }: pb.RouteState): Unchecked {

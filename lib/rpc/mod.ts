@@ -6,3 +6,5 @@
  */
 export { type RpcCode, rpcCodeOf, RpcError } from "./error.ts";
 export { type Parsed, parser, pathOf, serializer } from "./codec.ts";
+export { decodeInSteps } from "./decode.ts";
+export { encodeInSteps } from "./encode.ts";

@@ -1,5 +1,6 @@
 import type { H2Stream, RequestHead } from "../h2/mod.ts";
-import { parser, RpcError, serializer } from "../rpc/mod.ts";
+import { decodeInSteps, encodeInSteps, RpcError } from "../rpc/mod.ts";
+import { runInSlices } from "../slices/mod.ts";
 import { encodeStatusMessage, frameMessage, MessageReader, parseTimeout } from "./frames.ts";
 import type { CallContext, Method } from "./service.ts";
 
@@ -13,6 +14,8 @@ export interface CallLimits {
   readonly maxCallMs: number;
   /** Octets of one message. */
   readonly maxMessageBytes: number;
+  /** What both of these are for methods that take or give much, by their names. */
+  readonly large?: Readonly<Record<string, Pick<CallLimits, "maxCallMs" | "maxMessageBytes">>>;
   /** Requests of a stream that wait for their handler; more are refused. */
   readonly maxWaitingRequests: number;
   /** Turns errors of the service into `RpcError`s; what it does not know it returns as it is. */
@@ -41,7 +44,8 @@ export class GrpcCall {
   readonly #kind: "calls" | "streams";
   readonly #reader: MessageReader;
   readonly #aborter = new AbortController();
-  readonly #requests: unknown[] = [];
+  /** Not decoded yet. */
+  readonly #requests: Uint8Array[] = [];
   #arrived = Promise.withResolvers<void>();
   #drained = Promise.withResolvers<void>();
   #requestEnded = false;
@@ -56,10 +60,10 @@ export class GrpcCall {
     this.#stream = stream;
     this.#head = head;
     this.#method = method;
-    this.#limits = limits;
+    this.#limits = { ...limits, ...limits.large?.[method.desc.name] };
     this.#load = load;
     this.#kind = method.desc.methodKind === "unary" ? "calls" : "streams";
-    this.#reader = new MessageReader(limits.maxMessageBytes);
+    this.#reader = new MessageReader(this.#limits.maxMessageBytes);
   }
 
   /** Begins to answer. */
@@ -108,14 +112,14 @@ export class GrpcCall {
   }
 
   #take(octets: Uint8Array): void {
-    const parsed = parser(this.#method.desc.input)(octets);
-    if (!parsed.ok) {
-      throw new RpcError("invalid_argument", "the request is not a message of its type");
-    }
     if (this.#requests.length >= this.#limits.maxWaitingRequests) {
       throw new RpcError("resource_exhausted", "too many requests wait on one stream");
     }
-    this.#requests.push(parsed.message);
+    const waiting = this.#requests.reduce((sum, { length }) => sum + length, octets.length);
+    if (waiting > this.#limits.maxMessageBytes) {
+      throw new RpcError("resource_exhausted", "requests that wait are over the limit of one");
+    }
+    this.#requests.push(octets);
     this.#arrived.resolve();
   }
 
@@ -144,15 +148,26 @@ export class GrpcCall {
     if (this.#requests.length !== 1 && !this.#over) {
       throw new RpcError("invalid_argument", `one request is needed, not ${this.#requests.length}`);
     }
-    return this.#requests.shift();
+    return await this.#decode(this.#requests.shift() ?? new Uint8Array());
   }
 
   async *#allRequests(): AsyncGenerator<unknown> {
     for (;;) {
       const request = this.#requests.shift();
-      if (request !== undefined) yield request;
+      if (request !== undefined) yield await this.#decode(request);
       else if (this.#requestEnded || this.#over) return;
       else await this.#more();
+    }
+  }
+
+  /** A large message takes seconds, in which other calls have their turns. */
+  async #decode(octets: Uint8Array): Promise<unknown> {
+    try {
+      const { signal } = this.#aborter;
+      return await runInSlices(decodeInSteps(this.#method.desc.input, octets), { signal });
+    } catch (cause) {
+      const message = "the request is not a message of its type";
+      throw new RpcError("invalid_argument", message, { cause });
     }
   }
 
@@ -165,7 +180,10 @@ export class GrpcCall {
   /** Waits for a slow reader: it makes the server hold one message and no more. */
   async #send(message: unknown): Promise<void> {
     if (this.#over) return;
-    const octets = serializer(this.#method.desc.output)(message as Record<string, unknown>);
+    const { signal } = this.#aborter;
+    const encoding = encodeInSteps(this.#method.desc.output, message as Record<string, unknown>);
+    const octets = await runInSlices(encoding, { signal });
+    if (this.#over) return;
     if (!this.#stream.responded) this.#stream.respond({ status: 200, fields: CONTENT_TYPE });
     this.#drained = Promise.withResolvers();
     if (!this.#stream.sendData(frameMessage(octets))) await this.#drained.promise;

@@ -51,6 +51,8 @@ export interface Kind<T> {
   readonly read: (value: Raw, place: Place) => T;
   /** {@link read} for a value that has the right form already: from a message, from a row. */
   readonly check: (value: T, place: Place) => T;
+  /** {@link check} that can be interrupted, of what may be long: a million records take seconds. */
+  readonly checkInSteps?: (value: T, place: Place) => Generator<undefined, T>;
   /** As it is written in TOML, on one line. */
   readonly show: (value: T) => string;
   /** The words that there are, for flags and completions. */

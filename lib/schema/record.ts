@@ -17,7 +17,11 @@ import { suggest } from "./suggest.ts";
 import { same } from "./plain.ts";
 
 /** A kind that has fields. */
-export type RecordKind<T> = Kind<T> & { readonly shape: RecordShape };
+export type RecordKind<T> = Kind<T> & {
+  readonly shape: RecordShape;
+  /** {@link Kind.check} that can be interrupted. */
+  readonly checkInSteps: (value: T, place: Place) => Generator<undefined, T>;
+};
 
 /** Fields by the names of their properties in memory. */
 type Fields = Readonly<Record<string, AnyField>>;
@@ -103,14 +107,28 @@ function recordOf<T extends object>(
       return value === undefined ? fallback(field, at) : field.kind.read(value, at);
     });
   };
+  const checkField = ([property, field]: [string, AnyField], given: T, at: Place): unknown => {
+    const value = (given as Record<string, unknown>)[property];
+    if (value === undefined) return fallback(field, at);
+    // A default need not be something that could be given.
+    const isDefault = "default" in field && same(value, field.default);
+    return isDefault || meansAbsent(field, value) ? value : field.kind.check(value, at);
+  };
   const check = (given: T, place: Place): T =>
-    collect(place, ([property, field], at) => {
+    collect(place, (entry, at) => checkField(entry, given, at));
+  const checkInSteps = function* (given: T, place: Place): Generator<undefined, T> {
+    const long = new Map<string, unknown>();
+    for (const [property, { key, kind }] of entries) {
       const value = (given as Record<string, unknown>)[property];
-      if (value === undefined) return fallback(field, at);
-      // A default need not be something that could be given.
-      const isDefault = "default" in field && same(value, field.default);
-      return isDefault || meansAbsent(field, value) ? value : field.kind.check(value, at);
+      if (value === undefined || kind.checkInSteps === undefined) continue;
+      const at = { ...place, path: [...place.path, key] };
+      long.set(property, yield* kind.checkInSteps(value, at));
+    }
+    return collect(place, (entry, at) => {
+      const [property] = entry;
+      return long.has(property) ? long.get(property) : checkField(entry, given, at);
     });
+  };
   return {
     form: "record",
     doc: "table",
@@ -119,6 +137,7 @@ function recordOf<T extends object>(
     },
     read,
     check,
+    checkInSteps,
     show: () => "",
     shape: { repeated: false, fields: new Map(entries), identity },
   };
@@ -129,9 +148,11 @@ export function records<T extends object>(
   element: RecordKind<T>,
   { maxLength = Infinity }: { readonly maxLength?: number } = {},
 ): RecordKind<readonly T[]> {
-  const { identity } = element.shape;
+  const { identity, fields } = element.shape;
+  // An iterator for each of a million records takes its time.
+  const isLong = [...fields.values()].some(({ kind }) => kind.checkInSteps !== undefined);
   const distinct = (values: readonly T[], place: Place): readonly T[] => {
-    refuseRepeated(values, element.shape, place);
+    for (const _ of refuseRepeated(values, element.shape, place));
     return values;
   };
   const fits = (values: readonly unknown[], { path, report }: Place): boolean => {
@@ -153,6 +174,17 @@ export function records<T extends object>(
       if (!fits(values, place)) return [];
       const at = (i: number) => ({ ...place, path: [...place.path, i] });
       return distinct(values.map((value, i) => element.check(value, at(i))), place);
+    },
+    *checkInSteps(values, place) {
+      if (!fits(values, place)) return [];
+      const checked: T[] = [];
+      for (const [i, value] of values.entries()) {
+        const at = { ...place, path: [...place.path, i] };
+        checked.push(isLong ? yield* element.checkInSteps(value, at) : element.check(value, at));
+        yield;
+      }
+      yield* refuseRepeated(checked, element.shape, place);
+      return checked;
     },
     show: () => "[]",
     element,
@@ -190,27 +222,30 @@ export function unusedFields(shape: RecordShape, value: object, mode: string): A
   }).map(([, field]) => field);
 }
 
-function refuseRepeated(
+/** Says which records repeat others, a step for each. */
+function* refuseRepeated(
   values: readonly object[],
   shape: RecordShape,
   { path, report }: Place,
-): void {
+): Generator<undefined, void> {
   const last = shape.identity.at(-1);
   const key = last && shape.fields.get(last)?.key;
   if (key === undefined) return;
+  // A part that is missing or refused has been reported.
+  const isRefused = (i: number) =>
+    !report.isEmpty &&
+    shape.identity.some((it) => report.hasProblem([...path, i, shape.fields.get(it)?.key ?? ""]));
   const first = new Map<string, number>();
   for (const [i, value] of values.entries()) {
-    const at = [...path, i, key];
-    // A part that is missing or refused has been reported.
-    if (
-      shape.identity.some((it) => report.hasProblem([...path, i, shape.fields.get(it)?.key ?? ""]))
-    ) {
-      continue;
-    }
+    yield;
+    if (isRefused(i)) continue;
     const identity = identityOf(shape, value);
     const other = first.get(identity);
     if (other === undefined) first.set(identity, i);
-    else report.problem(at, `${quote(identity)} repeats ${formatKeyPath([...path, other])}`);
+    else {
+      const message = `${quote(identity)} repeats ${formatKeyPath([...path, other])}`;
+      report.problem([...path, i, key], message);
+    }
   }
 }
 

@@ -28,6 +28,5 @@ export { type Safekeeping } from "./safekeeping.ts";
 export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";
 export { type DatabaseParts, StateDatabase } from "./state_database.ts";
 export { type Row, type Statements } from "./statements.ts";
-export { Slices } from "./sliced.ts";
 export { type WaitOptions, whenFree } from "./when_free.ts";
 export { type RoleState, type WriteRole } from "./write_role.ts";

@@ -7,7 +7,7 @@ import { readVersion } from "./migrate.ts";
 import type { ProgramSchema } from "./program_schema.ts";
 import { probeWriting } from "./probe.ts";
 import { Safekeeping } from "./safekeeping.ts";
-import { runInSlices } from "./sliced.ts";
+import { runInSlices, type Steps } from "../slices/mod.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
 import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
@@ -158,7 +158,7 @@ export class StateDatabase implements Disposable {
    * as it was before. Nothing else may be written until the promise settles.
    */
   async undoableInSlices<T>(
-    steps: Generator<undefined, T>,
+    steps: Steps<T>,
   ): Promise<{ result: T; undo: () => void }> {
     this.#refuseWhileSliced();
     this.role?.check();

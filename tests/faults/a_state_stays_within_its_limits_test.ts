@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { ListenerSchema, RouteSchema, StateSchema } from "../../lib/admin/gen/mod.ts";
 import { loadConfig } from "../../lib/config/mod.ts";
 import { stateFieldName, stateFromMessage } from "../../lib/messages/mod.ts";
+import { runAtOnce } from "../../lib/slices/mod.ts";
 import { MAX_LISTENERS, MAX_ROUTES, MAX_RULES } from "../../lib/state/mod.ts";
 import { ControlUnderTest, type World } from "./control_under_test.ts";
 
@@ -64,7 +65,7 @@ const many = <T>(count: number, value: T): T[] => Array<T>(count).fill(value);
 
 Deno.test("a whole state that is too large is refused at once, by the path of what is", () => {
   const problemsOf = (state: object) => {
-    const { report } = stateFromMessage({ ...create(StateSchema), ...state });
+    const { report } = runAtOnce(stateFromMessage({ ...create(StateSchema), ...state }));
     return report.problems.map(({ key, message }) => `${stateFieldName(key)}: ${message}`);
   };
   const listener = { listener: create(ListenerSchema, { addr: ":443" }), routes: [] };

@@ -75,3 +75,17 @@ Deno.test("apply reports every problem of mc-proxy.toml with its place, as check
     "mcproxyctl: standard input:17:2: sever: unknown key; did you mean server?",
   ]);
 });
+
+Deno.test("of very many differences the first are named, and all are counted and made", async () => {
+  await using admin = await startAdmin();
+  const many = 10_003;
+  const blocks = Array.from({ length: many }, (_, i) => `"10.${i >> 8}.${i & 255}.0/24"`);
+  const text = `firewall.blocked_cidrs = [${blocks.join()}]`;
+  const shown = await runCtl(admin, ["apply", "-f", "-", "--diff"], text);
+  const lines = shown.stdout.trimEnd().split("\n");
+  assert.equal(lines.length, 10_002);
+  assert.deepEqual(lines.slice(-2), ["… and 3 more", `${many} differences`]);
+  const done = await runCtl(admin, ["apply", "-f", "-"], text);
+  assert.match(done.stdout, new RegExp(`^applied ${many} changes, now at revision \\d+$`, "m"));
+  assert.equal(admin.control.state.database.rules.size, many);
+});

@@ -17,6 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns", "hitters"],
   ["state"],
   ["routes"],
+  ["slices"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],
   ["certificates"],
   ["config", "db", "relay", "resolver", "tls"],

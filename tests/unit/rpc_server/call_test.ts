@@ -14,6 +14,7 @@ const LIMITS = {
   maxWaitingRequests: 3,
   translate: (error: unknown) => error,
   onError: () => {},
+  large: { Apply: { maxCallMs: 600_000, maxMessageBytes: 300 } },
 };
 const EMPTY = frameMessage(new Uint8Array());
 
@@ -47,7 +48,7 @@ class FakeCallStream {
 }
 
 function call(
-  name: "getStatus" | "watchStatus" | "watchConnections",
+  name: "getStatus" | "watchStatus" | "watchConnections" | "apply",
   handle: Method["handle"],
   { load = { calls: 0, streams: 0 }, timeout }: {
     load?: { calls: number; streams: number };
@@ -134,6 +135,30 @@ Deno.test("requests that wait for their handler are bounded", () => {
   assert.equal(stream.status, undefined);
   running.receive(EMPTY);
   assert.equal(stream.status, "8");
+});
+
+Deno.test("octets of requests that wait are bounded as those of one request are", () => {
+  using _timers = new FakeTimers();
+  const { call: running, stream } = call("getStatus", never);
+  running.receive(frameMessage(new Uint8Array(LIMITS.maxMessageBytes)));
+  assert.equal(stream.status, undefined);
+  running.receive(frameMessage(new Uint8Array(1)));
+  assert.equal(stream.status, "8");
+});
+
+Deno.test("a method that takes much has bounds of its own", async () => {
+  using timers = new FakeTimers();
+  const { maxCallMs, maxMessageBytes } = LIMITS.large.Apply;
+  const { call: running, stream } = call("apply", never);
+  running.receive(frameMessage(new Uint8Array(maxMessageBytes)));
+  timers.advance(maxCallMs - 1);
+  await timers.settle();
+  assert.equal(stream.status, undefined);
+  timers.advance(1);
+  assert.equal(stream.status, "4");
+  const over = call("apply", never);
+  over.call.receive(frameMessage(new Uint8Array(maxMessageBytes + 1)));
+  assert.equal(over.stream.status, "8");
 });
 
 Deno.test("a reader that is slow is waited for with one message, and left when it goes", async () => {
