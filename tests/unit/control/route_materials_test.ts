@@ -79,7 +79,7 @@ Deno.test("RouteMaterials keeps a pair and a backend's authorities apart: one br
     await touch("ca.pem");
     const [next] = await store.load([route]);
     assert.equal(next, first, "what was trusted is in use, never the system's authorities");
-    assert.equal(store.refusals([route]).length, 1);
+    assert.equal(store.refusals([{ routes: [route] }]).length, 1);
   }
   const renewed = await createServerIdentity("a.example");
   await write({ "a.pem": renewed.certPem, "a.key": renewed.keyPem });
