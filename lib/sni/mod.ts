@@ -29,3 +29,4 @@ export {
   MAX_CLIENT_HELLO,
   parseClientHello,
 } from "./client_hello.ts";
+export { RecordWalk } from "./_records.ts";

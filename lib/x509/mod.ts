@@ -21,4 +21,5 @@ export {
   type RevocationRefusal,
   type RevocationResult,
 } from "./crl.ts";
+export { DerError, DerReader, integerHex, TAG } from "./der.ts";
 export { verifySignature } from "./signature.ts";
