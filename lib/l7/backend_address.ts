@@ -1,9 +1,9 @@
-import net, { type Socket } from "node:net";
-import tls from "node:tls";
+import type { Socket } from "node:net";
+import tls, { type TLSSocket } from "node:tls";
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
-import { describeError, type Descriptors } from "../observe/mod.ts";
+import { describeError } from "../observe/mod.ts";
 import { type Connect, dial, type Lookup } from "../relay/mod.ts";
-import type { TcpStream } from "../tcp/mod.ts";
+import { NodeStream, type TcpStream } from "../tcp/mod.ts";
 
 /** How a backend is reached over TLS. */
 export interface BackendTls {
@@ -23,6 +23,13 @@ export interface BackendAddress {
   readonly proxyHeader?: Uint8Array | undefined;
 }
 
+/** A connection to a backend, silent. */
+export interface Dialled {
+  readonly stream: TcpStream;
+  /** What `stream` is on, if it is TLS. */
+  readonly secure: TLSSocket | undefined;
+}
+
 /**
  * Opens a connection to a backend: TCP, then the PROXY header, then TLS with `alpn` as the wanted
  * protocols. `signal` gives all of it up.
@@ -31,81 +38,28 @@ export interface BackendAddress {
  */
 export async function connectBackend(
   address: BackendAddress,
-  { signal, lookup, descriptors, alpn }: {
-    readonly signal: AbortSignal;
-    readonly lookup: Lookup;
-    readonly descriptors: Descriptors;
-    readonly alpn: readonly string[];
-  },
-): Promise<Socket> {
-  const options = { deadline: signal, lookup, connect: connectSocket(descriptors) };
-  const { socket } = await dial(address.endpoint, options);
-  if (address.proxyHeader !== undefined) socket.write(address.proxyHeader);
-  if (address.tls === undefined) return socket;
-  return await startTls(socket, address, { alpn, signal });
-}
-
-/**
- * Opens a connection to a backend without TLS: TCP, then the PROXY header.
- *
- * @throws {DialError}
- */
-export async function connectPlain(
-  { endpoint, proxyHeader }: BackendAddress,
-  { signal, lookup, connect }: {
+  { signal, lookup, connect, alpn }: {
     readonly signal: AbortSignal;
     readonly lookup: Lookup;
     readonly connect: Connect<TcpStream>;
+    readonly alpn: readonly string[];
   },
-): Promise<TcpStream> {
-  const stream = await dial(endpoint, { deadline: signal, lookup, connect });
-  if (proxyHeader !== undefined) stream.write(proxyHeader);
-  return stream;
-}
-
-/** A `net.Socket` in the shape that `dial` wants. */
-class DialedSocket {
-  constructor(readonly socket: Socket) {}
-
-  close(): void {
-    this.socket.destroy();
-  }
-}
-
-function connectSocket(descriptors: Descriptors): Connect<DialedSocket> {
-  return (target) =>
-    descriptors.acquire(1)
-      ? openSocket(target, () => descriptors.release(1))
-      : Promise.reject(new Error("too many open files"));
-}
-
-function openSocket(
-  { hostname, port, signal }: Parameters<Connect<DialedSocket>>[0],
-  onClose: () => void,
-): Promise<DialedSocket> {
-  const { promise, resolve, reject } = Promise.withResolvers<DialedSocket>();
-  const socket = net.connect({ host: hostname, port });
-  socket.once("close", onClose);
-  socket.on("error", (error) => reject(error)); // Stays for the life of the socket.
-  const abort = () => {
-    socket.destroy();
-    reject(signal.reason);
-  };
-  signal.addEventListener("abort", abort, { once: true });
-  socket.once("connect", () => {
-    signal.removeEventListener("abort", abort);
-    socket.setNoDelay(true);
-    resolve(new DialedSocket(socket));
-  });
-  return promise;
+): Promise<Dialled> {
+  const stream = await dial(address.endpoint, { deadline: signal, lookup, connect });
+  if (address.proxyHeader !== undefined) stream.write(address.proxyHeader);
+  if (address.tls === undefined) return { stream, secure: undefined };
+  const secure = await startTls(stream.toSocket(), address, { alpn, signal });
+  return { stream: new NodeStream(secure, { below: stream }), secure };
 }
 
 function startTls(
   socket: Socket,
   { endpoint, tls: options }: BackendAddress,
   { alpn, signal }: { readonly alpn: readonly string[]; readonly signal: AbortSignal },
-): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  // Its last flight must not hold the request behind it back.
+  socket.setNoDelay(true);
   const hostIsName = !parseIp(endpoint.host).ok;
   const serverName = options?.serverName || (hostIsName ? endpoint.host : "");
   const secure = tls.connect({

@@ -1,17 +1,16 @@
-import type { Socket } from "node:net";
 import type { OutputPool } from "../h2/mod.ts";
 import { describeError, type Descriptors } from "../observe/mod.ts";
-import type { Connect, Lookup } from "../relay/mod.ts";
-import type { TcpStream } from "../tcp/mod.ts";
-import type { AttemptEvents, Dialer, HttpProtocol, LinkEvents, Offer } from "../upstream/mod.ts";
-import { type BackendAddress, connectBackend, connectPlain } from "./backend_address.ts";
+import type { Turns } from "../http_io/mod.ts";
+import { type Connect, connectWith, type Lookup } from "../relay/mod.ts";
+import { createSockets, type TcpStream } from "../tcp/mod.ts";
+import type { AttemptEvents, Dialer, HttpProtocol, Offer } from "../upstream/mod.ts";
+import { type BackendAddress, connectBackend, type Dialled } from "./backend_address.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import { EngineLimits } from "./http_limits.ts";
 import { H1Backend } from "./h1_backend.ts";
 import type { BackendConnection } from "./message.ts";
 import { NodeH2Backend } from "./node_h2_backend.ts";
 import { H2Backend } from "./h2_backend.ts";
-import type { Turns } from "./turns.ts";
 
 /** Who frames HTTP/2 towards backends. */
 export type H2TransportName = "own" | "node";
@@ -71,72 +70,75 @@ export class BackendDialer implements Dialer<BackendConnection> {
     return (reason) => controller.abort(new Error(reason));
   }
 
-  async #connect(address: BackendAddress, attempt: {
-    readonly offer: Offer;
-    readonly events: AttemptEvents<BackendConnection>;
-    readonly signal: AbortSignal;
-  }): Promise<void> {
-    const { offer, events, signal } = attempt;
-    const { connect, lookup, descriptors, pool, now, onCrash } = this.#options;
-    if (connect === undefined || address.tls !== undefined || offer !== "http/1.1") {
-      const alpn = PROTOCOLS[offer];
-      const socket = await connectBackend(address, { signal, lookup, descriptors, alpn });
-      return this.#open(socket, attempt);
-    }
+  async #connect(address: BackendAddress, attempt: Attempt): Promise<void> {
+    const { descriptors } = this.#options;
     if (!descriptors.acquire(1)) throw new Error("too many open files");
-    let stream: TcpStream | undefined;
+    let held = true;
+    const release = () => {
+      if (held) descriptors.release(1);
+      held = false;
+    };
     try {
-      stream = await connectPlain(address, { signal, lookup, connect });
-    } finally {
-      if (stream === undefined || signal.aborted) descriptors.release(1);
+      await this.#open(address, { ...attempt, events: releasing(attempt.events, release) });
+    } catch (error) {
+      release();
+      throw error;
     }
-    if (signal.aborted) return stream.close();
-    const limits = this.#limits.h1Backend;
-    const counted = releasing(events, () => descriptors.release(1));
-    events.onOpened(new H1Backend(stream, { events: counted, limits, pool, now, onCrash }));
   }
 
-  #open(socket: Socket, { offer, events, signal }: {
-    readonly offer: Offer;
-    readonly events: AttemptEvents<BackendConnection>;
-    readonly signal: AbortSignal;
-  }): void {
-    if (signal.aborted) return void socket.destroy();
-    const protocol = this.#agreed(socket, offer);
-    if (protocol === undefined) {
-      socket.destroy();
-      throw new Error("the backend does not offer what is wanted of it");
+  async #open(address: BackendAddress, { offer, events, signal }: Attempt): Promise<void> {
+    const { lookup, connect = connectWith(createSockets("node")) } = this.#options;
+    const dialled = await connectBackend(address, {
+      ...{ signal, lookup, connect },
+      alpn: PROTOCOLS[offer],
+    });
+    const protocol = this.#agreed(dialled, offer);
+    if (signal.aborted || protocol === undefined) {
+      dialled.stream.close();
+      throw signal.reason ?? new Error("the backend does not offer what is wanted of it");
     }
-    events.onOpened(this.#link(socket, protocol, events));
+    events.onOpened(this.#connection(dialled, protocol, events));
   }
 
-  #agreed(socket: Socket, offer: Offer): HttpProtocol | undefined {
+  #agreed({ secure }: Dialled, offer: Offer): HttpProtocol | undefined {
     if (offer === "tcp") return undefined;
-    if (this.#options.address.tls === undefined) return offer === "auto" ? "h2" : offer;
-    const { alpnProtocol } = socket as { alpnProtocol?: string | false };
-    if (alpnProtocol === "h2") return offer === "http/1.1" ? undefined : "h2";
+    if (secure === undefined) return offer === "auto" ? "h2" : offer;
+    if (secure.alpnProtocol === "h2") return offer === "http/1.1" ? undefined : "h2";
     return offer === "h2" ? undefined : "http/1.1";
   }
 
-  #link(
-    socket: Socket,
+  #connection(
+    { stream, secure }: Dialled,
     protocol: HttpProtocol,
     events: AttemptEvents<BackendConnection>,
   ): BackendConnection {
     const { h2Transport, pool, turns, now, onCrash } = this.#options;
     const { h1Backend, h2Backend } = this.#limits;
     if (protocol === "http/1.1") {
-      return new H1Backend(socket, { events, limits: h1Backend, pool, now, onCrash });
+      return new H1Backend(stream, { events, limits: h1Backend, pool, turns, now, onCrash });
     }
-    return h2Transport === "own"
-      ? new H2Backend(socket, { events, limits: h2Backend, pool, turns, now, onCrash })
-      : new NodeH2Backend(socket, { events, now });
+    if (h2Transport === "own") {
+      return new H2Backend(stream, { events, limits: h2Backend, pool, turns, now, onCrash });
+    }
+    return new NodeH2Backend(secure ?? stream.toSocket(), { events, now });
   }
 }
 
+/** One attempt to open a connection. */
+interface Attempt {
+  readonly offer: Offer;
+  readonly events: AttemptEvents<BackendConnection>;
+  readonly signal: AbortSignal;
+}
+
 /** Events that also tell when the link is gone. */
-function releasing(events: LinkEvents, onClosed: () => void): LinkEvents {
+function releasing(
+  events: AttemptEvents<BackendConnection>,
+  onClosed: () => void,
+): AttemptEvents<BackendConnection> {
   return {
+    onOpened: (connection) => events.onOpened(connection),
+    onFailed: (failure) => events.onFailed(failure),
     onGreeted: () => events.onGreeted(),
     onAvailable: () => events.onAvailable(),
     onDraining: () => events.onDraining(),

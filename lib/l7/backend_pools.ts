@@ -1,5 +1,6 @@
 import { parseBackendEndpoint } from "../addr/mod.ts";
 import type { OutputPool } from "../h2/mod.ts";
+import type { Turns } from "../http_io/mod.ts";
 import type { Descriptors } from "../observe/mod.ts";
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
 import type { Clock, Connect, Lookup } from "../relay/mod.ts";
@@ -12,7 +13,6 @@ import type { OnCrash } from "./guarded_sessions.ts";
 import type { EngineLimits } from "./http_limits.ts";
 import type { BackendConnection } from "./message.ts";
 import type { TlsMaterial } from "./tls_material.ts";
-import type { Turns } from "./turns.ts";
 
 /** Settings that connections to backends are made by. */
 export interface BackendSettings {

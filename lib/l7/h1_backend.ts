@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import {
   type H1ClientHandler,
   type H1ClientSession,
@@ -9,11 +8,10 @@ import {
 } from "../h1/mod.ts";
 import { ErrorCode } from "../h2/mod.ts";
 import type { Fields, OutputPool, RequestInit, ResponseHead } from "../http/mod.ts";
+import { H1ClientIo, type Turns } from "../http_io/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import type { Heard, LinkEvents } from "../upstream/mod.ts";
 import { GuardedH1Client, type OnCrash } from "./guarded_sessions.ts";
-import { H1LinkIo, type LinkIo, type LinkIoOptions } from "./h1_link_io.ts";
-import { H1StreamIo } from "./h1_stream_io.ts";
 import type {
   BackendConnection,
   BackendFailure,
@@ -22,11 +20,12 @@ import type {
 } from "./message.ts";
 import { acceptsTunnel, tunnelRequest } from "./websocket.ts";
 
-/** What a link needs beside its socket. */
+/** What it needs beside its stream. */
 export interface H1BackendOptions {
   readonly events: LinkEvents;
   readonly limits: H1Limits;
   readonly pool: OutputPool;
+  readonly turns: Turns;
   readonly now: () => number;
   /** Something was thrown that must not be; the connection has ended. */
   readonly onCrash: OnCrash;
@@ -40,15 +39,14 @@ export class H1Backend implements BackendConnection, H1ClientHandler {
   readonly capacity = 1;
   readonly #events: LinkEvents;
   readonly #session: H1ClientSession;
-  readonly #io: LinkIo;
+  readonly #io: H1ClientIo;
   #request: Request | undefined;
   #heard: Heard = "nothing";
   #closed = false;
 
-  /** `connection`: plain TCP, or a socket with TLS over it. */
   constructor(
-    connection: Socket | TcpStream,
-    { events, limits, pool, now, onCrash }: H1BackendOptions,
+    upstream: TcpStream,
+    { events, limits, pool, turns, now, onCrash }: H1BackendOptions,
   ) {
     this.#events = events;
     this.#session = new GuardedH1Client({
@@ -58,21 +56,18 @@ export class H1Backend implements BackendConnection, H1ClientHandler {
       handler: this,
       onCrash: (error) => {
         onCrash(error);
-        if ("passOn" in connection) connection.close();
-        else connection.destroy();
+        upstream.close();
         this.#session.abort("internal error");
         this.#close("internal error", false);
       },
     });
-    const options: LinkIoOptions = {
+    this.#io = new H1ClientIo(upstream, this.#session, {
       now,
+      turns,
       onRead: () => this.#heard === "nothing" && (this.#heard = "other"),
       onHaveRead: () => this.#request?.pass(),
       onLost: (reason) => this.#close(reason, false),
-    };
-    this.#io = "passOn" in connection
-      ? new H1StreamIo(connection, this.#session, options)
-      : new H1LinkIo(connection, this.#session, options);
+    });
   }
 
   get available(): boolean {

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { ErrorCode, type Fields, type OutputPool, type RequestHead } from "../h2/mod.ts";
 import {
   type H1CloseCause,
@@ -8,35 +7,37 @@ import {
   type H1ServerSession,
   type H1ServerStream,
 } from "../h1/mod.ts";
+import { H1ServerIo, type Turns } from "../http_io/mod.ts";
+import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { GuardedH1Server, type OnCrash } from "./guarded_sessions.ts";
-import { H1Io } from "./h1_io.ts";
-import type { Turns } from "./turns.ts";
 
 /** The HTTP/1.1 side of one client. */
 export class H1Downstream implements DownstreamCodec, H1ServerHandler {
   readonly #client: DownstreamConnection;
   readonly #session: H1ServerSession;
-  readonly #io: H1Io;
+  readonly #io: H1ServerIo;
   readonly #onClose: (cause: H1CloseCause) => void;
 
-  constructor(socket: Socket, client: DownstreamConnection, options: {
+  constructor(downstream: TcpStream, client: DownstreamConnection, options: {
     readonly pool: OutputPool;
     readonly limits: H1Limits;
     readonly turns: Turns;
     readonly now: () => number;
-    /** The session is over; the socket is being closed, unless the cause is `abrupt`. */
+    /** The session is over; the connection is being closed, unless the cause is `abrupt`. */
     readonly onClose: (cause: H1CloseCause) => void;
+    /** The connection is closed; with the error that it broke off with. */
+    readonly onGone: (error?: StreamError) => void;
     /** Something was thrown that must not be: the connection cannot go on. */
     readonly onCrash: OnCrash;
   }) {
     const { pool, limits, turns, now } = options;
     this.#client = client;
     this.#onClose = options.onClose;
-    const { onCrash } = options;
+    const { onCrash, onGone } = options;
     this.#session = new GuardedH1Server({ pool, limits, now: now(), handler: this, onCrash });
-    this.#io = new H1Io(socket, this.#session, { now, turns });
+    this.#io = new H1ServerIo(downstream, this.#session, { now, turns, onGone });
   }
 
   shutdown(): void {

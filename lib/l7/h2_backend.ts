@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import {
   type CloseCause,
   ErrorCode,
@@ -12,14 +11,14 @@ import {
   type ResetCause,
   type ResponseHead,
 } from "../h2/mod.ts";
+import { H2Io, type Turns } from "../http_io/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import { type LinkEvents, Liveness } from "../upstream/mod.ts";
 import { Ear } from "./ear.ts";
 import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
 import type { BackendConnection, BackendStream, ResponseHandler } from "./message.ts";
-import { SessionIo } from "./session_io.ts";
-import type { Turns } from "./turns.ts";
 
-/** What a link needs beside its socket. */
+/** What it needs beside its stream. */
 export interface H2BackendOptions {
   readonly events: LinkEvents;
   readonly limits: Limits;
@@ -36,12 +35,15 @@ export class H2Backend implements BackendConnection, H2Handler {
   readonly settled = true;
   readonly #events: LinkEvents;
   readonly #session: H2Session;
-  readonly #io: SessionIo | undefined;
+  readonly #io: H2Io | undefined;
   readonly #now: () => number;
   readonly #ear = new Ear();
   readonly #liveness: Liveness;
 
-  constructor(socket: Socket, { events, limits, pool, turns, now, onCrash }: H2BackendOptions) {
+  constructor(
+    upstream: TcpStream,
+    { events, limits, pool, turns, now, onCrash }: H2BackendOptions,
+  ) {
     this.#events = events;
     this.#now = now;
     this.#liveness = new Liveness(now());
@@ -53,19 +55,19 @@ export class H2Backend implements BackendConnection, H2Handler {
       handler: this,
       onCrash: (error) => {
         onCrash(error);
-        socket.destroy();
+        upstream.close();
         this.#session.abort("internal error");
         this.#closed("internal error", false);
       },
     });
-    socket.on("data", (bytes: Uint8Array) => {
-      this.#ear.hear(bytes);
-      this.#liveness.heard(now());
-    });
-    this.#io = new SessionIo(socket, this.#session, {
+    this.#io = new H2Io(upstream, this.#session, {
       now,
       turns,
       peer: "backend",
+      onRead: (bytes) => {
+        this.#ear.hear(bytes);
+        this.#liveness.heard(now());
+      },
       onLost: (reason) => this.#closed(reason, false),
     });
     // The session wrote its greeting while it was made, when there was nobody to tell.

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import {
   type Budget,
   type CloseCause,
@@ -12,31 +11,33 @@ import {
   type RequestHead,
   type ResetCause,
 } from "../h2/mod.ts";
+import { H2Io, type Turns } from "../http_io/mod.ts";
+import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
-import { SessionIo } from "./session_io.ts";
-import type { Turns } from "./turns.ts";
 
 /** The HTTP/2 side of one client. */
 export class H2Downstream implements DownstreamCodec, H2Handler {
   readonly #client: DownstreamConnection;
   readonly #session: H2Session;
-  readonly #io: SessionIo | undefined;
+  readonly #io: H2Io | undefined;
   readonly #onClose: (cause: CloseCause) => void;
   readonly #onRefusal: (refusal: Refusal) => void;
 
-  constructor(socket: Socket, client: DownstreamConnection, options: {
+  constructor(downstream: TcpStream, client: DownstreamConnection, options: {
     readonly pool: OutputPool;
     readonly limits: Limits;
     readonly now: () => number;
     readonly turns: Turns;
     /** What the connections of this client's address may reset. */
     readonly resets: Budget;
-    /** The session is over; the socket is being closed. */
+    /** The session is over; the connection is being closed. */
     readonly onClose: (cause: CloseCause) => void;
     /** A request was turned away before anybody saw it. */
     readonly onRefusal: (refusal: Refusal) => void;
+    /** The connection is closed; with the error that it broke off with. */
+    readonly onGone: (error?: StreamError) => void;
     /** Something was thrown that must not be: the connection cannot go on. */
     readonly onCrash: OnCrash;
   }) {
@@ -44,7 +45,7 @@ export class H2Downstream implements DownstreamCodec, H2Handler {
     this.#client = client;
     this.#onClose = options.onClose;
     this.#onRefusal = options.onRefusal;
-    const { onCrash } = options;
+    const { onCrash, onGone } = options;
     this.#session = new GuardedH2Session({
       role: "server",
       pool,
@@ -54,11 +55,12 @@ export class H2Downstream implements DownstreamCodec, H2Handler {
       handler: this,
       onCrash,
     });
-    this.#io = new SessionIo(socket, this.#session, {
+    this.#io = new H2Io(downstream, this.#session, {
       now,
       turns,
       peer: "client",
       onLost: () => {},
+      onGone,
     });
     // The session wrote its greeting while it was made, when there was nobody to tell.
     this.#io.schedule();

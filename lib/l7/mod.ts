@@ -11,6 +11,4 @@ export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";
 export { type CurrentRoutes } from "./backend_pools.ts";
 export { L7Service, type L7ServiceOptions, type L7Settings } from "./service.ts";
-export { SessionIo } from "./session_io.ts";
 export { type TlsMaterial, tlsMaterialId } from "./tls_material.ts";
-export { Turns } from "./turns.ts";

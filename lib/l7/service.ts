@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
 import { sourceKey } from "../addr/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
+import { Turns } from "../http_io/mod.ts";
 import {
   describeError,
   type Descriptors,
@@ -11,7 +11,7 @@ import {
 } from "../observe/mod.ts";
 import { type Clock, type Connect, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
-import type { Handshakes, TlsAcceptor } from "../tls/mod.ts";
+import type { Handshakes, StreamAcceptor } from "../tls/mod.ts";
 import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
 import { BackendPools, type CurrentRoutes } from "./backend_pools.ts";
@@ -26,7 +26,6 @@ import { H1Downstream } from "./h1_downstream.ts";
 import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
 import { L7Session } from "./session.ts";
-import { Turns } from "./turns.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
 
@@ -76,7 +75,7 @@ export class L7Service {
   readonly #sessions = new Set<L7Session>();
   readonly #backends: BackendPools;
   readonly #policiesOf = new WeakMap<Route, PolicySet>();
-  readonly #acceptors = new WeakMap<TlsMaterial, TlsAcceptor>();
+  readonly #acceptors = new WeakMap<TlsMaterial, StreamAcceptor>();
   readonly #pool = new OutputPool();
   readonly #turns = new Turns();
   readonly #resets = new ResetBudgets();
@@ -142,14 +141,14 @@ export class L7Service {
   /** Serves a connection whose ClientHello selected an l7 route; `peeked` was read already. */
   serve(
     connection: L7Connection,
-    socket: Socket,
+    stream: TcpStream,
     { peeked, material }: { readonly peeked: Uint8Array; readonly material: TlsMaterial },
   ): L7Session {
-    const session = new L7Session(connection, socket);
+    const session = new L7Session(connection, stream);
     this.#sessions.add(session);
     this.#stopTicking ??= this.#options.clock.every(TICK_MS, () => this.#tick());
     session.ended.then(() => this.#forget(session)).catch(() => {});
-    this.#terminate(session, socket, { peeked, material }).catch((error) => session.fail(error));
+    this.#terminate(session, stream, { peeked, material }).catch((error) => session.fail(error));
     return session;
   }
 
@@ -162,19 +161,18 @@ export class L7Service {
 
   async #terminate(
     session: L7Session,
-    socket: Socket,
+    stream: TcpStream,
     { peeked, material }: { readonly peeked: Uint8Array; readonly material: TlsMaterial },
   ): Promise<void> {
     const { handshakes, onHandshake } = this.#options;
     const startedAt = this.#options.clock.now();
-    const tls = await terminateTls(socket, peeked, {
+    const tls = await terminateTls(stream, peeked, {
       acceptor: this.#acceptorFor(material),
       handshakes,
       source: sourceKey(session.connection.client.ip),
     });
     if (!tls.ok) return session.end(tls);
     onHandshake?.((this.#options.clock.now() - startedAt) / 1000);
-    tls.socket.setNoDelay(true);
     const { onRequest, requests, clock } = this.#options;
     const { accessLog, refusedRequests = false } = this.#settings;
     const client = new DownstreamConnection(session.connection, {
@@ -189,21 +187,22 @@ export class L7Service {
       onRequest: accessLog || refusedRequests ? onRequest : undefined,
       onlyRefused: !accessLog,
     });
-    session.open(tls.socket, client, this.#openFront(tls, client, session));
+    session.open(tls.stream, client, this.#openFront(tls, client, session));
   }
 
   #openFront(
-    { socket, alpn }: Extract<Termination, { ok: true }>,
+    { stream, alpn }: Extract<Termination, { ok: true }>,
     client: DownstreamConnection,
     session: L7Session,
   ): DownstreamCodec {
     const now = () => this.#options.clock.now();
     if (alpn !== "h2") {
-      return new H1Downstream(socket, client, {
+      return new H1Downstream(stream, client, {
         pool: this.#pool,
         limits: this.#limits.h1Front,
         turns: this.#turns,
         now,
+        onGone: (error) => session.gone(error),
         onCrash: (error) => session.fail(error),
         onClose: ({ by, reason, abrupt }) => {
           session.closing(by === "owner" ? undefined : reason);
@@ -211,12 +210,13 @@ export class L7Service {
         },
       });
     }
-    return new H2Downstream(socket, client, {
+    return new H2Downstream(stream, client, {
       pool: this.#pool,
       limits: this.#limits.h2Front,
       turns: this.#turns,
       resets: this.#resets.of(client.connection.client.ip),
       now,
+      onGone: (error) => session.gone(error),
       onCrash: (error) => session.fail(error),
       onClose: (cause) => session.closing(cause.by === "rules" ? cause.reason : undefined),
       onRefusal: ({ reason }) => session.refused(reason),
@@ -235,7 +235,7 @@ export class L7Service {
     return material;
   }
 
-  #acceptorFor(material: TlsMaterial): TlsAcceptor {
+  #acceptorFor(material: TlsMaterial): StreamAcceptor {
     let acceptor = this.#acceptors.get(material);
     if (acceptor === undefined) {
       acceptor = createHttpAcceptor(material);

@@ -1,6 +1,5 @@
-import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import type { OutcomeName } from "../observe/mod.ts";
+import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type {
   DownstreamCodec,
   DownstreamConnection,
@@ -17,9 +16,9 @@ export interface L7Ending {
 export class L7Session {
   readonly connection: L7Connection;
   readonly ended: Promise<L7Ending>;
-  readonly #socket: Socket;
+  readonly #stream: TcpStream;
   readonly #end: (ending: L7Ending) => void;
-  #secure: TLSSocket | undefined;
+  #secure: TcpStream | undefined;
   #client: DownstreamConnection | undefined;
   #front: DownstreamCodec | undefined;
   #draining = false;
@@ -29,9 +28,9 @@ export class L7Session {
   #refusals = 0;
   #refusal = "";
 
-  constructor(connection: L7Connection, socket: Socket) {
+  constructor(connection: L7Connection, stream: TcpStream) {
     this.connection = connection;
-    this.#socket = socket;
+    this.#stream = stream;
     const { promise, resolve } = Promise.withResolvers<L7Ending>();
     this.ended = promise;
     this.#end = resolve;
@@ -60,16 +59,12 @@ export class L7Session {
   }
 
   /** The handshake is done and the front speaks. */
-  open(secure: TLSSocket, client: DownstreamConnection, front: DownstreamCodec): void {
+  open(secure: TcpStream, client: DownstreamConnection, front: DownstreamCodec): void {
     this.#secure = secure;
     this.#client = client;
     this.#front = front;
-    secure.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNRESET") this.#reason = "the client reset the connection";
-    });
-    secure.once("close", () => this.end({ outcome: "relayed" }));
     if (this.#draining) front.shutdown();
-    if (secure.destroyed) this.end({ outcome: "relayed" });
+    if (secure.closed) this.gone();
   }
 
   tick(now: number, idleMs: number): void {
@@ -88,13 +83,20 @@ export class L7Session {
 
   /** Closes the connection without a word: its last message is cut, and must not look whole. */
   reset(): void {
-    this.#secure?.destroy();
-    this.#socket.resetAndDestroy();
+    (this.#secure ?? this.#stream).reset();
+    // Not now: the exchange that asks for it has yet to say what it ended of.
+    queueMicrotask(() => this.gone());
+  }
+
+  /** The connection is closed; with the error that it broke off with. */
+  gone(error?: StreamError): void {
+    if (error?.code === "ECONNRESET") this.#reason = "the client reset the connection";
+    this.end({ outcome: "relayed" });
   }
 
   /** Something that must not happen did; nobody is left waiting for it. */
   fail(error: unknown): void {
-    this.#socket.resetAndDestroy();
+    (this.#secure ?? this.#stream).reset();
     this.end({ outcome: "internal_error", reason: String(error) });
   }
 

@@ -8,7 +8,8 @@ import {
   OutputPool,
   type RequestHead,
 } from "../h2/mod.ts";
-import { SessionIo, Turns } from "../l7/mod.ts";
+import { H2Io, Turns } from "../http_io/mod.ts";
+import { NodeStream } from "../tcp/mod.ts";
 import { type CallLimits, GrpcCall, type Load } from "./call.ts";
 import type { Method } from "./service.ts";
 
@@ -94,7 +95,7 @@ export class GrpcServer {
       pool: this.#pool,
       now: performance.now(),
     });
-    const io = new SessionIo(socket, session, {
+    const io = new H2Io(new NodeStream(socket), session, {
       now: () => performance.now(),
       turns: this.#turns,
       peer: "client",
@@ -105,7 +106,7 @@ export class GrpcServer {
     io.schedule();
   }
 
-  #handler(io: () => SessionIo): H2Handler {
+  #handler(io: () => H2Io): H2Handler {
     return {
       onOutput: () => io().schedule(),
       onClose: () => io().close(),

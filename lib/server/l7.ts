@@ -29,7 +29,7 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
       route,
       matchRoute: (host) => c.listener.routes.match(host),
     },
-    c.stream.toSocket(),
+    c.stream,
     { peeked, material },
   );
   c.carrier = session;

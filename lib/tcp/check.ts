@@ -1,3 +1,4 @@
+import { checkTls } from "./check_tls.ts";
 import type { Sockets, TcpListener } from "./sockets.ts";
 import { NO_HANDLER, type StreamError, type StreamHandler, type TcpStream } from "./stream.ts";
 
@@ -11,9 +12,9 @@ const LARGE_OCTETS = 16 * 1024 * 1024;
 const SMALL_OCTETS = 16;
 
 /**
- * Shows with three connections over the loopback interface what the rest of the program relies on:
+ * Shows with four connections over the loopback interface what the rest of the program relies on:
  * octets in order in both directions, writes that are queued and told of when they are taken, also
- * after a FIN that came first, a half-close, and a RST that is seen as one.
+ * after a FIN that came first, a half-close, a RST that is seen as one, and TLS.
  *
  * @throws {Error} that says what was not as it should be.
  */
@@ -38,6 +39,8 @@ export async function checkContract(
   await halfCloses(check, ...await pair());
   await queues(check, ...await pair());
   await resets(check, ...await pair());
+  const within = <T>(promise: Promise<T>, step: string) => check.within(promise, step);
+  await checkTls({ port: listener.port, accepted: accepted.shift(), within });
 }
 
 async function halfCloses(check: Check, client: Probe, server: Probe): Promise<void> {

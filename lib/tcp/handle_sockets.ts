@@ -1,7 +1,8 @@
 import net from "node:net";
 import { errnoName, type Request, type TcpBinding, type TcpHandle } from "./_binding.ts";
 import { bind } from "./_listen.ts";
-import { HandleStream, HandleThread } from "./handle_stream.ts";
+import { HandleThread } from "./_handle_thread.ts";
+import { HandleStream } from "./handle_stream.ts";
 import {
   BACKLOG,
   type DialHandler,

@@ -1,9 +1,11 @@
 import net, { type Socket } from "node:net";
-import { EOF, errnoName, type Request, type TcpBinding, type TcpHandle } from "./_binding.ts";
-import { type ReadBuffer, ReadBuffers } from "./_read_buffers.ts";
-import { WriteBuffers } from "./_write_buffers.ts";
-import { Primer } from "./_primer.ts";
+import { EOF, type TcpHandle } from "./_binding.ts";
+import { type HandleThread, WriteRequest } from "./_handle_thread.ts";
+import type { ReadBuffer } from "./_read_buffers.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
+import { SHUTDOWN, streamError } from "./_stream_error.ts";
+import type { TlsCredentials } from "./_tls_binding.ts";
+import { TlsStream } from "./tls_stream.ts";
 import { describeError } from "../observe/mod.ts";
 import {
   HANDLER_FAILED,
@@ -13,42 +15,11 @@ import {
   StreamError,
   type StreamHandler,
   type TcpStream,
+  type TlsHandler,
   WRITE_OVERHEAD,
 } from "./stream.ts";
 
 const NOTHING = new Uint8Array(0);
-/** What all streams of a thread share. */
-export class HandleThread {
-  readonly binding: TcpBinding;
-  readonly buffers = new ReadBuffers();
-  readonly copies = new WriteBuffers();
-  readonly primer: Primer;
-  /** For the next write; one that is queued keeps it. */
-  request: WriteRequest = new WriteRequest();
-
-  constructor(binding: TcpBinding) {
-    this.binding = binding;
-    this.primer = new Primer(binding);
-  }
-}
-
-/** A write that the kernel did not take at once. */
-class WriteRequest implements Request {
-  readonly oncomplete: (status: number) => void = onWritten;
-  stream: HandleStream | undefined;
-  /** The runtime goes on to read from them, and relies on us to keep them. */
-  bytes: Uint8Array | undefined;
-  written: (() => void) | undefined;
-}
-
-function onWritten(this: WriteRequest, status: number): void {
-  const { stream } = this;
-  try {
-    stream?.written(this, status);
-  } catch (error) {
-    stream?.failed(error);
-  }
-}
 
 function onRead(this: TcpHandle): void {
   const stream = this.owner as HandleStream | undefined;
@@ -67,8 +38,6 @@ function tellEnd(stream: HandleStream): void {
   }
 }
 
-const SHUTDOWN: Request = { oncomplete() {} };
-
 /** A {@link TcpStream} on a handle of the runtime. */
 export class HandleStream implements TcpStream {
   handler: StreamHandler = NO_HANDLER;
@@ -76,6 +45,7 @@ export class HandleStream implements TcpStream {
   bulk = true;
   readEnded = false;
   readError: StreamError | undefined;
+  readonly tellsLate = false;
   readonly #thread: HandleThread;
   readonly #handle: TcpHandle;
   #buffer: ReadBuffer;
@@ -93,6 +63,7 @@ export class HandleStream implements TcpStream {
   #closed = false;
   #onFinished: (() => void) | undefined;
   #socket: Socket | undefined;
+  #tls: TlsStream | undefined;
 
   constructor(thread: HandleThread, handle: TcpHandle) {
     this.#thread = thread;
@@ -119,7 +90,7 @@ export class HandleStream implements TcpStream {
   }
 
   resume(): void {
-    if (this.#reading || this.#closed || this.#socket !== undefined) return;
+    if (this.#reading || this.#closed || this.#isHandedOver) return;
     this.#reading = true;
     if (!this.#prepared) this.#prepare();
     this.#handle.readStart();
@@ -150,7 +121,7 @@ export class HandleStream implements TcpStream {
     this.#data = buffer.bytes.subarray(0, count);
     this.handler.onData(this.#data);
     this.#data = NOTHING;
-    if (this.#closed || this.#socket !== undefined) return;
+    if (this.#closed || this.#isHandedOver) return;
     if (!this.bulk) return;
     const next = this.#lent ? buffers.bulk() : buffers.after(buffer, count);
     if (next !== buffer) {
@@ -303,6 +274,7 @@ export class HandleStream implements TcpStream {
     this.handler = NO_HANDLER;
     this.#onFinished = undefined;
     if (this.#socket !== undefined) return;
+    if (this.#tls !== undefined) return this.#tls.release(() => this.#handle.close());
     this.#handle.close();
     this.#freeBuffer();
   }
@@ -319,13 +291,35 @@ export class HandleStream implements TcpStream {
     return this.#handle.getpeername({}) !== 0;
   }
 
-  toSocket(): Socket {
-    if (this.#socket !== undefined) return this.#socket;
+  acceptTls(
+    peeked: Uint8Array,
+    { credentials, handler }: {
+      readonly credentials: TlsCredentials;
+      readonly handler: TlsHandler;
+    },
+  ): TcpStream {
+    const handle = this.#handOver();
+    const tls = new TlsStream(this.#thread, this, { handle, credentials, handler });
+    this.#tls = tls;
+    tls.start(peeked);
+    return tls;
+  }
+
+  get #isHandedOver(): boolean {
+    return this.#socket !== undefined || this.#tls !== undefined;
+  }
+
+  #handOver(): TcpHandle {
     this.pause();
     this.handler = NO_HANDLER;
     this.#freeBuffer();
-    const handle = this.#handle;
-    handle.owner = undefined;
+    this.#handle.owner = undefined;
+    return this.#handle;
+  }
+
+  toSocket(): Socket {
+    if (this.#socket !== undefined) return this.#socket;
+    const handle = this.#handOver();
     handle.useUserBuffer(NOTHING);
     const options = { handle, allowHalfOpen: true, pauseOnCreate: true };
     const socket = new net.Socket(options as unknown as net.SocketConstructorOpts);
@@ -334,9 +328,4 @@ export class HandleStream implements TcpStream {
     this.#socket = socket;
     return socket;
   }
-}
-
-function streamError(step: "read" | "write", status: number): StreamError {
-  const code = errnoName(status);
-  return new StreamError(code, `${step} ${code}`);
 }

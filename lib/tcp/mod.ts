@@ -9,6 +9,7 @@ export { chooseSockets, type ChosenSockets, createSockets, type SocketsChoice } 
 export { lacksIpv6 } from "./_listen.ts";
 export { adopting, type InheritedSocket, InheritedSockets } from "./inherited.ts";
 export { tryToReserve } from "./reserve.ts";
+export { type TlsCredentials, tlsCredentials } from "./_tls_binding.ts";
 export { NodeStream } from "./node_stream.ts";
 export {
   type DialHandler,
@@ -27,4 +28,5 @@ export {
   StreamError,
   type StreamHandler,
   type TcpStream,
+  type TlsHandler,
 } from "./stream.ts";

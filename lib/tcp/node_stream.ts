@@ -74,7 +74,11 @@ export class NodeStream implements TcpStream {
     if (below === undefined) this.#keepWriteErrors(socket as unknown as Writes);
     socket.pause();
     limitReadAhead(socket);
-    socket.on("error", (error) => this.#error ??= error);
+    socket.on("error", (error) => {
+      this.#error ??= error;
+      // TLS that was broken would stay open, and nobody be told (Deno 2.9.6).
+      if (below !== undefined) socket.destroy();
+    });
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
     socket.on("close", this.#onClose);
@@ -102,6 +106,10 @@ export class NodeStream implements TcpStream {
     if (this.#broken || this.#over || this.#handedOver || this.#socket.destroyed) return;
     this.#broken = true;
     this.handler.onWriteError(new StreamError(code, message));
+  }
+
+  get tellsLate(): boolean {
+    return this.#below !== undefined;
   }
 
   get closed(): boolean {

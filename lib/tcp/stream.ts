@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { TlsCredentials } from "./_tls_binding.ts";
 
 /** One end of a TCP connection, as the system writes it. */
 export interface SocketName {
@@ -22,6 +23,12 @@ export interface StreamHandler {
   onWriteError(error: StreamError): void;
   /** Everything that was queued has been taken by the kernel. */
   onDrain(): void;
+}
+
+/** Takes the end of a TLS handshake; a failure is told as a read error. */
+export interface TlsHandler extends StreamHandler {
+  /** The handshake is done; `alpn` is what was agreed on. */
+  onSecure(alpn: string | undefined): void;
 }
 
 /**
@@ -50,6 +57,11 @@ export interface TcpStream {
    * {@link MAX_QUEUED}, and anything at all when much waits in the whole thread.
    */
   readonly full: boolean;
+  /**
+   * Whether it is told in a later turn only that a write was taken, which counts as queued till then.
+   * Others have nothing queued unless the kernel is full.
+   */
+  readonly tellsLate: boolean;
   /**
    * Whether a stream whose reads are large may get larger ones (half a megabyte). Off where what
    * was read has to be held: a read is the least that a reader who stops makes its owner hold.
@@ -97,6 +109,19 @@ export interface TcpStream {
    * {@link closed} and the names go on to work.
    */
   toSocket(): Socket;
+  /**
+   * Takes the server's part of TLS on the connection; `peeked` was read of it before. The stream
+   * that is returned tells `handler` of the end of the handshake, silent again. This one reads and
+   * writes no more, but {@link reset}, {@link close}, {@link closed} and the names go on to work.
+   *
+   * Absent where the runtime's TLS is not known: there it is {@link toSocket} and `node:tls`.
+   *
+   * @throws {Error} if the credentials cannot be used.
+   */
+  readonly acceptTls?: (peeked: Uint8Array, options: {
+    readonly credentials: TlsCredentials;
+    readonly handler: TlsHandler;
+  }) => TcpStream;
 }
 
 /** Why a stream broke off. */

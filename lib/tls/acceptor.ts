@@ -7,7 +7,7 @@ import type { Handshakes } from "./handshakes.ts";
 const NEVER_MS = 2 ** 30;
 
 /** How a client that has gone is reported, depending on whether a read or a write meets it first. */
-const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
+export const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
 
 /** What a {@link TlsAcceptor} presents and demands. */
 export interface TlsAcceptorOptions {

@@ -1,5 +1,5 @@
 /**
- * TLS servers over sockets whose first octets were read already.
+ * TLS servers over connections whose first octets were read already.
  *
  * @module
  */
@@ -11,4 +11,4 @@ export {
   type TlsAcceptorOptions,
   type TlsFailure,
 } from "./acceptor.ts";
-export { ReadGate } from "./read_gate.ts";
+export { type SecureStream, StreamAcceptor } from "./stream_acceptor.ts";

@@ -14,7 +14,7 @@ import type {
   BackendStream,
   ResponseHandler,
 } from "../../lib/l7/message.ts";
-import { Turns } from "../../lib/l7/turns.ts";
+import { Turns } from "../../lib/http_io/mod.ts";
 import { type Expectation, type Lease, Pool, type PoolFailure } from "../../lib/upstream/mod.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { type BackendKind, type Handler, startHttpBackend } from "../support/l7.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FrameType } from "../../lib/h2/mod.ts";
-import { ReadGate } from "../../lib/tls/mod.ts";
+import { ReadGate } from "../support/read_gate.ts";
 import { startSilentBackend } from "../support/backends.ts";
 import { frame } from "../support/h2_raw.ts";
 import { connectRawTls, HOST, startL7 } from "../support/l7.ts";

@@ -29,6 +29,7 @@ export class FakeStream implements TcpStream {
   readEnded = false;
   readError: StreamError | undefined;
   queued = 0;
+  readonly tellsLate = false;
   get full(): boolean {
     return this.queued > MAX_QUEUED;
   }

@@ -20,7 +20,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["slices"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],
   ["certificates", "acme_tls"],
-  ["acme", "config", "db", "relay", "resolver", "tls"],
+  ["acme", "config", "db", "http_io", "relay", "resolver", "tls"],
   ["connector", "l7"],
   ["plane"],
   ["server", "control", "rpc", "admin/gen"],

@@ -3,7 +3,7 @@ import { OutputPool } from "../../../lib/h2/mod.ts";
 import { BackendPools } from "../../../lib/l7/backend_pools.ts";
 import { DEFAULT_HTTP_LIMITS, EngineLimits } from "../../../lib/l7/http_limits.ts";
 import type { TlsMaterial } from "../../../lib/l7/mod.ts";
-import { Turns } from "../../../lib/l7/turns.ts";
+import { Turns } from "../../../lib/http_io/mod.ts";
 import { unlimitedDescriptors } from "../../../lib/observe/mod.ts";
 import type { Route } from "../../../lib/routes/mod.ts";
 

@@ -11,7 +11,7 @@ import {
 import type { DownstreamConnection } from "../../../lib/l7/downstream_connection.ts";
 import { H2Downstream } from "../../../lib/l7/h2_downstream.ts";
 import { H2Backend } from "../../../lib/l7/h2_backend.ts";
-import { Turns } from "../../../lib/l7/turns.ts";
+import { Turns } from "../../../lib/http_io/mod.ts";
 import type { LinkEnd } from "../../../lib/upstream/mod.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
 import { get } from "../../support/h2_pair.ts";
@@ -34,7 +34,7 @@ Deno.test("H2Backend pings a backend that is silent under a request, and gives i
   const socket = new FakeSocket();
   let now = 0;
   const ends: LinkEnd[] = [];
-  const link = new H2Backend(socket.asSocket(), {
+  const link = new H2Backend(socket.asStream(), {
     events: {
       onGreeted() {},
       onAvailable() {},
@@ -70,7 +70,7 @@ Deno.test("H2Backend pings a backend that is silent under a request, and gives i
 Deno.test("H2Downstream ends a connection on which no request has come for longer than it may idle", async () => {
   const socket = new FakeSocket();
   let now = 0;
-  const front = new H2Downstream(socket.asSocket(), {} as DownstreamConnection, {
+  const front = new H2Downstream(socket.asStream(), {} as DownstreamConnection, {
     limits: EDGE_LIMITS,
     pool: new OutputPool(),
     now: () => now,
@@ -78,6 +78,7 @@ Deno.test("H2Downstream ends a connection on which no request has come for longe
     resets: new Budget({ burst: 100, perSecond: 10 }),
     onClose() {},
     onRefusal() {},
+    onGone() {},
     onCrash: crash,
   });
   socket.receive(CLIENT_PREFACE);

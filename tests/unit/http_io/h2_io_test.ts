@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CLIENT_PREFACE, FrameType, H2Session, HpackEncoder } from "../../../lib/h2/mod.ts";
-import { SessionIo } from "../../../lib/l7/session_io.ts";
-import { Turns } from "../../../lib/l7/turns.ts";
+import { H2Io, Turns } from "../../../lib/http_io/mod.ts";
+
 import { eventually } from "../../support/deadline.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
 import { Recorder } from "../../support/h2_pair.ts";
@@ -14,7 +14,7 @@ function join(peer: "client" | "backend") {
   const recorder = new Recorder();
   const role = peer === "client" ? "server" : "client";
   const session = new H2Session({ role, now: performance.now(), handler: recorder });
-  const io = new SessionIo(socket.asSocket(), session, {
+  const io = new H2Io(socket.asStream(), session, {
     now: () => performance.now(),
     turns: new Turns(() => 0), // Nothing here waits for its turn.
     peer,
@@ -41,7 +41,7 @@ const PING = frame(FrameType.ping, 0, 0, new Uint8Array(8));
 /** Small reads that cost nothing, with those of the greeting. */
 const FREE_READS = 2000;
 
-Deno.test("SessionIo rests when a client sends many small reads, and then goes on", async () => {
+Deno.test("H2Io rests when a client sends many small reads, and then goes on", async () => {
   using it = join("client");
   const { socket } = it;
   let reads = PING.length;
@@ -56,13 +56,13 @@ Deno.test("SessionIo rests when a client sends many small reads, and then goes o
   await eventually(() => !socket.paused, "it is read again");
 });
 
-Deno.test("SessionIo does not mind how a backend cuts what it says", () => {
+Deno.test("H2Io does not mind how a backend cuts what it says", () => {
   using it = join("backend");
   for (let i = 0; i < 5 * FREE_READS; i++) it.socket.receive(Uint8Array.of(0));
   assert.ok(!it.socket.paused);
 });
 
-Deno.test("SessionIo lets a client rest that pings faster than it may, and answers all in the end", async () => {
+Deno.test("H2Io lets a client rest that pings faster than it may, and answers all in the end", async () => {
   using it = join("client");
   const { socket, session } = it;
   const pings = 1500;
@@ -74,7 +74,7 @@ Deno.test("SessionIo lets a client rest that pings faster than it may, and answe
   await eventually(() => !socket.paused, "it is read again");
 });
 
-Deno.test("SessionIo reads on after the end for a while, but not without end", () => {
+Deno.test("H2Io reads on after the end for a while, but not without end", () => {
   using it = join("client");
   const { socket, session } = it;
   socket.receive(frame(FrameType.data, 0, 0, [1])); // Breaks a rule.
@@ -92,7 +92,7 @@ Deno.test("SessionIo reads on after the end for a while, but not without end", (
   );
 });
 
-Deno.test("SessionIo hears out a backend that is gone, and not a client", () => {
+Deno.test("H2Io hears out a backend that is gone, and not a client", () => {
   const block = encodeBlock(new HpackEncoder(), REQUEST);
   const many = Buffer.concat(
     Array.from({ length: 90 }, (_, i) => frame(FrameType.headers, 5, 2 * i + 1, block)),
@@ -118,7 +118,7 @@ Deno.test("SessionIo hears out a backend that is gone, and not a client", () => 
   assert.equal(backend.recorder.streams.get(stream.id)?.response?.status, 204);
 });
 
-Deno.test("SessionIo reads nothing while its peer takes nothing, and goes on when it does", async () => {
+Deno.test("H2Io reads nothing while its peer takes nothing, and goes on when it does", async () => {
   using it = join("backend");
   const { socket } = it;
   await new Promise<void>((resolve) => queueMicrotask(resolve));

@@ -1,3 +1,6 @@
+import { Flushes } from "./flushes.ts";
+import { ReadCopies } from "./read_copies.ts";
+
 /** Work on input that may have to wait, of one connection. */
 export interface Task {
   /** Does a small piece of the work; `false`: nothing is left. */
@@ -16,6 +19,10 @@ const SHARE_MS = 2;
  * turns, where everybody who waits gets a share in order.
  */
 export class Turns {
+  /** What is written at the end of a turn. */
+  readonly flushes = new Flushes();
+  /** Memory for what was read. */
+  readonly copies = new ReadCopies();
   readonly #clock: () => number;
   readonly #later: (run: () => void) => void;
   readonly #waiting: Task[] = [];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Task, Turns } from "../../../lib/l7/turns.ts";
+import { type Task, Turns } from "../../../lib/http_io/mod.ts";
 
 /** A thread whose clock moves only while somebody works. */
 class Thread {
