@@ -23,6 +23,9 @@ export const VARIABLES = [
   "DENO_TOKIO_EVENT_INTERVAL",
 ] as const;
 
+/** The environment that `mcproxyctl` sees: where the operator's terminal is, who is not to be blocked. */
+const CLIENT_VARIABLES = ["SSH_CONNECTION"] as const;
+
 /** What names are resolved with: read and never written. */
 export const SYSTEM_FILES = ["/etc/hosts", "/etc/resolv.conf"] as const;
 
@@ -86,7 +89,7 @@ export function serverFlags({ source, data, notify }: Folders): string[] {
 }
 
 /**
- * Deno's flags for `mcproxyctl`: the proxy's socket and nothing else. Deno checks a Unix socket as
+ * Deno's flags for `mcproxyctl`: the proxy's socket, and where the operator is. Deno checks a Unix socket as
  * network, reading and writing at once.
  *
  * @example
@@ -102,6 +105,7 @@ export function clientFlags(socket: string): string[] {
     "--frozen",
     "--no-remote",
     "--deny-import",
+    `--allow-env=${CLIENT_VARIABLES.join(",")}`,
     "--ignore-env",
     `--allow-net=unix:${socket}`,
     `--allow-read=${socket}`,

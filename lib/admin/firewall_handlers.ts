@@ -39,7 +39,8 @@ export function firewallHandlers(
       const wanted = request.id === 0n
         ? toRecord(RULE, [pb.RemoveFirewallRuleRequestSchema, request])
         : Number(request.id);
-      const rule = await firewall.removeRule(wanted, by);
+      const isNamed = typeof wanted === "number" || request.action !== "";
+      const rule = await firewall.removeRule(wanted, by, { orAllowing: !isNamed });
       return { rule: fromRule(totals.withHits(rule)), pendingWorkers: by.pendingWorkers };
     },
     async setRateLimit({ rateLimit }, call) {

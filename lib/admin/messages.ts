@@ -119,6 +119,7 @@ export function fromStatus(
       rateLimited: BigInt(counters.rate_limited),
       rateLimit: rateLimitToMessage(firewall.rateLimit),
       topRules: firewall.topRules.map(fromRule),
+      allowRules: firewall.allowing,
     },
     geoip: fromGeoIp(geoip),
     workers: status.workers.map(fromWorker),
@@ -189,13 +190,18 @@ export function fromDifference(
 }
 
 export function fromExplanation(found: Explanation): Init<typeof pb.ExplainResponseSchema> {
-  const { verdict, outcome = "", rule, route, country = "", steps } = found;
+  const { verdict, outcome = "", rule, route, country = "", steps, allowedBy, retryAfterMs } =
+    found;
+  const policies = route?.policies ?? [];
   return {
     verdict,
     outcome,
     country,
     steps: [...steps],
+    policies: policies.map(({ type, value }) => ({ type, value })),
     ...rule && { rule: fromRule(rule) },
+    ...allowedBy && { allowedBy: fromRule(allowedBy) },
+    ...retryAfterMs !== undefined && { retryAfter: durationFromMs(retryAfterMs) },
     ...route && { route: fromRoute(route) },
   };
 }

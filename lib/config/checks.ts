@@ -26,7 +26,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
       }
     }
   }
-  checkGeoIp(config.firewall, context);
+  checkGeoIp(config, context);
   if (config.connector !== undefined) {
     checkProxyProtocol(config.connector, ["connector"], report);
     checkConnector(config.connector, context);
@@ -111,12 +111,13 @@ function checkTlsContents(
   }
 }
 
-function checkGeoIp(firewall: FirewallConfig, { report, files }: CheckContext): void {
+function checkGeoIp({ firewall, listeners }: Config, { report, files }: CheckContext): void {
   const path = ["firewall", "geoip_db"];
   const file = firewall.geoipDb;
   if (file === undefined) {
-    if (firewall.blockedCountries.length > 0) {
-      report.problem(path, "is missing: blocked_countries needs it");
+    for (const [key, countries] of listsOfCountries(firewall, listeners)) {
+      if (countries.length === 0) continue;
+      return report.problem(path, `is missing: ${key} needs it`);
     }
     return;
   }
@@ -129,5 +130,18 @@ function checkGeoIp(firewall: FirewallConfig, { report, files }: CheckContext): 
   } catch (error) {
     if (!(error instanceof GeoIpError)) throw error;
     report.problem(path, `${quote(file)} is not a usable MaxMind database: ${error.message}`);
+  }
+}
+
+function* listsOfCountries(
+  { blockedCountries, allowedCountries }: FirewallConfig,
+  listeners: Config["listeners"],
+): Generator<readonly [key: string, countries: readonly string[]]> {
+  yield ["blocked_countries", blockedCountries];
+  yield ["allowed_countries", allowedCountries];
+  for (const { routes } of listeners) {
+    for (const { hostname, allowedCountries = [] } of routes) {
+      yield [`allowed_countries of ${hostname}`, allowedCountries];
+    }
   }
 }

@@ -6,6 +6,7 @@
  * @module
  */
 export { loadConfig, type LoadOptions, type LoadResult, type OverrideValue } from "./load.ts";
+export { rulesOf } from "./rules.ts";
 export { readWantedState, type WantedState } from "./whole_file.ts";
 export { type ReadFile } from "./files.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";

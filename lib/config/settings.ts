@@ -9,6 +9,7 @@ import {
 import { MAX_CONNECTIONS_PER_SOURCE } from "../firewall/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import {
+  boolean,
   checkPath,
   duration,
   filePath,
@@ -57,7 +58,7 @@ const firewall = table<Config["firewall"]>({
     key: "geoip_db",
     kind: filePath(),
     optional: true,
-    doc: "A MaxMind database (`.mmdb`) with countries. Required for `blocked_countries`. " +
+    doc: "A MaxMind database (`.mmdb`) with countries. Required for lists of countries. " +
       "SIGHUP reads it again.",
   },
   blockedIps: {
@@ -77,6 +78,32 @@ const firewall = table<Config["firewall"]>({
     kind: list(ruleValue("country")),
     default: [],
     doc: "Countries whose connections are reset. Seeds the database.",
+  },
+  allowedIps: {
+    key: "allowed_ips",
+    kind: list(ruleValue("ip"), { maxLength: MAX_RULES }),
+    default: [],
+    doc: "Addresses that no rule blocks, whatever the lists above say. Seeds the database.",
+  },
+  allowedCidrs: {
+    key: "allowed_cidrs",
+    kind: list(ruleValue("cidr"), { maxLength: MAX_RULES }),
+    default: [],
+    doc: "Blocks of addresses that are exempt from `blocked_cidrs` and `blocked_countries`, but " +
+      "not from `blocked_ips`. Seeds the database.",
+  },
+  allowedCountries: {
+    key: "allowed_countries",
+    kind: list(ruleValue("country")),
+    default: [],
+    doc: "Countries that are exempt as `allowed_cidrs` are. Others are not refused for it: a " +
+      "route's own lists do that. Seeds the database.",
+  },
+  allowedSkipRateLimit: {
+    key: "allowed_skip_rate_limit",
+    kind: boolean(),
+    default: false,
+    doc: "Whether the three lists above exempt from `rate_limit` too. Seeds the database.",
   },
   rateLimit: {
     key: "rate_limit",

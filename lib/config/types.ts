@@ -84,6 +84,11 @@ export interface FirewallConfig {
   readonly blockedIps: readonly string[];
   readonly blockedCidrs: readonly string[];
   readonly blockedCountries: readonly string[];
+  readonly allowedIps: readonly string[];
+  readonly allowedCidrs: readonly string[];
+  readonly allowedCountries: readonly string[];
+  /** Whether the rate limit does not hold for those three. */
+  readonly allowedSkipRateLimit: boolean;
   /** Connections per source address and window; 0: off. */
   readonly rateLimit: number;
   readonly rateWindowMs: number;

@@ -1,12 +1,19 @@
 import { parseDocument, type Problem, type Raw } from "../schema/mod.ts";
-import { readStateFile, type RuleSettings, type State } from "../state/mod.ts";
+import { readStateFile, type State } from "../state/mod.ts";
 import { loadConfig } from "./load.ts";
+import { rulesOf } from "./rules.ts";
 import { SETTINGS } from "./settings.ts";
-import type { Config } from "./types.ts";
 
 /** What of `[firewall]` can be changed at run time. */
-const RULE_LISTS = ["blocked_ips", "blocked_cidrs", "blocked_countries"] as const;
-const RATE_LIMIT: readonly string[] = ["rate_limit", "rate_window"];
+const RULE_LISTS = [
+  "blocked_ips",
+  "blocked_cidrs",
+  "blocked_countries",
+  "allowed_ips",
+  "allowed_cidrs",
+  "allowed_countries",
+] as const;
+const WITH_THEM: readonly string[] = ["rate_limit", "rate_window", "allowed_skip_rate_limit"];
 const STATE_TABLES: readonly string[] = ["listeners", "firewall"];
 
 /** The state that a file wants, or everything that is wrong with it. */
@@ -57,20 +64,9 @@ function processSettings(
     !STATE_TABLES.includes(key) && Object.hasOwn(document, key)
   );
   const keys = [...fields.get("firewall")?.kind.shape?.fields.values() ?? []].map(({ key }) => key)
-    .filter((key) => !RATE_LIMIT.includes(key) && !RULE_LISTS.some((list) => list === key))
+    .filter((key) => !WITH_THEM.includes(key) && !RULE_LISTS.some((list) => list === key))
     .filter((key) => Object.hasOwn(firewall, key));
   return [...tables.map((key) => `[${key}]`), ...keys.map((key) => `firewall.${key}`)];
-}
-
-function rulesOf(firewall: Config["firewall"]): RuleSettings[] {
-  const { blockedIps, blockedCidrs, blockedCountries } = firewall;
-  const rules = (type: RuleSettings["type"], values: readonly string[]) =>
-    values.map((value) => ({ type, value, reason: "" }));
-  return [
-    ...rules("ip", blockedIps),
-    ...rules("cidr", blockedCidrs),
-    ...rules("country", blockedCountries),
-  ];
 }
 
 function tableOf(value: Raw | undefined): Readonly<Record<string, Raw>> {

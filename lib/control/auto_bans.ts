@@ -8,7 +8,7 @@ import {
   parseIp,
 } from "../addr/mod.ts";
 import type { BanConfig } from "../config/mod.ts";
-import { Offences } from "../firewall/mod.ts";
+import { createFirewall, type GeoIp, Offences } from "../firewall/mod.ts";
 import {
   type ConnectionEvent,
   describeError,
@@ -159,7 +159,7 @@ export class AutoBans {
   /** Those that are not blocked yet, as many as there may be. */
   #fitting(wanted: readonly RuleSettings[]): RuleSettings[] {
     const { state: { database: { rules }, limits }, maxBans = MAX_BANS } = this.#options;
-    const fresh = wanted.filter(({ type, value }) => rules.find(type, value) === undefined);
+    const fresh = wanted.filter(({ type, value }) => rules.find({ type, value }) === undefined);
     const room = Math.min(maxBans - rules.countReasons(AUTO_REASON), limits.rules - rules.size);
     if (fresh.length > room) this.#complain(fresh.length - Math.max(0, room), maxBans);
     return fresh.slice(0, Math.max(0, room));
@@ -179,8 +179,18 @@ export function countsRequests(bans: readonly BanConfig[]): boolean {
   return bans.some(({ on }) => on.includes("policy"));
 }
 
-/** Whether nobody may ban an address: a proxy in front of us stands for all its clients. */
-export function isProtected(ip: IpAddress, { listeners }: Snapshot): boolean {
+/**
+ * Whether nobody may ban an address: a rule allows it, or it is a proxy in front of us, which stands
+ * for all its clients.
+ */
+export function isProtected(
+  ip: IpAddress,
+  { listeners, firewall: { rules } }: Snapshot,
+  geoip: GeoIp | undefined,
+): boolean {
+  if (rules.allowed !== undefined && createFirewall(rules, geoip).allowing(ip) !== undefined) {
+    return true;
+  }
   return listeners.some(({ trustedProxies }) =>
     trustedProxies.some((block) => cidrContains(blockOf(block, "trusted_proxies"), ip))
   );

@@ -104,8 +104,9 @@ export class ChangeSet {
     patch.removed.add(hostname);
   }
 
-  addRule({ id, type, value }: FirewallRule): void {
-    this.#rulesAdded.push({ id, type, value });
+  addRule({ id, type, value, action, skipRateLimit }: FirewallRule): void {
+    const more = { ...action && { action }, ...skipRateLimit && { skipRateLimit } };
+    this.#rulesAdded.push({ id, type, value, ...more });
   }
 
   removeRule(id: number): void {

@@ -257,8 +257,8 @@ export class Control {
    * @throws {RefusedError}
    */
   explain(request: ExplainRequest): Explanation {
-    const { state, firewall: { rateLimit } } = this;
-    return explain(request, { state, geoip: this.#geoip?.geoip, rateLimit });
+    const { state, routing: { pendingDrains: drains } } = this;
+    return explain(request, { state, geoip: this.#geoip?.geoip, drains, nowMs: this.#now() });
   }
 
   /**
@@ -341,7 +341,7 @@ export class Control {
       bans: config.bans,
       state,
       expiry: this.#expiry,
-      isProtected: (ip) => isProtected(ip, state.snapshot),
+      isProtected: (ip) => isProtected(ip, state.snapshot, this.#geoip?.geoip),
       ipv6Prefix: config.firewall.ipv6Prefix,
       now: this.#now,
       log,

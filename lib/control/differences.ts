@@ -2,7 +2,7 @@ import type { Endpoint } from "../addr/mod.ts";
 import type { AuditEntry, StoredRule } from "../db/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import { missing, present } from "../queue/mod.ts";
-import { type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
+import { identityOf, type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
 import {
   LISTENER,
   type ListenerSettings,
@@ -143,7 +143,7 @@ export function removeRoute(listener: Owner, before: Route): Difference {
 }
 
 export function addRule(rule: NewRule): Difference {
-  const subject = `${rule.type} ${rule.value}`;
+  const subject = identityOf(RULE.shape, rule);
   return {
     action: "add",
     kind: "firewall_rule",
@@ -155,15 +155,21 @@ export function addRule(rule: NewRule): Difference {
   };
 }
 
-/** Changes why and until when a rule blocks: nothing that the data plane has to know. */
+/** Changes why and until when a rule holds, and what it exempts from. */
 export function updateRule(before: StoredRule, after: RuleSettings): Difference {
   return {
     action: "update",
     kind: "firewall_rule",
-    subject: `${before.type} ${before.value}`,
+    subject: identityOf(RULE.shape, before),
     before: shown(RULE, before),
     after: shown(RULE, after),
-    write: ({ database }) => database.rules.update(before.id, after),
+    write: (changes) => {
+      changes.database.rules.update(before.id, after);
+      // The rest is nothing that the data plane has to know.
+      if (before.skipRateLimit === after.skipRateLimit) return;
+      changes.removeRule(before.id);
+      changes.addRule({ ...after, id: before.id });
+    },
   };
 }
 
@@ -171,7 +177,7 @@ export function removeRule(before: StoredRule): Difference {
   return {
     action: "remove",
     kind: "firewall_rule",
-    subject: `${before.type} ${before.value}`,
+    subject: identityOf(RULE.shape, before),
     before: shown(RULE, before),
     write: (changes) => {
       changes.database.rules.remove(before.id);

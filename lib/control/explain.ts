@@ -1,10 +1,22 @@
-import { invalid } from "../queue/mod.ts";
-import { formatIp, parseHostname, parseIp } from "../addr/mod.ts";
+import { formatIp, type IpAddress, parseHostname, parseIp } from "../addr/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
-import type { RateLimit } from "../state/mod.ts";
-import { createConnectionLimiter, createFirewall, type GeoIp } from "../firewall/mod.ts";
-import type { OutcomeName } from "../observe/mod.ts";
+import {
+  compileAllowList,
+  consider,
+  createConnectionLimiter,
+  createFirewall,
+  createRateLimiter,
+  type FirewallRule,
+  type Gates,
+  type GeoIp,
+  type Opinion,
+} from "../firewall/mod.ts";
+import { ConnectionGauge, type OutcomeName } from "../observe/mod.ts";
+import type { FirewallSnapshot, ListenerSnapshot } from "../plane/mod.ts";
+import { invalid } from "../queue/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import { formatDuration } from "../schema/mod.ts";
+import type { PendingDrain } from "./routing_administration.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** A connection that has not happened. */
@@ -20,7 +32,12 @@ export interface Explanation {
   readonly verdict: "allow" | "block";
   /** How it would end if it is refused. */
   readonly outcome?: OutcomeName;
+  /** The rule that blocks it. */
   readonly rule?: StoredRule;
+  /** The rule that allows the client. */
+  readonly allowedBy?: StoredRule;
+  /** Of a client over the rate limit: until it may again. */
+  readonly retryAfterMs?: number;
   readonly route?: Route;
   readonly country?: string;
   /** One sentence for each step. */
@@ -31,56 +48,140 @@ export interface Explanation {
 export interface ExplainContext {
   readonly state: ServedState;
   readonly geoip: GeoIp | undefined;
-  readonly rateLimit: RateLimit;
+  readonly drains: readonly PendingDrain[];
+  /** Milliseconds since 1970, by the clock of the data plane. */
+  readonly nowMs: number;
 }
 
 /**
- * Walks the path of a connection with the functions that real connections take, in their order.
+ * Walks the path of a connection with the functions that real connections take, in their order, over
+ * the limits as they are filled at this moment.
  *
  * @throws {RefusedError} if the request cannot be asked.
  */
 export function explain(
   { clientIp, listenerAddr, sni }: ExplainRequest,
-  { state, geoip, rateLimit }: ExplainContext,
+  context: ExplainContext,
 ): Explanation {
+  const { state, geoip, nowMs } = context;
   const listener = state.listener("listener_addr", listenerAddr);
   const ip = parseIp(clientIp);
   if (clientIp === "") throw invalid("client_ip", "is missing");
   if (!ip.ok) throw invalid("client_ip", ip.reason);
-  const client = formatIp(ip.value);
   const country = geoip?.country(ip.value);
-  const found = country === undefined ? {} : { country };
-  const steps = [
-    listener.proxyProtocol
-      ? `listener ${listener.addr}: the client's address comes from the PROXY header`
-      : `listener ${listener.addr}: the client's address is that of the TCP peer`,
-  ];
-  const verdict = createFirewall(state.snapshot.firewall.rules, geoip).check(ip.value);
-  if (verdict.action === "block") {
-    const { id, type, value } = verdict.rule;
-    steps.push(`firewall: rule #${id} (${type} ${value}) blocks ${client}`);
-    const rule = state.database.rules.get(id);
-    return { verdict: "block", outcome: "blocked", ...found, ...rule && { rule }, steps };
+  const steps = [...explainListener(listener, context)];
+  const full = refusedByListener(listener, state);
+  const opinion = consider(ip.value, gatesOf(state.snapshot.firewall, geoip), { nowMs });
+  const found = {
+    ...country !== undefined && { country },
+    ...ruleOf(state, "allowedBy", opinion.allowedBy),
+    steps,
+  };
+  if (full !== undefined) return { verdict: "block", outcome: full, ...found };
+  steps.push(...explainOpinion(opinion, { client: formatIp(ip.value), country }));
+  const { refusal, rate } = opinion;
+  if (refusal?.outcome === "blocked") {
+    const rule = ruleOf(state, "rule", refusal.rule);
+    return { verdict: "block", outcome: "blocked", ...rule, ...found };
   }
+  if (refusal !== undefined) {
+    const { outcome } = refusal;
+    const retryAfterMs = outcome === "rate_limited" ? rate?.endsInMs : undefined;
+    const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return { verdict: "block", outcome, ...retry, ...found };
+  }
+  return { ...explainRoute({ listener, sni, ip: ip.value }, context, steps), ...found };
+}
+
+/** What the listener says of itself and of the connections that it has. */
+function* explainListener(
+  { addr, proxyProtocol, gauge, maxConnections }: ListenerSnapshot,
+  { state, drains }: ExplainContext,
+): Generator<string> {
+  yield proxyProtocol
+    ? `listener ${addr}: the client's address comes from the PROXY header`
+    : `listener ${addr}: the client's address is that of the TCP peer`;
+  for (const { addr: removed, endsAt } of drains) {
+    const left = formatSeconds(Math.max(0, endsAt - performance.now()));
+    yield `drain: connections of the removed listener ${removed} are closed in ${left}`;
+  }
+  if (isDraining(state)) yield "drain: the proxy is about to stop and takes no new connection";
+  if (maxConnections > 0) {
+    const { active } = new ConnectionGauge(gauge);
+    yield `listener ${addr}: ${active} of at most ${maxConnections} connections are open`;
+  }
+}
+
+function isDraining({ plane }: ServedState): boolean {
+  return plane.status().workers.some(({ state }) => state === "draining");
+}
+
+function refusedByListener(
+  { gauge, maxConnections }: ListenerSnapshot,
+  state: ServedState,
+): OutcomeName | undefined {
+  if (isDraining(state)) return "shutdown";
+  const isFull = maxConnections > 0 && new ConnectionGauge(gauge).active >= maxConnections;
+  return isFull ? "too_many_connections" : undefined;
+}
+
+/** The limits with the memory in which workers count. */
+function gatesOf(snapshot: FirewallSnapshot, geoip: GeoIp | undefined): Gates {
+  const { rules, rateLimit, sources } = snapshot;
+  const { ipv6Prefix = 64, siteFactor = 0, connections } = sources ?? {};
+  return {
+    firewall: createFirewall(rules, geoip),
+    rateLimiter: rateLimit && createRateLimiter({ ...rateLimit, ipv6Prefix, siteFactor }),
+    connectionLimiter: connections && createConnectionLimiter({ ...connections, ipv6Prefix }),
+  };
+}
+
+/** The stored rule behind one that decided. */
+function ruleOf<K extends string>(
+  { database }: ServedState,
+  key: K,
+  rule: FirewallRule | undefined,
+): { readonly [P in K]?: StoredRule } {
+  const stored = rule && database.rules.get(rule.id);
+  return stored === undefined ? {} : { [key]: stored } as { readonly [P in K]: StoredRule };
+}
+
+function* explainOpinion(
+  { refusal, allowedBy, rate, skipsRateLimit, open }: Opinion,
+  { client, country }: { readonly client: string; readonly country: string | undefined },
+): Generator<string> {
   const from = country === undefined ? "" : ` (${country})`;
-  steps.push(`firewall: no rule blocks ${client}${from}`);
-  if (rateLimit.limit > 0) {
-    const { limit, windowMs } = rateLimit;
-    steps.push(`rate limit: at most ${limit} new connections in ${windowMs / 1000} s`);
+  if (allowedBy !== undefined) {
+    const { id, type, value } = allowedBy;
+    yield `firewall: rule #${id} (${type} ${value}) allows ${client}${from}`;
   }
-  const { connections, ipv6Prefix = 64 } = state.snapshot.firewall.sources ?? {};
-  if (connections !== undefined) {
-    const open = createConnectionLimiter({ ...connections, ipv6Prefix }).count(ip.value);
-    steps.push(`connections: ${open} of at most ${connections.limit} are open from there`);
+  if (refusal?.outcome === "blocked") {
+    const { id, type, value } = refusal.rule;
+    yield `firewall: rule #${id} (${type} ${value}) blocks ${client}`;
+    return;
   }
-  const rest = explainRoute(state, listener.id, sni, steps);
-  return { ...rest, ...found, steps };
+  if (allowedBy === undefined) yield `firewall: no rule blocks ${client}${from}`;
+  if (rate !== undefined) {
+    const over = refusal?.outcome === "rate_limited" ? ": over it" : "";
+    const window = rate.endsInMs === 0
+      ? "no window is open"
+      : `the window ends in ${formatSeconds(rate.endsInMs)}`;
+    yield `rate limit: ${rate.count} of at most ${rate.limit} new connections, ${window}${over}`;
+  } else if (skipsRateLimit === true) {
+    yield "rate limit: does not hold for this client";
+  }
+  if (open !== undefined) {
+    yield `connections: ${open.count} of at most ${open.limit} are open from there`;
+  }
 }
 
 function explainRoute(
-  state: ServedState,
-  listenerId: number,
-  sni: string,
+  { listener, sni, ip }: {
+    readonly listener: ListenerSnapshot;
+    readonly sni: string;
+    readonly ip: IpAddress;
+  },
+  { state, geoip }: ExplainContext,
   steps: string[],
 ): Pick<Explanation, "verdict" | "outcome" | "route"> {
   const name = parseHostname(sni);
@@ -90,14 +191,37 @@ function explainRoute(
     );
     return { verdict: "block", outcome: sni === "" ? "no_server_name" : "hello_invalid" };
   }
-  const route = state.table(listenerId)?.match(name.value);
+  const route = state.table(listener.id)?.match(name.value);
   if (route === undefined) {
     steps.push(`route: none for ${name.value}`);
     return { verdict: "block", outcome: "no_route" };
   }
-  const how = route.hostname === name.value ? "the exact name" : `the wildcard ${route.hostname}`;
+  steps.push(routeWords(route, name.value));
+  const list = compileAllowList(route, geoip);
+  if (list !== undefined) {
+    const entry = list.find(ip);
+    const says = entry === undefined
+      ? "names others, and not this client"
+      : `names it: ${entry.type} ${entry.value}`;
+    steps.push(`route: who may use it ${says}`);
+    if (entry === undefined) return { verdict: "block", outcome: "not_allowed", route };
+  }
+  for (const { type, value } of route.policies ?? []) {
+    steps.push(
+      `policy: requests have to pass ${type} ${JSON.stringify(value)}, or are answered 403`,
+    );
+  }
+  return { verdict: "allow", route };
+}
+
+function routeWords(route: Route, name: string): string {
+  const how = route.hostname === name ? "the exact name" : `the wildcard ${route.hostname}`;
   const backend = route.backend === "" ? "the host that the authoriser names" : route.backend;
   const about = route.description === undefined ? "" : `: ${route.description}`;
-  steps.push(`route: ${how} takes ${name.value} to ${backend} (${route.mode})${about}`);
-  return { verdict: "allow", route };
+  return `route: ${how} takes ${name} to ${backend} (${route.mode})${about}`;
+}
+
+/** Rounded up: whoever waits that long is let in. */
+function formatSeconds(ms: number): string {
+  return formatDuration(Math.ceil(ms / 1000) * 1000);
 }

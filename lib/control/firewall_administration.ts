@@ -1,6 +1,7 @@
 import { invalid, missing, present } from "../queue/mod.ts";
-import type { StoredRule } from "../db/mod.ts";
-import type { RateLimit, RuleSettings } from "../state/mod.ts";
+import type { RuleName, StoredRule } from "../db/mod.ts";
+import { identityOf } from "../schema/mod.ts";
+import { type RateLimit, RULE, type RuleSettings } from "../state/mod.ts";
 import * as differences from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
@@ -55,31 +56,32 @@ export class FirewallAdministration {
     const rule = { ...given, ...ttlMs !== undefined && { expiresAt: createdAt + ttlMs } };
     return await this.#state.exclusive(async () => {
       const { rules } = this.#state.database;
-      if (rules.find(rule.type, rule.value)) throw present(`the rule ${rule.type} ${rule.value}`);
+      if (rules.find(rule) !== undefined) throw present(`the rule ${nameOf(rule)}`);
       if (rule.type === "country" && this.#state.snapshot.firewall.geoip === undefined) {
         throw invalid("type", "a country rule needs a GeoIP database");
       }
       refuseOneMore("rules", { holds: rules.size, limits: this.#state.limits });
       await this.#state.commit([differences.addRule({ ...rule, createdAt })], operation);
       this.#options.expiry.schedule();
-      const stored = rules.find(rule.type, rule.value);
-      if (stored === undefined) throw missing(`the rule ${rule.type} ${rule.value}`);
+      const stored = rules.find(rule);
+      if (stored === undefined) throw missing(`the rule ${nameOf(rule)}`);
       const live = await liveConnections(this.#state.plane, { blockedBy: stored.id }, close);
       return { ...live, rule: stored };
     }, operation.signal);
   }
 
+  /** @param options `orAllowing`: where no rule blocks what is named, the one that allows it. */
   async removeRule(
-    wanted: number | Pick<RuleSettings, "type" | "value">,
+    wanted: number | RuleName,
     operation: Operation,
+    { orAllowing = false }: { readonly orAllowing?: boolean } = {},
   ): Promise<StoredRule> {
     return await this.#state.exclusive(async () => {
       const { rules } = this.#state.database;
       const isId = typeof wanted === "number";
-      const rule = isId ? rules.get(wanted) : rules.find(wanted.type, wanted.value);
-      if (rule === undefined) {
-        throw missing(isId ? `the rule ${wanted}` : `the rule ${wanted.type} ${wanted.value}`);
-      }
+      const rule = isId ? rules.get(wanted) : rules.find(wanted) ??
+        (orAllowing ? rules.find({ ...wanted, action: "allow" }) : undefined);
+      if (rule === undefined) throw missing(`the rule ${isId ? wanted : nameOf(wanted)}`);
       await this.#state.commit([differences.removeRule(rule)], operation);
       return rule;
     }, operation.signal);
@@ -97,4 +99,8 @@ export class FirewallAdministration {
   adoptRateLimit(limit: RateLimit): void {
     this.#rateLimit = limit;
   }
+}
+
+function nameOf(rule: RuleName): string {
+  return identityOf(RULE.shape, rule);
 }

@@ -1,4 +1,7 @@
 import { type GeoIp, openGeoIp } from "../firewall/mod.ts";
+import type { Snapshot } from "../plane/mod.ts";
+import { invalid } from "../queue/mod.ts";
+import type { RouteSettings } from "../state/mod.ts";
 
 /** A GeoIP database in memory that every worker shares, with what it says of itself. */
 export interface LoadedGeoIp {
@@ -20,4 +23,19 @@ export async function loadGeoIp(
   const buffer = new SharedArrayBuffer(bytes.length);
   new Uint8Array(buffer).set(bytes);
   return { buffer, geoip: openGeoIp(new Uint8Array(buffer)) };
+}
+
+/**
+ * Refuses a route that names countries where nobody's country is known: nobody could use it.
+ *
+ * @param at how messages begin the names of its fields.
+ * @throws {RefusedError}
+ */
+export function refuseUnknownCountries(
+  { allowedCountries = [] }: Pick<RouteSettings, "allowedCountries">,
+  { snapshot }: { readonly snapshot: Snapshot },
+  at = "",
+): void {
+  if (allowedCountries.length === 0 || snapshot.firewall.geoip !== undefined) return;
+  throw invalid(`${at}allowed_countries`, "needs a GeoIP database");
 }

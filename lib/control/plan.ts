@@ -19,6 +19,7 @@ import {
 import { findBindableEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
 import type { Difference } from "./differences.ts";
+import { refuseUnknownCountries } from "./geoip.ts";
 import type { PairCheck } from "./pair_check.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -95,7 +96,7 @@ interface Wanted {
 async function planNewListener(
   { listener, at }: Wanted,
   { kept, leaving }: Readonly<Record<"kept" | "leaving", readonly ListenerSnapshot[]>>,
-  { tls, slices }: PlanContext,
+  { state, tls, slices }: PlanContext,
 ): Promise<Difference[]> {
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
@@ -103,6 +104,7 @@ async function planNewListener(
   const planned = [differences.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
     if (slices.isOver) await slices.pause();
+    refuseUnknownCountries(route, state, `${at}routes[${i}].route.`);
     planned.push(...await planNewRoute(listener.addr, { route, at: `${at}routes[${i}].` }, tls));
   }
   return planned;
@@ -126,6 +128,7 @@ async function planListener(
   for (const [i, wanted] of routes.entries()) {
     if (slices.isOver) await slices.pause();
     const routeAt = `${at}routes[${i}].`;
+    refuseUnknownCountries(wanted, state, `${routeAt}route.`);
     const route = state.table(before.id)?.get(wanted.hostname);
     if (route === undefined) {
       planned.push(...await planNewRoute(before.addr, { route: wanted, at: routeAt }, tls));

@@ -8,6 +8,7 @@ import { PairCheck } from "./pair_check.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import { checkHostname } from "./names.ts";
 import type { Operation, ServedState } from "./served_state.ts";
+import { refuseUnknownCountries } from "./geoip.ts";
 import { refuseOneMore } from "./state_limits.ts";
 
 /** The longest that connections of a removed listener are let live before they are closed. */
@@ -20,6 +21,14 @@ export interface PolicyRequest {
   readonly policy: Policy;
 }
 
+/** Connections of a removed listener that are to be closed. */
+export interface PendingDrain {
+  readonly addr: string;
+  readonly listenerId: number;
+  /** By `performance.now()`. */
+  readonly endsAt: number;
+}
+
 /**
  * Changes of listeners, routes and policies. Each method resolves when the change is stored and in
  * effect, and throws {@link RefusedError} when it does not fit; see {@link ServedState.commit}.
@@ -27,7 +36,7 @@ export interface PolicyRequest {
 export class RoutingAdministration {
   readonly #state: ServedState;
   readonly #readFile: ReadFile;
-  readonly #drains = new Set<ReturnType<typeof setTimeout>>();
+  readonly #drains = new Map<ReturnType<typeof setTimeout>, PendingDrain>();
 
   constructor(options: { state: ServedState; readFile: ReadFile }) {
     this.#state = options.state;
@@ -62,7 +71,7 @@ export class RoutingAdministration {
       const query = { listenerId: listener.id };
       if (drainMs === 0 || !close) return await liveConnections(this.#state.plane, query, close);
       const { live } = await liveConnections(this.#state.plane, query, false);
-      this.#closeLater(query, drainMs);
+      this.#closeLater(listener, drainMs);
       return { live, closed: live };
     }, operation.signal);
   }
@@ -75,6 +84,7 @@ export class RoutingAdministration {
       }
       const holds = this.#state.table(listener.id)?.size ?? 0;
       refuseOneMore("routes", { holds, limits: this.#state.limits });
+      refuseUnknownCountries(route, this.#state);
       await this.#tls.check(route);
       await this.#state.commit([differences.addRoute(listener.addr, route)], operation);
       return this.#state.route(listener, route.hostname);
@@ -88,6 +98,7 @@ export class RoutingAdministration {
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
       const before = this.#state.route(listener, route.hostname);
+      refuseUnknownCountries(route, this.#state, "route.");
       await this.#tls.check(route, "route.");
       await this.#state.commit([differences.updateRoute(listener, before, route)], operation);
       const live = await liveConnections(
@@ -155,7 +166,12 @@ export class RoutingAdministration {
 
   /** Forgets connections that were to be closed later: the program ends. */
   close(): void {
-    this.#drains.forEach(clearTimeout);
+    for (const timer of this.#drains.keys()) clearTimeout(timer);
+  }
+
+  /** Removed listeners whose connections have time to end. */
+  get pendingDrains(): readonly PendingDrain[] {
+    return [...this.#drains.values()];
   }
 
   get #tls(): PairCheck {
@@ -166,12 +182,13 @@ export class RoutingAdministration {
     return policies.some((policy) => policy.type === type && policy.value === value);
   }
 
-  #closeLater(query: ConnectionQuery, ms: number): void {
+  #closeLater({ id: listenerId, addr }: ListenerSnapshot, ms: number): void {
     const timer = setTimeout(() => {
       this.#drains.delete(timer);
-      this.#state.plane.closeConnections(query).catch(() => {}); // They are gone with the plane.
+      // They are gone with the plane.
+      this.#state.plane.closeConnections({ listenerId }).catch(() => {});
     }, ms);
-    this.#drains.add(timer);
+    this.#drains.set(timer, { addr, listenerId, endsAt: performance.now() + ms });
   }
 }
 

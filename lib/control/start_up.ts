@@ -56,7 +56,7 @@ export async function compileStartUp(
   database.rules.normalise();
   database.policies.normalise();
   const rules = database.firewallRules();
-  const geoip = await openConfiguredGeoIp(options, rules);
+  const geoip = await openConfiguredGeoIp(options, namesCountries(database, rules));
   const certificates = new CertificateStore({ readFile, readStamp, now });
   const connector = config.connector &&
     await readConnectorFiles(config.connector, { store: certificates, nowMs: now() });
@@ -107,6 +107,14 @@ export async function compileStartUp(
   return { snapshot, geoip, connector, resolver, rateLimit, certificates, materials, memory };
 }
 
+/** Whether a rule or a route names a country. */
+function namesCountries(database: Database, rules: readonly FirewallRule[]): boolean {
+  return rules.some((rule) => rule.type === "country") ||
+    database.listeners().some(({ id }) =>
+      database.routes(id).some(({ allowedCountries = [] }) => allowedCountries.length > 0)
+    );
+}
+
 /** What counts as one source of connections, and memory to count those that are open. */
 function compileSources({ firewall }: Config): SourcesSnapshot {
   const { ipv6Prefix, ipv6SiteFactor: siteFactor, maxConnectionsPerSource: limit } = firewall;
@@ -137,14 +145,13 @@ export function geoipFields(path: string, { geoip }: LoadedGeoIp): Record<string
 
 /**
  * With country rules a missing or broken database is fatal: starting without it would let in
- * everybody the operator wants kept out.
+ * everybody the operator wants kept out, or keep out everybody who is to be let in.
  */
 async function openConfiguredGeoIp(
   { config, log, readFile }: { config: Config; log: LogSink; readFile: ReadFile },
-  rules: readonly FirewallRule[],
+  needed: boolean,
 ): Promise<LoadedGeoIp | undefined> {
   const path = config.firewall.geoipDb;
-  const needed = rules.some((rule) => rule.type === "country");
   if (path === undefined) {
     if (!needed) return undefined;
     const message = "there are country rules, but firewall.geoip_db names no database";

@@ -43,6 +43,8 @@ export interface FirewallStatus {
   readonly hits: number;
   readonly topRules: readonly StoredRule[];
   readonly rateLimit: RateLimit;
+  /** Rules that allow. */
+  readonly allowing: number;
 }
 
 /** What {@link readStatus} looks at. */
@@ -128,6 +130,7 @@ function firewallStatus(
   const stored = counts.reduce((sum, [, { hits }]) => sum + hits, 0);
   return {
     rulesByType: Object.fromEntries(counts.map(([type, { count }]) => [type, count])),
+    allowing: rules.allowing,
     hits: stored + totals.unstoredHits,
     topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
   };

@@ -1,6 +1,13 @@
-import { formatExactDuration, formatTime, UsageError } from "../terminal/mod.ts";
+import {
+  fieldsOf,
+  type FlagValues,
+  formatExactDuration,
+  formatTime,
+  UsageError,
+} from "../terminal/mod.ts";
 import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
+  AddFirewallRuleRequestSchema,
   AddFirewallRuleResponseSchema,
   GetFirewallRulesResponseSchema,
   ReloadGeoIPResponseSchema,
@@ -8,6 +15,9 @@ import {
   SetRateLimitResponseSchema,
 } from "../admin/gen/mod.ts";
 import type { FirewallRule, RateLimit } from "../client/mod.ts";
+import { toMessage } from "../messages/mod.ts";
+import { RULE } from "../state/mod.ts";
+import { refuseDangerous } from "./dangerous_rules.ts";
 import { liveWords, type Session } from "./session.ts";
 
 export async function listRules(session: Session): Promise<void> {
@@ -15,9 +25,15 @@ export async function listRules(session: Session): Promise<void> {
   session.answer(GetFirewallRulesResponseSchema, found, ({ rules, rateLimit }) => [
     ...session.table(rules, [
       { title: "ID", value: ({ id }) => `${id}`, right: true },
+      { title: "ACTION", value: ({ action }) => action || "block" },
       { title: "TYPE", value: ({ type }) => type },
       { title: "VALUE", value: ({ value }) => value },
-      { title: "HITS", value: ({ hits }) => `${hits}`, right: true },
+      // Connections that are let in are not counted by rule.
+      {
+        title: "HITS",
+        value: ({ action, hits }) => action === "allow" ? "—" : `${hits}`,
+        right: true,
+      },
       { title: "ENDS", value: endOf },
       { title: "REASON", value: ({ reason }) => reason },
     ], "no rules"),
@@ -25,15 +41,22 @@ export async function listRules(session: Session): Promise<void> {
   ]);
 }
 
+/** The flags of a rule that are not fields of it. */
+export interface RuleFlags {
+  readonly ttl?: number;
+  readonly close?: boolean;
+  readonly yes?: boolean;
+}
+
 export async function addRule(
   session: Session,
   { type, value }: { type: string; value: string },
-  { ttl, reason = "", close = false }: { ttl?: number; reason?: string; close?: boolean },
+  { ttl, close = false, yes = false, ...flags }: FlagValues & RuleFlags,
 ): Promise<void> {
+  const rule = { reason: "", ...fieldsOf(RULE.shape, flags), type, value };
+  if (!yes) await refuseDangerous(session, [rule]);
   const done = await session.client.addFirewallRule({
-    type,
-    value,
-    reason,
+    ...toMessage(RULE.shape, AddFirewallRuleRequestSchema, rule),
     closeConnections: close,
     ...ttl !== undefined && { ttl: durationFromMs(ttl) },
   });
@@ -41,7 +64,7 @@ export async function addRule(
     const { rule, liveConnections, closedConnections } = answer;
     const end = rule?.expiresAt === undefined ? "" : ` until ${endOf(rule)}`;
     return [
-      `added rule #${rule?.id}: ${rule?.type} ${rule?.value}${end}${
+      `added rule #${rule?.id}: ${ruleWords(rule)}${end}${
         liveWords(liveConnections, closedConnections)
       }`,
     ];
@@ -51,17 +74,25 @@ export async function addRule(
 export async function removeRule(
   session: Session,
   { type, value }: { type?: string | undefined; value?: string | undefined },
-  { id }: { id?: bigint },
+  { id, action }: { id?: bigint; action?: string },
 ): Promise<void> {
   if (id === undefined && (type === undefined || value === undefined)) {
     throw new UsageError("give TYPE and VALUE, or --id");
   }
-  const done = await session.client.removeFirewallRule(
-    id === undefined ? { type: type ?? "", value: value ?? "" } : { id },
-  );
+  const named = { type: type ?? "", value: value ?? "", ...action !== undefined && { action } };
+  const done = await session.client.removeFirewallRule(id === undefined ? named : { id });
   session.answer(RemoveFirewallRuleResponseSchema, done, ({ rule }) => [
-    `removed rule #${rule?.id}: ${rule?.type} ${rule?.value} (${rule?.hits} hits)`,
+    `removed rule #${rule?.id}: ${ruleWords(rule)}${
+      rule?.action === "allow" ? "" : ` (${rule?.hits} hits)`
+    }`,
   ]);
+}
+
+/** A rule in words. */
+function ruleWords(rule: FirewallRule | undefined): string {
+  const allows = rule?.action === "allow" ? "allow " : "";
+  const limit = rule?.skipRateLimit ? ", without the rate limit" : "";
+  return `${allows}${rule?.type} ${rule?.value}${limit}`;
 }
 
 export async function setRateLimit(

@@ -48,7 +48,7 @@ export function statusLines(status: Status): string[] {
       "traffic",
       `${formatBytes(counters.bytes_in ?? 0)} in, ${formatBytes(counters.bytes_out ?? 0)} out`,
     ],
-    ["firewall", `${rules || "no"} rules, ${firewall?.hits ?? 0n} blocked`],
+    ["firewall", firewallWords(rules, firewall)],
     [
       "rate limit",
       `${rateLimitWords(firewall?.rateLimit)}, ${firewall?.rateLimited ?? 0n} refused`,
@@ -82,6 +82,12 @@ export function statusLines(status: Status): string[] {
       ]),
     ],
   ];
+}
+
+function firewallWords(rules: string, firewall: Status["firewall"]): string {
+  const allowing = firewall?.allowRules ?? 0;
+  const allow = allowing > 0 ? `, ${allowing} that allow` : "";
+  return `${rules || "no"} rules${allow}, ${firewall?.hits ?? 0n} blocked`;
 }
 
 /** Which connections to list. */

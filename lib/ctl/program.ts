@@ -7,7 +7,8 @@ import {
   SHELLS,
 } from "../terminal/mod.ts";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { LISTENER, ROUTE } from "../state/mod.ts";
+import { LISTENER, ROUTE, RULE } from "../state/mod.ts";
+import type { RuleFlags } from "./firewall.ts";
 import type { Session } from "./session.ts";
 
 /** Where an installation has its socket. */
@@ -135,6 +136,11 @@ function addListeners(program: Command, { run }: ProgramHost): void {
     );
 }
 
+const RULE_COMMANDS = {
+  add: "block an address, a block of addresses or a country",
+  allow: "exempt an address, a block of addresses or a country from rules that block",
+} as const;
+
 function addFirewall(program: Command, { run }: ProgramHost): void {
   const firewall = program.command("firewall").description(
     "who is refused before anything is read",
@@ -142,25 +148,46 @@ function addFirewall(program: Command, { run }: ProgramHost): void {
   firewall.command("list")
     .description("list rules with their hits, and the rate limit")
     .action(() => run(async (session) => (await import("./firewall.ts")).listRules(session)));
-  firewall.command("add")
-    .description("block an address, a block of addresses or a country")
-    .argument("<type>", "ip, cidr or country")
-    .argument("<value>", "such as 192.0.2.1, 192.0.2.0/24 or NL")
-    .option("--ttl <duration>", "the rule ends on its own after this time", duration)
-    .option("--reason <text>", "why, for people")
-    .option("--close", "close live connections of those it blocks; without this they go on")
-    .action((type: string, value: string, flags) =>
-      run(async (session) => {
-        const { addRule } = await import("./firewall.ts");
-        await addRule(session, { type, value }, flags);
-      })
-    );
+  for (const action of ["add", "allow"] as const) {
+    addFieldFlags(
+      firewall.command(action)
+        .description(RULE_COMMANDS[action])
+        .argument("<type>", "ip, cidr or country")
+        .argument("<value>", "such as 192.0.2.1, 192.0.2.0/24 or NL"),
+      RULE.shape,
+      action === "add" ? {} : { except: ["action"] },
+    )
+      .option("--ttl <duration>", "the rule ends on its own after this time", duration)
+      .option("--close", "close live connections of those it blocks; without this they go on")
+      .option("--yes", "also if the rule covers everybody, or you")
+      .action((type: string, value: string, flags: FlagValues & RuleFlags) =>
+        run(async (session) => {
+          const { addRule } = await import("./firewall.ts");
+          await addRule(
+            session,
+            { type, value },
+            action === "allow" ? { ...flags, action } : flags,
+          );
+        })
+      );
+  }
   firewall.command("remove")
     .description("remove a rule")
     .argument("[type]", "ip, cidr or country")
     .argument("[value]", "such as 192.0.2.1")
+    .addOption(
+      new Option(
+        "--action <action>",
+        "of two about the same: which one",
+      )
+        .choices(["block", "allow"]),
+    )
     .option("--id <n>", "the rule's id, instead of type and value", bigint)
-    .action((type: string | undefined, value: string | undefined, flags: { id?: bigint }) =>
+    .action((
+      type: string | undefined,
+      value: string | undefined,
+      flags: { id?: bigint; action?: string },
+    ) =>
       run(async (session) => {
         const { removeRule } = await import("./firewall.ts");
         await removeRule(session, { type, value }, flags);
@@ -275,6 +302,7 @@ function addState(program: Command, { run }: ProgramHost): void {
     )
     .option("--diff", "show the difference and change nothing")
     .option("--close", "close connections of routes that change; without this they go on")
+    .option("--yes", "also if a new rule covers everybody, or you")
     .action((flags) =>
       run(async (session) => (await import("./state.ts")).applyFile(session, flags))
     );

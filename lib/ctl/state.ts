@@ -8,6 +8,7 @@ import type { ApplyResponse, Difference } from "../client/mod.ts";
 import { stateOfAnswer, stateToMessage } from "../messages/mod.ts";
 import { formatProblem, readWantedState } from "../config/mod.ts";
 import { type State, writeStateFile } from "../state/mod.ts";
+import { type ProposedRule, refuseDangerous } from "./dangerous_rules.ts";
 import { changeWords } from "./observe.ts";
 import { count, type Session } from "./session.ts";
 
@@ -21,6 +22,7 @@ export interface ApplyFlags {
   readonly file: string;
   readonly diff?: boolean;
   readonly close?: boolean;
+  readonly yes?: boolean;
 }
 
 /** `apply`: shows what differs, then makes it so, unless the state has changed in between. */
@@ -34,6 +36,7 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
     return;
   }
   if (!session.json) session.print(...differenceLines(found));
+  if (flags.yes !== true) await refuseDangerous(session, newRules(found));
   const ifRevision = found.revision;
   const done = await session.client.apply({ state, ifRevision, closeConnections }, call);
   const closed = done.closedConnections > 0
@@ -60,6 +63,13 @@ export async function writeBack(session: Session): Promise<void> {
     const moved = aside === "" ? "" : `; the file that had taken its place is ${aside}`;
     return [`${path}: ${count(size, "octet")} at revision ${revision}${moved}`];
   });
+}
+
+/** Rules that would be made. */
+function newRules({ differences }: ApplyResponse): ProposedRule[] {
+  return differences
+    .filter(({ kind, action }) => kind === "firewall_rule" && action === "add")
+    .map(({ after }) => JSON.parse(after));
 }
 
 const SIGNS: Readonly<Record<string, string>> = { add: "+", update: "~", remove: "-" };

@@ -15,6 +15,7 @@ import {
   type NewFirewallRule,
   type NewListener,
   type NewRoute,
+  plainRule,
   ROUTE_COLUMNS,
   type RouteRow,
   toListenerRow,
@@ -51,6 +52,11 @@ export interface Seed {
     readonly blockedIps: readonly string[];
     readonly blockedCidrs: readonly string[];
     readonly blockedCountries: readonly string[];
+    readonly allowedIps?: readonly string[];
+    readonly allowedCidrs?: readonly string[];
+    readonly allowedCountries?: readonly string[];
+    /** Whether the rate limit does not hold for those three. */
+    readonly allowedSkipRateLimit?: boolean;
   };
 }
 
@@ -150,8 +156,7 @@ export class Database extends StateDatabase {
 
   /** @throws {AlreadyExistsError} */
   addFirewallRule(rule: NewFirewallRule): FirewallRule {
-    const { id, type, value } = this.rules.add(rule);
-    return { id, type, value };
+    return plainRule(this.rules.add(rule));
   }
 
   /** @throws {NotFoundError} */
@@ -196,11 +201,7 @@ export class Database extends StateDatabase {
           for (const policy of policies) this.policies.add(row.id, policy);
         }
       }
-      for (const value of firewall.blockedIps) this.addFirewallRule({ type: "ip", value });
-      for (const value of firewall.blockedCidrs) this.addFirewallRule({ type: "cidr", value });
-      for (const value of firewall.blockedCountries) {
-        this.addFirewallRule({ type: "country", value });
-      }
+      for (const rule of seedRules(firewall)) this.addFirewallRule(rule);
       return this.isSeeded;
     });
   }
@@ -208,4 +209,24 @@ export class Database extends StateDatabase {
   #run<T>(action: string, body: () => T): T {
     return this.statements.run(action, body);
   }
+}
+
+function seedRules(firewall: Seed["firewall"]): NewFirewallRule[] {
+  const { allowedIps = [], allowedCidrs = [], allowedCountries = [] } = firewall;
+  const rules = (type: FirewallRule["type"], values: readonly string[]): NewFirewallRule[] =>
+    values.map((value) => ({ type, value }));
+  const allowing = [
+    ...rules("ip", allowedIps),
+    ...rules("cidr", allowedCidrs),
+    ...rules("country", allowedCountries),
+  ];
+  const skipRateLimit = firewall.allowedSkipRateLimit === true;
+  return [
+    ...rules("ip", firewall.blockedIps),
+    ...rules("cidr", firewall.blockedCidrs),
+    ...rules("country", firewall.blockedCountries),
+    ...allowing.map((rule): NewFirewallRule => {
+      return { ...rule, action: "allow", ...skipRateLimit && { skipRateLimit } };
+    }),
+  ];
 }

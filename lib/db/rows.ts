@@ -51,7 +51,19 @@ export function toRouteRow(row: Row): RouteRow {
 
 /** A rule in the spelling by which it is looked for; one that does not parse stays as it is. */
 export function toFirewallRule(row: Row): FirewallRule {
-  const { type, value } = RULE_COLUMNS.read({ reason: "", expires_at: null, ...row });
-  const canonical = parseFirewallRule(type, value);
-  return { id: numberIn(row, "id"), type, value: canonical.ok ? canonical.value : value };
+  const rule = RULE_COLUMNS.read({ reason: "", expires_at: null, ...row });
+  const canonical = parseFirewallRule(rule.type, rule.value);
+  const value = canonical.ok ? canonical.value : rule.value;
+  return plainRule({ ...rule, id: numberIn(row, "id"), value });
+}
+
+/** What of a rule decides about connections. */
+export function plainRule({ id, type, value, action, skipRateLimit }: FirewallRule): FirewallRule {
+  return {
+    id,
+    type,
+    value,
+    ...action !== undefined && { action },
+    ...skipRateLimit !== undefined && { skipRateLimit },
+  };
 }

@@ -7,15 +7,17 @@ import { type NewFirewallRule, RULE_COLUMNS, toFirewallRule } from "./rows.ts";
 const STORED = `id, ${RULE_COLUMNS.names}, hits, created_at`;
 
 const SQL = {
-  plain: "SELECT id, type, value FROM firewall_rules ORDER BY id",
+  plain: "SELECT id, action, type, value, skip_rate_limit FROM firewall_rules ORDER BY id",
   stored: `SELECT ${STORED} FROM firewall_rules ORDER BY id`,
   page: `SELECT ${STORED} FROM firewall_rules WHERE id > ? ORDER BY id LIMIT ?`,
   byId: `SELECT ${STORED} FROM firewall_rules WHERE id = ?`,
-  byValue: `SELECT ${STORED} FROM firewall_rules WHERE type = ? AND value = ?`,
+  byValue: `SELECT ${STORED} FROM firewall_rules WHERE action = ? AND type = ? AND value = ?`,
   expired: `SELECT ${STORED} FROM firewall_rules WHERE expires_at <= ? ORDER BY expires_at`,
   nextExpiry: "SELECT min(expires_at) AS at FROM firewall_rules",
   size: "SELECT count(*) AS count FROM firewall_rules",
-  byType: "SELECT type, count(*) AS count, sum(hits) AS hits FROM firewall_rules GROUP BY type",
+  byType: `SELECT type, count(*) AS count, sum(hits) AS hits FROM firewall_rules
+    WHERE action = 'block' GROUP BY type`,
+  allowing: "SELECT count(*) AS count FROM firewall_rules WHERE action = 'allow'",
   top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
   add: `INSERT INTO firewall_rules (${RULE_COLUMNS.names}, created_at)
     VALUES (${RULE_COLUMNS.placeholders}, ?)`,
@@ -32,11 +34,16 @@ export interface StoredRule extends FirewallRule, RuleSettings {
   readonly id: number;
   readonly type: FirewallRule["type"];
   readonly value: string;
+  readonly action?: "allow" | "block";
+  readonly skipRateLimit?: boolean;
   /** Connections that it has blocked. */
   readonly hits: number;
   /** Absent for rules older than this column. */
   readonly createdAt?: number;
 }
+
+/** What tells a rule from others. */
+export type RuleName = Pick<RuleSettings, "action" | "type" | "value">;
 
 /** Rules of one type, in numbers. */
 export interface RuleCount {
@@ -85,8 +92,8 @@ export class Rules {
     return this.#read(() => optional(this.#statements.get(SQL.byId, [id])));
   }
 
-  find(type: string, value: string): StoredRule | undefined {
-    return this.#read(() => optional(this.#statements.get(SQL.byValue, [type, value])));
+  find({ action = "block", type, value }: RuleName): StoredRule | undefined {
+    return this.#read(() => optional(this.#statements.get(SQL.byValue, [action, type, value])));
   }
 
   /** Those whose time has come. */
@@ -112,7 +119,12 @@ export class Rules {
     return this.#read(() => Number(this.#statements.get(SQL.countReasons, [start])?.count));
   }
 
-  /** By type; types without rules are left out. */
+  /** How many allow rather than block. */
+  get allowing(): number {
+    return this.#read(() => Number(this.#statements.get(SQL.allowing)?.count));
+  }
+
+  /** Those that block, by type; types without rules are left out. */
   counts(): Map<string, RuleCount> {
     return this.#read(() => {
       const rows = this.#statements.all(SQL.byType);
@@ -143,14 +155,13 @@ export class Rules {
    *
    * @throws {NotFoundError}
    */
-  update(id: number, changed: Omit<RuleSettings, "type" | "value">): void {
-    const action = `cannot update firewall rule ${id}`;
-    const { type, value } = this.get(id) ?? {};
-    if (type === undefined || value === undefined) {
-      throw new NotFoundError(`${action}: it does not exist`);
-    }
-    const values = RULE_COLUMNS.values({ ...changed, type, value });
-    this.#statements.change(SQL.update, [...values, id], action);
+  update(id: number, changed: Omit<RuleSettings, "action" | "type" | "value">): void {
+    const what = `cannot update firewall rule ${id}`;
+    const stored = this.get(id);
+    if (stored === undefined) throw new NotFoundError(`${what}: it does not exist`);
+    const { action, type, value } = stored;
+    const values = RULE_COLUMNS.values({ ...changed, type, value, ...action && { action } });
+    this.#statements.change(SQL.update, [...values, id], what);
   }
 
   /** @throws {NotFoundError} */

@@ -230,6 +230,26 @@ export const WRITTEN: readonly Migration[] = [
       "ALTER TABLE identity ADD COLUMN previous TEXT NOT NULL DEFAULT ''",
     ],
   },
+  {
+    // Rules that allow. One may be about the same as one that blocks, which it lifts for a time.
+    version: 12,
+    statements: [
+      ...rebuilt("firewall_rules", "id, type, value, reason, expires_at, hits, created_at", [
+        "id INTEGER PRIMARY KEY AUTOINCREMENT",
+        "action TEXT NOT NULL DEFAULT 'block'",
+        "type TEXT NOT NULL",
+        "value TEXT NOT NULL",
+        "reason TEXT NOT NULL DEFAULT ''",
+        "expires_at INTEGER",
+        "hits INTEGER NOT NULL DEFAULT 0 CHECK(hits >= 0)",
+        "created_at INTEGER",
+        "UNIQUE(action, type, value)",
+      ]),
+      "CREATE INDEX firewall_rules_by_expiry ON firewall_rules (expires_at)",
+      `CREATE TRIGGER seeded_by_rule AFTER INSERT ON firewall_rules
+        BEGIN INSERT OR IGNORE INTO seeded VALUES (1); END`,
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */

@@ -17,14 +17,23 @@ export interface FamilyRules {
   readonly removed: Int32Array<SharedArrayBuffer>;
 }
 
-/**
- * Rules ready for look-ups. Immutable and structured-cloneable; a clone posted to a worker shares
- * all tables, so that a million rules exist once.
- */
-export interface CompiledFirewall {
+/** Rules that do the same, ready for look-ups. */
+export interface RuleTables {
   readonly v4: FamilyRules;
   readonly v6: FamilyRules;
   readonly countries: readonly FirewallRule[];
+}
+
+/**
+ * Rules ready for look-ups: those that block, and beside them those that allow. Immutable and
+ * structured-cloneable; a clone posted to a worker shares all tables, so that a million rules exist
+ * once.
+ */
+export interface CompiledFirewall extends RuleTables {
+  /** Absent: no rule allows. */
+  readonly allowed?: RuleTables;
+  /** Those of them that the rate limit does not hold for; absent: none. */
+  readonly unlimited?: RuleTables;
 }
 
 /** What {@link patchFirewall} changes; removals come first. */
@@ -35,7 +44,7 @@ export interface FirewallPatch {
 }
 
 /**
- * Compiles rules. Of several rules with the same prefix an `ip` rule comes before a `cidr` rule and
+ * Compiles rules that block and rules that allow. Of several rules with the same prefix an `ip` rule comes before a `cidr` rule and
  * a later one before an earlier one; the others take over when it is removed.
  *
  * @throws {FirewallRuleError} if a value is invalid.
@@ -66,8 +75,28 @@ export interface FirewallPatch {
  * ```
  */
 export function compileFirewall(rules: readonly FirewallRule[]): CompiledFirewall {
+  const allowing = rules.filter(isAllowing);
+  if (allowing.length === 0) return compileTables(rules);
+  const unlimited = allowing.filter(isUnlimited);
+  return {
+    ...compileTables(rules.filter((rule) => !isAllowing(rule))),
+    allowed: compileTables(allowing),
+    ...unlimited.length > 0 && { unlimited: compileTables(unlimited) },
+  };
+}
+
+/** {@link compileFirewall} for rules that all do the same. */
+export function compileTables(rules: readonly FirewallRule[]): RuleTables {
   const { v4, v6, countries } = packRules(rules);
   return { v4: compileFamily(v4), v6: compileFamily(v6), countries };
+}
+
+function isAllowing({ action }: FirewallRule): boolean {
+  return action === "allow";
+}
+
+function isUnlimited({ skipRateLimit }: FirewallRule): boolean {
+  return skipRateLimit === true;
 }
 
 /**
@@ -78,12 +107,49 @@ export function compileFirewall(rules: readonly FirewallRule[]): CompiledFirewal
  * @throws {FirewallRuleError} if an added value is invalid.
  */
 export function patchFirewall(compiled: CompiledFirewall, patch: FirewallPatch): CompiledFirewall {
-  const { v4, v6, countries } = packRules(patch.add ?? []);
+  const { add = [] } = patch;
   const remove = new Set(patch.remove);
-  const kept = compiled.countries.filter((rule) => !remove.has(rule.id));
+  const allowing = add.filter(isAllowing);
+  const blocking = allowing.length === 0 ? add : add.filter((rule) => !isAllowing(rule));
+  const { allowed, unlimited } = compiled;
+  const patched = {
+    allowed: patchSome(allowed, allowing, remove),
+    unlimited: patchSome(unlimited, allowing.filter(isUnlimited), remove),
+  };
   return {
-    v4: patchFamily(compiled.v4, v4, remove),
-    v6: patchFamily(compiled.v6, v6, remove),
+    ...patchTables(compiled, blocking, remove),
+    ...patched.allowed && { allowed: patched.allowed },
+    ...patched.unlimited && { unlimited: patched.unlimited },
+  };
+}
+
+/** {@link patchTables} for tables that are not there while they hold nothing. */
+function patchSome(
+  tables: RuleTables | undefined,
+  add: readonly FirewallRule[],
+  remove: ReadonlySet<number>,
+): RuleTables | undefined {
+  if (tables === undefined) return add.length === 0 ? undefined : compileTables(add);
+  const patched = patchTables(tables, add, remove);
+  return isEmpty(patched) ? undefined : patched;
+}
+
+function isEmpty({ v4, v6, countries }: RuleTables): boolean {
+  const holdsNone = ({ base, added, removed }: FamilyRules) =>
+    base.rules.ids.length === removed.length && added.rules.ids.length === 0;
+  return countries.length === 0 && holdsNone(v4) && holdsNone(v6);
+}
+
+function patchTables(
+  tables: RuleTables,
+  add: readonly FirewallRule[],
+  remove: ReadonlySet<number>,
+): RuleTables {
+  const { v4, v6, countries } = packRules(add);
+  const kept = tables.countries.filter((rule) => !remove.has(rule.id));
+  return {
+    v4: patchFamily(tables.v4, v4, remove),
+    v6: patchFamily(tables.v6, v6, remove),
     countries: [...kept, ...countries],
   };
 }

@@ -36,6 +36,8 @@ export interface ConnectionLimiter {
   releaseAll(worker: number): void;
   /** Connections of a source. */
   count(ip: IpAddress): number;
+  /** How many a source may have. */
+  readonly limit: number;
   /** What the limiters of all workers share; pass it to {@link createConnectionLimiter} there. */
   readonly buffer: SharedArrayBuffer;
 }
@@ -114,7 +116,6 @@ function allocate(
 }
 
 class SharedConnectionLimiter implements ConnectionLimiter {
-  readonly #limit: number;
   readonly #ipv6Prefix: number;
   readonly #key: Uint32Array;
   readonly #slots: BigUint64Array;
@@ -122,11 +123,10 @@ class SharedConnectionLimiter implements ConnectionLimiter {
   /** What each worker has taken, by slot; it is the only one that writes there. */
   readonly #held: readonly Uint16Array[];
 
-  constructor(readonly buffer: SharedArrayBuffer, limit: number, ipv6Prefix: number) {
+  constructor(readonly buffer: SharedArrayBuffer, readonly limit: number, ipv6Prefix: number) {
     const header = new Uint32Array(buffer, 0, HEADER_WORDS);
     const [magic, sources = 0, workers = 0] = header;
     if (magic !== MAGIC) throw new RangeError("the buffer is not that of a connection limiter");
-    this.#limit = limit;
     this.#ipv6Prefix = ipv6Prefix;
     this.#key = header.slice(3, 7);
     this.#slots = new BigUint64Array(buffer, HEADER_BYTES, sources);
@@ -146,7 +146,7 @@ class SharedConnectionLimiter implements ConnectionLimiter {
       if (slot < 0) return { slot, tag };
       const word = Atomics.load(this.#slots, slot);
       if (word !== 0n && word >> COUNT_BITS !== tag) continue; // Somebody else took it meanwhile.
-      if (Number(word & COUNT_MASK) >= this.#limit) return undefined;
+      if (Number(word & COUNT_MASK) >= this.limit) return undefined;
       // Noted before it is taken: of a worker that dies in between one too many comes back, which
       // costs the limit one connection. The other way round a source would lose one for good.
       held[slot] = (held[slot] ?? 0) + 1;

@@ -1,44 +1,55 @@
 import { embeddedIpv4, type IpAddress } from "../addr/mod.ts";
-import { unpackRule } from "./_packed_rules.ts";
-import { NO_RULE, PrefixIndex, type PrefixTable } from "./_prefix_table.ts";
-import type { CompiledFirewall, FamilyRules } from "./compile.ts";
+import { type CountryOf, RuleIndex } from "./_rule_index.ts";
+import type { CompiledFirewall } from "./compile.ts";
 import type { GeoIp } from "./geoip.ts";
 import type { FirewallRule } from "./rule.ts";
 
 /** What happens to a connection, and if it is blocked, by which rule. */
 export type Verdict =
-  | { readonly action: "allow" }
+  | {
+    readonly action: "allow";
+    /** Whether a rule allows it; else none blocks it. */
+    readonly byRule?: true;
+  }
   | { readonly action: "block"; readonly rule: FirewallRule };
 
 /** Decides about addresses. */
 export interface Firewall {
   /**
-   * The verdict on the real client address. Of the rules that cover it the most specific is named:
-   * an `ip` rule, the longest `cidr`, a `country`. An IPv6 address that stands for an IPv4 one (NAT64,
-   * 6to4 and the like) is held against the rules of both. Allocates nothing for an allowed address.
+   * The verdict on the real client address. Rules that allow come first: one exempts from blocks of
+   * addresses and of countries, and one of a single address also from a rule that blocks this
+   * address. Of the rules that block the most specific is named: an `ip` rule, the longest `cidr`, a
+   * `country`. An IPv6 address that stands for an IPv4 one (NAT64, 6to4 and the like) is held
+   * against the blocks of both. Allocates nothing for an allowed address.
    */
   check(ip: IpAddress): Verdict;
+  /** The rule that allows an address, whatever blocks it. */
+  allowing(ip: IpAddress): FirewallRule | undefined;
+  /** Whether a rule allows an address and says that the rate limit does not hold for it. */
+  skipsRateLimit(ip: IpAddress): boolean;
 }
 
-/** One object for all allowed connections. */
+/** One object for all connections that no rule is about, and one for those that a rule allows. */
 const ALLOW: Verdict = Object.freeze({ action: "allow" });
+const ALLOW_BY_RULE: Verdict = Object.freeze({ action: "allow", byRule: true });
 
 /**
  * Makes compiled rules usable; cheap, whatever their number. Without `geoip` no `country` rule ever
  * applies: whoever configures such rules has to insist on a database.
  */
 export function createFirewall(compiled: CompiledFirewall, geoip?: GeoIp): Firewall {
-  const v4 = new FamilyIndex(compiled.v4);
-  const v6 = new FamilyIndex(compiled.v6);
-  const countries = new Map(compiled.countries.map((rule) => [rule.value, rule]));
-  const countryOf = countries.size === 0 ? undefined : geoip;
+  const countryOf = geoip && rememberLast(geoip);
+  const blocked = new RuleIndex(compiled, countryOf);
+  const allowed = compiled.allowed && new RuleIndex(compiled.allowed, countryOf);
+  const unlimited = compiled.unlimited && new RuleIndex(compiled.unlimited, countryOf);
   const checkOne = (ip: IpAddress): Verdict => {
-    const rule = ip.family === 4 ? v4.find(ip.w3, 0, 0, 0) : v6.find(ip.w0, ip.w1, ip.w2, ip.w3);
-    if (rule !== undefined) return { action: "block", rule };
-    if (countryOf === undefined) return ALLOW;
-    const country = countryOf.country(ip);
-    const blocked = country === undefined ? undefined : countries.get(country);
-    return blocked === undefined ? ALLOW : { action: "block", rule: blocked };
+    const allows = allowed?.covers(ip);
+    if (allows === "ip") return ALLOW_BY_RULE;
+    const rule = blocked.find(ip);
+    if (rule !== undefined && (allows === undefined || rule.type === "ip")) {
+      return { action: "block", rule };
+    }
+    return allows === undefined ? ALLOW : ALLOW_BY_RULE;
   };
   return {
     check(ip) {
@@ -46,41 +57,29 @@ export function createFirewall(compiled: CompiledFirewall, geoip?: GeoIp): Firew
       if (ip.family === 4 || verdict.action === "block") return verdict;
       for (const v4 of embeddedIpv4(ip)) {
         const meant = checkOne(v4);
-        if (meant.action === "block") return meant;
+        if (meant.action === "allow") continue;
+        // What is allowed is exempt from the same blocks under its other address.
+        if (verdict.byRule !== true || meant.rule.type === "ip") return meant;
       }
       return verdict;
     },
+    allowing: (ip) => {
+      const rule = allowed?.find(ip);
+      return rule && { ...rule, action: "allow" };
+    },
+    skipsRateLimit: (ip) => unlimited?.covers(ip) !== undefined,
   };
 }
 
-/** Look-ups in a base table and the changes made to it. */
-class FamilyIndex {
-  readonly #base: PrefixTable;
-  readonly #added: PrefixTable;
-  readonly #baseIndex: PrefixIndex;
-  readonly #addedIndex: PrefixIndex;
-  readonly #removed: ReadonlySet<number>;
-
-  constructor({ base, added, removed }: FamilyRules) {
-    this.#base = base;
-    this.#added = added;
-    this.#baseIndex = new PrefixIndex(base.rules.family, base);
-    this.#addedIndex = new PrefixIndex(added.rules.family, added);
-    this.#removed = new Set(removed);
-  }
-
-  find(w0: number, w1: number, w2: number, w3: number): FirewallRule | undefined {
-    let rule = this.#baseIndex.find(w0, w1, w2, w3);
-    // A removed rule's place is taken by the next one that covers it, and so on.
-    while (rule !== NO_RULE && this.#removed.has(rule)) rule = this.#base.parents[rule] ?? NO_RULE;
-    const added = this.#addedIndex.find(w0, w1, w2, w3);
-    if (added !== NO_RULE && rankOf(this.#added, added) >= rankOf(this.#base, rule)) {
-      return unpackRule(this.#added.rules, added);
+/** One address is looked up several times in a row: by rules that allow, and by those that block. */
+export function rememberLast(geoip: Pick<GeoIp, "country">): CountryOf {
+  let last: IpAddress | undefined;
+  let country: string | undefined;
+  return (ip) => {
+    if (ip !== last) {
+      country = geoip.country(ip);
+      last = ip;
     }
-    return rule === NO_RULE ? undefined : unpackRule(this.#base.rules, rule);
-  }
-}
-
-function rankOf(table: PrefixTable, rule: number): number {
-  return rule === NO_RULE ? NO_RULE : table.rules.ranks[rule] ?? NO_RULE;
+    return country;
+  };
 }

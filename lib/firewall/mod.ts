@@ -5,12 +5,15 @@
  *
  * @module
  */
+export { type AllowedSources, type AllowList, compileAllowList } from "./allow_list.ts";
 export {
   type FirewallRule,
   FirewallRuleError,
   parseFirewallRule,
   parseNewRule,
+  RULE_ACTIONS,
   RULE_TYPES,
+  type RuleAction,
   type RuleType,
   ruleValueDoc,
 } from "./rule.ts";
@@ -22,6 +25,14 @@ export {
   patchFirewall,
 } from "./compile.ts";
 export { createFirewall, type Firewall, type Verdict } from "./firewall.ts";
+export {
+  consider,
+  type Gates,
+  judge,
+  type Judgement,
+  type Opinion,
+  type Refusal,
+} from "./judge.ts";
 export {
   type GeoIp,
   GeoIpError,

@@ -36,8 +36,22 @@ export interface RateLimiter {
    * `Date.now()` is.
    */
   admit(ip: IpAddress, nowMs: number): boolean;
+  /**
+   * What {@link admit} would count one more against: the fuller of the source's own limit and that of
+   * its site. Counts nothing.
+   */
+  look(ip: IpAddress, nowMs: number): RateLook;
   /** What the limiters of all workers share; pass it to {@link createRateLimiter} there. */
   readonly buffer: SharedArrayBuffer;
+}
+
+/** How far a source is in its window. */
+export interface RateLook {
+  /** Connections that were admitted in the window that is open. */
+  readonly count: number;
+  readonly limit: number;
+  /** Until the window ends; 0: none is open. */
+  readonly endsInMs: number;
 }
 
 /** Either a key for a new buffer or the buffer of another limiter with the same window. */
@@ -173,10 +187,35 @@ class SharedRateLimiter implements RateLimiter {
     return this.#admitOne(sourceWords(ip, SITE_PREFIX), this.#siteLimit, nowMs);
   }
 
-  #admitOne({ w0, w1, kind }: SourceWords, limit: number, nowMs: number): boolean {
+  look(ip: IpAddress, nowMs: number): RateLook {
+    const own = this.#lookAt(sourceWords(ip, this.#ipv6Prefix), this.#limit, nowMs);
+    if (ip.family === 4 || this.#siteLimit === 0 || own.count >= own.limit) return own;
+    const site = this.#lookAt(sourceWords(ip, SITE_PREFIX), this.#siteLimit, nowMs);
+    return site.count >= site.limit ? site : own;
+  }
+
+  #lookAt(source: SourceWords, limit: number, nowMs: number): RateLook {
+    const { tag, first } = this.#place(source);
+    const slot = this.#find(first, tag);
+    const word = slot < 0 ? 0n : Atomics.load(this.#slots, slot);
+    const high = Number(word >> 32n);
+    const low = Number(word & 0xffffffffn);
+    const age = word === 0n || high >>> 12 !== tag ? CLOCK : this.#age(high, low, nowMs);
+    if (age >= this.#windowTicks) return { count: 0, limit, endsInMs: 0 };
+    const endsInMs = (this.#windowTicks - age) * this.#tickMs;
+    return { count: low & 0xffff, limit, endsInMs };
+  }
+
+  /** Where a source can be, and how it is known there. */
+  #place({ w0, w1, kind }: SourceWords): { readonly tag: number; readonly first: number } {
     const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = this.#key;
     const tag = halfSipHash(k0, k1, w0, w1, kind) >>> 12;
     const first = (halfSipHash(k2, k3, w0, w1, kind) & this.#setMask) * WAYS;
+    return { tag, first };
+  }
+
+  #admitOne(source: SourceWords, limit: number, nowMs: number): boolean {
+    const { tag, first } = this.#place(source);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const slot = this.#find(first, tag);
       const admitted = slot < 0

@@ -27,13 +27,23 @@ export function ruleValueDoc(type: RuleType): string {
   return RULE_KINDS[type].doc;
 }
 
-/** One rule; every rule blocks. */
+/** What a rule does with those that it names. */
+export const RULE_ACTIONS = ["block", "allow"] as const;
+
+/** One of {@link RULE_ACTIONS}. */
+export type RuleAction = typeof RULE_ACTIONS[number];
+
+/** One rule. */
 export interface FirewallRule {
   /** The database's row id. */
   readonly id: number;
   readonly type: RuleType;
   /** Canonical, as {@link parseFirewallRule} returns it. */
   readonly value: string;
+  /** Absent: it blocks. */
+  readonly action?: RuleAction;
+  /** Of a rule that allows: the rate limit does not hold either. */
+  readonly skipRateLimit?: boolean;
 }
 
 /** A rule cannot be compiled. */

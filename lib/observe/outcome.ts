@@ -23,6 +23,8 @@ export const OUTCOMES = [
   "hello_timeout",
   "no_server_name",
   "no_route",
+  // The route names who may use it, and not this client.
+  "not_allowed",
   "mode_unavailable",
   // The client went away before it had said where to.
   "client_gone",

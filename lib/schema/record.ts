@@ -206,10 +206,11 @@ export function complete<T extends object>(
   return result as T;
 }
 
-/** What tells a record from others of its list, as one text. */
+/** What tells a record from others of its list, as one text; a part that is absent says nothing. */
 export function identityOf(shape: RecordShape, value: object): string {
   const values = value as Readonly<Record<string, unknown>>;
-  return shape.identity.map((property) => String(values[property])).join(" ");
+  return shape.identity.map((property) => values[property])
+    .filter((part) => part !== undefined).map(String).join(" ");
 }
 
 /** The fields that a record gives a value and that mean nothing in a mode. */

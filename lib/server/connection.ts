@@ -1,3 +1,4 @@
+import { judge } from "../firewall/mod.ts";
 import { parseProxyHeader, type ProxyHeader } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
@@ -45,7 +46,7 @@ async function peekAtRoute(
     const hello = await peek.read((bytes) => reader.read(bytes));
     if (hello.kind !== "ok") return helloRefused(hello);
     state.counters.observe("client_hello", (state.clock.now() - connection.startedAt) / 1000);
-    return matchRoute(connection, hello.value) ?? peek.take();
+    return matchRoute(connection, hello.value, state) ?? peek.take();
   } finally {
     peek.close();
   }
@@ -85,23 +86,21 @@ function adoptProxyHeader(c: Connection, header: ProxyHeader): void {
 
 /** Step 3: the rules, then the limits of new and of open connections, all on the real client. */
 function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
-  const verdict = state.firewall.check(c.client.ip);
-  if (verdict.action === "block") {
-    const { id, type, value } = verdict.rule;
-    return { outcome: "blocked", rule: `${type} ${value} (#${id})`, ruleId: id, ruleType: type };
-  }
-  if (state.rateLimiter?.admit(c.client.ip, state.clock.wallNow()) === false) {
-    return { outcome: "rate_limited", rule: "rate_limit" };
-  }
-  const { connectionLimiter, worker } = state;
-  if (connectionLimiter !== undefined) {
-    const permit = connectionLimiter.acquire(c.client.ip, worker);
-    if (permit === undefined) {
-      return { outcome: "too_many_from_source", rule: "max_connections_per_source" };
+  const { clock, worker } = state;
+  const { refusal, permit } = judge(c.client.ip, state, { nowMs: clock.wallNow(), worker });
+  if (permit !== undefined) c.sourcePermit = permit;
+  switch (refusal?.outcome) {
+    case "blocked": {
+      const { id, type, value } = refusal.rule;
+      return { outcome: "blocked", rule: `${type} ${value} (#${id})`, ruleId: id, ruleType: type };
     }
-    c.sourcePermit = permit;
+    case "rate_limited":
+      return { outcome: "rate_limited", rule: "rate_limit" };
+    case "too_many_from_source":
+      return { outcome: "too_many_from_source", rule: "max_connections_per_source" };
+    case undefined:
+      return undefined;
   }
-  return undefined;
 }
 
 function helloRefused(
@@ -118,8 +117,11 @@ function helloRefused(
   }
 }
 
-/** Step 5: exact names win over wildcards, and no route is a refusal, never a default. */
-function matchRoute(c: Connection, hello: ClientHello): Ending | undefined {
+/**
+ * Step 5: exact names win over wildcards, no route is a refusal, never a default, and so is one that
+ * names others.
+ */
+function matchRoute(c: Connection, hello: ClientHello, state: PlaneState): Ending | undefined {
   if (hello.serverName === undefined) {
     return { outcome: "no_server_name", reason: "the ClientHello names no server" };
   }
@@ -127,7 +129,8 @@ function matchRoute(c: Connection, hello: ClientHello): Ending | undefined {
   const route = c.listener.routes.match(hello.serverName);
   if (route === undefined) return { outcome: "no_route", reason: "no route for this name" };
   c.route = route;
-  return undefined;
+  if (state.allowList(route)?.holds(c.client.ip) !== false) return undefined;
+  return { outcome: "not_allowed", reason: "the route does not allow this client" };
 }
 
 /** Step 6: the peeked octets are handed over exactly once. */

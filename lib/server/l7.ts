@@ -27,7 +27,12 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
         return destinationOf(c);
       },
       route,
-      matchRoute: (host) => c.listener.routes.match(host),
+      // A route that has begun to name others is none for a client that is connected already.
+      matchRoute: (host) => {
+        const found = c.listener.routes.match(host);
+        const isRefused = found && state.allowList(found)?.holds(c.client.ip) === false;
+        return isRefused ? undefined : found;
+      },
     },
     c.stream,
     { peeked, material },

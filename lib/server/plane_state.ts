@@ -1,6 +1,8 @@
 import type { IpAddress } from "../addr/mod.ts";
 import { type Admission, TrustMemory } from "../connector/mod.ts";
 import {
+  type AllowList,
+  compileAllowList,
   type ConnectionLimiter,
   createConnectionLimiter,
   createFirewall,
@@ -31,6 +33,7 @@ import {
   systemLookup,
 } from "../relay/mod.ts";
 import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
+import type { Route } from "../routes/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import type { Connector } from "./connector.ts";
@@ -92,6 +95,8 @@ export class PlaneState {
   #sources: SourcesSnapshot | undefined;
   #connectionLimiter: ConnectionLimiter | undefined;
   #geoip: GeoIp | undefined;
+  /** Compiled when the first connection takes the route. */
+  #allowLists = new WeakMap<Route, AllowList>();
   #settings: Settings;
   #resolver: Resolver | undefined;
   readonly #descriptors: Descriptors;
@@ -173,8 +178,21 @@ export class PlaneState {
     return this.#pressure;
   }
 
+  /** Who may use a route; nothing: everybody. */
+  allowList(route: Route): AllowList | undefined {
+    const { allowedIps, allowedCidrs, allowedCountries } = route;
+    // Most routes: they are not looked up.
+    if ((allowedIps ?? allowedCidrs ?? allowedCountries) === undefined) return undefined;
+    const known = this.#allowLists.get(route);
+    if (known !== undefined) return known;
+    const list = compileAllowList(route, this.#geoip);
+    if (list !== undefined) this.#allowLists.set(route, list);
+    return list;
+  }
+
   setFirewall(snapshot: FirewallSnapshot): void {
     this.#geoip = openChecked(snapshot);
+    this.#allowLists = new WeakMap();
     this.setRules(snapshot.rules);
     this.#setSources(snapshot.sources);
     this.setRateLimit(snapshot.rateLimit);

@@ -14,5 +14,8 @@ export const MAX_ROUTES = 200_000;
 /** Of one listener's route. */
 export const MAX_POLICIES = 1_024;
 
+/** Of one kind that may use one route: more belong to a rule or to another network. */
+export const MAX_ROUTE_SOURCES = 1_024;
+
 /** Addresses, blocks and countries together. */
 export const MAX_RULES = 1_000_000;

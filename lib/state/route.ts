@@ -1,8 +1,11 @@
-import { MAX_POLICIES } from "./limits.ts";
+import type { RuleType } from "../firewall/mod.ts";
+import { MAX_POLICIES, MAX_ROUTE_SOURCES } from "./limits.ts";
 import {
   boolean,
   field,
   filePath,
+  type Kind,
+  list,
   oneOf,
   type Place,
   prose,
@@ -12,6 +15,7 @@ import {
 } from "../schema/mod.ts";
 import { backendAddress, hostname, hostPattern } from "./address.ts";
 import { POLICY, type Policy } from "./policy.ts";
+import { ruleValue } from "./rule.ts";
 
 /** Every {@link Mode}. */
 export const MODES = ["l4", "l7", "mtls"] as const;
@@ -137,6 +141,30 @@ export const ROUTE = record({
     title: "DESCRIPTION",
     flag: { value: "text", about: "what the route is for, for people" },
   }),
+  allowedIps: field("allowed_ips", allowed("ip"), {
+    optional: true,
+    absent: [],
+    since: 12,
+    doc:
+      "Who may use the route. With an entry here, in `allowed_cidrs` or in `allowed_countries` " +
+      "connections of everybody else are reset before TLS. The rules of the firewall come first, " +
+      "and hold for these too.",
+    flag: { name: "allowed-ip", value: "ip", about: "only these may; may be repeated" },
+  }),
+  allowedCidrs: field("allowed_cidrs", allowed("cidr"), {
+    optional: true,
+    absent: [],
+    since: 12,
+    doc: "See `allowed_ips`.",
+    flag: { name: "allowed-cidr", value: "block", about: "only these may; may be repeated" },
+  }),
+  allowedCountries: field("allowed_countries", allowed("country"), {
+    optional: true,
+    absent: [],
+    since: 12,
+    doc: "See `allowed_ips`. Needs `firewall.geoip_db`.",
+    flag: { name: "allowed-country", value: "code", about: "only these may; may be repeated" },
+  }),
   policies: field("policies", records(POLICY, { maxLength: MAX_POLICIES }), {
     optional: true,
     absent: [],
@@ -156,6 +184,11 @@ export interface Route extends Omit<RouteSettings, "policies"> {
   readonly id: number;
   /** l7: what each request has to pass, in order. */
   readonly policies?: readonly (Policy & { readonly id: number })[];
+}
+
+/** Those that may use a route. */
+function allowed(type: RuleType): Kind<readonly string[]> {
+  return list(ruleValue(type), { maxLength: MAX_ROUTE_SOURCES });
 }
 
 interface Checked {

@@ -1,5 +1,12 @@
-import { parseNewRule, RULE_TYPES, type RuleType, ruleValueDoc } from "../firewall/mod.ts";
 import {
+  parseNewRule,
+  RULE_ACTIONS,
+  RULE_TYPES,
+  type RuleType,
+  ruleValueDoc,
+} from "../firewall/mod.ts";
+import {
+  boolean,
   field,
   type Kind,
   oneOf,
@@ -16,6 +23,15 @@ const MAX_REASON_CHARACTERS = 256;
 
 /** A rule of the firewall. */
 export const RULE = record({
+  action: field("action", oneOf(...RULE_ACTIONS), {
+    optional: true,
+    absent: "block",
+    doc: "What happens to those that the rule names. `block`, which is also what an absent key " +
+      "means, resets their connections. `allow` exempts them from rules that block blocks of " +
+      "addresses and countries, and one that allows a single address also from one that blocks it.",
+    title: "ACTION",
+    flag: { value: "action", about: "block, which is the default, or allow" },
+  }),
   type: field("type", oneOf(...RULE_TYPES), {
     required: true,
     doc: "What the value is.",
@@ -23,7 +39,7 @@ export const RULE = record({
   }),
   value: field("value", parsed("address, block or country", anyText), {
     required: true,
-    doc: "Who is refused.",
+    doc: "Who is meant.",
     title: "VALUE",
   }),
   reason: field("reason", prose({ maxLength: MAX_REASON_CHARACTERS }), {
@@ -37,7 +53,14 @@ export const RULE = record({
     doc: "When the rule ends on its own. Absent: never.",
     title: "ENDS",
   }),
-}, { identity: ["type", "value"], rule: checkValue });
+  skipRateLimit: field("skip_rate_limit", boolean(), {
+    optional: true,
+    absent: false,
+    since: 12,
+    doc: "Of a rule that allows: the rate limit does not hold for those that it names.",
+    flag: { about: "of a rule that allows: the rate limit does not hold either" },
+  }),
+}, { identity: ["action", "type", "value"], rule: checkRule });
 
 /** A rule before the database gives it an id. Times are milliseconds since 1970. */
 export type RuleSettings = ValueOf<typeof RULE>;
@@ -58,9 +81,25 @@ export function ruleValue(type: RuleType): Kind<string> {
   return parsed(ruleValueDoc(type), (text) => parseNewRule(type, text));
 }
 
+interface Checked {
+  readonly type: string;
+  readonly value: string;
+  readonly action?: string;
+  readonly skipRateLimit?: boolean;
+}
+
+/** What takes two fields. */
+function checkRule(rule: Checked, place: Place): { value: string } | undefined {
+  if (rule.skipRateLimit === true && rule.action !== "allow") {
+    const at = [...place.path, "skip_rate_limit"];
+    place.report.problem(at, "only a rule that allows exempts from the rate limit");
+  }
+  return checkValue(rule, place);
+}
+
 /** What a value may be depends on the type next to it. */
 function checkValue(
-  { type, value }: { readonly type: string; readonly value: string },
+  { type, value }: Checked,
   { path, report }: Place,
 ): { value: string } | undefined {
   const at = [...path, "value"];

@@ -38,9 +38,11 @@ import { createServerIdentity } from "../support/certificates.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { unusedPort } from "../support/ports.ts";
 import { sampleOf } from "../support/state_samples.ts";
+import { countryDatabase } from "../support/vectors.ts";
 
 /** Every field with a value of its own; the listener is a second one beside that of the fixture. */
 async function sampleState(folder: string): Promise<Required<State>> {
+  await Deno.writeFile(join(folder, "geo.mmdb"), countryDatabase());
   const { certPem, keyPem } = await createServerIdentity("a.example");
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   await Deno.writeTextFile(cert, certPem);
@@ -55,6 +57,9 @@ async function sampleState(folder: string): Promise<Required<State>> {
     backend_ca: cert,
     backend_server_name: "backend.example",
     description: "the shop; ask ops@example.net",
+    allowed_ips: ["192.0.2.1", "2001:db8::1"],
+    allowed_cidrs: ["198.51.100.0/24"],
+    allowed_countries: ["NL", "SE"],
     policies: [policy],
   });
   const listener = sampleOf(LISTENER, {
@@ -69,6 +74,11 @@ async function sampleState(folder: string): Promise<Required<State>> {
     expires_at: Date.UTC(2031, 0, 2, 3, 4, 5),
   });
   return { listeners: [listener], rules: [rule], rateLimit: { limit: 30_000, windowMs: 90_000 } };
+}
+
+/** A route may name countries where somebody knows them. */
+function geoip(folder: string): string {
+  return `firewall.geoip_db = "${join(folder, "geo.mmdb")}"\n`;
 }
 
 /** What a way in carries: it need not carry all of it. */
@@ -94,13 +104,15 @@ for (const [name, carried, way] of WAYS_IN) {
     const folder = await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
     const state = await sampleState(folder);
     {
-      await using admin = await startAdmin({ folder });
+      await using admin = await startAdmin({ folder, config: geoip(folder) });
       await way(admin, state);
       await expectEverywhere(admin, state, carried);
       await expectInAudit(admin, state);
     }
-    await using admin = await startAdmin({ folder });
-    await expectEverywhere(admin, state, carried);
+    {
+      await using admin = await startAdmin({ folder, config: geoip(folder) });
+      await expectEverywhere(admin, state, carried);
+    }
     await Deno.remove(folder, { recursive: true });
   });
 }
@@ -111,11 +123,16 @@ Deno.test("every field goes in by the configuration file and comes out each way"
   const listeners = state.listeners.map((it) => recordToToml(LISTENER.shape, it));
   const nothing = { rules: false, expiry: false };
   {
-    await using admin = await startAdmin({ folder, config: stringify({ listeners }) });
+    await using admin = await startAdmin({
+      folder,
+      config: geoip(folder) + stringify({ listeners }),
+    });
     await expectEverywhere(admin, state, nothing);
   }
-  await using admin = await startAdmin({ folder });
-  await expectEverywhere(admin, state, nothing);
+  {
+    await using admin = await startAdmin({ folder, config: geoip(folder) });
+    await expectEverywhere(admin, state, nothing);
+  }
   await Deno.remove(folder, { recursive: true });
 });
 

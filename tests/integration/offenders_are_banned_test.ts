@@ -155,3 +155,16 @@ Deno.test("check says what a ban cannot be for", () => {
   assert.match(problemsOf(ban("relayed"))[0] ?? "", /nobody is banned for it: one of no_route, /);
   assert.match(problemsOf(ban("no_route").replace("= 1\n", "= 0\n"))[0] ?? "", /ban\[0\]\.count/);
 });
+
+Deno.test("whom a rule allows is never banned", async () => {
+  await using proxy = await startBehindBalancer({ config: BAN });
+  await proxy.admin.client.addFirewallRule({
+    action: "allow",
+    type: "cidr",
+    value: "203.0.113.0/28",
+  });
+  for (let i = 0; i < 4; i++) await proxy.visit("203.0.113.9");
+  for (let i = 0; i < 3; i++) await proxy.visit("203.0.113.99");
+  await eventually(async () => (await rulesOf(proxy)).length === 2, "the ban of somebody else");
+  assert.deepEqual(await rulesOf(proxy), ["cidr 203.0.113.0/28", "ip 203.0.113.99"]);
+});

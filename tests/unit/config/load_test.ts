@@ -10,6 +10,10 @@ Deno.test("loadConfig() fills in every default", () => {
       blockedIps: [],
       blockedCidrs: [],
       blockedCountries: [],
+      allowedIps: [],
+      allowedCidrs: [],
+      allowedCountries: [],
+      allowedSkipRateLimit: false,
       rateLimit: 0,
       ipv6Prefix: 64,
       ipv6SiteFactor: 32,
@@ -47,6 +51,8 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       send_proxy_protocol = true
       backend_protocol = "h2"
       backend_server_name = "Backend.Example"
+      allowed_ips = ["2001:DB8::1"]
+      allowed_cidrs = ["192.0.2.0/24"]
         [[listeners.routes.policies]]
         type = "block_user_agent"
         value = "/bot$/"
@@ -58,6 +64,9 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     [firewall]
     blocked_ips = ["192.0.2.1", "2001:DB8::0"]
     blocked_cidrs = ["10.0.0.0/8"]
+    allowed_ips = ["::ffff:192.0.2.9"]
+    allowed_cidrs = ["10.1.0.0/16", "2001:DB8::/32"]
+    allowed_skip_rate_limit = true
     rate_limit = 20
     rate_window = "1m"
     ipv6_prefix = 56
@@ -117,6 +126,8 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
           sendProxyProtocol: true,
           backendProtocol: "h2",
           backendServerName: "backend.example",
+          allowedIps: ["2001:db8::1"],
+          allowedCidrs: ["192.0.2.0/24"],
           policies: [{ type: "block_user_agent", value: "/bot$/" }],
         },
         { hostname: "host.example", backend: "", mode: "mtls", ...noTls, sendProxyProtocol: false },
@@ -127,6 +138,10 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       blockedIps: ["192.0.2.1", "2001:db8::"],
       blockedCidrs: ["10.0.0.0/8"],
       blockedCountries: [],
+      allowedIps: ["192.0.2.9"],
+      allowedCidrs: ["10.1.0.0/16", "2001:db8::/32"],
+      allowedCountries: [],
+      allowedSkipRateLimit: true,
       rateLimit: 20,
       ipv6Prefix: 56,
       ipv6SiteFactor: 4,
@@ -265,8 +280,14 @@ Deno.test.each([
   ],
   ["[metrics]\naddr = 91000", "3:1: metrics.addr: an integer instead of a string"],
   ["grpc = {}", "2:1: grpc.addr: is missing"],
-  ["[firewall]\nallow_cidrs = []", "3:1: firewall.allow_cidrs: unknown key"],
-  ["[firewall]\nallowed_cidrs = []", "3:1: firewall.allowed_cidrs: unknown key"],
+  [
+    "[firewall]\nallow_cidrs = []",
+    "3:1: firewall.allow_cidrs: unknown key; did you mean allowed_cidrs?",
+  ],
+  [
+    "[firewall]\nallowed_countries = ['nl']",
+    "2:2: firewall.geoip_db: is missing: allowed_countries needs it",
+  ],
   [
     "[firewall]\nblock_cidrs = []",
     "3:1: firewall.block_cidrs: unknown key; did you mean blocked_cidrs?",

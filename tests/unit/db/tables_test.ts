@@ -33,8 +33,8 @@ Deno.test("rules keep reason, end and age over a restart, and count hits", () =>
     scans,
     { id: 2, type: "cidr", value: "10.0.0.0/8", reason: "", hits: 0 },
   ]);
-  assert.deepEqual(db.rules.find("ip", "192.0.2.1"), scans);
-  assert.equal(db.rules.find("ip", "192.0.2.2"), undefined);
+  assert.deepEqual(db.rules.find({ type: "ip", value: "192.0.2.1" }), scans);
+  assert.equal(db.rules.find({ type: "ip", value: "192.0.2.2" }), undefined);
   assert.deepEqual(db.rules.top(10), [scans]);
   assert.equal(db.rules.nextExpiry(), 2000);
   assert.deepEqual(db.rules.expired(1999), []);

@@ -21,6 +21,7 @@ function asked(refusing: "firewall" | "rate" | "open") {
     clock: { now: () => 1, wallNow: () => 2 },
     worker: 0,
     firewall: {
+      skipsRateLimit: () => false,
       check: (address: IpAddress) =>
         note("firewall", address)
           ? { action: "allow" }
