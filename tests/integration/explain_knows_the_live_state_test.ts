@@ -15,8 +15,7 @@ const explain = (admin: AdminFixture, listenerAddr = admin.addr) =>
 
 async function visit(admin: AdminFixture): Promise<string> {
   await using client = await connectRaw({ port: admin.port });
-  await client.write(hello).catch(() => {});
-  client.end();
+  client.end(hello);
   return (await client.readToEnd()).ending;
 }
 
