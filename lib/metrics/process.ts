@@ -67,6 +67,10 @@ export function addProcessMetrics(
     name: "mc_proxy_accepted_connections_total",
     help: "Connections that were accepted, also those that are open.",
   }, () => [[{}, status().counters.accepted]]);
+  families.counter({
+    name: "mc_proxy_accept_failures_total",
+    help: "Looks of a worker at a listener, one a second, at which it could accept no connection.",
+  }, () => [[{}, status().counters.accept_failures]]);
   families.histogram({
     name: "mc_proxy_event_loop_lag_seconds",
     help: "How late timers fire, by thread: what everything else has to wait for its turn.",

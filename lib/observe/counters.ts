@@ -16,6 +16,7 @@ const TOTALS = [
   "bytes_in",
   "bytes_out",
   "events_dropped",
+  "accept_failures",
   // The outcome "blocked", by the type of the rule.
   "blocked_ip",
   "blocked_cidr",

@@ -102,3 +102,8 @@ export function socketAddress(name: SocketName | undefined): SocketAddress | und
 export function formatSocketAddress({ ip, port }: SocketAddress): string {
   return ip.family === 6 ? `[${formatIp(ip)}]:${port}` : `${formatIp(ip)}:${port}`;
 }
+
+/** What cut a connection off counts more than what its path made of that. */
+export function withCut({ cutBy, cutReason }: Connection, ending: Ending): Ending {
+  return cutBy === undefined ? ending : { ...ending, outcome: cutBy, reason: cutReason };
+}

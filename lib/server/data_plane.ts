@@ -1,5 +1,4 @@
 import type { Admission } from "../connector/mod.ts";
-import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import {
   type ConnectionEvent,
   type Counters,
@@ -15,23 +14,23 @@ import type {
   ConnectionQuery,
   ConnectorSnapshot,
   FoundConnections,
-  ListenerSnapshot,
   RouteTally,
   Snapshot,
   TakenTallies,
 } from "../plane/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
-import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import type { HandshakesOptions } from "../tls/mod.ts";
-import { countEnded, Tallies, toEvent, toInfo, toTally } from "./accounting.ts";
+import { AcceptFailures } from "./accept_failures.ts";
+import { countEnded, Tallies, toEvent, toTally } from "./accounting.ts";
 import { serve } from "./connection.ts";
-import { type Connection, cutOff, type Ending, socketAddress } from "./connection_state.ts";
+import { type Connection, type Ending, socketAddress, withCut } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
 import { Heaviest } from "./heaviest.ts";
-import { ActiveListener } from "./listener.ts";
+import type { ActiveListener } from "./listener.ts";
+import { Listeners } from "./listeners.ts";
+import { LiveConnections } from "./live_connections.ts";
 import { PlaneState } from "./plane_state.ts";
-import { compileQuery } from "./query.ts";
 import { recheckPeers } from "./recheck.ts";
 
 /** Its own and that of its backend: who is let in must not fail for want of the second. */
@@ -73,10 +72,8 @@ export class DataPlane {
   readonly #clock: Clock;
   readonly #descriptors: Descriptors;
   readonly #state: PlaneState;
-  readonly #listeners = new Map<number, ActiveListener>();
-  /** Routes of listeners to come, by their id. */
-  readonly #staged = new Map<number, RouteTable>();
-  readonly #connections = new Map<string, Connection>();
+  readonly #listeners: Listeners;
+  readonly #connections: LiveConnections;
   readonly #tallies = new Tallies();
   readonly #heaviest: Heaviest;
   #sequence = 0;
@@ -86,11 +83,19 @@ export class DataPlane {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const descriptors = this.#descriptors = options.descriptors ?? unlimitedDescriptors;
-    const currentRoutes = (hostname: string) => this.#currentRoutes(hostname);
-    const ownPorts = () => Array.from(this.#listeners.values(), ({ port }) => port);
+    const currentRoutes = (hostname: string) =>
+      this.#listeners.currentRoutes(hostname, this.#state.tls);
+    const ownPorts = () => Array.from(this.#listeners, ({ port }) => port);
     const more = { clock: this.#clock, currentRoutes, ownPorts, descriptors };
     this.#state = new PlaneState({ ...options, ...more }, snapshot);
+    this.#connections = new LiveConnections(this.#state);
     this.#heaviest = new Heaviest(this.#state);
+    const { sockets, counters, log } = options;
+    this.#listeners = new Listeners({
+      sockets,
+      onStream: (stream, listener) => this.#accept(stream, listener),
+      failures: new AcceptFailures({ counters, log, now: () => this.#clock.now() }),
+    });
   }
 
   /** Connections that are open now. */
@@ -109,15 +114,6 @@ export class DataPlane {
     this.#state.l7.routesChanged();
   }
 
-  /** The routes for a name on all listeners, with their TLS material. */
-  *#currentRoutes(hostname: string): Generator<readonly [Route, TlsMaterial]> {
-    for (const { routes } of this.#listeners.values()) {
-      const route = routes.get(hostname);
-      const material = route && this.#state.tls.get(tlsMaterialId(route));
-      if (material !== undefined) yield [route as Route, material];
-    }
-  }
-
   async #applyOne(change: Change): Promise<void> {
     switch (change.kind) {
       case "snapshot":
@@ -133,17 +129,13 @@ export class DataPlane {
       case "resolver":
         return this.#state.setResolver(change.resolver);
       case "add_listener":
-        return await this.#addListener(change.listener);
+        return await this.#listeners.add(change.listener);
       case "remove_listener":
-        return this.#removeListener(change.listenerId);
+        return this.#listeners.remove(change.listenerId);
       case "stage_routes":
-        return this.#stageRoutes(change);
-      case "routes": {
-        const routes = this.#listeners.get(change.listenerId)?.routes;
-        for (const hostname of change.remove) routes?.delete(hostname);
-        for (const route of change.set) routes?.set(route);
-        return;
-      }
+        return this.#listeners.stage(change);
+      case "routes":
+        return this.#listeners.changeRoutes(change);
       case "tls":
         return this.#state.setTls(change.set, change.remove);
     }
@@ -157,34 +149,8 @@ export class DataPlane {
     this.#state.setTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
     if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
     if (snapshot.resolver !== undefined) this.#state.setResolver(snapshot.resolver);
-    const wanted = new Set(snapshot.listeners.map((listener) => listener.id));
-    for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#removeListener(id);
-    for (const listener of snapshot.listeners) await this.#addListener(listener);
-  }
-
-  #stageRoutes({ listenerId, first, routes }: Extract<Change, { kind: "stage_routes" }>): void {
-    const staged = first ? undefined : this.#staged.get(listenerId);
-    this.#staged.set(listenerId, addRoutes(routes, staged));
-  }
-
-  /** Binds, or updates in place a listener that is bound already. */
-  async #addListener(snapshot: ListenerSnapshot): Promise<void> {
-    const routes = addRoutes(snapshot.routes, this.#staged.get(snapshot.id));
-    this.#staged.delete(snapshot.id);
-    const existing = this.#listeners.get(snapshot.id);
-    if (existing?.host === snapshot.host && existing.port === snapshot.port) {
-      existing.update(snapshot, routes);
-      return;
-    }
-    const listener = new ActiveListener(snapshot, routes);
-    await listener.open(this.#options.sockets, (stream) => this.#accept(stream, listener));
-    existing?.close();
-    this.#listeners.set(snapshot.id, listener);
-  }
-
-  #removeListener(id: number): void {
-    this.#listeners.get(id)?.close();
-    this.#listeners.delete(id);
+    this.#listeners.keepOnly(new Set(snapshot.listeners.map((listener) => listener.id)));
+    for (const listener of snapshot.listeners) await this.#listeners.add(listener);
   }
 
   #applyConnector(snapshot: ConnectorSnapshot): void {
@@ -192,7 +158,7 @@ export class DataPlane {
     const connector = new Connector(snapshot, this.#state.trustMemory);
     this.#state.connector = connector;
     if (before === undefined || !connector.trustsOthersThan(before)) return;
-    recheckPeers([...this.#connections.values()], this.#state).catch((error) =>
+    recheckPeers([...this.#connections], this.#state).catch((error) =>
       this.#logError("live sessions could not be checked", error, {})
     );
   }
@@ -230,7 +196,7 @@ export class DataPlane {
       this.#settle(connection, { outcome: "no_descriptors" });
       return;
     }
-    this.#connections.set(connection.id, connection);
+    this.#connections.add(connection);
     const ending = this.#serve(connection);
     if (!(ending instanceof Promise)) return this.#end(connection, ending);
     ending.then((ending) => this.#end(connection, ending)).catch((error) =>
@@ -258,7 +224,7 @@ export class DataPlane {
     this.#descriptors.release(DESCRIPTORS_PER_CONNECTION);
     const { sourcePermit } = connection;
     if (sourcePermit !== undefined) this.#state.connectionLimiter?.release(sourcePermit, worker);
-    this.#connections.delete(connection.id);
+    this.#connections.delete(connection);
     this.#settle(connection, withCut(connection, ending));
     if (this.#connections.size === 0) this.#idle?.();
   }
@@ -278,50 +244,33 @@ export class DataPlane {
 
   /** The oldest `limit` live connections that a query means. */
   findConnections(query: ConnectionQuery, limit: number): FoundConnections {
-    const found = this.#query(query);
-    const now = this.#clock.now();
-    const connections = found.slice(0, limit).map((connection) => toInfo(connection, now));
-    return { connections, total: found.length };
+    return this.#connections.find(query, limit);
   }
 
   /** Cuts off those that a query means; how many there were. */
   closeConnections(query: ConnectionQuery): number {
-    const found = this.#query(query);
-    for (const connection of found) cutOff(connection, "closed_by_operator");
-    return found.length;
-  }
-
-  #query(query: ConnectionQuery): Connection[] {
-    const matches = compileQuery(query, this.#state);
-    return [...this.#connections.values()].filter(matches);
+    return this.#connections.close(query);
   }
 
   /** What live connections have carried so far, by route. */
   liveTraffic(): readonly RouteTally[] {
-    const live = new Tallies();
-    for (const connection of this.#connections.values()) {
-      if (connection.route !== undefined) live.countEnd(toTally(connection));
-    }
-    return live.take().routes;
-  }
-
-  /** What happened since this was asked the last time. */
-  takeTallies(): TakenTallies {
-    return { ...this.#tallies.take(), hitters: this.#heaviest.take(this.#connections.values()) };
+    return this.#connections.traffic();
   }
 
   /** Cuts one connection off; `false` if there is none of that id. */
   closeConnection(id: string): boolean {
-    const connection = this.#connections.get(id);
-    if (connection === undefined) return false;
-    cutOff(connection, "closed_by_operator");
-    return true;
+    return this.#connections.closeOne(id);
+  }
+
+  /** What happened since this was asked the last time. */
+  takeTallies(): TakenTallies {
+    return { ...this.#tallies.take(), hitters: this.#heaviest.take(this.#connections) };
   }
 
   /** Stops accepting; resolves when the last connection has ended. */
   async drain(): Promise<void> {
-    for (const id of [...this.#listeners.keys()]) this.#removeListener(id);
-    for (const { carrier } of this.#connections.values()) carrier?.shutdown?.();
+    this.#listeners.keepOnly(new Set());
+    for (const { carrier } of this.#connections) carrier?.shutdown?.();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => this.#idle = resolve);
     }
@@ -334,7 +283,7 @@ export class DataPlane {
   /** Cuts every connection that is still open, and those that wait for a backend. */
   cutAll(): void {
     this.#state.connectDeadlines[Symbol.dispose]();
-    for (const connection of [...this.#connections.values()]) cutOff(connection, "shutdown");
+    this.#connections.cutAll();
   }
 
   #logError(message: string, error: unknown, fields: Record<string, unknown>): void {
@@ -344,15 +293,4 @@ export class DataPlane {
       fields: { ...fields, error: describeError(error) },
     });
   }
-}
-
-function addRoutes(routes: readonly Route[], table: RouteTable | undefined): RouteTable {
-  if (table === undefined) return compileRoutes(routes);
-  for (const route of routes) table.set(route);
-  return table;
-}
-
-/** What cut a connection off counts more than what its path made of that. */
-function withCut({ cutBy, cutReason }: Connection, ending: Ending): Ending {
-  return cutBy === undefined ? ending : { ...ending, outcome: cutBy, reason: cutReason };
 }

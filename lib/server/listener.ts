@@ -66,10 +66,21 @@ export class ActiveListener {
    *
    * @throws {ListenError} if the address cannot be bound.
    */
-  async open(sockets: Sockets, onStream: (stream: TcpStream) => void): Promise<void> {
+  async open(
+    sockets: Sockets,
+    { onStream, onAcceptFailure }: {
+      readonly onStream: (stream: TcpStream) => void;
+      /** accept(2) has failed, or would; with the system's code. */
+      readonly onAcceptFailure: (code: string) => void;
+    },
+  ): Promise<void> {
     try {
       const { host, port } = this;
-      const listening = this.#listening = await sockets.listen({ host, port }, onStream);
+      const listening = this.#listening = await sockets.listen(
+        { host, port },
+        onStream,
+        { onAcceptFailure },
+      );
       this.#rearm = setInterval(() => listening.rearm(), REARM_ACCEPT_MS);
     } catch (error) {
       throw new ListenError(this.addr, error as NodeJS.ErrnoException);

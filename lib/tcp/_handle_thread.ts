@@ -1,4 +1,4 @@
-import { type Request, type TcpBinding } from "./_binding.ts";
+import type { Request, TcpBinding, TcpHandle } from "./_binding.ts";
 import { Primer } from "./_primer.ts";
 import { ReadBuffers } from "./_read_buffers.ts";
 import { type CreateTlsHandle, loadTlsBinding } from "./_tls_binding.ts";
@@ -67,5 +67,34 @@ function onWritten(this: WriteRequest, status: number): void {
     stream?.written(this, status);
   } catch (error) {
     stream?.failed(error);
+  }
+}
+
+/** Whose handle it is. */
+interface Reader {
+  /** A read has ended; its result is in the binding's state. */
+  received(): void;
+  /** A FIN has come, of which the owner has not been told. */
+  tellEnd(): void;
+  /** One of them threw. */
+  failed(error: unknown): void;
+}
+
+/** The `onread` of the handle that a stream owns. */
+export function onRead(this: TcpHandle): void {
+  const stream = this.owner as Reader | undefined;
+  try {
+    stream?.received();
+  } catch (error) {
+    stream?.failed(error);
+  }
+}
+
+/** {@link Reader.tellEnd}, in a later turn. */
+export function tellEnd(stream: Reader): void {
+  try {
+    stream.tellEnd();
+  } catch (error) {
+    stream.failed(error);
   }
 }

@@ -1,12 +1,30 @@
+import type { NameOut, TcpBinding, TcpHandle } from "./_binding.ts";
 import {
-  errnoName,
-  type NameOut,
-  type Request,
-  type TcpBinding,
-  type TcpHandle,
-} from "./_binding.ts";
+  closeLoop,
+  type Loop,
+  type MovableHandle,
+  openLoop,
+  readOne,
+  STOCK_OCTETS,
+  write,
+} from "./_loop.ts";
+
+/** A new stock is laid in while so many are left. */
+const LOW_STOCK = 512;
+const NOTHING = new Uint8Array(0);
+
+/** What {@link Primer.prime} has to know of how a handle is used. */
+export interface Primed {
+  /** Where it reads to; memory of its own by default. */
+  readonly buffer?: Uint8Array;
+  readonly reading: boolean;
+  /** It did not get its connection back, which is reset: the negative errno. */
+  readonly onLost: (status: number) => void;
+}
 
 /**
+ * Gives octets to handles that never got one; one for each thread.
+ *
  * The runtime (Deno 2.9.6, uv_compat/tcp.rs) takes a connection for broken when a write waits, its
  * reading has stopped, a FIN has come and not one octet ever did: it drops all writes that wait. A
  * peer that sends a FIN first and then reads slowly would so lose the end of what is written to it.
@@ -14,45 +32,12 @@ import {
  * write has to wait, the handle is given a connection of this thread to itself to read an octet
  * from, and then its own again. The writes wait in the handle meanwhile, in their order.
  */
-const STOCK_OCTETS = 4096;
-/** A new stock is laid in while so many are left. */
-const LOW_STOCK = 512;
-const LOOPBACK = "127.0.0.1";
-const NOTHING = new Uint8Array(0);
-
-/** What a handle can do beyond what streams need (Deno 2.9.6). */
-interface MovableHandle extends TcpHandle {
-  /** Takes a descriptor over in place of the one it has, which it closes. */
-  open(fd: number): number;
-  /** The same with a copy of a resource's. */
-  openFromRid(rid: number): number;
-  /** A copy of its descriptor. */
-  fdForIpc(): number;
-  /** Makes its connection a resource. */
-  takeStream(): number;
-}
-
-/** What {@link Primer.prime} has to know of how a handle is used. */
-export interface Primed {
-  /** Where it reads to; memory of its own by default. */
-  readonly buffer?: Uint8Array;
-  readonly reading: boolean;
-}
-
-/** A connection of a thread to itself. */
-interface Loop {
-  /** Has octets to read. */
-  readonly handle: MovableHandle;
-  /** Sent them. */
-  readonly sender: TcpHandle;
-}
-
-/** Gives octets to handles that never got one; one for each thread. */
 export class Primer {
   readonly #binding: TcpBinding;
   #loop: Loop | undefined;
   #left = 0;
   #ready: Promise<void> | undefined;
+  #settled = false;
 
   constructor(binding: TcpBinding) {
     this.#binding = binding;
@@ -60,7 +45,12 @@ export class Primer {
 
   /** Resolves when there is a stock; without one, as on a runtime that changed, nothing is primed. */
   ready(): Promise<void> {
-    return this.#ready ??= this.#restock().catch(() => {});
+    return this.#ready ??= this.#restock().catch(() => {}).then(() => void (this.#settled = true));
+  }
+
+  /** {@link ready} has resolved before. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   /**
@@ -90,76 +80,6 @@ export class Primer {
     this.#loop = loop;
     this.#left = STOCK_OCTETS - 1;
   }
-}
-
-function closeLoop({ handle, sender }: Loop): void {
-  handle.close();
-  sender.close();
-}
-
-async function openLoop({ create }: TcpBinding): Promise<Loop> {
-  const listening = create();
-  const handle = create() as MovableHandle;
-  const sender = create();
-  try {
-    const name: NameOut = {};
-    check(listening.bind(LOOPBACK, 0));
-    const accepted = new Promise<void>((resolve) => {
-      listening.onconnection = () => {
-        if (listening.accept(sender) === 0) resolve();
-      };
-    });
-    check(listening.listen(1));
-    check(listening.getsockname(name));
-    await Promise.all([connect(handle, name.port as number), accepted]);
-    // Somebody else may have been quicker.
-    check(sender.getpeername(name));
-    const own: NameOut = {};
-    check(handle.getsockname(own));
-    if (own.port !== name.port) throw new Error("a stranger connected");
-    return { handle, sender };
-  } catch (error) {
-    closeLoop({ handle, sender });
-    throw error;
-  } finally {
-    listening.close();
-  }
-}
-
-function check(status: number): void {
-  if (status !== 0) throw new Error(errnoName(status));
-}
-
-function connect(handle: TcpHandle, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const oncomplete = (status: number) =>
-      status === 0 ? resolve() : reject(new Error(errnoName(status)));
-    const status = handle.connect({ oncomplete }, LOOPBACK, port);
-    if (status !== 0) oncomplete(status);
-  });
-}
-
-/** A handle that was just accepted takes nothing at once. */
-function write({ state, QUEUED }: TcpBinding, handle: TcpHandle): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request: Request & { bytes: Uint8Array } = {
-      bytes: new Uint8Array(STOCK_OCTETS), // Not let go of before the end.
-      oncomplete: (status) => status === 0 ? resolve() : reject(new Error(errnoName(status))),
-    };
-    const status = handle.writeBuffer(request, request.bytes);
-    if (status !== 0 || state[QUEUED] === 0) request.oncomplete(status);
-  });
-}
-
-function readOne(handle: TcpHandle): Promise<void> {
-  return new Promise((resolve) => {
-    handle.useUserBuffer(new Uint8Array(1));
-    handle.onread = () => {
-      handle.readStop();
-      resolve();
-    };
-    handle.readStart();
-  });
 }
 
 interface Internals {
@@ -194,10 +114,12 @@ class Move {
   readonly #handle: MovableHandle;
   #buffer: Uint8Array;
   #reading: boolean;
+  readonly #onLost: (status: number) => void;
   /** The connection that the handle has to get back. */
   #fd = -1;
 
-  constructor(binding: TcpBinding, handle: MovableHandle, { buffer, reading }: Primed) {
+  constructor(binding: TcpBinding, handle: MovableHandle, { buffer, reading, onLost }: Primed) {
+    this.#onLost = onLost;
     this.#binding = binding;
     this.#handle = handle;
     this.#buffer = buffer ?? NOTHING;
@@ -270,13 +192,22 @@ class Move {
     return held;
   }
 
+  /** What waits would be written to ourselves, and nobody would hear of it. */
+  #lose(status: number): void {
+    const held = this.#abandon();
+    held.reset();
+    held.close();
+    this.#onLost(status);
+  }
+
   /** The octet was read. */
   #end(): void {
     if (this.#fd < 0) return;
     const handle = this.#handle;
     this.#restore();
     handle.readStop();
-    handle.open(this.#fd);
+    const status = handle.open(this.#fd);
+    if (status !== 0) return this.#lose(status);
     this.#fd = -1;
     handle.useUserBuffer(this.#buffer);
     if (this.#reading) handle.readStart();

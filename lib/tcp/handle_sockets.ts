@@ -1,5 +1,6 @@
 import net from "node:net";
 import { errnoName, type Request, type TcpBinding, type TcpHandle } from "./_binding.ts";
+import { acceptProblem } from "./_accept_problem.ts";
 import { bind } from "./_listen.ts";
 import { HandleThread } from "./_handle_thread.ts";
 import { HandleStream } from "./handle_stream.ts";
@@ -7,6 +8,7 @@ import {
   BACKLOG,
   type DialHandler,
   type Dialling,
+  type ListenOptions,
   type ListenTarget,
   type Sockets,
   type TcpListener,
@@ -26,6 +28,7 @@ export class HandleSockets implements Sockets {
   async listen(
     target: ListenTarget,
     onStream: (stream: TcpStream) => void,
+    { onAcceptFailure = () => {} }: ListenOptions = {},
   ): Promise<TcpListener> {
     await this.#thread.primer.ready();
     const server = net.createServer();
@@ -33,19 +36,27 @@ export class HandleSockets implements Sockets {
     const { port } = server.address() as net.AddressInfo;
     const { _handle: listening } = server as unknown as { _handle: TcpHandle };
     listening.onconnection = (status) => {
-      if (status === 0) this.#accept(listening, onStream);
+      const accepted = status === 0 ? this.#accept(listening, onStream) : status;
+      if (accepted !== 0) onAcceptFailure(errnoName(accepted));
     };
     return {
       port,
-      rearm: () => void listening.listen(BACKLOG),
+      rearm: () => {
+        const problem = acceptProblem(this.#thread.binding);
+        if (problem !== undefined) onAcceptFailure(problem);
+        listening.listen(BACKLOG);
+      },
       close: () => void server.close(),
     };
   }
 
-  #accept(listening: TcpHandle, onStream: (stream: TcpStream) => void): void {
+  /** 0, or why not. */
+  #accept(listening: TcpHandle, onStream: (stream: TcpStream) => void): number {
     const handle = this.#thread.binding.create();
-    if (listening.accept(handle) === 0) onStream(new HandleStream(this.#thread, handle));
+    const status = listening.accept(handle);
+    if (status === 0) onStream(new HandleStream(this.#thread, handle));
     else handle.close();
+    return status;
   }
 
   connect(address: string, port: number, handler: DialHandler): Dialling {
@@ -81,6 +92,14 @@ class HandleDialling implements Dialling, Request {
     if (this.#over) return;
     const code = errnoName(status);
     if (status !== 0) return this.#fail(new StreamError(code, connectProblem(code)));
+    const { primer } = this.#thread;
+    if (primer.settled) return this.#connected();
+    // A thread that listens has waited for it before; one that only connects has not.
+    primer.ready().then(() => this.#connected()).catch((error) => this.#fail(error));
+  }
+
+  #connected(): void {
+    if (this.#over) return;
     this.#over = true;
     this.#handler.onConnect(new HandleStream(this.#thread, this.#handle));
   }

@@ -1,6 +1,6 @@
 import net, { type Socket } from "node:net";
 import { EOF, type TcpHandle } from "./_binding.ts";
-import { type HandleThread, WriteRequest } from "./_handle_thread.ts";
+import { type HandleThread, onRead, tellEnd, WriteRequest } from "./_handle_thread.ts";
 import type { ReadBuffer } from "./_read_buffers.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import { SHUTDOWN, streamError } from "./_stream_error.ts";
@@ -20,23 +20,6 @@ import {
 } from "./stream.ts";
 
 const NOTHING = new Uint8Array(0);
-
-function onRead(this: TcpHandle): void {
-  const stream = this.owner as HandleStream | undefined;
-  try {
-    stream?.received();
-  } catch (error) {
-    stream?.failed(error);
-  }
-}
-
-function tellEnd(stream: HandleStream): void {
-  try {
-    stream.tellEnd();
-  } catch (error) {
-    stream.failed(error);
-  }
-}
 
 /** A {@link TcpStream} on a handle of the runtime. */
 export class HandleStream implements TcpStream {
@@ -211,7 +194,17 @@ export class HandleStream implements TcpStream {
     this.#thread.primer.prime(this.#handle, {
       ...(this.#prepared && { buffer: this.#buffer.bytes }),
       reading: this.#reading && !this.readEnded,
+      onLost: (status) => this.#lost(streamError("write", status)),
     });
+  }
+
+  /** The handle has no connection any more. */
+  #lost(error: StreamError): void {
+    if (this.#closed) return;
+    const { handler } = this;
+    this.readError = error;
+    this.close();
+    handler.onReadError(error);
   }
 
   /** For {@link onWritten}: the kernel has all of a write, or never will. */

@@ -1,5 +1,5 @@
 import { loadBinding, type TcpHandle } from "./_binding.ts";
-import type { ListenTarget, Sockets, TcpListener } from "./sockets.ts";
+import type { ListenOptions, ListenTarget, Sockets, TcpListener } from "./sockets.ts";
 import type { TcpStream } from "./stream.ts";
 
 /** Where a socket is bound. */
@@ -70,14 +70,18 @@ export function adopting(sockets: Sockets, inherited: readonly InheritedSocket[]
   return {
     kind: sockets.kind,
     connect: sockets.connect.bind(sockets),
-    listen(target: ListenTarget, onStream: (stream: TcpStream) => void): Promise<TcpListener> {
-      if ("fd" in target) return sockets.listen(target, onStream);
+    listen(
+      target: ListenTarget,
+      onStream: (stream: TcpStream) => void,
+      options?: ListenOptions,
+    ): Promise<TcpListener> {
+      if ("fd" in target) return sockets.listen(target, onStream, options);
       for (const socket of left) {
         if (!isSame(socket, target)) continue;
         left.delete(socket);
-        return sockets.listen({ fd: socket.fd }, onStream);
+        return sockets.listen({ fd: socket.fd }, onStream, options);
       }
-      return sockets.listen(target, onStream);
+      return sockets.listen(target, onStream, options);
     },
   };
 }

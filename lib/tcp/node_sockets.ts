@@ -1,5 +1,6 @@
-import net, { type Socket } from "node:net";
-import { loadBinding } from "./_binding.ts";
+import net from "node:net";
+import { loadBinding, type TcpBinding } from "./_binding.ts";
+import { acceptProblem } from "./_accept_problem.ts";
 import { bind } from "./_listen.ts";
 import { Primer } from "./_primer.ts";
 import { NodeStream } from "./node_stream.ts";
@@ -7,6 +8,7 @@ import {
   BACKLOG,
   type DialHandler,
   type Dialling,
+  type ListenOptions,
   type ListenTarget,
   type Sockets,
   type TcpListener,
@@ -16,11 +18,13 @@ import type { TcpStream } from "./stream.ts";
 /** {@link Sockets} on `node:net`: for a runtime whose handles are not what they were. */
 export class NodeSockets implements Sockets {
   readonly kind = "node";
-  readonly #primer = primerOfThread();
+  readonly #binding = bindingIfKnown();
+  readonly #primer = this.#binding && new Primer(this.#binding);
 
   async listen(
     target: ListenTarget,
     onStream: (stream: TcpStream) => void,
+    { onAcceptFailure = () => {} }: ListenOptions = {},
   ): Promise<TcpListener> {
     await this.#primer?.ready();
     const options = { allowHalfOpen: true, pauseOnConnect: true };
@@ -30,40 +34,59 @@ export class NodeSockets implements Sockets {
     );
     await bind(server, target);
     const { port } = server.address() as net.AddressInfo;
-    server.on("error", () => {}); // Of a connection that could not be accepted; rearm() mends it.
-    return { port, rearm: () => rearmAccept(server), close: () => void server.close() };
+    // Of a connection that could not be accepted; rearm() mends it.
+    server.on("error", ({ code = "" }: NodeJS.ErrnoException) => onAcceptFailure(code));
+    const rearm = () => {
+      const problem = this.#binding && acceptProblem(this.#binding);
+      if (problem !== undefined) onAcceptFailure(problem);
+      rearmAccept(server);
+    };
+    return { port, rearm, close: () => void server.close() };
   }
 
   connect(address: string, port: number, handler: DialHandler): Dialling {
     const socket = net.connect({ host: address, port, allowHalfOpen: true });
-    const settle = () => socket.off("connect", onConnect).off("error", onError);
+    const primer = this.#primer;
+    let over = false;
+    const settle = () => {
+      over = true;
+      socket.off("connect", onConnect).off("error", onError);
+    };
     const onConnect = () => {
-      settle();
-      handler.onConnect(new NodeStream(socket, { primer: this.#primer }));
+      // At once: it keeps the socket from reading, and so from an end that nobody hears of.
+      const stream = new NodeStream(socket, { primer });
+      const tell = () => {
+        if (over) return;
+        settle();
+        handler.onConnect(stream);
+      };
+      // A thread that listens has waited for it before; one that only connects has not.
+      if (primer === undefined || primer.settled) tell();
+      else primer.ready().then(tell).catch(onError);
     };
     const onError = (error: Error) => {
+      if (over) return;
       settle();
       handler.onFailure(error);
     };
     socket.on("error", () => {}); // Stays: an error event without a listener ends the process.
     socket.on("connect", onConnect).on("error", onError);
-    return { cancel: () => cancel(socket, settle) };
+    const cancel = () => {
+      if (over) return;
+      settle();
+      socket.destroy();
+    };
+    return { cancel };
   }
 }
 
 /** Nothing where the handles below `node:net` are not what they were. */
-function primerOfThread(): Primer | undefined {
+function bindingIfKnown(): TcpBinding | undefined {
   try {
-    return new Primer(loadBinding());
+    return loadBinding();
   } catch {
     return undefined;
   }
-}
-
-function cancel(socket: Socket, settle: () => void): void {
-  if (!socket.connecting) return;
-  settle();
-  socket.destroy();
 }
 
 /** Uses the handle behind the server: `listen()` on the server itself refuses a second call. */

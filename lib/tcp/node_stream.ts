@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { TcpHandle } from "./_binding.ts";
+import { errnoName, type TcpHandle } from "./_binding.ts";
 import type { Primer } from "./_primer.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import {
@@ -209,7 +209,11 @@ export class NodeStream implements TcpStream {
     const handle = handleOf(this.#socket);
     if (!handle) return;
     const reading = handle.reading === true && !this.readEnded;
-    this.#primer?.prime(handle as TcpHandle, { reading });
+    const onLost = (status: number) => {
+      const code = errnoName(status);
+      this.#socket.destroy(new StreamError(code, `write ${code}`));
+    };
+    this.#primer?.prime(handle as TcpHandle, { reading, onLost });
   }
 
   end(): void {

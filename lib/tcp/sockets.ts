@@ -7,12 +7,19 @@ export type ListenTarget =
   /** A descriptor that listens already, from the service manager. */
   | { readonly fd: number };
 
+/** What {@link Sockets.listen} may be given beside who takes the connections. */
+export interface ListenOptions {
+  /** accept(2) has failed, or would now: the name of its `errno`, such as `EMFILE`. */
+  readonly onAcceptFailure?: (code: string) => void;
+}
+
 /** A listening socket. */
 export interface TcpListener {
   readonly port: number;
   /**
    * Accepts again after accept(2) has failed, which ends the runtime's loop without a word (Deno
-   * 2.9.6): when descriptors run out. Harmless while it runs.
+   * 2.9.6): when descriptors run out. Harmless while it runs. Since nobody is told when it fails, it
+   * is tried here whether it would.
    */
   rearm(): void;
   /** Stops accepting; connections that were accepted go on. */
@@ -40,7 +47,11 @@ export interface Sockets {
    *
    * @throws {NodeJS.ErrnoException} if the address cannot be bound.
    */
-  listen(target: ListenTarget, onStream: (stream: TcpStream) => void): Promise<TcpListener>;
+  listen(
+    target: ListenTarget,
+    onStream: (stream: TcpStream) => void,
+    options?: ListenOptions,
+  ): Promise<TcpListener>;
   /** Connects to a literal address. Failures are told later, never from inside this call. */
   connect(address: string, port: number, handler: DialHandler): Dialling;
 }

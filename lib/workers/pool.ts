@@ -18,7 +18,7 @@ import { LoopWatch } from "./loop_watch.ts";
 import { readPlaneMetrics } from "./plane_metrics.ts";
 import { Questions } from "./questions.ts";
 import { RequestBlocks } from "./request_blocks.ts";
-import { newSlot, releasePermits, type Slot } from "./slot.ts";
+import { drainSlot, newSlot, releasePermits, type Slot } from "./slot.ts";
 import { superviseSlots } from "./supervisor.ts";
 import { WorkerHandle } from "./worker_handle.ts";
 
@@ -30,8 +30,6 @@ const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived this long starts again without back-off. */
 const STABLE_MS = 60_000;
-/** After the drain deadline, for workers to close what was cut and to send their last events. */
-const CUT_GRACE_MS = 1000;
 
 /** Where a pool reports to, and what tests change. */
 export interface PoolOptions extends PlaneSinks {
@@ -147,20 +145,8 @@ export class WorkerPool implements Plane {
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
     clearInterval(this.#look);
-    await Promise.all(this.#slots.map((slot) => this.#drainOne(slot, timeoutMs)));
+    await Promise.all(this.#slots.map((slot) => drainSlot(slot, timeoutMs)));
     this.#end();
-  }
-
-  async #drainOne(slot: Slot, timeoutMs: number): Promise<void> {
-    clearTimeout(slot.respawn);
-    slot.state = "draining";
-    const drained = slot.handle?.request({ type: "drain" }, timeoutMs + CUT_GRACE_MS)
-      .catch(() => undefined);
-    const cut = setTimeout(() => {
-      slot.handle?.request({ type: "cut_all" }, CUT_GRACE_MS).catch(() => undefined);
-    }, timeoutMs);
-    await drained;
-    clearTimeout(cut);
   }
 
   #spawn(slot: Slot): Promise<void> {

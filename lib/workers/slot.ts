@@ -4,6 +4,9 @@ import type { Snapshot, WorkerStatus } from "../plane/mod.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { newCounters, type WorkerHandle } from "./worker_handle.ts";
 
+/** After the drain deadline, for workers to close what was cut and to send their last events. */
+const CUT_GRACE_MS = 1000;
+
 /** One place in the pool; workers come and go in it. */
 export interface Slot {
   readonly index: number;
@@ -55,4 +58,17 @@ export function releasePermits(
   for (const { gauge } of listeners) new ConnectionGauge(gauge).releaseAll(worker);
   const { connections } = firewall.sources ?? {};
   if (connections !== undefined) createConnectionLimiter(connections).releaseAll(worker);
+}
+
+/** Has a worker end in good order; what is still open after `timeoutMs` is cut. */
+export async function drainSlot(slot: Slot, timeoutMs: number): Promise<void> {
+  clearTimeout(slot.respawn);
+  slot.state = "draining";
+  const drained = slot.handle?.request({ type: "drain" }, timeoutMs + CUT_GRACE_MS)
+    .catch(() => undefined);
+  const cut = setTimeout(() => {
+    slot.handle?.request({ type: "cut_all" }, CUT_GRACE_MS).catch(() => undefined);
+  }, timeoutMs);
+  await drained;
+  clearTimeout(cut);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createClient } from "../../lib/client/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
+import { runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { readUsage, socketsReturnTo } from "../support/leaks.ts";
@@ -131,3 +132,47 @@ Deno.test({
     assert.equal(await healthOf(proxy), "serving\n");
   },
 });
+
+/** Sets how many descriptors a process may have from now on. */
+async function limitDescriptors(pid: number, limit: number): Promise<void> {
+  const { code, stderr } = await runCommand("prlimit", [`--pid=${pid}`, `--nofile=${limit}:`]);
+  assert.equal(code, 0, stderr);
+}
+
+testWithCommands(
+  ["prlimit"],
+  "connections that cannot be accepted are counted and told of in one line, and accepted later",
+  async () => {
+    await using backend = await startEchoBackend();
+    await using proxy = await startProxy({
+      config: {
+        server: { workers: 1 },
+        metrics: { addr: "127.0.0.1:0" },
+        listeners: [{
+          addr: "127.0.0.1:0",
+          routes: [{ hostname: "a.test", backend: backend.address }],
+        }],
+      },
+    });
+    const port = proxy.port();
+    assert.ok(await isServed(port));
+    // Those it has stay open; every other number is out of bounds.
+    await limitDescriptors(proxy.pid, 3);
+    await using client = await connectRaw({ port });
+    client.end(hello);
+    const said = () => proxy.events("connections cannot be accepted");
+    await eventually(() => said().length > 0, "the log says so");
+    assert.deepEqual([said()[0]?.error, said()[0]?.listener], ["EMFILE", "127.0.0.1:0"]);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    assert.equal(said().length, 1, "the next line comes after ten seconds");
+    assert.equal(client.received.length, 0);
+    await limitDescriptors(proxy.pid, 4096);
+    assert.equal((await client.readToEnd()).bytes.length, hello.length);
+    assert.ok(await isServed(port));
+    const [metrics] = proxy.events("metrics");
+    const page = await (await fetch(`http://127.0.0.1:${metrics?.port}/metrics`)).text();
+    const counted = Number(/^mc_proxy_accept_failures_total (\d+)$/m.exec(page)?.[1]);
+    assert.ok(counted >= 2, `${counted} looks`);
+    assert.deepEqual(proxy.events("worker died"), []);
+  },
+);

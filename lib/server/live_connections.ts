@@ -1,0 +1,73 @@
+import type { ConnectionQuery, FoundConnections, RouteTally } from "../plane/mod.ts";
+import { Tallies, toInfo, toTally } from "./accounting.ts";
+import { type Connection, cutOff } from "./connection_state.ts";
+import type { PlaneState } from "./plane_state.ts";
+import { compileQuery } from "./query.ts";
+
+/** The connections of one worker that are open, the oldest first: who asks, finds and cuts them. */
+export class LiveConnections {
+  readonly #state: Pick<PlaneState, "firewall" | "clock">;
+  readonly #byId = new Map<string, Connection>();
+
+  constructor(state: Pick<PlaneState, "firewall" | "clock">) {
+    this.#state = state;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  [Symbol.iterator](): IterableIterator<Connection> {
+    return this.#byId.values();
+  }
+
+  add(connection: Connection): void {
+    this.#byId.set(connection.id, connection);
+  }
+
+  delete({ id }: Connection): void {
+    this.#byId.delete(id);
+  }
+
+  /** The oldest `limit` that a query means. */
+  find(query: ConnectionQuery, limit: number): FoundConnections {
+    const found = this.#query(query);
+    const now = this.#state.clock.now();
+    const connections = found.slice(0, limit).map((connection) => toInfo(connection, now));
+    return { connections, total: found.length };
+  }
+
+  /** Cuts off those that a query means; how many there were. */
+  close(query: ConnectionQuery): number {
+    const found = this.#query(query);
+    for (const connection of found) cutOff(connection, "closed_by_operator");
+    return found.length;
+  }
+
+  /** Cuts one off; `false` if there is none of that id. */
+  closeOne(id: string): boolean {
+    const connection = this.#byId.get(id);
+    if (connection === undefined) return false;
+    cutOff(connection, "closed_by_operator");
+    return true;
+  }
+
+  /** Cuts all off, since the program ends. */
+  cutAll(): void {
+    for (const connection of [...this]) cutOff(connection, "shutdown");
+  }
+
+  /** What they have carried so far, by route. */
+  traffic(): readonly RouteTally[] {
+    const live = new Tallies();
+    for (const connection of this) {
+      if (connection.route !== undefined) live.countEnd(toTally(connection));
+    }
+    return live.take().routes;
+  }
+
+  #query(query: ConnectionQuery): Connection[] {
+    const matches = compileQuery(query, this.#state);
+    return [...this].filter(matches);
+  }
+}
