@@ -8,6 +8,10 @@
 import { createSockets, type SocketsKind } from "../../lib/tcp/mod.ts";
 import { eventually } from "./deadline.ts";
 
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
 const sockets = createSockets(Deno.args[0] as SocketsKind);
 let codes: string[] = [];
 let accepted = 0;
@@ -19,7 +23,7 @@ const listener = await sockets.listen({ host: "127.0.0.1", port: 0 }, (stream) =
 // The runtime makes what it needs for signals when they are first wanted.
 Deno.addSignalListener("SIGUSR2", () => {});
 const input = new Uint8Array(1);
-console.log(listener.port);
+say(String(listener.port));
 await Deno.stdin.read(input);
 
 const files: Deno.FsFile[] = [];
@@ -28,7 +32,7 @@ try {
 } catch {
   // That was all.
 }
-console.log("full");
+say("full");
 await Deno.stdin.read(input);
 await new Promise((resolve) => setTimeout(resolve, 200));
 listener.rearm();
@@ -42,5 +46,5 @@ codes = [];
 listener.rearm();
 await eventually(() => accepted > 0, "they are accepted");
 await new Promise((resolve) => setTimeout(resolve, 200));
-console.log(JSON.stringify({ whileFull, after: { codes, accepted } }));
+say(JSON.stringify({ whileFull, after: { codes, accepted } }));
 Deno.exit(0);
