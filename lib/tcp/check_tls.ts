@@ -2,8 +2,8 @@ import tls, { type TLSSocket } from "node:tls";
 import { tlsCredentials } from "./_tls_binding.ts";
 import { NO_HANDLER, type StreamError, type TcpStream, type TlsHandler } from "./stream.ts";
 
-/** More than is encrypted in one call, and than a client takes that does not read. */
-const LARGE_OCTETS = 4 * 1024 * 1024;
+/** More than is encrypted in one call, a few times over. */
+const LARGE_OCTETS = 200_000;
 const ALPN = "check";
 
 /** Trusted by nobody and used for nothing else: both ends of the connection are this thread's. */
