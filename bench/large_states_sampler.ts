@@ -18,15 +18,24 @@ const TIMEOUT_MS = 600_000;
 /** The longest waits since the last report, in milliseconds. */
 export interface Waits {
   streamMs: number;
+  /** Of a stream that goes past the proxy: what the machine adds. */
+  directMs: number;
   statusMs: number;
   pings: number;
 }
 
+interface Samples {
+  readonly port: number;
+  readonly socketPath: string;
+  readonly backend: string;
+}
+
 /** The sampler's side: pings until it is told to report, then begins anew. */
-async function sample({ port, socketPath }: { port: number; socketPath: string }): Promise<void> {
-  let waits: Waits = { streamMs: 0, statusMs: 0, pings: 0 };
+async function sample({ port, socketPath, backend }: Samples): Promise<void> {
+  const none = { streamMs: 0, directMs: 0, statusMs: 0, pings: 0 };
+  let waits: Waits = { ...none };
   const hello = buildClientHello({ serverName: "kept.test" });
-  const ping = async () => {
+  const ping = async (port: number, wait: "streamMs" | "directMs") => {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await once(socket, "connect");
     socket.write(hello);
@@ -36,7 +45,7 @@ async function sample({ port, socketPath }: { port: number; socketPath: string }
       const answer = once(socket, "data");
       socket.write("p");
       await answer;
-      waits.streamMs = Math.max(waits.streamMs, performance.now() - before);
+      waits[wait] = Math.max(waits[wait], performance.now() - before);
       waits.pings++;
       await new Promise((resolve) => setTimeout(resolve, PING_MS));
     }
@@ -52,9 +61,11 @@ async function sample({ port, socketPath }: { port: number; socketPath: string }
   };
   parentPort?.on("message", () => {
     parentPort?.postMessage(waits);
-    waits = { streamMs: 0, statusMs: 0, pings: 0 };
+    waits = { ...none };
   });
-  await Promise.all([ask(), ...Array.from({ length: STREAMS }, ping)]);
+  const streams = Array.from({ length: STREAMS }, () => ping(port, "streamMs"));
+  const direct = ping(Number(backend.split(":")[1]), "directMs");
+  await Promise.all([ask(), direct, ...streams]);
 }
 
 await sample(workerData);

@@ -53,7 +53,7 @@ export function firewallHandlers(
       return { rateLimit: rateLimitToMessage(stored), pendingWorkers: by.pendingWorkers };
     },
     async reloadGeoIP() {
-      const { geoip } = await control.swapGeoIp();
+      const { geoip } = await control.geoip.swap();
       const { databaseType: type, buildEpoch } = geoip;
       return { geoip: fromGeoIp({ type, builtAt: buildEpoch * 1000 }) };
     },

@@ -57,7 +57,7 @@ export function fromHitter(
 
 function countryOf(block: string, control: AdminContext["control"]): string {
   const parsed = parseBlock(block);
-  return parsed.ok ? control.countryOf(parsed.value.address) ?? "" : "";
+  return parsed.ok ? control.geoip.countryOf(parsed.value.address) ?? "" : "";
 }
 
 /**

@@ -40,7 +40,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     new HealthMonitor({
       status: () => control.plane.status(),
       certificates: () => control.upkeep.expiries,
-      geoipBuiltMs: () => control.geoipBuiltMs,
+      geoipBuiltMs: () => control.geoip.builtMs,
       refusals: () => control.upkeep.refusals,
       fileWarnings: () => [...control.upkeep.warnings, ...warnings()],
       checkDatabase: () => control.checkDatabase(),

@@ -2,7 +2,7 @@ import type { Config } from "../config/mod.ts";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DatabaseAdmission } from "../connector/mod.ts";
-import { Control, Drift, type Health } from "../control/mod.ts";
+import { Control, Drift } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
 import {
   describeError,
@@ -12,17 +12,11 @@ import {
   MAX_WORKERS,
 } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../plane/mod.ts";
-import {
-  readServiceEnvironment,
-  readVariable,
-  ServiceManager,
-  type WatchdogReport,
-} from "../service/mod.ts";
+import { readServiceEnvironment, ServiceManager } from "../service/mod.ts";
 import type { State } from "../state/mod.ts";
 import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { inheritedSockets, warnOfUnused } from "./activation.ts";
-import { allocatorName } from "./allocator.ts";
 import { CommandError } from "./command_error.ts";
 import { type AdminParts, startAdmin } from "./admin.ts";
 import { openConfiguredAdmission } from "./connector_admission.ts";
@@ -31,11 +25,8 @@ import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
+import { serve } from "./serve.ts";
 import { Signals } from "./signals.ts";
-import { VERSION } from "./version.ts";
-
-/** Exit code of a stop that a second signal cut short, or that a worker forced. */
-const EXIT_CUT_SHORT = 1;
 
 /**
  * `mc-proxy server`: serves until SIGTERM or SIGINT, then drains. Resolves with the exit code.
@@ -133,88 +124,9 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   return await serve({ ...running, stuck: stuck.promise });
 }
 
-/** What runs between start and stop. */
-interface Running extends Pick<ProxyOptions, "config" | "rereadConfig"> {
-  /** Compares the file as it is now with the database. */
-  readonly rereadDrift: () => Promise<void>;
-  readonly control: Control;
-  readonly monitoring: Monitoring;
-  readonly manager: ServiceManager;
-  readonly signals: Signals;
-  /** Resolves with a worker that hangs and cannot be ended. */
-  readonly stuck: Promise<number>;
-  readonly log: LogSink;
-}
-
-/** From ready to stopped; resolves with the exit code. */
-async function serve(running: Running): Promise<number> {
-  const { config, control, monitoring, manager, signals, stuck, log } = running;
-  signals.onReload(() => reload(running));
-  for (const listener of control.listeners) {
-    const { addr, port, routes, proxyProtocol } = listener;
-    const fields = { addr, port, routes: routes.length, proxyProtocol };
-    log({ level: "info", message: "listening", fields });
-  }
-  const allocator = allocatorName(readVariable("LD_PRELOAD"));
-  log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
-  manager.ready(() => watchdogReportOf(control, monitoring.health()));
-  const signal = await Promise.race([signals.stop, stuck]);
-  const hangs = typeof signal === "number";
-  if (hangs) {
-    // Its thread takes its share of the connections and answers none, until the process ends; the
-    // service manager then starts it anew. What the other workers carry is given time to end.
-    const message = "a worker hangs and cannot be ended, so the program drains and ends";
-    log({ level: "error", message, fields: { worker: signal } });
-  }
-  const timeoutMs = config.proxy.shutdownTimeoutMs;
-  manager.stopping(timeoutMs);
-  const reason = hangs ? "a worker hangs" : signal;
-  log({ level: "info", message: "draining", fields: { signal: reason, timeoutMs } });
-  await monitoring.closeEndpoint();
-  const ended = await Promise.race([
-    control.drain(timeoutMs).then(() => "drained" as const),
-    signals.stopAgain.then(() => "cut short" as const),
-  ]);
-  log({ level: "info", message: `stopped, ${ended}` });
-  return ended === "drained" && !hangs ? 0 : EXIT_CUT_SHORT;
-}
-
-/** What can be read anew while the program runs. */
-async function reload(running: Running): Promise<void> {
-  const { control, monitoring, manager, rereadConfig, rereadDrift, log } = running;
-  manager.reloading();
-  try {
-    const certificates = control.upkeep.lookAtCertificates(() => rereadConfig().connector);
-    await Promise.all([control.reloadGeoIp(), certificates]);
-    monitoring.refresh();
-    await rereadDrift();
-  } catch (error) {
-    log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
-  } finally {
-    manager.reloaded();
-  }
-}
-
 /** Compiled programs contain their modules; every other form reads them. */
 function workerModule(): URL | undefined {
   return Deno.build.standalone ? undefined : ENTRY_URL;
-}
-
-/**
- * The watchdog asks whether a restart would help: it would bring workers back, and not make room
- * on a disk.
- */
-function watchdogReportOf({ plane, listeners }: Control, health: Health): WatchdogReport {
-  const { state, problems, refusals, warnings } = health;
-  const { workers } = plane.status();
-  const serving = workers.filter((worker) => worker.state === "serving").length;
-  const parts = [
-    `${state}: ${listeners.length} listeners, ${serving} of ${workers.length} workers`,
-    ...problems,
-    ...refusals,
-    ...warnings,
-  ];
-  return { alive: serving > 0 || state === "draining", status: parts.join("; ") };
 }
 
 /** A proxy that cannot be watched as configured does not start. */

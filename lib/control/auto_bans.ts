@@ -20,7 +20,8 @@ import { formatDuration } from "../schema/mod.ts";
 import { AUTO_REASON, type RuleSettings } from "../state/mod.ts";
 import * as differences from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
-import type { Operation, ServedState } from "./served_state.ts";
+import type { Operation } from "./operation.ts";
+import type { ServedState } from "./served_state.ts";
 
 /** Bans that are in force at once: who has more attackers than that blocks networks or countries. */
 const MAX_BANS = 10_000;

@@ -1,10 +1,11 @@
 import type { Endpoint } from "../addr/mod.ts";
 import type { Database, ListenerRow } from "../db/mod.ts";
-import { createRateLimiter, type FirewallRule, patchFirewall } from "../firewall/mod.ts";
+import { createRateLimiter, type FirewallRule, patchFirewallInSteps } from "../firewall/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
 import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../plane/mod.ts";
 import { missing } from "../queue/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
+import type { Steps } from "../slices/mod.ts";
 import type { RateLimit, Route } from "../state/mod.ts";
 
 /** What the data plane has to do, and the state it leads to. */
@@ -118,23 +119,26 @@ export class ChangeSet {
   }
 
   /** Everything noted, as changes in an order in which no step meets a half-made state. */
-  compile(): Compiled {
+  *compile(): Steps<Compiled> {
     const { snapshot } = this.#base;
     const changes: Change[] = [];
-    const listeners = [...this.#listeners.values()].map((it) => this.#withRoutes(it, changes));
+    const listeners: ListenerSnapshot[] = [];
+    for (const listener of this.#listeners.values()) {
+      listeners.push(yield* this.#withRoutes(listener, changes));
+    }
     // Last: a port that goes from one listener to another is never without one.
     for (const listenerId of this.#removed) changes.push({ kind: "remove_listener", listenerId });
-    const firewall = this.#compileFirewall(snapshot.firewall, changes);
+    const firewall = yield* this.#compileFirewall(snapshot.firewall, changes);
     const routes = [...this.#routes.values()];
     return { changes, snapshot: { ...snapshot, listeners, firewall }, routes };
   }
 
-  #withRoutes(listener: ListenerSnapshot, changes: Change[]): ListenerSnapshot {
+  *#withRoutes(listener: ListenerSnapshot, changes: Change[]): Steps<ListenerSnapshot> {
     const { id } = listener;
     const patch = this.#routes.get(id);
     const whole = this.#added.has(id) || this.#updated.has(id);
     if (patch === undefined && !whole) return listener;
-    const routes = patch === undefined ? listener.routes : this.#patched(listener, patch);
+    const routes = patch === undefined ? listener.routes : yield* this.#patched(listener, patch);
     const next = { ...listener, routes };
     if (whole) {
       changes.push({ kind: "add_listener", listener: next });
@@ -150,21 +154,32 @@ export class ChangeSet {
     return next;
   }
 
-  /** Copies pointers and nothing else where routes are only added: the usual case, ten thousand times. */
-  #patched({ id, routes }: ListenerSnapshot, { set, removed }: RoutePatch): readonly Route[] {
+  /** Those that stay where they are, and those that come behind them. */
+  *#patched(
+    { id, routes }: ListenerSnapshot,
+    { set, removed }: RoutePatch,
+  ): Steps<readonly Route[]> {
     const table = this.#base.tables.get(id);
-    const isNew = (hostname: string) => table?.get(hostname) === undefined;
-    if (removed.size === 0 && [...set.keys()].every(isNew)) return routes.concat([...set.values()]);
-    const kept = routes.filter(({ hostname }) => !removed.has(hostname));
-    const replaced = kept.map((route) => set.get(route.hostname) ?? route);
-    return replaced.concat([...set.values()].filter(({ hostname }) => isNew(hostname)));
+    const added: Route[] = [];
+    for (const route of set.values()) {
+      if (table?.get(route.hostname) === undefined) added.push(route);
+      yield;
+    }
+    // Copies pointers and nothing else where routes are only added: the usual case.
+    if (removed.size === 0 && added.length === set.size) return routes.concat(added);
+    const next: Route[] = [];
+    for (const route of routes) {
+      if (!removed.has(route.hostname)) next.push(set.get(route.hostname) ?? route);
+      yield;
+    }
+    return next.concat(added);
   }
 
-  #compileFirewall(before: FirewallSnapshot, changes: Change[]): FirewallSnapshot {
+  *#compileFirewall(before: FirewallSnapshot, changes: Change[]): Steps<FirewallSnapshot> {
     let after = before;
     if (this.#rulesAdded.length > 0 || this.#rulesRemoved.length > 0) {
       const patch = { add: this.#rulesAdded, remove: this.#rulesRemoved };
-      after = { ...after, rules: patchFirewall(before.rules, patch) };
+      after = { ...after, rules: yield* patchFirewallInSteps(before.rules, patch) };
       changes.push({ kind: "rules", rules: after.rules });
     }
     if (this.#rateLimit === undefined) return after;

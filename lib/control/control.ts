@@ -1,71 +1,26 @@
-import type { IpAddress } from "../addr/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
-import type { Config } from "../config/mod.ts";
-import type { Admission } from "../connector/mod.ts";
-import { type Database, whenFree } from "../db/mod.ts";
-import {
-  type ConnectionEvent,
-  describeError,
-  type LogSink,
-  type RequestEvent,
-} from "../observe/mod.ts";
-import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
-import { RefusedError } from "../queue/mod.ts";
+import { whenFree } from "../db/mod.ts";
+import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
 import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
 import { refuseSharedPorts } from "./binding.ts";
-import type { ChangeSet, Compiled } from "./change_set.ts";
+import type { ControlOptions } from "./control_options.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
 import { firstState, storeFirstState } from "./first_state.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
-import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
+import { GeoIpInUse } from "./geoip_in_use.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { RunningTotals } from "./running_totals.ts";
-import type { StateLimits } from "./state_limits.ts";
 import { ServedState } from "./served_state.ts";
-import { compileStartUp, geoipFields, type StartUp } from "./start_up.ts";
+import { compileStartUp, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
 import { Tap } from "./tap.ts";
 import { Upkeep } from "./upkeep.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
-
-/** What the control plane is given from outside. */
-export interface ControlOptions {
-  readonly config: Config;
-  /** Open and migrated; stays the caller's to close. */
-  readonly database: Database;
-  readonly log: LogSink;
-  readonly onEvent: (event: ConnectionEvent) => void;
-  /** Absent: nobody wants an access log. */
-  readonly onRequest?: (event: RequestEvent) => void;
-  /** Starts the data plane, in workers or in this thread. */
-  readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
-  /** Whether to share ports with a process that serves them already, which is to be replaced. */
-  readonly takeOver?: boolean;
-  /** Whether a listener's socket comes from the service manager and is bound already. */
-  readonly isInherited?: (listener: ListenerSnapshot) => boolean;
-  /** Decides about connections of mtls routes; absent: they are refused. */
-  readonly admission?: Admission;
-  readonly readFile?: ReadFile;
-  /** Milliseconds since 1970. Default: the system's clock. */
-  readonly now?: () => number;
-  /** Compiles a change; tests make it fail. */
-  readonly compile?: (changeSet: ChangeSet) => Compiled;
-  /** How much the state may hold; tests make it less. */
-  readonly limits?: StateLimits;
-}
-
-/** Where the data plane reports to. */
-export interface PlaneSinks {
-  readonly onEvent: (event: ConnectionEvent) => void;
-  readonly onRequest?: (event: RequestEvent) => void;
-  readonly log: LogSink;
-  readonly admission?: Admission;
-}
 
 /**
  * The control plane: the single writer. It turns database rows and settings into the snapshot that
@@ -78,6 +33,7 @@ export class Control {
   readonly totals: RunningTotals;
   /** Files that are renewed, and memory. */
   readonly upkeep: Upkeep;
+  readonly geoip: GeoIpInUse;
   /** For questions; changes go through the three above. */
   readonly state: ServedState;
   readonly #options: ControlOptions;
@@ -88,7 +44,6 @@ export class Control {
   readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
   readonly #bans: AutoBans;
-  #geoip: LoadedGeoIp | undefined;
   #onRegained: () => Promise<void> = () => Promise.resolve();
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
@@ -99,7 +54,6 @@ export class Control {
     this.#readFile = readFile;
     this.#now = now;
     this.#startedAt = now();
-    this.#geoip = geoip;
     const state = new ServedState({
       database,
       plane,
@@ -120,6 +74,14 @@ export class Control {
     this.wholeState = new StateAdministration({ state, firewall, expiry, readFile, now });
     const { config: { connector } } = options;
     this.upkeep = new Upkeep({ connector, startUp, state, now, log });
+    this.geoip = new GeoIpInUse({
+      path: options.config.firewall.geoipDb,
+      loaded: geoip,
+      state,
+      readFile,
+      log,
+      onRead: (refusal) => this.upkeep.noteGeoIp(refusal),
+    });
     this.#resolver = this.#watchResolver(startUp);
     this.#bans = this.#watchOffenders();
     this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
@@ -193,16 +155,6 @@ export class Control {
     return this.state.plane;
   }
 
-  /** When the GeoIP database in use was built, in milliseconds since 1970. */
-  get geoipBuiltMs(): number | undefined {
-    return this.#geoip && this.#geoip.geoip.buildEpoch * 1000;
-  }
-
-  /** The country of an address, if a GeoIP database is loaded and knows it. */
-  countryOf(ip: IpAddress): string | undefined {
-    return this.#geoip?.geoip.country(ip);
-  }
-
   /** Why the proxy is not healthy; empty if it is. */
   get problem(): string {
     return problemOf(this.state) || (this.#keeper.problem ?? "");
@@ -244,7 +196,7 @@ export class Control {
     return readStatus({
       state: this.state,
       totals: this.totals,
-      geoip: this.#geoip,
+      geoip: this.geoip.loaded,
       rateLimit: this.firewall.rateLimit,
       startedAt: this.#startedAt,
       now: this.#now(),
@@ -258,7 +210,8 @@ export class Control {
    */
   explain(request: ExplainRequest): Explanation {
     const { state, routing: { pendingDrains: drains } } = this;
-    return explain(request, { state, geoip: this.#geoip?.geoip, drains, nowMs: this.#now() });
+    const geoip = this.geoip.loaded?.geoip;
+    return explain(request, { state, geoip, drains, nowMs: this.#now() });
   }
 
   /**
@@ -268,46 +221,7 @@ export class Control {
    * @returns whether a new database is in use.
    */
   async reloadGeoIp(): Promise<boolean> {
-    try {
-      await this.swapGeoIp();
-      return true;
-    } catch {
-      return false; // Logged where it happened.
-    }
-  }
-
-  /**
-   * {@link reloadGeoIp} for a caller who is to know why it failed.
-   *
-   * @throws {RefusedError} `failed_precondition`
-   */
-  async swapGeoIp(): Promise<LoadedGeoIp> {
-    const { config, log } = this.#options;
-    const path = config.firewall.geoipDb;
-    if (path === undefined) {
-      throw new RefusedError("failed_precondition", "firewall.geoip_db names no database");
-    }
-    return await this.state.exclusive(async () => {
-      try {
-        const loaded = await loadGeoIp(path, this.#readFile);
-        const operation = { actor: "mc-proxy", action: "ReloadGeoIP" };
-        await this.state.replaceGeoIp(loaded.buffer, operation);
-        this.#geoip = loaded;
-        this.upkeep.noteGeoIp(undefined);
-        const fields = geoipFields(path, loaded);
-        log({ level: "info", message: "GeoIP database reloaded", fields });
-        return loaded;
-      } catch (cause) {
-        this.upkeep.noteGeoIp(`${path}: ${describeError(cause)}`);
-        log({
-          level: "error",
-          message: "GeoIP database not reloaded, the old one stays in use",
-          fields: { path, error: describeError(cause) },
-        });
-        const message = "the GeoIP file is not usable; the log says why";
-        throw new RefusedError("failed_precondition", message, { cause });
-      }
-    });
+    return await this.geoip.swap().then(() => true, () => false); // Logged where it happened.
   }
 
   /**
@@ -341,7 +255,7 @@ export class Control {
       bans: config.bans,
       state,
       expiry: this.#expiry,
-      isProtected: (ip) => isProtected(ip, state.snapshot, this.#geoip?.geoip),
+      isProtected: (ip) => isProtected(ip, state.snapshot, this.geoip.loaded?.geoip),
       ipv6Prefix: config.firewall.ipv6Prefix,
       now: this.#now,
       log,

@@ -1,7 +1,8 @@
 import type { Database } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { auditEntry, type Difference, removeRule } from "./differences.ts";
-import type { Operation, ServedState } from "./served_state.ts";
+import type { Operation } from "./operation.ts";
+import type { ServedState } from "./served_state.ts";
 
 /**
  * The longest time between two looks at the clock: an end is noticed this late at most after the

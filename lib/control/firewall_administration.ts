@@ -5,7 +5,8 @@ import { type RateLimit, RULE, type RuleSettings } from "../state/mod.ts";
 import * as differences from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
-import type { Operation, ServedState } from "./served_state.ts";
+import type { Operation } from "./operation.ts";
+import type { ServedState } from "./served_state.ts";
 import { refuseOneMore } from "./state_limits.ts";
 
 const MIN_TTL_MS = 1000;

@@ -12,7 +12,8 @@ export {
   readConnectorFiles,
 } from "./connector_files.ts";
 export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
-export { Control, type ControlOptions, type PlaneSinks } from "./control.ts";
+export { Control } from "./control.ts";
+export { type ControlOptions, type PlaneSinks } from "./control_options.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";
@@ -21,7 +22,8 @@ export { type ExplainRequest, type Explanation } from "./explain.ts";
 export { MemoryGuard } from "./memory_guard.ts";
 export { type Upkeep } from "./upkeep.ts";
 export { type LiveConnections } from "./live_connections.ts";
-export { MutationError, type Operation, type ServedState } from "./served_state.ts";
+export { MutationError, type Operation } from "./operation.ts";
+export { type ServedState } from "./served_state.ts";
 export {
   type FieldProblem,
   invalid,

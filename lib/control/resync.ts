@@ -1,6 +1,7 @@
 import type { Database } from "../db/mod.ts";
-import { compileFirewall } from "../firewall/mod.ts";
+import { compileFirewallInSteps } from "../firewall/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../plane/mod.ts";
+import { runInSlices } from "../slices/mod.ts";
 import type { RouteMaterials } from "./route_materials.ts";
 import { compileListeners } from "./stored_listeners.ts";
 
@@ -15,11 +16,12 @@ export async function resyncSnapshot(
   const served = new Map(before.listeners.map((listener) => [listener.id, listener]));
   const compiled = await compileListeners(database.listeners(), database);
   const listeners = compiled.map((listener) => onSameSocket(listener, served.get(listener.id)));
+  const rules = await runInSlices(compileFirewallInSteps(database.firewallRules()));
   return {
     ...before,
     listeners,
     tls: await materials.load(listeners.flatMap(({ routes }) => routes)),
-    firewall: { ...before.firewall, rules: compileFirewall(database.firewallRules()) },
+    firewall: { ...before.firewall, rules },
   };
 }
 

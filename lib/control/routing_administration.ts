@@ -7,7 +7,8 @@ import type { ReadFile } from "../certificates/mod.ts";
 import { PairCheck } from "./pair_check.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import { checkHostname } from "./names.ts";
-import type { Operation, ServedState } from "./served_state.ts";
+import type { Operation } from "./operation.ts";
+import type { ServedState } from "./served_state.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
 import { refuseOneMore } from "./state_limits.ts";
 

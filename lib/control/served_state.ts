@@ -4,10 +4,12 @@ import type { Change, ConnectorSnapshot, ListenerSnapshot, Plane, Snapshot } fro
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import { runAtOnce, runInSlices, type Steps } from "../slices/mod.ts";
-import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
-import { ChangeSet, type Compiled, type RoutePatch } from "./change_set.ts";
+import { type Route, type RouteTable } from "../routes/mod.ts";
+import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
+import { MutationError, type Operation } from "./operation.ts";
+import { RouteTables } from "./route_tables.ts";
 import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type RouteMaterials } from "./route_materials.ts";
 import { STATE_LIMITS, type StateLimits } from "./state_limits.ts";
@@ -17,18 +19,6 @@ const AT_ONCE = 64;
 
 /** So many listeners are named to whoever asks for one that is not there. */
 const LISTED = 10;
-
-/** Who asks for a change, and by which call. */
-export interface Operation {
-  /** For the audit log. */
-  readonly actor: string;
-  /** Such as `AddRoute`. */
-  readonly action: string;
-  /** Aborted when nobody waits for the change any more. */
-  readonly signal?: AbortSignal;
-  /** Told which workers are late with a change that is made: they apply it when they turn to it. */
-  readonly onPending?: (workers: readonly number[]) => void;
-}
 
 /** What a {@link ServedState} is made of. */
 export interface ServedStateOptions {
@@ -42,20 +32,9 @@ export interface ServedStateOptions {
   /** What TLS of routes is made of. */
   readonly materials: RouteMaterials;
   /** Compiles what differences have noted; tests make it fail. */
-  readonly compile?: (changeSet: ChangeSet) => Compiled;
+  readonly compile?: (changeSet: ChangeSet) => Steps<Compiled>;
   /** Default: {@link STATE_LIMITS}. */
   readonly limits?: StateLimits;
-}
-
-/** The change could not be made and was undone; the cause says why, to the log and nobody else. */
-export class MutationError extends Error {
-  override readonly name = "MutationError";
-  readonly code: "database" | "compile" | "data_plane";
-
-  constructor(code: MutationError["code"], action: string, cause: unknown) {
-    super(`${action} failed and was undone`, { cause });
-    this.code = code;
-  }
 }
 
 /**
@@ -68,7 +47,7 @@ export class ServedState {
   readonly plane: Plane;
   readonly #queue = new MutationQueue();
   readonly #options: ServedStateOptions;
-  readonly #tables = new Map<number, RouteTable>();
+  readonly #tables = new RouteTables();
   #snapshot: Snapshot;
   #problem = "";
 
@@ -77,9 +56,7 @@ export class ServedState {
     this.database = options.database;
     this.plane = options.plane;
     this.#snapshot = options.snapshot;
-    for (const { id, routes } of options.snapshot.listeners) {
-      this.#tables.set(id, compileRoutes(routes));
-    }
+    this.#tables.replace(options.snapshot.listeners);
   }
 
   /** What the plane serves now. */
@@ -153,13 +130,10 @@ export class ServedState {
     if (differences.length === 0) return;
     const { result: compiled, undo } = await this.#store(differences, operation);
     const { changes, snapshot, routes } = await this.#withTls(compiled);
-    const before = this.#snapshot;
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
-    await runInSlices(this.#patchTables(routes));
-    for (const { id } of before.listeners) {
-      if (!snapshot.listeners.some((listener) => listener.id === id)) this.#tables.delete(id);
-    }
+    await runInSlices(this.#tables.patch(routes));
+    this.#tables.keepOnly(snapshot.listeners);
   }
 
   /**
@@ -170,8 +144,7 @@ export class ServedState {
     const { database, materials } = this.#options;
     const snapshot = await resyncSnapshot(this.#snapshot, { database, materials });
     await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
-    this.#tables.clear();
-    for (const { id, routes } of snapshot.listeners) this.#tables.set(id, compileRoutes(routes));
+    this.#tables.replace(snapshot.listeners);
   }
 
   /** Replaces the firewall without touching the database: a new GeoIP file. */
@@ -246,7 +219,11 @@ export class ServedState {
   ): Steps<Compiled> {
     const { database, now, compile = (changeSet: ChangeSet) => changeSet.compile() } =
       this.#options;
-    const changeSet = new ChangeSet({ database, snapshot: this.#snapshot, tables: this.#tables });
+    const changeSet = new ChangeSet({
+      database,
+      snapshot: this.#snapshot,
+      tables: this.#tables.all,
+    });
     const time = now();
     for (const difference of differences) {
       difference.write(changeSet);
@@ -254,7 +231,7 @@ export class ServedState {
       yield;
     }
     try {
-      return compile(changeSet);
+      return yield* compile(changeSet);
     } catch (cause) {
       throw new MutationError("compile", action, cause);
     }
@@ -325,20 +302,5 @@ export class ServedState {
     this.#problem = problem;
     const fields = { error: describeError(error) };
     this.#options.log({ level: "error", message: problem, fields });
-  }
-
-  *#patchTables(patches: readonly RoutePatch[]): Steps<void> {
-    for (const { listenerId, set, removed } of patches) {
-      let table = this.#tables.get(listenerId);
-      if (table === undefined) this.#tables.set(listenerId, table = compileRoutes([]));
-      for (const hostname of removed) {
-        table.delete(hostname);
-        yield;
-      }
-      for (const route of set.values()) {
-        table.set(route);
-        yield;
-      }
-    }
   }
 }

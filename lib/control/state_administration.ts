@@ -8,7 +8,8 @@ import { PairCheck } from "./pair_check.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
-import type { Operation, ServedState } from "./served_state.ts";
+import type { Operation } from "./operation.ts";
+import type { ServedState } from "./served_state.ts";
 
 /** What {@link StateAdministration.apply} found or did. */
 export interface Applied {

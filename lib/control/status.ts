@@ -1,4 +1,5 @@
-import type { Database, StoredRule } from "../db/mod.ts";
+import type { StoredRule } from "../db/mod.ts";
+import { countRules } from "../firewall/mod.ts";
 import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
 import type { WorkerStatus } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
@@ -73,7 +74,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     counters,
     workers,
     routes,
-    firewall: { ...firewallStatus(state.database, totals), rateLimit },
+    firewall: { ...firewallStatus(state, totals), rateLimit },
     geoip: geoip &&
       { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
     databaseVersion: state.database.version,
@@ -123,15 +124,17 @@ export function problemOf(state: ServedState): string {
 }
 
 function firewallStatus(
-  { rules }: Database,
+  { snapshot, database: { rules } }: ServedState,
   totals: RunningTotals,
 ): Omit<FirewallStatus, "rateLimit"> {
-  const counts = [...rules.counts()];
-  const stored = counts.reduce((sum, [, { hits }]) => sum + hits, 0);
+  const { rules: blocking } = snapshot.firewall;
   return {
-    rulesByType: Object.fromEntries(counts.map(([type, { count }]) => [type, count])),
-    allowing: rules.allowing,
-    hits: stored + totals.unstoredHits,
+    // Not by asking the database, which would count them one by one.
+    rulesByType: Object.fromEntries(countRules(blocking)),
+    allowing: blocking.allowed === undefined
+      ? 0
+      : countRules(blocking.allowed).values().reduce((sum, count) => sum + count, 0),
+    hits: rules.hits + totals.unstoredHits,
     topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
   };
 }

@@ -32,7 +32,7 @@ export {
   type RouteRow,
 } from "./rows.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
-export { type RuleCount, type RuleName, type Rules, type StoredRule } from "./rules.ts";
+export { type RuleName, type Rules, type StoredRule } from "./rules.ts";
 export { type Settings } from "./settings.ts";
 export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";

@@ -15,9 +15,8 @@ const SQL = {
   expired: `SELECT ${STORED} FROM firewall_rules WHERE expires_at <= ? ORDER BY expires_at`,
   nextExpiry: "SELECT min(expires_at) AS at FROM firewall_rules",
   size: "SELECT count(*) AS count FROM firewall_rules",
-  byType: `SELECT type, count(*) AS count, sum(hits) AS hits FROM firewall_rules
-    WHERE action = 'block' GROUP BY type`,
-  allowing: "SELECT count(*) AS count FROM firewall_rules WHERE action = 'allow'",
+  hits: `SELECT coalesce(sum(hits), 0) AS hits FROM firewall_rules
+    WHERE hits > 0 AND action = 'block'`,
   top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
   add: `INSERT INTO firewall_rules (${RULE_COLUMNS.names}, created_at)
     VALUES (${RULE_COLUMNS.placeholders}, ?)`,
@@ -44,12 +43,6 @@ export interface StoredRule extends FirewallRule, RuleSettings {
 
 /** What tells a rule from others. */
 export type RuleName = Pick<RuleSettings, "action" | "type" | "value">;
-
-/** Rules of one type, in numbers. */
-export interface RuleCount {
-  readonly count: number;
-  readonly hits: number;
-}
 
 /** The rules of the firewall. */
 export class Rules {
@@ -119,19 +112,9 @@ export class Rules {
     return this.#read(() => Number(this.#statements.get(SQL.countReasons, [start])?.count));
   }
 
-  /** How many allow rather than block. */
-  get allowing(): number {
-    return this.#read(() => Number(this.#statements.get(SQL.allowing)?.count));
-  }
-
-  /** Those that block, by type; types without rules are left out. */
-  counts(): Map<string, RuleCount> {
-    return this.#read(() => {
-      const rows = this.#statements.all(SQL.byType);
-      return new Map(rows.map(({ type, count, hits }) => {
-        return [String(type), { count: Number(count), hits: Number(hits) }];
-      }));
-    });
+  /** Connections that all of them have blocked. */
+  get hits(): number {
+    return this.#read(() => Number(this.#statements.get(SQL.hits)?.hits));
   }
 
   /** Those that have blocked most. */

@@ -18,6 +18,9 @@ export interface PackedRules {
   readonly ranks: Uint16Array<SharedArrayBuffer>;
 }
 
+/** Rules that are copied in one step, which takes a fraction of a millisecond. */
+const AT_ONCE = 4096;
+
 /** 32-bit words of an address. */
 export function wordsPer(family: Family): 1 | 4 {
   return family === 4 ? 1 : 4;
@@ -28,12 +31,12 @@ export function lengthOf(rank: number): number {
   return rank >>> 1;
 }
 
-/** The address rules of each family; `countries` are the others. */
-export function packRules(rules: readonly FirewallRule[]): {
+/** The address rules of each family; `countries` are the others. A step for each rule. */
+export function* packRules(rules: readonly FirewallRule[]): Generator<undefined, {
   v4: PackedRules;
   v6: PackedRules;
   countries: FirewallRule[];
-} {
+}> {
   const countries = rules.filter((rule) => rule.type === "country");
   // Room for all in both: pages that are never written cost nothing, and are given back below.
   const v4 = allocateRules(4, rules.length);
@@ -41,44 +44,53 @@ export function packRules(rules: readonly FirewallRule[]): {
   let count4 = 0;
   let count6 = 0;
   for (const rule of rules) {
+    yield;
     if (rule.type === "country") continue;
     const { address, rank } = parseAddressRule(rule);
     if (address.family === 4) writeRule(v4, count4++, rule.id, address, rank);
     else writeRule(v6, count6++, rule.id, address, rank);
   }
   return {
-    v4: selectRules(4, [v4], (_, index) => index < count4),
-    v6: selectRules(6, [v6], (_, index) => index < count6),
+    v4: yield* selectRules(4, [v4], (_, index) => index < count4),
+    v6: yield* selectRules(6, [v6], (_, index) => index < count6),
     countries,
   };
 }
 
 /** The rules of several tables for which `keep` is true, as one table. */
-export function selectRules(
+export function* selectRules(
   family: Family,
   tables: readonly PackedRules[],
   keep: (table: PackedRules, index: number) => boolean,
-): PackedRules {
-  const selections = tables.map((table) => {
+): Generator<undefined, PackedRules> {
+  const selections: { table: PackedRules; indexes: Int32Array }[] = [];
+  for (const table of tables) {
     const indexes = new Int32Array(table.ids.length);
     let count = 0;
-    for (let i = 0; i < table.ids.length; i++) if (keep(table, i)) indexes[count++] = i;
-    return { table, indexes: indexes.subarray(0, count) };
-  });
-  const stride = wordsPer(family);
+    for (let i = 0; i < table.ids.length; i++) {
+      if (keep(table, i)) indexes[count++] = i;
+      if (i % AT_ONCE === 0) yield;
+    }
+    selections.push({ table, indexes: indexes.subarray(0, count) });
+  }
   const selected = allocateRules(family, selections.reduce((n, s) => n + s.indexes.length, 0));
   let at = 0;
   for (const { table, indexes } of selections) {
     for (const index of indexes) {
-      selected.ids[at] = table.ids[index] ?? 0;
-      selected.ranks[at] = table.ranks[index] ?? 0;
-      for (let w = 0; w < stride; w++) {
-        selected.words[at * stride + w] = table.words[index * stride + w] ?? 0;
-      }
-      at++;
+      copyRule(selected, at, table, index);
+      if (at++ % AT_ONCE === 0) yield;
     }
   }
   return selected;
+}
+
+function copyRule(to: PackedRules, at: number, from: PackedRules, index: number): void {
+  const stride = wordsPer(to.family);
+  to.ids[at] = from.ids[index] ?? 0;
+  to.ranks[at] = from.ranks[index] ?? 0;
+  for (let w = 0; w < stride; w++) {
+    to.words[at * stride + w] = from.words[index * stride + w] ?? 0;
+  }
 }
 
 /** The rule at an index, with its value formatted anew. */

@@ -32,11 +32,11 @@ const MAX_PROBES = 256;
 const MAX_LENGTH = 128;
 
 /**
- * Compiles the rules of one family.
+ * Compiles the rules of one family, a step for each rule.
  *
  * @throws {RangeError} if there are more than {@link MAX_ADDRESS_RULES}.
  */
-export function buildPrefixTable(rules: PackedRules): PrefixTable {
+export function* buildPrefixTable(rules: PackedRules): Generator<undefined, PrefixTable> {
   const count = rules.ids.length;
   if (count > MAX_ADDRESS_RULES) {
     throw new RangeError(
@@ -44,9 +44,15 @@ export function buildPrefixTable(rules: PackedRules): PrefixTable {
     );
   }
   const plan = planSearch(countLengths(rules));
+  yield;
   const parents = new Int32Array(new SharedArrayBuffer(count * 4));
   const index = new PrefixIndex(rules.family, { plan, slots: emptySlots(rules), seed: 1 });
-  for (const rule of ascending(rules)) parents[rule] = index.insert(rules, rule);
+  const order = ascending(rules);
+  yield;
+  for (const rule of order) {
+    parents[rule] = index.insert(rules, rule);
+    yield;
+  }
   return { rules, plan, slots: index.slots, parents, seed: index.seed };
 }
 

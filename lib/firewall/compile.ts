@@ -1,6 +1,6 @@
 import { type PackedRules, packRules, selectRules } from "./_packed_rules.ts";
 import { buildPrefixTable, type PrefixTable } from "./_prefix_table.ts";
-import type { FirewallRule } from "./rule.ts";
+import { type FirewallRule, RULE_TYPES, type RuleType } from "./rule.ts";
 
 /**
  * Rules added to and removed from a compiled table before it is compiled anew. Compiling the added
@@ -75,20 +75,48 @@ export interface FirewallPatch {
  * ```
  */
 export function compileFirewall(rules: readonly FirewallRule[]): CompiledFirewall {
+  return atOnce(compileFirewallInSteps(rules));
+}
+
+/** {@link compileFirewall} that can be interrupted between two rules: a million take seconds. */
+export function* compileFirewallInSteps(
+  rules: readonly FirewallRule[],
+): Generator<undefined, CompiledFirewall> {
   const allowing = rules.filter(isAllowing);
-  if (allowing.length === 0) return compileTables(rules);
+  if (allowing.length === 0) return yield* tablesInSteps(rules);
   const unlimited = allowing.filter(isUnlimited);
   return {
-    ...compileTables(rules.filter((rule) => !isAllowing(rule))),
-    allowed: compileTables(allowing),
-    ...unlimited.length > 0 && { unlimited: compileTables(unlimited) },
+    ...yield* tablesInSteps(rules.filter((rule) => !isAllowing(rule))),
+    allowed: yield* tablesInSteps(allowing),
+    ...unlimited.length > 0 && { unlimited: yield* tablesInSteps(unlimited) },
   };
 }
 
 /** {@link compileFirewall} for rules that all do the same. */
 export function compileTables(rules: readonly FirewallRule[]): RuleTables {
-  const { v4, v6, countries } = packRules(rules);
-  return { v4: compileFamily(v4), v6: compileFamily(v6), countries };
+  return atOnce(tablesInSteps(rules));
+}
+
+/** How many rules of each type there are; types without rules are left out. */
+export function countRules({ v4, v6, countries }: RuleTables): Map<RuleType, number> {
+  const counts = { ip: 0, cidr: 0, country: countries.length };
+  for (const { base, added, removed } of [v4, v6]) {
+    for (const { rules } of [base, added]) {
+      let single = 0;
+      for (const rank of rules.ranks) single += rank & 1;
+      counts.ip += single;
+      counts.cidr += rules.ranks.length - single;
+    }
+    for (const index of removed) counts[(base.rules.ranks[index] ?? 0) & 1 ? "ip" : "cidr"]--;
+  }
+  return new Map(
+    RULE_TYPES.map((type) => [type, counts[type]] as const).filter(([, count]) => count > 0),
+  );
+}
+
+function* tablesInSteps(rules: readonly FirewallRule[]): Generator<undefined, RuleTables> {
+  const { v4, v6, countries } = yield* packRules(rules);
+  return { v4: yield* compileFamily(v4), v6: yield* compileFamily(v6), countries };
 }
 
 function isAllowing({ action }: FirewallRule): boolean {
@@ -107,30 +135,38 @@ function isUnlimited({ skipRateLimit }: FirewallRule): boolean {
  * @throws {FirewallRuleError} if an added value is invalid.
  */
 export function patchFirewall(compiled: CompiledFirewall, patch: FirewallPatch): CompiledFirewall {
+  return atOnce(patchFirewallInSteps(compiled, patch));
+}
+
+/** {@link patchFirewall} that can be interrupted between two rules. */
+export function* patchFirewallInSteps(
+  compiled: CompiledFirewall,
+  patch: FirewallPatch,
+): Generator<undefined, CompiledFirewall> {
   const { add = [] } = patch;
   const remove = new Set(patch.remove);
   const allowing = add.filter(isAllowing);
   const blocking = allowing.length === 0 ? add : add.filter((rule) => !isAllowing(rule));
   const { allowed, unlimited } = compiled;
   const patched = {
-    allowed: patchSome(allowed, allowing, remove),
-    unlimited: patchSome(unlimited, allowing.filter(isUnlimited), remove),
+    allowed: yield* patchSome(allowed, allowing, remove),
+    unlimited: yield* patchSome(unlimited, allowing.filter(isUnlimited), remove),
   };
   return {
-    ...patchTables(compiled, blocking, remove),
+    ...yield* patchTables(compiled, blocking, remove),
     ...patched.allowed && { allowed: patched.allowed },
     ...patched.unlimited && { unlimited: patched.unlimited },
   };
 }
 
 /** {@link patchTables} for tables that are not there while they hold nothing. */
-function patchSome(
+function* patchSome(
   tables: RuleTables | undefined,
   add: readonly FirewallRule[],
   remove: ReadonlySet<number>,
-): RuleTables | undefined {
-  if (tables === undefined) return add.length === 0 ? undefined : compileTables(add);
-  const patched = patchTables(tables, add, remove);
+): Generator<undefined, RuleTables | undefined> {
+  if (tables === undefined) return add.length === 0 ? undefined : yield* tablesInSteps(add);
+  const patched = yield* patchTables(tables, add, remove);
   return isEmpty(patched) ? undefined : patched;
 }
 
@@ -140,50 +176,51 @@ function isEmpty({ v4, v6, countries }: RuleTables): boolean {
   return countries.length === 0 && holdsNone(v4) && holdsNone(v6);
 }
 
-function patchTables(
+function* patchTables(
   tables: RuleTables,
   add: readonly FirewallRule[],
   remove: ReadonlySet<number>,
-): RuleTables {
-  const { v4, v6, countries } = packRules(add);
+): Generator<undefined, RuleTables> {
+  const { v4, v6, countries } = yield* packRules(add);
   const kept = tables.countries.filter((rule) => !remove.has(rule.id));
   return {
-    v4: patchFamily(tables.v4, v4, remove),
-    v6: patchFamily(tables.v6, v6, remove),
+    v4: yield* patchFamily(tables.v4, v4, remove),
+    v6: yield* patchFamily(tables.v6, v6, remove),
     countries: [...kept, ...countries],
   };
 }
 
-function compileFamily(rules: PackedRules): FamilyRules {
-  const none = selectRules(rules.family, [], () => false);
+function* compileFamily(rules: PackedRules): Generator<undefined, FamilyRules> {
+  const none = yield* selectRules(rules.family, [], () => false);
   return {
-    base: buildPrefixTable(rules),
-    added: buildPrefixTable(none),
+    base: yield* buildPrefixTable(rules),
+    added: yield* buildPrefixTable(none),
     removed: sharedIndexes([]),
   };
 }
 
-function patchFamily(
+function* patchFamily(
   { base, added, removed }: FamilyRules,
   more: PackedRules,
   remove: ReadonlySet<number>,
-): FamilyRules {
+): Generator<undefined, FamilyRules> {
   const family = base.rules.family;
   const gone = new Set(removed);
   for (const index of indexesOf(base.rules.ids, remove)) gone.add(index);
-  const overlay = selectRules(family, [added.rules, more], (table, index) => {
+  const overlay = yield* selectRules(family, [added.rules, more], (table, index) => {
     return table === more || !remove.has(table.ids[index] ?? 0);
   });
   if (overlay.ids.length + gone.size > MAX_OVERLAY_RULES) {
     const all = [base.rules, overlay];
-    return compileFamily(selectRules(family, all, (table, index) => {
+    const left = yield* selectRules(family, all, (table, index) => {
       return table === overlay || !gone.has(index);
-    }));
+    });
+    return yield* compileFamily(left);
   }
   const changed = more.ids.length > 0 || overlay.ids.length !== added.rules.ids.length;
   return {
     base,
-    added: changed ? buildPrefixTable(overlay) : added,
+    added: changed ? yield* buildPrefixTable(overlay) : added,
     removed: gone.size === removed.length ? removed : sharedIndexes([...gone]),
   };
 }
@@ -204,4 +241,11 @@ function sharedIndexes(indexes: readonly number[]): Int32Array<SharedArrayBuffer
   const shared = new Int32Array(new SharedArrayBuffer(indexes.length * 4));
   shared.set(indexes);
   return shared.sort();
+}
+
+function atOnce<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const next = steps.next();
+    if (next.done === true) return next.value;
+  }
 }

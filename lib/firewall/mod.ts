@@ -20,9 +20,12 @@ export {
 export {
   type CompiledFirewall,
   compileFirewall,
+  compileFirewallInSteps,
+  countRules,
   type FirewallPatch,
   MAX_OVERLAY_RULES,
   patchFirewall,
+  patchFirewallInSteps,
 } from "./compile.ts";
 export { createFirewall, type Firewall, type Verdict } from "./firewall.ts";
 export {

@@ -7,7 +7,7 @@ import { readVersion } from "./migrate.ts";
 import type { ProgramSchema } from "./program_schema.ts";
 import { probeWriting } from "./probe.ts";
 import { Safekeeping } from "./safekeeping.ts";
-import { runInSlices, type Steps } from "../slices/mod.ts";
+import { runInSlices, Slices, type Steps } from "../slices/mod.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
 import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
@@ -173,8 +173,13 @@ export class StateDatabase implements Disposable {
         enter: () => this.statements.readFrom(undefined),
         leave: () => this.statements.readFrom(this.#reader ??= this.#read?.()),
       });
+      // The log is on the disk before COMMIT waits for that: it waits on this thread.
+      await syncFile(`${this.path}-wal`);
       this.statements.readFrom(undefined);
       this.#run("cannot write the database", () => this.#db.prepare("COMMIT").run());
+      this.safekeeping?.note();
+      // Bringing a large log into the database takes as long again.
+      await new Slices().pause();
       this.#isSliced = false;
       this.safekeeping?.committed();
       return { result, undo: () => this.transaction(() => this.#undo.undo()) };
@@ -224,5 +229,18 @@ export class StateDatabase implements Disposable {
 
   #run<T>(action: string, body: () => T): T {
     return this.statements.run(action, body);
+  }
+}
+
+/**
+ * Has the system write what it holds of a file, while this thread goes on. A file that is not there,
+ * or not to be opened, is left to whoever needs it.
+ */
+async function syncFile(path: string): Promise<void> {
+  try {
+    using file = await Deno.open(path, { write: true });
+    await file.syncData();
+  } catch {
+    // SQLite syncs it again, and its error counts.
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type IpAddress, ipFromBytes, ipToBytes } from "../../../lib/addr/mod.ts";
 import { compileFirewall, createFirewall } from "../../../lib/firewall/mod.ts";
+import { runAtOnce } from "../../../lib/slices/mod.ts";
 import { type PackedRules, packRules, selectRules } from "../../../lib/firewall/_packed_rules.ts";
 import {
   buildPrefixTable,
@@ -16,7 +17,7 @@ function nested(bits: number, valueOf: (length: number) => string): PackedRules 
   for (let length = 1; length <= bits; length++) {
     rules.push({ id: length, type: "cidr", value: valueOf(length) });
   }
-  const { v4, v6 } = packRules(rules);
+  const { v4, v6 } = runAtOnce(packRules(rules));
   return bits === 32 ? v4 : v6;
 }
 
@@ -43,7 +44,7 @@ function used({ slots, rules }: PrefixTable): number {
 for (const [bits, valueOf] of [[32, blockV4], [128, blockV6]] as const) {
   Deno.test(`a table of one rule for each of ${bits} lengths finds each, and keeps half its slots free`, () => {
     const rules = nested(bits, valueOf);
-    const table = buildPrefixTable(rules);
+    const table = runAtOnce(buildPrefixTable(rules));
     const index = new PrefixIndex(rules.family, table);
     const stride = bits === 32 ? 1 : 4;
     for (let rule = 0; rule < bits; rule++) {
@@ -117,12 +118,12 @@ Deno.test("a firewall decides at both ends of every block as a scan over all rul
 });
 
 Deno.test("selectRules() keeps every column of what is kept, and nothing else", () => {
-  const { v6 } = packRules([
+  const { v6 } = runAtOnce(packRules([
     { id: 7, type: "ip", value: "2001:db8:1:2:3:4:5:6" },
     { id: 8, type: "cidr", value: "2001:db8:ffff::/48" },
     { id: 9, type: "ip", value: "::1" },
-  ]);
-  const kept = selectRules(6, [v6, v6], (_, index) => index !== 1);
+  ]));
+  const kept = runAtOnce(selectRules(6, [v6, v6], (_, index) => index !== 1));
   assert.deepEqual([...kept.ids], [7, 9, 7, 9]);
   assert.deepEqual([...kept.ranks], [257, 257, 257, 257]);
   const first = [0x20010db8, 0x00010002, 0x00030004, 0x00050006];

@@ -1,0 +1,97 @@
+import type { Config } from "../config/mod.ts";
+import type { Control, Health } from "../control/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { readVariable, type ServiceManager, type WatchdogReport } from "../service/mod.ts";
+import { allocatorName } from "./allocator.ts";
+import type { Monitoring } from "./monitoring.ts";
+import type { Signals } from "./signals.ts";
+import { VERSION } from "./version.ts";
+
+/** Exit code of a stop that a second signal cut short, or that a worker forced. */
+const EXIT_CUT_SHORT = 1;
+
+/** What runs between start and stop. */
+export interface Running {
+  readonly config: Config;
+  /**
+   * The configuration as it is now, without a look at the files that it names.
+   *
+   * @throws {CommandError}
+   */
+  readonly rereadConfig: () => Config;
+  /** Compares the file as it is now with the database. */
+  readonly rereadDrift: () => Promise<void>;
+  readonly control: Control;
+  readonly monitoring: Monitoring;
+  readonly manager: ServiceManager;
+  readonly signals: Signals;
+  /** Resolves with a worker that hangs and cannot be ended. */
+  readonly stuck: Promise<number>;
+  readonly log: LogSink;
+}
+
+/** From ready to stopped; resolves with the exit code. */
+export async function serve(running: Running): Promise<number> {
+  const { config, control, monitoring, manager, signals, stuck, log } = running;
+  signals.onReload(() => reload(running));
+  for (const listener of control.listeners) {
+    const { addr, port, routes, proxyProtocol } = listener;
+    const fields = { addr, port, routes: routes.length, proxyProtocol };
+    log({ level: "info", message: "listening", fields });
+  }
+  const allocator = allocatorName(readVariable("LD_PRELOAD"));
+  log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
+  manager.ready(() => watchdogReportOf(control, monitoring.health()));
+  const signal = await Promise.race([signals.stop, stuck]);
+  const hangs = typeof signal === "number";
+  if (hangs) {
+    // Its thread takes its share of the connections and answers none, until the process ends; the
+    // service manager then starts it anew. What the other workers carry is given time to end.
+    const message = "a worker hangs and cannot be ended, so the program drains and ends";
+    log({ level: "error", message, fields: { worker: signal } });
+  }
+  const timeoutMs = config.proxy.shutdownTimeoutMs;
+  manager.stopping(timeoutMs);
+  const reason = hangs ? "a worker hangs" : signal;
+  log({ level: "info", message: "draining", fields: { signal: reason, timeoutMs } });
+  await monitoring.closeEndpoint();
+  const ended = await Promise.race([
+    control.drain(timeoutMs).then(() => "drained" as const),
+    signals.stopAgain.then(() => "cut short" as const),
+  ]);
+  log({ level: "info", message: `stopped, ${ended}` });
+  return ended === "drained" && !hangs ? 0 : EXIT_CUT_SHORT;
+}
+
+/** What can be read anew while the program runs. */
+async function reload(running: Running): Promise<void> {
+  const { control, monitoring, manager, rereadConfig, rereadDrift, log } = running;
+  manager.reloading();
+  try {
+    const certificates = control.upkeep.lookAtCertificates(() => rereadConfig().connector);
+    await Promise.all([control.reloadGeoIp(), certificates]);
+    monitoring.refresh();
+    await rereadDrift();
+  } catch (error) {
+    log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
+  } finally {
+    manager.reloaded();
+  }
+}
+
+/**
+ * The watchdog asks whether a restart would help: it would bring workers back, and not make room
+ * on a disk.
+ */
+function watchdogReportOf({ plane, listeners }: Control, health: Health): WatchdogReport {
+  const { state, problems, refusals, warnings } = health;
+  const { workers } = plane.status();
+  const serving = workers.filter((worker) => worker.state === "serving").length;
+  const parts = [
+    `${state}: ${listeners.length} listeners, ${serving} of ${workers.length} workers`,
+    ...problems,
+    ...refusals,
+    ...warnings,
+  ];
+  return { alive: serving > 0 || state === "draining", status: parts.join("; ") };
+}

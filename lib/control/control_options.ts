@@ -1,0 +1,43 @@
+import type { Config } from "../config/mod.ts";
+import type { ReadFile } from "../certificates/mod.ts";
+import type { Admission } from "../connector/mod.ts";
+import type { Database } from "../db/mod.ts";
+import type { ConnectionEvent, LogSink, RequestEvent } from "../observe/mod.ts";
+import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
+import type { Steps } from "../slices/mod.ts";
+import type { ChangeSet, Compiled } from "./change_set.ts";
+import type { StateLimits } from "./state_limits.ts";
+
+/** What the control plane is given from outside. */
+export interface ControlOptions {
+  readonly config: Config;
+  /** Open and migrated; stays the caller's to close. */
+  readonly database: Database;
+  readonly log: LogSink;
+  readonly onEvent: (event: ConnectionEvent) => void;
+  /** Absent: nobody wants an access log. */
+  readonly onRequest?: (event: RequestEvent) => void;
+  /** Starts the data plane, in workers or in this thread. */
+  readonly startPlane: (snapshot: Snapshot, sinks: PlaneSinks) => Promise<Plane>;
+  /** Whether to share ports with a process that serves them already, which is to be replaced. */
+  readonly takeOver?: boolean;
+  /** Whether a listener's socket comes from the service manager and is bound already. */
+  readonly isInherited?: (listener: ListenerSnapshot) => boolean;
+  /** Decides about connections of mtls routes; absent: they are refused. */
+  readonly admission?: Admission;
+  readonly readFile?: ReadFile;
+  /** Milliseconds since 1970. Default: the system's clock. */
+  readonly now?: () => number;
+  /** Compiles a change; tests make it fail. */
+  readonly compile?: (changeSet: ChangeSet) => Steps<Compiled>;
+  /** How much the state may hold; tests make it less. */
+  readonly limits?: StateLimits;
+}
+
+/** Where the data plane reports to. */
+export interface PlaneSinks {
+  readonly onEvent: (event: ConnectionEvent) => void;
+  readonly onRequest?: (event: RequestEvent) => void;
+  readonly log: LogSink;
+  readonly admission?: Admission;
+}

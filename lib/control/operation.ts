@@ -1,0 +1,22 @@
+/** Who asks for a change, and by which call. */
+export interface Operation {
+  /** For the audit log. */
+  readonly actor: string;
+  /** Such as `AddRoute`. */
+  readonly action: string;
+  /** Aborted when nobody waits for the change any more. */
+  readonly signal?: AbortSignal;
+  /** Told which workers are late with a change that is made: they apply it when they turn to it. */
+  readonly onPending?: (workers: readonly number[]) => void;
+}
+
+/** The change could not be made and was undone; the cause says why, to the log and nobody else. */
+export class MutationError extends Error {
+  override readonly name = "MutationError";
+  readonly code: "database" | "compile" | "data_plane";
+
+  constructor(code: MutationError["code"], action: string, cause: unknown) {
+    super(`${action} failed and was undone`, { cause });
+    this.code = code;
+  }
+}
