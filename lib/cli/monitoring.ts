@@ -15,6 +15,8 @@ export interface MonitoringOptions {
   readonly log: LogSink;
   /** What else an operator should know, one sentence each. */
   readonly warnings: () => readonly string[];
+  /** How many differences there are between the configuration file and what is in effect. */
+  readonly drift: () => number;
   /** Log lines that nobody will read, since the start. */
   readonly lostLines: () => number;
 }
@@ -77,7 +79,10 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   };
 }
 
-function createMetrics({ control, lostLines }: MonitoringOptions, monitor: HealthMonitor): Metrics {
+function createMetrics(
+  { control, drift, lostLines }: MonitoringOptions,
+  monitor: HealthMonitor,
+): Metrics {
   return new Metrics({
     version: VERSION,
     startedAtMs: performance.timeOrigin,
@@ -86,6 +91,9 @@ function createMetrics({ control, lostLines }: MonitoringOptions, monitor: Healt
     plane: () => control.plane.metrics(),
     listeners: () => control.listeners,
     health: () => monitor.get(),
+    routes: () => control.totals.taken,
+    backends: () => control.totals.backends,
+    drift,
     heavyClients: (by) =>
       control.totals.heavyClients(HEAVY_SHARE, { by, windowMs: HEAVY_WINDOW_MS }),
     memory: () => Deno.memoryUsage(),

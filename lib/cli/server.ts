@@ -113,7 +113,11 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...watch.warnings,
     ...lostWords(lostLines()),
   ];
-  await using monitoring = await monitor({ config, control, log, warnings, lostLines });
+  const differences = () => drift?.differences ?? 0;
+  await using monitoring = await monitor({
+    ...{ config, control, log, warnings, lostLines },
+    drift: differences,
+  });
   // Closed last: it answers questions while connections drain.
   await using _admin = await openAdmin({ config, control, monitoring, log, takeOver });
   // Until here whoever had the database before gets it back when something fails.

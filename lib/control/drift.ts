@@ -33,6 +33,7 @@ export class Drift implements Disposable {
   #restUntil = 0;
   #isLooking = false;
   #warning: string | undefined;
+  #differences = 0;
 
   constructor(desired: State, options: DriftOptions) {
     this.#desired = desired;
@@ -43,6 +44,11 @@ export class Drift implements Disposable {
   /** One sentence, with the command that shows the differences; nothing while there are none. */
   get warning(): string | undefined {
     return this.#warning;
+  }
+
+  /** How many there were at the last look that could compare. */
+  get differences(): number {
+    return this.#differences;
   }
 
   /** Compares now, with what the file names by now if that is given. */
@@ -56,7 +62,8 @@ export class Drift implements Disposable {
       const operation = { actor: "mc-proxy", action: "Compare" };
       const found = await wholeState.apply(desired, { dryRun: true, close: false }, operation);
       this.#revision = found.revision;
-      this.#warning = driftWarning(file, found.differences.length);
+      this.#differences = found.differences.length;
+      this.#warning = driftWarning(file, this.#differences);
     } catch (error) {
       if (error instanceof RefusedError && IS_OVER.has(error.code)) return;
       this.#revision = state.database.audit.revision;

@@ -1,7 +1,7 @@
 import { type HitterAnswer, type HitterQuestion, HitterWindows } from "../hitters/mod.ts";
 import { type Database, DatabaseError, type StoredRule } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { Plane, RouteTally } from "../plane/mod.ts";
+import type { BackendTally, Plane, RouteTally } from "../plane/mod.ts";
 
 /** How often workers are asked; what a worker counts between is lost if it dies. */
 const TAKE_INTERVAL_MS = 2000;
@@ -9,6 +9,11 @@ const TAKE_INTERVAL_MS = 2000;
 const STORE_INTERVAL_MS = 30_000;
 /** Routes that are gone are forgotten when there are this many more than routes with traffic. */
 const MAX_ROUTES = 200_000;
+
+/** Backends that are told apart; those of the connector come from a database, and are any number. */
+const MAX_BACKENDS = 10_000;
+/** Stands for those beyond that many. */
+const OTHER = "(other)";
 
 /** What a route carried since the start, and how many connections it carries now. */
 export interface RouteStatus extends RouteTally {
@@ -22,6 +27,7 @@ export class RunningTotals {
   readonly #log: LogSink;
   readonly #hits = new Map<number, number>();
   readonly #ended = new Map<string, RouteTally>();
+  readonly #backends = new Map<string, BackendTally>();
   readonly #hitters = new HitterWindows();
   readonly #timers: ReturnType<typeof setInterval>[];
   #taking: Promise<void> | undefined;
@@ -50,6 +56,16 @@ export class RunningTotals {
   /** Hits of all rules that are not in the database yet. */
   get unstoredHits(): number {
     return this.#hits.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** What each route carried since the start, as it was taken last: two seconds ago at most. */
+  get taken(): Iterable<RouteTally> {
+    return this.#ended.values();
+  }
+
+  /** How each backend served since the start, as it was taken last. */
+  get backends(): Iterable<BackendTally> {
+    return this.#backends.values();
   }
 
   /** What each route carried since the start: ended connections and live ones. */
@@ -104,15 +120,26 @@ export class RunningTotals {
 
   async #take(): Promise<void> {
     const taken = await this.#plane.takeTallies().catch(() => []);
-    for (const { ruleHits, routes, hitters } of taken) {
+    for (const { ruleHits, routes, backends, hitters } of taken) {
       this.#hitters.add(hitters, performance.now());
       for (const [id, count] of ruleHits) this.#hits.set(id, (this.#hits.get(id) ?? 0) + count);
       for (const tally of routes) {
         const key = keyOf(tally);
         this.#ended.set(key, add(this.#ended.get(key), tally));
       }
+      for (const tally of backends) this.#addBackend(tally);
     }
     if (this.#ended.size > MAX_ROUTES) this.#ended.clear();
+  }
+
+  #addBackend(tally: BackendTally): void {
+    const { listener, route, outcome, count } = tally;
+    const nameOf = (backend: string) => `${listener} ${route} ${backend} ${outcome}`;
+    const isKnown = this.#backends.has(nameOf(tally.backend));
+    const backend = isKnown || this.#backends.size < MAX_BACKENDS ? tally.backend : OTHER;
+    const key = nameOf(backend);
+    const before = this.#backends.get(key)?.count ?? 0;
+    this.#backends.set(key, { ...tally, backend, count: before + count });
   }
 }
 

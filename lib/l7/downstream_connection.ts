@@ -1,7 +1,7 @@
 import type { IpAddress } from "../addr/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
 import { ErrorCode, type RequestHead, WindowBudget } from "../h2/mod.ts";
-import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
+import type { BackendOutcome, RequestCounts, RequestEvent } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { PolicySet, Route } from "../routes/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -33,6 +33,8 @@ export interface L7Connection {
   readonly route: Route;
   /** The route that a hostname selects on the same listener now. */
   readonly matchRoute: (host: string) => Route | undefined;
+  /** How the backend of a route served a request. */
+  readonly onBackend?: (route: Route, outcome: BackendOutcome) => void;
 }
 
 /** What a client needs of the service. */
@@ -171,6 +173,10 @@ export class DownstreamConnection implements ExchangeOwner {
     if (!this.#drop(exchange)) return;
     this.#bytesIn += exchange.bytesIn;
     this.#bytesOut += exchange.bytesOut;
+    const { backendOutcome, route } = exchange;
+    if (backendOutcome !== undefined && route !== undefined) {
+      this.connection.onBackend?.(route, backendOutcome);
+    }
     const { requests, onRequest, onlyRefused = false } = this.#services;
     requests.record({
       route: this.connection.route.hostname,
@@ -266,6 +272,7 @@ function requestEvent(exchange: Exchange, client: DownstreamConnection): Request
     route: route.hostname,
     backend: route.backend,
     status: exchange.status,
+    ...exchange.backendOutcome !== undefined && { backendOutcome: exchange.backendOutcome },
     ...exchange.grpcStatus !== undefined && { grpcStatus: exchange.grpcStatus },
     bytesIn: exchange.bytesIn,
     bytesOut: exchange.bytesOut,

@@ -7,7 +7,7 @@ import {
   type WindowBudget,
 } from "../h2/mod.ts";
 import { FieldError } from "../http/mod.ts";
-import { describeError, type RequestEvent } from "../observe/mod.ts";
+import { type BackendOutcome, describeError, type RequestEvent } from "../observe/mod.ts";
 import type { Deadline, Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
@@ -75,6 +75,8 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
   upstreamMs: number | undefined;
   backendProtocol: BackendConnection["protocol"] | undefined;
   reason: string | undefined;
+  /** Known when it has answered or failed. */
+  backendOutcome: BackendOutcome | undefined;
   route: Route | undefined;
   policy: string | undefined;
 
@@ -196,6 +198,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
     const { link } = lease;
     this.backendProtocol = link.protocol;
     if (this.head.protocol !== "" && !link.takesTunnels) {
+      this.backendOutcome = "backend_invalid";
       return this.refuse(STATUS_OF.invalid, "the backend does not take tunnels");
     }
     const whole = this.#upload.isEmpty;
@@ -215,6 +218,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
   }
 
   onUnavailable({ kind, reason }: PoolFailure): void {
+    this.backendOutcome = `backend_${kind}`;
     this.refuse(STATUS_OF[kind], reason);
   }
 
@@ -222,13 +226,13 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
     if (this.#over) return;
     this.#deadline?.touch();
     if (head.fields.length > 2 * this.#owner.limits.maxFields) {
-      return this.#breakOff("the response has too many fields", ErrorCode.internalError);
+      return this.#invalid("the response has too many fields");
     }
     const meaning = this.head.protocol === ""
       ? "refuses"
       : tunnelAnswer(head.status, this.backendProtocol);
     if (meaning === "invalid") {
-      return this.#breakOff("an answer that opens no tunnel", ErrorCode.internalError);
+      return this.#invalid("an answer that opens no tunnel");
     }
     this.#tunnelOpen = meaning === "opens";
     if (head.status < 200 && !this.#tunnelOpen) return this.#inform(head);
@@ -241,8 +245,9 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
       this.#front.respond(passed, endStream);
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
-      return this.#breakOff("a field of the response cannot be sent on", ErrorCode.internalError);
+      return this.#invalid("a field of the response cannot be sent on");
     }
+    this.backendOutcome = "ok";
     this.#responded = true;
     this.status = head.status;
     if (endStream) {
@@ -267,7 +272,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
       this.#front.sendTrailers(filterFields(fields, isTrailerField));
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
-      return this.#breakOff("a trailer of the response cannot be sent on", ErrorCode.internalError);
+      return this.#invalid("a trailer of the response cannot be sent on");
     }
     this.#endResponse();
   }
@@ -285,6 +290,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
       this.#retried = true;
       return this.#acquire(this.#way);
     }
+    this.backendOutcome = `backend_${failure.kind}`;
     if (this.#responded) return this.#breakOff(failure.reason, failure.code);
     this.refuse(STATUS_OF[failure.kind], failure.reason);
   }
@@ -296,6 +302,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
     if (this.#over) return;
     if (this.#responded) return this.#breakOff("idle timeout", ErrorCode.cancel);
     this.#stream?.reset(ErrorCode.cancel);
+    this.backendOutcome = "backend_timeout";
     this.refuse(STATUS_OF.timeout, "the backend did not answer in time");
   }
 
@@ -347,7 +354,10 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
   #inform(head: ResponseHead): void {
     const verdict = this.#interim.judge(head.status);
     if (verdict === "drop") return;
-    if (verdict !== "pass") return this.#breakOff(verdict.reason, ErrorCode.enhanceYourCalm);
+    if (verdict !== "pass") {
+      this.backendOutcome = "backend_invalid";
+      return this.#breakOff(verdict.reason, ErrorCode.enhanceYourCalm);
+    }
     try {
       this.#front.respond(withoutFalseLength(head));
     } catch (error) {
@@ -367,6 +377,12 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
     if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     if (!this.#upload.endForwarded) this.#stream?.reset(ErrorCode.cancel);
     this.#finish();
+  }
+
+  /** The backend's answer cannot be passed on. */
+  #invalid(reason: string): void {
+    this.backendOutcome = "backend_invalid";
+    this.#breakOff(reason, ErrorCode.internalError);
   }
 
   #breakOff(reason: string, code: number, status = STATUS_OF.invalid): void {

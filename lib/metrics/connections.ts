@@ -92,7 +92,7 @@ function addOutcomes(families: Families, read: () => Counted[]): void {
     {
       name: "mc_proxy_bytes_total",
       help:
-        "Octets relayed, counted when their connection ends: in is from clients, out is to them.",
+        "Octets relayed so far, also of connections that are open: in is from clients, out is to them.",
       labels: ["listener", "mode", "direction"],
     },
     () =>

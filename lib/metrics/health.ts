@@ -2,7 +2,7 @@ import type { Families } from "./families.ts";
 import type { MetricsSource } from "./source.ts";
 
 /** How the proxy is, and what will need somebody's attention. */
-export function addHealthMetrics(families: Families, { health, now }: MetricsSource): void {
+export function addHealthMetrics(families: Families, { health, drift, now }: MetricsSource): void {
   families.gauge({
     name: "mc_proxy_healthy",
     help: "1 while a worker serves and the database can be written, and not while draining.",
@@ -15,6 +15,14 @@ export function addHealthMetrics(families: Families, { health, now }: MetricsSou
     name: "mc_proxy_reload_refused",
     help: "Files that could not be reloaded, so that something older is in use.",
   }, () => [[{}, health().refusals.length]]);
+  families.gauge({
+    name: "mc_proxy_warnings",
+    help: "What works and is not as it should be: `mcproxyctl status` names each.",
+  }, () => [[{}, health().warnings.length]]);
+  families.gauge({
+    name: "mc_proxy_config_drift",
+    help: "Differences between the configuration file and what is in effect.",
+  }, () => [[{}, drift()]]);
   families.gauge(
     {
       name: "mc_proxy_certificate_expiry_seconds",

@@ -6,6 +6,7 @@ import { Families } from "./families.ts";
 import { addHealthMetrics } from "./health.ts";
 import { addProcessMetrics } from "./process.ts";
 import { addRequestMetrics } from "./requests.ts";
+import { addRouteMetrics } from "./routes.ts";
 import type { MetricsSource } from "./source.ts";
 
 /** Every metric, in Prometheus' text format. */
@@ -21,6 +22,7 @@ export class Metrics implements Disposable {
     const families = new Families(this.#registry);
     addConnectionMetrics(families, source);
     addRequestMetrics(families, source);
+    addRouteMetrics(families, source);
     addProcessMetrics(families, source, () => sumHistogram("event_loop_lag", [this.#lagBuffer]));
     addHealthMetrics(families, source);
   }

@@ -1,6 +1,12 @@
 import type { Health } from "../control/mod.ts";
 import type { HitterWeight } from "../hitters/mod.ts";
-import type { ListenerSnapshot, PlaneMetrics, PlaneStatus } from "../plane/mod.ts";
+import type {
+  BackendTally,
+  ListenerSnapshot,
+  PlaneMetrics,
+  PlaneStatus,
+  RouteTally,
+} from "../plane/mod.ts";
 
 /** What the metrics are read from, anew for each scrape. */
 export interface MetricsSource {
@@ -12,6 +18,12 @@ export interface MetricsSource {
   readonly plane: () => PlaneMetrics;
   readonly listeners: () => readonly Pick<ListenerSnapshot, "addr" | "routes" | "gauge">[];
   readonly health: () => Health;
+  /** What routes have carried. */
+  readonly routes: () => Iterable<RouteTally>;
+  /** How backends have served. */
+  readonly backends: () => Iterable<BackendTally>;
+  /** How many differences there are between the configuration file and what is in effect. */
+  readonly drift: () => number;
   /** How many clients make a hundredth or more of what all did in the last ten minutes. */
   readonly heavyClients: (by: HitterWeight) => number;
   /** Log lines that nobody will read, since the start. */

@@ -43,12 +43,20 @@ export class ListenerCounts {
     return workers * WORKER_DOUBLES * Float64Array.BYTES_PER_ELEMENT;
   }
 
-  /** Counts a connection that `worker` has served. */
-  record(worker: number, { mode, outcome, bytesIn, bytesOut }: EndedConnection): void {
+  /** Counts a connection that `worker` has served, with what of it has not been counted yet. */
+  record(worker: number, { outcome, ...carried }: EndedConnection): void {
+    const at = baseOf(worker, carried.mode) + (OUTCOME_INDEX.get(outcome) as number);
+    this.#values[at] = (this.#values[at] as number) + 1;
+    this.addBytes(worker, carried);
+  }
+
+  /** Counts octets of a connection that goes on. */
+  addBytes(
+    worker: number,
+    { mode, bytesIn, bytesOut }: Pick<EndedConnection, "mode" | "bytesIn" | "bytesOut">,
+  ): void {
     const values = this.#values;
-    const base = worker * WORKER_DOUBLES + (MODE_INDEX.get(mode) as number) * MODE_DOUBLES;
-    const at = base + (OUTCOME_INDEX.get(outcome) as number);
-    values[at] = (values[at] as number) + 1;
+    const base = baseOf(worker, mode);
     values[base + BYTES_IN] = (values[base + BYTES_IN] as number) + bytesIn;
     values[base + BYTES_OUT] = (values[base + BYTES_OUT] as number) + bytesOut;
   }
@@ -63,8 +71,13 @@ export class ListenerCounts {
       const part = sums.subarray(i * MODE_DOUBLES, (i + 1) * MODE_DOUBLES);
       const outcomes = OUTCOMES.map((name, j) => [name, part[j] ?? 0] as const)
         .filter(([, count]) => count > 0);
-      if (outcomes.length === 0) return [];
-      return [{ mode, bytesIn: part[BYTES_IN] ?? 0, bytesOut: part[BYTES_OUT] ?? 0, outcomes }];
+      const [bytesIn = 0, bytesOut = 0] = [part[BYTES_IN], part[BYTES_OUT]];
+      if (outcomes.length === 0 && bytesIn + bytesOut === 0) return [];
+      return [{ mode, bytesIn, bytesOut, outcomes }];
     });
   }
+}
+
+function baseOf(worker: number, mode: CountedMode): number {
+  return worker * WORKER_DOUBLES + (MODE_INDEX.get(mode) as number) * MODE_DOUBLES;
 }

@@ -7,6 +7,8 @@
 export type { RequestEvent } from "./request_event.ts";
 export { Pressure } from "./pressure.ts";
 export {
+  BACKEND_OUTCOMES,
+  type BackendOutcome,
   type ConnectionEvent,
   COUNTED_MODES,
   type CountedMode,

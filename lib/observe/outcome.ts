@@ -60,6 +60,7 @@ const REFUSALS: ReadonlySet<string> = new Set<typeof OUTCOMES[number]>([
   "hello_timeout",
   "no_server_name",
   "no_route",
+  "not_allowed",
   "mode_unavailable",
   "tls_failed",
   "tls_timeout",
@@ -72,6 +73,26 @@ const REFUSALS: ReadonlySet<string> = new Set<typeof OUTCOMES[number]>([
 export function isRefusal(outcome: OutcomeName): boolean {
   return REFUSALS.has(outcome);
 }
+
+/**
+ * How a backend served: a connection of l4 or mtls, a request of l7. The first one is good. The names
+ * are stable, as those of {@link OUTCOMES} are.
+ */
+export const BACKEND_OUTCOMES = [
+  "ok",
+  // It could not be reached, or not in time; l7: or it did not answer in time.
+  "backend_unreachable",
+  "backend_timeout",
+  // It broke off.
+  "backend_reset",
+  // l7: its answer cannot be passed on.
+  "backend_invalid",
+  // l7: all connections that it may have are in use.
+  "backend_busy",
+] as const;
+
+/** One of {@link BACKEND_OUTCOMES}. */
+export type BackendOutcome = typeof BACKEND_OUTCOMES[number];
 
 /** One of {@link OUTCOMES}. */
 export type OutcomeName = typeof OUTCOMES[number];

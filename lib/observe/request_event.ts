@@ -1,3 +1,5 @@
+import type { BackendOutcome } from "./outcome.ts";
+
 /** What one request of an l7 connection leaves behind: a line of the access log. */
 export interface RequestEvent {
   /** The request's own identifier, which the backend got as `X-Request-Id`. */
@@ -15,6 +17,8 @@ export interface RequestEvent {
   readonly backend: string;
   /** What the client was told; 499: it left before it was told anything. */
   readonly status: number;
+  /** How the backend served it; absent: it was not asked, or the client did not wait for it. */
+  readonly backendOutcome?: BackendOutcome;
   /** `grpc-status` of a gRPC response that came to its end. */
   readonly grpcStatus?: string;
   /** Octets of content from the client. */

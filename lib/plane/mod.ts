@@ -33,4 +33,4 @@ export type {
   Snapshot,
   SourcesSnapshot,
 } from "./snapshot.ts";
-export type { RouteTally, TakenTallies } from "./tallies.ts";
+export type { BackendTally, RouteTally, TakenTallies } from "./tallies.ts";

@@ -83,7 +83,7 @@ export interface Plane {
   findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections>;
   /** Cuts off those that a query means; how many there were. */
   closeConnections(query: ConnectionQuery): Promise<number>;
-  /** What live connections have carried so far, by route; `connections` are open. */
+  /** Open connections by route; what they carry is in the tallies. */
   liveTraffic(): Promise<RouteTally[]>;
   /** What happened since this was asked the last time; of each worker. */
   takeTallies(): Promise<TakenTallies[]>;

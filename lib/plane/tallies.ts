@@ -1,6 +1,7 @@
 import type { HitterTally } from "../hitters/mod.ts";
+import type { BackendOutcome } from "../observe/mod.ts";
 
-/** What ended connections of one route carried. */
+/** What connections of one route carried: those that ended, with octets of those that go on. */
 export interface RouteTally {
   /** The listener's address as configured. */
   readonly listener: string;
@@ -11,11 +12,25 @@ export interface RouteTally {
   readonly bytesOut: number;
 }
 
+/** How a backend served since the tallies were taken before. */
+export interface BackendTally {
+  /** The listener's address as configured. */
+  readonly listener: string;
+  /** The hostname of the route. */
+  readonly route: string;
+  /** `host:port`; of an mtls route, where the host is. */
+  readonly backend: string;
+  readonly outcome: BackendOutcome;
+  /** Connections of l4 and mtls, requests of l7. */
+  readonly count: number;
+}
+
 /** What happened since the tallies were taken before. */
 export interface TakenTallies {
   /** Connections blocked, by the rule's id. */
   readonly ruleHits: readonly (readonly [id: number, count: number])[];
   readonly routes: readonly RouteTally[];
+  readonly backends: readonly BackendTally[];
   /** Whose connections were the most. */
   readonly hitters: readonly HitterTally[];
 }

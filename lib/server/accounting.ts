@@ -1,13 +1,21 @@
 import type { FirewallRule } from "../firewall/mod.ts";
-import type {
-  ConnectionEvent,
-  ConnectionGauge,
-  CountedMode,
-  Counters,
-  HistogramName,
+import {
+  BACKEND_OUTCOMES,
+  type BackendOutcome,
+  type ConnectionEvent,
+  type ConnectionGauge,
+  type CountedMode,
+  type Counters,
+  type HistogramName,
+  type OutcomeName,
 } from "../observe/mod.ts";
-import type { ConnectionInfo, RouteTally, TakenTallies } from "../plane/mod.ts";
-import { type Connection, type Ending, formatSocketAddress } from "./connection_state.ts";
+import type { BackendTally, ConnectionInfo, RouteTally, TakenTallies } from "../plane/mod.ts";
+import {
+  type Connection,
+  type Ending,
+  formatSocketAddress,
+  type Traffic,
+} from "./connection_state.ts";
 
 function routeFields({ sni, route, identity, host, backend = route?.backend }: Connection) {
   return {
@@ -19,17 +27,21 @@ function routeFields({ sni, route, identity, host, backend = route?.backend }: C
   };
 }
 
-function traffic({ carrier }: Connection): { bytesIn: number; bytesOut: number } {
+function traffic({ carrier }: Connection): Traffic {
   return { bytesIn: carrier?.bytesIn ?? 0, bytesOut: carrier?.bytesOut ?? 0 };
 }
 
-/** What the connection has carried, for its route. */
-export function toTally(connection: Connection): Omit<RouteTally, "connections"> {
-  return {
-    listener: connection.listener.addr,
-    route: connection.route?.hostname ?? "",
-    ...traffic(connection),
-  };
+/** What the connection has carried since this was asked before, so that it counts while it lasts. */
+export function takeTraffic(connection: Connection): Traffic {
+  const { bytesIn, bytesOut } = traffic(connection);
+  const { taken = { bytesIn: 0, bytesOut: 0 } } = connection;
+  connection.taken = { bytesIn, bytesOut };
+  return { bytesIn: bytesIn - taken.bytesIn, bytesOut: bytesOut - taken.bytesOut };
+}
+
+/** Which route's tally a connection counts in. */
+export function routeOf({ listener, route }: Connection): Pick<RouteTally, "listener" | "route"> {
+  return { listener: listener.addr, route: route?.hostname ?? "" };
 }
 
 /** The connection as an operator sees it while it lasts. */
@@ -78,10 +90,14 @@ const DURATION_OF: Readonly<Record<CountedMode, HistogramName>> = {
   mtls: "connection_mtls",
 };
 
-/** Counts an ended connection everywhere it counts. */
-export function countEnded(event: ConnectionEvent, account: Account): void {
+/** Counts an ended connection everywhere it counts, with the octets that were not counted yet. */
+export function countEnded(
+  event: ConnectionEvent,
+  { bytesIn, bytesOut }: Traffic,
+  account: Account,
+): void {
   const { counters, gauge, worker, ruleType } = account;
-  const { outcome, bytesIn, bytesOut } = event;
+  const { outcome } = event;
   const mode = event.mode ?? "none";
   counters.add(outcome);
   counters.add("bytes_in", bytesIn);
@@ -89,6 +105,30 @@ export function countEnded(event: ConnectionEvent, account: Account): void {
   if (ruleType !== undefined) counters.add(`blocked_${ruleType}`);
   counters.observe(DURATION_OF[mode], event.durationMs / 1000);
   gauge.counts.record(worker, { mode, outcome, bytesIn, bytesOut });
+}
+
+/** Counts octets of a connection that goes on. */
+export function countTraffic(
+  { route }: Connection,
+  { bytesIn, bytesOut }: Traffic,
+  { counters, gauge, worker }: Account,
+): void {
+  counters.add("bytes_in", bytesIn);
+  counters.add("bytes_out", bytesOut);
+  gauge.counts.addBytes(worker, { mode: route?.mode ?? "none", bytesIn, bytesOut });
+}
+
+const BACKEND_FAILURES: ReadonlySet<string> = new Set(BACKEND_OUTCOMES);
+
+/** How the backend of an l4 or mtls connection served; nothing if it was not asked. */
+export function backendOutcome(
+  { carrier, route }: Connection,
+  outcome: OutcomeName,
+): BackendOutcome | undefined {
+  // Of l7 each request counts.
+  if (route === undefined || route.mode === "l7") return undefined;
+  if (BACKEND_FAILURES.has(outcome)) return outcome as BackendOutcome;
+  return carrier === undefined ? undefined : "ok";
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -101,6 +141,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class Tallies {
   readonly #ruleHits = new Map<number, number>();
   readonly #routes = new Map<string, Mutable<RouteTally>>();
+  readonly #backends = new Map<string, Mutable<BackendTally>>();
 
   /** A rule has blocked a connection. */
   countHit(ruleId: number): void {
@@ -108,23 +149,50 @@ export class Tallies {
   }
 
   /** A connection that took a route has ended. */
-  countEnd(end: Omit<RouteTally, "connections">): void {
-    const key = `${end.listener} ${end.route}`;
-    let tally = this.#routes.get(key);
-    if (tally === undefined) {
-      tally = { ...end, connections: 0, bytesIn: 0, bytesOut: 0 };
-      this.#routes.set(key, tally);
-    }
-    tally.connections++;
-    tally.bytesIn += end.bytesIn;
-    tally.bytesOut += end.bytesOut;
+  countEnd(route: Pick<RouteTally, "listener" | "route">): void {
+    this.#tallyOf(route).connections++;
+  }
+
+  /** A connection that took a route has carried something. */
+  countTraffic(
+    route: Pick<RouteTally, "listener" | "route">,
+    { bytesIn, bytesOut }: Traffic,
+  ): void {
+    if (bytesIn === 0 && bytesOut === 0) return;
+    const tally = this.#tallyOf(route);
+    tally.bytesIn += bytesIn;
+    tally.bytesOut += bytesOut;
+  }
+
+  /** A backend has served, or failed to. */
+  countBackend(served: Omit<BackendTally, "count">): void {
+    const { listener, route, backend, outcome } = served;
+    const key = `${listener} ${route} ${backend} ${outcome}`;
+    const tally = this.#backends.get(key);
+    if (tally !== undefined) tally.count++;
+    else this.#backends.set(key, { ...served, count: 1 });
   }
 
   /** The counts, which begin at zero again. */
   take(): Omit<TakenTallies, "hitters"> {
-    const taken = { ruleHits: [...this.#ruleHits], routes: [...this.#routes.values()] };
+    const taken = {
+      ruleHits: [...this.#ruleHits],
+      routes: [...this.#routes.values()],
+      backends: [...this.#backends.values()],
+    };
     this.#ruleHits.clear();
     this.#routes.clear();
+    this.#backends.clear();
     return taken;
+  }
+
+  #tallyOf({ listener, route }: Pick<RouteTally, "listener" | "route">): Mutable<RouteTally> {
+    const key = `${listener} ${route}`;
+    let tally = this.#routes.get(key);
+    if (tally === undefined) {
+      tally = { listener, route, connections: 0, bytesIn: 0, bytesOut: 0 };
+      this.#routes.set(key, tally);
+    }
+    return tally;
   }
 }

@@ -37,6 +37,12 @@ export interface Carrier {
   shutdown?(): void;
 }
 
+/** Octets from the client, and to it. */
+export interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
 /** One accepted connection: what is known of it grows along its path. */
 export interface Connection {
   readonly id: string;
@@ -64,6 +70,8 @@ export interface Connection {
   backend?: string;
   /** mtls: to look at the client's certificate again. */
   peerCertificate?: TlsPeer;
+  /** What of its traffic is in the tallies. */
+  taken?: Traffic;
   /** Whether `Heaviest` has counted it while it lasts, and how many octets of it. */
   isCounted?: true;
   countedBytes?: number;

@@ -22,7 +22,14 @@ import { type Clock, systemClock } from "../relay/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import type { HandshakesOptions } from "../tls/mod.ts";
 import { AcceptFailures } from "./accept_failures.ts";
-import { countEnded, Tallies, toEvent, toTally } from "./accounting.ts";
+import {
+  backendOutcome,
+  countEnded,
+  countTraffic,
+  routeOf,
+  takeTraffic,
+  toEvent,
+} from "./accounting.ts";
 import { serve } from "./connection.ts";
 import { type Connection, type Ending, socketAddress, withCut } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
@@ -74,7 +81,6 @@ export class DataPlane {
   readonly #state: PlaneState;
   readonly #listeners: Listeners;
   readonly #connections: LiveConnections;
-  readonly #tallies = new Tallies();
   readonly #heaviest: Heaviest;
   #sequence = 0;
   #idle: (() => void) | undefined;
@@ -235,11 +241,20 @@ export class DataPlane {
     if (!stream.closed) stream.reset();
     const { counters, worker } = this.#options;
     const event = toEvent(connection, ending, this.#clock.now());
-    countEnded(event, { counters, worker, gauge: listener.gauge, ruleType: ending.ruleType });
+    const traffic = takeTraffic(connection);
+    const { gauge } = listener;
+    countEnded(event, traffic, { counters, worker, gauge, ruleType: ending.ruleType });
     this.#options.onEvent(event);
     this.#heaviest.countEnd(connection, ending.outcome);
-    if (ending.ruleId !== undefined) this.#tallies.countHit(ending.ruleId);
-    if (connection.route !== undefined) this.#tallies.countEnd(toTally(connection));
+    const { tallies } = this.#state;
+    if (ending.ruleId !== undefined) tallies.countHit(ending.ruleId);
+    if (connection.route === undefined) return;
+    tallies.countEnd(routeOf(connection));
+    tallies.countTraffic(routeOf(connection), traffic);
+    const outcome = backendOutcome(connection, ending.outcome);
+    if (outcome === undefined) return;
+    const { backend = connection.route.backend } = connection;
+    tallies.countBackend({ ...routeOf(connection), backend, outcome });
   }
 
   /** The oldest `limit` live connections that a query means. */
@@ -252,7 +267,7 @@ export class DataPlane {
     return this.#connections.close(query);
   }
 
-  /** What live connections have carried so far, by route. */
+  /** Open connections by route; what they carry is in the tallies. */
   liveTraffic(): readonly RouteTally[] {
     return this.#connections.traffic();
   }
@@ -264,7 +279,21 @@ export class DataPlane {
 
   /** What happened since this was asked the last time. */
   takeTallies(): TakenTallies {
-    return { ...this.#tallies.take(), hitters: this.#heaviest.take(this.#connections) };
+    this.#countLive();
+    const { tallies } = this.#state;
+    return { ...tallies.take(), hitters: this.#heaviest.take(this.#connections) };
+  }
+
+  /** Streams count while they run: some never end. */
+  #countLive(): void {
+    const { counters, worker } = this.#options;
+    for (const connection of this.#connections) {
+      if (connection.carrier === undefined) continue;
+      const traffic = takeTraffic(connection);
+      if (traffic.bytesIn === 0 && traffic.bytesOut === 0) continue;
+      countTraffic(connection, traffic, { counters, worker, gauge: connection.listener.gauge });
+      this.#state.tallies.countTraffic(routeOf(connection), traffic);
+    }
   }
 
   /** Stops accepting; resolves when the last connection has ended. */

@@ -27,6 +27,10 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
         return destinationOf(c);
       },
       route,
+      onBackend: ({ hostname, backend }, outcome) => {
+        const { addr: listener } = c.listener;
+        state.tallies.countBackend({ listener, route: hostname, backend, outcome });
+      },
       // A route that has begun to name others is none for a client that is connected already.
       matchRoute: (host) => {
         const found = c.listener.routes.match(host);

@@ -1,5 +1,5 @@
 import type { ConnectionQuery, FoundConnections, RouteTally } from "../plane/mod.ts";
-import { Tallies, toInfo, toTally } from "./accounting.ts";
+import { routeOf, Tallies, toInfo } from "./accounting.ts";
 import { type Connection, cutOff } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
 import { compileQuery } from "./query.ts";
@@ -57,11 +57,11 @@ export class LiveConnections {
     for (const connection of [...this]) cutOff(connection, "shutdown");
   }
 
-  /** What they have carried so far, by route. */
+  /** How many there are, by route; what they carry is in the tallies. */
   traffic(): readonly RouteTally[] {
     const live = new Tallies();
     for (const connection of this) {
-      if (connection.route !== undefined) live.countEnd(toTally(connection));
+      if (connection.route !== undefined) live.countEnd(routeOf(connection));
     }
     return live.take().routes;
   }

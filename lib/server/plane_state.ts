@@ -36,6 +36,7 @@ import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
+import { Tallies } from "./accounting.ts";
 import type { Connector } from "./connector.ts";
 import { Streams } from "./streams.ts";
 
@@ -69,6 +70,8 @@ export interface PlaneStateOptions {
 export class PlaneState {
   readonly clock: Clock;
   readonly counters: Counters;
+  /** By rule, route and backend. */
+  readonly tallies: Tallies = new Tallies();
   /** Index of the worker, for what it takes of shared limits. */
   readonly worker: number;
   /** For the PROXY header and the ClientHello together. */

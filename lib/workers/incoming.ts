@@ -1,6 +1,7 @@
 import type { SessionRequest } from "../connector/mod.ts";
 import { HITTER_GROUPS, HITTER_WEIGHTS, type HitterTally, TRACKED_PLACES } from "../hitters/mod.ts";
 import {
+  BACKEND_OUTCOMES,
   type ConnectionEvent,
   LOG_LEVELS,
   type LogRecord,
@@ -9,6 +10,7 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import type {
+  BackendTally,
   ConnectionInfo,
   FoundConnections,
   FromWorker,
@@ -81,6 +83,7 @@ const requestEvent = record<RequestEvent>({
   durationMs: finite,
   protocol: oneOf(["h2", "http/1.1", "http/1.0"] as const),
 }, {
+  backendOutcome: oneOf(BACKEND_OUTCOMES),
   grpcStatus: word,
   upstreamMs: finite,
   backendProtocol: oneOf(["h2", "http/1.1"] as const),
@@ -108,6 +111,14 @@ const routeTally = record<RouteTally>({
   connections: amount,
   bytesIn: amount,
   bytesOut: amount,
+}, {});
+
+const backendTally = record<BackendTally>({
+  listener: word,
+  route: word,
+  backend: word,
+  outcome: oneOf(BACKEND_OUTCOMES),
+  count: amount,
 }, {});
 
 const hitterTally = record<HitterTally>({
@@ -146,6 +157,7 @@ const VALUES: { readonly [K in keyof ReplyValues]: Check<ReplyValues[K]> } = {
   "take_tallies": record<TakenTallies>({
     ruleHits: list(ruleHit, MAX_CONNECTIONS),
     routes: list(routeTally, MAX_CONNECTIONS),
+    backends: list(backendTally, MAX_CONNECTIONS),
     hitters: list(hitterTally, HITTER_GROUPS.length * HITTER_WEIGHTS.length),
   }, {}),
 };

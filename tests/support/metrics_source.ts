@@ -61,6 +61,15 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
       ],
       geoipBuiltMs: NOW - 120_000,
     }),
+    routes: () => [
+      { listener: ":443", route: "a.test", connections: 4, bytesIn: 50, bytesOut: 60 },
+    ],
+    backends: () => [{
+      ...{ listener: ":443", route: "a.test", backend: "10.0.0.1:443" },
+      outcome: "backend_unreachable",
+      count: 5,
+    }],
+    drift: () => 9,
     heavyClients: () => 2,
     lostLines: () => 7,
     memory: () => ({ rss: 1000, heapUsed: 100 }),

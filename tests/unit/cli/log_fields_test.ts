@@ -32,6 +32,7 @@ const REQUEST: Required<RequestEvent> = {
   route: "a.test",
   backend: "10.0.0.5:443",
   status: 200,
+  backendOutcome: "ok",
   grpcStatus: "0",
   bytesIn: 1,
   bytesOut: 2,

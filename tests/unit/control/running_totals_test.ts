@@ -32,6 +32,7 @@ function setUp() {
 const hits = (...ruleHits: [number, number][]): TakenTallies => ({
   ruleHits,
   routes: [],
+  backends: [],
   hitters: [],
 });
 const tally = (route: string, connections: number): RouteTally => ({
@@ -71,8 +72,8 @@ Deno.test("RunningTotals.close() takes and stores what was counted last", async 
 Deno.test("RunningTotals adds what has ended to what is live, by route", async () => {
   const { world, totals } = setUp();
   world.tallies = [
-    { ruleHits: [], routes: [tally("a", 1), tally("b", 2)], hitters: [] },
-    { ruleHits: [], routes: [tally("a", 4)], hitters: [] },
+    { ruleHits: [], routes: [tally("a", 1), tally("b", 2)], backends: [], hitters: [] },
+    { ruleHits: [], routes: [tally("a", 4)], backends: [], hitters: [] },
   ];
   world.live = [tally("a", 3), tally("c", 1)];
   const found = (await totals.routes()).map(({ route, connections, active, bytesIn, bytesOut }) => [

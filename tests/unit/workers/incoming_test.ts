@@ -74,7 +74,20 @@ const HONEST: readonly [message: Record<string, unknown>, asked?: string][] = [
   [{ type: "reply", id: 1, value: 3 }, "close_connections"],
   [{ type: "reply", id: 1, value: [tally] }, "live_traffic"],
   [
-    { type: "reply", id: 1, value: { ruleHits: [[1, 2]], routes: [tally], hitters: [hitters] } },
+    {
+      type: "reply",
+      id: 1,
+      value: {
+        ruleHits: [[1, 2]],
+        routes: [tally],
+        backends: [{
+          ...{ listener: ":443", route: "a.test", backend: "10.0.0.1:443" },
+          outcome: "backend_reset",
+          count: 2,
+        }],
+        hitters: [hitters],
+      },
+    },
     "take_tallies",
   ],
 ];

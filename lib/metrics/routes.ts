@@ -1,0 +1,84 @@
+import { OTHER_ROUTES } from "../observe/mod.ts";
+import type { RouteTally } from "../plane/mod.ts";
+import type { Families } from "./families.ts";
+import type { MetricsSource } from "./source.ts";
+
+/** Series of one family at most; what is beyond that many is added up. */
+const MAX_SERIES = 1000;
+
+/** What routes carry and how their backends serve, whatever the mode. */
+export function addRouteMetrics(families: Families, source: MetricsSource): void {
+  families.counter({
+    name: "mc_proxy_route_connections_total",
+    help: "Connections that took a route and have ended.",
+    labels: ["listener", "route"],
+  }, () => boundedRoutes(source).map((it) => [labelsOf(it), it.connections]));
+  families.counter(
+    {
+      name: "mc_proxy_route_bytes_total",
+      help:
+        "Octets that connections of a route have relayed so far, also those that are open: in " +
+        "is from clients, out is to them.",
+      labels: ["listener", "route", "direction"],
+    },
+    () =>
+      boundedRoutes(source).flatMap((it) =>
+        [
+          [{ ...labelsOf(it), direction: "in" }, it.bytesIn],
+          [{ ...labelsOf(it), direction: "out" }, it.bytesOut],
+        ] as const
+      ),
+  );
+  families.counter(
+    {
+      name: "mc_proxy_backend_outcomes_total",
+      help: "How backends have served: connections of l4 and mtls, requests of l7.",
+      labels: ["listener", "route", "backend", "outcome"],
+    },
+    () =>
+      boundedBackends(source).map(([{ listener, route, backend, outcome }, count]) =>
+        [{ listener, route, backend, outcome }, count] as const
+      ),
+  );
+}
+
+function labelsOf({ listener, route }: RouteTally) {
+  return { listener, route };
+}
+
+/** The first ones by age keep their series, so that none counts backwards. */
+function boundedRoutes({ routes }: MetricsSource): RouteTally[] {
+  const shown = new Map<string, RouteTally>();
+  for (const tally of routes()) {
+    const route = shown.size < MAX_SERIES ? tally.route : OTHER_ROUTES;
+    const key = `${tally.listener} ${route}`;
+    const before = shown.get(key);
+    shown.set(key, {
+      listener: tally.listener,
+      route,
+      connections: (before?.connections ?? 0) + tally.connections,
+      bytesIn: (before?.bytesIn ?? 0) + tally.bytesIn,
+      bytesOut: (before?.bytesOut ?? 0) + tally.bytesOut,
+    });
+  }
+  return [...shown.values()];
+}
+
+interface BackendLabels {
+  readonly listener: string;
+  readonly route: string;
+  readonly backend: string;
+  readonly outcome: string;
+}
+
+function boundedBackends({ backends }: MetricsSource): (readonly [BackendLabels, number])[] {
+  const shown = new Map<string, readonly [BackendLabels, number]>();
+  for (const { count, listener, outcome, ...named } of backends()) {
+    const isShown = shown.size < MAX_SERIES;
+    const [route, backend] = isShown ? [named.route, named.backend] : [OTHER_ROUTES, OTHER_ROUTES];
+    const key = `${listener} ${route} ${backend} ${outcome}`;
+    const before = shown.get(key)?.[1] ?? 0;
+    shown.set(key, [{ listener, route, backend, outcome }, before + count]);
+  }
+  return [...shown.values()];
+}
