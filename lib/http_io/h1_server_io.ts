@@ -1,6 +1,7 @@
 import type { H1ServerSession } from "../h1/mod.ts";
 import type { StreamError, TcpStream } from "../tcp/mod.ts";
-import { StreamIo, type StreamIoOptions } from "./stream_io.ts";
+import { SmallReads } from "./small_reads.ts";
+import { LEAST_REST_MS, StreamIo, type StreamIoOptions } from "./stream_io.ts";
 import type { Task } from "./turns.ts";
 
 /** After our FIN, how long a client may be silent before the connection is closed, in milliseconds. */
@@ -23,6 +24,8 @@ export interface H1ServerIoOptions extends StreamIoOptions {
  */
 export class H1ServerIo extends StreamIo<H1ServerSession> implements Task {
   readonly #onGone: (error?: StreamError) => void;
+  readonly #smallReads = new SmallReads();
+  #rest: ReturnType<typeof setTimeout> | undefined;
   /** In the hands of `Turns`. */
   #working = false;
   /** Since when nothing moved while it is being closed, and when our FIN was sent. */
@@ -40,6 +43,7 @@ export class H1ServerIo extends StreamIo<H1ServerSession> implements Task {
   close(): void {
     if (this.closing) return;
     this.closing = true;
+    clearTimeout(this.#rest);
     this.#stillSince = this.now();
     queueMicrotask(() => {
       const { stream } = this;
@@ -89,7 +93,9 @@ export class H1ServerIo extends StreamIo<H1ServerSession> implements Task {
       return;
     }
     const { session } = this;
-    session.receive(this.turns.copies.of(bytes), this.now());
+    const now = this.now();
+    session.receive(this.turns.copies.of(bytes), now);
+    this.#restIfNeeded(this.#smallReads.restAfter(bytes.length, now));
     if (session.congested) this.pause();
     if (session.waiting) this.schedule();
   }
@@ -127,6 +133,7 @@ export class H1ServerIo extends StreamIo<H1ServerSession> implements Task {
   }
 
   #lose(error?: StreamError): void {
+    clearTimeout(this.#rest);
     if (this.stream.closed) return;
     this.stream.close();
     this.session.abort("the connection was lost");
@@ -139,7 +146,17 @@ export class H1ServerIo extends StreamIo<H1ServerSession> implements Task {
     this.turns.run(this);
   }
 
+  /** Reads nothing for a while; what comes meanwhile comes in larger pieces then. */
+  #restIfNeeded(ms: number): void {
+    if (ms <= 0 || this.closing || this.#rest !== undefined) return;
+    this.pause();
+    this.#rest = setTimeout(() => {
+      this.#rest = undefined;
+      this.#readAgain();
+    }, Math.max(ms, LEAST_REST_MS));
+  }
+
   #readAgain(): void {
-    if (this.closing || !this.session.congested) this.resume();
+    if (this.closing || (this.#rest === undefined && !this.session.congested)) this.resume();
   }
 }

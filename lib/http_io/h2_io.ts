@@ -1,16 +1,11 @@
-import { Budget, type H2Session, type Rate } from "../h2/mod.ts";
+import type { H2Session } from "../h2/mod.ts";
 import type { StreamError, TcpStream } from "../tcp/mod.ts";
-import { StreamIo, type StreamIoOptions } from "./stream_io.ts";
+import { SmallReads } from "./small_reads.ts";
+import { LEAST_REST_MS, StreamIo, type StreamIoOptions } from "./stream_io.ts";
 import type { Task } from "./turns.ts";
 
 /** How long a peer may take to read what is left and to close its side, in milliseconds. */
 const LINGER_MS = 2000;
-/** A read with less than this, in octets, is mostly overhead: a TLS record of one octet costs 13 µs. */
-const SMALL_READ = 128;
-/** Small reads of one connection that cost it nothing: more than anybody types, or a stream of ticks. */
-const SMALL_READS: Rate = { burst: 2000, perSecond: 1000 };
-/** Shorter rests would be as much work as what they are to spare, in milliseconds. */
-const LEAST_REST_MS = 10;
 /**
  * What is read after the end and thrown away, in octets: closing a socket with unread octets sends a
  * RST, which may take back our last words, but who sends more than that does not want to hear them.
@@ -40,7 +35,7 @@ export class H2Io extends StreamIo<H2Session> implements Task {
   readonly #isBackend: boolean;
   /** What was read and not yet looked at; nothing is read meanwhile. */
   readonly #unread: Uint8Array[] = [];
-  readonly #smallReads = new Budget(SMALL_READS, { credit: Infinity });
+  readonly #smallReads = new SmallReads();
   #rest: ReturnType<typeof setTimeout> | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
   /** In the hands of `Turns`. */
@@ -99,11 +94,7 @@ export class H2Io extends StreamIo<H2Session> implements Task {
     }
     this.#options.onRead?.(bytes);
     this.#unread.push(this.turns.copies.of(bytes));
-    if (bytes.length < SMALL_READ && !this.#isBackend) {
-      const now = this.now();
-      this.#smallReads.spend(now);
-      this.#restIfNeeded(this.#smallReads.waitMs(now));
-    }
+    if (!this.#isBackend) this.#restIfNeeded(this.#smallReads.restAfter(bytes.length, this.now()));
     this.#work();
     if (this.#unread.length > 0 || this.session.congested) this.pause();
   }

@@ -12,6 +12,9 @@ const GATHERED_OCTETS = 32 * 1024;
  */
 const AHEAD_OCTETS = 64 * 1024;
 
+/** Shorter rests would be as much work as what they are to spare, in milliseconds. */
+export const LEAST_REST_MS = 10;
+
 /** What is asked of a session, whatever it frames. */
 export interface FramingSession {
   /** Octets waiting for {@link takeOutput}. */

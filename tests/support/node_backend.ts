@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { ROOT } from "./module_graph.ts";
 
 /** Starts `tests/testdata/slow_h2c_backend.mjs`. */
-export async function startSlowH2cBackend(): Promise<{ address: string } & AsyncDisposable> {
+export async function startSlowH2cBackend(): Promise<
+  { readonly address: string; readonly pid: number } & AsyncDisposable
+> {
   const child = new Deno.Command("node", {
     args: [join(ROOT, "tests/testdata/slow_h2c_backend.mjs")],
     stdin: "piped",
@@ -20,6 +22,7 @@ export async function startSlowH2cBackend(): Promise<{ address: string } & Async
   const port = Number(new TextDecoder().decode(value));
   return {
     address: `127.0.0.1:${port}`,
+    pid: child.pid,
     async [Symbol.asyncDispose]() {
       await child.stdin.close();
       await reader.cancel();

