@@ -10,12 +10,16 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** How the bundle contains the line of `lib/workers/entry_url.ts`. */
+/** How the bundle contains the lines of `lib/workers/entry_url.ts` and of `lib/history`'s. */
 const ENTRY_LINE = `new URL("./entry.ts", import.meta.url)`;
+/** Kinds of threads, each with such a line. */
+const THREADS = 2;
 
-/** Worker or program: only one half is ever evaluated. The second does what `main.ts` does. */
+/** A thread or the program: only one part is ever evaluated. The last does what `main.ts` does. */
 const ENTRY_MODULE = `
-if ("WorkerGlobalScope" in globalThis) {
+if ("WorkerGlobalScope" in globalThis && self.name === "history") {
+  await import("${import.meta.resolve("../lib/history/entry.ts")}");
+} else if ("WorkerGlobalScope" in globalThis) {
   await import("${import.meta.resolve("../lib/workers/entry.ts")}");
 } else {
   const { runMcProxy } = await import("${import.meta.resolve("../lib/cli/mod.ts")}");
@@ -38,8 +42,9 @@ export async function bundleProxy(output: string): Promise<void> {
     await bundle(entry, script);
     const code = await Deno.readTextFile(script);
     const parts = code.split(ENTRY_LINE);
-    if (parts.length !== 2) {
-      throw new Error(`the bundle has ${parts.length - 1} places that start a worker, not 1`);
+    if (parts.length !== THREADS + 1) {
+      const found = parts.length - 1;
+      throw new Error(`the bundle has ${found} places that start a thread, not ${THREADS}`);
     }
     await Deno.writeTextFile(output, parts.join("new URL(import.meta.url)"));
   } finally {

@@ -3,6 +3,7 @@ import { invalid } from "../control/mod.ts";
 import { rateLimitToMessage } from "../messages/mod.ts";
 import { RATE_LIMIT, RULE } from "../state/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
+import { askHistory, fromReplayed } from "./history_handlers.ts";
 import * as pb from "./gen/mod.ts";
 import { fromGeoIp, fromRule, optionalMs, toRecord } from "./messages.ts";
 
@@ -26,13 +27,22 @@ export function firewallHandlers(
       return { rules, rateLimit: rateLimitToMessage(firewall.rateLimit) };
     },
     async addFirewallRule(request, call) {
-      const { ttl, closeConnections: close } = request;
+      const { ttl, closeConnections: close, dryRun, replay } = request;
       const by = operation("AddFirewallRule", context, call);
       const settings = toRecord(RULE, [pb.AddFirewallRuleRequestSchema, request]);
-      const given = { rule: settings, ttlMs: optionalMs(ttl), close };
+      const given = { rule: settings, ttlMs: optionalMs(ttl), close, dryRun };
+      const spanMs = optionalMs(replay);
+      if (spanMs !== undefined && !dryRun) throw invalid("replay", "needs dry_run");
       const { rule, live, closed } = await firewall.addRule(given, by);
       const counts = { liveConnections: live, closedConnections: closed };
-      return { rule: fromRule(rule), ...counts, pendingWorkers: by.pendingWorkers };
+      return {
+        rule: fromRule(rule),
+        ...counts,
+        pendingWorkers: by.pendingWorkers,
+        ...spanMs !== undefined && {
+          replay: fromReplayed(await askHistory(control.replay.ofRule(rule, spanMs))),
+        },
+      };
     },
     async removeFirewallRule(request, call) {
       const by = operation("RemoveFirewallRule", context, call);

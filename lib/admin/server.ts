@@ -16,6 +16,7 @@ import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
 import { health, ProxyAdminService, reflection, reflectionAlpha } from "./gen/mod.ts";
 import { heaviestHandlers } from "./heaviest_handlers.ts";
+import { historyHandlers } from "./history_handlers.ts";
 import { observeHandlers } from "./observe_handlers.ts";
 import { routingHandlers } from "./routing_handlers.ts";
 import { stateHandlers } from "./state_handlers.ts";
@@ -136,6 +137,7 @@ function methods(context: AdminContext): ReadonlyMap<string, Method> {
     ...stateHandlers(context),
     ...observeHandlers(context),
     ...heaviestHandlers(context),
+    ...historyHandlers(context),
   };
   const source = {
     healthy: () => context.problem() === "",

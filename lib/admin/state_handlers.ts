@@ -1,8 +1,10 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid } from "../control/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
 import { stateToMessage } from "../messages/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
+import { askHistory, fromReplayed } from "./history_handlers.ts";
 import { toSnapshotError } from "./errors.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
 import { fromAuditEntry, fromDifference, fromRule, toState } from "./messages.ts";
@@ -23,7 +25,8 @@ export function stateHandlers(
     exportState() {
       return { state: exportState(context), revision: BigInt(state.database.audit.revision) };
     },
-    async apply({ state: desired, dryRun, ifRevision, closeConnections: close }, call) {
+    async apply(request, call) {
+      const { state: desired, dryRun, ifRevision, closeConnections: close, replay } = request;
       if (desired === undefined) throw invalid("state", "is missing");
       const options = {
         dryRun,
@@ -32,6 +35,7 @@ export function stateHandlers(
       };
       const by = operation("Apply", context, call);
       const wanted = await toState(desired, call.signal);
+      if (replay !== undefined && !dryRun) throw invalid("replay", "needs dry_run");
       const { differences, live, revision, closed } = await wholeState.apply(wanted, options, by);
       return {
         differences: differences.slice(0, MAX_DIFFERENCES).map((it) =>
@@ -41,6 +45,11 @@ export function stateHandlers(
         revision: BigInt(revision),
         closedConnections: closed,
         pendingWorkers: by.pendingWorkers,
+        ...replay && {
+          replay: fromReplayed(
+            await askHistory(context.control.replay.ofState(wanted, durationMs(replay))),
+          ),
+        },
       };
     },
     getAuditLog({ limit, beforeId }) {

@@ -81,6 +81,7 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   yield { flag: "--allow-net", purpose: "listeners and backends", descriptor: { name: "net" } };
   // Without a path it is in memory.
   if (config.database.path !== "") yield* folder(config.database.path, "the database");
+  if (config.history !== undefined) yield* folder(config.history.path, "the history");
   if (config.connector !== undefined) yield* connectorNeeds(config.connector);
   if (config.grpc !== undefined) yield* folder(config.grpc.addr, "the admin socket");
   if (config.metrics?.addr.includes("/")) yield* folder(config.metrics.addr, "the metrics socket");

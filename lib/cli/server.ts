@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { DatabaseAdmission } from "../connector/mod.ts";
 import { Control, Drift } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
+import { History } from "../history/mod.ts";
 import {
   describeError,
   DescriptorBudget,
@@ -97,11 +98,13 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const inherited = inheritedSockets();
   using database = openClaimed(options);
   await using admission = openConfiguredAdmission(config, log);
+  // Closed after the last connection has ended.
+  await using history = config.history && await History.open({ ...config.history, log });
   const stuck = Promise.withResolvers<number>();
   const onStuck = stuck.resolve;
   const descriptors = new SharedArrayBuffer(DESCRIPTORS_BYTES);
   const control = await start({
-    ...{ config, database, admission, logging, takeOver, onStuck, descriptors },
+    ...{ config, database, admission, logging, takeOver, onStuck, descriptors, history },
     ...inherited && { inherited },
   });
   warnOfUnused(inherited, { listeners: control.listeners, log });
@@ -111,6 +114,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const warnings = () => [
     ...drift?.warning === undefined ? [] : [drift.warning],
     ...watch.warnings,
+    ...history?.warnings ?? [],
     ...lostWords(lostLines()),
   ];
   const differences = () => drift?.differences ?? 0;
@@ -175,7 +179,7 @@ async function openAdmin(parts: AdminParts): Promise<AsyncDisposable | undefined
 }
 
 async function start(
-  { config, database, admission, logging, takeOver, onStuck, descriptors, inherited }: {
+  { config, database, admission, logging, takeOver, onStuck, descriptors, inherited, history }: {
     readonly config: Config;
     readonly database: Database;
     readonly admission: DatabaseAdmission | undefined;
@@ -184,6 +188,7 @@ async function start(
     readonly onStuck: (worker: number) => void;
     readonly descriptors: SharedArrayBuffer;
     readonly inherited?: InheritedSockets;
+    readonly history: History | undefined;
   },
 ): Promise<Control> {
   const { log, logConnection, logRequest } = logging;
@@ -210,6 +215,7 @@ async function start(
       takeOver,
       ...inherited && { isInherited: (listener) => inherited.has(listener) },
       ...admission && { admission },
+      ...history && { history },
     });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });

@@ -13,6 +13,7 @@ const MAX_BANS = 32;
 export const BAN_CAUSES = [
   "no_route",
   "no_server_name",
+  "not_allowed",
   "hello_invalid",
   "hello_timeout",
   "proxy_invalid",

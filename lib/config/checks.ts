@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
 import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
 import { refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
@@ -27,6 +28,11 @@ export function checkConfig(config: Config, context: CheckContext): void {
     }
   }
   checkGeoIp(config, context);
+  if (
+    config.history !== undefined && resolve(config.history.path) === resolve(config.database.path)
+  ) {
+    report.problem(["history", "path"], "is the path of the database, and has to be another");
+  }
   if (config.connector !== undefined) {
     checkProxyProtocol(config.connector, ["connector"], report);
     checkConnector(config.connector, context);

@@ -18,6 +18,7 @@ export {
   type DatabaseConfig,
   type FirewallConfig,
   type GrpcConfig,
+  type HistoryConfig,
   type L7Config,
   type LogConfig,
   type LogFormat,

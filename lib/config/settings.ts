@@ -145,6 +145,31 @@ const firewall = table<Config["firewall"]>({
   },
 });
 
+const history = table<NonNullable<Config["history"]>>({
+  path: {
+    key: "path",
+    kind: filePath(),
+    required: true,
+    doc:
+      "A SQLite database of its own, created with mode 0600 in a directory that must exist. It " +
+      "may be deleted while the program is stopped; nothing else needs it.",
+  },
+  days: {
+    key: "days",
+    kind: integer({ min: 1, max: 3650 }),
+    default: 7,
+    doc: "How long connections are kept, at most.",
+  },
+  megabytes: {
+    key: "megabytes",
+    kind: integer({ min: 1, max: 1_048_576 }),
+    default: 256,
+    doc:
+      "How large the database becomes, in MiB: the oldest give way. A connection takes some 200 " +
+      "octets; beside it there are up to some 10 MiB that have just been written.",
+  },
+});
+
 const proxy = table<Config["proxy"]>({
   connectTimeoutMs: {
     key: "connect_timeout",
@@ -275,6 +300,15 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
       "`trusted_proxies` names is never banned. At most 10,000 bans are in force at once. Where a " +
       "listener takes PROXY headers the source is the client that the header names, and for " +
       "`proxy_invalid` the peer.",
+  },
+  history: {
+    key: "history",
+    kind: history,
+    optional: true,
+    doc: "Which connections were served and refused, for `mcproxyctl history` and for trying " +
+      "changes on them: addresses of clients, the names they asked for, how it ended. Refusals of " +
+      "one second that are alike are kept as one with their number. A thread of its own writes " +
+      "it; what that does not keep up with is not kept, and counted. Absent: none.",
   },
   proxy: { key: "proxy", kind: proxy, section: true, doc: "Deadlines of proxied connections." },
   resolver: {

@@ -14,6 +14,8 @@ export interface Config {
   readonly firewall: FirewallConfig;
   /** Who is banned for what; empty: nobody. */
   readonly bans: readonly BanConfig[];
+  /** Absent: what has ended is forgotten. */
+  readonly history?: HistoryConfig;
   readonly proxy: ProxyConfig;
   readonly resolver: ResolverConfig;
   readonly l7: L7Config;
@@ -107,6 +109,14 @@ export interface BanConfig {
   readonly count: number;
   readonly withinMs: number;
   readonly forMs: number;
+}
+
+/** Past connections. */
+export interface HistoryConfig {
+  /** Of a database of its own. */
+  readonly path: string;
+  readonly days: number;
+  readonly megabytes: number;
 }
 
 export interface ProxyConfig {

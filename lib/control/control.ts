@@ -1,6 +1,7 @@
 import type { ReadFile } from "../certificates/mod.ts";
 import { whenFree } from "../db/mod.ts";
 import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
+import type { History } from "../history/mod.ts";
 import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
 import { refuseSharedPorts } from "./binding.ts";
 import type { ControlOptions } from "./control_options.ts";
@@ -11,6 +12,7 @@ import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
 import { readRegularFile } from "./regular_file.ts";
+import { Replay } from "./replay.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { RunningTotals } from "./running_totals.ts";
@@ -44,6 +46,8 @@ export class Control {
   readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
   readonly #bans: AutoBans;
+  /** What a change would have meant yesterday. */
+  readonly replay: Replay;
   #onRegained: () => Promise<void> = () => Promise.resolve();
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
@@ -84,6 +88,8 @@ export class Control {
     });
     this.#resolver = this.#watchResolver(startUp);
     this.#bans = this.#watchOffenders();
+    const { history } = options;
+    this.replay = new Replay({ history, state, geoip: () => this.geoip.loaded?.geoip, now });
     this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
     expiry.schedule();
   }
@@ -121,6 +127,7 @@ export class Control {
     });
     const control = new Control(options, startUp, plane);
     tap.add(control.#bans);
+    if (options.history !== undefined) tap.add(options.history);
     return control;
   }
 
@@ -153,6 +160,11 @@ export class Control {
   /** The data plane, for questions. */
   get plane(): Plane {
     return this.state.plane;
+  }
+
+  /** What connections have left behind, if it is kept. */
+  get history(): History | undefined {
+    return this.#options.history;
   }
 
   /** Why the proxy is not healthy; empty if it is. */

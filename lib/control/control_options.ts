@@ -1,3 +1,4 @@
+import type { History } from "../history/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { Admission } from "../connector/mod.ts";
@@ -25,6 +26,8 @@ export interface ControlOptions {
   readonly isInherited?: (listener: ListenerSnapshot) => boolean;
   /** Decides about connections of mtls routes; absent: they are refused. */
   readonly admission?: Admission;
+  /** Keeps what connections leave behind; stays the caller's to close. */
+  readonly history?: History;
   readonly readFile?: ReadFile;
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number;

@@ -17,6 +17,8 @@ export interface NewRule extends CloseOption {
   readonly rule: Omit<RuleSettings, "expiresAt">;
   /** Absent: the rule does not end on its own. */
   readonly ttlMs?: number | undefined;
+  /** Check only. */
+  readonly dryRun?: boolean;
 }
 
 /** What a {@link FirewallAdministration} works with. */
@@ -46,8 +48,9 @@ export class FirewallAdministration {
     return this.#rateLimit;
   }
 
+  /** With `dryRun` nothing changes, and the rule that would be stored has no id yet. */
   async addRule(
-    { rule: given, ttlMs, close }: NewRule,
+    { rule: given, ttlMs, close, dryRun = false }: NewRule,
     operation: Operation,
   ): Promise<LiveConnections & { rule: StoredRule }> {
     const createdAt = this.#options.now();
@@ -62,6 +65,7 @@ export class FirewallAdministration {
         throw invalid("type", "a country rule needs a GeoIP database");
       }
       refuseOneMore("rules", { holds: rules.size, limits: this.#state.limits });
+      if (dryRun) return { live: 0, closed: 0, rule: { ...rule, id: 0, hits: 0 } };
       await this.#state.commit([differences.addRule({ ...rule, createdAt })], operation);
       this.#options.expiry.schedule();
       const stored = rules.find(rule);

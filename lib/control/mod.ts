@@ -22,6 +22,7 @@ export { type ExplainRequest, type Explanation } from "./explain.ts";
 export { MemoryGuard } from "./memory_guard.ts";
 export { type Upkeep } from "./upkeep.ts";
 export { type LiveConnections } from "./live_connections.ts";
+export { Replay, type Replayed, type ReplayedClient } from "./replay.ts";
 export { MutationError, type Operation } from "./operation.ts";
 export { type ServedState } from "./served_state.ts";
 export {

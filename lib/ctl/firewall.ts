@@ -18,6 +18,7 @@ import type { FirewallRule, RateLimit } from "../client/mod.ts";
 import { toMessage } from "../messages/mod.ts";
 import { RULE } from "../state/mod.ts";
 import { refuseDangerous } from "./dangerous_rules.ts";
+import { replayLines } from "./history.ts";
 import { liveWords, type Session } from "./session.ts";
 
 export async function listRules(session: Session): Promise<void> {
@@ -46,23 +47,43 @@ export interface RuleFlags {
   readonly ttl?: number;
   readonly close?: boolean;
   readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly replay?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+function replayOf(dryRun: boolean, replay: number | undefined): number | undefined {
+  if (!dryRun && replay !== undefined) throw new UsageError("--replay needs --dry-run");
+  return dryRun ? replay ?? DAY_MS : undefined;
 }
 
 export async function addRule(
   session: Session,
   { type, value }: { type: string; value: string },
-  { ttl, close = false, yes = false, ...flags }: FlagValues & RuleFlags,
+  { ttl, close = false, yes = false, dryRun = false, replay: asked, ...flags }:
+    & FlagValues
+    & RuleFlags,
 ): Promise<void> {
+  const replay = replayOf(dryRun, asked);
   const rule = { reason: "", ...fieldsOf(RULE.shape, flags), type, value };
-  if (!yes) await refuseDangerous(session, [rule]);
+  if (!yes && !dryRun) await refuseDangerous(session, [rule]);
   const done = await session.client.addFirewallRule({
     ...toMessage(RULE.shape, AddFirewallRuleRequestSchema, rule),
     closeConnections: close,
+    dryRun,
     ...ttl !== undefined && { ttl: durationFromMs(ttl) },
+    ...replay !== undefined && { replay: durationFromMs(replay) },
   });
   session.answer(AddFirewallRuleResponseSchema, done, (answer) => {
     const { rule, liveConnections, closedConnections } = answer;
     const end = rule?.expiresAt === undefined ? "" : ` until ${endOf(rule)}`;
+    if (dryRun) {
+      return [
+        `would add the rule ${ruleWords(rule)}${end}`,
+        ...replayLines(answer.replay, session),
+      ];
+    }
     return [
       `added rule #${rule?.id}: ${ruleWords(rule)}${end}${
         liveWords(liveConnections, closedConnections)

@@ -160,6 +160,12 @@ function addFirewall(program: Command, { run }: ProgramHost): void {
       .option("--ttl <duration>", "the rule ends on its own after this time", duration)
       .option("--close", "close live connections of those it blocks; without this they go on")
       .option("--yes", "also if the rule covers everybody, or you")
+      .option("--dry-run", "change nothing; say which clients of the past it would be about")
+      .option(
+        "--replay <duration>",
+        "with --dry-run: the clients of so long (default: 24h)",
+        duration,
+      )
       .action((type: string, value: string, flags: FlagValues & RuleFlags) =>
         run(async (session) => {
           const { addRule } = await import("./firewall.ts");
@@ -282,6 +288,16 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
     .action((clientIp: string, listener: string, sni: string | undefined) =>
       run(async (session) => (await load()).explainVerdict(session, { clientIp, listener, sni }))
     );
+  program.command("history")
+    .description("connections of the past, the latest first, where [history] is configured")
+    .option("--client <ip|cidr>", "only of these clients")
+    .option("--sni <name>", "only for this name; *.example.net: for all that end so")
+    .option("--outcome <outcome>", "only those that ended so; refused: in any way")
+    .option("--since <duration>", "of so long", duration, 86_400_000)
+    .option("--limit <n>", "at most so many, up to 10000", parseInteger, DEFAULT_LIMIT)
+    .action((flags) =>
+      run(async (session) => (await import("./history.ts")).showHistory(session, flags))
+    );
   program.command("audit")
     .description("what was changed, by whom and when; the latest first")
     .option("--limit <n>", "at most so many, up to 1000", parseInteger, DEFAULT_LIMIT)
@@ -301,6 +317,11 @@ function addState(program: Command, { run }: ProgramHost): void {
       "the configuration, or what `export` writes; - for the standard input",
     )
     .option("--diff", "show the difference and change nothing")
+    .option(
+      "--replay <duration>",
+      "with --diff: say which clients of so long it would have refused or let in",
+      duration,
+    )
     .option("--close", "close connections of routes that change; without this they go on")
     .option("--yes", "also if a new rule covers everybody, or you")
     .action((flags) =>

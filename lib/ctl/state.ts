@@ -1,3 +1,4 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { UsageError } from "../terminal/mod.ts";
 import {
   ApplyResponseSchema,
@@ -10,6 +11,7 @@ import { formatProblem, readWantedState } from "../config/mod.ts";
 import { type State, writeStateFile } from "../state/mod.ts";
 import { type ProposedRule, refuseDangerous } from "./dangerous_rules.ts";
 import { changeWords } from "./observe.ts";
+import { replayLines } from "./history.ts";
 import { count, type Session } from "./session.ts";
 
 /** A state with 100,000 routes has about 20 MB as TOML, one with a million rules 75 MB. */
@@ -23,16 +25,22 @@ export interface ApplyFlags {
   readonly diff?: boolean;
   readonly close?: boolean;
   readonly yes?: boolean;
+  readonly replay?: number;
 }
 
 /** `apply`: shows what differs, then makes it so, unless the state has changed in between. */
 export async function applyFile(session: Session, flags: ApplyFlags): Promise<void> {
-  const { diff = false, close: closeConnections = false } = flags;
+  const { diff = false, close: closeConnections = false, replay } = flags;
+  if (replay !== undefined && !diff) throw new UsageError("--replay needs --diff");
   const state = stateToMessage(await readState(flags.file, session));
   const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
-  const found = await session.client.apply({ state, dryRun: true }, call);
+  const past = replay !== undefined && { replay: durationFromMs(replay) };
+  const found = await session.client.apply({ state, dryRun: true, ...past }, call);
   if (diff || countOf(found) === 0) {
-    session.answer(ApplyResponseSchema, found, differenceLines);
+    session.answer(ApplyResponseSchema, found, (answer) => [
+      ...differenceLines(answer),
+      ...replayLines(answer.replay, session),
+    ]);
     return;
   }
   if (!session.json) session.print(...differenceLines(found));

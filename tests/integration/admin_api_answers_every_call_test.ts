@@ -393,6 +393,11 @@ Deno.test("listHeaviest() answers for every group when nobody has come", async (
   ]);
 });
 
+Deno.test("queryHistory() without a history says so", async () => {
+  await using admin = await startAdmin();
+  await assert.rejects(noting(admin).queryHistory({}), { code: "failed_precondition" });
+});
+
 Deno.test("writeBack() of a database that is in its place is refused", async () => {
   await using admin = await startAdmin();
   await assert.rejects(noting(admin).writeBack({}), { code: "failed_precondition" });

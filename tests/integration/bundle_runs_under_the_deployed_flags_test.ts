@@ -21,6 +21,7 @@ Deno.test("the one-script forms of proxy and client work together, with nothing 
     config: (data) => ({
       grpc: { addr: join(data, "mc-proxy.sock") },
       server: { workers: 2 },
+      history: { path: join(data, "history.db") },
       listeners: [{
         addr: "127.0.0.1:0",
         routes: [{ hostname: "one.test", backend: backend.address }],
@@ -39,10 +40,13 @@ Deno.test("the one-script forms of proxy and client work together, with nothing 
   await bundleClient(client);
   const socket = join(proxy.folder, "mc-proxy.sock");
   const flags = ["--no-config", "--no-npm", ...clientFlags(socket)];
-  const { code, stdout, stderr } = await runCommand(
-    Deno.execPath(),
-    ["run", ...flags, client, "--socket", socket, "routes", "list"],
-  );
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /one\.test +l4/);
+  const ctl = async (...args: string[]) => {
+    const line = ["run", ...flags, client, "--socket", socket, ...args];
+    const { code, stdout, stderr } = await runCommand(Deno.execPath(), line);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.match(await ctl("routes", "list"), /one\.test +l4/);
+  // The thread of the history is another one than those of the data plane.
+  assert.match(await ctl("history"), /one\.test +relayed/);
 });

@@ -10,6 +10,7 @@ import { type AdminClient, createClient } from "../../lib/client/mod.ts";
 import { type Config, loadConfig } from "../../lib/config/mod.ts";
 import { Control, type ControlOptions } from "../../lib/control/mod.ts";
 import { type Database, openDatabase, type OpenOptions } from "../../lib/db/mod.ts";
+import { History } from "../../lib/history/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
 import type { Plane } from "../../lib/plane/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";
@@ -18,7 +19,7 @@ import { unusedPort } from "./ports.ts";
 /** Settings of {@link startAdmin}. */
 export interface AdminFixtureOptions {
   /** More of the configuration, as TOML. */
-  readonly config?: string;
+  readonly config?: string | ((folder: string) => string);
   /** A folder that stays. Default: a new one that goes. */
   readonly folder?: string;
   readonly now?: () => number;
@@ -60,6 +61,7 @@ export class AdminFixture implements AsyncDisposable {
     this.client.close();
     await this.server.close();
     await this.control.drain(0);
+    await this.control.history?.[Symbol.asyncDispose]();
     this.database[Symbol.dispose]();
     if (this.removeFolder) await Deno.remove(this.folder, { recursive: true });
     const errors = this.logs.filter(({ level, message }) =>
@@ -74,7 +76,7 @@ export async function startAdmin(options: AdminFixtureOptions = {}): Promise<Adm
   const folder = options.folder ?? await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
   const addr = `127.0.0.1:${await unusedPort()}`;
   const config = configOf(`database.path = "${join(folder, "a.db")}"
-${options.config ?? ""}
+${typeof options.config === "function" ? options.config(folder) : options.config ?? ""}
 [[listeners]]
 addr = "${addr}"
 `);
@@ -83,10 +85,12 @@ addr = "${addr}"
   if (!open.readOnly) database.seed(config);
   const logs: LogRecord[] = [];
   const log = (record: LogRecord) => logs.push(record);
+  const history = config.history && await History.open({ ...config.history, log });
   const control = await Control.start({
     config,
     database,
     log,
+    ...history && { history },
     onEvent: () => {},
     startPlane: options.startPlane ??
       (async (snapshot, sinks) =>

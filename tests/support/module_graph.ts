@@ -21,7 +21,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],
   ["certificates", "acme_tls"],
   ["acme", "config", "db", "http_io", "relay", "resolver", "tls"],
-  ["connector", "l7"],
+  ["connector", "l7", "history"],
   ["plane"],
   ["server", "control", "rpc", "admin/gen"],
   ["workers"],

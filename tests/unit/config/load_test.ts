@@ -77,6 +77,10 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
     count = 20
     within = "1m"
     for = "1h"
+    [history]
+    path = "srv/history.db"
+    days = 3
+    megabytes = 64
     [proxy]
     connect_timeout = "300ms"
     idle_timeout = "2m"
@@ -149,6 +153,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       rateWindowMs: 60_000,
     },
     bans: [{ on: ["no_route", "policy"], count: 20, withinMs: 60_000, forMs: 3_600_000 }],
+    history: { path: "srv/history.db", days: 3, megabytes: 64 },
     proxy: { connectTimeoutMs: 300, idleTimeoutMs: 120_000, shutdownTimeoutMs: 3_600_000 },
     resolver: { servers: ["192.0.2.53:53", "[2001:db8::53]:53", "192.0.2.54:5353"] },
     l7: {

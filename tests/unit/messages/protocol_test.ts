@@ -17,7 +17,7 @@ const MESSAGES: readonly (readonly [DescMessage, RecordShape, {
   [pb.L7PolicySchema, POLICY.shape, {}],
   [pb.FirewallRuleSchema, RULE.shape, { others: ["id", "hits", "created_at"] }],
   [pb.AddFirewallRuleRequestSchema, RULE.shape, {
-    others: ["ttl", "close_connections"],
+    others: ["ttl", "close_connections", "dry_run", "replay"],
     without: ["expires_at"],
   }],
   [pb.RateLimitSchema, RATE_LIMIT.shape, {}],

@@ -1,0 +1,248 @@
+import { type IpAddress, parseIp } from "../addr/mod.ts";
+import {
+  type AllowList,
+  compileAllowList,
+  type CompiledFirewall,
+  compileFirewall,
+  createFirewall,
+  type Firewall,
+  type GeoIp,
+  patchFirewall,
+} from "../firewall/mod.ts";
+import type { History, PastVisits } from "../history/mod.ts";
+import { invalid, RefusedError } from "../queue/mod.ts";
+import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
+import { Slices } from "../slices/mod.ts";
+import { isAutomaticBan, type Listener, type RuleSettings, type State } from "../state/mod.ts";
+import type { ServedState } from "./served_state.ts";
+
+/** As far as anything is kept. */
+const MAX_SPAN_MS = 3650 * 24 * 3_600_000;
+/** Visits that are asked of the history at once. */
+const PAGE = 1_000;
+/** Clients of each kind that are named; all are counted. */
+const NAMED = 100;
+
+/** A client to whom a change would have made a difference. */
+export interface ReplayedClient {
+  readonly client: string;
+  /** A server name that it is about; empty: none was known. */
+  readonly sni: string;
+  /** What decides, after the change if it would have been refused, else before. */
+  readonly why: string;
+  /** Its connections of the time, and those of them that were served. */
+  readonly connections: number;
+  readonly served: number;
+  readonly lastMs: number;
+}
+
+/** What a change would have meant for the clients of a time. */
+export interface Replayed {
+  readonly sinceMs: number;
+  /** Clients that came in that time. */
+  readonly clients: number;
+  /** Those that are let in now and would have been refused, the most connections first. */
+  readonly refused: readonly ReplayedClient[];
+  readonly refusedClients: number;
+  /** Those that are refused now and would have been let in. */
+  readonly admitted: readonly ReplayedClient[];
+  readonly admittedClients: number;
+}
+
+/** What decides about connections. */
+interface Deciders {
+  readonly firewall: Firewall;
+  /** Whom a route names, if it does. */
+  readonly allowList: (route: Route) => AllowList | undefined;
+  /** By the address of the listener. */
+  readonly tables: ReadonlyMap<string, RouteTable>;
+}
+
+/** What a {@link Replay} looks at. */
+export interface ReplayOptions {
+  readonly history: History | undefined;
+  readonly state: ServedState;
+  readonly geoip: () => GeoIp | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Asks of a change what it would have meant for the real clients of the past: those who came are
+ * decided about twice, by the state as it is and by the one that is wanted, with the functions that
+ * decide about connections. Limits of rates are left out: they depend on each other's times.
+ */
+export class Replay {
+  readonly #options: ReplayOptions;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What one more rule would have meant.
+   *
+   * @throws {RefusedError} if there is no history.
+   */
+  ofRule(rule: RuleSettings, spanMs: number): Promise<Replayed> {
+    const { rules } = this.#options.state.snapshot.firewall;
+    return this.#run({ rules: patchFirewall(rules, { add: [{ ...rule, id: 0 }] }) }, spanMs);
+  }
+
+  /**
+   * What another state would have meant; parts that it does not name stay.
+   *
+   * @throws {RefusedError} if there is no history.
+   */
+  ofState(wish: State, spanMs: number): Promise<Replayed> {
+    const kept = () => this.#options.state.database.rules.list().filter(isAutomaticBan);
+    const rules = wish.rules && compileFirewall(
+      [...kept(), ...wish.rules].map((rule, i) => ({ ...rule, id: i + 1 })),
+    );
+    const { listeners } = wish;
+    return this.#run({ ...rules && { rules }, ...listeners && { listeners } }, spanMs);
+  }
+
+  async #run(
+    changed: { readonly rules?: CompiledFirewall; readonly listeners?: readonly Listener[] },
+    spanMs: number,
+  ): Promise<Replayed> {
+    const { history, state, geoip, now } = this.#options;
+    if (history === undefined) {
+      throw new RefusedError("failed_precondition", "nothing is kept: [history] is not configured");
+    }
+    if (spanMs < 1 || spanMs > MAX_SPAN_MS) throw invalid("replay", "not a time in the past");
+    const { snapshot: { listeners, firewall: { rules } } } = state;
+    const allowList = allowLists(geoip());
+    const before: Deciders = {
+      allowList,
+      firewall: createFirewall(rules, geoip()),
+      tables: new Map(listeners.map(({ id, addr }) => [addr, state.table(id) ?? NO_ROUTES])),
+    };
+    const after: Deciders = {
+      allowList,
+      firewall: createFirewall(changed.rules ?? rules, geoip()),
+      tables: changed.listeners === undefined ? before.tables : tablesOf(changed.listeners),
+    };
+    const sinceMs = now() - spanMs;
+    const tally = new Tally();
+    const slices = new Slices();
+    for await (const visit of allVisits(history, sinceMs)) {
+      if (slices.isOver) await slices.pause();
+      tally.add(visit, decide(visit, before), decide(visit, after));
+    }
+    return { sinceMs, ...tally.result() };
+  }
+}
+
+const NO_ROUTES = compileRoutes([]);
+
+function tablesOf(listeners: readonly Listener[]): Map<string, RouteTable> {
+  return new Map(listeners.map(({ addr, routes }) => {
+    const ways = routes.map(({ policies: _, ...route }, i) => ({ ...route, id: i + 1 }));
+    return [addr, compileRoutes(ways)];
+  }));
+}
+
+async function* allVisits(history: History, sinceMs: number): AsyncGenerator<PastVisits> {
+  let after: string | undefined;
+  do {
+    const page = await history.visits(sinceMs, { after, limit: PAGE });
+    yield* page.visits;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+/** Why a visit is refused; nothing if it is not, as far as can be known of it. */
+function decide({ client, listener, sni }: PastVisits, deciders: Deciders): string | undefined {
+  const ip = parseIp(client);
+  if (!ip.ok) return undefined;
+  const blocked = blockedBy(ip.value, deciders.firewall);
+  if (blocked !== undefined) return blocked;
+  // Whoever was refused before saying a name was not asked for one.
+  if (sni === "") return undefined;
+  const table = deciders.tables.get(listener);
+  if (table === undefined) return `no listener ${listener}`;
+  const route = table.match(sni);
+  if (route === undefined) return `no route for ${sni}`;
+  return deciders.allowList(route)?.holds(ip.value) === false
+    ? `the route ${route.hostname} names others`
+    : undefined;
+}
+
+/** Compiled when they are asked for. */
+function allowLists(geoip: GeoIp | undefined): Deciders["allowList"] {
+  const known = new Map<Route, AllowList | undefined>();
+  return (route) => {
+    if (!known.has(route)) known.set(route, compileAllowList(route, geoip));
+    return known.get(route);
+  };
+}
+
+function blockedBy(ip: IpAddress, firewall: Firewall): string | undefined {
+  const verdict = firewall.check(ip);
+  return verdict.action === "block" ? `${verdict.rule.type} ${verdict.rule.value}` : undefined;
+}
+
+/** Clients that a change makes a difference to. They come one after the other. */
+class Tally {
+  readonly #refused = new Affected();
+  readonly #admitted = new Affected();
+  #clients = 0;
+  #client: string | undefined;
+
+  add(visit: PastVisits, before: string | undefined, after: string | undefined): void {
+    if (visit.client !== this.#client) this.#clients++;
+    this.#client = visit.client;
+    if (before === undefined && after !== undefined) this.#refused.add(visit, after);
+    if (before !== undefined && after === undefined) this.#admitted.add(visit, before);
+  }
+
+  result(): Omit<Replayed, "sinceMs"> {
+    return {
+      clients: this.#clients,
+      refused: this.#refused.named(),
+      refusedClients: this.#refused.clients,
+      admitted: this.#admitted.named(),
+      admittedClients: this.#admitted.clients,
+    };
+  }
+}
+
+/** The clients with the most connections, and how many there are. */
+class Affected {
+  #named: ReplayedClient[] = [];
+  #last: ReplayedClient | undefined;
+  clients = 0;
+
+  add({ client, sni, connections, served, lastMs }: PastVisits, why: string): void {
+    const last = this.#last;
+    if (last?.client === client) {
+      this.#last = {
+        ...last,
+        connections: last.connections + connections,
+        served: last.served + served,
+        lastMs: Math.max(last.lastMs, lastMs),
+      };
+      return;
+    }
+    this.#keepLast();
+    this.clients++;
+    this.#last = { client, sni, why, connections, served, lastMs };
+  }
+
+  named(): readonly ReplayedClient[] {
+    this.#keepLast();
+    return this.#sorted().slice(0, NAMED);
+  }
+
+  #keepLast(): void {
+    if (this.#last !== undefined) this.#named.push(this.#last);
+    this.#last = undefined;
+    if (this.#named.length > 4 * NAMED) this.#named = this.#sorted().slice(0, NAMED);
+  }
+
+  #sorted(): ReplayedClient[] {
+    return this.#named.toSorted((a, b) => b.served - a.served || b.connections - a.connections);
+  }
+}
