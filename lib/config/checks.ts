@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
+import { whyNeverMet } from "../policy/mod.ts";
 import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
 import { refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
@@ -21,6 +22,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
     checkProxyProtocol(listener, path, context.report);
     for (const [j, route] of listener.routes.entries()) {
       checkRoute(route, [...path, "routes", j], context);
+      checkPolicies(route, [...path, "routes", j], { config, report });
       if (route.mode === "mtls") {
         const { connector } = config;
         checkConnectorRoute(route, [...path, "routes", j], { ...context, connector });
@@ -74,6 +76,18 @@ function checkRoute(route: RouteSettings, path: KeyPath, context: CheckContext):
   }
   checkTlsFiles(route, path, context);
   checkBackendTls(route, path, context);
+}
+
+/** Warns of policies that refuse everybody. */
+function checkPolicies(
+  route: RouteSettings,
+  path: KeyPath,
+  { config, report }: { readonly config: Config; readonly report: Report },
+): void {
+  for (const [i, policy] of (route.policies ?? []).entries()) {
+    const why = whyNeverMet(policy, config.l7.refuseUnderscores);
+    if (why !== undefined) report.warning([...path, "policies", i, "value"], why);
+  }
 }
 
 function checkTlsFiles(route: RouteSettings, path: KeyPath, context: CheckContext): void {

@@ -13,3 +13,4 @@ export {
   parseL7Policy,
   type PolicySet,
 } from "./policy.ts";
+export { whyNeverMet } from "./unmet.ts";

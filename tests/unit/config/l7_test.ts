@@ -64,3 +64,24 @@ request_trailers = ["not a name"]
   assert.match(messages.join("\n"), /trusted_forwarding\[1\]/);
   assert.match(messages.join("\n"), /request_trailers\[0\]: .*not the name of a header field/);
 });
+
+for (
+  const [name, more, warns] of [
+    ["X_Api_Key", "", /policies\[0\]\.value: no request passes: those with `_`/],
+    ["x_api_key", "[l7]\nrefuse_underscores = false\n", undefined],
+    ["Transfer-Encoding", "", /policies\[0\]\.value: no request passes: this field belongs to/],
+    ["x-api-key", "", undefined],
+  ] as const
+) {
+  Deno.test(`loadConfig() ${warns ? "warns" : "is silent"} of a required ${name} ${more}`, () => {
+    const { ok, messages } = load(`
+[[listeners.routes.policies]]
+type = "require_header"
+value = "${name}"
+${more}`);
+    assert.ok(ok);
+    const told = messages.filter((message) => message.includes("no request passes"));
+    if (warns === undefined) assert.deepEqual(told, []);
+    else assert.match(told.join("\n"), warns);
+  });
+}
