@@ -120,6 +120,7 @@ export function fromStatus(
       rateLimit: rateLimitToMessage(firewall.rateLimit),
       topRules: firewall.topRules.map(fromRule),
       allowRules: firewall.allowing,
+      rateLimitSetAtRunTime: firewall.isRateLimitStored,
     },
     geoip: fromGeoIp(geoip),
     workers: status.workers.map(fromWorker),

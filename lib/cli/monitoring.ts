@@ -52,6 +52,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     }),
   );
   await monitor.start();
+  control.onWriteFailed(() => void monitor.checkDatabase());
   let endpoint: MetricsEndpoint | undefined;
   if (config.metrics !== undefined) {
     const metrics = stack.use(createMetrics(options, monitor));

@@ -49,6 +49,7 @@ export class Control {
   /** What a change would have meant yesterday. */
   readonly replay: Replay;
   #onRegained: () => Promise<void> = () => Promise.resolve();
+  #onWriteFailed: () => void = () => {};
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
@@ -65,6 +66,7 @@ export class Control {
       log,
       now,
       materials,
+      onWriteFailed: () => this.#onWriteFailed(),
       ...compile && { compile },
       ...options.limits && { limits: options.limits },
     });
@@ -242,6 +244,11 @@ export class Control {
    */
   onRegained(body: () => Promise<void>): void {
     this.#onRegained = body;
+  }
+
+  /** Calls `body` when a change could not be written for want of room or of rights. */
+  onWriteFailed(body: () => void): void {
+    this.#onWriteFailed = body;
   }
 
   async #regain(): Promise<void> {

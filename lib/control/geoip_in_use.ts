@@ -69,7 +69,7 @@ export class GeoIpInUse {
           message: "GeoIP database not reloaded, the old one stays in use",
           fields: { path, error: describeError(cause) },
         });
-        const message = "the GeoIP file is not usable; the log says why";
+        const message = `the GeoIP file ${path} is not usable: ${describeError(cause)}`;
         throw new RefusedError("failed_precondition", message, { cause });
       }
     });

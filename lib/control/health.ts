@@ -13,8 +13,8 @@ const GEOIP_WARNING_MS = 60 * DAY_MS;
 const LATE_MS = 10_000;
 /** Each look at the database writes a page and waits for the disk. */
 const DATABASE_INTERVAL_MS = 10_000;
-/** Certificates and GeoIP files age slowly. */
-const FILES_INTERVAL_MS = 3_600_000;
+/** How soon the log says what a change or a reload has brought. */
+const FILES_INTERVAL_MS = 1_000;
 /** A warning that lasts is logged again after that long. */
 const REPEAT_WARNING_MS = DAY_MS;
 

@@ -1,4 +1,4 @@
-import { type Database, whenFree } from "../db/mod.ts";
+import { type Database, DatabaseError, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Change, ConnectorSnapshot, ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
@@ -35,6 +35,8 @@ export interface ServedStateOptions {
   readonly compile?: (changeSet: ChangeSet) => Steps<Compiled>;
   /** Default: {@link STATE_LIMITS}. */
   readonly limits?: StateLimits;
+  /** The database could not be written for want of room or of rights. */
+  readonly onWriteFailed?: () => void;
 }
 
 /**
@@ -128,7 +130,8 @@ export class ServedState {
    */
   async commit(differences: readonly Difference[], operation: Operation): Promise<void> {
     if (differences.length === 0) return;
-    const { result: compiled, undo } = await this.#store(differences, operation);
+    const { result: compiled, undo } = await this.#store(differences, operation)
+      .catch((error) => this.#writeFailed(error));
     const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
@@ -196,6 +199,14 @@ export class ServedState {
   async replaceResolver(resolver: ResolverSettings, operation: Operation): Promise<void> {
     const snapshot = { ...this.#snapshot, resolver };
     await this.#apply([{ kind: "resolver", resolver }], snapshot, operation, () => {});
+  }
+
+  /** Whoever asks for health is not to wait for the next look. */
+  #writeFailed(error: unknown): never {
+    const isFull = error instanceof DatabaseError &&
+      (error.code === "disk_full" || error.code === "read_only");
+    if (isFull) this.#options.onWriteFailed?.();
+    throw error;
   }
 
   /** Many rows are written in slices: meanwhile questions are answered, from the state before. */

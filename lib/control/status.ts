@@ -44,6 +44,8 @@ export interface FirewallStatus {
   readonly hits: number;
   readonly topRules: readonly StoredRule[];
   readonly rateLimit: RateLimit;
+  /** Whether it outlives what the configuration file says. */
+  readonly isRateLimitStored: boolean;
   /** Rules that allow. */
   readonly allowing: number;
 }
@@ -124,7 +126,7 @@ export function problemOf(state: ServedState): string {
 }
 
 function firewallStatus(
-  { snapshot, database: { rules } }: ServedState,
+  { snapshot, database: { rules, settings } }: ServedState,
   totals: RunningTotals,
 ): Omit<FirewallStatus, "rateLimit"> {
   const { rules: blocking } = snapshot.firewall;
@@ -134,6 +136,7 @@ function firewallStatus(
     allowing: blocking.allowed === undefined
       ? 0
       : countRules(blocking.allowed).values().reduce((sum, count) => sum + count, 0),
+    isRateLimitStored: settings.rateLimit !== undefined,
     hits: rules.hits + totals.unstoredHits,
     topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
   };

@@ -18,6 +18,7 @@ import {
   type WorkerStatus,
 } from "../admin/gen/mod.ts";
 import type { Status } from "../client/mod.ts";
+import { OUTCOMES } from "../observe/mod.ts";
 import { rateLimitWords } from "./firewall.ts";
 import { count, type Session } from "./session.ts";
 
@@ -51,19 +52,18 @@ export function statusLines(status: Status): string[] {
     ["firewall", firewallWords(rules, firewall)],
     [
       "rate limit",
-      `${rateLimitWords(firewall?.rateLimit)}, ${firewall?.rateLimited ?? 0n} refused`,
+      `${rateLimitWords(firewall?.rateLimit)}${
+        firewall?.rateLimitSetAtRunTime ? " (set at run time, whatever the file says)" : ""
+      }, ${firewall?.rateLimited ?? 0n} refused`,
     ],
     ["geoip", geoip?.loaded ? `${geoip.databaseType}, built ${built}` : "none"],
     ["database", `version ${status.databaseVersion}, revision ${status.revision}`],
-    [
-      "workers",
-      status.workers.map(workerWords).join(", "),
-    ],
+    ["workers", workersWords(status.workers)],
   ] as const;
   const width = Math.max(...facts.map(([name]) => name.length));
-  const outcomes = Object.entries(counters).filter(([name, number]) => {
-    return number > 0n && !["accepted", "bytes_in", "bytes_out"].includes(name);
-  });
+  // Each connection once: the counters tell some of them apart further.
+  const outcomes = OUTCOMES.map((name) => [name, counters[name] ?? 0n] as const)
+    .filter(([, number]) => number > 0n);
   return [
     ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
     "",
@@ -163,11 +163,19 @@ export async function writeSnapshot(
   session.answer(SnapshotResponseSchema, done, ({ size }) => [`wrote ${path}, ${size} octets`]);
 }
 
-/** `health`: 0 if the proxy serves. */
+/** `health`: 0 if the proxy serves; what it warns of is said, and changes nothing of that. */
 export async function checkHealth(session: Session): Promise<number> {
   const healthy = await session.client.healthy();
-  if (session.json) session.raw(`${JSON.stringify({ healthy })}\n`);
-  else session.print(healthy ? "healthy" : "not healthy");
+  const { problem = "", warnings = [] } = (await session.client.getStatus({})).status ?? {};
+  if (session.json) {
+    session.raw(`${JSON.stringify({ healthy, problem, warnings })}\n`);
+  } else {
+    const reason = problem === "" ? "" : `: ${problem}`;
+    session.print(
+      healthy ? "healthy" : `not healthy${reason}`,
+      ...warnings.map((warning) => `warning: ${warning}`),
+    );
+  }
   return healthy ? EXIT.ok : EXIT.failed;
 }
 
@@ -200,6 +208,15 @@ function isTelling(value: unknown): boolean {
 
 function words(value: unknown): string {
   return typeof value === "string" ? value || "—" : JSON.stringify(value) ?? "—";
+}
+
+/** Such as `2 serving`; those of which there is more to say follow by their number. */
+function workersWords(workers: readonly WorkerStatus[]): string {
+  const words = workers.map((worker) => [worker, workerWords(worker)] as const);
+  const special = words.filter(([{ state }, text]) => state !== "serving" || text.includes("("));
+  const serving = workers.length - special.length;
+  const counted = serving > 0 || special.length === 0 ? [`${serving} serving`] : [];
+  return [...counted, ...special.map(([, text]) => text)].join(", ");
 }
 
 function workerWords({ index, state, restarts, late, pendingChanges }: WorkerStatus): string {
