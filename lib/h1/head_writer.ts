@@ -4,10 +4,13 @@ import {
   isFieldName,
   isFieldValue,
   isMethod,
+  isSpace,
+  OCTETS,
+  type Output,
+  VALUE_OCTET,
   writeLatin1,
 } from "../http/mod.ts";
-import type { Output } from "../http/mod.ts";
-import { kindOf, NameKind } from "./name_table.ts";
+import { isOrdinary, kindOf, NameKind } from "./name_table.ts";
 
 /** What a field costs beside its characters: `: ` and CR LF. */
 const FIELD_OVERHEAD = 4;
@@ -29,13 +32,16 @@ export interface HeadToWrite {
  * @throws {FieldError} if a field cannot be sent; nothing was written then.
  */
 export function writeHead(output: Output, { first, fields, skip, last }: HeadToWrite): void {
-  const slab = output.reserve(first.length + last.length + 2 + fieldsRoom(fields));
+  const slab = output.reserve(first.length + last.length + 2 + lengthOf(fields));
   const { bytes } = slab;
   let at = writeLatin1(first, bytes, slab.used);
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (isOurs(name) || (skip !== undefined && skip(name))) continue;
-    at = writeField(bytes, at, name, fields[i + 1] as string);
+    const kind = kindOf(name);
+    if (kind === NameKind.unknown) checkName(name);
+    at = isOurs(kind, name) || (skip !== undefined && skip(name))
+      ? checkLeftOut(fields[i + 1] as string, name, at)
+      : writeChecked(bytes, at, name, fields[i + 1] as string);
   }
   at = writeLatin1(last, bytes, at);
   bytes[at++] = 0x0d;
@@ -50,15 +56,53 @@ export function checkMethod(text: string): void {
   if (!isMethod(text)) throw new FieldError("cannot send a request: invalid method");
 }
 
-function checkField(name: string, value: string): void {
+function checkName(name: string): void {
   if (!isFieldName(name)) throw new FieldError("cannot send fields: invalid name");
+}
+
+function checkValue(value: string, name: string): void {
   if (!isFieldValue(value)) throw new FieldError(`cannot send fields: invalid value of ${name}`);
 }
 
-function isOurs(name: string): boolean {
-  const kind = kindOf(name);
+function checkLeftOut(value: string, name: string, at: number): number {
+  checkValue(value, name);
+  return at;
+}
+
+function isOurs(kind: number, name: string): boolean {
   return kind === NameKind.connection || kind === NameKind.transferEncoding ||
     kind === NameKind.upgrade || name === "keep-alive" || name === "proxy-connection";
+}
+
+/** Octets that fields take at most. */
+function lengthOf(fields: Fields): number {
+  let octets = (fields.length / 2) * FIELD_OVERHEAD;
+  for (let i = 0; i < fields.length; i++) octets += (fields[i] as string).length;
+  return octets;
+}
+
+/**
+ * Writes a field whose name is good, and looks at each octet of its value on the way: once, where a
+ * check before would be a second time.
+ */
+function writeChecked(bytes: Uint8Array, at: number, name: string, value: string): number {
+  at = writeLatin1(name, bytes, at);
+  bytes[at++] = 0x3a;
+  bytes[at++] = 0x20;
+  const { length } = value;
+  let all = VALUE_OCTET;
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i);
+    // Beyond the table is no octet.
+    all &= code < 256 ? OCTETS[code] as number : 0;
+    bytes[at++] = code;
+  }
+  const ends = length > 0 &&
+    (isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(length - 1)));
+  if (all === 0 || ends) throw new FieldError(`cannot send fields: invalid value of ${name}`);
+  bytes[at++] = 0x0d;
+  bytes[at++] = 0x0a;
+  return at;
 }
 
 function writeField(bytes: Uint8Array, at: number, name: string, value: string): number {
@@ -81,7 +125,8 @@ export function fieldsRoom(fields: Fields): number {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const value = fields[i + 1] as string;
-    checkField(name, value);
+    checkName(name);
+    checkValue(value, name);
     room += name.length + value.length + FIELD_OVERHEAD;
   }
   return room;
@@ -91,7 +136,7 @@ export function fieldsRoom(fields: Fields): number {
 export function writeFields(bytes: Uint8Array, at: number, fields: Fields): number {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (kindOf(name) === NameKind.ordinary) {
+    if (isOrdinary(name)) {
       at = writeField(bytes, at, name, fields[i + 1] as string);
     }
   }

@@ -20,6 +20,8 @@ export const NameKind = Object.freeze({
   te: 7,
   trailer: 8,
   cookie: 9,
+  /** In no table: an ordinary one, or none at all. */
+  unknown: 10,
 });
 
 /** Their names, in lower case. */
@@ -64,6 +66,11 @@ const LOWER = lowerCase();
 const SLOTS = 512;
 const NAMES: string[] = [];
 const KINDS = new Uint8Array(SLOTS);
+/** The same for strings. */
+const KNOWN: ReadonlyMap<string, number> = new Map([
+  ...ORDINARY.map((name) => [name, NameKind.ordinary] as const),
+  ...Object.entries(SPECIAL),
+]);
 fillTable();
 
 /** The name in `bytes[start, end)` and its kind, after {@link readName}. */
@@ -96,9 +103,15 @@ export function readName(bytes: Uint8Array, start: number, end: number): number 
   return at;
 }
 
-/** The kind of a name in lower case. */
+/** The kind of a name in lower case; those of the tables are valid names. */
 export function kindOf(name: string): number {
-  return Object.hasOwn(SPECIAL, name) ? SPECIAL[name] as number : NameKind.ordinary;
+  return KNOWN.get(name) ?? NameKind.unknown;
+}
+
+/** Whether a name in lower case means nothing to HTTP/1.1. */
+export function isOrdinary(name: string): boolean {
+  const kind = kindOf(name);
+  return kind === NameKind.ordinary || kind === NameKind.unknown;
 }
 
 function same(name: string, bytes: Uint8Array, start: number, end: number): boolean {

@@ -57,9 +57,7 @@ export function planResponse(
       first: statusLine(status),
       fields,
       // `Trailer` announces what only chunks can carry.
-      skip: dropsLength || !isChunked
-        ? (name) => name === "trailer" || (dropsLength && name === "content-length")
-        : undefined,
+      skip: dropsLength ? isContentField : isChunked ? undefined : isTrailer,
       last,
     },
     framing,
@@ -73,4 +71,12 @@ function declaredLength(fields: Fields): number {
     if (fields[i] === "content-length") return parseContentLength(fields[i + 1] as string);
   }
   return -1;
+}
+
+function isTrailer(name: string): boolean {
+  return name === "trailer";
+}
+
+function isContentField(name: string): boolean {
+  return name === "trailer" || name === "content-length";
 }

@@ -1,5 +1,5 @@
 import type { FieldLines } from "./field_lines.ts";
-import { kindOf, NameKind } from "./name_table.ts";
+import { isOrdinary } from "./name_table.ts";
 
 /**
  * What may come as a trailer unannounced: RFC 9110 §6.5.1 wants names that are defined for it.
@@ -25,7 +25,7 @@ export function allowedTrailers(lines: FieldLines, announced: ReadonlySet<string
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (kindOf(name) === NameKind.ordinary && (announced.has(name) || isKnown(name))) {
+    if (isOrdinary(name) && (announced.has(name) || isKnown(name))) {
       kept.push(name, fields[i + 1] as string);
     }
   }

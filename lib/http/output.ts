@@ -1,9 +1,5 @@
 /** Octets of one slab: four full DATA frames of HTTP/2, or a few flushes of small messages. */
 const SLAB_OCTETS = 4 * (16384 + 9);
-/** A slab with less room than this is not worth handing out again. */
-const WORTH_KEEPING = 4096;
-/** Partly used slabs a pool keeps; sessions hold one only between a write and a flush. */
-const MAX_IDLE_SLABS = 16;
 
 interface Slab {
   readonly bytes: Uint8Array;
@@ -11,27 +7,28 @@ interface Slab {
 }
 
 /**
- * Slabs for output, shared by the sessions of one thread. A session takes the rest of a slab, fills
- * some of it and gives the remainder back at its flush, so idle sessions hold no buffer and no
- * write needs an allocation of its own. Octets once handed out are never written again.
+ * The slab that the sessions of one thread write their output to, one behind the other: idle sessions
+ * hold no buffer, and no write needs an allocation of its own. Octets once handed out are never
+ * written again; a slab that is full is left to whoever still has some of it.
  */
 export class OutputPool {
-  readonly #idle: Slab[] = [];
+  #slab: Slab = { bytes: new Uint8Array(0), used: 0 };
+  /** Who wrote last, and may write on where that ended. */
+  #writer: Output | undefined;
 
-  /** A slab with at least `room` octets free. */
-  acquire(room: number): Slab {
-    const slab = this.#idle.at(-1);
-    if (slab !== undefined && slab.bytes.length - slab.used >= room) {
-      this.#idle.pop();
-      return slab;
+  /** A slab with at least `room` octets free. What `writer` has not sealed begins at `used`. */
+  acquire(room: number, writer: Output): Slab {
+    if (this.#writer !== writer) this.#writer?.seal();
+    this.#writer = writer;
+    if (this.#slab.bytes.length - this.#slab.used < room) {
+      this.#slab = { bytes: new Uint8Array(Math.max(room, SLAB_OCTETS)), used: 0 };
     }
-    return { bytes: new Uint8Array(Math.max(room, SLAB_OCTETS)), used: 0 };
+    return this.#slab;
   }
 
-  /** Takes back what is free of a slab. */
-  release(slab: Slab): void {
-    if (this.#idle.length >= MAX_IDLE_SLABS) return;
-    if (slab.bytes.length - slab.used >= WORTH_KEEPING) this.#idle.push(slab);
+  /** `writer` begins anew the next time. */
+  release(writer: Output): void {
+    if (this.#writer === writer) this.#writer = undefined;
   }
 }
 
@@ -58,8 +55,8 @@ export class Output {
   reserve(room: number): Slab {
     const slab = this.#slab;
     if (slab !== undefined && slab.bytes.length - slab.used >= room) return slab;
-    this.#seal();
-    const fresh = this.#pool.acquire(room);
+    if (slab !== undefined) this.seal();
+    const fresh = this.#pool.acquire(room, this);
     this.#slab = fresh;
     this.#start = fresh.used;
     return fresh;
@@ -67,21 +64,23 @@ export class Output {
 
   /** Appends `bytes` without a copy; nobody may write to them afterwards. */
   push(bytes: Uint8Array): void {
-    this.#seal();
+    this.seal();
     this.#ready.push(bytes);
     this.#readySize += bytes.length;
   }
 
   /** Hands over everything written so far. */
   take(): Uint8Array[] {
-    this.#seal();
+    this.seal();
+    if (this.#readySize === 0) return NONE;
     const taken = this.#ready;
     this.#ready = [];
     this.#readySize = 0;
     return taken;
   }
 
-  #seal(): void {
+  /** Ends what was written, because somebody else is to write next. */
+  seal(): void {
     const slab = this.#slab;
     if (slab === undefined) return;
     if (slab.used > this.#start) {
@@ -89,6 +88,9 @@ export class Output {
       this.#readySize += slab.used - this.#start;
     }
     this.#slab = undefined;
-    this.#pool.release(slab);
+    this.#pool.release(this);
   }
 }
+
+/** Of a flush that has nothing to write. */
+const NONE: Uint8Array[] = Object.freeze([]) as unknown as Uint8Array[];

@@ -84,6 +84,7 @@ export class DownstreamConnection implements ExchangeOwner {
   readonly #own = new Set<Upstream<BackendConnection>>();
   /** Whose share of a backend its requests take. */
   readonly #share: string;
+  #release: (() => void) | undefined;
   #requests = 0;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -134,6 +135,7 @@ export class DownstreamConnection implements ExchangeOwner {
     readonly endStream: boolean;
     readonly protocol: RequestEvent["protocol"];
   }): Exchange {
+    this.#release ??= this.idle.keep();
     const id = `${this.connection.id}-${(this.#requests++).toString(36)}`;
     const exchange = new Exchange(this, front, { ...request, id });
     this.#exchanges.push(exchange);
@@ -199,6 +201,7 @@ export class DownstreamConnection implements ExchangeOwner {
     for (const exchange of [...this.#exchanges]) exchange.downstreamGone(ErrorCode.cancel, reason);
     for (const upstream of this.#own) upstream.forget(this);
     this.#own.clear();
+    this.#release?.();
   }
 
   /** Whether it was open. */

@@ -8,10 +8,11 @@ export function guardMethods<T extends object, K extends keyof T>(
   onError: (self: T, error: unknown) => void,
 ): void {
   for (const name of names) {
-    const method = prototype[name] as (...args: unknown[]) => unknown;
-    const guarded = function (this: T, ...args: unknown[]): unknown {
+    // None has more than two parameters; a list of them would be made for each call.
+    const method = prototype[name] as (a: unknown, b: unknown) => unknown;
+    const guarded = function (this: T, a: unknown, b: unknown): unknown {
       try {
-        return method.apply(this, args);
+        return method.call(this, a, b);
       } catch (error) {
         onError(this, error);
         return undefined;

@@ -16,34 +16,20 @@ import { H2Session, type SessionOptions } from "../h2/mod.ts";
 /** Takes the first error; the owner then closes the connection. */
 export type OnCrash = (error: unknown) => void;
 
-/** Runs work until some of it throws. */
+/** Whether work may still be done, and who is told when some of it has thrown. */
 class Guard {
+  crashed = false;
   readonly #onCrash: OnCrash;
-  #crashed = false;
 
   constructor(onCrash: OnCrash) {
     this.#onCrash = onCrash;
   }
 
-  run<T>(fallback: T, work: () => T): T {
-    if (this.#crashed) return fallback;
-    try {
-      return work();
-    } catch (error) {
-      this.#crashed = true;
-      this.#onCrash(error);
-      return fallback;
-    }
-  }
-
-  /** For the end of a session: also after a crash, as far as it goes. */
-  end(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!this.#crashed) this.#onCrash(error);
-      this.#crashed = true;
-    }
+  /** Something was thrown. */
+  crash(error: unknown): void {
+    if (this.crashed) return;
+    this.crashed = true;
+    this.#onCrash(error);
   }
 }
 
@@ -57,19 +43,41 @@ export class GuardedH2Session extends H2Session {
   }
 
   override receive(bytes: Uint8Array, now: number, work?: number): number {
-    return this.#guard.run(bytes.length, () => super.receive(bytes, now, work));
+    if (this.#guard.crashed) return bytes.length;
+    try {
+      return super.receive(bytes, now, work);
+    } catch (error) {
+      this.#guard.crash(error);
+      return bytes.length;
+    }
   }
 
   override takeOutput(): Uint8Array[] {
-    return this.#guard.run([], () => super.takeOutput());
+    if (this.#guard.crashed) return [];
+    try {
+      return super.takeOutput();
+    } catch (error) {
+      this.#guard.crash(error);
+      return [];
+    }
   }
 
   override tick(now: number): void {
-    this.#guard.run(undefined, () => super.tick(now));
+    if (this.#guard.crashed) return;
+    try {
+      super.tick(now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override abort(reason: string): void {
-    this.#guard.end(() => super.abort(reason));
+    // Also after a crash, as far as it goes.
+    try {
+      super.abort(reason);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 }
 
@@ -83,27 +91,58 @@ export class GuardedH1Server extends H1ServerSession {
   }
 
   override receive(bytes: Uint8Array, now: number): void {
-    this.#guard.run(undefined, () => super.receive(bytes, now));
+    if (this.#guard.crashed) return;
+    try {
+      super.receive(bytes, now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override resume(now: number): void {
-    this.#guard.run(undefined, () => super.resume(now));
+    if (this.#guard.crashed) return;
+    try {
+      super.resume(now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override receiveEnd(now: number): void {
-    this.#guard.run(undefined, () => super.receiveEnd(now));
+    if (this.#guard.crashed) return;
+    try {
+      super.receiveEnd(now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override takeOutput(): Uint8Array[] {
-    return this.#guard.run([], () => super.takeOutput());
+    if (this.#guard.crashed) return [];
+    try {
+      return super.takeOutput();
+    } catch (error) {
+      this.#guard.crash(error);
+      return [];
+    }
   }
 
   override tick(now: number): void {
-    this.#guard.run(undefined, () => super.tick(now));
+    if (this.#guard.crashed) return;
+    try {
+      super.tick(now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override abort(reason: string): void {
-    this.#guard.end(() => super.abort(reason));
+    // Also after a crash, as far as it goes.
+    try {
+      super.abort(reason);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 }
 
@@ -117,18 +156,39 @@ export class GuardedH1Client extends H1ClientSession {
   }
 
   override receive(bytes: Uint8Array, now: number): void {
-    this.#guard.run(undefined, () => super.receive(bytes, now));
+    if (this.#guard.crashed) return;
+    try {
+      super.receive(bytes, now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override receiveEnd(now: number): void {
-    this.#guard.run(undefined, () => super.receiveEnd(now));
+    if (this.#guard.crashed) return;
+    try {
+      super.receiveEnd(now);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 
   override takeOutput(): Uint8Array[] {
-    return this.#guard.run([], () => super.takeOutput());
+    if (this.#guard.crashed) return [];
+    try {
+      return super.takeOutput();
+    } catch (error) {
+      this.#guard.crash(error);
+      return [];
+    }
   }
 
   override abort(reason: string): void {
-    this.#guard.end(() => super.abort(reason));
+    // Also after a crash, as far as it goes.
+    try {
+      super.abort(reason);
+    } catch (error) {
+      this.#guard.crash(error);
+    }
   }
 }

@@ -47,6 +47,7 @@ export class Deadlines {
   /** Points to the first and the last wait; to itself when there is none. */
   readonly #ring = new Link();
   #size = 0;
+  #kept = 0;
   #stop: (() => void) | undefined;
 
   constructor(durationMs: number, clock: Clock = systemClock) {
@@ -57,6 +58,21 @@ export class Deadlines {
   /** Waits that are armed now. */
   get size(): number {
     return this.#size;
+  }
+
+  /**
+   * Keeps the timer also while nothing waits, until the result is called: for who arms a wait time
+   * and again, since starting a timer costs as much as a request.
+   */
+  keep(): () => void {
+    this.#kept++;
+    let kept = true;
+    return () => {
+      if (!kept) return;
+      kept = false;
+      this.#kept--;
+      this.#stopIfIdle();
+    };
   }
 
   /** Arms a wait; `onExpire` is called at most once. */
@@ -74,7 +90,12 @@ export class Deadlines {
 
   /** For waits: one has ended. No timer runs while there is none. */
   ended(): void {
-    if (--this.#size > 0) return;
+    this.#size--;
+    this.#stopIfIdle();
+  }
+
+  #stopIfIdle(): void {
+    if (this.#size > 0 || this.#kept > 0) return;
     this.#stop?.();
     this.#stop = undefined;
   }

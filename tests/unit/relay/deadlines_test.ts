@@ -43,6 +43,23 @@ Deno.test("Deadlines starts anew when touched", () => {
   assert.equal(fired, 1);
 });
 
+Deno.test("Deadlines keeps its timer for who asks for it, until the last has let go", () => {
+  const fake = new FakeClock();
+  const deadlines = new Deadlines(800, clockOf(fake));
+  const release = [deadlines.keep(), deadlines.keep()];
+  deadlines.arm(assert.fail).cancel();
+  assert.equal(fake.pending, 1, "it goes on without a wait");
+  release[0]?.();
+  release[0]?.();
+  deadlines.arm(assert.fail).cancel();
+  assert.equal(fake.pending, 1, "one is left");
+  const wait = deadlines.arm(assert.fail);
+  release[1]?.();
+  assert.equal(fake.pending, 1, "something waits");
+  wait.cancel();
+  assert.equal(fake.pending, 0);
+});
+
 Deno.test("Deadlines keeps no timer when nothing waits", () => {
   const fake = new FakeClock();
   const deadlines = new Deadlines(800, clockOf(fake));
