@@ -8,7 +8,9 @@ import type { Upstream } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
 import { hostOfAuthority } from "./authority.ts";
-import { Exchange, type ExchangeOwner } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
+import type { ExchangeOwner } from "./exchange_owner.ts";
+import type { ExchangeRecord } from "./exchange_record.ts";
 import type { BackendConnection, DownstreamStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
 import { WEBSOCKET } from "./websocket.ts";
@@ -171,7 +173,7 @@ export class DownstreamConnection implements ExchangeOwner {
     exchange.forward({ upstream, client: this.#share, affinity });
   }
 
-  ended(exchange: Exchange): void {
+  ended(exchange: ExchangeRecord): void {
     if (!this.#drop(exchange)) return;
     this.#bytesIn += exchange.bytesIn;
     this.#bytesOut += exchange.bytesOut;
@@ -190,7 +192,7 @@ export class DownstreamConnection implements ExchangeOwner {
     onRequest?.(requestEvent(exchange, this));
   }
 
-  crashed(exchange: Exchange, error: unknown): void {
+  crashed(exchange: ExchangeRecord, error: unknown): void {
     this.#services.onCrash(exchange.id, error);
     // It may have been cut short before it said so itself.
     this.#drop(exchange);
@@ -205,8 +207,8 @@ export class DownstreamConnection implements ExchangeOwner {
   }
 
   /** Whether it was open. */
-  #drop(exchange: Exchange): boolean {
-    const at = this.#exchanges.indexOf(exchange);
+  #drop(exchange: ExchangeRecord): boolean {
+    const at = this.#exchanges.indexOf(exchange as Exchange);
     if (at < 0) return false;
     const last = this.#exchanges.pop() as Exchange;
     if (last !== exchange) this.#exchanges[at] = last;
@@ -262,7 +264,7 @@ function sum(exchanges: readonly Exchange[], of: "bytesIn" | "bytesOut"): number
   return total;
 }
 
-function requestEvent(exchange: Exchange, client: DownstreamConnection): RequestEvent {
+function requestEvent(exchange: ExchangeRecord, client: DownstreamConnection): RequestEvent {
   const { head, route = client.connection.route } = exchange;
   const query = head.path.indexOf("?");
   return {

@@ -7,14 +7,14 @@ import {
   type WindowBudget,
 } from "../h2/mod.ts";
 import { FieldError } from "../http/mod.ts";
-import { type BackendOutcome, describeError, type RequestEvent } from "../observe/mod.ts";
-import type { Deadline, Deadlines } from "../relay/mod.ts";
-import type { Route } from "../routes/mod.ts";
-import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
-import type { FieldRules } from "./field_rules.ts";
+import { describeError } from "../observe/mod.ts";
+import type { Deadline } from "../relay/mod.ts";
+import type { Lease, PoolFailure, Waiter } from "../upstream/mod.ts";
 import { fieldValue, filterFields, isTrailerField, withoutFalseLength } from "./fields.ts";
-import { guardMethods } from "./guard.ts";
-import type { HttpLimits } from "./http_limits.ts";
+import type { ExchangeOwner, Way } from "./exchange_owner.ts";
+import { ExchangeRecord, type TakenRequest } from "./exchange_record.ts";
+import { STEPS } from "./exchange_steps.ts";
+import { everyStep, guardMethods } from "./guard.ts";
 import { localReply, STATUS_OF } from "./local_reply.ts";
 import type {
   BackendConnection,
@@ -25,7 +25,7 @@ import type {
 } from "./message.ts";
 import { Interim } from "./interim.ts";
 import { mayRepeat } from "./retry.ts";
-import { backendRequest, type ClientFacts, expectsContinue } from "./request_fields.ts";
+import { backendRequest, expectsContinue } from "./request_fields.ts";
 import { tunnelAnswer, tunnelHead } from "./tunnel.ts";
 import { Upload } from "./upload.ts";
 
@@ -34,52 +34,12 @@ const CLIENT_GONE = 499;
 /** As `Via` names them (RFC 9110 §7.6.3). */
 const VERSIONS = { "h2": "2", "http/1.1": "1.1", "http/1.0": "1.0" } as const;
 
-/** What an exchange knows of the connection it belongs to. */
-export interface ExchangeOwner {
-  readonly facts: ClientFacts;
-  readonly rules: FieldRules;
-  readonly limits: HttpLimits;
-  readonly windows: WindowBudget;
-  readonly idle: Deadlines;
-  now(): number;
-  /** The exchange is over. */
-  ended(exchange: Exchange): void;
-  /** Something was thrown that must not be; the exchange has ended. */
-  crashed(exchange: Exchange, error: unknown): void;
-}
-
-/** Where an exchange gets its connection to the backend. */
-export interface Way {
-  readonly upstream: Upstream<BackendConnection>;
-  /** Whose share of the backend it takes. */
-  readonly client: string;
-  readonly affinity: object | undefined;
-}
-
 /**
  * One request and its response, between a front stream and a backend stream. Content goes through
  * in both directions as it comes; at most the windows of both sides wait in between. Whatever one
  * of its steps throws ends it, and nothing else.
  */
-export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
-  readonly head: RequestHead;
-  readonly id: string;
-  /** Protocol of the client's side. */
-  readonly protocol: RequestEvent["protocol"];
-  readonly startedAt: number;
-  /** Octets of content to the client. */
-  bytesOut = 0;
-  /** What the client was told. */
-  status = 0;
-  grpcStatus: string | undefined;
-  upstreamMs: number | undefined;
-  backendProtocol: BackendConnection["protocol"] | undefined;
-  reason: string | undefined;
-  /** Known when it has answered or failed. */
-  backendOutcome: BackendOutcome | undefined;
-  route: Route | undefined;
-  policy: string | undefined;
-
+export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<BackendConnection> {
   readonly #owner: ExchangeOwner;
   readonly #front: DownstreamStream;
   readonly #upload: Upload;
@@ -98,20 +58,16 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
   #unconsumed = 0;
   #deadline: Deadline | undefined;
 
-  constructor(owner: ExchangeOwner, front: DownstreamStream, request: {
-    readonly head: RequestHead;
-    readonly endStream: boolean;
-    readonly id: string;
-    readonly protocol: RequestEvent["protocol"];
-  }) {
+  constructor(
+    owner: ExchangeOwner,
+    front: DownstreamStream,
+    request: TakenRequest & { readonly endStream: boolean },
+  ) {
+    super(request, owner.now());
     this.#owner = owner;
     this.#interim = new Interim(owner.limits);
     this.#front = front;
     this.#upload = new Upload(front, request.endStream);
-    this.head = request.head;
-    this.id = request.id;
-    this.protocol = request.protocol;
-    this.startedAt = owner.now();
   }
 
   get windows(): WindowBudget {
@@ -123,8 +79,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
     return this.#over;
   }
 
-  /** Octets of content from the client. */
-  get bytesIn(): number {
+  override get bytesIn(): number {
     return this.#upload.octets;
   }
 
@@ -310,7 +265,7 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
   crash(error: unknown): void {
     if (this.#over) return this.#owner.crashed(this, error);
     this.reason = `internal_error: ${describeError(error)}`;
-    const steps = [
+    const isWhole = everyStep([
       () => this.#stream?.reset(ErrorCode.internalError),
       () => {
         if (this.#responded) return this.#front.reset(ErrorCode.internalError);
@@ -319,17 +274,9 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
         if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
       },
       () => this.#finish(),
-    ];
-    let isBroken = false;
-    for (const step of steps) {
-      // Each of them may be what threw.
-      try {
-        step();
-      } catch {
-        isBroken = true;
-      }
-    }
-    if (isBroken) this.#resetFront();
+    ]);
+    // If the front itself is broken its connection ends with its next deadline.
+    if (!isWhole) everyStep([() => this.#front.reset(ErrorCode.internalError)]);
     this.#owner.crashed(this, error);
   }
 
@@ -409,33 +356,6 @@ export class Exchange implements ResponseHandler, Waiter<BackendConnection> {
     this.#release();
     this.#owner.ended(this);
   }
-
-  #resetFront(): void {
-    try {
-      this.#front.reset(ErrorCode.internalError);
-    } catch {
-      // The front itself is broken; its connection ends with its next deadline.
-    }
-  }
 }
-
-/** Every way in: see {@link guardMethods}. */
-export const STEPS = [
-  "forward",
-  "refuse",
-  "requestData",
-  "requestTrailers",
-  "requestInvalid",
-  "downstreamDrained",
-  "downstreamGone",
-  "onLease",
-  "onUnavailable",
-  "onResponse",
-  "onData",
-  "onTrailers",
-  "onDrain",
-  "onFailure",
-  "expire",
-] as const;
 
 guardMethods(Exchange.prototype, STEPS, (exchange, error) => exchange.crash(error));

@@ -21,3 +21,16 @@ export function guardMethods<T extends object, K extends keyof T>(
     prototype[name] = guarded as T[K];
   }
 }
+
+/** Does each of the steps, any of which may throw; whether none has. */
+export function everyStep(steps: readonly (() => void)[]): boolean {
+  let isWhole = true;
+  for (const step of steps) {
+    try {
+      step();
+    } catch {
+      isWhole = false;
+    }
+  }
+  return isWhole;
+}

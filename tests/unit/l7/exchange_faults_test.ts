@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { WindowBudget } from "../../../lib/h2/mod.ts";
 import type { ResponseInit } from "../../../lib/http/mod.ts";
-import { Exchange, type ExchangeOwner, STEPS } from "../../../lib/l7/exchange.ts";
+import { Exchange } from "../../../lib/l7/exchange.ts";
+import type { ExchangeOwner } from "../../../lib/l7/exchange_owner.ts";
+import { STEPS } from "../../../lib/l7/exchange_steps.ts";
 import { FieldRules } from "../../../lib/l7/field_rules.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../../lib/l7/http_limits.ts";
 import type {

@@ -1,0 +1,42 @@
+import type { RequestHead } from "../h2/mod.ts";
+import type { BackendOutcome, RequestEvent } from "../observe/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import type { HttpProtocol } from "../upstream/mod.ts";
+
+/** A request as it was taken from a client. */
+export interface TakenRequest {
+  readonly head: RequestHead;
+  readonly id: string;
+  readonly protocol: RequestEvent["protocol"];
+}
+
+/** What is known of an exchange, for the log and the counters. */
+export abstract class ExchangeRecord {
+  readonly head: RequestHead;
+  readonly id: string;
+  /** Protocol of the client's side. */
+  readonly protocol: RequestEvent["protocol"];
+  readonly startedAt: number;
+  /** Octets of content to the client. */
+  bytesOut = 0;
+  /** What the client was told. */
+  status = 0;
+  grpcStatus: string | undefined;
+  upstreamMs: number | undefined;
+  backendProtocol: HttpProtocol | undefined;
+  reason: string | undefined;
+  /** Known when it has answered or failed. */
+  backendOutcome: BackendOutcome | undefined;
+  route: Route | undefined;
+  policy: string | undefined;
+
+  constructor({ head, id, protocol }: TakenRequest, startedAt: number) {
+    this.head = head;
+    this.id = id;
+    this.protocol = protocol;
+    this.startedAt = startedAt;
+  }
+
+  /** Octets of content from the client. */
+  abstract get bytesIn(): number;
+}
