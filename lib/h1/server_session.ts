@@ -3,8 +3,10 @@ import { BodyReader, type BodySink } from "./body_reader.ts";
 import { HeadReader } from "./head_reader.ts";
 import { H1_EDGE_LIMITS, type H1Limits } from "./limits.ts";
 import { LineReader } from "./line_reader.ts";
+import { HeadDeadline } from "./head_deadline.ts";
+import { HeldInput } from "./held_input.ts";
 import { Outgoing } from "./outgoing.ts";
-import { phraseOf, statusLine } from "./phrases.ts";
+import { refusalText } from "./refusal.ts";
 import { assembleRequest } from "./request.ts";
 import { type ResponseEvents, ResponseWriter } from "./response_writer.ts";
 import { ServerStream } from "./server_stream.ts";
@@ -69,22 +71,16 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   #stream: ServerStream | undefined;
   #closed = false;
   #draining = false;
-  /** Octets that came ahead of their turn. */
-  #held: Uint8Array | undefined;
+  readonly #held = new HeldInput();
   /** Content has filled the window: nothing is wanted before half of it was consumed. */
   #windowFull = false;
-  /** Since when a head is awaited or unfinished, and how long that may take. */
-  #headSince: number;
-  #headLimitMs: number;
-  #headBegun = false;
-  /** A request was answered on this connection before. */
-  #answered = false;
+  readonly #head: HeadDeadline;
 
   constructor({ handler, limits = H1_EDGE_LIMITS, pool = new OutputPool(), now }: ServerOptions) {
     this.#handler = handler;
     this.#limits = limits;
-    this.#now = this.#headSince = now;
-    this.#headLimitMs = limits.headerTimeoutMs;
+    this.#now = now;
+    this.#head = new HeadDeadline(limits, now);
     const lines = new LineReader();
     this.#heads = HeadReader.ofRequests(limits, lines);
     this.#body = new BodyReader(this, { limits, lines, isRequest: true });
@@ -108,7 +104,7 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   /** Nothing should be read from the socket now. Octets that are given all the same are kept. */
   get congested(): boolean {
     if (this.#closed) return false;
-    if (this.#held !== undefined || this.#windowFull) return true;
+    if (this.#held.any || this.#windowFull) return true;
     // An upload goes on beside a response that is not read: the client may read only afterwards.
     const wantsHead = this.#stream === undefined || this.#body.ended;
     return wantsHead && this.#out.congested;
@@ -116,7 +112,7 @@ export class H1ServerSession implements BodySink, ResponseEvents {
 
   /** Octets came ahead of their turn, and now it is theirs: `resume` goes on with them. */
   get waiting(): boolean {
-    if (this.#held === undefined || this.#closed) return false;
+    if (!this.#held.any || this.#closed) return false;
     return this.#stream === undefined ? !this.#out.congested : this.#stream.tunnelOpen;
   }
 
@@ -131,8 +127,7 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   receive(bytes: Uint8Array, now: number): void {
     this.#now = now;
     if (this.#closed || bytes.length === 0) return;
-    if (this.#held !== undefined) this.#held = joined(this.#held, bytes);
-    else this.#parse(bytes);
+    if (!this.#held.add(bytes)) this.#parse(bytes);
   }
 
   /**
@@ -141,10 +136,9 @@ export class H1ServerSession implements BodySink, ResponseEvents {
    */
   resume(now: number): void {
     this.#now = now;
-    const held = this.#held;
-    if (held === undefined || !this.waiting) return;
-    this.#held = undefined;
-    this.#parse(held);
+    if (!this.waiting) return;
+    const held = this.#held.take();
+    if (held !== undefined) this.#parse(held);
   }
 
   /**
@@ -182,8 +176,8 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   tick(now: number): void {
     this.#now = now;
     if (this.#closed || this.#stream !== undefined) return;
-    if (now - this.#headSince < this.#headLimitMs) return;
-    if (this.#headBegun) return this.#refuse(408, "a head was not finished in time");
+    if (!this.#head.isOver(now)) return;
+    if (this.#head.begun) return this.#refuse(408, "a head was not finished in time");
     this.#end("deadline", "idle");
   }
 
@@ -191,7 +185,7 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   abort(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#held = undefined;
+    this.#held.take();
     this.#body.stop();
     this.#dropStream(reason);
   }
@@ -213,33 +207,23 @@ export class H1ServerSession implements BodySink, ResponseEvents {
       const stream = this.#stream;
       if (stream === undefined) {
         // A client that does not read its answers gets no more of them.
-        if (requests > 0 || this.#out.congested) return this.#hold(piece, at);
+        if (requests > 0 || this.#out.congested) return this.#held.hold(piece, at);
         at = this.#readHead(piece, at);
-        if (this.#stream !== undefined || !this.#headBegun) requests++;
+        if (this.#stream !== undefined || !this.#head.begun) requests++;
       } else if (stream.tunnelOpen) {
         this.content(piece.subarray(at), false);
         return;
       } else if (this.#body.ended) {
-        return this.#hold(piece, at);
+        return this.#held.hold(piece, at);
       } else {
         at = this.#body.read(piece, at);
       }
     }
   }
 
-  /** What waits is cut out of its piece, so that a few octets do not keep 64 KiB. */
-  #hold(piece: Uint8Array, at: number): void {
-    this.#held = at < piece.length / 2 ? piece.subarray(at) : piece.slice(at);
-  }
-
   #readHead(piece: Uint8Array, at: number): number {
     const heads = this.#heads;
-    if (!this.#headBegun) {
-      this.#headBegun = true;
-      // The first head's time has run since the connection was there.
-      if (this.#answered) this.#headSince = this.#now;
-      this.#headLimitMs = this.#limits.headerTimeoutMs;
-    }
+    this.#head.begin(this.#now);
     const result = heads.read(piece, at);
     const { next } = heads;
     if (result === "need") return next;
@@ -332,20 +316,13 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     this.#stream = undefined;
     this.#windowFull = false;
     if (!stream.keepAlive) return this.#end("owner", "the last answer was given");
-    this.#headBegun = false;
-    this.#answered = true;
-    this.#headSince = this.#now;
-    this.#headLimitMs = this.#limits.idleTimeoutMs;
-    if (this.#held !== undefined) this.#out.announce();
+    this.#head.rest(this.#now);
+    if (this.#held.any) this.#out.announce();
   }
 
   /** Answers what never became a request, and ends. */
   #refuse(status: number, reason: string): void {
-    const body = `${status} ${phraseOf(status)}\n`;
-    this.#out.text(ENCODER.encode(
-      `${statusLine(status)}content-type: text/plain; charset=utf-8\r\n` +
-        `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-    ));
+    this.#out.text(refusalText(status));
     this.#handler.onRefusal?.({ status, reason });
     this.#end(status === 408 ? "deadline" : "rules", reason);
   }
@@ -361,17 +338,8 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   #end(by: H1CloseCause["by"], reason: string, abrupt = false): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#held = undefined;
+    this.#held.take();
     this.#body.stop();
     this.#handler.onClose({ by, reason, abrupt });
   }
-}
-
-const ENCODER = new TextEncoder();
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
-  return whole;
 }

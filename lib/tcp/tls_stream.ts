@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
-import { EOF, type Request, type TcpHandle } from "./_binding.ts";
+import { EOF, type TcpHandle } from "./_binding.ts";
 import type { TlsCredentials, TlsHandle } from "./_tls_binding.ts";
 import { describeError } from "../observe/mod.ts";
 import type { HandleThread } from "./_handle_thread.ts";
 import { SHUTDOWN, streamError } from "./_stream_error.ts";
+import { listen, type TlsEvents, TlsWrites } from "./_tls_events.ts";
 import {
   HANDLER_FAILED,
   MAX_QUEUED,
@@ -23,58 +24,13 @@ const PIECE_OCTETS = 48 * 1024;
 /** The stream whose connection it is. */
 type Below = Pick<TcpStream, "reset" | "close" | "isBroken" | "peerName" | "localName">;
 
-/** All writes of one stream; told when the last has gone out. */
-class TlsWrites implements Request {
-  readonly oncomplete: (status: number) => void = onWritten;
-  readonly stream: TlsStream;
-
-  constructor(stream: TlsStream) {
-    this.stream = stream;
-  }
-}
-
-function onWritten(this: TlsWrites, status: number): void {
-  guard(this.stream, () => this.stream.written(status));
-}
-
-/** Octets from the network. */
-function onCipher(this: TcpHandle): void {
-  const stream = this.owner as TlsStream | undefined;
-  if (stream !== undefined) guard(stream, () => stream.received());
-}
-
-/** Octets from the other side. */
-function onPlain(this: TlsHandle): void {
-  const stream = this.owner as TlsStream | undefined;
-  if (stream !== undefined) guard(stream, () => stream.decrypted());
-}
-
-function onHandshakeDone(this: TlsHandle): void {
-  const stream = this.owner as TlsStream | undefined;
-  if (stream !== undefined) guard(stream, () => stream.established());
-}
-
-function onTlsError(this: TlsHandle, { code = "ETLS", message }: Error & { code?: string }): void {
-  const stream = this.owner as TlsStream | undefined;
-  if (stream !== undefined) guard(stream, () => stream.lost(new StreamError(code, message)));
-}
-
-/** What an owner throws would end the thread here: his connection is cut instead. */
-function guard(stream: TlsStream, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    stream.failed(error);
-  }
-}
-
 /**
  * A {@link TcpStream} over TLS on a handle of the runtime: below `node:tls`, without its streams.
  * Everything is read through two buffers of the thread. It is created silent after the handshake.
  *
  * Whether the kernel has taken a write is told in a later turn, so each counts as queued till then.
  */
-export class TlsStream implements TcpStream {
+export class TlsStream implements TcpStream, TlsEvents {
   handler: StreamHandler;
   queued = 0;
   bulk = false;
@@ -120,10 +76,7 @@ export class TlsStream implements TcpStream {
     if (credentials.alpn.length > 0) tls.setAlpnProtocols(credentials.alpn);
     if (tls.attach(handle) !== 0) throw new Error("TLS cannot be put on the connection");
     tls.setHandle(tls);
-    tls.owner = this;
-    tls.onread = onPlain;
-    tls.onhandshakedone = onHandshakeDone;
-    tls.onerror = onTlsError;
+    listen(this, handle, tls);
     tls.useUserBuffer(thread.tls.plain);
   }
 
@@ -131,8 +84,6 @@ export class TlsStream implements TcpStream {
   start(peeked: Uint8Array): void {
     const tcp = this.#tcp;
     tcp.setNoDelay(true);
-    tcp.owner = this;
-    tcp.onread = onCipher;
     tcp.useUserBuffer(this.#thread.tls.cipher);
     this.#tls.start();
     this.#tls.receive(peeked);
