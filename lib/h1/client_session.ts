@@ -1,13 +1,13 @@
 import { type Fields, OutputPool, type RequestInit } from "../http/mod.ts";
 import { type Answer, assembleAnswer } from "./answer.ts";
 import { BodyReader, type BodySink } from "./body_reader.ts";
-import { planRequest } from "./client_request.ts";
-import { ClientStream, type ClientStreamPort } from "./client_stream.ts";
+import type { ClientStream } from "./client_stream.ts";
 import { H1StateError } from "./errors.ts";
 import { HeadReader } from "./head_reader.ts";
 import { H1_BACKEND_LIMITS, type H1Limits } from "./limits.ts";
 import { LineReader } from "./line_reader.ts";
 import { Outgoing } from "./outgoing.ts";
+import { type RequestEvents, RequestWriter } from "./request_writer.ts";
 import type { StatusLine } from "./start_line.ts";
 import type { H1ClientHandler, H1ClientStream, H1CloseCause, H1ResetCause } from "./types.ts";
 
@@ -55,12 +55,13 @@ export interface ClientOptions {
  * assert.equal(session.idle, true);
  * ```
  */
-export class H1ClientSession implements BodySink, ClientStreamPort {
+export class H1ClientSession implements BodySink, RequestEvents {
   readonly #handler: H1ClientHandler;
   readonly #limits: H1Limits;
   readonly #heads: HeadReader<StatusLine>;
   readonly #body: BodyReader;
   readonly #out: Outgoing;
+  readonly #requests: RequestWriter;
   #now: number;
   #stream: ClientStream | undefined;
   #closed = false;
@@ -83,6 +84,7 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
     this.#body = new BodyReader(this, { limits, lines, isRequest: false });
     const onOutput = () => handler.onOutput();
     this.#out = new Outgoing({ pool, sendBuffer: limits.sendBuffer, onOutput });
+    this.#requests = new RequestWriter(this.#out, this);
   }
 
   // --- what the owner may ask ------------------------------------------------------------------
@@ -122,14 +124,7 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
    */
   request(init: RequestInit, end = false): H1ClientStream {
     if (!this.idle) throw new H1StateError("a request on a connection that is not idle");
-    const plan = planRequest(init, end);
-    this.#out.head(plan.head);
-    this.#out.begin(plan.framing, plan.octets);
-    const { protocol = "" } = init;
-    const isTunnel = protocol !== "";
-    if (end || isTunnel) this.#out.data(NOTHING, true);
-    const isHead = init.method === "HEAD";
-    this.#stream = new ClientStream(this, { isHead, protocol: protocol.toLowerCase() });
+    this.#stream = this.#requests.begin(init, end);
     return this.#stream;
   }
 
@@ -254,11 +249,7 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
     this.#out.begin("raw");
     this.#handler.onResponse(stream, { status: 101, fields, contentLength: -1 }, false);
     if (stream.closed) return;
-    for (const bytes of stream.early.splice(0)) this.#out.data(bytes, false);
-    if (stream.earlyEnd) this.#out.data(NOTHING, true);
-    // What came early was answered `false`.
-    this.#out.paused = true;
-    this.#out.announce();
+    this.#requests.openTunnel(stream);
   }
 
   /** @ignore */
@@ -289,35 +280,7 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
   // --- the stream's calls ----------------------------------------------------------------------
 
   /** @ignore */
-  sendData(stream: ClientStream, bytes: Uint8Array, end: boolean): boolean {
-    if (stream.protocol !== "" && !stream.tunnelOpen) {
-      // Bounded by the client's window: nothing of it is consumed before the 101.
-      if (bytes.length > 0) stream.early.push(bytes);
-      stream.earlyEnd ||= end;
-      return bytes.length === 0;
-    }
-    if (this.#out.ended) return true;
-    if (!this.#out.fits(bytes.length, end)) {
-      this.#break("the request is not as long as it declared");
-      return true;
-    }
-    const room = this.#out.data(bytes, end);
-    if (end) this.#settle(stream);
-    return room;
-  }
-
-  /** @ignore */
-  sendTrailers(stream: ClientStream, fields: Fields): void {
-    if (stream.protocol !== "" || !this.#out.fits(0, true)) {
-      return void this.sendData(stream, NOTHING, true);
-    }
-    if (this.#out.ended) return;
-    this.#out.trailers(fields);
-    this.#settle(stream);
-  }
-
-  /** @ignore */
-  consume(stream: ClientStream, octets: number): void {
+  onConsume(stream: ClientStream, octets: number): void {
     stream.unconsumed -= octets;
     if (!this.#windowFull || stream.unconsumed > this.#limits.window / 2) return;
     this.#windowFull = false;
@@ -325,11 +288,21 @@ export class H1ClientSession implements BodySink, ClientStreamPort {
   }
 
   /** @ignore */
-  reset(stream: ClientStream): void {
+  onReset(stream: ClientStream): void {
     stream.closed = true;
     this.#stream = undefined;
     // A request that is not wanted any more leaves the connection in no state to be used again.
     this.#end("owner", "the request was given up", true);
+  }
+
+  /** @ignore */
+  onWritten(stream: ClientStream): void {
+    this.#settle(stream);
+  }
+
+  /** @ignore */
+  onMisframed(): void {
+    this.#break("the request is not as long as it declared");
   }
 
   /** Ends the exchange when both messages have. */

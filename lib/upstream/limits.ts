@@ -38,7 +38,8 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   // Whatever one client does, as much is left for all others.
   clientShare: 0.5,
   maxWaiting: 4096,
-  maxIdle: 64,
+  // As many as one client may hold: fewer, and requests that come in waves open a connection each.
+  maxIdle: 256,
   idleMs: 4000,
   h2IdleMs: 90_000,
   assumedStreams: 100,

@@ -13,7 +13,7 @@ Deno.test("POOL_LIMITS and STREAM_LIMITS are what the documents say", () => {
     maxH2Connections: 32,
     clientShare: 0.5,
     maxWaiting: 4096,
-    maxIdle: 64,
+    maxIdle: 256,
     idleMs: 4000,
     h2IdleMs: 90_000,
     assumedStreams: 100,
