@@ -57,9 +57,10 @@ const ours = [plain, jemalloc].filter((target) => target !== undefined);
 const peers = [caddy, nginx, haproxy].filter((target) => target !== undefined);
 
 print(`median of ${rounds} rounds of ${requests} requests; CPU is user + system of the process`);
+// First, while no process has room left over from a peak.
+for (const target of [...ours, ...peers]) await measureIdle(target);
 for (const clients of [20, 200]) await compare(clients);
 await compareLarge();
-for (const target of [...ours, ...peers]) await measureIdle(target);
 
 async function start(
   run: (port: number) => Promise<Target | undefined>,
@@ -118,14 +119,16 @@ async function compareLarge(): Promise<void> {
   }
 }
 
-/** What connections cost that have asked once and are kept alive. */
+/** What connections cost that have asked once and are kept alive, beyond the first few. */
 async function measureIdle(target: Target): Promise<void> {
+  const first: TLSSocket[] = [];
+  for (let i = 0; i < IDLE_CONNECTIONS / 5; i++) first.push(await askOnce(target.port));
   const before = target.residentBytes();
   const sockets: TLSSocket[] = [];
   for (let i = 0; i < IDLE_CONNECTIONS; i++) sockets.push(await askOnce(target.port));
   const each = (target.residentBytes() - before) / IDLE_CONNECTIONS;
   row(`${IDLE_CONNECTIONS} idle`, target.name, `${(each / 1000).toFixed(1)} kB each`, "", "");
-  for (const socket of sockets) socket.destroy();
+  for (const socket of [...first, ...sockets]) socket.destroy();
 }
 
 function askOnce(port: number): Promise<TLSSocket> {

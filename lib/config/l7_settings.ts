@@ -11,8 +11,10 @@ export const l7 = table<L7Config>({
     key: "h2_transport",
     kind: oneOf("own", "node"),
     default: "own",
-    doc: "Which HTTP/2 speaks to backends: `own` is that of this program, the same as in front, " +
-      "and the faster one; `node` is the runtime's, kept for comparison: native code that is young.",
+    doc: "Which HTTP/2 speaks to backends: `own` is that of this program, the same as in front; " +
+      "`node` is the runtime's `node:http2`, for a backend that `own` should turn out not to get " +
+      "along with, until that is mended. It takes three times the processor time, loses responses " +
+      "that arrive together with a GOAWAY, and is native code that has ended the process on one.",
   },
   accessLog: {
     key: "access_log",
