@@ -1,7 +1,6 @@
 import {
   ErrorCode,
   type Fields,
-  type RequestHead,
   type RequestInit,
   type ResponseHead,
   type WindowBudget,
