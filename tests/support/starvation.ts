@@ -1,21 +1,24 @@
 /**
- * Taking the processor away from a process, as a starved machine does, without taking it from anybody
- * else: by the bandwidth of a control group.
+ * Taking the processor away from a process, as a starved machine does: by the bandwidth of a control
+ * group, which takes it from nobody else, or by busy loops beside a group of the least weight.
  *
  * @module
  */
 import { join } from "node:path";
+import { runCommand } from "./commands.ts";
 
 /** The hierarchies of both versions of control groups that limit processor time. */
 const V1 = "/sys/fs/cgroup/cpu";
 const V2 = "/sys/fs/cgroup";
 /** The longest period: so long does nothing run at a stretch. */
 const PERIOD_US = 1_000_000;
+/** Of 1,024 that others have in version 1, of 100 in version 2. */
+const LEAST_WEIGHT = "2";
 
 /** Whether this user may limit processor time here. */
 export const CAN_STARVE: boolean = (() => {
   try {
-    using _group = createGroup("probe", 1000);
+    using _group = createGroup("probe", { quotaUs: 1000 });
     return true;
   } catch {
     return false;
@@ -30,16 +33,52 @@ export async function starveWorkers(
   pid: number,
   { milliseconds }: { readonly milliseconds: number },
 ): Promise<Disposable> {
-  const group = createGroup(`${pid}`, milliseconds * 1000);
+  const group = createGroup(`${pid}`, { quotaUs: milliseconds * 1000 });
+  await enterGroup(group, pid);
+  return group;
+}
+
+/**
+ * Lets so many loops spin on one core, confines a process to it, and gives its data-plane threads, or
+ * where the kernel cannot tell threads apart all of it, the least weight that there is. Disposing of
+ * it ends the loops and the difference.
+ */
+export async function outweighWorkers(
+  pid: number,
+  { loops }: { readonly loops: number },
+): Promise<AsyncDisposable> {
+  const core = `${navigator.hardwareConcurrency - 1}`;
+  const hogs = Array.from({ length: loops }, () =>
+    new Deno.Command("taskset", {
+      args: ["-c", core, "sh", "-c", "while :; do :; done"],
+      stdin: "null",
+    }).spawn());
+  await using stack = new AsyncDisposableStack();
+  stack.defer(async () => {
+    for (const hog of hogs) hog.kill("SIGKILL");
+    await Promise.all(hogs.map((hog) => hog.status));
+  });
+  const group = stack.use(createGroup(`${pid}`, "lightest"));
+  await enterGroup(group, pid);
+  await confine(pid, core);
+  stack.defer(() => confine(pid, `0-${core}`));
+  return stack.move();
+}
+
+async function confine(pid: number, cores: string): Promise<void> {
+  const { code, stderr } = await runCommand("taskset", ["-a", "-c", "-p", cores, `${pid}`]);
+  if (code !== 0) throw new Error(stderr);
+}
+
+async function enterGroup(group: Group, pid: number): Promise<void> {
   if (!group.hasThreads) {
     await Deno.writeTextFile(join(group.path, "cgroup.procs"), `${pid}`);
-    return group;
+    return;
   }
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
     const thread = await Deno.readTextFile(`/proc/${pid}/task/${name}/comm`);
     if (thread.startsWith("worker-")) await Deno.writeTextFile(join(group.path, "tasks"), name);
   }
-  return group;
 }
 
 interface Group extends Disposable {
@@ -47,16 +86,18 @@ interface Group extends Disposable {
   readonly hasThreads: boolean;
 }
 
-function createGroup(name: string, quotaUs: number): Group {
+function createGroup(name: string, limit: { readonly quotaUs: number } | "lightest"): Group {
   const hasThreads = exists(join(V1, "cpu.cfs_quota_us")) || exists(join(V1, "tasks"));
   const parent = hasThreads ? V1 : V2;
   const path = join(parent, `mc-proxy-test-${Deno.pid}-${name}`);
   Deno.mkdirSync(path);
   try {
-    if (hasThreads) {
+    if (limit === "lightest") {
+      Deno.writeTextFileSync(join(path, hasThreads ? "cpu.shares" : "cpu.weight"), LEAST_WEIGHT);
+    } else if (hasThreads) {
       Deno.writeTextFileSync(join(path, "cpu.cfs_period_us"), `${PERIOD_US}`);
-      Deno.writeTextFileSync(join(path, "cpu.cfs_quota_us"), `${quotaUs}`);
-    } else Deno.writeTextFileSync(join(path, "cpu.max"), `${quotaUs} ${PERIOD_US}`);
+      Deno.writeTextFileSync(join(path, "cpu.cfs_quota_us"), `${limit.quotaUs}`);
+    } else Deno.writeTextFileSync(join(path, "cpu.max"), `${limit.quotaUs} ${PERIOD_US}`);
   } catch (error) {
     Deno.removeSync(path);
     throw error;
