@@ -35,6 +35,8 @@ export interface ProxyProcessOptions {
   readonly takeOver?: boolean;
   /** How many descriptors it may have; default: as many as this process. */
   readonly maxDescriptors?: number;
+  /** A command that runs the one that comes behind it. */
+  readonly wrapper?: readonly string[];
 }
 
 /** The program ended before it was ready, or was not ready in time. */
@@ -55,11 +57,11 @@ export class ProxyProcess implements AsyncDisposable {
   private constructor(options: ProxyProcessOptions) {
     this.#onLine = options.onLine ?? (() => {});
     const data = options.data ?? dirname(options.configPath);
-    const { maxDescriptors } = options;
+    const { maxDescriptors, wrapper = [] } = options;
     const limited = maxDescriptors === undefined
-      ? [Deno.execPath()]
-      : ["sh", "-c", 'ulimit -n "$0"; exec "$@"', String(maxDescriptors), Deno.execPath()];
-    const [program = "", ...before] = limited;
+      ? []
+      : ["sh", "-c", 'ulimit -n "$0"; exec "$@"', String(maxDescriptors)];
+    const [program = "", ...before] = [...wrapper, ...limited, Deno.execPath()];
     this.#child = new Deno.Command(program, {
       args: [
         ...before,

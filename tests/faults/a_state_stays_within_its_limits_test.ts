@@ -5,13 +5,17 @@ import { loadConfig } from "../../lib/config/mod.ts";
 import { stateFieldName, stateFromMessage } from "../../lib/messages/mod.ts";
 import { runAtOnce } from "../../lib/slices/mod.ts";
 import { MAX_LISTENERS, MAX_ROUTES, MAX_RULES } from "../../lib/state/mod.ts";
+import { createServerIdentity } from "../support/certificates.ts";
 import { ControlUnderTest, type World } from "./control_under_test.ts";
 
 const BY = { actor: "test", action: "Test" };
 
+const { certPem, keyPem } = await createServerIdentity("a.test");
+const pem = new TextEncoder().encode(`${certPem}${keyPem}`);
+
 const world: World = {
   now: Date.parse("2026-01-01"),
-  readFile: () => Promise.reject(new Deno.errors.NotFound()),
+  readFile: () => Promise.resolve(pem),
   addr: `127.78.${Deno.pid % 250}.9:4430`,
   limits: { listeners: 2, routes: 3, policies: 1, rules: 2 },
 };
@@ -39,6 +43,19 @@ Deno.test("what is added one by one is refused past its bound, and taken again b
   await assert.rejects(routing.addRoute(world.addr, route("d.test"), BY), full("routes", 3));
   await routing.removeRoute({ addr: world.addr, hostname: "a.test", close: false }, BY);
   await routing.addRoute(world.addr, route("d.test"), BY);
+
+  const l7 = { ...route("a.test"), mode: "l7" as const, tlsCert: "/c.pem", tlsKey: "/k.pem" };
+  await routing.removeRoute({ addr: world.addr, hostname: "b.test", close: false }, BY);
+  await routing.addRoute(world.addr, l7, BY);
+  const policy = (value: string) => ({
+    addr: world.addr,
+    hostname: "a.test",
+    policy: { type: "block_user_agent" as const, value },
+  });
+  await routing.addPolicy(policy("one"), BY);
+  await assert.rejects(routing.addPolicy(policy("two"), BY), full("policies", 1));
+  await routing.removePolicy(policy("one"), BY);
+  await routing.addPolicy(policy("two"), BY);
 
   const rule = (i: number) => ({
     rule: { type: "ip" as const, value: `192.0.2.${i}`, reason: "" },

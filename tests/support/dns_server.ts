@@ -122,17 +122,17 @@ export class DnsServer implements AsyncDisposable {
   readonly #open = new Set<Deno.TcpConn>();
   readonly #done: Promise<unknown>;
 
-  private constructor(behave: Behaviour) {
+  private constructor(behave: Behaviour, where: { hostname: string; port: number }) {
     this.behave = behave;
-    this.#tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = this.#tcp.addr as Deno.NetAddr;
-    this.#udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port });
+    this.#tcp = Deno.listen(where);
+    const { hostname, port } = this.#tcp.addr as Deno.NetAddr;
+    this.#udp = Deno.listenDatagram({ transport: "udp", hostname, port });
     this.#done = Promise.allSettled([this.#serveUdp(), this.#serveTcp()]);
   }
 
   /** Starts one; the same port for UDP and TCP. */
-  static start(behave: Behaviour): DnsServer {
-    return new DnsServer(behave);
+  static start(behave: Behaviour, where = { hostname: "127.0.0.1", port: 0 }): DnsServer {
+    return new DnsServer(behave, where);
   }
 
   get port(): number {

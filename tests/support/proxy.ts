@@ -37,6 +37,8 @@ export interface ProxyOptions {
   readonly takeOver?: boolean;
   /** How many descriptors it may have. */
   readonly maxDescriptors?: number;
+  /** A command that runs the one that comes behind it. */
+  readonly wrapper?: readonly string[];
 }
 
 /** A running proxy. Disposing of it stops it with SIGTERM and fails if it does not end with 0. */
@@ -116,6 +118,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       ...options.script && { script: options.script },
       ...options.takeOver && { takeOver: options.takeOver },
       ...options.maxDescriptors && { maxDescriptors: options.maxDescriptors },
+      ...options.wrapper && { wrapper: options.wrapper },
     });
     return new Proxy(process, folder, removeFolder);
   } catch (error) {
