@@ -122,7 +122,7 @@ export class StateDatabase implements Disposable {
       return result;
     } catch (error) {
       // The caller's own error stays what it is.
-      throw error === failed.error ? error : toDatabaseError(error, "cannot write the database");
+      throw error === failed.error ? error : this.#describeWriting(error);
     }
   }
 
@@ -176,7 +176,7 @@ export class StateDatabase implements Disposable {
       // The log is on the disk before COMMIT waits for that: it waits on this thread.
       await syncFile(`${this.path}-wal`);
       this.statements.readFrom(undefined);
-      this.#run("cannot write the database", () => this.#db.prepare("COMMIT").run());
+      this.#commit();
       this.safekeeping?.note();
       // Bringing a large log into the database takes as long again.
       await new Slices().pause();
@@ -189,6 +189,22 @@ export class StateDatabase implements Disposable {
       this.#isSliced = false;
       this.#undo.end();
     }
+  }
+
+  #commit(): void {
+    try {
+      this.#db.prepare("COMMIT").run();
+    } catch (error) {
+      throw this.#describeWriting(error);
+    }
+  }
+
+  /** Files that are open fail with an "I/O error" on a disk that has become read-only under them. */
+  #describeWriting(error: unknown): DatabaseError {
+    const action = "cannot write the database";
+    const found = toDatabaseError(error, action);
+    if (found.code !== "io_error" || this.safekeeping === undefined) return found;
+    return toDatabaseError(probeWriting(dirname(this.path), 1) ?? error, action);
   }
 
   #refuseWhileSliced(): void {
