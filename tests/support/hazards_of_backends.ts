@@ -13,13 +13,6 @@ const CLIENT = "tests/unit/h1/client_session_test.ts";
 const POOL = "tests/unit/upstream/pool_test.ts";
 const LIVENESS = "tests/unit/upstream/liveness_test.ts";
 
-const h2 = (what: string) => `an HTTP/2 request with ${what} never reaches an HTTP/1.1 backend`;
-const head = (what: string, status = 400) =>
-  `a request with ${what} is answered ${status}, and nothing behind it is read`;
-const chunks = (what: string) =>
-  `chunks with ${what} are answered 400, and nothing behind them is read`;
-const chunk = (what: string) =>
-  `a chunk with ${what} ends the connection, and what follows is not a request`;
 const answer = (what: string) => `${what} is a 502 over @, and the backend is asked again`;
 const cut = (where: string) =>
   `content that ends in the middle of ${where} never looks whole over @`;

@@ -14,11 +14,6 @@ const TLS_HELD = "tests/integration/l7_tls_backends_are_held_back_test.ts";
 const INTERIM = "tests/integration/l7_interim_responses_are_few_test.ts";
 const SERVER = "tests/unit/h1/server_session_test.ts";
 
-const h2 = (what: string) => `an HTTP/2 request with ${what} never reaches an HTTP/1.1 backend`;
-const chunks = (what: string) =>
-  `chunks with ${what} are answered 400, and nothing behind them is read`;
-const answer = (what: string) => `${what} is a 502 over @, and the backend is asked again`;
-
 export const HAZARDS_OF_CLIENTS: Readonly<Record<string, Hazard>> = {
   "keep-alive, as Go, httpx, Java and undici use it": {
     only: "it is about HTTP/1.1",
