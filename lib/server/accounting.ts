@@ -90,20 +90,21 @@ const DURATION_OF: Readonly<Record<CountedMode, HistogramName>> = {
   mtls: "connection_mtls",
 };
 
+/** What is counted of a connection that has ended, beside its octets. */
+export type Ended = Pick<ConnectionEvent, "mode" | "outcome" | "durationMs">;
+
 /** Counts an ended connection everywhere it counts, with the octets that were not counted yet. */
 export function countEnded(
-  event: ConnectionEvent,
+  { outcome, durationMs, mode = "none" }: Ended,
   { bytesIn, bytesOut }: Traffic,
   account: Account,
 ): void {
   const { counters, gauge, worker, ruleType } = account;
-  const { outcome } = event;
-  const mode = event.mode ?? "none";
   counters.add(outcome);
   counters.add("bytes_in", bytesIn);
   counters.add("bytes_out", bytesOut);
   if (ruleType !== undefined) counters.add(`blocked_${ruleType}`);
-  counters.observe(DURATION_OF[mode], event.durationMs / 1000);
+  counters.observe(DURATION_OF[mode], durationMs / 1000);
   gauge.counts.record(worker, { mode, outcome, bytesIn, bytesOut });
 }
 

@@ -1,14 +1,4 @@
-import type { Admission } from "../connector/mod.ts";
-import {
-  type ConnectionEvent,
-  type Counters,
-  describeError,
-  type Descriptors,
-  type LogSink,
-  type RequestCounts,
-  type RequestEvent,
-  unlimitedDescriptors,
-} from "../observe/mod.ts";
+import { describeError, type Descriptors, unlimitedDescriptors } from "../observe/mod.ts";
 import type {
   Change,
   ConnectionQuery,
@@ -19,8 +9,7 @@ import type {
   TakenTallies,
 } from "../plane/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
-import type { Sockets, TcpStream } from "../tcp/mod.ts";
-import type { HandshakesOptions } from "../tls/mod.ts";
+import type { TcpStream } from "../tcp/mod.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import {
   backendOutcome,
@@ -30,9 +19,11 @@ import {
   takeTraffic,
   toEvent,
 } from "./accounting.ts";
+import { BlockedLog } from "./blocked_log.ts";
 import { serve } from "./connection.ts";
 import { type Connection, type Ending, socketAddress, withCut } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
+import type { DataPlaneOptions } from "./data_plane_options.ts";
 import { Heaviest } from "./heaviest.ts";
 import type { ActiveListener } from "./listener.ts";
 import { Listeners } from "./listeners.ts";
@@ -42,32 +33,6 @@ import { recheckPeers } from "./recheck.ts";
 
 /** Its own and that of its backend: who is let in must not fail for want of the second. */
 const DESCRIPTORS_PER_CONNECTION = 2;
-
-/** What the data plane is given from outside. */
-export interface DataPlaneOptions {
-  /** Index of this worker, for the gauges. */
-  readonly worker: number;
-  /** Starts every connection id; unique per incarnation of a worker. */
-  readonly idPrefix: string;
-  readonly sockets: Sockets;
-  /** Default: as many as there are. */
-  readonly descriptors?: Descriptors;
-  readonly counters: Counters;
-  /** Counts the requests of l7 connections. */
-  readonly requests: RequestCounts;
-  /** Receives one event per ended connection. */
-  readonly onEvent: (event: ConnectionEvent) => void;
-  /** Receives one event per request of an l7 connection; absent: nobody wants them. */
-  readonly onRequest?: (event: RequestEvent) => void;
-  readonly log: LogSink;
-  /** Decides about connections of mtls routes; absent: they are refused. */
-  readonly admission?: Admission;
-  readonly clock?: Clock;
-  /** Default 5 s. */
-  readonly peekTimeoutMs?: number;
-  /** Bounds of TLS handshakes. */
-  readonly handshakes?: HandshakesOptions;
-}
 
 /**
  * The data plane of one thread: accepts, routes and relays by the snapshot it was given last.
@@ -82,6 +47,7 @@ export class DataPlane {
   readonly #listeners: Listeners;
   readonly #connections: LiveConnections;
   readonly #heaviest: Heaviest;
+  readonly #blocked: BlockedLog;
   #sequence = 0;
   #idle: (() => void) | undefined;
 
@@ -97,6 +63,7 @@ export class DataPlane {
     this.#connections = new LiveConnections(this.#state);
     this.#heaviest = new Heaviest(this.#state);
     const { sockets, counters, log } = options;
+    this.#blocked = new BlockedLog({ clock: this.#clock, log });
     this.#listeners = new Listeners({
       sockets,
       onStream: (stream, listener) => this.#accept(stream, listener),
@@ -240,21 +207,24 @@ export class DataPlane {
     const { stream, listener } = connection;
     if (!stream.closed) stream.reset();
     const { counters, worker } = this.#options;
-    const event = toEvent(connection, ending, this.#clock.now());
+    const now = this.#clock.now();
+    const { outcome, rule = "", ruleType } = ending;
+    const isTold = outcome !== "blocked" || this.#blocked.tells(listener.addr, rule, now);
+    const event = isTold ? toEvent(connection, ending, now) : undefined;
+    const ended = event ?? { outcome, durationMs: now - connection.startedAt };
     const traffic = takeTraffic(connection);
-    const { gauge } = listener;
-    countEnded(event, traffic, { counters, worker, gauge, ruleType: ending.ruleType });
-    this.#options.onEvent(event);
-    this.#heaviest.countEnd(connection, ending.outcome);
+    countEnded(ended, traffic, { counters, worker, gauge: listener.gauge, ruleType });
+    if (event !== undefined) this.#options.onEvent(event);
+    this.#heaviest.countEnd(connection, outcome);
     const { tallies } = this.#state;
     if (ending.ruleId !== undefined) tallies.countHit(ending.ruleId);
     if (connection.route === undefined) return;
     tallies.countEnd(routeOf(connection));
     tallies.countTraffic(routeOf(connection), traffic);
-    const outcome = backendOutcome(connection, ending.outcome);
-    if (outcome === undefined) return;
+    const seen = backendOutcome(connection, outcome);
+    if (seen === undefined) return;
     const { backend = connection.route.backend } = connection;
-    tallies.countBackend({ ...routeOf(connection), backend, outcome });
+    tallies.countBackend({ ...routeOf(connection), backend, outcome: seen });
   }
 
   /** The oldest `limit` live connections that a query means. */
@@ -303,6 +273,7 @@ export class DataPlane {
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => this.#idle = resolve);
     }
+    this.#blocked.flush();
     this.#state.connectDeadlines[Symbol.dispose]();
     this.#state.l7.close();
     this.#state.streams.close();

@@ -3,5 +3,6 @@
  *
  * @module
  */
-export { DataPlane, type DataPlaneOptions } from "./data_plane.ts";
+export { DataPlane } from "./data_plane.ts";
+export { type DataPlaneOptions } from "./data_plane_options.ts";
 export { ListenError } from "./listener.ts";

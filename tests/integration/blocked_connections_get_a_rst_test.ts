@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createRateLimiter } from "../../lib/firewall/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
+import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { type PlaneOptions, startPlane } from "../support/plane.ts";
 import { proxyV1 } from "../support/proxy_header.ts";
@@ -97,4 +98,23 @@ Deno.test("connections over max_connections get a RST until one has ended", asyn
   await using third = await connectRaw({ port: plane.port });
   third.end(hello);
   assert.equal((await third.readToEnd()).bytes.length, hello.length);
+});
+
+Deno.test("of a flood of blocked connections every one is counted, and told of alone or in a sum", async () => {
+  const count = 400;
+  await using plane = await startPlane({ rules: [{ type: "ip", value: "127.0.0.1" }] });
+  const clients = Array.from({ length: count }, async () => {
+    await using client = await connectRaw({ port: plane.port });
+    return (await client.readToEnd()).ending;
+  });
+  assert.deepEqual(new Set(await Promise.all(clients)), new Set(["reset"]));
+  const sums = () =>
+    plane.logs.filter(({ message }) => message === "more connections were blocked")
+      .reduce((sum, { fields }) => sum + Number(fields?.count), 0);
+  await eventually(() => plane.events.length + sums() === count, "all are told of");
+  assert.ok(plane.events.length >= 100);
+  const { counters } = plane.plane.status();
+  assert.deepEqual([counters.accepted, counters.blocked, counters.blocked_ip], [400, 400, 400]);
+  const [tallies] = await plane.plane.takeTallies();
+  assert.deepEqual(tallies?.ruleHits, [[1, count]]);
 });
