@@ -95,11 +95,13 @@ export type Ended = Pick<ConnectionEvent, "mode" | "outcome" | "durationMs">;
 
 /** Counts an ended connection everywhere it counts, with the octets that were not counted yet. */
 export function countEnded(
-  { outcome, durationMs, mode = "none" }: Ended,
+  ended: Ended,
   { bytesIn, bytesOut }: Traffic,
   account: Account,
 ): void {
   const { counters, gauge, worker, ruleType } = account;
+  const { outcome, durationMs } = ended;
+  const mode = ended.mode ?? "none";
   counters.add(outcome);
   counters.add("bytes_in", bytesIn);
   counters.add("bytes_out", bytesOut);
