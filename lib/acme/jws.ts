@@ -62,6 +62,11 @@ export async function keyAuthorization(token: string, key: SigningKey): Promise<
   return `${token}.${base64url(await sha256(jwk))}`;
 }
 
+/** What a name server is to say of `_acme-challenge` (RFC 8555 §8.4). */
+export async function dnsProofText(keyAuthorization: string): Promise<string> {
+  return base64url(await sha256(new TextEncoder().encode(keyAuthorization)));
+}
+
 function encode(header: object, payload: unknown): { protected: string; payload: string } {
   return {
     protected: base64url(JSON.stringify(header)),

@@ -9,9 +9,10 @@ export { checkIssued } from "./check.ts";
 export { AcmeClient, type ExternalAccount, type NewOrder } from "./client.ts";
 export { createChallengeCertificate, createCsr } from "./csr.ts";
 export { type Directory } from "./directory.ts";
+export { type DnsUpdateServer, type TextChange, updateText } from "./dns_update.ts";
 export { AcmeError, type AcmeErrorCode } from "./error.ts";
 export { AcmeHttp, type AcmeHttpOptions } from "./http.ts";
-export { keyAuthorization } from "./jws.ts";
+export { dnsProofText, keyAuthorization } from "./jws.ts";
 export { exportKeyPem, fromPem, generateKey, importKeyPem, type SigningKey } from "./keys.ts";
 export {
   CHALLENGE_TYPES,

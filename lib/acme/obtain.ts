@@ -40,7 +40,7 @@ export interface ObtainOptions extends NewOrder {
   /** An order that was begun before, to be gone on with. */
   readonly resume?: string | undefined;
   /** Told the URL of the order as soon as there is one: a restart goes on with it. */
-  readonly onOrder?: (url: string) => void;
+  readonly onOrder?: (url: string) => void | Promise<void>;
   /** Ends everything; a deadline is the caller's. */
   readonly signal: AbortSignal;
   /** Waits; default: a timer. */
@@ -56,7 +56,7 @@ export interface ObtainOptions extends NewOrder {
 export async function obtainCertificate(options: ObtainOptions): Promise<string> {
   const { client, key, names, signal } = options;
   let order = await beginOrder(options);
-  options.onOrder?.(order.url);
+  await options.onOrder?.(order.url);
   if (order.status === "pending") {
     await proveAll(order, options);
     order = await settled(order, ["pending"], options);
@@ -81,7 +81,15 @@ async function beginOrder(options: ObtainOptions): Promise<Order> {
       if (!(error instanceof AcmeError) || error.code !== "refused") throw error;
     }
   }
-  return await client.newOrder(options, { signal });
+  try {
+    return await client.newOrder(options, { signal });
+  } catch (error) {
+    // RFC 9773 §5: what was replaced already, or is not known here, cannot be.
+    const isOfReplacing = error instanceof AcmeError && error.code === "refused" &&
+      ["alreadyReplaced", "malformed", "conflict"].includes(error.type ?? "");
+    if (options.replaces === undefined || !isOfReplacing) throw error;
+    return await client.newOrder({ ...options, replaces: undefined }, { signal });
+  }
 }
 
 /** Proves one name after the other that is not proved yet. */

@@ -26,12 +26,12 @@ export function renewalTime(
   { notBeforeMs, notAfterMs }: Lifetime,
   { window, random }: { readonly window: RenewalWindow | undefined; readonly random: number },
 ): number {
-  const third = notAfterMs - (notAfterMs - notBeforeMs) / 3;
+  const third = Math.round(notAfterMs - (notAfterMs - notBeforeMs) / 3);
   if (window === undefined) return third;
   const { startMs, endMs } = window;
   const chosen = startMs + (endMs - startMs) * random;
   // A CA may want it earlier than we would; later than its own end it cannot mean.
-  return Math.min(chosen, notAfterMs - (notAfterMs - notBeforeMs) / 10);
+  return Math.round(Math.min(chosen, notAfterMs - (notAfterMs - notBeforeMs) / 10));
 }
 
 /**

@@ -11,6 +11,7 @@ import {
 } from "../rpc_server/mod.ts";
 import type { Control } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import { certificateHandlers } from "./certificate_handlers.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
@@ -138,6 +139,7 @@ function methods(context: AdminContext): ReadonlyMap<string, Method> {
     ...observeHandlers(context),
     ...heaviestHandlers(context),
     ...historyHandlers(context),
+    ...certificateHandlers(context),
   };
   const source = {
     healthy: () => context.problem() === "",

@@ -25,5 +25,7 @@ export {
   CertificateStore,
   type CertificateStoreOptions,
   type HeldAuthorities,
+  type InUse,
   type PairFiles,
+  type ReadIssued,
 } from "./store.ts";

@@ -15,6 +15,11 @@ export interface PairFiles {
   readonly key: string;
 }
 
+/** What was issued for a name, from elsewhere than a file; the same object until another one is. */
+export type ReadIssued = (
+  name: string,
+) => { readonly certPem: string; readonly keyPem: string } | undefined;
+
 /** Authorities that may be taken away by emptying their file. */
 export interface HeldAuthorities extends Held<Authorities> {
   /** What is odd, and so all the same; one sentence each. */
@@ -30,10 +35,21 @@ export interface CertificateExpiry {
   readonly problem?: string;
 }
 
+/** What somebody asks a store for. */
+export interface InUse {
+  readonly pairs: Iterable<PairFiles>;
+  /** Of authorities and of revocation lists. */
+  readonly files: Iterable<string>;
+  /** Names whose certificates an authority issues. */
+  readonly issued: Iterable<string>;
+}
+
 /** What a {@link CertificateStore} is made with. */
 export interface CertificateStoreOptions {
   readonly readFile: ReadFile;
   readonly readStamp?: ReadStamp;
+  /** Absent: nothing is issued. */
+  readonly readIssued?: ReadIssued | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -50,9 +66,12 @@ export class CertificateStore {
   readonly #pairs = new Map<string, { readonly files: PairFiles; readonly holder: Holder<Pair> }>();
   readonly #authorities = new Map<string, HeldFile>();
   readonly #lists = new Map<string, Holder<Uint8Array>>();
+  readonly #readIssued: ReadIssued;
+  readonly #issued = new Map<string, IssuedPair>();
 
   constructor(options: CertificateStoreOptions) {
     this.#files = new FileReader(options);
+    this.#readIssued = options.readIssued ?? (() => undefined);
     this.#now = options.now;
   }
 
@@ -71,6 +90,23 @@ export class CertificateStore {
     } catch (error) {
       return holder.refuse(describeError(error));
     }
+  }
+
+  /** What an authority has issued for a name. */
+  issued(name: string): Held<Pair> {
+    const entry = entryOf(
+      this.#issued,
+      name,
+      () => ({ holder: new Holder<Pair>(), seen: undefined }),
+    );
+    const found = this.#readIssued(name);
+    if (found === undefined) return entry.holder.refuse("certificate pending");
+    if (entry.seen === found) return entry.holder.held;
+    entry.seen = found;
+    const { certPem, keyPem } = found;
+    const check = checkTlsPair(certPem, keyPem);
+    if (!check.ok) return entry.holder.refuse(describeFaults(check.faults));
+    return entry.holder.replace({ certPem, keyPem, leaf: check.leaf });
   }
 
   /** Authorities that stay in use while their file is gone or empty: of a backend. */
@@ -121,6 +157,11 @@ export class CertificateStore {
     for (const { files: { certificate: file }, holder: { held } } of this.#pairs.values()) {
       found.set(file, expiryOf(file, held, held.value?.leaf.validToDate.getTime()));
     }
+    for (const [name, { holder: { held } }] of this.#issued) {
+      if (held.value === undefined) continue; // Pending, which is told elsewhere.
+      const file = `acme:${name}`;
+      found.set(file, expiryOf(file, held, held.value.leaf.validToDate.getTime()));
+    }
     for (const [file, { holder: { held } }] of this.#authorities) {
       if (held.value === NO_AUTHORITIES) continue;
       const [first] = held.value?.certificates ?? [];
@@ -129,10 +170,10 @@ export class CertificateStore {
     return [...found.values()];
   }
 
-  /** Forgets what is not among these: pairs by their files, everything else by its file. */
-  keepOnly(
-    { pairs, files }: { readonly pairs: Iterable<PairFiles>; readonly files: Iterable<string> },
-  ): void {
+  /** Forgets what is not among these: pairs by their files, everything else by its name. */
+  keepOnly({ pairs, files, issued }: InUse): void {
+    const names = new Set(issued);
+    for (const name of this.#issued.keys()) if (!names.has(name)) this.#issued.delete(name);
     const pairNames = new Set<string>();
     const paths = new Set(files);
     for (const name of [...this.#authorities.keys(), ...this.#lists.keys()]) {
@@ -159,6 +200,11 @@ export class CertificateStore {
 
 const EMPTY = "is empty or gone";
 const NOTHING = new Uint8Array(0);
+
+interface IssuedPair {
+  readonly holder: Holder<Pair>;
+  seen: ReturnType<ReadIssued>;
+}
 
 class HeldFile {
   readonly holder = new Holder<Authorities>();

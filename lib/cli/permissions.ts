@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ACME } from "../state/mod.ts";
 import type { Config, ConnectorConfig } from "../config/mod.ts";
 import { sqlitePath } from "../connector/mod.ts";
 import { CommandError } from "./command_error.ts";
@@ -87,7 +88,12 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   if (config.metrics?.addr.includes("/")) yield* folder(config.metrics.addr, "the metrics socket");
   const { geoipDb } = config.firewall;
   if (geoipDb !== undefined) yield file("read", geoipDb, "the GeoIP database");
+  const { caCert, eabKeyFile, dns } = config.acme ?? {};
+  for (const path of [caCert, eabKeyFile, dns?.keyFile]) {
+    if (path !== undefined) yield file("read", path, "the authority's files");
+  }
   for (const { tlsCert, tlsKey } of config.listeners.flatMap(({ routes }) => routes)) {
+    if (tlsCert === ACME) continue;
     for (const path of [tlsCert, tlsKey]) {
       if (path !== "") yield file("read", path, "certificates");
     }

@@ -19,6 +19,7 @@ import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/m
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
 import { inheritedSockets, warnOfUnused } from "./activation.ts";
 import { CommandError } from "./command_error.ts";
+import { VERSION } from "./version.ts";
 import { type AdminParts, startAdmin } from "./admin.ts";
 import { openConfiguredAdmission } from "./connector_admission.ts";
 import { DescriptorWatch } from "./descriptors.ts";
@@ -126,6 +127,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using _admin = await openAdmin({ config, control, monitoring, log, takeOver });
   // Until here whoever had the database before gets it back when something fails.
   asCommandError(() => database.role?.confirm());
+  control.issuance?.start();
   await drift?.look();
   const rereadDrift = async () => await drift?.look(options.file?.reread());
   const running = { config, rereadConfig, rereadDrift, control, monitoring, manager, signals, log };
@@ -213,6 +215,7 @@ async function start(
       onRequest: logRequest,
       startPlane,
       takeOver,
+      userAgent: `mc-proxy/${VERSION}`,
       ...inherited && { isInherited: (listener) => inherited.has(listener) },
       ...admission && { admission },
       ...history && { history },

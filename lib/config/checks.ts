@@ -2,12 +2,13 @@ import { resolve } from "node:path";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
 import { whyNeverMet } from "../policy/mod.ts";
 import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
-import { refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
+import { ACME, refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { checkTlsPair, coversHost } from "../certificates/mod.ts";
-import type { Config, ConnectorConfig, FirewallConfig } from "./types.ts";
+import { acmeProblem, checkAcme } from "./acme_checks.ts";
+import type { AcmeConfig, Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
 /** The checks that take more than one setting, or a file. */
 export function checkConfig(config: Config, context: CheckContext): void {
@@ -21,7 +22,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
     const path = ["listeners", i];
     checkProxyProtocol(listener, path, context.report);
     for (const [j, route] of listener.routes.entries()) {
-      checkRoute(route, [...path, "routes", j], context);
+      checkRoute(route, [...path, "routes", j], { ...context, acme: config.acme });
       checkPolicies(route, [...path, "routes", j], { config, report });
       if (route.mode === "mtls") {
         const { connector } = config;
@@ -30,6 +31,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
     }
   }
   checkGeoIp(config, context);
+  checkAcme(config, context);
   if (
     config.history !== undefined && resolve(config.history.path) === resolve(config.database.path)
   ) {
@@ -65,13 +67,18 @@ function listenAddresses({ listeners, metrics }: Config): [KeyPath, string][] {
   return addresses;
 }
 
+interface RouteContext extends CheckContext {
+  readonly acme: AcmeConfig | undefined;
+}
+
 /** Warns of what is written down and does nothing. */
-function checkRoute(route: RouteSettings, path: KeyPath, context: CheckContext): void {
+function checkRoute(route: RouteSettings, path: KeyPath, context: RouteContext): void {
   const { report } = context;
   if (route.mode === "mtls" && route.backend !== "") {
     report.warning([...path, "backend"], "ignored: the authoriser names the host");
   }
   for (const { key } of unusedFields(ROUTE.shape, route, route.mode)) {
+    if (key === "tls_cert" && route.tlsCert === ACME) continue; // It is ordered all the same.
     report.warning([...path, key], `ignored with mode = "${route.mode}"`);
   }
   checkTlsFiles(route, path, context);
@@ -90,9 +97,20 @@ function checkPolicies(
   }
 }
 
-function checkTlsFiles(route: RouteSettings, path: KeyPath, context: CheckContext): void {
+/** What an authority can issue. */
+function checkAcmeRoute(
+  { hostname }: RouteSettings,
+  path: KeyPath,
+  { report, acme }: RouteContext,
+): void {
+  const problem = acmeProblem(hostname, acme);
+  if (problem !== undefined) report.problem([...path, problem.key], problem.reason);
+}
+
+function checkTlsFiles(route: RouteSettings, path: KeyPath, context: RouteContext): void {
   const { report, files } = context;
   // Whether both are there was checked before.
+  if (route.tlsCert === ACME) return checkAcmeRoute(route, path, context);
   if (route.mode === "l4") return;
   const [certPem, keyPem] = ([["tls_cert", route.tlsCert], ["tls_key", route.tlsKey]] as const).map(
     ([key, file]) => file === "" ? undefined : files.readText(file, [...path, key], report),

@@ -10,8 +10,11 @@ export { rulesOf } from "./rules.ts";
 export { readWantedState, type WantedState } from "./whole_file.ts";
 export { type ReadFile } from "./files.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
+export { acmeProblem } from "./acme_checks.ts";
 export { renderConfigReference } from "./reference.ts";
 export {
+  type AcmeConfig,
+  type AcmeDnsConfig,
   type BanConfig,
   type Config,
   type ConnectorConfig,

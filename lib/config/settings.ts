@@ -22,6 +22,7 @@ import {
   table,
 } from "../schema/mod.ts";
 import { LIMIT, LISTENER, MAX_LISTENERS, MAX_RULES, ruleValue, WINDOW } from "../state/mod.ts";
+import { acme } from "./acme_settings.ts";
 import { bans } from "./ban_settings.ts";
 import { connector } from "./connector_settings.ts";
 import { l7 } from "./l7_settings.ts";
@@ -331,6 +332,14 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
       "client proves with its certificate who it is, `spiffe://<issuer>/orgs/<org>/users/<user>`, " +
       "and names by SNI the host it wants, `<connect_id>.<domain>`; the database says whether " +
       "it may. Files are read again when they change.",
+  },
+  acme: {
+    key: "acme",
+    kind: acme,
+    optional: true,
+    doc: 'Certificates from an authority (ACME), for routes with `tls_cert = "acme"`: they are ' +
+      "ordered, kept in the database and renewed without anybody's doing. Until the first one " +
+      "is there, connections to the route are refused.",
   },
   metrics: {
     key: "metrics",

@@ -25,6 +25,33 @@ export interface Config {
   readonly metrics?: MetricsConfig;
   /** Absent: routes of mode mtls are refused. */
   readonly connector?: ConnectorConfig;
+  /** Absent: no route may have its certificate from an authority. */
+  readonly acme?: AcmeConfig;
+}
+
+/** Certificates from an authority. */
+export interface AcmeConfig {
+  /** An https URL. */
+  readonly directory: string;
+  readonly email: string;
+  readonly agreeTos: boolean;
+  readonly caCert?: string;
+  readonly eabKid?: string;
+  readonly eabKeyFile?: string;
+  readonly profile?: string;
+  readonly challenge: "tls-alpn-01" | "dns-01";
+  /** Where dns-01 shows its proofs; given with it. */
+  readonly dns?: AcmeDnsConfig;
+}
+
+/** A name server that takes changes. */
+export interface AcmeDnsConfig {
+  /** Canonical endpoint. */
+  readonly server: string;
+  readonly zones: readonly string[];
+  readonly keyName: string;
+  readonly keyFile: string;
+  readonly propagationMs: number;
 }
 
 export interface DatabaseConfig {

@@ -1,4 +1,4 @@
-import type { CertificateStore } from "../certificates/mod.ts";
+import type { CertificateStore, InUse } from "../certificates/mod.ts";
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ConnectorSnapshot } from "../plane/mod.ts";
@@ -51,9 +51,9 @@ export class ConnectorReloader {
   }
 
   /** What the store is to remember. */
-  get keepOnly(): Parameters<CertificateStore["keepOnly"]>[0] {
+  get keepOnly(): InUse {
     const { serverCert: certificate, serverKey: key, caCerts, crls } = this.#config;
-    return { pairs: [{ certificate, key }], files: [...caCerts, ...crls] };
+    return { pairs: [{ certificate, key }], files: [...caCerts, ...crls], issued: [] };
   }
 
   /** What is odd about the files, one sentence each. */

@@ -4,6 +4,7 @@ import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
 import type { History } from "../history/mod.ts";
 import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
 import { refuseSharedPorts } from "./binding.ts";
+import { type CertificateStatus, listCertificates } from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
 import { firstState, storeFirstState } from "./first_state.ts";
@@ -11,9 +12,12 @@ import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
+import { type Issuance, openIssuance } from "./issuance_open.ts";
+import { IssuanceStore } from "./issuance_store.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { Replay } from "./replay.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
+import type { RouteMaterials } from "./route_materials.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { RunningTotals } from "./running_totals.ts";
 import { ServedState } from "./served_state.ts";
@@ -36,6 +40,8 @@ export class Control {
   /** Files that are renewed, and memory. */
   readonly upkeep: Upkeep;
   readonly geoip: GeoIpInUse;
+  /** Certificates from an authority; absent: there is none. */
+  readonly issuance: Issuance | undefined;
   /** For questions; changes go through the three above. */
   readonly state: ServedState;
   readonly #options: ControlOptions;
@@ -45,6 +51,7 @@ export class Control {
   readonly #startedAt: number;
   readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
+  readonly #materials: RouteMaterials;
   readonly #bans: AutoBans;
   /** What a change would have meant yesterday. */
   readonly replay: Replay;
@@ -59,6 +66,7 @@ export class Control {
     this.#readFile = readFile;
     this.#now = now;
     this.#startedAt = now();
+    this.#materials = materials;
     const state = new ServedState({
       database,
       plane,
@@ -74,11 +82,15 @@ export class Control {
     this.totals = new RunningTotals({ plane, database, log });
     const expiry = new RuleExpiry({ state, now, log });
     this.#expiry = expiry;
-    this.routing = new RoutingAdministration({ state, readFile });
+    const { config: { acme, connector } } = options;
+    this.routing = new RoutingAdministration({ state, readFile, acme });
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
-    this.wholeState = new StateAdministration({ state, firewall, expiry, readFile, now });
-    const { config: { connector } } = options;
+    this.wholeState = new StateAdministration({ state, firewall, expiry, readFile, acme, now });
+    this.issuance = acme && startUp.issued && openIssuance(acme, startUp.issued, {
+      ...{ state, readFile, now, log },
+      userAgent: options.userAgent ?? "mc-proxy",
+    });
     this.upkeep = new Upkeep({ connector, startUp, state, now, log });
     this.geoip = new GeoIpInUse({
       path: options.config.firewall.geoipDb,
@@ -108,8 +120,9 @@ export class Control {
     const { database, log, onEvent, readFile = readRegularFile, now = Date.now } = options;
     removeExpiredRules(database, now());
     using first = firstState(database, options.config);
+    const issued = options.config.acme && new IssuanceStore(database);
     const startUp = await compileStartUp({
-      ...{ ...options, readFile, now },
+      ...{ ...options, readFile, now, issued },
       ...first && { database: first },
     });
     database.safekeeping?.acknowledge();
@@ -203,6 +216,14 @@ export class Control {
     const { database } = this.#options;
     const until = performance.now() + database.busyTimeoutMs;
     await whenFree(() => database.checkWritable(), { until });
+  }
+
+  /** The certificates of all routes that name one. */
+  certificates(): CertificateStatus[] {
+    return listCertificates(this.listeners, {
+      materials: this.#materials,
+      issuance: this.issuance,
+    });
   }
 
   /** A look at the whole proxy. */

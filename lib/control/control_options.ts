@@ -33,6 +33,8 @@ export interface ControlOptions {
   readonly now?: () => number;
   /** Compiles a change; tests make it fail. */
   readonly compile?: (changeSet: ChangeSet) => Steps<Compiled>;
+  /** How the program calls itself to an authority. */
+  readonly userAgent?: string;
   /** How much the state may hold; tests make it less. */
   readonly limits?: StateLimits;
 }

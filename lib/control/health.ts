@@ -1,4 +1,5 @@
 import type { CertificateExpiry } from "../certificates/mod.ts";
+import type { IssuanceCounts } from "./issuance.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { PlaneStatus } from "../plane/mod.ts";
 
@@ -31,6 +32,8 @@ export interface Health {
   readonly certificates: readonly CertificateExpiry[];
   /** Milliseconds since 1970; undefined without a GeoIP database. */
   readonly geoipBuiltMs: number | undefined;
+  /** Of certificates that are ordered; undefined without an authority. */
+  readonly issuance: IssuanceCounts | undefined;
 }
 
 /** What {@link HealthMonitor} looks at. */
@@ -40,6 +43,8 @@ export interface HealthSource {
   readonly certificates: () => readonly CertificateExpiry[];
   /** When the GeoIP database in use was built, in milliseconds since 1970. */
   readonly geoipBuiltMs: () => number | undefined;
+  /** Absent: no authority is configured. */
+  readonly issuance?: () => IssuanceCounts | undefined;
   /** Files that could not be reloaded. */
   readonly refusals: () => readonly string[];
   /** What is odd about files that are in use. */
@@ -101,6 +106,7 @@ export class HealthMonitor implements Disposable {
       databaseWritable: this.#databaseProblem === undefined && lost === undefined,
       certificates: this.#source.certificates(),
       geoipBuiltMs: this.#source.geoipBuiltMs(),
+      issuance: this.#source.issuance?.(),
     };
   }
 

@@ -12,6 +12,7 @@ export {
   readConnectorFiles,
 } from "./connector_files.ts";
 export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
+export { type CertificateStatus } from "./certificate_list.ts";
 export { Control } from "./control.ts";
 export { type ControlOptions, type PlaneSinks } from "./control_options.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
@@ -19,6 +20,7 @@ export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";
 export { type Difference } from "./differences.ts";
 export { type ExplainRequest, type Explanation } from "./explain.ts";
+export { type Issuance, type IssuanceCounts, type IssuedStatus } from "./issuance.ts";
 export { MemoryGuard } from "./memory_guard.ts";
 export { type Upkeep } from "./upkeep.ts";
 export { type LiveConnections } from "./live_connections.ts";

@@ -1,17 +1,28 @@
 import { invalid } from "../queue/mod.ts";
 import { checkTlsPair, type ReadFile } from "../certificates/mod.ts";
-import type { RouteSettings } from "../state/mod.ts";
+import { type AcmeConfig, acmeProblem } from "../config/mod.ts";
+import { ACME, type RouteSettings } from "../state/mod.ts";
 
 /** A certificate with its key is a few kilobytes; more is not what the operator meant. */
 const MAX_PEM_BYTES = 1024 * 1024;
+
+/** What a {@link PairCheck} looks at files and authorities with. */
+export interface PairCheckOptions {
+  readonly readFile: ReadFile;
+  /** Absent: no authority issues anything. */
+  readonly acme?: AcmeConfig | undefined;
+}
 
 /** Checks the certificates that routes name; those that several of them share, once. */
 export class PairCheck {
   readonly #readFile: ReadFile;
   readonly #checked = new Map<string, Promise<void>>();
 
-  constructor(readFile: ReadFile) {
+  readonly #acme: AcmeConfig | undefined;
+
+  constructor({ readFile, acme }: PairCheckOptions) {
     this.#readFile = readFile;
+    this.#acme = acme;
   }
 
   /**
@@ -20,7 +31,12 @@ export class PairCheck {
    * @throws {RefusedError} naming the field, never the path: the caller wrote it.
    */
   async check(route: RouteSettings, at = ""): Promise<void> {
-    const { mode, tlsCert, tlsKey } = route;
+    const { hostname, mode, tlsCert, tlsKey } = route;
+    if (tlsCert === ACME) {
+      const problem = acmeProblem(hostname, this.#acme);
+      if (problem !== undefined) throw invalid(`${at}${problem.key}`, problem.reason);
+      return;
+    }
     if (mode === "l4" || tlsCert === "") return;
     const key = `${tlsCert}\0${tlsKey}`;
     let checked = this.#checked.get(key);

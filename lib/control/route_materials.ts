@@ -1,8 +1,9 @@
-import type { CertificateStore, Held, Pair } from "../certificates/mod.ts";
+import type { CertificateStore, Held, InUse, Pair } from "../certificates/mod.ts";
 import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { Change } from "../plane/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import { ACME } from "../state/mod.ts";
 
 /** What a route's TLS was made of when it was last looked at. */
 interface Entry {
@@ -32,7 +33,7 @@ export class RouteMaterials {
   async load(routes: readonly Route[]): Promise<TlsMaterial[]> {
     const found = new Map<string, TlsMaterial | undefined>();
     for (const route of routes) {
-      if (!namesFiles(route)) continue;
+      if (!terminatesTls(route)) continue;
       const id = tlsMaterialId(route);
       if (!found.has(id)) found.set(id, await this.#loadOne(id, route));
     }
@@ -45,9 +46,10 @@ export class RouteMaterials {
     // Asked for with every status, and nearly always nothing.
     if (this.#entries.values().every((entry) => problemOf(entry) === undefined)) return [];
     for (const route of listeners.flatMap(({ routes }) => routes)) {
-      const entry = namesFiles(route) ? this.#entries.get(tlsMaterialId(route)) : undefined;
+      const entry = terminatesTls(route) ? this.#entries.get(tlsMaterialId(route)) : undefined;
       if (entry?.pair.problem !== undefined) {
-        found.add(`certificate ${route.tlsCert}: ${entry.pair.problem}`);
+        const certificate = route.tlsCert === ACME ? `of ${route.hostname}` : route.tlsCert;
+        found.add(`certificate ${certificate}: ${entry.pair.problem}`);
       }
       if (entry?.caProblem !== undefined) {
         found.add(`authorities ${route.backendCa}: ${entry.caProblem}`);
@@ -56,13 +58,20 @@ export class RouteMaterials {
     return [...found];
   }
 
+  /** What is held of a route's pair; absent: it was never looked at. */
+  pairOf(route: Route): Held<Pair> | undefined {
+    return terminatesTls(route) ? this.#entries.get(tlsMaterialId(route))?.pair : undefined;
+  }
+
   /** The files that these routes name; whatever else was looked at for a route is forgotten. */
-  keepOnly(routes: readonly Route[]): Parameters<CertificateStore["keepOnly"]>[0] {
-    const users = routes.filter(namesFiles);
+  keepOnly(routes: readonly Route[]): InUse {
+    const users = routes.filter(terminatesTls);
     const ids = new Set(users.map(tlsMaterialId));
     for (const id of this.#entries.keys()) if (!ids.has(id)) this.#entries.delete(id);
     return {
-      pairs: users.map(({ tlsCert: certificate, tlsKey: key }) => ({ certificate, key })),
+      pairs: users.filter(({ tlsCert }) => tlsCert !== ACME)
+        .map(({ tlsCert: certificate, tlsKey: key }) => ({ certificate, key })),
+      issued: users.filter(({ tlsCert }) => tlsCert === ACME).map(({ hostname }) => hostname),
       files: users.flatMap(({ backendCa }) => backendCa === undefined ? [] : [backendCa]),
     };
   }
@@ -70,7 +79,9 @@ export class RouteMaterials {
   async #loadOne(id: string, route: Route): Promise<TlsMaterial | undefined> {
     const before = this.#entries.get(id);
     const { tlsCert: certificate, tlsKey: key, backendCa = "" } = route;
-    const pair = await this.#store.pair({ certificate, key });
+    const pair = certificate === ACME
+      ? this.#store.issued(route.hostname)
+      : await this.#store.pair({ certificate, key });
     const authorities = backendCa === "" ? undefined : await this.#store.authorities(backendCa);
     const caPem = authorities?.value?.pem;
     const entry = {
@@ -97,6 +108,10 @@ export class RouteMaterials {
       return this.#log({ level: "info", message: "certificate reloaded", fields });
     }
     if (before !== undefined && problem === problemOf(before)) return;
+    if (after.pair.problem !== undefined && certificate === ACME && after.material === undefined) {
+      const message = "certificate pending, connections to the route are refused";
+      return this.#log({ level: "info", message, fields: { hostname } });
+    }
     const files = { certificate, key, ...backendCa !== "" && { authorities: backendCa } };
     this.#log({
       level: "error",
@@ -120,7 +135,7 @@ export function compareTls(
   return set.length === 0 && remove.length === 0 ? undefined : { kind: "tls", set, remove };
 }
 
-function namesFiles({ mode, tlsCert }: Route): boolean {
+function terminatesTls({ mode, tlsCert }: Route): boolean {
   return mode !== "l4" && tlsCert !== "";
 }
 

@@ -3,8 +3,7 @@ import { invalid, missing, present, RefusedError } from "../queue/mod.ts";
 import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
 import { findBindableEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
-import type { ReadFile } from "../certificates/mod.ts";
-import { PairCheck } from "./pair_check.ts";
+import { PairCheck, type PairCheckOptions } from "./pair_check.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import { checkHostname } from "./names.ts";
 import type { Operation } from "./operation.ts";
@@ -36,12 +35,12 @@ export interface PendingDrain {
  */
 export class RoutingAdministration {
   readonly #state: ServedState;
-  readonly #readFile: ReadFile;
+  readonly #files: PairCheckOptions;
   readonly #drains = new Map<ReturnType<typeof setTimeout>, PendingDrain>();
 
-  constructor(options: { state: ServedState; readFile: ReadFile }) {
+  constructor(options: PairCheckOptions & { readonly state: ServedState }) {
     this.#state = options.state;
-    this.#readFile = options.readFile;
+    this.#files = options;
   }
 
   async addListener(listener: ListenerSettings, operation: Operation): Promise<ListenerSnapshot> {
@@ -176,7 +175,7 @@ export class RoutingAdministration {
   }
 
   get #tls(): PairCheck {
-    return new PairCheck(this.#readFile);
+    return new PairCheck(this.#files);
   }
 
   #hasPolicy({ policies = [] }: Route, { type, value }: Policy): boolean {

@@ -1,6 +1,13 @@
 import { type Database, DatabaseError, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { Change, ConnectorSnapshot, ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
+import type {
+  ChallengeSnapshot,
+  Change,
+  ConnectorSnapshot,
+  ListenerSnapshot,
+  Plane,
+  Snapshot,
+} from "../plane/mod.ts";
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import { runAtOnce, runInSlices, type Steps } from "../slices/mod.ts";
@@ -193,6 +200,15 @@ export class ServedState {
   async replaceConnector(connector: ConnectorSnapshot, operation: Operation): Promise<void> {
     const snapshot = { ...this.#snapshot, connector };
     await this.#apply([{ kind: "connector", connector }], snapshot, operation, () => {});
+  }
+
+  /** Replaces the names that are being proved to an authority. Only within {@link exclusive}. */
+  async replaceChallenges(
+    challenges: readonly ChallengeSnapshot[],
+    operation: Operation,
+  ): Promise<void> {
+    const snapshot = { ...this.#snapshot, challenges };
+    await this.#apply([{ kind: "challenges", challenges }], snapshot, operation, () => {});
   }
 
   /** Replaces what names are resolved with, which is in no database. */

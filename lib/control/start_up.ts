@@ -11,6 +11,7 @@ import { compileRateLimit } from "./change_set.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { ControlError } from "./control_error.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
+import type { IssuanceStore } from "./issuance_store.ts";
 import { MemoryGuard } from "./memory_guard.ts";
 import { readStamp } from "./regular_file.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
@@ -32,6 +33,8 @@ export interface StartUp {
   /** What has read the certificates, and reads them again. */
   readonly certificates: CertificateStore;
   readonly materials: RouteMaterials;
+  /** Absent: no authority is configured. */
+  readonly issued: IssuanceStore | undefined;
   /** Absent: there is no limit of memory. */
   readonly memory: MemoryGuard | undefined;
 }
@@ -49,6 +52,7 @@ export async function compileStartUp(
     database: Database;
     log: LogSink;
     readFile: ReadFile;
+    issued?: IssuanceStore | undefined;
     now: () => number;
   },
 ): Promise<StartUp> {
@@ -57,7 +61,9 @@ export async function compileStartUp(
   database.policies.normalise();
   const rules = database.firewallRules();
   const geoip = await openConfiguredGeoIp(options, namesCountries(database, rules));
-  const certificates = new CertificateStore({ readFile, readStamp, now });
+  const { issued } = options;
+  const readIssued = issued && ((name: string) => issued.certificate(name));
+  const certificates = new CertificateStore({ readFile, readStamp, readIssued, now });
   const connector = config.connector &&
     await readConnectorFiles(config.connector, { store: certificates, nowMs: now() });
   const rows = database.listeners();
@@ -104,7 +110,17 @@ export async function compileStartUp(
     ...connector && { connector: connector.snapshot },
     ...resolver && { resolver: resolver.settings },
   };
-  return { snapshot, geoip, connector, resolver, rateLimit, certificates, materials, memory };
+  return {
+    snapshot,
+    geoip,
+    connector,
+    resolver,
+    rateLimit,
+    certificates,
+    materials,
+    issued,
+    memory,
+  };
 }
 
 /** Whether a rule or a route names a country. */

@@ -4,6 +4,7 @@ import type { State } from "../state/mod.ts";
 import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import type { ReadFile } from "../certificates/mod.ts";
+import type { AcmeConfig } from "../config/mod.ts";
 import { PairCheck } from "./pair_check.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
@@ -34,6 +35,8 @@ export interface StateAdministrationOptions {
   readonly firewall: FirewallAdministration;
   readonly expiry: RuleExpiry;
   readonly readFile: ReadFile;
+  /** Absent: no authority issues anything. */
+  readonly acme?: AcmeConfig | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -74,10 +77,10 @@ export class StateAdministration {
   }
 
   #plan(wish: State): Promise<Difference[]> {
-    const { firewall, readFile, now } = this.#options;
+    const { firewall, readFile, acme, now } = this.#options;
     return planState(wish, {
       state: this.#state,
-      tls: new PairCheck(readFile),
+      tls: new PairCheck({ readFile, acme }),
       rateLimit: firewall.rateLimit,
       now: now(),
     });

@@ -50,6 +50,7 @@ export function createProgram(host: ProgramHost): Command {
   addFirewall(program, host);
   addPolicies(program, host);
   addQuestions(program, host);
+  addCertificates(program, host);
   addState(program, host);
   program.command("completions")
     .description("print a completion script for a shell")
@@ -307,6 +308,26 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
   program.command("health")
     .description("whether the proxy serves; fails when it does not")
     .action(() => run(async (session) => (await load()).checkHealth(session)));
+}
+
+function addCertificates(program: Command, { run }: ProgramHost): void {
+  const load = () => import("./certificates.ts");
+  const certificates = program.command("certificates").description("certificates of routes");
+  certificates.command("list", { isDefault: true })
+    .description("list certificates, who issued them and until when they are good")
+    .action(() => run(async (session) => (await load()).listCertificates(session)));
+  certificates.command("renew")
+    .description("order a certificate from the authority now")
+    .argument("<hostname>", HOSTNAME)
+    .action((hostname: string) =>
+      run(async (session) => (await load()).renewCertificate(session, hostname))
+    );
+  certificates.command("revoke")
+    .description("revoke a certificate at its authority, and order another one")
+    .argument("<hostname>", HOSTNAME)
+    .action((hostname: string) =>
+      run(async (session) => (await load()).revokeCertificate(session, hostname))
+    );
 }
 
 function addState(program: Command, { run }: ProgramHost): void {

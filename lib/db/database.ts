@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { FirewallRule } from "../firewall/mod.ts";
+import { IssuedCertificates } from "./issued_certificates.ts";
 import { Policies } from "./policies.ts";
 import { complete } from "../schema/mod.ts";
 import { type DatabaseParts, StateDatabase } from "../sqlite/mod.ts";
@@ -70,6 +71,8 @@ export class Database extends StateDatabase {
   readonly rules: Rules;
   readonly policies: Policies;
   readonly settings: Settings;
+  /** Certificates from an authority. */
+  readonly issued: IssuedCertificates;
 
   /** @private Use `openDatabase`. */
   constructor(db: DatabaseSync, parts: DatabaseParts) {
@@ -77,6 +80,7 @@ export class Database extends StateDatabase {
     this.rules = new Rules(this.statements);
     this.policies = new Policies(this.statements);
     this.settings = new Settings(this.statements);
+    this.issued = new IssuedCertificates(this.statements);
   }
 
   /** In the order in which they were added. */

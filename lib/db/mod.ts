@@ -31,6 +31,12 @@ export {
   type NewRoute,
   type RouteRow,
 } from "./rows.ts";
+export {
+  type AcmeAccount,
+  type AcmeOrder,
+  type IssuedCertificate,
+  type IssuedCertificates,
+} from "./issued_certificates.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleName, type Rules, type StoredRule } from "./rules.ts";
 export { type Settings } from "./settings.ts";

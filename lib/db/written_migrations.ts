@@ -255,6 +255,36 @@ export const WRITTEN: readonly Migration[] = [
     version: 13,
     statements: ["CREATE INDEX firewall_rules_by_hits ON firewall_rules (hits) WHERE hits > 0"],
   },
+  {
+    // Certificates from an authority: the account, what was issued, and how each name's order stands.
+    version: 14,
+    statements: [
+      `CREATE TABLE acme_accounts (
+        directory TEXT PRIMARY KEY,
+        url TEXT NOT NULL DEFAULT '',
+        key_pem TEXT NOT NULL
+      )`,
+      `CREATE TABLE acme_certificates (
+        name TEXT PRIMARY KEY,
+        directory TEXT NOT NULL,
+        cert_pem TEXT NOT NULL,
+        key_pem TEXT NOT NULL,
+        issued_at INTEGER NOT NULL,
+        renew_at INTEGER NOT NULL
+      )`,
+      `CREATE TABLE acme_orders (
+        name TEXT PRIMARY KEY,
+        directory TEXT NOT NULL,
+        url TEXT NOT NULL DEFAULT '',
+        key_pem TEXT NOT NULL DEFAULT '',
+        failures INTEGER NOT NULL DEFAULT 0 CHECK(failures >= 0),
+        next_at INTEGER NOT NULL DEFAULT 0,
+        last_error TEXT NOT NULL DEFAULT ''
+      )`,
+      "CREATE TABLE acme_attempts (name TEXT NOT NULL, time INTEGER NOT NULL)",
+      "CREATE INDEX acme_attempts_by_time ON acme_attempts (time)",
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */

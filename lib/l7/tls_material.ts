@@ -1,4 +1,5 @@
 import type { Route } from "../routes/mod.ts";
+import { ACME } from "../state/mod.ts";
 
 /** A certificate with its key, and what belongs to it; in memory only, never logged. */
 export interface TlsMaterial {
@@ -11,6 +12,10 @@ export interface TlsMaterial {
 }
 
 /** What a route's TLS is made of: the files that it names. Routes with the same files share it. */
-export function tlsMaterialId(route: Pick<Route, "tlsCert" | "tlsKey" | "backendCa">): string {
-  return `${route.tlsCert}\0${route.tlsKey}\0${route.backendCa ?? ""}`;
+export function tlsMaterialId(
+  route: Pick<Route, "tlsCert" | "tlsKey" | "backendCa"> & { readonly hostname?: string },
+): string {
+  const { tlsCert, tlsKey, backendCa = "", hostname = "" } = route;
+  // What an authority issues is of one name.
+  return `${tlsCert}\0${tlsCert === ACME ? hostname : tlsKey}\0${backendCa}`;
 }

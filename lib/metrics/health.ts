@@ -34,6 +34,12 @@ export function addHealthMetrics(families: Families, { health, drift, now }: Met
         expiresAtMs === undefined ? [] : [[{ file }, (expiresAtMs - now()) / 1000] as const]
       ),
   );
+  for (const [count, help] of ACME_COUNTS) {
+    families.counter({ name: `mc_proxy_acme_${count}_total`, help }, () => {
+      const { issuance } = health();
+      return issuance === undefined ? [] : [[{}, issuance[count]]];
+    });
+  }
   families.gauge({
     name: "mc_proxy_geoip_age_seconds",
     help: "Since the GeoIP database in use was built; absent without one.",
@@ -42,3 +48,8 @@ export function addHealthMetrics(families: Families, { health, drift, now }: Met
     return geoipBuiltMs === undefined ? [] : [[{}, (now() - geoipBuiltMs) / 1000] as const];
   });
 }
+
+const ACME_COUNTS = [
+  ["attempts", "Orders of certificates that were begun or gone on with; absent without [acme]."],
+  ["failures", "Those that gave no certificate."],
+] as const;

@@ -34,6 +34,9 @@ export const OUTCOMES = [
   // TLS termination (l7, mtls).
   "tls_failed",
   "tls_timeout",
+  // A certificate authority's look at a name that is being proved.
+  "acme_proved",
+  "acme_failed",
   // The connector's verdicts (mtls).
   "certificate_refused",
   "not_authorized",
@@ -64,6 +67,7 @@ const REFUSALS: ReadonlySet<string> = new Set<typeof OUTCOMES[number]>([
   "mode_unavailable",
   "tls_failed",
   "tls_timeout",
+  "acme_failed",
   "certificate_refused",
   "not_authorized",
   "destination_refused",

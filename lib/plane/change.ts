@@ -3,6 +3,7 @@ import type { TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type {
+  ChallengeSnapshot,
   ConnectorSnapshot,
   FirewallSnapshot,
   ListenerSnapshot,
@@ -15,6 +16,8 @@ export type Change =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   | { readonly kind: "firewall"; readonly firewall: FirewallSnapshot }
   | { readonly kind: "connector"; readonly connector: ConnectorSnapshot }
+  /** All names that are being proved from now on. */
+  | { readonly kind: "challenges"; readonly challenges: readonly ChallengeSnapshot[] }
   | { readonly kind: "resolver"; readonly resolver: ResolverSettings }
   /** The rules alone: opening the GeoIP database anew would check the whole of it. */
   | { readonly kind: "rules"; readonly rules: CompiledFirewall }

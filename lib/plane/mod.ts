@@ -25,6 +25,7 @@ export type {
 } from "./plane.ts";
 export type { ConnectionQuery } from "./query.ts";
 export type {
+  ChallengeSnapshot,
   ConnectorSnapshot,
   FirewallSnapshot,
   ListenerSnapshot,

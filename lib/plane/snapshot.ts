@@ -16,6 +16,8 @@ export interface Snapshot {
   readonly tls?: readonly TlsMaterial[];
   /** Absent: no route of mode mtls is served. */
   readonly connector?: ConnectorSnapshot;
+  /** Names that are being proved by tls-alpn-01. */
+  readonly challenges?: readonly ChallengeSnapshot[];
   /** What names of backends are resolved with. Absent: the system's resolver. */
   readonly resolver?: ResolverSettings;
 }
@@ -100,4 +102,14 @@ export interface ConnectorSnapshot {
   /** The connector's own certificate; in memory only, never logged. */
   readonly certPem: string;
   readonly keyPem: string;
+}
+
+/** A name that is being proved by tls-alpn-01 (RFC 8737). */
+export interface ChallengeSnapshot {
+  /** As clients ask for it. */
+  readonly name: string;
+  /** The certificate that proves it, DER. */
+  readonly certificate: Uint8Array;
+  /** Its key, PKCS #8; good for nothing else. */
+  readonly key: Uint8Array;
 }

@@ -2,6 +2,7 @@ import { judge } from "../firewall/mod.ts";
 import { parseProxyHeader, type ProxyHeader } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
+import { serveChallenge } from "./challenge.ts";
 import type { Connection, Ending } from "./connection_state.ts";
 import { MODES } from "./modes.ts";
 import { Peek, type PeekFailure } from "./peek.ts";
@@ -14,7 +15,7 @@ import type { PlaneState } from "./plane_state.ts";
  */
 export function serve(connection: Connection, state: PlaneState): Ending | Promise<Ending> {
   // Before a single octet is read and in the same turn: a blocked client costs an accept and a RST.
-  const refusal = connection.listener.proxyProtocol ? undefined : checkFirewall(connection, state);
+  const refusal = connection.listener.proxyProtocol ? undefined : passFirewall(connection, state);
   return refusal ?? readAndDispatch(connection, state);
 }
 
@@ -39,12 +40,19 @@ async function peekAtRoute(
   try {
     if (connection.listener.proxyProtocol) {
       const refusal = await readProxyHeader(connection, peek) ??
-        checkFirewall(connection, state);
+        passFirewall(connection, state);
       if (refusal !== undefined) return refusal;
     }
     const reader = new ClientHelloReader();
     const hello = await peek.read((bytes) => reader.read(bytes));
-    if (hello.kind !== "ok") return helloRefused(hello);
+    if (hello.kind !== "ok") return connection.spared ?? helloRefused(hello);
+    const challenge = state.challenges.answerTo(hello.value);
+    if (challenge !== undefined) {
+      connection.challenge = challenge;
+      connection.sni = challenge.name;
+      return peek.take();
+    }
+    if (connection.spared !== undefined) return connection.spared;
     state.counters.observe("client_hello", (state.clock.now() - connection.startedAt) / 1000);
     return matchRoute(connection, hello.value, state) ?? peek.take();
   } finally {
@@ -84,7 +92,15 @@ function adoptProxyHeader(c: Connection, header: ProxyHeader): void {
   c.destination = header.destination;
 }
 
-/** Step 3: the rules, then the limits of new and of open connections, all on the real client. */
+/** Step 3; who is refused is read on while a name is being proved, and refused after the hello. */
+function passFirewall(c: Connection, state: PlaneState): Ending | undefined {
+  const refusal = checkFirewall(c, state);
+  if (refusal === undefined || !state.challenges.spare()) return refusal;
+  c.spared = refusal;
+  return undefined;
+}
+
+/** The rules, then the limits of new and of open connections, all on the real client. */
 function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
   const { clock, worker } = state;
   const { refusal, permit } = judge(c.client.ip, state, { nowMs: clock.wallNow(), worker });
@@ -135,6 +151,8 @@ function matchRoute(c: Connection, hello: ClientHello, state: PlaneState): Endin
 
 /** Step 6: the peeked octets are handed over exactly once. */
 function dispatch(c: Connection, peeked: Uint8Array, state: PlaneState): Promise<Ending> {
+  const { challenge } = c;
+  if (challenge !== undefined) return serveChallenge(c, { peeked, challenge, state });
   const route = c.route as Route;
   return MODES[route.mode](c, { route, peeked, state });
 }

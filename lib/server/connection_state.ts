@@ -2,6 +2,7 @@ import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
 import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
+import type { ChallengeSnapshot } from "../plane/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { SocketName, TcpStream } from "../tcp/mod.ts";
@@ -58,6 +59,10 @@ export interface Connection {
   destination?: SocketAddress;
   sni?: string;
   route?: Route;
+  /** How the firewall refuses it; it is read on all the same, for a validator may be behind it. */
+  spared?: Ending;
+  /** The name that it proves. */
+  challenge?: ChallengeSnapshot;
   /** While it is counted for its source. */
   sourcePermit?: SourcePermit;
   /** Since its mode carries something. */

@@ -109,6 +109,8 @@ export class DataPlane {
         return this.#listeners.stage(change);
       case "routes":
         return this.#listeners.changeRoutes(change);
+      case "challenges":
+        return this.#state.challenges.set(change.challenges);
       case "tls":
         return this.#state.setTls(change.set, change.remove);
     }
@@ -120,6 +122,7 @@ export class DataPlane {
     const { tls = [] } = snapshot;
     const used = new Set(tls.map(({ id }) => id));
     this.#state.setTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
+    this.#state.challenges.set(snapshot.challenges ?? []);
     if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
     if (snapshot.resolver !== undefined) this.#state.setResolver(snapshot.resolver);
     this.#listeners.keepOnly(new Set(snapshot.listeners.map((listener) => listener.id)));
@@ -197,6 +200,7 @@ export class DataPlane {
     this.#descriptors.release(DESCRIPTORS_PER_CONNECTION);
     const { sourcePermit } = connection;
     if (sourcePermit !== undefined) this.#state.connectionLimiter?.release(sourcePermit, worker);
+    if (connection.spared !== undefined) this.#state.challenges.unspare();
     this.#connections.delete(connection);
     this.#settle(connection, withCut(connection, ending));
     if (this.#connections.size === 0) this.#idle?.();

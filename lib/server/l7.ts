@@ -1,5 +1,7 @@
 import { formatIp } from "../addr/mod.ts";
 import { tlsMaterialId } from "../l7/mod.ts";
+import type { Route } from "../routes/mod.ts";
+import { ACME } from "../state/mod.ts";
 import {
   type Connection,
   destinationOf,
@@ -13,7 +15,7 @@ import type { Arrival } from "./mode.ts";
 export async function serveL7(c: Connection, { route, peeked, state }: Arrival): Promise<Ending> {
   const material = state.tls.get(tlsMaterialId(route));
   if (material === undefined) {
-    return { outcome: "tls_failed", reason: "the route has no usable certificate" };
+    return withoutCertificate(route);
   }
   if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
   const session = state.l7.serve(
@@ -43,4 +45,11 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
   );
   c.carrier = session;
   return await session.ended;
+}
+
+/** How a connection ends whose route cannot end TLS. Until a certificate is issued nobody failed. */
+export function withoutCertificate({ tlsCert }: Route): Ending {
+  return tlsCert === ACME
+    ? { outcome: "mode_unavailable", reason: "certificate pending" }
+    : { outcome: "tls_failed", reason: "the route has no usable certificate" };
 }

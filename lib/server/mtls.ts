@@ -23,6 +23,7 @@ import {
 import type { Connector } from "./connector.ts";
 import { createDestinationGuard } from "./destination_guard.ts";
 import { forward } from "./forward.ts";
+import { withoutCertificate } from "./l7.ts";
 import type { Arrival } from "./mode.ts";
 import type { PlaneState } from "./plane_state.ts";
 
@@ -41,9 +42,7 @@ export async function serveMtls(c: Connection, { route, peeked, state }: Arrival
 
   const startedAt = state.clock.now();
   const own = route.tlsCert === "" ? connector.snapshot : state.tls.get(tlsMaterialId(route));
-  if (own === undefined) {
-    return { outcome: "tls_failed", reason: "the route has no usable certificate" };
-  }
+  if (own === undefined) return withoutCertificate(route);
   if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
   const tls = await connector.acceptor(own).accept(c.stream.toSocket(), peeked, {
     handshakes: state.handshakes,

@@ -37,6 +37,7 @@ import type { Route } from "../routes/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import { Tallies } from "./accounting.ts";
+import { Challenges } from "./challenges.ts";
 import type { Connector } from "./connector.ts";
 import { Streams } from "./streams.ts";
 
@@ -79,6 +80,8 @@ export class PlaneState {
   readonly l7: L7Service;
   /** By {@link TlsMaterial.id}. */
   readonly tls = new Map<string, TlsMaterial>();
+  /** Names that are being proved to a certificate authority. */
+  readonly challenges: Challenges = new Challenges();
   /** What is known of clients' certificates, whatever connector they came to. */
   readonly trustMemory: TrustMemory = new TrustMemory();
   readonly admission: Admission | undefined;

@@ -6,7 +6,14 @@
  *
  * @module
  */
-export { hostname, hostPattern, ipOrCidr, listenAddress, parseIpOrCidr } from "./address.ts";
+export {
+  backendAddress,
+  hostname,
+  hostPattern,
+  ipOrCidr,
+  listenAddress,
+  parseIpOrCidr,
+} from "./address.ts";
 export { countDifferences } from "./compare.ts";
 export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
 export {
@@ -20,6 +27,7 @@ export { MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts"
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
 export {
+  ACME,
   type BackendProtocol,
   type Mode,
   MODES,

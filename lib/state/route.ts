@@ -70,14 +70,17 @@ export const ROUTE = record({
     modes: TERMINATED,
     doc: "The certificate chain, PEM, the server's own certificate first. Required for `l7`; it " +
       "must exist and belong to `tls_key` when the program starts. For `mtls` it replaces that " +
-      "of the connector. Unused for `l4`.",
+      "of the connector. `acme`, which is no file: the authority of `[acme]` issues it, for this " +
+      "hostname. Unused for `l4`, whose certificate is ordered all the same.",
     title: "CERTIFICATE",
     flag: { value: "path", about: "certificate chain, PEM, on the proxy's machine" },
   }),
   tlsKey: field("tls_key", filePath(), {
     default: "",
     modes: TERMINATED,
-    doc: "The private key, PEM, not encrypted. Required for `l7`. Unused for `l4`.",
+    doc:
+      "The private key, PEM, not encrypted. Required for `l7`, unless `tls_cert` is `acme`. Unused " +
+      "for `l4`.",
     flag: { value: "path", about: "private key, PEM, on the proxy's machine" },
   }),
   backendTls: field("backend_tls", boolean(), {
@@ -191,6 +194,9 @@ function allowed(type: RuleType): Kind<readonly string[]> {
   return list(ruleValue(type), { maxLength: MAX_ROUTE_SOURCES });
 }
 
+/** What `tls_cert` says of a route whose certificate an authority issues. */
+export const ACME = "acme";
+
 interface Checked {
   readonly mode: string;
   readonly backend: string;
@@ -208,6 +214,10 @@ function checkRoute({ mode, backend, tlsCert, tlsKey }: Checked, { path, report 
   // The authoriser of an mtls route names the host.
   if (backend === "" && mode !== "mtls") need("backend", "is missing");
   if (mode === "l4" || (mode === "mtls" && tlsCert === "" && tlsKey === "")) return undefined;
+  if (tlsCert === ACME) {
+    if (tlsKey !== "") need("tls_key", 'is too much: with tls_cert = "acme" the key is made here');
+    return undefined;
+  }
   const why = mode === "l7" ? 'mode = "l7" needs it' : "the other half is given";
   if (tlsCert === "") need("tls_cert", `is missing: ${why}`);
   if (tlsKey === "") need("tls_key", `is missing: ${why}`);

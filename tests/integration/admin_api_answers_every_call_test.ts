@@ -403,6 +403,16 @@ Deno.test("writeBack() of a database that is in its place is refused", async () 
   await assert.rejects(noting(admin).writeBack({}), { code: "failed_precondition" });
 });
 
+Deno.test("listCertificates() tells of routes that name one, and without [acme] nothing is ordered", async () => {
+  await using admin = await startAdmin();
+  const client = noting(admin);
+  const { certificates } = await client.listCertificates({});
+  assert.deepEqual(certificates.filter(({ source }) => source === ""), []);
+  const code = "failed_precondition";
+  await assert.rejects(client.renewCertificate({ hostname: "a.example" }), { code });
+  await assert.rejects(client.revokeCertificate({ hostname: "a.example" }), { code });
+});
+
 Deno.test("reloadGeoIP() without a GeoIP database says so", async () => {
   await using admin = await startAdmin();
   await assert.rejects(noting(admin).reloadGeoIP({}), { code: "failed_precondition" });

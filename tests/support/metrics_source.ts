@@ -59,6 +59,7 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
         { file: "/a.pem", expiresAtMs: NOW + 60_000 },
         { file: "/broken.pem", expiresAtMs: undefined, problem: "no such file" },
       ],
+      issuance: { attempts: 3, failures: 1 },
       geoipBuiltMs: NOW - 120_000,
     }),
     routes: () => [

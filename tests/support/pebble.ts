@@ -25,6 +25,8 @@ export interface PebbleOptions {
   readonly externalAccounts?: Readonly<Record<string, string>>;
   /** Seconds for which certificates are good. */
   readonly validitySeconds?: number;
+  /** Whom it asks for names. Default: its own DNS server. */
+  readonly dnsServer?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -93,7 +95,12 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
       ...["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""],
     ],
   );
-  const pebble = spawn("pebble", ["-config", config, "-dnsserver", `127.0.0.1:${dns}`], {
+  const pebble = spawn("pebble", [
+    "-config",
+    config,
+    "-dnsserver",
+    options.dnsServer ?? `127.0.0.1:${dns}`,
+  ], {
     PEBBLE_WFE_NONCEREJECT: String(options.badNonces ?? 0),
     ...!options.sleeps && { PEBBLE_VA_NOSLEEP: "1" },
     PEBBLE_AUTHZREUSE: "0",

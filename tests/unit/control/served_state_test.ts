@@ -124,7 +124,7 @@ Deno.test("planState() does not bring back rules that have ended, at the very mo
   ];
   const planned = await planState({ rules } as never, {
     state,
-    tls: new PairCheck(readFile),
+    tls: new PairCheck({ readFile }),
     rateLimit: { limit: 0, windowMs: 1000 },
     now: NOW,
   });

@@ -26,7 +26,7 @@ function complaints(result: LoadResult): string[] {
   return problems.map((problem) => formatProblem("config", problem));
 }
 
-for (const name of ["public-edge.toml", "edge.toml", "origin.toml"]) {
+for (const name of ["public-edge.toml", "public-edge-acme.toml", "edge.toml", "origin.toml"]) {
   Deno.test(`deploy/examples/${name} is accepted without a warning`, async () => {
     const text = await Deno.readTextFile(join(ROOT, "deploy/examples", name));
     assert.deepEqual(complaints(load(text)), []);

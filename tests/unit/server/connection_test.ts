@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { formatIp, type IpAddress, parseIp } from "../../../lib/addr/mod.ts";
 import { serve } from "../../../lib/server/connection.ts";
 import type { Connection } from "../../../lib/server/connection_state.ts";
+import { Challenges } from "../../../lib/server/challenges.ts";
 import type { PlaneState } from "../../../lib/server/plane_state.ts";
 
 function ip(text: string): IpAddress {
@@ -20,6 +21,7 @@ function asked(refusing: "firewall" | "rate" | "open") {
   const state = {
     clock: { now: () => 1, wallNow: () => 2 },
     worker: 0,
+    challenges: new Challenges(),
     firewall: {
       skipsRateLimit: () => false,
       check: (address: IpAddress) =>

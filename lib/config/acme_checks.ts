@@ -1,0 +1,58 @@
+import { readAuthorities } from "../certificates/mod.ts";
+import { type KeyPath, quote } from "../schema/mod.ts";
+import type { CheckContext } from "./check_context.ts";
+import type { AcmeConfig, Config } from "./types.ts";
+
+const PATH: KeyPath = ["acme"];
+
+/** The section's files, and what takes two of its settings. */
+export function checkAcme({ acme }: Config, { report, files }: CheckContext): void {
+  if (acme === undefined) return;
+  if (!acme.agreeTos) {
+    report.problem([...PATH, "agree_tos"], "is not true: no authority issues without");
+  }
+  if ((acme.eabKid === undefined) !== (acme.eabKeyFile === undefined)) {
+    const missing = acme.eabKid === undefined ? "eab_kid" : "eab_key_file";
+    report.problem([...PATH, missing], "is missing: the other half is given");
+  }
+  if (acme.eabKeyFile) files.read(acme.eabKeyFile, [...PATH, "eab_key_file"], report);
+  if (acme.challenge === "dns-01" && acme.dns === undefined) {
+    report.problem([...PATH, "dns"], 'is missing: challenge = "dns-01" needs it');
+  }
+  if (acme.dns !== undefined) {
+    if (acme.challenge !== "dns-01") report.warning([...PATH, "dns"], "ignored without dns-01");
+    files.read(acme.dns.keyFile, [...PATH, "dns", "key_file"], report);
+  }
+  if (acme.caCert) {
+    const at = [...PATH, "ca_cert"];
+    const pem = files.readText(acme.caCert, at, report);
+    const read = pem === undefined ? undefined : readAuthorities(pem);
+    if (read?.ok === false) report.problem(at, `${quote(acme.caCert)}: ${read.reason}`);
+  }
+}
+
+/** Why no authority issues a certificate for a route of that hostname. */
+export function acmeProblem(
+  hostname: string,
+  acme: AcmeConfig | undefined,
+): { readonly key: "tls_cert" | "hostname"; readonly reason: string } | undefined {
+  if (acme === undefined) {
+    return { key: "tls_cert", reason: '"acme" needs the section [acme], which is missing' };
+  }
+  if (acme.challenge === "dns-01") {
+    const name = hostname.replace(/^\*\./, "");
+    const { zones = [] } = acme.dns ?? {};
+    if (hostname === "" || zones.some((zone) => name === zone || name.endsWith(`.${zone}`))) {
+      return undefined;
+    }
+    return { key: "hostname", reason: "it is in none of acme.dns.zones" };
+  }
+  if (hostname.startsWith("*.")) {
+    const reason = `${acme.challenge} proves no wildcard: name a certificate's files`;
+    return { key: "hostname", reason };
+  }
+  if (hostname !== "" && !hostname.includes(".")) {
+    return { key: "hostname", reason: "no authority issues for a name without a dot" };
+  }
+  return undefined;
+}

@@ -1,0 +1,301 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { connect } from "node:tls";
+import { testWithCommands } from "../support/commands.ts";
+import { eventually } from "../support/deadline.ts";
+import {
+  type Pebble,
+  PEBBLE_COMMANDS,
+  type PebbleOptions,
+  startPebble,
+} from "../support/pebble.ts";
+import { createServerIdentity } from "../support/certificates.ts";
+import { buildClientHello } from "../support/hello.ts";
+import { runCtl } from "../support/mcproxyctl.ts";
+import { unusedPort } from "../support/ports.ts";
+import { type Proxy, startProxy } from "../support/proxy.ts";
+
+/** A CA that looks for proofs where the proxy will listen. */
+async function startCa(options: PebbleOptions = {}): Promise<{ pebble: Pebble; port: number }> {
+  const port = await unusedPort();
+  return { pebble: await startPebble({ tlsPort: port, badNonces: 20, ...options }), port };
+}
+
+interface Options {
+  readonly folder: string;
+  readonly routes: readonly Record<string, unknown>[];
+  readonly acme?: Record<string, unknown>;
+  readonly more?: Record<string, unknown>;
+}
+
+function startWith(ca: { pebble: Pebble; port: number }, options: Options): Promise<Proxy> {
+  const { pebble, port } = ca;
+  return startProxy({
+    folder: options.folder,
+    config: (folder) => ({
+      listeners: [{ addr: `127.0.0.1:${port}`, routes: options.routes }],
+      grpc: { addr: join(folder, "admin.sock") },
+      acme: {
+        ...{ directory: pebble.directory, email: "admin@a.example", agree_tos: true },
+        ca_cert: join(folder, "acme-ca.pem"),
+        ...options.acme,
+      },
+      log: { level: "debug", format: "json" },
+      ...options.more,
+    }),
+    files: { "acme-ca.pem": pebble.caPem },
+  });
+}
+
+/** Who a server says to be, as a client sees it that trusts `ca`. */
+async function certificateOf(port: number, servername: string, ca: string): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port, servername, ca });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      socket.once(
+        "secureConnect",
+        () => resolve(String(socket.getPeerCertificate().subjectaltname)),
+      );
+      socket.once("error", reject);
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+const L7 = { backend: "127.0.0.1:9", mode: "l7", tls_cert: "acme" } as const;
+const issuedNames = (proxy: Proxy) => proxy.events("certificate issued").map((it) => it.hostname);
+
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+testWithCommands(
+  PEBBLE_COMMANDS,
+  "names of l7 and l4 routes are proved past a firewall that blocks everybody, who stays out",
+  async () => {
+    await withFolder(async (folder) => {
+      const ca = await startCa();
+      await using _pebble = ca.pebble;
+      await using proxy = await startWith(ca, {
+        folder,
+        routes: [
+          { hostname: "a.example", ...L7 },
+          { hostname: "b.example", backend: "127.0.0.1:9", mode: "l4", tls_cert: "acme" },
+        ],
+        more: { firewall: { blocked_cidrs: ["127.0.0.0/8"] } },
+      });
+      await eventually(() => issuedNames(proxy).length === 2, "both are issued", 30_000);
+      assert.deepEqual(issuedNames(proxy).sort(), ["a.example", "b.example"]);
+      const proved = proxy.events("connection").filter(({ outcome }) => outcome === "acme_proved");
+      assert.ok(proved.length >= 2, "each look of the authority is logged");
+      await assert.rejects(certificateOf(ca.port, "a.example", await ca.pebble.root()));
+      await proxy.outcome("blocked");
+    });
+  },
+);
+
+testWithCommands(
+  PEBBLE_COMMANDS,
+  "a certificate is used at once, is there after a kill without being ordered anew, and is renewed when it is due",
+  async () => {
+    await withFolder(async (folder) => {
+      const ca = await startCa();
+      await using _pebble = ca.pebble;
+      const routes = [{ hostname: "a.example", ...L7 }];
+      const root = await ca.pebble.root();
+      const database = join(folder, "mc-proxy.db");
+      {
+        await using proxy = await startWith(ca, { folder, routes });
+        await eventually(() => issuedNames(proxy).length === 1, "it is issued", 30_000);
+        assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
+        await proxy.stop("SIGKILL");
+      }
+      const before = readCertificate(database);
+      {
+        await using proxy = await startWith(ca, { folder, routes });
+        assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
+        assert.deepEqual(issuedNames(proxy), []);
+        assert.doesNotMatch(proxy.process.lines.join("\n"), /PRIVATE KEY|MIGHAgEA/);
+      }
+      const db = new DatabaseSync(database);
+      const renewAt = db.prepare("SELECT renew_at FROM acme_certificates").get()?.renew_at;
+      assert.ok(Number(renewAt) > Date.now());
+      db.exec("UPDATE acme_certificates SET renew_at = 1");
+      db.close();
+      await using proxy = await startWith(ca, { folder, routes });
+      await eventually(() => issuedNames(proxy).length === 1, "it is renewed", 30_000);
+      assert.notEqual(readCertificate(database), before);
+      assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
+    });
+  },
+);
+
+testWithCommands(
+  PEBBLE_COMMANDS,
+  "a kill in the middle of an order costs no second one",
+  async () => {
+    await withFolder(async (folder) => {
+      // The authority looks for the proof seconds after it was told of it.
+      const ca = await startCa({ sleeps: true, env: { PEBBLE_VA_SLEEPTIME: "4" } });
+      await using _pebble = ca.pebble;
+      const routes = [{ hostname: "a.example", ...L7 }];
+      const database = join(folder, "mc-proxy.db");
+      const order = () => readOne(database, "SELECT url FROM acme_orders");
+      {
+        await using proxy = await startWith(ca, { folder, routes });
+        await eventually(() => (order() ?? "") !== "", "an order has begun", 20_000);
+        await proxy.stop("SIGKILL");
+      }
+      assert.match(String(order()), /^https:/);
+      await using proxy = await startWith(ca, { folder, routes });
+      await eventually(() => issuedNames(proxy).length === 1, "it is issued", 40_000);
+      const created = ca.pebble.output().match(/Added order/g)?.length ?? 0;
+      assert.equal(created, 1);
+    });
+  },
+);
+
+Deno.test("an authority that is down is asked again later, also after restarts, and everything else goes on", async () => {
+  await withFolder(async (folder) => {
+    const port = await unusedPort();
+    const dead = await unusedPort();
+    const { certPem, keyPem, ca } = await createServerIdentity("b.example");
+    const start = () =>
+      startProxy({
+        folder,
+        config: {
+          listeners: [{
+            addr: `127.0.0.1:${port}`,
+            routes: [{ hostname: "a.example", ...L7 }, {
+              ...{ hostname: "b.example", backend: "127.0.0.1:9", mode: "l7" },
+              ...{ tls_cert: join(folder, "b.pem"), tls_key: join(folder, "b.key") },
+            }],
+          }],
+          acme: { directory: `https://localhost:${dead}/dir`, agree_tos: true },
+        },
+        files: { "b.pem": certPem, "b.key": keyPem },
+      });
+    const message = "certificate could not be obtained";
+    {
+      await using proxy = await start();
+      await eventually(() => proxy.events(message).length === 1, "it fails", 20_000);
+      assert.equal(await certificateOf(port, "b.example", ca), "DNS:b.example");
+      await assert.rejects(certificateOf(port, "a.example", ca));
+      const { reason } = await proxy.outcome("mode_unavailable");
+      assert.equal(reason, "certificate pending");
+    }
+    const database = join(folder, "mc-proxy.db");
+    const attempts = () => readOne(database, "SELECT count(*) FROM acme_attempts");
+    assert.equal(attempts(), 1);
+    await using proxy = await start();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.equal(attempts(), 1, "the back-off is of the database");
+    assert.equal(proxy.events(message).length, 0);
+  });
+});
+
+testWithCommands(
+  PEBBLE_COMMANDS,
+  "a hello of acme-tls/1 for a name that is not pending goes to its route, whose backend may prove it",
+  async () => {
+    await withFolder(async (folder) => {
+      const ca = await startCa();
+      await using _pebble = ca.pebble;
+      using backend = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const routes = [
+        { hostname: "a.example", ...L7 },
+        { hostname: "own.example", backend: `127.0.0.1:${backend.addr.port}` },
+      ];
+      await using proxy = await startWith(ca, { folder, routes });
+      await eventually(() => issuedNames(proxy).length === 1, "one is issued", 30_000);
+      const hello = buildClientHello({ serverName: "own.example", alpn: ["acme-tls/1"] });
+      using client = await Deno.connect({ hostname: "127.0.0.1", port: ca.port });
+      await client.write(hello);
+      using served = await backend.accept();
+      const read = new Uint8Array(hello.length);
+      await served.read(read);
+      assert.deepEqual(read, hello);
+    });
+  },
+);
+
+testWithCommands(PEBBLE_COMMANDS, "fifty names are issued together", async () => {
+  await withFolder(async (folder) => {
+    const ca = await startCa();
+    await using _pebble = ca.pebble;
+    const names = Array.from({ length: 50 }, (_, i) => `host-${i}.example`);
+    await using proxy = await startWith(ca, {
+      ...{ folder, routes: names.map((hostname) => ({ hostname, ...L7 })) },
+      acme: { profile: "shortlived" },
+    });
+    await eventually(() => issuedNames(proxy).length === 50, "all are issued", 120_000);
+    assert.deepEqual(issuedNames(proxy).sort(), names.sort());
+    const root = await ca.pebble.root();
+    assert.equal(await certificateOf(ca.port, "host-7.example", root), "DNS:host-7.example");
+  });
+});
+
+function readOne(path: string, sql: string): unknown {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    return Object.values(db.prepare(sql).get() ?? {})[0];
+  } catch {
+    return undefined; // It is being made.
+  } finally {
+    db.close();
+  }
+}
+
+const readCertificate = (path: string) => readOne(path, "SELECT cert_pem FROM acme_certificates");
+
+testWithCommands(
+  PEBBLE_COMMANDS,
+  "mcproxyctl lists, renews and revokes certificates, and a route that is removed is ordered for no more",
+  async () => {
+    await withFolder(async (folder) => {
+      const ca = await startCa();
+      await using _pebble = ca.pebble;
+      const socketPath = join(folder, "admin.sock");
+      const routes = [{ hostname: "a.example", ...L7 }];
+      await using proxy = await startWith(ca, { folder, routes });
+      await eventually(() => issuedNames(proxy).length === 1, "it is issued", 30_000);
+      const list = async () => {
+        const { stdout, stderr } = await runCtl({ socketPath }, ["certificates", "list", "--json"]);
+        assert.equal(stderr, "");
+        return JSON.parse(stdout).certificates as Record<string, unknown>[];
+      };
+      const [first] = await list();
+      assert.equal(first?.source, "acme");
+      assert.match(String(first?.issuer), /Pebble/);
+      assert.deepEqual(first?.names, ["a.example"]);
+      assert.ok(Date.parse(String(first?.next_order_time)) > Date.now());
+      assert.equal(first?.problem ?? "", "");
+
+      assert.equal((await runCtl({ socketPath }, ["certificates", "renew", "b.example"])).code, 1);
+      await runCtl({ socketPath }, ["certificates", "renew", "a.example"]);
+      await eventually(() => issuedNames(proxy).length === 2, "it is renewed", 30_000);
+      const revoked = await runCtl({ socketPath }, ["certificates", "revoke", "a.example"]);
+      assert.equal(revoked.code, 0, revoked.stderr);
+      await eventually(() => issuedNames(proxy).length === 3, "another one is issued", 30_000);
+      const audit = await runCtl({ socketPath }, ["audit"]);
+      for (const action of ["IssueCertificate", "RenewCertificate", "RevokeCertificate"]) {
+        assert.match(audit.stdout, new RegExp(action));
+      }
+      assert.doesNotMatch(audit.stdout, /BEGIN/);
+      const added = await runCtl(
+        { socketPath },
+        ["routes", "add", `127.0.0.1:${ca.port}`, "*.w.example", "127.0.0.1:9", "--mode", "l7"]
+          .concat(["--tls-cert", "acme"]),
+      );
+      assert.notEqual(added.code, 0, "no wildcard");
+      assert.match(added.stderr, /tls-alpn-01 proves no wildcard/);
+    });
+  },
+);
