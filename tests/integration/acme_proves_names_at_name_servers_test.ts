@@ -65,7 +65,7 @@ testWithCommands(
     await using names = await startKnot();
     await using pebble = await startPebble({ dnsServer: `127.0.0.1:${names.port}`, badNonces: 5 });
     const port = await unusedPort();
-    const route = { backend: "127.0.0.1:9", mode: "l7", tls_cert: "acme" };
+    const route = { backend: "127.0.0.1:9", mode: "l7", "tls_cert": "acme" };
     await using proxy = await startProxy({
       config: (folder) => ({
         listeners: [{
