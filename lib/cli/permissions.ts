@@ -106,7 +106,8 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
 
 function* connectorNeeds(connector: ConnectorConfig): Generator<Need> {
   const { caCerts, crls, serverCert, serverKey, db, dbCa, dbPasswordFile } = connector;
-  const files = [...caCerts, ...crls, serverCert, serverKey];
+  const pair = serverCert === ACME ? [] : [serverCert, serverKey];
+  const files = [...caCerts, ...crls, ...pair];
   for (const path of files) yield file("read", path, "the connector's certificates");
   for (const path of [dbCa, dbPasswordFile]) {
     if (path !== undefined) yield file("read", path, "the connector's database");

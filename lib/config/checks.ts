@@ -39,7 +39,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
   }
   if (config.connector !== undefined) {
     checkProxyProtocol(config.connector, ["connector"], report);
-    checkConnector(config.connector, context);
+    checkConnector(config.connector, { ...context, acme: config.acme });
   }
 }
 

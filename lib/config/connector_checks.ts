@@ -2,14 +2,18 @@ import { type KeyPath, quote } from "../schema/mod.ts";
 import { describeUnfit } from "../x509/mod.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkTlsPair, coversHost, readAuthorities } from "../certificates/mod.ts";
-import type { RouteSettings } from "../state/mod.ts";
-import type { ConnectorConfig } from "./types.ts";
+import { ACME, type RouteSettings } from "../state/mod.ts";
+import { acmeProblem } from "./acme_checks.ts";
+import type { AcmeConfig, ConnectorConfig } from "./types.ts";
 
 const PATH: KeyPath = ["connector"];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** The files of the connector, and what takes two of its settings. */
-export function checkConnector(connector: ConnectorConfig, context: CheckContext): void {
+export function checkConnector(
+  connector: ConnectorConfig,
+  context: CheckContext & { readonly acme: AcmeConfig | undefined },
+): void {
   const { report, files } = context;
   checkAuthorities(connector, context);
   for (const [i, file] of connector.crls.entries()) files.read(file, [...PATH, "crls", i], report);
@@ -64,10 +68,20 @@ function checkAuthorities({ caCerts }: ConnectorConfig, { report, files, now }: 
   }
 }
 
-function checkServerPair(connector: ConnectorConfig, { report, files, now }: CheckContext): void {
+function checkServerPair(
+  connector: ConnectorConfig,
+  { report, files, now, acme }: CheckContext & { readonly acme: AcmeConfig | undefined },
+): void {
   const { serverCert, serverKey, domain } = connector;
   const certPath = [...PATH, "server_cert"];
   const keyPath = [...PATH, "server_key"];
+  if (serverCert === ACME) {
+    const problem = acmeProblem(`*.${domain}`, acme);
+    if (problem !== undefined) report.problem(certPath, problem.reason);
+    if (serverKey !== "") report.problem(keyPath, 'is too much with server_cert = "acme"');
+    return;
+  }
+  if (serverKey === "" && !report.hasProblem(keyPath)) report.problem(keyPath, "is missing");
   // Empty ones are reported already.
   const certPem = serverCert === "" ? undefined : files.readText(serverCert, certPath, report);
   const keyPem = serverKey === "" ? undefined : files.readText(serverKey, keyPath, report);

@@ -80,13 +80,13 @@ export const connector = table<ConnectorConfig>({
     kind: filePath(),
     required: true,
     doc: "The connector's own certificate chain, PEM, for `*.<domain>`. A route's `tls_cert` " +
-      "replaces it.",
+      "replaces it. `acme`, which is no file: the authority of `[acme]` issues it, by `dns-01`.",
   },
   serverKey: {
     key: "server_key",
     kind: filePath(),
-    required: true,
-    doc: "Its private key, PEM, not encrypted.",
+    default: "",
+    doc: "Its private key, PEM, not encrypted. Required, unless `server_cert` is `acme`.",
   },
   issuer: {
     key: "issuer",

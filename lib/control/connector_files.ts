@@ -2,6 +2,7 @@ import type { CertificateStore, Held, Pair } from "../certificates/mod.ts";
 import type { ConnectorConfig } from "../config/mod.ts";
 import { loadRevocationLists, type RevocationLists } from "../connector/mod.ts";
 import type { ConnectorSnapshot } from "../plane/mod.ts";
+import { ACME } from "../state/mod.ts";
 
 /** The connector's files do not make a whole; the message says why, without an octet of a key. */
 export class ConnectorFilesError extends Error {
@@ -67,8 +68,14 @@ export async function readConnectorFiles(
     if (pem !== "") authorities.push(pem);
   }
   const { serverCert: certificate, serverKey: key } = config;
-  const pair = await store.pair({ certificate, key });
-  if (pair.problem !== undefined) refused.push(`${certificate}: ${pair.problem}`);
+  const isIssued = certificate === ACME;
+  const pair = isIssued
+    ? store.issued(connectorName(config))
+    : await store.pair({ certificate, key });
+  // One that is issued may come later: until then nobody is let in.
+  const isPending = isIssued && pair.value === undefined;
+  if (pair.problem !== undefined && !isPending) refused.push(`${certificate}: ${pair.problem}`);
+  if (isPending) warnings.push(`${connectorName(config)}: ${pair.problem}`);
   const files: RevocationFile[] = [];
   for (const path of config.crls) files.push({ path, ...await store.revocationLists(path) });
   const judged = judgeLists(files, { authorities, nowMs, before });
@@ -82,6 +89,11 @@ export async function readConnectorFiles(
     ? before.snapshot
     : compile(config, { authorities, pair: pair.value, revocationLists: judged.revocationLists });
   return { snapshot, refused, warnings, parts, judged };
+}
+
+/** For which the connector's own certificate is. */
+export function connectorName({ domain }: Pick<ConnectorConfig, "domain">): string {
+  return `*.${domain}`;
 }
 
 function compile(

@@ -2,7 +2,8 @@ import type { CertificateStore, InUse } from "../certificates/mod.ts";
 import type { ConnectorConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ConnectorSnapshot } from "../plane/mod.ts";
-import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
+import { ACME } from "../state/mod.ts";
+import { type ConnectorFiles, connectorName, readConnectorFiles } from "./connector_files.ts";
 
 /** What a {@link ConnectorReloader} is given. */
 export interface ConnectorReloaderOptions {
@@ -53,7 +54,10 @@ export class ConnectorReloader {
   /** What the store is to remember. */
   get keepOnly(): InUse {
     const { serverCert: certificate, serverKey: key, caCerts, crls } = this.#config;
-    return { pairs: [{ certificate, key }], files: [...caCerts, ...crls], issued: [] };
+    const files = [...caCerts, ...crls];
+    return certificate === ACME
+      ? { pairs: [], files, issued: [connectorName(this.#config)] }
+      : { pairs: [{ certificate, key }], files, issued: [] };
   }
 
   /** What is odd about the files, one sentence each. */

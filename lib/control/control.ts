@@ -6,6 +6,7 @@ import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
 import { refuseSharedPorts } from "./binding.ts";
 import { type CertificateStatus, listCertificates } from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
+import { connectorName } from "./connector_files.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
 import { firstState, storeFirstState } from "./first_state.ts";
 import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
@@ -19,6 +20,7 @@ import { Replay } from "./replay.ts";
 import { ResolverFilesWatch } from "./resolver_files.ts";
 import type { RouteMaterials } from "./route_materials.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
+import { ACME } from "../state/mod.ts";
 import { RunningTotals } from "./running_totals.ts";
 import { ServedState } from "./served_state.ts";
 import { compileStartUp, type StartUp } from "./start_up.ts";
@@ -90,6 +92,8 @@ export class Control {
     this.issuance = acme && startUp.issued && openIssuance(acme, startUp.issued, {
       ...{ state, readFile, now, log },
       userAgent: options.userAgent ?? "mc-proxy",
+      names: connector?.serverCert === ACME ? [connectorName(connector)] : [],
+      activate: () => this.upkeep.lookAtCertificates(),
     });
     this.upkeep = new Upkeep({ connector, startUp, state, now, log });
     this.geoip = new GeoIpInUse({

@@ -41,6 +41,10 @@ export interface IssuanceOptions {
   readonly store: IssuanceStore;
   readonly state: ServedState;
   readonly prover: Prover;
+  /** Names that want a certificate beside those of routes: the connector's. */
+  readonly names: readonly string[];
+  /** Makes every worker use what was issued. */
+  readonly activate: () => Promise<void>;
   readonly readFile: ReadFile;
   readonly userAgent: string;
   readonly log: LogSink;
@@ -194,9 +198,9 @@ export class Issuance implements AsyncDisposable {
     session?.http[Symbol.dispose]();
   }
 
-  /** Of routes, and of nothing else: whoever could make us order names could shut the account out. */
+  /** Of routes and the connector, and of nothing else: whoever could make us order names could shut the account out. */
   #wanted(): ReadonlySet<string> {
-    const names = new Set<string>();
+    const names = new Set<string>(this.#options.names);
     for (const { routes } of this.#options.state.snapshot.listeners) {
       for (const { tlsCert, hostname } of routes) if (tlsCert === ACME) names.add(hostname);
     }
@@ -283,14 +287,13 @@ export class Issuance implements AsyncDisposable {
     certificate: IssuedCertificate,
     life: { readonly notAfterMs: number; readonly issuer: string },
   ): Promise<void> {
-    const { store, state, now, log } = this.#options;
+    const { store, activate, now, log } = this.#options;
     const { name, directory } = certificate;
     const expires = new Date(life.notAfterMs).toISOString();
     const shown = { issuer: life.issuer, expires, directory };
     await store.keep(certificate, { time: now(), shown });
     this.#infoAt.delete(name);
-    const operation = { actor: "mc-proxy", action: "ActivateCertificate" };
-    await state.exclusive(() => state.refreshTls(operation));
+    await activate();
     const fields = { hostname: name, issuer: life.issuer, expires };
     log({ level: "info", message: "certificate issued", fields });
   }

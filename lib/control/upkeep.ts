@@ -89,7 +89,7 @@ export class Upkeep implements Disposable {
     this.#store.keepOnly({
       pairs: [...routes.pairs, ...connector?.pairs ?? []],
       files: [...routes.files, ...connector?.files ?? []],
-      issued: routes.issued,
+      issued: [...routes.issued, ...connector?.issued ?? []],
     });
   }
 

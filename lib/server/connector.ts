@@ -29,7 +29,7 @@ export class Connector {
 
   /**
    * @param memory Of this worker; it outlives a connector.
-   * @throws {Error} if a certificate or the key cannot be used.
+   * @throws {Error} if a certificate or the key cannot be used; there may be none yet.
    */
   constructor(snapshot: ConnectorSnapshot, memory: TrustMemory) {
     const { revocationLists } = snapshot;
@@ -37,7 +37,7 @@ export class Connector {
     const authorities: readonly Authority[] = parseAuthorities(snapshot.authorities);
     this.trust = { authorities, revocationLists, memory };
     this.destinations = compileDestinations(snapshot.allowedNetworks);
-    this.acceptor(snapshot);
+    if (snapshot.certPem !== "") this.acceptor(snapshot);
   }
 
   /** The TLS server with this certificate. */

@@ -47,9 +47,15 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
   return await session.ended;
 }
 
+/** Until an authority has issued it. */
+export const CERTIFICATE_PENDING: Ending = {
+  outcome: "mode_unavailable",
+  reason: "certificate pending",
+};
+
 /** How a connection ends whose route cannot end TLS. Until a certificate is issued nobody failed. */
 export function withoutCertificate({ tlsCert }: Route): Ending {
   return tlsCert === ACME
-    ? { outcome: "mode_unavailable", reason: "certificate pending" }
+    ? CERTIFICATE_PENDING
     : { outcome: "tls_failed", reason: "the route has no usable certificate" };
 }

@@ -23,7 +23,7 @@ import {
 import type { Connector } from "./connector.ts";
 import { createDestinationGuard } from "./destination_guard.ts";
 import { forward } from "./forward.ts";
-import { withoutCertificate } from "./l7.ts";
+import { CERTIFICATE_PENDING, withoutCertificate } from "./l7.ts";
 import type { Arrival } from "./mode.ts";
 import type { PlaneState } from "./plane_state.ts";
 
@@ -43,6 +43,7 @@ export async function serveMtls(c: Connection, { route, peeked, state }: Arrival
   const startedAt = state.clock.now();
   const own = route.tlsCert === "" ? connector.snapshot : state.tls.get(tlsMaterialId(route));
   if (own === undefined) return withoutCertificate(route);
+  if (own.certPem === "") return CERTIFICATE_PENDING;
   if (c.stream.isBroken()) return LEFT_BEFORE_TLS;
   const tls = await connector.acceptor(own).accept(c.stream.toSocket(), peeked, {
     handshakes: state.handshakes,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { connect } from "node:tls";
 import { testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import {
@@ -14,6 +13,7 @@ import { createServerIdentity } from "../support/certificates.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { unusedPort } from "../support/ports.ts";
+import { certificateOf } from "../support/server_certificate.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
 /** A CA that looks for proofs where the proxy will listen. */
@@ -46,22 +46,6 @@ function startWith(ca: { pebble: Pebble; port: number }, options: Options): Prom
     }),
     files: { "acme-ca.pem": pebble.caPem },
   });
-}
-
-/** Who a server says to be, as a client sees it that trusts `ca`. */
-async function certificateOf(port: number, servername: string, ca: string): Promise<string> {
-  const socket = connect({ host: "127.0.0.1", port, servername, ca });
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      socket.once(
-        "secureConnect",
-        () => resolve(String(socket.getPeerCertificate().subjectaltname)),
-      );
-      socket.once("error", reject);
-    });
-  } finally {
-    socket.destroy();
-  }
 }
 
 const L7 = { backend: "127.0.0.1:9", mode: "l7", tls_cert: "acme" } as const;

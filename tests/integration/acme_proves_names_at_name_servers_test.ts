@@ -6,6 +6,7 @@ import { eventually } from "../support/deadline.ts";
 import { type NameServer, startBind, startKnot, UPDATE_KEY } from "../support/name_servers.ts";
 import { PEBBLE_COMMANDS, startPebble } from "../support/pebble.ts";
 import { unusedPort } from "../support/ports.ts";
+import { certificateOf } from "../support/server_certificate.ts";
 import { startProxy } from "../support/proxy.ts";
 
 const SERVERS: readonly (readonly [string, string, () => Promise<NameServer>])[] = [
@@ -60,7 +61,7 @@ for (const [server, command, start] of SERVERS) {
 
 testWithCommands(
   [...PEBBLE_COMMANDS, "knotd", "dig"],
-  "a wildcard and the name below which it is are issued by dns-01, and no proof is left behind",
+  "wildcards and the connector's own certificate are issued by dns-01, and no proof is left behind",
   async () => {
     await using names = await startKnot();
     await using pebble = await startPebble({ dnsServer: `127.0.0.1:${names.port}`, badNonces: 5 });
@@ -81,7 +82,11 @@ testWithCommands(
           },
         },
       }),
-      files: { "acme-ca.pem": pebble.caPem, "dns.key": `${UPDATE_KEY.secret}\n` },
+      files: {
+        "acme-ca.pem": pebble.caPem,
+        "ca.pem": pebble.caPem,
+        "dns.key": `${UPDATE_KEY.secret}\n`,
+      },
     });
     const issued = () => proxy.events("certificate issued").map((it) => it.hostname);
     await eventually(() => issued().length === 2, "both are issued", 30_000);
