@@ -27,12 +27,14 @@ interface Options {
   readonly routes: readonly Record<string, unknown>[];
   readonly acme?: Record<string, unknown>;
   readonly more?: Record<string, unknown>;
+  readonly takeOver?: boolean;
 }
 
 function startWith(ca: { pebble: Pebble; port: number }, options: Options): Promise<Proxy> {
   const { pebble, port } = ca;
   return startProxy({
     folder: options.folder,
+    ...options.takeOver && { takeOver: true },
     config: (folder) => ({
       listeners: [{ addr: `127.0.0.1:${port}`, routes: options.routes }],
       grpc: { addr: join(folder, "admin.sock") },
@@ -225,6 +227,28 @@ testWithCommands(PEBBLE_COMMANDS, "fifty names are issued together", async () =>
     assert.equal(await certificateOf(ca.port, "host-7.example", root), "DNS:host-7.example");
   });
 });
+
+testWithCommands(
+  PEBBLE_COMMANDS,
+  "a process that takes over in the middle of an order goes on with it: there is one order of two processes",
+  async () => {
+    await withFolder(async (folder) => {
+      const ca = await startCa({ sleeps: true, env: { PEBBLE_VA_SLEEPTIME: "4" } });
+      await using _pebble = ca.pebble;
+      const routes = [{ hostname: "a.example", ...L7 }];
+      const order = () => readOne(join(folder, "mc-proxy.db"), "SELECT url FROM acme_orders");
+      await using old = await startWith(ca, { folder, routes });
+      await eventually(() => (order() ?? "") !== "", "an order has begun", 20_000);
+      await using successor = await startWith(ca, { folder, routes, takeOver: true });
+      assert.equal(await old.stop(), 0);
+      await eventually(() => issuedNames(successor).length === 1, "it is issued", 40_000);
+      assert.deepEqual(issuedNames(old), []);
+      assert.equal(ca.pebble.output().match(/Added order/g)?.length, 1);
+      const root = await ca.pebble.root();
+      assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
+    });
+  },
+);
 
 function readOne(path: string, sql: string): unknown {
   const db = new DatabaseSync(path, { readOnly: true });
