@@ -71,8 +71,17 @@ testWithCommands(
       config: (folder) => ({
         listeners: [{
           addr: `127.0.0.1:${port}`,
-          routes: [{ hostname: "*.a.example", ...route }, { hostname: "a.example", ...route }],
+          routes: [
+            { hostname: "*.a.example", ...route },
+            { hostname: "a.example", ...route },
+            { hostname: "*.connect.a.example", mode: "mtls" },
+          ],
         }],
+        connector: {
+          ...{ "server_cert": "acme", domain: "connect.a.example" },
+          "ca_certs": [join(folder, "ca.pem")],
+          db: `sqlite:${join(folder, "connector.db")}`,
+        },
         acme: {
           ...{ directory: pebble.directory, agree_tos: true, challenge: "dns-01" },
           ca_cert: join(folder, "acme-ca.pem"),
@@ -89,8 +98,15 @@ testWithCommands(
       },
     });
     const issued = () => proxy.events("certificate issued").map((it) => it.hostname);
-    await eventually(() => issued().length === 2, "both are issued", 30_000);
-    assert.deepEqual(issued().sort(), ["*.a.example", "a.example"]);
+    await eventually(() => issued().length === 3, "all are issued", 30_000);
+    assert.deepEqual(issued().sort(), ["*.a.example", "*.connect.a.example", "a.example"]);
+    const ca = await pebble.root();
+    for (
+      const [asked, named] of [
+        ["www.a.example", "DNS:*.a.example"],
+        ["host.connect.a.example", "DNS:*.connect.a.example"],
+      ] as const
+    ) assert.equal(await certificateOf(port, asked, ca), named);
     await eventually(async () => (await names.texts(NAME)).length === 0, "nothing is left");
   },
 );
