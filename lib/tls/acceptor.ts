@@ -128,10 +128,14 @@ export class TlsAcceptor {
     );
     socket.once("close", onGone);
     this.#waiting.set(socket, settle);
-    socket.unshift(peeked);
-    this.#server.emit("connection", socket);
-    secure = secureSocketOf(socket)?.once("end", onGone);
-    if (socket.destroyed) onGone();
+    handshakes.inTurn(() => {
+      // It may have ended while it waited.
+      if (!this.#waiting.has(socket)) return;
+      socket.unshift(peeked);
+      this.#server.emit("connection", socket);
+      secure = secureSocketOf(socket)?.once("end", onGone);
+      if (socket.destroyed) onGone();
+    });
     return promise;
   }
 }

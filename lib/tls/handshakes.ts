@@ -6,6 +6,12 @@ const MAX_UNDER_WAY = 2048;
 /** Of them, those of one source. An honest client needs a few hundredths of a second for its own. */
 const MAX_OF_SOURCE = 256;
 
+/**
+ * Handshakes that one turn of the event loop begins. Each costs a millisecond or two of signing: a
+ * crowd of hellos that came together kept everybody else waiting for all of theirs.
+ */
+const BEGUN_IN_TURN = 4;
+
 /** Bounds of {@link Handshakes}; tests make them small. */
 export interface HandshakesOptions {
   /** Default: {@link HANDSHAKE_TIMEOUT_MS}. */
@@ -14,6 +20,8 @@ export interface HandshakesOptions {
   readonly max?: number;
   /** Default: 256. */
   readonly maxOfSource?: number;
+  /** Calls back in another turn of the event loop; default: `setImmediate`. */
+  readonly later?: (run: () => void) => void;
 }
 
 /** One handshake under way. */
@@ -32,16 +40,19 @@ export class Handshakes {
   readonly timeoutMs: number;
   readonly #max: number;
   readonly #maxOfSource: number;
+  readonly #later: (run: () => void) => void;
+  /** Those that wait for a turn; all of them are counted. */
+  readonly #waiting: (() => void)[] = [];
+  #begunInTurn = 0;
+  #armed = false;
   readonly #all = new Set<Entry>();
   readonly #bySource = new Map<string, Set<Entry>>();
 
-  constructor(
-    { timeoutMs = HANDSHAKE_TIMEOUT_MS, max = MAX_UNDER_WAY, maxOfSource = MAX_OF_SOURCE }:
-      HandshakesOptions = {},
-  ) {
-    this.timeoutMs = timeoutMs;
-    this.#max = max;
-    this.#maxOfSource = maxOfSource;
+  constructor(options: HandshakesOptions = {}) {
+    this.timeoutMs = options.timeoutMs ?? HANDSHAKE_TIMEOUT_MS;
+    this.#max = options.max ?? MAX_UNDER_WAY;
+    this.#maxOfSource = options.maxOfSource ?? MAX_OF_SOURCE;
+    this.#later = options.later ?? setImmediate;
   }
 
   /** How many are under way. */
@@ -61,6 +72,33 @@ export class Handshakes {
     this.#all.add(entry);
     this.#bySource.set(source, same.add(entry));
     return () => void this.#remove(entry);
+  }
+
+  /** Calls `work`, the costly part of a handshake, in this turn or, behind others, in a later one. */
+  inTurn(work: () => void): void {
+    if (this.#waiting.length > 0 || this.#begunInTurn >= BEGUN_IN_TURN) {
+      this.#waiting.push(work);
+    } else {
+      this.#begunInTurn++;
+      work();
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#later(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#armed = false;
+    this.#begunInTurn = 0;
+    for (const work of this.#waiting.splice(0, BEGUN_IN_TURN)) {
+      this.#begunInTurn++;
+      work();
+    }
+    if (this.#begunInTurn > 0) this.#arm();
   }
 
   #displaceOldest(entries: ReadonlySet<Entry>): void {

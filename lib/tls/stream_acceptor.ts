@@ -9,6 +9,7 @@ import {
   type TlsHandler,
 } from "../tcp/mod.ts";
 import { type AcceptOptions, GONE, TlsAcceptor, type TlsFailure } from "./acceptor.ts";
+import type { Handshakes } from "./handshakes.ts";
 
 /** A stream whose handshake is done, silent; or why there is none. */
 export type SecureStream =
@@ -68,8 +69,11 @@ class Handshake implements TlsHandler {
   #stream: TcpStream | undefined;
   #alpn: string | undefined;
   #isSecure = false;
+  #over = false;
+  readonly #handshakes: Handshakes;
 
   constructor({ handshakes, source }: AcceptOptions) {
+    this.#handshakes = handshakes;
     const late = "the TLS handshake was not finished in time";
     this.#timer = setTimeout(() => this.#fail("tls_timeout", late), handshakes.timeoutMs);
     const crowded = "it gave way to newer handshakes: too many under way";
@@ -81,12 +85,16 @@ class Handshake implements TlsHandler {
     peeked: Uint8Array,
     credentials: TlsCredentials,
   ): Promise<SecureStream> {
-    try {
-      this.#stream = stream.acceptTls?.(peeked, { credentials, handler: this });
-    } catch (error) {
-      this.#fail("tls_failed", describeError(error));
-    }
-    this.#succeed();
+    this.#handshakes.inTurn(() => {
+      if (this.#over) return;
+      if (stream.closed) return this.onEnd();
+      try {
+        this.#stream = stream.acceptTls?.(peeked, { credentials, handler: this });
+      } catch (error) {
+        this.#fail("tls_failed", describeError(error));
+      }
+      this.#succeed();
+    });
     return this.#settled.promise;
   }
 
@@ -116,6 +124,7 @@ class Handshake implements TlsHandler {
   }
 
   #settle(result: SecureStream): void {
+    this.#over = true;
     clearTimeout(this.#timer);
     this.#end();
     this.#settled.resolve(result);

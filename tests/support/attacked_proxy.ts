@@ -3,60 +3,18 @@
  *
  * @module
  */
-import { once } from "node:events";
-import http from "node:http";
-import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { type AttackTarget, BLOCKED_ADDRESS, type Place } from "./attacks/mod.ts";
 import { directoryOf, DOMAIN, ISSUER, root, server } from "./connector.ts";
 import { writeDirectory } from "./connector_process.ts";
 import { HOST, identity } from "./l7.ts";
-import { startSlowH2cBackend } from "./node_backend.ts";
+import { startSlowBackend } from "./node_backend.ts";
 import { type ConfigTree, type Proxy, startProxy } from "./proxy.ts";
 
-/** A response that no window holds. */
-const LARGE = new Uint8Array(4 * 1024 * 1024);
 /** The allocator of an installation, where it is installed: the C library's gives little back. */
 const JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
 /** For the program itself and some hundred connections. */
 const FEW_DESCRIPTORS = 512;
-
-interface Backend extends AsyncDisposable {
-  readonly address: string;
-  /** The process that it is in. */
-  readonly pid: number;
-}
-
-/** A backend over HTTP/1.1 that answers as the one over HTTP/2 does, and worse. */
-async function startHttp1Backend(): Promise<Backend> {
-  const sockets = new Set<Socket>();
-  const backend = http.createServer((request, response) => {
-    const path = request.url;
-    // Nothing of its content is ever read.
-    if (path === "/stuck") return;
-    if (path === "/early") return void response.end("ok");
-    request.resume();
-    const content = path === "/large" ? LARGE : path === "/slow" ? "slow" : "ok";
-    setTimeout(() => response.end(content), path === "/slow" ? 300 : 0);
-  });
-  backend.on("connection", (socket: Socket) => {
-    socket.on("error", () => {});
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
-  backend.listen(0, "127.0.0.1");
-  await once(backend, "listening");
-  return {
-    address: `127.0.0.1:${(backend.address() as AddressInfo).port}`,
-    pid: Deno.pid,
-    async [Symbol.asyncDispose]() {
-      const closed = once(backend, "close");
-      backend.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
-}
 
 /** A proxy with everything that is attacked, and its backend. */
 export interface AttackedProxy extends AsyncDisposable {
@@ -69,7 +27,7 @@ export interface AttackedProxy extends AsyncDisposable {
 /** Starts one. */
 export async function startAttackedProxy(place: Place): Promise<AttackedProxy> {
   const { certPem, keyPem } = await identity();
-  const backend = await (place === "http1" ? startHttp1Backend() : startSlowH2cBackend());
+  const backend = await startSlowBackend(place === "http1" ? "http1" : "h2c");
   const folder = await Deno.makeTempDir({ prefix: "mc-proxy-attacked-" });
   writeDirectory(join(folder, "directory.db"), directoryOf(backend.address));
   const proxy = await startProxy({

@@ -7,12 +7,16 @@
 import { join } from "node:path";
 import { ROOT } from "./module_graph.ts";
 
-/** Starts `tests/testdata/slow_h2c_backend.mjs`. */
-export async function startSlowH2cBackend(): Promise<
-  { readonly address: string; readonly pid: number } & AsyncDisposable
-> {
+/** Where it is. */
+export interface NodeBackend extends AsyncDisposable {
+  readonly address: string;
+  readonly pid: number;
+}
+
+/** Starts `tests/testdata/slow_h2c_backend.mjs`, or the one over HTTP/1.1. */
+export async function startSlowBackend(protocol: "h2c" | "http1"): Promise<NodeBackend> {
   const child = new Deno.Command("node", {
-    args: [join(ROOT, "tests/testdata/slow_h2c_backend.mjs")],
+    args: [join(ROOT, `tests/testdata/slow_${protocol}_backend.mjs`)],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

@@ -47,3 +47,22 @@ Deno.test("Handshakes forgets those that are done, once, whoever displaced them"
   begin("fourth", "a");
   assert.deepEqual(displaced, ["first"], "there was room");
 });
+
+Deno.test("Handshakes.inTurn() begins a few in a turn, the rest in order in later ones", () => {
+  const later: (() => void)[] = [];
+  const handshakes = new Handshakes({ later: (run) => later.push(run) });
+  const turn = () => later.splice(0).forEach((run) => run());
+  const begun: number[] = [];
+  for (let i = 0; i < 10; i++) handshakes.inTurn(() => begun.push(i));
+  assert.deepEqual(begun, [0, 1, 2, 3]);
+  turn();
+  assert.deepEqual(begun, [0, 1, 2, 3, 4, 5, 6, 7]);
+  handshakes.inTurn(() => begun.push(10));
+  assert.equal(begun.length, 8, "behind those that wait");
+  turn();
+  assert.deepEqual(begun.slice(8), [8, 9, 10]);
+  turn();
+  assert.equal(later.length, 0, "nothing is scheduled when nothing is to be done");
+  handshakes.inTurn(() => begun.push(11));
+  assert.equal(begun.at(-1), 11, "a new turn");
+});
