@@ -130,6 +130,9 @@ export function fromStatus(
     healthy: problem === "",
     problem,
     warnings: [...warnings],
+    responses: Object.fromEntries(
+      [...status.responses].map(([name, count]) => [name, BigInt(count)]),
+    ),
   };
 }
 

@@ -34,6 +34,8 @@ export interface Status {
   readonly databaseVersion: number;
   readonly revision: number;
   readonly active: number;
+  /** Answered requests by the class of their status, such as `2xx`. */
+  readonly responses: ReadonlyMap<string, number>;
   /** Empty while everything is as it should be. */
   readonly problem: string;
 }
@@ -82,8 +84,17 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     databaseVersion: state.database.version,
     revision: state.database.audit.revision,
     active: listeners.reduce((sum, { active }) => sum + active, 0),
+    responses: responsesOf(state),
     problem: problemOf(state),
   };
+}
+
+function responsesOf({ plane }: ServedState): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { counts } of plane.metrics().requests.values()) {
+    for (const { status, count } of counts) sums.set(status, (sums.get(status) ?? 0) + count);
+  }
+  return sums;
 }
 
 /** What every listener does now. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { startAdmin } from "../support/admin.ts";
 import { commandPath, runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { ctlCommandLine, runCtl } from "../support/mcproxyctl.ts";
 
 Deno.test("what was added is listed, exported, applied and removed", async () => {
@@ -89,11 +90,11 @@ for (const shell of ["bash", "zsh", "fish"]) {
 class Terminal implements AsyncDisposable {
   readonly #socket = `mcproxyctl-test-${crypto.randomUUID().slice(0, 8)}`;
 
-  async start(socket: string): Promise<this> {
+  async start(socket: string, [columns, rows] = [80, 24]): Promise<this> {
     const words = [Deno.execPath(), ...ctlCommandLine(socket, ["top", "--interval", "200ms"])];
     const command = words.map((word) => `'${word}'`).join(" ");
     const script = `NO_COLOR=1 ${command}; echo "exit=$?"; sleep 60`;
-    await this.tmux("new-session", "-d", "-x", "80", "-y", "24", script);
+    await this.tmux("new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, script);
     return this;
   }
 
@@ -130,12 +131,29 @@ testWithCommands(["tmux"], "top fits 80×24 and gives the terminal back at Ctrl-
   assert.doesNotMatch(after, /BLOCKED BY/);
 });
 
-testWithCommands(["tmux"], "top gives the terminal back when the proxy is lost", async () => {
-  const admin = await startAdmin();
-  await using terminal = await new Terminal().start(admin.socketPath);
-  await terminal.shows(/BLOCKED BY/);
-  await admin[Symbol.asyncDispose]();
-  const after = await terminal.shows(/exit=3/);
-  assert.match(after, /nobody answers on/);
-  assert.doesNotMatch(after, /BLOCKED BY/);
+testWithCommands(["tmux"], "top goes on over a restart of the proxy, also at 60×12", async () => {
+  await using folder = temporaryFolder();
+  const config = { folder: folder.path };
+  const first = await startAdmin(config);
+  await using terminal = await new Terminal().start(first.socketPath, [60, 12]);
+  const screen = await terminal.shows(/^q quit {2}c r b clients by connections/m);
+  assert.match(screen, /^LISTENER .*OPEN/m);
+  await first[Symbol.asyncDispose]();
+  await terminal.shows(/^the proxy does not answer, trying again/m);
+  await using _second = await startAdmin(config);
+  await terminal.shows(/^q quit/m);
+  await terminal.tmux("send-keys", "r");
+  await terminal.shows(/clients by refused/);
+  await terminal.tmux("send-keys", "/none");
+  await terminal.shows(/^filter: none_/m);
+  await terminal.tmux("send-keys", "Escape");
+  await terminal.shows(/^q quit/m);
+  await terminal.tmux("send-keys", "q");
+  const after = await terminal.shows(/exit=0/);
+  assert.doesNotMatch(after, /LISTENER/);
+});
+
+testWithCommands(["tmux"], "top says when there is nobody to look at", async () => {
+  await using terminal = await new Terminal().start("/tmp/mc-proxy-none.sock");
+  assert.match(await terminal.shows(/exit=3/), /nobody answers on/);
 });
