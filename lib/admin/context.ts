@@ -19,6 +19,8 @@ export interface AdminContext {
 /** An operation, and the workers that had not applied it in time. */
 export interface PendingOperation extends Operation {
   readonly pendingWorkers: number[];
+  /** What every answer to a change says. */
+  readonly done: { readonly pendingWorkers: number[]; readonly revision: bigint };
 }
 
 const MAX_ACTOR_CHARACTERS = 64;
@@ -31,13 +33,26 @@ export function operation(
   action: string,
   { owner }: AdminContext,
   call: CallContext,
+  ifRevision = 0n,
 ): PendingOperation {
   const claim = call.metadata("mc-proxy-actor") ?? "";
   const isUsable = claim !== "" && claim.length <= MAX_ACTOR_CHARACTERS && isPrintable(claim);
   const actor = isUsable ? `uid ${owner()} (${claim})` : `uid ${owner()}`;
   const pendingWorkers: number[] = [];
   const onPending = (workers: readonly number[]) => pendingWorkers.push(...workers);
-  return { actor, action, signal: call.signal, onPending, pendingWorkers };
+  let revision = 0;
+  return {
+    actor,
+    action,
+    signal: call.signal,
+    onPending,
+    onRevision: (stored) => revision = stored,
+    pendingWorkers,
+    ...ifRevision !== 0n && { ifRevision: Number(ifRevision) },
+    get done() {
+      return { pendingWorkers, revision: BigInt(revision) };
+    },
+  };
 }
 
 /** Resolves after a time, or as soon as one of the signals is aborted. */

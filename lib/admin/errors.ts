@@ -25,7 +25,11 @@ const SNAPSHOT_PROBLEMS: Partial<Record<DatabaseErrorCode, string>> = {
 /** The one translation of errors for callers; what it does not know stays internal. */
 export function toRpcError(error: unknown): unknown {
   if (error instanceof RefusedError) {
-    return new RpcError(REFUSALS[error.code], error.message, { cause: error });
+    const violations = error.problems.map(({ field, message }) => ({
+      field,
+      description: message,
+    }));
+    return new RpcError(REFUSALS[error.code], error.message, { cause: error, violations });
   }
   // What the checks before could not see, such as a row of another spelling.
   if (error instanceof DatabaseError && error.code === "already_exists") {

@@ -28,7 +28,7 @@ export function firewallHandlers(
     },
     async addFirewallRule(request, call) {
       const { ttl, closeConnections: close, dryRun, replay } = request;
-      const by = operation("AddFirewallRule", context, call);
+      const by = operation("AddFirewallRule", context, call, request.ifRevision);
       const settings = toRecord(RULE, [pb.AddFirewallRuleRequestSchema, request]);
       const given = { rule: settings, ttlMs: optionalMs(ttl), close, dryRun };
       const spanMs = optionalMs(replay);
@@ -45,22 +45,22 @@ export function firewallHandlers(
       };
     },
     async removeFirewallRule(request, call) {
-      const by = operation("RemoveFirewallRule", context, call);
+      const by = operation("RemoveFirewallRule", context, call, request.ifRevision);
       const wanted = request.id === 0n
         ? toRecord(RULE, [pb.RemoveFirewallRuleRequestSchema, request])
         : Number(request.id);
       const isNamed = typeof wanted === "number" || request.action !== "";
       const rule = await firewall.removeRule(wanted, by, { orAllowing: !isNamed });
-      return { rule: fromRule(totals.withHits(rule)), pendingWorkers: by.pendingWorkers };
+      return { rule: fromRule(totals.withHits(rule)), ...by.done };
     },
-    async setRateLimit({ rateLimit }, call) {
+    async setRateLimit({ rateLimit, ifRevision }, call) {
       if (rateLimit === undefined) throw invalid("rate_limit", "is missing");
-      const by = operation("SetRateLimit", context, call);
+      const by = operation("SetRateLimit", context, call, ifRevision);
       const stored = await firewall.setRateLimit(
         toRecord(RATE_LIMIT, [pb.RateLimitSchema, rateLimit], ["rate_limit"]),
         by,
       );
-      return { rateLimit: rateLimitToMessage(stored), pendingWorkers: by.pendingWorkers };
+      return { rateLimit: rateLimitToMessage(stored), ...by.done };
     },
     async reloadGeoIP() {
       const { geoip } = await control.geoip.swap();

@@ -1,16 +1,20 @@
 import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid, listenerStatuses } from "../control/mod.ts";
-import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
+import type { ListenerSnapshot } from "../plane/mod.ts";
+import { LISTENER, POLICY, ROUTE, type Route } from "../state/mod.ts";
 import { type AdminContext, operation, type PendingOperation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
+import { masked } from "./field_mask.ts";
 import { fromListener, fromListenerStatus, fromRoute, optionalMs, toRecord } from "./messages.ts";
 
 type RoutingMethods =
   | "listListeners"
   | "addListener"
+  | "updateListener"
   | "removeListener"
   | "listRoutes"
   | "addRoute"
+  | "getRoute"
   | "updateRoute"
   | "removeRoute"
   | "listL7Policies"
@@ -35,15 +39,25 @@ export function routingHandlers(
       return { listeners };
     },
     async addListener(request, call) {
-      const by = operation("AddListener", context, call);
+      const by = operation("AddListener", context, call, request.ifRevision);
       const settings = toRecord(LISTENER, [pb.AddListenerRequestSchema, request]);
       const listener = await routing.addListener(settings, by);
-      const { pendingWorkers } = by;
-      return { listener: fromListener(listener), boundPort: listener.port, pendingWorkers };
+      return { listener: fromListener(listener), boundPort: listener.port, ...by.done };
     },
-    async removeListener({ addr, closeConnections: close, drainTimeout }, call) {
+    async updateListener({ listener: message, updateMask, ifRevision }, call) {
+      if (message === undefined) throw invalid("listener", "is missing");
+      const by = operation("UpdateListener", context, call, ifRevision);
+      const change = (before: ListenerSnapshot) =>
+        toRecord(LISTENER, [
+          pb.ListenerSchema,
+          masked(pb.ListenerSchema, fromListener(before), { message, updateMask, kept: "addr" }),
+        ], ["listener"]);
+      const listener = await routing.updateListener({ addr: message.addr, change }, by);
+      return { listener: fromListener(listener), ...by.done };
+    },
+    async removeListener({ addr, closeConnections: close, drainTimeout, ifRevision }, call) {
       const drainMs = optionalMs(drainTimeout) ?? 0;
-      const by = operation("RemoveListener", context, call);
+      const by = operation("RemoveListener", context, call, ifRevision);
       return counts(await routing.removeListener({ addr, close, drainMs }, by), by);
     },
     listRoutes({ listenerAddr }) {
@@ -52,46 +66,59 @@ export function routingHandlers(
       return { listenerAddr: addr, routes: sorted.map(fromRoute) };
     },
     async addRoute(request, call) {
-      const by = operation("AddRoute", context, call);
+      const by = operation("AddRoute", context, call, request.ifRevision);
       const settings = toRecord(ROUTE, [pb.AddRouteRequestSchema, request]);
       const route = await routing.addRoute(request.listenerAddr, settings, by);
-      return { route: fromRoute(route), pendingWorkers: by.pendingWorkers };
+      return { route: fromRoute(route), ...by.done };
     },
-    async updateRoute({ listenerAddr: addr, route: message, closeConnections: close }, call) {
+    getRoute({ listenerAddr, hostname }) {
+      const route = routing.route(listenerAddr, hostname);
+      const policies = (route.policies ?? []).map(({ type, value }) => ({ type, value }));
+      const revision = BigInt(state.database.audit.revision);
+      return { route: fromRoute(route), policies, revision };
+    },
+    async updateRoute(request, call) {
+      const { listenerAddr: addr, route: message, updateMask, closeConnections: close } = request;
       if (message === undefined) throw invalid("route", "is missing");
-      const by = operation("UpdateRoute", context, call);
-      const route = toRecord(ROUTE, [pb.RouteSchema, message], ["route"]);
-      const done = await routing.updateRoute({ addr, route, close }, by);
+      const { hostname } = message;
+      const by = operation("UpdateRoute", context, call, request.ifRevision);
+      const change = (before: Route) =>
+        toRecord(ROUTE, [
+          pb.RouteSchema,
+          masked(pb.RouteSchema, fromRoute(before), { message, updateMask, kept: "hostname" }),
+        ], ["route"]);
+      const done = await routing.updateRoute({ addr, hostname, change, close }, by);
       return { route: fromRoute(done.route), ...counts(done, by) };
     },
-    async removeRoute({ listenerAddr: addr, hostname, closeConnections: close }, call) {
-      const by = operation("RemoveRoute", context, call);
+    async removeRoute(request, call) {
+      const { listenerAddr: addr, hostname, closeConnections: close } = request;
+      const by = operation("RemoveRoute", context, call, request.ifRevision);
       return counts(await routing.removeRoute({ addr, hostname, close }, by), by);
     },
     listL7Policies({ listenerAddr, hostname }) {
       const policies = routing.policies(listenerAddr, hostname);
       return { policies: policies.map(({ type, value }) => ({ type, value })) };
     },
-    async addL7Policy({ listenerAddr: addr, hostname, policy: message }, call) {
+    async addL7Policy({ listenerAddr: addr, hostname, policy: message, ifRevision }, call) {
       if (message === undefined) throw invalid("policy", "is missing");
       const policy = toRecord(POLICY, [pb.L7PolicySchema, message], ["policy"]);
-      const by = operation("AddL7Policy", context, call);
+      const by = operation("AddL7Policy", context, call, ifRevision);
       const { type, value } = await routing.addPolicy({ addr, hostname, policy }, by);
-      return { policy: { type, value }, pendingWorkers: by.pendingWorkers };
+      return { policy: { type, value }, ...by.done };
     },
-    async removeL7Policy({ listenerAddr: addr, hostname, policy: message }, call) {
+    async removeL7Policy({ listenerAddr: addr, hostname, policy: message, ifRevision }, call) {
       if (message === undefined) throw invalid("policy", "is missing");
       const policy = toRecord(POLICY, [pb.L7PolicySchema, message], ["policy"]);
-      const by = operation("RemoveL7Policy", context, call);
+      const by = operation("RemoveL7Policy", context, call, ifRevision);
       await routing.removePolicy({ addr, hostname, policy }, by);
-      return { pendingWorkers: by.pendingWorkers };
+      return by.done;
     },
   };
 }
 
 function counts(
   { live, closed }: { live: number; closed: number },
-  { pendingWorkers }: PendingOperation,
+  { done }: PendingOperation,
 ) {
-  return { liveConnections: live, closedConnections: closed, pendingWorkers };
+  return { liveConnections: live, closedConnections: closed, ...done };
 }

@@ -6,7 +6,15 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { parser, pathOf, rpcCodeOf, RpcError, serializer } from "../rpc/mod.ts";
+import {
+  decodeBadRequest,
+  parser,
+  pathOf,
+  rpcCodeOf,
+  RpcError,
+  serializer,
+  STATUS_DETAILS,
+} from "../rpc/mod.ts";
 import { deferGoaway } from "./_deferred_goaway.ts";
 
 /** How one call is made. */
@@ -134,9 +142,11 @@ function callOptions({ timeoutMs }: CallOptions) {
 
 function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
-  const { code, details } = error as Partial<ServiceError>;
+  const { code, details, metadata } = error as Partial<ServiceError>;
   const message = details || (error instanceof Error ? error.message : String(error));
-  return new RpcError(rpcCodeOf(code ?? 2), message, { cause: error });
+  const [octets] = metadata?.get(STATUS_DETAILS) ?? [];
+  const violations = octets instanceof Uint8Array ? decodeBadRequest(octets) : [];
+  return new RpcError(rpcCodeOf(code ?? 2), message, { cause: error, violations });
 }
 
 function unreadable(): RpcError {

@@ -19,6 +19,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Who asks, for the audit log: printable ASCII, at most 64 characters. */
   readonly actor?: string;
+  /** Refuses each change whose request does not say it itself unless the state is at this revision. */
+  readonly ifRevision?: bigint;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -72,15 +74,15 @@ export type AdminClient =
  * ```
  */
 export function createClient(options: ClientOptions): AdminClient {
-  const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, actor } = options;
+  const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, actor, ifRevision } = options;
   const channel = new Channel(socketPath, actor === undefined ? {} : { "mc-proxy-actor": actor });
   const methods: Record<string, unknown> = {};
   for (const method of ProxyAdminService.methods) {
     methods[method.localName] = method.methodKind === "unary"
-      ? unary(channel, method as DescMethodUnary, timeoutMs)
+      ? unary(channel, method as DescMethodUnary, { timeoutMs, ...changeOnly(method, ifRevision) })
       : stream(channel, method as DescMethodServerStreaming);
   }
-  const check = unary(channel, health.Health.method.check, timeoutMs);
+  const check = unary(channel, health.Health.method.check, { timeoutMs });
   return {
     ...methods,
     healthy: async (call?: CallOptions) =>
@@ -91,14 +93,20 @@ export function createClient(options: ClientOptions): AdminClient {
   } as AdminClient;
 }
 
+/** What requests that change the state say unless told otherwise. */
+function changeOnly({ input }: { readonly input: DescMessage }, ifRevision: bigint | undefined) {
+  const isChange = input.fields.some(({ name }) => name === "if_revision");
+  return isChange && ifRevision !== undefined ? { ifRevision } : {};
+}
+
 function unary<I extends DescMessage, O extends DescMessage>(
   channel: Channel,
   method: DescMethodUnary<I, O>,
-  timeoutMs: number,
+  { timeoutMs, ...usual }: { readonly timeoutMs: number; readonly ifRevision?: bigint },
 ): (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>> {
   return async (request, options = {}) => {
     try {
-      return await channel.unary(method, request, { timeoutMs, ...options });
+      return await channel.unary(method, { ...usual, ...request }, { timeoutMs, ...options });
     } catch (error) {
       throw toAdminError(error);
     }

@@ -19,9 +19,15 @@ export class InvalidArgumentError extends AdminError {
   override readonly name = "InvalidArgumentError";
   /** Which, as in the protocol, such as `tls_cert` or `state.listeners[0].addr`. */
   readonly field: string | undefined;
+  /** Every field that is wrong and why, as far as they fit into an answer. */
+  readonly problems: readonly { readonly field: string; readonly description: string }[];
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly problems?: InvalidArgumentError["problems"] } = {},
+  ) {
     super("invalid_argument", message, options);
+    this.problems = options.problems ?? [];
     this.field = /^([a-z0-9_.[\]]+): /.exec(message)?.[1];
   }
 }
@@ -63,7 +69,7 @@ export function toAdminError(error: unknown): AdminError {
   const options = { cause: error };
   switch (code) {
     case "invalid_argument":
-      return new InvalidArgumentError(message, options);
+      return new InvalidArgumentError(message, { ...options, problems: error.violations });
     case "not_found":
       return new NotFoundError(code, message, options);
     case "already_exists":

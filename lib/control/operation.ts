@@ -8,6 +8,10 @@ export interface Operation {
   readonly signal?: AbortSignal;
   /** Told which workers are late with a change that is made: they apply it when they turn to it. */
   readonly onPending?: (workers: readonly number[]) => void;
+  /** Refuse unless the state is at this revision; absent: whatever it is at. */
+  readonly ifRevision?: number;
+  /** Told the revision of the state with the change. */
+  readonly onRevision?: (revision: number) => void;
 }
 
 /** The change could not be made and was undone; the cause says why, to the log and nobody else. */

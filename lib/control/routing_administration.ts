@@ -56,6 +56,21 @@ export class RoutingAdministration {
     }, operation.signal);
   }
 
+  /** @param request `change` makes the settings that are wanted of those that are there. */
+  async updateListener(
+    { addr, change }: {
+      readonly addr: string;
+      readonly change: (before: ListenerSnapshot) => ListenerSettings;
+    },
+    operation: Operation,
+  ): Promise<ListenerSnapshot> {
+    return await this.#state.exclusive(async () => {
+      const before = this.#state.listener("listener.addr", addr);
+      await this.#state.commit([differences.updateListener(before, change(before))], operation);
+      return this.#state.listener("listener.addr", addr);
+    }, operation.signal);
+  }
+
   async removeListener(
     { addr, close, drainMs }: CloseOption & { addr: string; drainMs: number },
     operation: Operation,
@@ -91,13 +106,19 @@ export class RoutingAdministration {
     }, operation.signal);
   }
 
+  /** @param request `change` makes the route that is wanted of the one that is there. */
   async updateRoute(
-    { addr, route, close }: CloseOption & { addr: string; route: RouteSettings },
+    { addr, hostname, change, close }: CloseOption & {
+      readonly addr: string;
+      readonly hostname: string;
+      readonly change: (before: Route) => RouteSettings;
+    },
     operation: Operation,
   ): Promise<LiveConnections & { route: Route }> {
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
-      const before = this.#state.route(listener, route.hostname);
+      const before = this.#state.route(listener, checkHostname("route.hostname", hostname));
+      const route = change(before);
       refuseUnknownCountries(route, this.#state, "route.");
       await this.#tls.check(route, "route.");
       await this.#state.commit([differences.updateRoute(listener, before, route)], operation);
@@ -121,6 +142,12 @@ export class RoutingAdministration {
       await this.#state.commit([differences.removeRoute(listener, before)], operation);
       return await liveConnections(this.#state.plane, staleQuery(listener, name), close);
     }, operation.signal);
+  }
+
+  /** @throws {RefusedError} if there is none. */
+  route(addr: string, hostname: string): Route {
+    const listener = this.#state.listener("listener_addr", addr);
+    return this.#state.route(listener, checkHostname("hostname", hostname));
   }
 
   policies(addr: string, hostname: string): readonly Policy[] {

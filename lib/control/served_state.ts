@@ -136,12 +136,15 @@ export class ServedState {
    * @throws {MutationError} if compiling, committing or the data plane fails.
    */
   async commit(differences: readonly Difference[], operation: Operation): Promise<void> {
-    if (differences.length === 0) return;
+    const { audit } = this.database;
+    refuseOtherRevision(audit.revision, operation.ifRevision);
+    if (differences.length === 0) return operation.onRevision?.(audit.revision);
     const { result: compiled, undo } = await this.#store(differences, operation)
       .catch((error) => this.#writeFailed(error));
     const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     this.#acknowledge();
+    operation.onRevision?.(audit.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
   }
@@ -330,4 +333,14 @@ export class ServedState {
     const fields = { error: describeError(error) };
     this.#options.log({ level: "error", message: problem, fields });
   }
+}
+
+/**
+ * Refuses a change that was made for another state than this.
+ *
+ * @throws {RefusedError} `aborted`
+ */
+export function refuseOtherRevision(revision: number, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === revision) return;
+  throw new RefusedError("aborted", `the state is at revision ${revision}, not ${wanted}`);
 }

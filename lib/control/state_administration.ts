@@ -1,5 +1,4 @@
 import type { RouteTally } from "../plane/mod.ts";
-import { RefusedError } from "../queue/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
@@ -10,7 +9,7 @@ import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
 import type { Operation } from "./operation.ts";
-import type { ServedState } from "./served_state.ts";
+import { refuseOtherRevision, type ServedState } from "./served_state.ts";
 
 /** What {@link StateAdministration.apply} found or did. */
 export interface Applied {
@@ -61,10 +60,7 @@ export class StateAdministration {
       const { audit } = this.#state.database;
       const { firewall, expiry } = this.#options;
       const { ifRevision, dryRun, close } = options;
-      if (ifRevision !== undefined && ifRevision !== audit.revision) {
-        const message = `the state is at revision ${audit.revision}, not ${ifRevision}`;
-        throw new RefusedError("aborted", message);
-      }
+      refuseOtherRevision(audit.revision, ifRevision);
       const differences = await this.#plan(wish);
       const live = liveOn(await this.#state.plane.liveTraffic());
       if (dryRun) return { differences, live, revision: audit.revision, closed: 0 };

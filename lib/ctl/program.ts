@@ -39,6 +39,11 @@ export function createProgram(host: ProgramHost): Command {
     .option("-s, --socket <path>", "socket of the proxy (`grpc.addr`)", DEFAULT_SOCKET)
     .option("--json", "print the answer as JSON, for machines")
     .option("--as <name>", "who asks, for the audit log")
+    .option(
+      "--if-revision <n>",
+      "refuse a change unless the state is at this revision, which `status` shows",
+      bigint,
+    )
     .addOption(
       new Option("--timeout <duration>", "how long to wait for an answer")
         .argParser(duration).default(DEFAULT_TIMEOUT_MS, "30s"),
@@ -126,6 +131,16 @@ function addListeners(program: Command, { run }: ProgramHost): void {
   )
     .action((addr: string, flags: FlagValues) =>
       run(async (session) => (await import("./routes.ts")).addListener(session, addr, flags))
+    );
+  addFieldFlags(
+    listeners.command("update")
+      .description("change what the flags say and keep the rest, for new connections")
+      .argument("<addr>", ADDR),
+    LISTENER.shape,
+    { off: true },
+  )
+    .action((addr: string, flags: FlagValues) =>
+      run(async (session) => (await import("./routes.ts")).updateListener(session, addr, flags))
     );
   listeners.command("remove")
     .description("stop accepting connections at an address, and remove its routes")

@@ -13,6 +13,7 @@ import {
   AddListenerResponseSchema,
   AddRouteRequestSchema,
   AddRouteResponseSchema,
+  ListenerSchema,
   ListL7PoliciesResponseSchema,
   ListListenersResponseSchema,
   ListRoutesResponseSchema,
@@ -20,11 +21,13 @@ import {
   RemoveListenerResponseSchema,
   RemoveRouteResponseSchema,
   RouteSchema,
+  UpdateListenerResponseSchema,
   UpdateRouteResponseSchema,
 } from "../admin/gen/mod.ts";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { L7Policy, Route } from "../client/mod.ts";
-import { fromMessage, toMessage } from "../messages/mod.ts";
+import { toMessage } from "../messages/mod.ts";
+import type { RecordShape } from "../schema/mod.ts";
 import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
 import { count, liveWords, type Session } from "./session.ts";
 
@@ -89,14 +92,10 @@ export async function updateRoute(
   const changes = fieldsOf(ROUTE.shape, flags);
   if (Object.keys(changes).length === 0) throw new UsageError("nothing to update: give a flag");
   const { listener: listenerAddr, hostname } = target;
-  const { routes } = await session.client.listRoutes({ listenerAddr });
-  const wanted = hostname.toLowerCase().replace(/\.$/, "");
-  const before = routes.find((route) => route.hostname === wanted);
-  // The proxy says what is wrong with a name that is not there.
-  const kept = before === undefined ? { hostname } : fromMessage(ROUTE.shape, RouteSchema, before);
   const done = await session.client.updateRoute({
     listenerAddr,
-    route: toMessage(ROUTE.shape, RouteSchema, { ...kept, ...changes }),
+    route: toMessage(ROUTE.shape, RouteSchema, { ...changes, hostname }),
+    updateMask: maskOf(ROUTE.shape, changes),
     closeConnections: close ?? false,
   });
   session.answer(
@@ -153,6 +152,27 @@ export async function addListener(
   session.answer(AddListenerResponseSchema, done, ({ listener, boundPort }) => [
     `added listener ${listener?.addr}, bound to port ${boundPort}`,
   ]);
+}
+
+export async function updateListener(
+  session: Session,
+  addr: string,
+  flags: FlagValues,
+): Promise<void> {
+  const changes = fieldsOf(LISTENER.shape, flags);
+  if (Object.keys(changes).length === 0) throw new UsageError("nothing to update: give a flag");
+  const done = await session.client.updateListener({
+    listener: toMessage(LISTENER.shape, ListenerSchema, { ...changes, addr }),
+    updateMask: maskOf(LISTENER.shape, changes),
+  });
+  session.answer(UpdateListenerResponseSchema, done, ({ listener }) => [
+    `updated listener ${listener?.addr}, for new connections`,
+  ]);
+}
+
+/** The fields that changes are about, by their names in the protocol. */
+function maskOf({ fields }: RecordShape, changes: Readonly<Record<string, unknown>>) {
+  return { paths: Object.keys(changes).map((property) => fields.get(property)?.key ?? property) };
 }
 
 export async function removeListener(

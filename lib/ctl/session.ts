@@ -8,6 +8,7 @@ export interface GlobalOptions {
   readonly json?: true;
   readonly as?: string;
   readonly timeout: number;
+  readonly ifRevision?: bigint;
 }
 
 /** Where a command writes. */
@@ -24,10 +25,15 @@ export class Session implements Disposable {
 
   constructor(options: GlobalOptions, output: Output, notes: Output = output) {
     this.#notes = notes;
-    const { socket: socketPath, timeout: timeoutMs, as } = options;
+    const { socket: socketPath, timeout: timeoutMs, as, ifRevision } = options;
     this.options = options;
     this.#output = output;
-    this.client = createClient({ socketPath, timeoutMs, ...as !== undefined && { actor: as } });
+    this.client = createClient({
+      socketPath,
+      timeoutMs,
+      ...as !== undefined && { actor: as },
+      ...ifRevision !== undefined && { ifRevision },
+    });
   }
 
   /** Whether the output is for machines. */

@@ -1,3 +1,5 @@
+import type { FieldViolation } from "./status_details.ts";
+
 /** The status codes of gRPC (https://grpc.io/docs/guides/status-codes), in words. */
 const STATUS = {
   cancelled: 1,
@@ -29,10 +31,17 @@ const CODES = new Map<number, RpcCode>(
 export class RpcError extends Error {
   override readonly name = "RpcError";
   readonly code: RpcCode;
+  /** Every field of the request that is wrong; the message says the first. */
+  readonly violations: readonly FieldViolation[];
 
-  constructor(code: RpcCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: RpcCode,
+    message: string,
+    options: ErrorOptions & { readonly violations?: readonly FieldViolation[] } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.violations = options.violations ?? [];
   }
 
   /** The number on the wire. */

@@ -8,3 +8,9 @@ export { type RpcCode, rpcCodeOf, RpcError } from "./error.ts";
 export { type Parsed, parser, pathOf, serializer } from "./codec.ts";
 export { decodeInSteps } from "./decode.ts";
 export { encodeInSteps } from "./encode.ts";
+export {
+  decodeBadRequest,
+  encodeBadRequest,
+  type FieldViolation,
+  STATUS_DETAILS,
+} from "./status_details.ts";

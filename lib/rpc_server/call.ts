@@ -1,5 +1,11 @@
 import type { H2Stream, RequestHead } from "../h2/mod.ts";
-import { decodeInSteps, encodeInSteps, RpcError } from "../rpc/mod.ts";
+import {
+  decodeInSteps,
+  encodeBadRequest,
+  encodeInSteps,
+  RpcError,
+  STATUS_DETAILS,
+} from "../rpc/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import { encodeStatusMessage, frameMessage, MessageReader, parseTimeout } from "./frames.ts";
 import type { CallContext, Method } from "./service.ts";
@@ -203,8 +209,12 @@ export class GrpcCall {
     this.#aborter.abort();
     this.#arrived.resolve();
     this.#drained.resolve();
-    const { status, message } = this.#toRpcError(thrown);
-    const fields = ["grpc-status", `${status}`, "grpc-message", encodeStatusMessage(message)];
+    const { status, message, violations } = this.#toRpcError(thrown);
+    const details = violations.length === 0
+      ? []
+      : [STATUS_DETAILS, encodeBadRequest({ status, message, violations })];
+    const said = encodeStatusMessage(message);
+    const fields = ["grpc-status", `${status}`, "grpc-message", said, ...details];
     if (this.#stream.responded) this.#stream.sendTrailers(fields);
     else this.#stream.respond({ status: 200, fields: [...CONTENT_TYPE, ...fields] }, true);
     this.#stream.reset(NO_ERROR);

@@ -83,7 +83,11 @@ function chooseChange(random: Random, now: number): Step {
     ...Array<Step>(2).fill({
       name: `update route ${addr} ${route.hostname} ${route.mode}`,
       expect: (model) => model.updateRoute(addr, route),
-      run: ({ control }) => control.routing.updateRoute({ addr, route, close }, OPERATION),
+      run: ({ control }) =>
+        control.routing.updateRoute(
+          { addr, hostname: route.hostname, change: () => route, close },
+          OPERATION,
+        ),
     }),
     {
       name: `remove route ${addr} ${hostname}`,

@@ -76,6 +76,8 @@ Deno.test("listeners are added, accept at once, and stop accepting when removed"
   const addr = `127.0.0.1:${await unusedPort()}`;
   const { boundPort, listener } = await client.addListener({ addr, maxConnections: 5 });
   assert.equal(listener?.maxConnections, 5);
+  const changed = await client.updateListener({ listener: { addr, maxConnections: 6 } });
+  assert.equal(changed.listener?.maxConnections, 6);
   await client.addRoute({ listenerAddr: addr, hostname: "a.example", backend: backend.address });
   const { listeners } = await client.listListeners({});
   assert.deepEqual(listeners.map(({ status }) => [status?.addr, status?.routeCount]), [
@@ -181,6 +183,9 @@ Deno.test("a removed or replaced route keeps its connections, or closes exactly 
     route: { hostname: "a.example", backend: backend.address, sendProxyProtocol: true },
   });
   assert.deepEqual([updated.liveConnections, updated.closedConnections], [1, 0]);
+  const found = await client.getRoute({ listenerAddr, hostname: "a.example" });
+  assert.equal(found.route?.sendProxyProtocol, true);
+  assert.equal(found.revision, updated.revision);
   await a.echo("goes on");
   const removed = await client.removeRoute({
     listenerAddr,
@@ -427,8 +432,9 @@ Deno.test("the tests above call every method of the service", () => {
   assert.deepEqual([...called].sort(), Object.keys(ProxyAdminService.method).sort());
 });
 
-/** The fields of a message. */
+/** The fields of a message, but for the revision, which counts on. */
 function plain(message: object): Record<string, unknown> {
-  const { $typeName: _, ...fields } = message as Record<string, unknown>;
+  const { $typeName: _, revision, ...fields } = message as Record<string, unknown>;
+  assert.ok(revision === undefined || typeof revision === "bigint" && revision > 0n);
   return fields;
 }

@@ -45,6 +45,9 @@ testWithCommands(["node"], "Node's own grpc-js with the proto file", async () =>
     backend_ca: "",
     backend_server_name: "",
     description: "",
+    allowed_ips: [],
+    allowed_cidrs: [],
+    allowed_countries: [],
   });
   delete found.added;
   assert.deepEqual(found, {
@@ -117,6 +120,7 @@ Deno.test("reflection finds a service, a method, a message and a file, with all 
     const names = bytes.map((file) => fromBinary(FileDescriptorProtoSchema, file).name);
     assert.deepEqual(names.toSorted(), [
       "google/protobuf/duration.proto",
+      "google/protobuf/field_mask.proto",
       "google/protobuf/timestamp.proto",
       "mc_proxy/v1/admin.proto",
     ]);

@@ -11,13 +11,13 @@ const MESSAGES: readonly (readonly [DescMessage, RecordShape, {
   readonly without?: readonly string[];
 }])[] = [
   [pb.ListenerSchema, LISTENER.shape, {}],
-  [pb.AddListenerRequestSchema, LISTENER.shape, {}],
+  [pb.AddListenerRequestSchema, LISTENER.shape, { others: ["if_revision"] }],
   [pb.RouteSchema, ROUTE.shape, {}],
-  [pb.AddRouteRequestSchema, ROUTE.shape, { others: ["listener_addr"] }],
+  [pb.AddRouteRequestSchema, ROUTE.shape, { others: ["listener_addr", "if_revision"] }],
   [pb.L7PolicySchema, POLICY.shape, {}],
   [pb.FirewallRuleSchema, RULE.shape, { others: ["id", "hits", "created_at"] }],
   [pb.AddFirewallRuleRequestSchema, RULE.shape, {
-    others: ["ttl", "close_connections", "dry_run", "replay"],
+    others: ["ttl", "close_connections", "dry_run", "replay", "if_revision"],
     without: ["expires_at"],
   }],
   [pb.RateLimitSchema, RATE_LIMIT.shape, {}],

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { createClient, InvalidArgumentError } from "../../lib/client/mod.ts";
+import { type AdminFixture, startAdmin } from "../support/admin.ts";
+import { runCtl } from "../support/mcproxyctl.ts";
+import { unusedPort } from "../support/ports.ts";
+
+const route = { hostname: "a.test", backend: "10.0.0.1:443" };
+
+const revisionOf = async ({ client }: AdminFixture) =>
+  (await client.getStatus({})).status?.revision ?? 0n;
+
+Deno.test("a second client that knows fewer fields resets none of the others", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  await client.addRoute({
+    listenerAddr,
+    ...route,
+    description: "the shop",
+    sendProxyProtocol: true,
+  });
+  const done = await client.updateRoute({
+    listenerAddr,
+    route: { hostname: "A.test.", backend: "10.0.0.2:443" },
+    updateMask: { paths: ["backend"] },
+  });
+  assert.deepEqual(
+    [done.route?.backend, done.route?.description, done.route?.sendProxyProtocol],
+    ["10.0.0.2:443", "the shop", true],
+  );
+  const cleared = await client.updateRoute({
+    listenerAddr,
+    route: { hostname: "a.test" },
+    updateMask: { paths: ["description", "send_proxy_protocol"] },
+  });
+  assert.deepEqual(
+    [cleared.route?.backend, cleared.route?.description, cleared.route?.sendProxyProtocol],
+    ["10.0.0.2:443", "", false],
+  );
+  await assert.rejects(
+    client.updateRoute({ listenerAddr, route: { ...route }, updateMask: { paths: ["colour"] } }),
+    { field: "update_mask.paths[0]" },
+  );
+  // Without a mask it is the whole route, as before.
+  await client.updateRoute({ listenerAddr, route: { ...route, description: "new" } });
+  const whole = await client.updateRoute({ listenerAddr, route });
+  assert.equal(whole.route?.description, "");
+});
+
+Deno.test("every write is refused when the state is not at the revision that it names", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  const added = await client.addRoute({ listenerAddr, ...route });
+  assert.equal(added.revision, await revisionOf(admin));
+  const addr = `127.0.0.1:${await unusedPort()}`;
+  await client.addListener({ addr });
+  await client.addFirewallRule({ type: "ip", value: "192.0.2.1" });
+  const before = await revisionOf(admin);
+  const ifRevision = before - 1n;
+  const rule = { type: "ip", value: "192.0.2.1" };
+  const rateLimit = { limit: 3, window: { seconds: 1n, nanos: 0 } };
+  const policy = { type: "require_header", value: "x-a" };
+  const writes: Record<string, () => Promise<unknown>> = {
+    addListener: () => client.addListener({ addr: "127.0.0.1:0", ifRevision }),
+    updateListener: () =>
+      client.updateListener({ listener: { addr, maxConnections: 3 }, ifRevision }),
+    removeListener: () => client.removeListener({ addr, ifRevision }),
+    addRoute: () => client.addRoute({ listenerAddr, ...route, hostname: "b.test", ifRevision }),
+    updateRoute: () => client.updateRoute({ listenerAddr, route, ifRevision }),
+    removeRoute: () => client.removeRoute({ listenerAddr, hostname: "a.test", ifRevision }),
+    addFirewallRule: () => client.addFirewallRule({ type: "ip", value: "192.0.2.2", ifRevision }),
+    removeFirewallRule: () => client.removeFirewallRule({ ...rule, ifRevision }),
+    setRateLimit: () => client.setRateLimit({ rateLimit, ifRevision }),
+    apply: () => client.apply({ state: { firewall: {} }, ifRevision }),
+  };
+  for (const [name, write] of Object.entries(writes)) {
+    await assert.rejects(write, { code: "aborted", message: /is at revision/ }, name);
+  }
+  assert.equal(await revisionOf(admin), before, "nothing has changed");
+  await assert.rejects(
+    client.addL7Policy({ listenerAddr, hostname: "a.test", policy, ifRevision }),
+    { code: "invalid_argument" },
+  );
+  const done = await client.removeFirewallRule({ ...rule, ifRevision: before });
+  assert.ok(done.revision > before);
+  // A client may say it once for all that it does.
+  using careful = createClient({ socketPath: admin.socketPath, ifRevision: before });
+  await assert.rejects(careful.removeRoute({ listenerAddr, hostname: "a.test" }), {
+    code: "aborted",
+  });
+});
+
+Deno.test("GetRoute tells one route and the revision that it is from", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  await client.addRoute({ listenerAddr, ...route, description: "the shop" });
+  const found = await client.getRoute({ listenerAddr, hostname: "A.TEST" });
+  assert.equal(found.route?.description, "the shop");
+  assert.equal(found.revision, await revisionOf(admin));
+  await assert.rejects(client.getRoute({ listenerAddr, hostname: "b.test" }), {
+    code: "not_found",
+  });
+});
+
+Deno.test("UpdateListener changes what it names, and new connections see it", async () => {
+  await using admin = await startAdmin();
+  const { client, addr } = admin;
+  await client.updateListener({ listener: { addr, maxConnections: 7, proxyProtocol: true } });
+  const { listener } = await client.updateListener({
+    listener: { addr, trustedProxies: ["10.0.0.0/8"] },
+    updateMask: { paths: ["trusted_proxies"] },
+  });
+  assert.deepEqual(
+    [listener?.maxConnections, listener?.proxyProtocol, listener?.trustedProxies],
+    [7, true, ["10.0.0.0/8"]],
+  );
+  assert.equal(admin.control.listeners[0]?.maxConnections, 7);
+  const { code, stdout, stderr } = await runCtl(admin, [
+    ...["listeners", "update", addr, "--max-connections", "9"],
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^updated listener/);
+  assert.equal(admin.control.listeners[0]?.maxConnections, 9);
+  assert.deepEqual(admin.control.listeners[0]?.trustedProxies, ["10.0.0.0/8"]);
+  const late = await runCtl(admin, [
+    ...["--if-revision", "1", "listeners", "update", addr, "--max-connections", "1"],
+  ]);
+  assert.equal(late.code, 1);
+  assert.match(late.stderr, /the state is at revision \d+, not 1/);
+});
+
+Deno.test("a refused request names every field that is wrong", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  const bad = { hostname: "*", backend: "http://x", mode: "l5" };
+  await assert.rejects(client.addRoute({ listenerAddr, ...bad }), (error) => {
+    assert.ok(error instanceof InvalidArgumentError);
+    assert.deepEqual(error.problems.map(({ field }) => field), ["hostname", "backend", "mode"]);
+    assert.ok(error.problems.every(({ description }) => description.length > 5));
+    assert.equal(error.field, "hostname");
+    return true;
+  });
+  const many = Array.from({ length: 2000 }, (_, i) => ({ type: "ip", value: `nobody ${i}` }));
+  await assert.rejects(client.apply({ state: { firewall: { rules: many } } }), (error) => {
+    assert.ok(error instanceof InvalidArgumentError);
+    assert.ok(error.problems.length > 50 && error.problems.length < 2000);
+    assert.equal(error.problems[0]?.field, "state.firewall.rules[0].value");
+    return true;
+  });
+});
+
+Deno.test("a client that reads nothing delays no other", async () => {
+  await using admin = await startAdmin();
+  const { addr: listenerAddr } = admin;
+  using stuck = createClient({ socketPath: admin.socketPath });
+  // Asks for a stream of status and never reads on.
+  const stream = stuck.watchStatus({ interval: { seconds: 0n, nanos: 100_000_000 }, routes: 1000 });
+  await stream.next();
+  for (let i = 0; i < 20; i++) {
+    await admin.client.addRoute({ listenerAddr, hostname: `r${i}.test`, backend: "10.0.0.1:1" });
+  }
+  assert.equal((await admin.client.listRoutes({ listenerAddr })).routes.length, 20);
+  await stream.return(undefined);
+});
