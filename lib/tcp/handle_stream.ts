@@ -1,7 +1,7 @@
 import net, { type Socket } from "node:net";
 import { EOF, type TcpHandle } from "./_binding.ts";
 import { type HandleThread, onRead, tellEnd, WriteRequest } from "./_handle_thread.ts";
-import type { ReadBuffer } from "./_read_buffers.ts";
+import { ReadMemory } from "./_read_memory.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import { SHUTDOWN, streamError } from "./_stream_error.ts";
 import type { TlsCredentials } from "./_tls_binding.ts";
@@ -31,13 +31,9 @@ export class HandleStream implements TcpStream {
   readonly tellsLate = false;
   readonly #thread: HandleThread;
   readonly #handle: TcpHandle;
-  #buffer: ReadBuffer;
+  readonly #memory: ReadMemory;
   #reading = false;
   #prepared = false;
-  /** The octets that `onData` looks at; empty outside of it. */
-  #data: Uint8Array = NOTHING;
-  /** The buffer of this read now belongs to a write. */
-  #lent = false;
   #writes = 0;
   /** An octet was read, if only one of the {@link Primer}'s: what waits is not dropped at a FIN. */
   #primed = false;
@@ -51,7 +47,7 @@ export class HandleStream implements TcpStream {
   constructor(thread: HandleThread, handle: TcpHandle) {
     this.#thread = thread;
     this.#handle = handle;
-    this.#buffer = thread.buffers.shared;
+    this.#memory = new ReadMemory(thread.buffers);
   }
 
   get full(): boolean {
@@ -84,7 +80,7 @@ export class HandleStream implements TcpStream {
     this.#prepared = true;
     this.#handle.owner = this;
     this.#handle.onread = onRead;
-    this.#handle.useUserBuffer(this.#buffer.bytes);
+    this.#handle.useUserBuffer(this.#memory.bytes);
   }
 
   pause(): void {
@@ -95,23 +91,16 @@ export class HandleStream implements TcpStream {
 
   /** For {@link onRead}: a read has ended. */
   received(): void {
-    const { binding, buffers } = this.#thread;
+    const { binding } = this.#thread;
     const count = binding.state[binding.READ] as number;
     if (this.#closed || count === 0) return;
     if (count < 0) return this.#stopped(count);
     this.#primed = true;
-    const buffer = this.#buffer;
-    this.#data = buffer.bytes.subarray(0, count);
-    this.handler.onData(this.#data);
-    this.#data = NOTHING;
-    if (this.#closed || this.#isHandedOver) return;
-    if (!this.bulk) return;
-    const next = this.#lent ? buffers.bulk() : buffers.after(buffer, count);
-    if (next !== buffer) {
-      if (!this.#lent) buffers.free(buffer);
-      this.#read(next);
-    }
-    this.#lent = false;
+    const memory = this.#memory;
+    this.handler.onData(memory.begin(count));
+    memory.end();
+    if (this.#closed || this.#isHandedOver || !this.bulk) return;
+    if (memory.advance(count)) this.#handle.useUserBuffer(memory.bytes);
   }
 
   /** Its owner threw, which here would end the thread: the connection is cut instead. */
@@ -139,11 +128,6 @@ export class HandleStream implements TcpStream {
     this.handler.onEnd();
   }
 
-  #read(buffer: ReadBuffer): void {
-    this.#buffer = buffer;
-    this.#handle.useUserBuffer(buffer.bytes);
-  }
-
   write(bytes: Uint8Array): boolean {
     const { copies } = this.#thread;
     // Behind another one it is queued for sure, and gets no more memory than it needs.
@@ -157,12 +141,7 @@ export class HandleStream implements TcpStream {
   }
 
   passOn(other: TcpStream): boolean {
-    const data = this.#data;
-    const buffer = this.#buffer;
-    if (!buffer.own) return other.write(data);
-    const taken = other.lend(data, () => this.#thread.buffers.free(buffer));
-    if (!taken) this.#lent = true;
-    return taken;
+    return this.#memory.passOn(other);
   }
 
   lend(bytes: Uint8Array, written: () => void): boolean {
@@ -192,7 +171,7 @@ export class HandleStream implements TcpStream {
   #prime(): void {
     this.#primed = true;
     this.#thread.primer.prime(this.#handle, {
-      ...(this.#prepared && { buffer: this.#buffer.bytes }),
+      ...(this.#prepared && { buffer: this.#memory.bytes }),
       reading: this.#reading && !this.readEnded,
       onLost: (status) => this.#lost(streamError("write", status)),
     });
@@ -269,13 +248,7 @@ export class HandleStream implements TcpStream {
     if (this.#socket !== undefined) return;
     if (this.#tls !== undefined) return this.#tls.release(() => this.#handle.close());
     this.#handle.close();
-    this.#freeBuffer();
-  }
-
-  /** Inside a read its octets are still looked at, or were lent. */
-  #freeBuffer(): void {
-    if (this.#data.length === 0 && !this.#lent) this.#thread.buffers.free(this.#buffer);
-    this.#buffer = this.#thread.buffers.shared;
+    this.#memory.free();
   }
 
   isBroken(): boolean {
@@ -305,7 +278,7 @@ export class HandleStream implements TcpStream {
   #handOver(): TcpHandle {
     this.pause();
     this.handler = NO_HANDLER;
-    this.#freeBuffer();
+    this.#memory.free();
     this.#handle.owner = undefined;
     return this.#handle;
   }
