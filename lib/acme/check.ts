@@ -1,11 +1,13 @@
-import { checkTlsPair, coversHost } from "../certificates/mod.ts";
+import { checkTlsPair, coversHost, readAuthorities } from "../certificates/mod.ts";
+import { verifySignature } from "../x509/mod.ts";
 import { AcmeError } from "./error.ts";
 
 /** A clock of ours or of the CA may be off by so much. */
 const CLOCK_SKEW_MS = 3_600_000;
 
 /**
- * Whether a CA's chain is what was asked for: it belongs to the key, names every name and is good now.
+ * Whether a CA's chain is what was asked for: it belongs to the key, each certificate is signed by the
+ * next, the first names every name and is good now.
  * Gives when.
  *
  * @throws {AcmeError} `malformed`
@@ -22,6 +24,16 @@ export function checkIssued(
     return refuse(check.faults.map(({ part, reason }) => `the ${part} ${reason}`).join("; "));
   }
   const { leaf } = check;
+  const chain = readAuthorities(certPem);
+  if (!chain.ok) return refuse(chain.reason);
+  const { certificates } = chain.authorities;
+  for (const [i, { certificate }] of certificates.entries()) {
+    const issuer = certificates[i + 1];
+    if (issuer === undefined) break;
+    const isSigned = certificate.issuer === issuer.certificate.subject &&
+      verifySignature(certificate.signature, issuer.key);
+    if (!isSigned) refuse(`certificate ${i + 1} of the chain is not signed by the next`);
+  }
   for (const name of names) {
     if (!coversHost(leaf, name)) refuse(`it does not name ${name}`);
   }
