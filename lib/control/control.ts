@@ -13,7 +13,7 @@ import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
-import { type Issuance, openIssuance } from "./issuance_open.ts";
+import { type Issuance, openIssuance } from "./open_issuance.ts";
 import { IssuanceStore } from "./issuance_store.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { Replay } from "./replay.ts";

@@ -1,7 +1,5 @@
 import {
-  AcmeClient,
   AcmeError,
-  AcmeHttp,
   backOff,
   checkIssued,
   exportKeyPem,
@@ -19,6 +17,7 @@ import { DatabaseError, type IssuedCertificate } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
 import { ACME } from "../state/mod.ts";
+import { AcmeSession } from "./acme_session.ts";
 import { allowedAt } from "./issuance_limits.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import type { ServedState } from "./served_state.ts";
@@ -84,7 +83,7 @@ export class Issuance implements AsyncDisposable {
   /** When the authority is asked again when to renew. */
   readonly #infoAt = new Map<string, number>();
   readonly #forced = new Set<string>();
-  #session: Promise<{ client: AcmeClient; http: AcmeHttp }> | undefined;
+  readonly #session: AcmeSession;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | undefined;
   #closed = false;
@@ -94,6 +93,7 @@ export class Issuance implements AsyncDisposable {
   constructor(options: IssuanceOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#session = new AcmeSession(options);
   }
 
   get counts(): IssuanceCounts {
@@ -175,7 +175,7 @@ export class Issuance implements AsyncDisposable {
       throw new RefusedError("failed_precondition", message);
     }
     try {
-      const { client } = await this.#open(AbortSignal.timeout(ORDER_TIMEOUT_MS));
+      const client = await this.#session.open();
       await client.revoke(fromPem("CERTIFICATE", certificate.certPem));
     } catch (error) {
       if (!(error instanceof AcmeError)) throw error;
@@ -194,8 +194,7 @@ export class Issuance implements AsyncDisposable {
     clearInterval(this.#timer);
     for (const { controller } of this.#running.values()) controller.abort();
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
-    const session = await this.#session?.catch(() => undefined);
-    session?.http[Symbol.dispose]();
+    await this.#session[Symbol.asyncDispose]();
   }
 
   /** Of routes and the connector, and of nothing else: whoever could make us order names could shut the account out. */
@@ -269,7 +268,7 @@ export class Issuance implements AsyncDisposable {
       ...{ failures: before?.failures ?? 0, lastError: before?.lastError ?? "" },
     };
     await store.begin(order, now());
-    const { client } = await this.#open(signal);
+    const client = await this.#session.open();
     const old = store.certificate(name);
     const certPem = await obtainCertificate({
       ...{ client, key, prover, signal, profile, names: [name] },
@@ -309,7 +308,7 @@ export class Issuance implements AsyncDisposable {
       ? OWN_FAILURE_MS
       : backOff(failures, { random: this.#random(), retryAfterMs });
     // The account or its key is unknown to the authority: the next attempt makes another one.
-    if (type === "accountDoesNotExist") await this.#forgetAccount();
+    if (type === "accountDoesNotExist") await this.#session.forgetAccount();
     // What could not be reached goes on where it stood; everything else begins anew.
     const resumes = code === "network" || code === "timeout" || type === "rateLimited";
     const order = {
@@ -323,56 +322,6 @@ export class Issuance implements AsyncDisposable {
     await store.setOrder(order).catch(() => {}); // In memory it counts all the same.
   }
 
-  /** The account at the authority: the one that is known, or a new one. */
-  async #open(signal: AbortSignal): Promise<{ client: AcmeClient; http: AcmeHttp }> {
-    this.#session ??= this.#connect(signal);
-    try {
-      return await this.#session;
-    } catch (error) {
-      this.#session = undefined;
-      throw error;
-    }
-  }
-
-  async #connect(signal: AbortSignal): Promise<{ client: AcmeClient; http: AcmeHttp }> {
-    const { config, store, readFile, userAgent, now } = this.#options;
-    const { directory, email, agreeTos: agreesTos, caCert, eabKid, eabKeyFile } = config;
-    const text = async (path: string) => new TextDecoder().decode(await readFile(path));
-    const caPem = caCert === undefined ? undefined : await text(caCert);
-    const http = new AcmeHttp({ caPem, userAgent, now });
-    try {
-      const account = store.account(directory);
-      const key = account === undefined ? await generateKey() : await importKeyPem(account.keyPem);
-      const keyPem = await exportKeyPem(key);
-      // Before the authority knows it: an account whose key is lost is no account.
-      if (account === undefined) await store.setAccount(directory, { url: "", keyPem });
-      const url = account?.url === "" ? undefined : account?.url;
-      const client = new AcmeClient({ http, directory, key, account: url });
-      if (url === undefined) {
-        const external = eabKid === undefined || eabKeyFile === undefined
-          ? undefined
-          : { kid: eabKid, hmacKey: await text(eabKeyFile) };
-        const found = await client.register({ email, agreesTos, external, signal });
-        await store.setAccount(directory, { url: found, keyPem });
-      }
-      return { client, http };
-    } catch (error) {
-      http[Symbol.dispose]();
-      throw error;
-    }
-  }
-
-  async #forgetAccount(): Promise<void> {
-    const { store, config: { directory } } = this.#options;
-    const account = store.account(directory);
-    const session = await this.#session?.catch(() => undefined);
-    this.#session = undefined;
-    session?.http[Symbol.dispose]();
-    if (account !== undefined) {
-      await store.setAccount(directory, { ...account, url: "" }).catch(() => {});
-    }
-  }
-
   /** Asks the authority, now and then, when it wants a certificate renewed. */
   async #askWhenToRenew(name: string): Promise<void> {
     const { store, config, now, log } = this.#options;
@@ -383,7 +332,7 @@ export class Issuance implements AsyncDisposable {
     const id = renewalId(certificate.certPem);
     if (id === undefined) return;
     try {
-      const { client } = await this.#open(AbortSignal.timeout(OWN_FAILURE_MS));
+      const client = await this.#session.open();
       const window = await client.renewalInfo(id, { signal: AbortSignal.timeout(OWN_FAILURE_MS) });
       if (window === undefined) return;
       const { retryAfterMs = INFO_MS } = window;
