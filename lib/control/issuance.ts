@@ -26,7 +26,7 @@ const HOUR_MS = 3_600_000;
 /** How often names are looked at. */
 const LOOK_MS = 5000;
 /** Orders at one time. */
-const MAX_ORDERS = 8;
+const MAX_ORDERS = 16;
 /** From order to certificate: validators sleep, and a CA may work on it for minutes. */
 const ORDER_TIMEOUT_MS = 10 * 60_000;
 /** How often the authority is asked when to renew, unless it says otherwise (RFC 9773 §4.3.2). */

@@ -265,7 +265,7 @@ const readCertificate = (path: string) => readOne(path, "SELECT cert_pem FROM ac
 
 testWithCommands(
   PEBBLE_COMMANDS,
-  "mcproxyctl lists, renews and revokes certificates, and a route that is removed is ordered for no more",
+  "mcproxyctl lists, renews and revokes certificates, and no wildcard is taken that cannot be proved",
   async () => {
     await withFolder(async (folder) => {
       const ca = await startCa();
