@@ -281,6 +281,7 @@ export class Control {
     const operation = { actor: "mc-proxy", action: "TakeBack" };
     await this.state.exclusive(async () => {
       if (database.safekeeping?.isBehind) await this.state.resync(operation);
+      this.issuance?.reread();
       database.safekeeping?.note();
       database.safekeeping?.acknowledge();
     });

@@ -113,6 +113,11 @@ export class Issuance implements AsyncDisposable {
     void this.look();
   }
 
+  /** Reads anew what another process may have got meanwhile. */
+  reread(): void {
+    this.#options.store.reload();
+  }
+
   /** The names that routes want a certificate for, and how it stands. */
   status(): IssuedStatus[] {
     const { store, config } = this.#options;
