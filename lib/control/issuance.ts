@@ -275,11 +275,17 @@ export class Issuance implements AsyncDisposable {
     await store.begin(order, now());
     const client = await this.#session.open();
     const old = store.certificate(name);
-    const certPem = await obtainCertificate({
-      ...{ client, key, prover, signal, profile, names: [name] },
-      replaces: old?.directory === directory ? renewalId(old.certPem) : undefined,
-      resume: resumes ? before.url : undefined,
-      onOrder: (url) => url === order.url ? undefined : store.setOrder({ ...order, url }),
+    const attempt = (resume: string | undefined) =>
+      obtainCertificate({
+        ...{ client, key, prover, signal, profile, names: [name], resume },
+        replaces: old?.directory === directory ? renewalId(old.certPem) : undefined,
+        onOrder: (url) => url === order.url ? undefined : store.setOrder({ ...order, url }),
+      });
+    const certPem = await attempt(resumes ? before.url : undefined).catch((error) => {
+      // While two processes share a port, the authority may have met the one that did not show the
+      // proof: that an order of before ends is no failure of this attempt.
+      if (!resumes || !endsOrder(error)) throw error;
+      return attempt(undefined);
     });
     const life = checkIssued({ certPem, keyPem }, { names: [name], nowMs: now() });
     const renewAt = renewalTime(life, { window: undefined, random: this.#random() });
@@ -354,4 +360,10 @@ export class Issuance implements AsyncDisposable {
       log({ level: "debug", message: "the authority does not say when to renew", fields });
     }
   }
+}
+
+/** Whether an authority has ended an order, and would take another one. */
+function endsOrder(error: unknown): boolean {
+  return error instanceof AcmeError && error.type !== "rateLimited" &&
+    (error.code === "refused" || error.code === "failed");
 }
