@@ -6,7 +6,8 @@ import { type NewFirewallRule, RULE_COLUMNS, toFirewallRule } from "./rows.ts";
 
 const STORED = `id, ${RULE_COLUMNS.names}, hits, created_at`;
 
-const SQL = {
+/** The questions about rules; a test looks at how SQLite answers some. */
+export const RULE_QUERIES = {
   plain: "SELECT id, action, type, value, skip_rate_limit FROM firewall_rules ORDER BY id",
   stored: `SELECT ${STORED} FROM firewall_rules ORDER BY id`,
   page: `SELECT ${STORED} FROM firewall_rules WHERE id > ? ORDER BY id LIMIT ?`,
@@ -15,15 +16,16 @@ const SQL = {
   expired: `SELECT ${STORED} FROM firewall_rules WHERE expires_at <= ? ORDER BY expires_at`,
   nextExpiry: "SELECT min(expires_at) AS at FROM firewall_rules",
   size: "SELECT count(*) AS count FROM firewall_rules",
+  // By the index of those that have hits: the plus hides the one of actions, which finds them all.
   hits: `SELECT coalesce(sum(hits), 0) AS hits FROM firewall_rules
-    WHERE hits > 0 AND action = 'block'`,
+    WHERE hits > 0 AND +action = 'block'`,
   top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
   add: `INSERT INTO firewall_rules (${RULE_COLUMNS.names}, created_at)
     VALUES (${RULE_COLUMNS.placeholders}, ?)`,
   update: `UPDATE firewall_rules SET ${RULE_COLUMNS.assignments} WHERE id = ?`,
   remove: "DELETE FROM firewall_rules WHERE id = ?",
   countReasons: `SELECT count(*) AS count FROM firewall_rules
-    WHERE expires_at IS NOT NULL AND substr(reason, 1, length(?1)) = ?1`,
+    WHERE expires_at > 0 AND substr(reason, 1, length(?1)) = ?1`,
   addHits: "UPDATE firewall_rules SET hits = hits + ? WHERE id = ?",
   rename: "UPDATE OR IGNORE firewall_rules SET value = ? WHERE id = ?",
 } as const;
@@ -54,7 +56,7 @@ export class Rules {
 
   /** What a firewall is compiled from, in the order in which they were added. */
   plain(): FirewallRule[] {
-    return this.#read(() => this.#statements.all(SQL.plain).map(toFirewallRule));
+    return this.#read(() => this.#statements.all(RULE_QUERIES.plain).map(toFirewallRule));
   }
 
   /**
@@ -63,9 +65,11 @@ export class Rules {
    */
   normalise(): void {
     this.#statements.run("cannot rewrite the firewall rules", () => {
-      for (const row of this.#statements.all(SQL.plain)) {
+      for (const row of this.#statements.all(RULE_QUERIES.plain)) {
         const { id, value } = toFirewallRule(row);
-        if (value === row.value || this.#statements.write(SQL.rename, [value, id]) > 0) continue;
+        if (value === row.value || this.#statements.write(RULE_QUERIES.rename, [value, id]) > 0) {
+          continue;
+        }
         this.remove(id);
       }
     });
@@ -73,53 +77,59 @@ export class Rules {
 
   /** In the order in which they were added. */
   list(): StoredRule[] {
-    return this.#read(() => this.#statements.all(SQL.stored).map(toStoredRule));
+    return this.#read(() => this.#statements.all(RULE_QUERIES.stored).map(toStoredRule));
   }
 
   /** {@link list}, piece by piece: those after `afterId`, 0 at first. */
   page(afterId: number, limit: number): StoredRule[] {
-    return this.#read(() => this.#statements.all(SQL.page, [afterId, limit]).map(toStoredRule));
+    return this.#read(() =>
+      this.#statements.all(RULE_QUERIES.page, [afterId, limit]).map(toStoredRule)
+    );
   }
 
   get(id: number): StoredRule | undefined {
-    return this.#read(() => optional(this.#statements.get(SQL.byId, [id])));
+    return this.#read(() => optional(this.#statements.get(RULE_QUERIES.byId, [id])));
   }
 
   find({ action = "block", type, value }: RuleName): StoredRule | undefined {
-    return this.#read(() => optional(this.#statements.get(SQL.byValue, [action, type, value])));
+    return this.#read(() =>
+      optional(this.#statements.get(RULE_QUERIES.byValue, [action, type, value]))
+    );
   }
 
   /** Those whose time has come. */
   expired(now: number): StoredRule[] {
-    return this.#read(() => this.#statements.all(SQL.expired, [now]).map(toStoredRule));
+    return this.#read(() => this.#statements.all(RULE_QUERIES.expired, [now]).map(toStoredRule));
   }
 
   /** When the next rule ends. */
   nextExpiry(): number | undefined {
     return this.#read(() => {
-      const at = this.#statements.get(SQL.nextExpiry)?.at;
+      const at = this.#statements.get(RULE_QUERIES.nextExpiry)?.at;
       return typeof at === "number" ? at : undefined;
     });
   }
 
   /** How many there are: some milliseconds for a million. */
   get size(): number {
-    return this.#read(() => Number(this.#statements.get(SQL.size)?.count));
+    return this.#read(() => Number(this.#statements.get(RULE_QUERIES.size)?.count));
   }
 
   /** How many rules that end on their own have a reason that begins with a text. */
   countReasons(start: string): number {
-    return this.#read(() => Number(this.#statements.get(SQL.countReasons, [start])?.count));
+    return this.#read(() =>
+      Number(this.#statements.get(RULE_QUERIES.countReasons, [start])?.count)
+    );
   }
 
   /** Connections that all of them have blocked. */
   get hits(): number {
-    return this.#read(() => Number(this.#statements.get(SQL.hits)?.hits));
+    return this.#read(() => Number(this.#statements.get(RULE_QUERIES.hits)?.hits));
   }
 
   /** Those that have blocked most. */
   top(limit: number): StoredRule[] {
-    return this.#read(() => this.#statements.all(SQL.top, [limit]).map(toStoredRule));
+    return this.#read(() => this.#statements.all(RULE_QUERIES.top, [limit]).map(toStoredRule));
   }
 
   /** @throws {AlreadyExistsError} */
@@ -128,7 +138,7 @@ export class Rules {
     return this.#statements.run(`cannot add the rule ${type} ${JSON.stringify(value)}`, () => {
       const settings = complete(RULE, rule);
       const values = [...RULE_COLUMNS.values(settings), createdAt ?? null];
-      const id = this.#statements.insert(SQL.add, values);
+      const id = this.#statements.insert(RULE_QUERIES.add, values);
       return { id, ...settings, hits: 0, ...createdAt !== undefined && { createdAt } };
     });
   }
@@ -144,18 +154,18 @@ export class Rules {
     if (stored === undefined) throw new NotFoundError(`${what}: it does not exist`);
     const { action, type, value } = stored;
     const values = RULE_COLUMNS.values({ ...changed, type, value, ...action && { action } });
-    this.#statements.change(SQL.update, [...values, id], what);
+    this.#statements.change(RULE_QUERIES.update, [...values, id], what);
   }
 
   /** @throws {NotFoundError} */
   remove(id: number): void {
-    this.#statements.change(SQL.remove, [id], `cannot remove firewall rule ${id}`);
+    this.#statements.change(RULE_QUERIES.remove, [id], `cannot remove firewall rule ${id}`);
   }
 
   /** Adds to the counts of blocked connections; rules that are gone are left out. */
   addHits(hits: ReadonlyMap<number, number>): void {
     this.#statements.run("cannot write the hits of firewall rules", () => {
-      for (const [id, count] of hits) this.#statements.write(SQL.addHits, [count, id]);
+      for (const [id, count] of hits) this.#statements.write(RULE_QUERIES.addHits, [count, id]);
     });
   }
 

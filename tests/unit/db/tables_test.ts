@@ -1,3 +1,4 @@
+import { RULE_QUERIES } from "../../../lib/db/rules.ts";
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { acceptDatabase, openDatabase } from "../../../lib/db/mod.ts";
@@ -113,4 +114,18 @@ Deno.test("the audit log pages from the latest entry, and its revision never goe
   undo();
   assert.equal(db.audit.list({ limit: 1 })[0]?.id, 5);
   assert.equal(db.audit.revision, 6);
+});
+
+Deno.test("what a status asks of the rules is found by an index", () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.db`;
+  {
+    using db = openDatabase(path);
+    db.rules.add({ type: "ip", value: "192.0.2.1" });
+  }
+  using db = new DatabaseSync(path, { readOnly: true });
+  const plan = (sql: string) =>
+    db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => String(detail)).join("; ");
+  const { hits, top } = RULE_QUERIES;
+  for (const sql of [hits, top]) assert.match(plan(sql), /USING INDEX firewall_rules_by_hits/);
 });
