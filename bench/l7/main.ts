@@ -36,7 +36,8 @@ import {
 
 const rounds = Number(Deno.args[0] ?? 3);
 const requests = Number(Deno.args[1] ?? 20_000);
-const HANDSHAKES = 1000;
+/** At once: more of one source would displace each other (`Handshakes` in lib/tls). */
+const HANDSHAKES = 200;
 const LATENCY_REQUESTS = 2000;
 
 await using cleanup = new AsyncDisposableStack();
@@ -99,9 +100,13 @@ async function load(target: Target, clients: number, streams: number): Promise<M
   return await h2load(target, ["-n", `${requests}`, "-c", `${clients}`, "-m", `${streams}`]);
 }
 
-/** One connection and one request each, 50 at a time as far as h2load goes: all at once. */
+/** One connection and one request each, a few times all at once. */
 async function handshakes(target: Target): Promise<Measured> {
-  return await h2load(target, ["-n", `${HANDSHAKES}`, "-c", `${HANDSHAKES}`, "-m", "1"]);
+  const all: Measured[] = [];
+  for (let i = 0; i < 5; i++) {
+    all.push(await h2load(target, ["-n", `${HANDSHAKES}`, "-c", `${HANDSHAKES}`, "-m", "1"]));
+  }
+  return medianOf(all);
 }
 
 async function compareLarge(): Promise<void> {

@@ -104,6 +104,11 @@ export class FakeSocket implements TcpStream {
     this.close();
   }
 
+  /** Calls that wrote something. */
+  get writes(): number {
+    return this.#written.length;
+  }
+
   /** Octets from the peer. */
   receive(bytes: Uint8Array): void {
     assert.ok(!this.paused, "nothing comes from a socket that is not read");
