@@ -23,6 +23,8 @@ const ONLY = Deno.env.get("SOAK_ATTACK") ?? "";
 const TELL = Deno.env.has("SOAK_TELL");
 /** `SOAK_PRIORITY=-15` puts all that is measured before others who use the machine (sched(7)). */
 const PRIORITY = Deno.env.get("SOAK_PRIORITY") ?? "";
+/** Until sockets are closed: those that nobody reads have the idle timeout, in milliseconds. */
+const CLOSED_MS = 30_000;
 /** Processes that make all attacks at once. */
 const GANGS = 4;
 /**
@@ -75,7 +77,11 @@ async function withstand(
   const done = await Promise.all(attacks.map((attack) => attack.stop()));
   assertServed(alone, beside, starvation);
   if (names.length === 1) assert.ok(Number(done[0]) > 0, "it was done");
-  await socketsReturnTo(proxy.pid, { ...before, sockets: before.sockets + MAX_KEPT_SOCKETS });
+  await socketsReturnTo(
+    proxy.pid,
+    { ...before, sockets: before.sockets + MAX_KEPT_SOCKETS },
+    CLOSED_MS,
+  );
   assert.deepEqual(proxy.process.lines.filter((line) => line.includes('"level":"ERROR"')), []);
   return `p95 ${alone.p95.toFixed(1)} -> ${beside.p95.toFixed(1)} ms of ${beside.asked}, ` +
     `starved ${starvation.toFixed(2)}, done ${done}, ${tell(before)} -> ${tell(worst)}`;
@@ -88,7 +94,7 @@ function tell({ sockets, descriptors, residentBytes }: Usage): string {
 
 /** Everything is as it was before all attacks at once. */
 async function assertForgotten({ proxy }: AttackedProxy, first: Usage): Promise<string> {
-  await socketsReturnTo(proxy.pid, first);
+  await socketsReturnTo(proxy.pid, first, CLOSED_MS);
   const within = first.residentBytes + MEMORY_SLACK_BYTES;
   let last = await readUsage(proxy.pid);
   await eventually(
@@ -124,7 +130,7 @@ for (const place of Object.keys(ATTACKS_ON) as Place[]) {
       // Heaps and pools have grown to what traffic needs and stay there: what is added is a leak.
       const kept = place === "http1" ? 0 : MAX_H2_SOCKETS;
       const { sockets, descriptors } = idle;
-      await socketsReturnTo(attacked.proxy.pid, { ...idle, sockets: sockets + kept });
+      await socketsReturnTo(attacked.proxy.pid, { ...idle, sockets: sockets + kept }, CLOSED_MS);
       const { residentBytes } = await readUsage(attacked.proxy.pid);
       const grown = { sockets: sockets + kept, descriptors: descriptors + kept, residentBytes };
       await say(`${tell(idle)} -> ${tell(grown)}`);

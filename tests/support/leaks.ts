@@ -76,10 +76,11 @@ function starvationOf(
 }
 
 /** Waits until a process holds no more sockets than it did at `before`. */
-export async function socketsReturnTo(pid: number, before: Usage): Promise<void> {
+export async function socketsReturnTo(pid: number, before: Usage, ms?: number): Promise<void> {
   await eventually(
     async () => (await readUsage(pid)).sockets <= before.sockets,
     `the process is back to ${before.sockets} sockets`,
+    ms,
   );
 }
 
