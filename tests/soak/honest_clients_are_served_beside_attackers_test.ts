@@ -67,9 +67,13 @@ async function withstand(
   const gangs = Array.from({ length: Math.min(GANGS, names.length) }, (_, gang) => {
     return names.filter((_, i) => i % GANGS === gang);
   });
-  const attacks = await Promise.all(
+  let isStarting = true;
+  const starting = Promise.all(
     gangs.map(async (gang) => running.use(await startAttacks(gang, target))),
-  );
+  ).finally(() => isStarting = false);
+  // A connection without requests would be closed, as starting many processes takes its time.
+  while (isStarting) assert.deepEqual((await client.ask(100)).failed, []);
+  const attacks = await starting;
   const starved = await watchStarvation(pids);
   const beside = await client.ask(forMs);
   const starvation = await starved();
