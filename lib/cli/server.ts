@@ -25,6 +25,7 @@ import { openConfiguredAdmission } from "./connector_admission.ts";
 import { DescriptorWatch } from "./descriptors.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
+import { copyBeforeMigration, logMigration, type PendingMigration } from "./migration_snapshot.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
 import { serve } from "./serve.ts";
@@ -44,6 +45,7 @@ export async function runServer(
     ...loaded,
     takeOver,
     openDatabase: () => openDatabase(loaded.config.database.path),
+    beforeOpening: () => copyBeforeMigration(loaded.config.database.path),
     rereadConfig: () => loadConfigFile(configPath, { readsFiles: false }).config,
     file: {
       path: configPath,
@@ -60,6 +62,8 @@ export interface ProxyOptions {
   readonly warnings: readonly string[];
   /** Where listeners, routes and rules are kept. */
   readonly openDatabase: () => Database;
+  /** Copies it where it is about to be migrated. Absent: there is nothing to copy. */
+  readonly beforeOpening?: () => Promise<PendingMigration | undefined>;
   /** Whether to share ports with a process that is to be replaced. */
   readonly takeOver: boolean;
   /**
@@ -97,7 +101,9 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   }
   await using manager = new ServiceManager(environment, log);
   const inherited = inheritedSockets();
+  const migration = await options.beforeOpening?.();
   using database = openClaimed(options);
+  logMigration(migration, log);
   await using admission = openConfiguredAdmission(config, log);
   // Closed after the last connection has ended.
   await using history = config.history && await History.open({ ...config.history, log });

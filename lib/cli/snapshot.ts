@@ -2,6 +2,7 @@ import { openDatabase } from "../db/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { loadConfigFile } from "./load.ts";
 import { CommandError } from "./command_error.ts";
+import { fileTime } from "./file_time.ts";
 
 /** Settings of {@link runSnapshot}. */
 export interface SnapshotOptions {
@@ -19,7 +20,7 @@ export interface SnapshotOptions {
 export async function runSnapshot(configPath: string, options: SnapshotOptions): Promise<string> {
   const { config } = loadConfigFile(configPath);
   const { path } = config.database;
-  const output = options.output ?? `${path}.${timestamp(new Date())}.bak`;
+  const output = options.output ?? `${path}.${fileTime(new Date())}.bak`;
   try {
     using database = openDatabase(path, { readOnly: true });
     await database.snapshot(output, { overwrite: options.overwrite ?? false });
@@ -27,9 +28,4 @@ export async function runSnapshot(configPath: string, options: SnapshotOptions):
     throw new CommandError(describeError(error), { cause: error });
   }
   return output;
-}
-
-/** `20261120T020000Z`: sorts by time and needs no quoting. */
-function timestamp(time: Date): string {
-  return time.toISOString().replace(/[-:]/g, "").replace(/\.\d+/, "");
 }
