@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http2 from "node:http2";
+import { connect } from "node:net";
 import { createClient, InvalidArgumentError } from "../../lib/client/mod.ts";
 import { type AdminFixture, startAdmin } from "../support/admin.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
@@ -148,16 +151,38 @@ Deno.test("a refused request names every field that is wrong", async () => {
   });
 });
 
-Deno.test("a client that reads nothing delays no other", async () => {
+Deno.test("a client that takes not one octet of its answers delays no other", async () => {
   await using admin = await startAdmin();
-  const { addr: listenerAddr } = admin;
-  using stuck = createClient({ socketPath: admin.socketPath });
-  // Asks for a stream of status and never reads on.
-  const stream = stuck.watchStatus({ interval: { seconds: 0n, nanos: 100_000_000 }, routes: 1000 });
-  await stream.next();
-  for (let i = 0; i < 20; i++) {
-    await admin.client.addRoute({ listenerAddr, hostname: `r${i}.test`, backend: "10.0.0.1:1" });
+  const { addr: listenerAddr, client } = admin;
+  const rules = Array.from({ length: 2000 }, (_, i) => ({
+    type: "ip",
+    value: `10.1.${i >> 8}.${i & 255}`,
+  }));
+  await client.apply({ state: { firewall: { rules } } });
+  // A window of 0: nothing may be sent to it.
+  const stuck = http2.connect("http://localhost", {
+    createConnection: () => connect(admin.socketPath),
+    settings: { initialWindowSize: 0 },
+  });
+  stuck.on("error", () => {});
+  await once(stuck, "remoteSettings");
+  const heads: Promise<unknown>[] = [];
+  for (let i = 0; i < 60; i++) {
+    const call = stuck.request({
+      ":method": "POST",
+      ":path": "/mc_proxy.v1.ProxyAdminService/ExportState",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    call.on("error", () => {});
+    heads.push(once(call, "response"));
+    call.end(new Uint8Array(5)); // A message without a field.
   }
-  assert.equal((await admin.client.listRoutes({ listenerAddr })).routes.length, 20);
-  await stream.return(undefined);
+  await Promise.all(heads);
+  for (let i = 0; i < 20; i++) {
+    await client.addRoute({ listenerAddr, hostname: `r${i}.test`, backend: "10.0.0.1:1" });
+  }
+  assert.equal((await client.listRoutes({ listenerAddr })).routes.length, 20);
+  assert.equal((await client.getFirewallRules({})).rules.length, 2000);
+  stuck.destroy();
 });
