@@ -5,6 +5,7 @@ import { RATE_LIMIT, RULE } from "../state/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
 import { askHistory, fromReplayed } from "./history_handlers.ts";
 import * as pb from "./gen/mod.ts";
+import { idOfToken, pageSizeOf } from "./pages.ts";
 import { fromGeoIp, fromRule, optionalMs, toRecord } from "./messages.ts";
 
 type FirewallMethods =
@@ -21,10 +22,21 @@ export function firewallHandlers(
   const { control } = context;
   const { firewall, totals } = control;
   return {
-    async getFirewallRules() {
+    async getFirewallRules(request) {
+      const size = pageSizeOf(request);
+      const after = idOfToken(request);
       await totals.take();
-      const rules = control.state.database.rules.list().map((it) => fromRule(totals.withHits(it)));
-      return { rules, rateLimit: rateLimitToMessage(firewall.rateLimit) };
+      const { rules: stored } = control.state.database;
+      const all = size === Infinity && after === 0;
+      // One more than asked for tells whether a page follows.
+      const most = Number.isFinite(size) ? size + 1 : Number.MAX_SAFE_INTEGER;
+      const found = all ? stored.list() : stored.page(after, most);
+      const page = found.slice(0, size);
+      return {
+        rules: page.map((it) => fromRule(totals.withHits(it))),
+        rateLimit: rateLimitToMessage(firewall.rateLimit),
+        nextPageToken: found.length > page.length ? `${page.at(-1)?.id}` : "",
+      };
     },
     async addFirewallRule(request, call) {
       const { ttl, closeConnections: close, dryRun, replay } = request;

@@ -5,6 +5,7 @@ import { LISTENER, POLICY, ROUTE, type Route } from "../state/mod.ts";
 import { type AdminContext, operation, type PendingOperation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
 import { masked } from "./field_mask.ts";
+import { pageByKey } from "./pages.ts";
 import { fromListener, fromListenerStatus, fromRoute, optionalMs, toRecord } from "./messages.ts";
 
 type RoutingMethods =
@@ -60,10 +61,11 @@ export function routingHandlers(
       const by = operation("RemoveListener", context, call, ifRevision);
       return counts(await routing.removeListener({ addr, close, drainMs }, by), by);
     },
-    listRoutes({ listenerAddr }) {
-      const { addr, routes } = state.listener("listener_addr", listenerAddr);
+    listRoutes(request) {
+      const { addr, routes } = state.listener("listener_addr", request.listenerAddr);
       const sorted = routes.toSorted((a, b) => a.hostname < b.hostname ? -1 : 1);
-      return { listenerAddr: addr, routes: sorted.map(fromRoute) };
+      const { page, nextPageToken } = pageByKey(sorted, ({ hostname }) => hostname, request);
+      return { listenerAddr: addr, routes: page.map(fromRoute), nextPageToken };
     },
     async addRoute(request, call) {
       const by = operation("AddRoute", context, call, request.ifRevision);

@@ -131,6 +131,36 @@ Deno.test("UpdateListener changes what it names, and new connections see it", as
   assert.match(late.stderr, /the state is at revision \d+, not 1/);
 });
 
+Deno.test("lists come in pages, each entry once, also while others come and go", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  const names = ["*.e.test", "a.test", "b.test", "c.test", "d.test"];
+  for (const hostname of names.toReversed()) {
+    await client.addRoute({ listenerAddr, hostname, backend: "10.0.0.1:1" });
+  }
+  const seen: string[] = [];
+  for (let pageToken = "";;) {
+    const page = await client.listRoutes({ listenerAddr, pageSize: 2, pageToken });
+    assert.ok(page.routes.length <= 2);
+    seen.push(...page.routes.map(({ hostname }) => hostname));
+    // The last one that was listed goes: the next page begins behind it all the same.
+    if (pageToken === "") await client.removeRoute({ listenerAddr, hostname: "a.test" });
+    pageToken = page.nextPageToken;
+    if (pageToken === "") break;
+  }
+  assert.deepEqual(seen, names);
+  assert.equal((await client.listRoutes({ listenerAddr })).nextPageToken, "");
+  for (let i = 1; i <= 4; i++) await client.addFirewallRule({ type: "ip", value: `10.0.0.${i}` });
+  const first = await client.getFirewallRules({ pageSize: 2 });
+  const second = await client.getFirewallRules({ pageSize: 2, pageToken: first.nextPageToken });
+  assert.deepEqual([...first.rules, ...second.rules].map(({ value }) => value), [
+    ...["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"],
+  ]);
+  assert.equal(second.nextPageToken, "");
+  await assert.rejects(client.getFirewallRules({ pageSize: 20_000 }), { field: "page_size" });
+  await assert.rejects(client.getFirewallRules({ pageToken: "x" }), { field: "page_token" });
+});
+
 Deno.test("a refused request names every field that is wrong", async () => {
   await using admin = await startAdmin();
   const { client, addr: listenerAddr } = admin;
