@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- it speaks to whoever runs it
 /**
  * A program outside of this tree that administers a running mc-proxy: it leads a name elsewhere, and
  * only if nobody has changed the state since it looked. Its `deno.json`:

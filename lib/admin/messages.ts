@@ -23,6 +23,7 @@ import {
   stateFromMessage,
   toMessage,
 } from "../messages/mod.ts";
+import type { ConnectionEvent } from "../observe/mod.ts";
 import type { ConnectionInfo, WorkerStatus } from "../plane/mod.ts";
 import { type KeyPath, type RecordKind, Report } from "../schema/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
@@ -177,6 +178,14 @@ export function fromConnection(info: ConnectionInfo): Init<typeof pb.ConnectionS
     bytesOut: BigInt(info.bytesOut),
     age: durationFromMs(info.ageMs),
   };
+}
+
+/** A connection that ends now. */
+export function fromConnectionEvent(
+  { outcome, reason = "", rule = "", durationMs, ...rest }: ConnectionEvent,
+): Init<typeof pb.ConnectionEventSchema> {
+  const connection = fromConnection({ ...rest, ageMs: durationMs });
+  return { connection, outcome, reason, rule, time: timestampFromMs(Date.now()) };
 }
 
 export function fromDifference(

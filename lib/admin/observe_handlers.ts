@@ -7,12 +7,21 @@ import { parseIpOrCidr } from "../state/mod.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";
 import { fromHitter, weightOf } from "./heaviest_handlers.ts";
-import { fromConnection, fromExplanation, fromStatus, fromTally, optionalMs } from "./messages.ts";
+import {
+  fromConnection,
+  fromConnectionEvent,
+  fromExplanation,
+  fromStatus,
+  fromTally,
+  optionalMs,
+} from "./messages.ts";
+import { watchConnections } from "./watch_connections.ts";
 
 type ObserveMethods =
   | "getStatus"
   | "watchStatus"
   | "listConnections"
+  | "watchConnections"
   | "closeConnection"
   | "explain";
 
@@ -73,6 +82,13 @@ export function observeHandlers(
       const most = limit === 0 ? DEFAULT_CONNECTIONS : limit;
       const { connections, total } = await control.plane.findConnections(queryOf(request), most);
       return { connections: connections.slice(0, most).map(fromConnection), total };
+    },
+    async *watchConnections(request, { signal }) {
+      const { closing } = context;
+      for await (const found of watchConnections(control, request, { signal, closing })) {
+        const { events, dropped } = found;
+        yield { events: events.map(fromConnectionEvent), dropped: BigInt(dropped) };
+      }
     },
     async closeConnection({ id }) {
       if (id === "") throw invalid("id", "is missing");

@@ -26,7 +26,7 @@ import { ServedState } from "./served_state.ts";
 import { compileStartUp, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
-import { Tap } from "./tap.ts";
+import { type Noter, Tap } from "./tap.ts";
 import { Upkeep } from "./upkeep.ts";
 import { writeBack, type WrittenBack } from "./write_back.ts";
 
@@ -59,6 +59,7 @@ export class Control {
   readonly replay: Replay;
   #onRegained: () => Promise<void> = () => Promise.resolve();
   #onWriteFailed: () => void = () => {};
+  #tap: Tap | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
@@ -145,6 +146,7 @@ export class Control {
       ...admission && { admission },
     });
     const control = new Control(options, startUp, plane);
+    control.#tap = tap;
     tap.add(control.#bans);
     if (options.history !== undefined) tap.add(options.history);
     return control;
@@ -269,6 +271,11 @@ export class Control {
    */
   onRegained(body: () => Promise<void>): void {
     this.#onRegained = body;
+  }
+
+  /** Passes on what connections leave behind, until what it returns is disposed of. */
+  watchEvents(noter: Noter): Disposable {
+    return this.#tap?.add(noter) ?? { [Symbol.dispose]: () => {} };
   }
 
   /** Calls `body` when a change could not be written for want of room or of rights. */

@@ -19,14 +19,16 @@ export interface TapSinks {
  */
 export class Tap {
   readonly #sinks: TapSinks;
-  readonly #noters: Noter[] = [];
+  readonly #noters = new Set<Noter>();
 
   constructor(sinks: TapSinks) {
     this.#sinks = sinks;
   }
 
-  add(noter: Noter): void {
-    this.#noters.push(noter);
+  /** What it returns takes it off again. */
+  add(noter: Noter): Disposable {
+    this.#noters.add(noter);
+    return { [Symbol.dispose]: () => void this.#noters.delete(noter) };
   }
 
   readonly onEvent = (event: ConnectionEvent): void => {

@@ -398,6 +398,41 @@ Deno.test("listHeaviest() answers for every group when nobody has come", async (
   ]);
 });
 
+Deno.test("watchConnections() tells of those that end and that are asked for", async () => {
+  await using admin = await startAdmin();
+  await using backend = await startEchoBackend();
+  const client = noting(admin);
+  const listenerAddr = admin.addr;
+  await client.addRoute({ listenerAddr, hostname: "a.example", backend: backend.address });
+  const stop = new AbortController();
+  const found: string[] = [];
+  const watching = (async () => {
+    const request = { client: "127.0.0.0/8", route: "a.example" };
+    for await (const { events, dropped } of client.watchConnections(request, stop)) {
+      assert.equal(dropped, 0n);
+      for (const { connection, outcome } of events) {
+        assert.notEqual(outcome, "");
+        found.push(`${connection?.route}`);
+      }
+    }
+  })().catch(() => {});
+  await assert.rejects(client.watchConnections({ outcome: "lost" }).next(), { field: "outcome" });
+  // Until the stream is there, and one that nobody asked for.
+  for (let i = 0; found.length === 0; i++) {
+    assert.ok(i < 100, "nothing came");
+    const { port } = admin;
+    const other = await connectWithName(port, "b.example").catch(() => undefined);
+    await other?.[Symbol.asyncDispose]();
+    const one = await connectWithName(port, "a.example");
+    await one.echo("x");
+    await one[Symbol.asyncDispose]();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  stop.abort();
+  await watching;
+  assert.deepEqual([...new Set(found)], ["a.example"]);
+});
+
 Deno.test("queryHistory() without a history says so", async () => {
   await using admin = await startAdmin();
   await assert.rejects(noting(admin).queryHistory({}), { code: "failed_precondition" });
