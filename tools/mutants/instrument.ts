@@ -111,7 +111,7 @@ class Instrumenter {
       const kind = ts.isThrowStatement(node) ? "throw removed" : "call removed";
       return `if (${this.#on(node, kind, ";")}) {} else { ${rendered} }`;
     }
-    if (ts.isReturnStatement(node) && !isNothing(node.expression)) {
+    if (ts.isReturnStatement(node) && !isFalsy(node.expression)) {
       const on = this.#on(node, "return replaced", "return undefined;");
       return `{ if (${on}) return undefined; ${rendered} }`;
     }
@@ -134,7 +134,7 @@ class Instrumenter {
     }
     if (node.kind === ts.SyntaxKind.TrueKeyword) add("boolean flipped", "false");
     if (node.kind === ts.SyntaxKind.FalseKeyword) add("boolean flipped", "true");
-    if (ts.isArrowFunction(node.parent) && node.parent.body === node && !isNothing(node)) {
+    if (ts.isArrowFunction(node.parent) && node.parent.body === node && !isFalsy(node)) {
       add("return replaced", "undefined");
     }
     return found;
@@ -219,8 +219,10 @@ function isRemovable(node: ts.Node): boolean {
     expression.expression.kind !== ts.SyntaxKind.SuperKeyword;
 }
 
-function isNothing(node: ts.Expression | undefined): boolean {
-  return node === undefined || ts.isIdentifier(node) && node.text === "undefined";
+/** What is returned is `undefined` or as good as that: `false` is flipped, which tells more. */
+function isFalsy(node: ts.Expression | undefined): boolean {
+  return node === undefined || node.kind === ts.SyntaxKind.FalseKeyword ||
+    ts.isIdentifier(node) && node.text === "undefined";
 }
 
 function isText(node: ts.Expression): boolean {
