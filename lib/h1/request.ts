@@ -26,6 +26,10 @@ export function assembleRequest(line: RequestLine, lines: FieldLines): Request |
   if (lines.host !== undefined && lines.host !== "" && !isAuthority(lines.host)) {
     return refuse(400, "an invalid Host field");
   }
+  // RFC 9112 §3.2: it has to be that of the target, and neither nginx nor HAProxy passes this on.
+  if (lines.host === "" && line.authority !== "") {
+    return refuse(400, "an empty Host beside a target that names one");
+  }
   const framing = framingOf(version, lines);
   if (framing !== undefined && "refuse" in framing) return framing;
   const isUpgrade = lines.connectionUpgrade && lines.upgrade.length > 0 && version === "1.1";

@@ -246,6 +246,8 @@ function checkShape(
   if (head.method === "CONNECT" && head.protocol === "") {
     return { status: 501, reason: "CONNECT is for forward proxies" };
   }
+  // RFC 9113 §11.6: reserved, as it begins the preface of HTTP/2; a backend could take it for one.
+  if (head.method === "PRI") return { status: 501, reason: "PRI is a preface and no method" };
   if (head.protocol !== "" && head.protocol !== WEBSOCKET) {
     return { status: 501, reason: "no tunnel but for WebSocket" };
   }

@@ -97,6 +97,15 @@ Deno.test("a plain CONNECT over HTTP/2 is refused, and its content goes nowhere"
   assert.deepEqual(backend.seen, []);
 });
 
+Deno.test("a request with the preface's method never reaches a backend", async () => {
+  await using backend = await startSeeingBackend();
+  await using proxy = await startL7({ backend: backend.address });
+  await using client = await RawHttp2Client.connect(proxy.port);
+  await client.write(client.headers(1, pseudo({ ":method": "PRI", ":path": "/" }), true));
+  assert.equal(await client.answer(1), "501");
+  assert.deepEqual(backend.seen, []);
+});
+
 Deno.test("an extended CONNECT for anything but WebSocket is refused", async () => {
   await using backend = await startSeeingBackend();
   await using proxy = await startL7({ backend: backend.address });

@@ -115,6 +115,7 @@ const REFUSED: Readonly<Record<string, readonly [status: number, head: string]>>
   "a line without a colon": [400, get("X-A")],
   "no Host": [400, lines("GET / HTTP/1.1")],
   "two Hosts": [400, get("Host: a.test")],
+  "an empty Host beside an absolute target": [400, lines("GET http://a.test/ HTTP/1.1", "Host:")],
   "a Host with a user": [400, lines("GET / HTTP/1.1", "Host: u@a.test")],
   "a Host with a path": [400, lines("GET / HTTP/1.1", "Host: a.test/x")],
   "a Host with a space": [400, lines("GET / HTTP/1.1", "Host: a.test b.test")],
