@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createPostgresAuthorizer } from "../../lib/connector/mod.ts";
+import { openPostgres } from "../../lib/connector/postgres_client.ts";
 import { type AuthorizerHarness, testAuthorizer } from "../contract/authorizer.ts";
 import {
   postgresTest,
@@ -53,6 +54,23 @@ postgresTest(
     assert.equal(role?.writes, false);
   },
 );
+
+postgresTest("sessions of the connector are read-only, whatever its role may do", async () => {
+  const client = openPostgres({
+    server: database().server,
+    connections: 1,
+    connectTimeoutMs: 10_000,
+    statementTimeoutMs: 10_000,
+    applicationName: "mc-proxy test",
+  });
+  try {
+    const [row] = await client.sql`SHOW transaction_read_only`;
+    assert.equal(row?.transaction_read_only, "on");
+    await assert.rejects(client.sql`CREATE TABLE written (x int)`, { code: "25006" });
+  } finally {
+    await client.destroy();
+  }
+});
 
 postgresTest("schema.sql and notify.sql can be applied again", async () => {
   for (const file of ["schema.sql", "notify.sql", "schema.sql", "notify.sql"] as const) {

@@ -14,6 +14,7 @@ import {
 import { postgresTest, startConnectorDatabase } from "../support/connector_database.ts";
 import { startConnectorProcess, writeDirectory } from "../support/connector_process.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
+import { holdHandshake } from "../support/held_handshake.ts";
 
 const alice = await issueClient("acme", "alice");
 const bob = await issueClient("acme", "bob");
@@ -122,6 +123,26 @@ Deno.test("authorities rotate without dropping a session of those that stay", as
   assert.equal((await connector.plane.event(1)).outcome, "certificate_refused");
   await leave(young);
   await leave(below);
+});
+
+Deno.test("authorities that are replaced during a handshake decide about it", async () => {
+  const next = await createAuthority({ commonName: "next root" });
+  await using backend = await startEchoBackend();
+  await using connector = await startConnector({ address: backend.address });
+  for (const authorities of [[root.certPem, next.certPem], [next.certPem]]) {
+    await using handshake = await holdHandshake(connector.plane.port);
+    const connecting = connector.connect(alice, { port: handshake.port });
+    await withinDeadline(handshake.held, "the client's certificate is on its way");
+    await reload(connector, { authorities });
+    handshake.release();
+    await using peer = await connecting;
+    if (authorities.includes(root.certPem)) {
+      await alive(peer);
+      await leave(peer);
+    } else await withinDeadline(peer.ending, "the client is refused");
+  }
+  const outcomes = [await connector.plane.event(), await connector.plane.event(1)];
+  assert.deepEqual(outcomes.map(({ outcome }) => outcome), ["relayed", "certificate_refused"]);
 });
 
 Deno.test("a connector whose last authority is removed lets nobody in", async () => {

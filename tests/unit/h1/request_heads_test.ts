@@ -197,7 +197,7 @@ Deno.test("the absolute form wins over Host", () => {
     read(lines(`GET ${target} HTTP/1.1`, `Host: ${host}`)).seen?.head;
   assert.equal(head("http://a.test/x", "b.test")?.authority, "a.test");
   assert.equal(head("HTTPS://a.test:443?q", "b.test")?.path, "/?q");
-  assert.equal(head("https://a.test", "")?.path, "/");
+  assert.equal(head("https://a.test", "a.test")?.path, "/");
   const options = read(lines("OPTIONS https://a.test HTTP/1.1", "Host: b.test")).seen?.head;
   assert.equal(options?.path, "*");
 });
