@@ -56,11 +56,6 @@ export class HeadReader<Line extends RequestLine | StatusLine> {
     return new HeadReader("response", { limits, lines, parse: parseStatusLine });
   }
 
-  /** Octets of a head have come whose end has not. */
-  get unfinished(): boolean {
-    return this.#octets > 0 || this.#lines.pending > 0;
-  }
-
   /** Forgets the last head. */
   begin(): void {
     this.line = undefined;

@@ -3,7 +3,6 @@ import {
   type Fields,
   isFieldName,
   isFieldValue,
-  isMethod,
   isSpace,
   OCTETS,
   type Output,
@@ -47,13 +46,6 @@ export function writeHead(output: Output, { first, fields, skip, last }: HeadToW
   bytes[at++] = 0x0d;
   bytes[at++] = 0x0a;
   slab.used = at;
-}
-
-/**
- * @throws {FieldError} if `text` may not stand in a first line.
- */
-export function checkMethod(text: string): void {
-  if (!isMethod(text)) throw new FieldError("cannot send a request: invalid method");
 }
 
 function checkName(name: string): void {

@@ -299,6 +299,13 @@ Deno.test("consuming what does not fill the window tells nobody", () => {
   assert.deepEqual([client.outputs, client.session.congested], [outputs, false]);
 });
 
+Deno.test("trailers that route are dropped even if they were announced", () => {
+  const { client, seen } = asked();
+  client.receive(answer("200 OK", "Transfer-Encoding: chunked", "Trailer: Host, Cookie, X-A"));
+  client.receive("0\r\nHost: b\r\nCookie: c\r\nX-A: 1\r\n\r\n");
+  assert.deepEqual(seen.trailers, ["x-a", "1"]);
+});
+
 Deno.test("an owner that asks again inside onIdle gets its answer too", () => {
   const { client } = asked();
   client.idle = () => {

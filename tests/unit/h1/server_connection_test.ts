@@ -315,6 +315,34 @@ Deno.test("HTTP/1.0 that says close and keep-alive is closed", () => {
   assert.equal(server.requests[0]?.head?.authority, "");
 });
 
+Deno.test("a refusal says in its content what its status means", () => {
+  const server = new TestServer();
+  server.receive("GET / HTTP/9.9\r\n\r\n");
+  assert.match(server.flush(), /\r\n\r\n505 HTTP Version Not Supported\n$/);
+});
+
+Deno.test("a declared length of nothing is kept, ended later", () => {
+  const { server, stream } = asked(request("/"));
+  stream.respond({ status: 200, fields: ["content-length", "0"] });
+  stream.sendData(new Uint8Array(0), true);
+  assert.equal(server.flush(), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+});
+
+Deno.test("a Trailer field is passed on, with the names it announces", () => {
+  const { seen } = asked(post("Transfer-Encoding: chunked", "Trailer: X-A"));
+  assert.deepEqual(seen.head?.fields, ["trailer", "X-A"]);
+});
+
+Deno.test("OPTIONS of an absolute target asks about the server only without a path", () => {
+  const path = (target: string) =>
+    asked(`OPTIONS ${target} HTTP/1.1\r\nHost: a.test\r\n\r\n`).seen.head?.path;
+  assert.deepEqual(["http://a.test", "http://a.test/x", "http://a.test?q"].map(path), [
+    "*",
+    "/x",
+    "/?q",
+  ]);
+});
+
 Deno.test("HTTP/1.0 without a Host has no authority", () => {
   assert.equal(asked("GET / HTTP/1.0\r\n\r\n").seen.head?.authority, "");
 });

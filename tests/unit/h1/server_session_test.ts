@@ -341,6 +341,7 @@ Deno.test("a 101 opens the tunnel, and only then octets flow through it", () => 
   assert.equal(server.flush(), "back");
   server.session.receiveEnd(1);
   assert.equal(seen.ended, true);
+  assert.equal(seen.body, `early${request("/not-http")}`, "an end has no octets");
   assert.equal(server.open, true, "the backend has not ended");
   stream.sendData(octets("bye"), true);
   assert.equal(server.flush(), "bye");

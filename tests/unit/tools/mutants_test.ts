@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { keyOf, readEquivalents } from "../../../tools/mutants/equivalents.ts";
 import { instrument, SWITCH } from "../../../tools/mutants/instrument.ts";
+import { ROOT } from "../../support/module_graph.ts";
 
 /** What the expression is with each of its mutants on, after what it is with none. */
 async function valuesOf(source: string): Promise<unknown[]> {
@@ -68,6 +71,33 @@ Deno.test("instrument() knows the functions that are called while the module loa
   const onLoad = mutants.filter(({ isStatic }) => isStatic).map(({ original }) => original);
   assert.deepEqual(onLoad.filter((text) => /[56]/.test(text)), ["return 5;", "5"].toSorted());
   assert(mutants.some(({ original, isStatic }) => original === "6" && !isStatic));
+});
+
+Deno.test("instrument() names what is around a mutant, whatever its line", () => {
+  const { mutants } = instrument(
+    "a.ts",
+    "const LIMIT = 5;\nclass C { #n = 3; m() { return () => 4; } }\n" +
+      "function outer() { const inner = () => 6; const x = 7; }\n",
+  );
+  const around = mutants.filter(({ kind }) => kind === "number moved by one")
+    .map(({ original, within }) => [original, within]);
+  assert.deepEqual(around, [
+    ["5", "LIMIT"],
+    ["3", "C.#n"],
+    ["4", "C.m"],
+    ["6", "outer.inner"],
+    ["7", "outer"],
+  ]);
+});
+
+Deno.test("each break that is said to be equivalent is one that can be made", async () => {
+  const listed = readEquivalents();
+  for (const file of new Set(listed.map(({ file }) => file))) {
+    const source = await Deno.readTextFile(join(ROOT, file));
+    const keys = new Set(instrument(file, source).mutants.map(keyOf));
+    const gone = listed.filter((it) => it.file === file && !keys.has(keyOf(it)));
+    assert.deepEqual(gone, []);
+  }
 });
 
 Deno.test("instrument() leaves types, names and long tables alone", () => {
