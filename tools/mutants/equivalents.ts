@@ -12,8 +12,7 @@ export interface Equivalent extends Pick<Mutant, "file" | "within" | "original" 
   readonly why: string;
 }
 
-/** The list that stands beside this file. */
-export function readEquivalents(): Equivalent[] {
+function readEquivalents(): Equivalent[] {
   return JSON.parse(readFileSync(LIST, "utf8")) as Equivalent[];
 }
 
@@ -23,8 +22,15 @@ export function loadEquivalents(): { has(mutant: Mutant): boolean } {
   return { has: (mutant) => keys.has(keyOf(mutant)) };
 }
 
+/** Entries of these files whose break cannot be made any more: the code was changed. */
+export function goneEquivalents(mutants: readonly Mutant[]): Equivalent[] {
+  const files = new Set(mutants.map(({ file }) => file));
+  const keys = new Set(mutants.map(keyOf));
+  return readEquivalents().filter((it) => files.has(it.file) && !keys.has(keyOf(it)));
+}
+
 /** What a mutant and its entry in the list have in common. */
-export function keyOf(
+function keyOf(
   { file, within, original, replacement }: Omit<Equivalent, "why">,
 ): string {
   return [file, within, original, replacement].join("\n");

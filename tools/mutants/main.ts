@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { libFolder } from "../../tests/support/module_graph.ts";
 import { createRandom } from "../../tests/support/fuzz.ts";
 import type { Mutant } from "./instrument.ts";
-import { loadEquivalents } from "./equivalents.ts";
+import { goneEquivalents, loadEquivalents } from "./equivalents.ts";
 import {
   type Bench,
   type Fate,
@@ -79,6 +79,9 @@ export async function main(args: readonly string[]): Promise<number> {
     print(`${chosen.length} of ${wanted.length} mutants, seed ${seed}`);
     const fates = await fatesOf(tree, chosen);
     const scores = report(chosen, fates, folders);
+    for (const { file, within, original } of goneEquivalents(tree.mutants)) {
+      print(`  named as equivalent, but not there any more: ${file}, ${within}: ${original}`);
+    }
     return values.sample === undefined
       ? Number(scores.some((score) => percentOf(score) < WANTED_SCORE))
       : Number(percentOf(total(scores)) < WANTED_SCORE - SAMPLE_TOLERANCE);

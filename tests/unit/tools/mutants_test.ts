@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { keyOf, readEquivalents } from "../../../tools/mutants/equivalents.ts";
 import { instrument, SWITCH } from "../../../tools/mutants/instrument.ts";
-import { ROOT } from "../../support/module_graph.ts";
 
 /** What the expression is with each of its mutants on, after what it is with none. */
 async function valuesOf(source: string): Promise<unknown[]> {
@@ -88,16 +85,6 @@ Deno.test("instrument() names what is around a mutant, whatever its line", () =>
     ["6", "outer.inner"],
     ["7", "outer"],
   ]);
-});
-
-Deno.test("each break that is said to be equivalent is one that can be made", async () => {
-  const listed = readEquivalents();
-  for (const file of new Set(listed.map(({ file }) => file))) {
-    const source = await Deno.readTextFile(join(ROOT, file));
-    const keys = new Set(instrument(file, source).mutants.map(keyOf));
-    const gone = listed.filter((it) => it.file === file && !keys.has(keyOf(it)));
-    assert.deepEqual(gone, []);
-  }
 });
 
 Deno.test("instrument() leaves types, names and long tables alone", () => {
