@@ -8,7 +8,7 @@
  */
 import type { ToWorker } from "../../lib/plane/mod.ts";
 
-let cells = new Int32Array(2);
+let cells: Int32Array = new Int32Array(2);
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (!("id" in data)) return;
