@@ -53,6 +53,7 @@ UNIT_DIR=$root/etc/systemd/system
 SYSCTL=$root/etc/sysctl.d/90-mc-proxy.conf
 COMMAND_LINK=$root/usr/local/bin/mc-proxy
 CLIENT_LINK=$root/usr/local/bin/mcproxyctl
+COMPLETIONS=$root/usr/share/bash-completion/completions
 
 on_this_host() { [[ -z $root ]]; }
 systemd_runs() { on_this_host && [[ -d /run/systemd/system ]]; }
@@ -173,6 +174,19 @@ make_folders() {
   fi
 }
 
+# A shell without them is not worth failing for.
+install_completions() {
+  install -d -m 0755 "$COMPLETIONS"
+  local name script
+  for name in mc-proxy mcproxyctl; do
+    script=main.ts
+    if [[ $name == mcproxyctl ]]; then script=lib/cli/mcproxyctl.ts; fi
+    DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+      --ignore-env --allow-read="$OPT" "$OPT/$script" completions bash >"$COMPLETIONS/$name" ||
+      say "no completions for $name"
+  done
+}
+
 install_system_files() {
   install -d -m 0755 "$UNIT_DIR" "$(dirname "$SYSCTL")" "$(dirname "$COMMAND_LINK")"
   local unit
@@ -182,6 +196,7 @@ install_system_files() {
   install -m 0644 "$SOURCE/deploy/mc-proxy.service" "$UNIT_DIR/mc-proxy@.service"
   ln -sfn /opt/mc-proxy/bin/mc-proxy "$COMMAND_LINK"
   ln -sfn /opt/mc-proxy/bin/mcproxyctl "$CLIENT_LINK"
+  install_completions
   if [[ ! -e $SYSCTL ]]; then
     install -m 0644 "$SOURCE/deploy/90-mc-proxy.conf" "$SYSCTL"
   fi
@@ -243,7 +258,7 @@ do_uninstall() {
   local unit
   for unit in "${UNITS[@]}" mc-proxy@.service; do rm -f "$UNIT_DIR/$unit"; done
   if systemd_runs; then systemctl daemon-reload; fi
-  rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK"
+  rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK" "$COMPLETIONS/mc-proxy" "$COMPLETIONS/mcproxyctl"
   rm -rf "$OPT" "$PREVIOUS" "$NEXT"
   if [[ -n $purge ]]; then
     rm -rf "$DATA"

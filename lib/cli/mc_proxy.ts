@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { renderCompletions, SHELLS } from "../terminal/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
@@ -94,6 +95,12 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
         Deno.stdout,
         runConnectorImport(file, command.optsWithGlobals<ConnectorImportOptions>()),
       );
+    });
+  program.command("completions")
+    .description("print a completion script for a shell")
+    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
+    .action((shell: typeof SHELLS[number]) => {
+      print(Deno.stdout, renderCompletions(program, shell).trimEnd());
     });
   try {
     await program.parseAsync(args, { from: "user" });

@@ -9,6 +9,7 @@ import {
 import { Command, InvalidArgumentError, Option } from "commander";
 import { LISTENER, ROUTE, RULE } from "../state/mod.ts";
 import type { RuleFlags } from "./firewall.ts";
+import { addExamples } from "./examples.ts";
 import type { Session } from "./session.ts";
 
 /** Where an installation has its socket. */
@@ -48,6 +49,7 @@ export function createProgram(host: ProgramHost): Command {
       new Option("--timeout <duration>", "how long to wait for an answer")
         .argParser(duration).default(DEFAULT_TIMEOUT_MS, "30s"),
     )
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .showHelpAfterError("(mcproxyctl --help shows the usage)");
   addRoutes(program, host);
@@ -61,6 +63,13 @@ export function createProgram(host: ProgramHost): Command {
     .description("print a completion script for a shell")
     .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
     .action((shell: typeof SHELLS[number]) => host.completions(shell));
+  // For completion scripts.
+  program.command("values", { hidden: true })
+    .argument("<kind>", "listeners or hostnames")
+    .action((kind: string) =>
+      host.run(async (session) => (await import("./values.ts")).listValues(session, kind))
+    );
+  addExamples(program, []);
   return program;
 }
 

@@ -61,7 +61,9 @@ export function renderCtlReference(): string {
     "## Options of every command\n",
     `${program.options.map(optionLine).join("\n")}\n`,
     "## Commands\n",
-    ...program.commands.flatMap((command) => commandSections(command, [])),
+    ...program.createHelp().visibleCommands(program)
+      .filter((command) => command.name() !== "help")
+      .flatMap((command) => commandSections(command, [])),
   ];
   return sections.join("\n");
 }

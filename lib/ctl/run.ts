@@ -1,6 +1,7 @@
 import { EXIT, plain, UsageError } from "../terminal/mod.ts";
 import { CommanderError } from "commander";
 import { createProgram, type Task } from "./program.ts";
+import { LIVE_VALUES } from "./values.ts";
 import type { GlobalOptions } from "./session.ts";
 
 /**
@@ -21,7 +22,7 @@ export async function runMcproxyctl(
     },
     completions: async (shell) => {
       const { renderCompletions } = await import("../terminal/mod.ts");
-      write(Deno.stdout, renderCompletions(program, shell));
+      write(Deno.stdout, renderCompletions(program, shell, LIVE_VALUES));
     },
   });
   try {

@@ -6,40 +6,83 @@ export const SHELLS = ["bash", "zsh", "fish"] as const;
 /** One of {@link SHELLS}. */
 export type Shell = typeof SHELLS[number];
 
+/** What a value is that a running program knows: a kind of `PROGRAM values KIND`. */
+export type LiveValues = Readonly<Record<string, string>>;
+
 /** A command and what may follow it. */
 interface Node {
   /** The words after the program's name. */
   readonly path: readonly string[];
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly string[];
+  /** What may stand at each place; nothing: anything. */
+  readonly values: readonly Values[];
 }
 
-/** A completion script for a shell, made from the commands themselves. */
-export function renderCompletions(program: Command, shell: Shell): string {
-  const nodes = walk(program, []);
+/** Values that are known here, and those that a running program is asked for. */
+interface Values {
+  readonly choices: readonly string[];
+  readonly live?: string | undefined;
+}
+
+/**
+ * A completion script for a shell, made from the commands themselves.
+ *
+ * @param live For the name of an argument, or of an option's value: what to ask the running program
+ *   for, with `values` and this word.
+ */
+export function renderCompletions(program: Command, shell: Shell, live: LiveValues = {}): string {
+  const nodes = walk(program, [], live);
   const name = program.name();
   switch (shell) {
     case "bash":
-      return bash(name, nodes);
+      return bash(name, nodes, optionValues(program, live));
     case "zsh":
       // zsh reads bash's completions.
-      return `#compdef ${name}\nautoload -U +X bashcompinit && bashcompinit\n${bash(name, nodes)}`;
+      return `#compdef ${name}\nautoload -U +X bashcompinit && bashcompinit\n${
+        bash(name, nodes, optionValues(program, live))
+      }`;
     case "fish":
       return fish(name, nodes);
   }
 }
 
-function walk(command: Command, path: readonly string[]): Node[] {
+function walk(command: Command, path: readonly string[], live: LiveValues): Node[] {
   const global = path.length === 0 ? [] : optionsOf(rootOf(command));
   const node: Node = {
     path,
-    commands: command.commands.map((sub) => ({
+    commands: visible(command).map((sub) => ({
       name: sub.name(),
       description: sub.description(),
     })),
     options: [...new Set([...optionsOf(command), ...global, "--help"])],
+    values: command.registeredArguments.map((argument) => ({
+      choices: argument.argChoices ?? [],
+      live: live[argument.name()],
+    })),
   };
-  return [node, ...command.commands.flatMap((sub) => walk(sub, [...path, sub.name()]))];
+  return [node, ...visible(command).flatMap((sub) => walk(sub, [...path, sub.name()], live))];
+}
+
+/** Hidden ones are for scripts. */
+function visible(command: Command): readonly Command[] {
+  return command.createHelp().visibleCommands(command).filter((sub) => sub.name() !== "help");
+}
+
+/** Of every option that takes a value: by its name, whatever the command. */
+function optionValues(program: Command, live: LiveValues): ReadonlyMap<string, Values> {
+  const found = new Map<string, Values>();
+  const add = (command: Command) => {
+    for (const option of command.options) {
+      if (!option.required && !option.optional) continue;
+      const word = /<(.*)>/.exec(option.flags)?.[1] ?? "";
+      const values = { choices: option.argChoices ?? [], live: live[word] };
+      for (const name of [option.long, option.short]) if (name) found.set(name, values);
+    }
+    command.commands.forEach(add);
+  };
+  add(program);
+  return found;
 }
 
 function rootOf(command: Command): Command {
@@ -52,27 +95,56 @@ function optionsOf(command: Command): string[] {
   );
 }
 
-function bash(name: string, nodes: readonly Node[]): string {
-  const cases = nodes.map(({ path, commands, options }) => {
+function bash(
+  name: string,
+  nodes: readonly Node[],
+  options: ReadonlyMap<string, Values>,
+): string {
+  const cases = nodes.map(({ path, commands, options, values }) => {
     const words = [...commands.map(({ name }) => name), ...options].join(" ");
-    return `    "${path.join(" ")}") words="${words}" ;;`;
+    const places = values.map((place, i) => `      ${i}) ${wordsOf(name, place)} ;;`);
+    const place = places.length === 0
+      ? ""
+      : `\n      case $place in\n${places.join("\n")}\n      esac`;
+    return `    "${path.join(" ")}") words="${words}"${place} ;;`;
   });
-  return `_${name}() {
-  local path="" word words="" i
+  const valued = [...options].map(([option, values]) =>
+    `    ${option}) words=""; ${wordsOf(name, values)} ;;`
+  );
+  return `_${name.replaceAll("-", "_")}() {
+  local path="" word words="" before="" place=0 i cur=\${COMP_WORDS[COMP_CWORD]}
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
+    case "$before" in
+      ${[...options.keys()].join("|")}) before=""; continue ;;
+    esac
+    before=$word
     [[ $word == -* ]] && continue
     case " ${allPaths(nodes)} " in
-      *"|$path\${path:+ }$word|"*) path="$path\${path:+ }$word" ;;
+      *"|$path\${path:+ }$word|"*) path="$path\${path:+ }$word"; place=0 ;;
+      *) place=$((place + 1)) ;;
     esac
   done
   case "$path" in
 ${cases.join("\n")}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  case "$before" in
+${valued.join("\n")}
+  esac
+  COMPREPLY=()
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$words" -- "$cur")
 }
-complete -o default -F _${name} ${name}
+# Addresses of listeners have colons in them.
+COMP_WORDBREAKS=\${COMP_WORDBREAKS//:/}
+complete -o default -F _${name.replaceAll("-", "_")} ${name}
 `;
+}
+
+/** Adds what may stand there to the words. The program is asked only when somebody wants to know. */
+function wordsOf(name: string, { choices, live }: Values): string {
+  const known = choices.length === 0 ? "" : ` ${choices.join(" ")}`;
+  const asked = live === undefined ? "" : ` $(${name} --timeout 2s values ${live} 2>/dev/null)`;
+  return `words+="${known}${asked}"`;
 }
 
 function allPaths(nodes: readonly Node[]): string {

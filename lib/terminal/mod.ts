@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { renderCompletions, type Shell, SHELLS } from "./completions.ts";
+export { type LiveValues, renderCompletions, type Shell, SHELLS } from "./completions.ts";
 export { EXIT, UsageError } from "./exit.ts";
 export {
   addFieldFlags,

@@ -45,6 +45,8 @@ testWithCommands(
           assert.ok(await exists(join(root, "etc/systemd/system", unit)), unit);
         }
         assert.ok(await exists(join(root, "usr/local/bin/mc-proxy")));
+        const completions = join(root, "usr/share/bash-completion/completions/mcproxyctl");
+        assert.match(await Deno.readTextFile(completions), /complete .* mcproxyctl/);
       });
 
       await t.step("the installed program runs from its own cache", async () => {

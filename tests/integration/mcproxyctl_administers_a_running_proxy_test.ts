@@ -4,6 +4,7 @@ import { startAdmin } from "../support/admin.ts";
 import { commandPath, runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
+import { ROOT } from "../support/module_graph.ts";
 import { ctlCommandLine, runCtl } from "../support/mcproxyctl.ts";
 
 Deno.test("what was added is listed, exported, applied and removed", async () => {
@@ -85,6 +86,60 @@ for (const shell of ["bash", "zsh", "fish"]) {
     await Deno.remove(file);
   });
 }
+
+testWithCommands(
+  ["bash"],
+  "completions know the commands, their values and the live routes",
+  async () => {
+    await using admin = await startAdmin();
+    const { addr } = admin;
+    await admin.client.addRoute({
+      listenerAddr: addr,
+      hostname: "*.a.example",
+      backend: "10.0.0.1:1",
+    });
+    using folder = temporaryFolder();
+    const script = join(folder.path, "completions");
+    await Deno.writeTextFile(script, (await runCtl(admin, ["completions", "bash"])).stdout);
+    const command = [Deno.execPath(), ...ctlCommandLine(admin.socketPath, [])]
+      .map((word) => `'${word}'`).join(" ");
+    const complete = async (...words: string[]) => {
+      const bash = `
+      mcproxyctl() { ${command} "$@"; }
+      source '${script}'
+      COMP_WORDS=(mcproxyctl "$@"); COMP_CWORD=$#
+      _mcproxyctl
+      printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const { code, stdout, stderr } = await runCommand("bash", ["-c", bash, "bash", ...words]);
+      assert.deepEqual([code, stderr], [0, ""]);
+      return stdout.split("\n").filter((word) => word !== "" && !word.startsWith("--"));
+    };
+    assert.deepEqual(await complete("fire"), ["firewall"]);
+    assert.ok((await complete("routes", "")).includes("update"));
+    assert.deepEqual(await complete("routes", "remove", "127"), [addr]);
+    assert.deepEqual(await complete("routes", "remove", addr, ""), ["*.a.example"]);
+    assert.deepEqual(await complete("connections", "list", "--route", ""), ["*.a.example"]);
+    assert.deepEqual(await complete("routes", "add", addr, "b.example", "--mode", ""), [
+      "l4",
+      "l7",
+      "mtls",
+    ]);
+    assert.deepEqual(await complete("clients", "--by", "r"), ["refused"]);
+    assert.deepEqual(await complete("completions", ""), ["bash", "zsh", "fish"]);
+    assert.deepEqual(await complete("val"), [], "what is for scripts is not offered");
+  },
+);
+
+testWithCommands(["bash"], "mc-proxy completes too", async () => {
+  const config = ["--config", join(ROOT, "deno.json")];
+  const { code, stdout, stderr } = await runCommand(Deno.execPath(), [
+    ...["run", "--no-prompt", "--ignore-env", `--allow-read=${ROOT}`, ...config],
+    ...[join(ROOT, "main.ts"), "completions", "bash"],
+  ]);
+  assert.equal(code, 0, stderr);
+  const bash = `${stdout}\nCOMP_WORDS=(mc-proxy re); COMP_CWORD=1; _mc_proxy; echo "$COMPREPLY"`;
+  assert.equal((await runCommand("bash", ["-c", bash])).stdout, "restore\n");
+});
 
 /** A terminal of 80×24 with `mcproxyctl top` in it, which prints its exit code at the end. */
 class Terminal implements AsyncDisposable {
