@@ -8,6 +8,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "routes remove": "mcproxyctl routes remove :443 www.example.net --close",
   "listeners list": "mcproxyctl listeners list",
   "listeners add": "mcproxyctl listeners add :8443 --proxy-protocol --trusted-proxy 10.0.0.2",
+  "listeners update": "mcproxyctl listeners update :8443 --max-connections 500",
   "listeners remove": "mcproxyctl listeners remove :8443 --drain 30s",
   "firewall list": "mcproxyctl firewall list",
   "firewall add": 'mcproxyctl firewall add cidr 198.51.100.0/24 --ttl 12h --reason "scans"',

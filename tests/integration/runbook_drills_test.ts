@@ -198,7 +198,7 @@ Deno.test("upgrading and rolling back are what the test of the installer runs", 
 
 Deno.test("certbot's deploy hook puts both files where a route finds them", async () => {
   using folder = temporaryFolder();
-  const [, hook = ""] = /deploy\/mc-proxy`, executable:\n\n```sh\n([^`]*)```/.exec(runbook) ?? [];
+  const [, hook = ""] = /deploy\/mc-proxy`, executable:\n\n```text\n([^`]*)```/.exec(runbook) ?? [];
   assert.notEqual(hook, "");
   const lineage = join(folder.path, "live/www.example.net");
   const certs = join(folder.path, "certs");
