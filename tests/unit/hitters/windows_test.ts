@@ -109,3 +109,15 @@ fuzzTest(
     assert.deepEqual(three, ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
   },
 );
+
+Deno.test("HitterWindows passes on what a worker may have missed or given to the wrong one", () => {
+  const windows = new HitterWindows();
+  const tally = { group: "client", by: "refused" } as const;
+  windows.add([{ ...tally, keys: ["a"], counts: [5], errors: [0], missed: 0, total: 5 }], 0);
+  windows.add([{ ...tally, keys: ["b"], counts: [9], errors: [2], missed: 3, total: 12 }], 0);
+  const { hitters } = windows.top(asked("refused"), 0);
+  assert.deepEqual(hitters.map(({ key, refused, uncertainty }) => [key, refused, uncertainty]), [
+    ["b", 7, 2 + 3],
+    ["a", 5, 3],
+  ]);
+});
