@@ -55,7 +55,7 @@ Deno.test("deno task compile embeds one script each, with an installation's perm
   assert.deepEqual(client.permissions.allow_net, [`unix:${socket}`]);
   assert.deepEqual(client.permissions.allow_read, [socket]);
   assert.deepEqual(client.permissions.allow_write, [socket]);
-  assert.equal(client.permissions.allow_env, null);
+  assert.deepEqual(client.permissions.allow_env, ["SSH_CONNECTION"]);
   for (const { permissions } of [proxy, client]) {
     assert.equal(permissions.prompt, false);
     assert.deepEqual(permissions.deny_import, []);
