@@ -35,6 +35,9 @@ export interface Snapshot {
 /** SQLite's companions of a database file. */
 const COMPANIONS = ["", "-journal", "-wal", "-shm"];
 
+/** Of the index of a write-ahead log when it is made, in octets (SQLite, walformat.html). */
+const LOG_INDEX_SIZE = 32 * 1024;
+
 /**
  * Copies a database with SQLite's backup API to a temporary file beside the target, verifies the
  * copy, brings it to disk and only then gives it its name. (`VACUUM INTO` needs ATTACH, which the
@@ -65,8 +68,7 @@ async function copyTo(
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   closeSync(openSync(temporary, "wx", FILE_MODE));
   try {
-    await copy(db, temporary);
-    const version = verify(temporary);
+    const version = await copy(db, temporary);
     syncPath(temporary);
     const { size } = statSync(temporary);
     publish(temporary, path, overwrite);
@@ -77,12 +79,16 @@ async function copyTo(
   }
 }
 
-async function copy(db: DatabaseSync, file: string): Promise<void> {
+/** Copies and verifies; the version of the copy. */
+async function copy(db: DatabaseSync, file: string): Promise<number> {
   try {
     await backup(db, file);
+    return verify(file);
   } catch (error) {
-    rmSync(file);
-    throw probeWriting(dirname(file), sizeOf(db)) ?? error;
+    if (error instanceof DatabaseError) throw error;
+    // SQLite calls it an I/O error too when the disk has no room for the index of its log.
+    for (const suffix of COMPANIONS) rmSync(file + suffix, { force: true });
+    throw probeWriting(dirname(file), sizeOf(db) + LOG_INDEX_SIZE) ?? error;
   }
 }
 

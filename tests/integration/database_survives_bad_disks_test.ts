@@ -57,7 +57,7 @@ diskTest(
   "snapshot() to a full disk fails and leaves the old snapshot and nothing else",
   async () => {
     using folder = temporaryFolder();
-    using disk = smallDisk(128);
+    using disk = smallDisk(256);
     using db = openDatabase(`${folder.path}/a.db`);
     db.addListener({ addr: ":443" });
     const copy = `${disk.path}/copy.db`;
@@ -67,6 +67,26 @@ diskTest(
     await assert.rejects(db.snapshot(copy, { overwrite: true }), { code: "disk_full" });
     assert.deepEqual(Deno.readFileSync(copy), before);
     assert.deepEqual([...Deno.readDirSync(disk.path)].map(({ name }) => name), ["copy.db"]);
+  },
+);
+
+diskTest(
+  "a snapshot to a disk of whatever size is whole, or refused for want of space",
+  async () => {
+    using folder = temporaryFolder();
+    using db = openDatabase(`${folder.path}/a.db`);
+    const codes = new Set<string>();
+    for (let size = 64; size <= 384; size += 8) {
+      using disk = smallDisk(size);
+      const code = await db.snapshot(`${disk.path}/copy.db`).then(
+        () => "whole",
+        ({ code }) => code,
+      );
+      const left = [...Deno.readDirSync(disk.path)].map(({ name }) => name);
+      assert.deepEqual(left, code === "whole" ? ["copy.db"] : [], `${size} KiB`);
+      codes.add(code);
+    }
+    assert.deepEqual([...codes], ["disk_full", "whole"]);
   },
 );
 
