@@ -5,6 +5,7 @@ import { type AdminFixture, startAdmin } from "../support/admin.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
 import { buildClientHello } from "../support/hello.ts";
+import { connectHttp2, startHttpBackend, startL7 } from "../support/l7.ts";
 import { ctlCommandLine, runCtl } from "../support/mcproxyctl.ts";
 import { buildMmdb } from "../support/mmdb.ts";
 import { startPlane, type TestPlane } from "../support/plane.ts";
@@ -237,3 +238,34 @@ async function runCtlFrom(
   const { code, stderr } = await process.output();
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
+
+Deno.test("a route that begins to name others is none for a client that is connected, at its next request", async () => {
+  await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
+  await using plane = await startL7({ backend: backend.address });
+  await using client = await connectHttp2({ port: plane.port });
+  assert.equal((await client.ask()).status, 200);
+  const [listener] = plane.snapshot.listeners;
+  const [route] = listener?.routes ?? [];
+  assert.ok(listener && route);
+  const allow = async (allowedIps: string[]) => {
+    const set = [{ ...route, allowedIps }];
+    await plane.plane.apply([{ kind: "routes", listenerId: listener.id, set, remove: [] }]);
+    return (await client.ask()).status;
+  };
+  assert.equal(await allow(["192.0.2.1"]), 421);
+  assert.equal(await allow(["127.0.0.1"]), 200);
+});
+
+Deno.test("an applied rule that begins to exempt from the rate limit does so at once, under its id", async () => {
+  await using admin = await startAdmin({ config: "firewall.rate_limit = 1" });
+  const { client, addr: listenerAddr } = admin;
+  const rule = { action: "allow", type: "ip", value: "198.51.100.7" };
+  const apply = async (skipRateLimit: boolean) => {
+    await client.apply({ state: { firewall: { rules: [{ ...rule, skipRateLimit }] } } });
+    const { steps, allowedBy } = await client.explain({ clientIp: rule.value, listenerAddr });
+    return [steps.includes("rate limit: does not hold for this client"), allowedBy?.id];
+  };
+  assert.deepEqual(await apply(false), [false, 1n]);
+  assert.deepEqual(await apply(true), [true, 1n]);
+  assert.deepEqual(await apply(false), [false, 1n]);
+});
