@@ -3,7 +3,7 @@ import { FrameFlag, FrameType } from "../../lib/h2/mod.ts";
 import { startBackend } from "../support/backends.ts";
 import { eventually } from "../support/deadline.ts";
 import { frame } from "../support/h2_raw.ts";
-import { HOST, startL7 } from "../support/l7.ts";
+import { HOST, startL7, startSeeingBackend } from "../support/l7.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
 
 const UPLOAD = [":method", "POST", ":scheme", "https", ":authority", HOST, ":path", "/"];
@@ -41,4 +41,27 @@ Deno.test("a 413 in the middle of an upload over HTTP/2 arrives whole, then a re
   await client.write(client.headers(3, UPLOAD, true));
   assert.equal(await client.answer(3), "413");
   assert.equal(client.isGoingAway, false);
+});
+
+Deno.test("100 Continue over HTTP/2 comes when a backend is there for the content, and not before", async () => {
+  await using backend = await startSeeingBackend();
+  await using proxy = await startL7({ backend: backend.address });
+  await using client = await RawHttp2Client.connect(proxy.port);
+  const asking = [...UPLOAD, "content-length", "5", "expect", "100-continue"];
+  for (const id of [1, 3]) {
+    await client.write(client.headers(id, asking, false));
+    await eventually(() => client.statuses(id).length > 0, "an answer before the content");
+    assert.deepEqual(client.statuses(id), ["100"]);
+    await client.write(
+      frame(FrameType.data, FrameFlag.endStream, id, new TextEncoder().encode("hello")),
+    );
+    await eventually(() => client.statuses(id).length > 1, "the answer");
+    assert.deepEqual(client.statuses(id), ["100", "200"]);
+  }
+  assert.deepEqual(backend.seen.map(({ body }) => body), ["hello", "hello"]);
+  await using nobody = await startL7({ backend: "127.0.0.1:1" });
+  await using refused = await RawHttp2Client.connect(nobody.port);
+  await refused.write(refused.headers(1, asking, false));
+  await eventually(() => refused.statuses(1).length > 0, "the refusal");
+  assert.deepEqual(refused.statuses(1), ["502"], "no 100 before it");
 });

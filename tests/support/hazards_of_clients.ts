@@ -66,9 +66,11 @@ export const HAZARDS_OF_CLIENTS: Readonly<Record<string, Hazard>> = {
     },
   },
   "Expect: 100-continue": {
-    only: "over HTTP/2 it takes the same path, and h2 clients do not wait",
     tests: {
       [WHOLE]: ["100 Continue comes when a backend is there for the content, and not before"],
+      "tests/integration/l7_early_answers_arrive_over_http2_test.ts": [
+        "100 Continue over HTTP/2 comes when a backend is there for the content, and not before",
+      ],
     },
   },
   "content where none may be: HEAD, 204, 205, 304": {
