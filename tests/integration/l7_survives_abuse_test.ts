@@ -120,7 +120,7 @@ Deno.test({
     const after = await readUsage(proxy.pid);
     const growth = after.residentBytes - before.residentBytes;
     assert.ok(growth < MAX_GROWTH_BYTES, `resident memory grew by ${growth} octets`);
-    assert.deepEqual(proxy.events().filter(({ level }) => level === "ERROR"), []);
+    assert.deepEqual(proxy.errors(), []);
   },
 });
 

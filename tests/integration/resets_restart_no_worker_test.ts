@@ -60,7 +60,7 @@ for (const [name, code] of Object.entries(CODES)) {
         status?.workers.map(({ state, restarts }) => ({ state, restarts })),
         [{ state: "serving", restarts: 0 }],
       );
-      assert.deepEqual(proxy.events().filter(({ level }) => level === "ERROR"), []);
+      assert.deepEqual(proxy.errors(), []);
       const ended = proxy.events("connection").filter(({ reason }) => reason === "too many resets");
       assert.equal(ended.length, 1, "the attack is noticed and ended");
     },

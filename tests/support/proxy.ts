@@ -74,6 +74,11 @@ export class Proxy implements AsyncDisposable {
       .filter((event) => message === undefined || event.message === message);
   }
 
+  /** The errors it logged so far; the JSON log writes levels in capitals. */
+  errors(): LogEvent[] {
+    return this.events().filter(({ level }) => level === "ERROR");
+  }
+
   /** Waits for an event of a connection with this outcome. */
   async outcome(outcome: string, index = 0): Promise<LogEvent> {
     const found = () => this.events("connection").filter((event) => event.outcome === outcome);
