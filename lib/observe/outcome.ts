@@ -1,3 +1,36 @@
+const REFUSED_BEFORE_ROUTING = [
+  "too_many_connections",
+  "no_descriptors",
+  "proxy_untrusted",
+  "proxy_invalid",
+  "proxy_timeout",
+  "blocked",
+  "rate_limited",
+  "too_many_from_source",
+  "overloaded",
+] as const;
+
+/** While the ClientHello was read, or by the routes. */
+const REFUSED_BY_HELLO = [
+  "hello_invalid",
+  "hello_timeout",
+  "no_server_name",
+  "no_route",
+  // The route names who may use it, and not this client.
+  "not_allowed",
+  "mode_unavailable",
+] as const;
+
+/** Where TLS ends here (l7, mtls). */
+const REFUSED_BY_TLS = ["tls_failed", "tls_timeout"] as const;
+
+/** The connector's verdicts (mtls). */
+const REFUSED_BY_CONNECTOR = [
+  "certificate_refused",
+  "not_authorized",
+  "destination_refused",
+] as const;
+
 /**
  * How a connection can end. The names are stable: they appear in logs, counters and metrics.
  * Grouped by the step of the connection's path that decides.
@@ -8,39 +41,19 @@ export const OUTCOMES = [
   "client_reset",
   "backend_reset",
   "idle_timeout",
-  // Refused before any routing.
-  "too_many_connections",
-  "no_descriptors",
-  "proxy_untrusted",
-  "proxy_invalid",
-  "proxy_timeout",
-  "blocked",
-  "rate_limited",
-  "too_many_from_source",
-  "overloaded",
-  // Refused while reading the ClientHello or routing on it.
-  "hello_invalid",
-  "hello_timeout",
-  "no_server_name",
-  "no_route",
-  // The route names who may use it, and not this client.
-  "not_allowed",
-  "mode_unavailable",
+  ...REFUSED_BEFORE_ROUTING,
+  ...REFUSED_BY_HELLO,
   // The client went away before it had said where to.
   "client_gone",
   // The backend could not be reached.
   "backend_unreachable",
   "backend_timeout",
-  // TLS termination (l7, mtls).
-  "tls_failed",
-  "tls_timeout",
+  ...REFUSED_BY_TLS,
   // A certificate authority's look at a name that is being proved.
   "acme_proved",
   "acme_failed",
-  // The connector's verdicts (mtls).
-  "certificate_refused",
-  "not_authorized",
-  "destination_refused",
+  ...REFUSED_BY_CONNECTOR,
+  // A session whose authorisation was taken back.
   "authorization_revoked",
   // Cut by us.
   "shutdown",
@@ -49,28 +62,12 @@ export const OUTCOMES = [
 ] as const;
 
 /** Outcomes of connections that were refused: what was done to them, and not what they did. */
-const REFUSALS: ReadonlySet<string> = new Set<typeof OUTCOMES[number]>([
-  "too_many_connections",
-  "no_descriptors",
-  "proxy_untrusted",
-  "proxy_invalid",
-  "proxy_timeout",
-  "blocked",
-  "rate_limited",
-  "too_many_from_source",
-  "overloaded",
-  "hello_invalid",
-  "hello_timeout",
-  "no_server_name",
-  "no_route",
-  "not_allowed",
-  "mode_unavailable",
-  "tls_failed",
-  "tls_timeout",
+const REFUSALS: ReadonlySet<OutcomeName> = new Set<OutcomeName>([
+  ...REFUSED_BEFORE_ROUTING,
+  ...REFUSED_BY_HELLO,
+  ...REFUSED_BY_TLS,
   "acme_failed",
-  "certificate_refused",
-  "not_authorized",
-  "destination_refused",
+  ...REFUSED_BY_CONNECTOR,
 ]);
 
 /** Whether a connection that ended so was refused. */
