@@ -1,7 +1,7 @@
+import { concat } from "../wire/mod.ts";
 import { TAG } from "../x509/mod.ts";
 import {
   bitString,
-  concat,
   der,
   ecdsaSignature,
   oid,

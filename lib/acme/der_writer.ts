@@ -1,3 +1,4 @@
+import { concat } from "../wire/mod.ts";
 import { TAG } from "../x509/mod.ts";
 
 /**
@@ -52,17 +53,6 @@ export function time(ms: number): Uint8Array<ArrayBuffer> {
   const isShort = Number(text.slice(0, 4)) < 2050;
   const octets = new TextEncoder().encode(isShort ? text.slice(2) : text);
   return der(isShort ? TAG.utcTime : TAG.generalizedTime, octets);
-}
-
-/** Octets one after the other. */
-export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function lengthOf(length: number): number[] {

@@ -7,7 +7,7 @@ import {
   readName,
   ResponseCode,
 } from "../dns/mod.ts";
-import { concat } from "./der_writer.ts";
+import { concat } from "../wire/mod.ts";
 import { AcmeError } from "./error.ts";
 
 const OPCODE_UPDATE = 5;

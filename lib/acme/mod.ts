@@ -19,6 +19,7 @@ export {
   type ChallengeType,
   obtainCertificate,
   type ObtainOptions,
+  pause,
   type Proof,
   type Prover,
 } from "./obtain.ts";

@@ -1,3 +1,4 @@
+import { setTimeout as timer } from "node:timers/promises";
 import type { AcmeClient, NewOrder } from "./client.ts";
 import { createCsr } from "./csr.ts";
 import { AcmeError } from "./error.ts";
@@ -129,7 +130,7 @@ async function prove(authorization: Authorization, options: ObtainOptions): Prom
 async function untilProved(
   { url, name }: Authorization,
   challenge: Challenge,
-  { client, signal, delay = sleep }: ObtainOptions,
+  { client, signal, delay = pause }: ObtainOptions,
 ): Promise<void> {
   for (let attempt = 0;; attempt++) {
     const { status, challenges, retryAfterMs } = await client.authorization(url, { signal });
@@ -146,7 +147,7 @@ async function untilProved(
 async function settled(
   order: Order,
   states: readonly Order["status"][],
-  { client, signal, delay = sleep }: ObtainOptions,
+  { client, signal, delay = pause }: ObtainOptions,
 ): Promise<Order> {
   let now = order;
   for (let attempt = 0; states.includes(now.status); attempt++) {
@@ -165,16 +166,15 @@ function pollDelay(attempt: number, retryAfterMs: number | undefined): number {
   return Math.min(retryAfterMs ?? POLL_MS * 1.5 ** Math.min(attempt, 10), MAX_POLL_MS);
 }
 
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(new AcmeError("cancelled", "the order was given up"));
-  if (signal.aborted) return abort(), await promise;
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", abort, { once: true });
+/**
+ * Waits as a part of an order.
+ *
+ * @throws {AcmeError} `cancelled`, if the order is given up before or meanwhile.
+ */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
+    await timer(ms, undefined, { signal });
+  } catch {
+    throw new AcmeError("cancelled", "the order was given up");
   }
 }

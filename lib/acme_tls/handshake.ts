@@ -1,4 +1,5 @@
 import { RecordWalk } from "../sni/mod.ts";
+import { concat } from "../wire/mod.ts";
 import { AcmeTlsError } from "./error.ts";
 import { type Offer, readOffer } from "./hello.ts";
 import { createShare, type Share } from "./key_exchange.ts";
@@ -20,7 +21,7 @@ import {
   serverHello,
   verifiedContent,
 } from "./messages.ts";
-import { concat, EMPTY, vector } from "./octets.ts";
+import { EMPTY, vector } from "./octets.ts";
 import {
   CHANGE_CIPHER_SPEC,
   CONTENT,

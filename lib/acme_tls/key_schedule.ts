@@ -1,4 +1,5 @@
-import { concat, EMPTY, uint, vector } from "./octets.ts";
+import { concat } from "../wire/mod.ts";
+import { EMPTY, uint, vector } from "./octets.ts";
 
 /** Of SHA-256. */
 export const HASH_BYTES = 32;

@@ -1,5 +1,6 @@
+import { concat } from "../wire/mod.ts";
 import { CIPHER_SUITE, EXTENSION, SIGNATURE_SCHEME, TLS_1_3 } from "./hello.ts";
-import { concat, uint, vector } from "./octets.ts";
+import { uint, vector } from "./octets.ts";
 
 /** HandshakeType (RFC 8446 §4). */
 export const HANDSHAKE = {

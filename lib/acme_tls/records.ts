@@ -1,6 +1,7 @@
+import { concat } from "../wire/mod.ts";
 import { AcmeTlsError } from "./error.ts";
 import { trafficKeys } from "./key_schedule.ts";
-import { concat, uint } from "./octets.ts";
+import { uint } from "./octets.ts";
 
 /** ContentType (RFC 8446 §5.1). */
 export const CONTENT = { changeCipherSpec: 20, alert: 21, handshake: 22, data: 23 } as const;

@@ -2,6 +2,7 @@ import {
   AcmeError,
   dnsProofText,
   type DnsUpdateServer,
+  pause,
   type Proof,
   type Prover,
   updateText,
@@ -35,16 +36,7 @@ export class DnsProver implements Prover {
   /** Resolves when secondary servers have had time to hear of it. */
   async show(proof: Proof, signal: AbortSignal): Promise<void> {
     await this.#update(proof, { present: true, signal });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const abort = () => reject(new AcmeError("cancelled", "the order was given up"));
-    const timer = setTimeout(resolve, this.#config.propagationMs);
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    }
+    await pause(this.#config.propagationMs, signal);
   }
 
   async hide(proof: Proof): Promise<void> {

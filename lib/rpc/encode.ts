@@ -7,6 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Steps } from "../slices/mod.ts";
+import { joined } from "../wire/mod.ts";
 
 /** Elements of a list that are encoded in one go, which takes a fraction of a millisecond. */
 const AT_ONCE = 128;
@@ -100,14 +101,4 @@ function isLong(field: DescField, value: unknown, atOnce: number): boolean {
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !(value instanceof Uint8Array);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

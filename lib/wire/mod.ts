@@ -1,7 +1,8 @@
 /**
  * Reading hostile octets: results that can say "not enough yet", and a cursor that cannot leave its
- * bounds. Pure.
+ * bounds. And putting octets together. Pure.
  *
  * @module
  */
+export { concat, joined } from "./concat.ts";
 export { Cursor, type Decoded, invalid, NEED, ok } from "./decoded.ts";

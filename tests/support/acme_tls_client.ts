@@ -13,7 +13,8 @@ import { GROUPS } from "../../lib/acme_tls/hello.ts";
 import { createShare, type Share } from "../../lib/acme_tls/key_exchange.ts";
 import { finishedData, handshakeSecrets, hash } from "../../lib/acme_tls/key_schedule.ts";
 import { message } from "../../lib/acme_tls/messages.ts";
-import { concat, uint, vector } from "../../lib/acme_tls/octets.ts";
+import { uint, vector } from "../../lib/acme_tls/octets.ts";
+import { concat } from "../../lib/wire/mod.ts";
 import { firstRecord, plainRecord, RecordProtection } from "../../lib/acme_tls/records.ts";
 
 /** What a hello says; each part can be made wrong. */

@@ -3,7 +3,8 @@ import { createChallengeCertificate, generateKey } from "../../../lib/acme/mod.t
 import { answerChallenge, type ChallengeCertificate } from "../../../lib/acme_tls/mod.ts";
 import { GROUPS } from "../../../lib/acme_tls/hello.ts";
 import { createShare } from "../../../lib/acme_tls/key_exchange.ts";
-import { concat, uint, vector } from "../../../lib/acme_tls/octets.ts";
+import { uint, vector } from "../../../lib/acme_tls/octets.ts";
+import { concat } from "../../../lib/wire/mod.ts";
 import { firstRecord, plainRecord } from "../../../lib/acme_tls/records.ts";
 import {
   helloMessage,
