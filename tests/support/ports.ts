@@ -4,20 +4,7 @@
  * @module
  */
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
-
-/**
- * A port that was free a moment ago: nobody listens on it, and the kernel hands out others first.
- */
-export async function unusedPort(host = "127.0.0.1"): Promise<number> {
-  const server = createServer();
-  server.listen(0, host);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
+import { createServer } from "node:net";
 
 /** Linux takes the local ports of outgoing connections from 32,768 on, unless told otherwise. */
 const FIRST_EPHEMERAL_PORT = 32_768;
@@ -26,14 +13,21 @@ const FIRST_EPHEMERAL_PORT = 32_768;
 const FIRST_CANDIDATE_PORT = 20_000;
 
 /**
- * A port such that it and the ports `offsets` above it are free, all of them outside of the range
- * from which the kernel takes ports for other tests' connections.
+ * A port that was free a moment ago, outside of the range from which the kernel takes ports for the
+ * connections and listeners of tests that run at the same time.
  */
+export function unusedPort(): Promise<number> {
+  return unusedPortBlock([]);
+}
+
+/** A port such that it and the ports `offsets` above it are free, see {@link unusedPort}. */
 export async function unusedPortBlock(offsets: readonly number[]): Promise<number> {
-  const span = FIRST_EPHEMERAL_PORT - FIRST_CANDIDATE_PORT - Math.max(...offsets);
+  const span = FIRST_EPHEMERAL_PORT - FIRST_CANDIDATE_PORT - Math.max(0, ...offsets);
   for (;;) {
     const first = FIRST_CANDIDATE_PORT + Math.floor(Math.random() * span);
-    const free = await Promise.all([0, ...offsets].map((offset) => canListen(first + offset)));
+    const free = await Promise.all(
+      [0, ...offsets].map((offset) => canListen(first + offset)),
+    );
     if (!free.includes(false)) return first;
   }
 }
