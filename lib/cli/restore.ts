@@ -1,6 +1,6 @@
-import { createConnection } from "node:net";
 import { acceptDatabase, type Restored, restoreDatabase } from "../db/mod.ts";
 import { describeError } from "../observe/mod.ts";
+import { answers } from "../service/mod.ts";
 import { CommandError } from "./command_error.ts";
 import { loadConfigFile } from "./load.ts";
 
@@ -11,9 +11,6 @@ export interface RestoreOptions {
   /** Take the database as it is, whatever was acknowledged. */
   readonly asItIs?: boolean;
 }
-
-/** A local connect takes no time; who has not answered by then is alive and busy. */
-const PROBE_TIMEOUT_MS = 1000;
 
 /**
  * `mc-proxy restore`: makes a snapshot, or the database as it is, the state that the next start takes.
@@ -47,18 +44,4 @@ function words(
   const moved = aside === undefined ? "" : `; what was there before is ${aside}`;
   return `${path}: revision ${revision}, ${listeners} listeners, ${routes} routes, ` +
     `${firewallRules} firewall rules${moved}`;
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    const finish = (answer: boolean) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.on("error", () => finish(false));
-    socket.on("connect", () => finish(true));
-    const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
-  });
 }

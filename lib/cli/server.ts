@@ -13,7 +13,7 @@ import {
   MAX_WORKERS,
 } from "../observe/mod.ts";
 import type { Plane, Snapshot } from "../plane/mod.ts";
-import { readServiceEnvironment, ServiceManager } from "../service/mod.ts";
+import { answers, readServiceEnvironment, ServiceManager } from "../service/mod.ts";
 import type { State } from "../state/mod.ts";
 import { chooseSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ENTRY_URL, InlinePlane, type PlaneSinks, WorkerPool } from "../workers/mod.ts";
@@ -101,6 +101,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   }
   await using manager = new ServiceManager(environment, log);
   const inherited = inheritedSockets();
+  await refuseSecond(options);
   const migration = await options.beforeOpening?.();
   using database = openClaimed(options);
   logMigration(migration, log);
@@ -153,6 +154,18 @@ async function monitor(options: MonitoringOptions): Promise<Monitoring> {
     await options.control.drain(0);
     throw new CommandError(describeError(error), { cause: error });
   }
+}
+
+/**
+ * Before the database is migrated or claimed: who was started beside a running proxy by mistake would
+ * for a moment have taken from it the right to write.
+ */
+async function refuseSecond({ config: { grpc }, takeOver }: ProxyOptions): Promise<void> {
+  if (takeOver || grpc === undefined || !await answers(grpc.addr)) return;
+  throw new CommandError(
+    `another process answers on the admin socket ${grpc.addr}: stop it first, or take over from it ` +
+      "with --take-over",
+  );
 }
 
 function openClaimed({ openDatabase }: ProxyOptions): Database {

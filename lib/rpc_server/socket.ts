@@ -1,13 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
-import { createConnection } from "node:net";
 import { dirname, join, resolve } from "node:path";
+import { answers } from "../service/mod.ts";
 
 /** The owner may connect, nobody else. */
 const SOCKET_MODE = 0o600;
-
-/** How long to wait for whoever answers on an existing socket; a local connect takes no time. */
-const PROBE_TIMEOUT_MS = 1000;
 
 /** `sun_path` of unix(7) has 108 octets, the final NUL included. */
 const MAX_PATH_BYTES = 107;
@@ -108,23 +105,6 @@ async function checkTarget(path: string, takeOver: boolean): Promise<void> {
     const message = `another process answers on the admin socket ${path}`;
     throw new AdminSocketError("in_use", message);
   }
-}
-
-/** Anything but a refusal counts as an answer: a process that is only slow lives. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    const finish = (answer: boolean) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      finish(error.code !== "ECONNREFUSED" && error.code !== "ENOENT");
-    });
-    socket.on("connect", () => finish(true));
-    const timer = setTimeout(() => finish(true), PROBE_TIMEOUT_MS);
-  });
 }
 
 function removeSame(path: string, ino: number): void {

@@ -1,6 +1,6 @@
 /**
  * What systemd passes to a service, and what the service tells it: ready, reloading, stopping, its
- * status, and that it is alive (sd_notify).
+ * status, and that it is alive (sd_notify). And whether another process runs already.
  *
  * @module
  */
@@ -11,3 +11,4 @@ export {
   ServiceManager,
   type WatchdogReport,
 } from "./service_manager.ts";
+export { answers } from "./unix_socket.ts";
