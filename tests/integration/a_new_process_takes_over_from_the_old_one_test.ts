@@ -42,6 +42,13 @@ async function withSetting(use: (setting: Setting) => Promise<void>): Promise<vo
   }
 }
 
+/** How many sockets listen on a port of 127.0.0.1: proc(5), `local_address` and `st`. */
+async function listeningOn(port: number): Promise<number> {
+  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = (await Deno.readTextFile("/proc/net/tcp")).split("\n");
+  return lines.filter((line) => line.includes(` ${address} 00000000:0000 0A `)).length;
+}
+
 async function isServed(port: number): Promise<boolean> {
   await using client = await connectRaw({ port });
   client.end(hello);
@@ -51,12 +58,17 @@ async function isServed(port: number): Promise<boolean> {
 Deno.test("a new process takes port, admin socket and metrics; the old one ends what it began", async () => {
   await withSetting(async ({ start, socket, port, metricsPort }) => {
     await using old = await start();
+    const each = await listeningOn(port);
+    assert.ok(each > 0);
     await using client = await connectRaw({ port });
     await client.write(hello);
     await client.read(hello.length);
     await using next = await start({ takeOver: true });
     const stopped = old.stop();
     await eventually(() => old.events("draining").length === 1, "the old process drains");
+    // Connections in the queue of a socket that is being closed are the kernel's to reset, unless
+    // net.ipv4.tcp_migrate_req is 1 (RUNBOOK.md).
+    await eventually(async () => await listeningOn(port) === each, "it listens no more");
     for (let i = 0; i < 20; i++) assert.ok(await isServed(port), "by the new process");
     await using admin = createClient({ socketPath: socket });
     const { status } = await admin.getStatus({});
