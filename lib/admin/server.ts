@@ -92,7 +92,7 @@ export class AdminServer {
     const socket = await bindPrivately(socketPath, (path) => server.listen(path), { takeOver });
     owner = socket.owner;
     const admin = new AdminServer(server, socket, closing);
-    control.onRegained(() => admin.#publish());
+    control.keepReachable(() => admin.#publish());
     return admin;
   }
 
@@ -101,7 +101,7 @@ export class AdminServer {
     return this.#socket.path;
   }
 
-  /** Takes the socket's name again, after a process that was to take over had it and failed. */
+  /** Takes the socket's name again, after a process that failed to take over had it, or it was removed. */
   async #publish(): Promise<void> {
     if (this.#closing.signal.aborted || this.#socket.isInPlace()) return;
     this.#socket = await bindPrivately(this.path, (path) => this.#server.listen(path));

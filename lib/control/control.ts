@@ -57,7 +57,7 @@ export class Control {
   readonly #bans: AutoBans;
   /** What a change would have meant yesterday. */
   readonly replay: Replay;
-  #onRegained: () => Promise<void> = () => Promise.resolve();
+  #keepReachable: () => Promise<void> = () => Promise.resolve();
   #onWriteFailed: () => void = () => {};
   #tap: Tap | undefined;
 
@@ -109,7 +109,11 @@ export class Control {
     this.#bans = this.#watchOffenders();
     const { history } = options;
     this.replay = new Replay({ history, state, geoip: () => this.geoip.loaded?.geoip, now });
-    this.#keeper = new DatabaseKeeper({ database, log, onRegained: () => this.#regain() });
+    this.#keeper = new DatabaseKeeper({
+      ...{ database, log },
+      onRegained: () => this.#regain(),
+      whileHeld: () => this.#keepReachable(),
+    });
     expiry.schedule();
   }
 
@@ -266,11 +270,11 @@ export class Control {
   }
 
   /**
-   * Calls `body` when a process that was to take over has failed and given the right to write back: it
-   * may have taken the admin socket's name.
+   * Calls `body` now and then while this process has the right to write: what names it to the outside,
+   * as the admin socket does, may have been taken by a process that failed to take over, or removed.
    */
-  onRegained(body: () => Promise<void>): void {
-    this.#onRegained = body;
+  keepReachable(body: () => Promise<void>): void {
+    this.#keepReachable = body;
   }
 
   /** Passes on what connections leave behind, until what it returns is disposed of. */
@@ -297,7 +301,6 @@ export class Control {
       level: "warn",
       message: "a process that was to take over failed, changes are taken again",
     });
-    await this.#onRegained();
   }
 
   #watchOffenders(): AutoBans {

@@ -18,6 +18,8 @@ export interface KeeperOptions {
   readonly log: LogSink;
   /** The right to write has come back from a process that failed to take over. */
   readonly onRegained: () => Promise<void>;
+  /** Called at every look at which this process has the right to write. */
+  readonly whileHeld: () => Promise<void>;
 }
 
 /** Looks after the database's files, and the right to write it, while the program runs. */
@@ -27,6 +29,7 @@ export class DatabaseKeeper implements Disposable {
   readonly #timers: ReturnType<typeof setInterval>[];
   #problem: string | undefined;
   #isTaken = false;
+  #isLooking = false;
 
   constructor(options: KeeperOptions) {
     this.#database = options.database;
@@ -42,14 +45,19 @@ export class DatabaseKeeper implements Disposable {
     return this.#problem;
   }
 
-  /** Looks once; never fails. */
+  /** Looks once, unless the look before has not ended; never fails. */
   async look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     try {
       if (!await this.#hasRole()) return;
+      await this.#options.whileHeld();
       this.#database.safekeeping?.check();
       this.#note(undefined);
     } catch (error) {
       this.#note(describeError(error));
+    } finally {
+      this.#isLooking = false;
     }
   }
 
@@ -63,18 +71,21 @@ export class DatabaseKeeper implements Disposable {
     const { role } = this.#database;
     if (role === undefined) return true;
     const state = role.look();
-    if (state !== "ours" && !(state === "being_taken" && role.takeBack())) {
+    const hasDied = state === "being_taken" && role.takeBack();
+    if (state !== "ours" && !hasDied) {
       this.#isTaken = true;
       this.#note(TAKEN);
       return false;
     }
+    // It may have lived and died between two looks.
+    if (hasDied) this.#isTaken = true;
     if (!this.#isTaken) return true;
     if (this.#database.version > SCHEMA_VERSION) {
       this.#note(NEWER);
       return false;
     }
-    this.#isTaken = false;
     await this.#options.onRegained();
+    this.#isTaken = false;
     return true;
   }
 

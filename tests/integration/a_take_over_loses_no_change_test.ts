@@ -216,3 +216,32 @@ Deno.test("the admin socket gets its name back with the right to write", async (
   await admin.client.addRoute({ ...route, hostname: "c.test" });
   assert.deepEqual(await hostnames(client, admin.addr), new Set(["b.test", "c.test"]));
 });
+
+Deno.test("a process that came and died between two looks leaves neither the role nor the socket's name", async () => {
+  await using admin = await startAdmin();
+  admin.database.role?.claim();
+  admin.database.role?.confirm();
+  const dies = [
+    // Killed, with the role and the socket's name.
+    () => {
+      using other = new DatabaseSync(admin.database.path);
+      other.exec("UPDATE identity SET previous = writer, writer = 'dead'");
+    },
+    // Ended by itself: the role is given back, the name is nobody's.
+    () => {
+      using other = openDatabase(admin.database.path);
+      other.role?.claim();
+    },
+    // Somebody who tidied up.
+    () => {},
+  ];
+  for (const [round, die] of dies.entries()) {
+    die(); // In one turn: nothing looks in between.
+    Deno.removeSync(admin.socketPath);
+    using client = createClient({ socketPath: admin.socketPath });
+    await eventually(() => client.healthy().catch(() => false), `the socket answers, ${round}`);
+    const route = { listenerAddr: admin.addr, hostname: `r${round}.test`, backend: "x:1" };
+    await client.addRoute(route);
+    assert.equal(admin.control.problem, "");
+  }
+});
