@@ -120,7 +120,8 @@ export class BackendDialer implements Dialer<BackendConnection> {
     if (h2Transport === "own") {
       return new H2Backend(stream, { events, limits: h2Backend, pool, turns, now, onCrash });
     }
-    return new NodeH2Backend(secure ?? stream.toSocket(), { events, now });
+    const maxHead = h2Backend.maxHeaderListSize;
+    return new NodeH2Backend(secure ?? stream.toSocket(), { events, now, maxHead });
   }
 }
 

@@ -1,24 +1,22 @@
-import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import http2, { type ClientHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
-import {
-  ErrorCode,
-  errorName,
-  type Fields,
-  type RequestInit,
-  type ResponseHead,
-} from "../h2/mod.ts";
+import type { RequestInit } from "../h2/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { type LinkEvents, Liveness } from "../upstream/mod.ts";
-import { fieldValue, filterFields } from "./fields.ts";
-import { FlowGate } from "./flow_gate.ts";
 import type { BackendConnection, BackendStream, ResponseHandler } from "./message.ts";
+import { NodeH2Stream } from "./node_h2_stream.ts";
 
 /** The same windows as lib/h2's limits for backends, in octets. */
 const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 32 * 1024 * 1024;
-/** Flag of a HEADERS frame that ends its stream. */
-const END_STREAM = 1;
-const NOTHING = new Uint8Array(0);
+
+/** What a {@link NodeH2Backend} is made with. */
+export interface NodeH2Options {
+  readonly events: LinkEvents;
+  readonly now: () => number;
+  /** Largest head of a response, in octets as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
+  readonly maxHead: number;
+}
 
 /** A backend connection framed by `node:http2`. */
 export class NodeH2Backend implements BackendConnection {
@@ -27,6 +25,7 @@ export class NodeH2Backend implements BackendConnection {
   readonly #events: LinkEvents;
   readonly #session: ClientHttp2Session;
   readonly #now: () => number;
+  readonly #maxHead: number;
   readonly #liveness: Liveness;
   #greeted = false;
   #closed = false;
@@ -36,15 +35,14 @@ export class NodeH2Backend implements BackendConnection {
   #byUs = false;
   #reason = "the backend closed the connection";
 
-  constructor(
-    socket: Socket,
-    { events, now }: { readonly events: LinkEvents; readonly now: () => number },
-  ) {
+  constructor(socket: Socket, { events, now, maxHead }: NodeH2Options) {
     this.#events = events;
     this.#now = now;
+    this.#maxHead = maxHead;
     this.#liveness = new Liveness(now());
     const session = http2.connect("http://backend", {
       createConnection: () => socket,
+      // Told of the largest head, the runtime ends streams as if they had never been answered.
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
     });
     this.#session = session;
@@ -98,6 +96,7 @@ export class NodeH2Backend implements BackendConnection {
     stream.once("close", () => this.#streamClosed());
     return new NodeH2Stream(stream, handler, {
       touched: () => this.#liveness.heard(this.#now()),
+      maxHead: this.#maxHead,
     });
   }
 
@@ -135,145 +134,4 @@ export class NodeH2Backend implements BackendConnection {
     this.#closed = true;
     this.#events.onClosed({ reason: this.#reason, heard: "nothing", byUs: this.#byUs });
   }
-}
-
-type AnyListener = (...args: unknown[]) => void;
-type RawList = readonly string[] | undefined;
-
-/**
- * Events are passed on after the callback of the native session has returned, in their order. A
- * write to a TLS socket from inside it is never reported as done (Deno 2.9.6), and the connection
- * to the client stands still.
- */
-function later(listener: AnyListener): AnyListener {
-  return (...args) => queueMicrotask(() => listener(...args));
-}
-
-/** One request. */
-class NodeH2Stream implements BackendStream {
-  readonly #stream: ClientHttp2Stream;
-  readonly #handler: ResponseHandler;
-  readonly #link: { readonly touched: () => void };
-  #gate: FlowGate | undefined;
-  #trailers: Fields | undefined;
-  #requestTrailers: Fields = [];
-  #responded = false;
-  /** Content that the response declared, in octets; -1: it did not. */
-  #expected = -1;
-  #received = 0;
-  #over = false;
-
-  constructor(stream: ClientHttp2Stream, handler: ResponseHandler, link: {
-    readonly touched: () => void;
-  }) {
-    this.#stream = stream;
-    this.#handler = handler;
-    this.#link = link;
-    // The third argument, the raw list, is in Node's documentation but not in the types.
-    const on = stream.on.bind(stream) as (event: string, listener: AnyListener) => void;
-    on("error", later((error) => this.#fail(describeError(error))));
-    on("headers", later((_headers, _flags, raw) => this.#inform(raw as RawList)));
-    on("response", later((_headers, flags, raw) => this.#respond(Number(flags), raw as RawList)));
-    on("trailers", later((_headers, _flags, raw) => this.#trailers = (raw as RawList) ?? []));
-    // Without an answer to this event the request would stay open.
-    stream.once("wantTrailers", () => {
-      stream.sendTrailers(toHeaders(this.#requestTrailers));
-    });
-    on("drain", later(() => this.#over || this.#handler.onDrain()));
-    on("end", later(() => this.#end()));
-    on("close", later(() => this.#fail("the stream was closed")));
-  }
-
-  sendData(bytes: Uint8Array, endStream: boolean): boolean {
-    if (this.#over || this.#stream.destroyed || this.#stream.writableEnded) return true;
-    if (!endStream) return this.#stream.write(bytes);
-    if (bytes.length > 0) this.#stream.end(bytes);
-    else this.#stream.end();
-    return true;
-  }
-
-  sendTrailers(fields: Fields): void {
-    if (this.#over || this.#stream.destroyed || this.#stream.writableEnded) return;
-    this.#requestTrailers = fields;
-    this.#stream.end();
-  }
-
-  consume(octets: number): void {
-    this.#gate?.consumed(octets);
-  }
-
-  reset(code: number): void {
-    this.#over = true;
-    if (!this.#stream.destroyed) this.#stream.close(code);
-  }
-
-  #inform(raw: readonly string[] | undefined): void {
-    const head = responseHead(raw);
-    if (!this.#over && head !== undefined) this.#handler.onResponse(head, false);
-  }
-
-  #respond(flags: number, raw: readonly string[] | undefined): void {
-    if (this.#over) return;
-    this.#link.touched();
-    const head = responseHead(raw);
-    if (head === undefined) return this.#fail("a response without a status");
-    const end = (flags & END_STREAM) !== 0;
-    this.#responded = true;
-    this.#expected = head.contentLength;
-    if (end) this.#over = true;
-    this.#handler.onResponse(head, end);
-    // Data may flow before this event; only now is there anybody to take it.
-    if (end) return void this.#stream.resume();
-    this.#gate = new FlowGate(this.#stream);
-    const pass = later((bytes) => {
-      if (!this.#over) this.#handler.onData(bytes as Uint8Array, false);
-    });
-    this.#stream.on("data", (bytes: Uint8Array) => {
-      this.#link.touched();
-      this.#received += bytes.length;
-      this.#gate?.passed(bytes.length);
-      pass(bytes);
-    });
-  }
-
-  #end(): void {
-    if (this.#over || !this.#responded) return;
-    // A stream that was reset ends too; its "close" comes with the code.
-    if (this.#stream.rstCode !== undefined && this.#stream.rstCode !== ErrorCode.noError) return;
-    if (this.#expected >= 0 && this.#received !== this.#expected) {
-      return this.#fail("less content than it declared");
-    }
-    this.#over = true;
-    if (this.#trailers !== undefined) this.#handler.onTrailers(this.#trailers);
-    else this.#handler.onData(NOTHING, true);
-  }
-
-  #fail(reason: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    const code = this.#stream.rstCode ?? ErrorCode.internalError;
-    this.#handler.onFailure({
-      kind: "reset",
-      reason: `the backend's stream ended: ${reason}, ${errorName(code)}`,
-      unprocessed: code === ErrorCode.refusedStream,
-      untouched: !this.#responded,
-      code: code === ErrorCode.noError ? ErrorCode.internalError : code,
-    });
-  }
-}
-
-/** Unlike requests, trailers have no array form; without a prototype any name is safe. */
-function toHeaders(fields: Fields): http2.OutgoingHttpHeaders {
-  const headers: Record<string, string[]> = Object.create(null);
-  for (let i = 0; i < fields.length; i += 2) {
-    (headers[fields[i] as string] ??= []).push(fields[i + 1] as string);
-  }
-  return headers;
-}
-
-function responseHead(raw: readonly string[] | undefined): ResponseHead | undefined {
-  if (raw === undefined || raw[0] !== ":status") return undefined;
-  const fields = filterFields(raw, (name) => !name.startsWith(":"));
-  const contentLength = Number(fieldValue(fields, "content-length") ?? -1);
-  return { status: Number(raw[1]), fields, contentLength };
 }

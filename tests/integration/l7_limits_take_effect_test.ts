@@ -7,7 +7,7 @@ import { eventually } from "../support/deadline.ts";
 import { frame } from "../support/h2_raw.ts";
 import { requestText, Wire } from "../support/h1_wire.ts";
 import { kernelOctets } from "../support/kernel_octets.ts";
-import { HOST, identity, startL7 } from "../support/l7.ts";
+import { HOST, identity, startHttpBackend, startL7 } from "../support/l7.ts";
 import type { TestPlane } from "../support/plane.ts";
 import { startProxy } from "../support/proxy.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
@@ -109,6 +109,32 @@ Deno.test("max_response_head and max_fields of a response are a 502 beyond, over
     assert.equal(await client.answer(1), String(status));
   }
 });
+
+for (const h2Transport of ["own", "node"] as const) {
+  Deno.test(`max_response_head of a backend over HTTP/2 is a 502 beyond, framed by: ${h2Transport}`, async () => {
+    const sizes = [2048, 2049, 8000, 2048];
+    const rest = [":status", "200", "x"].reduce((sum, text) => sum + text.length, 2 * 32);
+    let asked = 0;
+    await using backend = await startHttpBackend("h2c", (_request, response) => {
+      response.sendDate = false;
+      const fill = "y".repeat(sizes[asked++] as number - rest);
+      response.writeHead(200, { x: fill }).end();
+    });
+    const limits = { ...DEFAULT_HTTP_LIMITS, maxResponseHead: 2048 };
+    await using proxy = await startL7({
+      backend: backend.address,
+      route: { backendProtocol: "h2" },
+      settings: { l7: { h2Transport, accessLog: true, limits } },
+    });
+    for (const octets of sizes) {
+      using wire = await Wire.connect(proxy);
+      await wire.send(requestText("GET", "/"));
+      const { status } = await wire.answer();
+      assert.equal(status, octets > 2048 ? 502 : 200, `an answer of ${octets} octets`);
+    }
+    assert.equal(asked, sizes.length, "none is asked for twice");
+  });
+}
 
 Deno.test("max_trailers holds", async () => {
   await using backend = await startReplying(OK);
