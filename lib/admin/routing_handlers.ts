@@ -87,7 +87,10 @@ export function routingHandlers(
       const change = (before: Route) =>
         toRecord(ROUTE, [
           pb.RouteSchema,
-          masked(pb.RouteSchema, fromRoute(before), { message, updateMask, kept: "hostname" }),
+          withOneForm(
+            masked(pb.RouteSchema, fromRoute(before), { message, updateMask, kept: "hostname" }),
+            updateMask?.paths ?? [],
+          ),
         ], ["route"]);
       const done = await routing.updateRoute({ addr, hostname, change, close }, by);
       return { route: fromRoute(done.route), ...counts(done, by) };
@@ -116,6 +119,16 @@ export function routingHandlers(
       return by.done;
     },
   };
+}
+
+/**
+ * `backend` and `backends` say the same in two ways: an update of one of them alone replaces what
+ * the other has said before.
+ */
+function withOneForm(route: pb.Route, paths: readonly string[]): pb.Route {
+  const [one, several] = [paths.includes("backend"), paths.includes("backends")];
+  if (one && !several) return { ...route, backends: [] };
+  return several && !one ? { ...route, backend: "" } : route;
 }
 
 function counts(

@@ -41,7 +41,13 @@ const ROUTE_COLUMNS: readonly Column<ListedRoute>[] = [
     "backend",
     "backend_tls",
     "send_proxy_protocol",
-  ]),
+  ]).map((column) =>
+    column.title !== "BACKEND" ? column : {
+      ...column,
+      value: ({ backend, backends }: ListedRoute) =>
+        backends.length > 1 ? `${backend} (+${backends.length - 1})` : backend,
+    }
+  ),
 ];
 
 export async function listRoutes(session: Session, listener: string | undefined): Promise<void> {

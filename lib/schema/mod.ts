@@ -55,3 +55,4 @@ export {
 } from "./record.ts";
 export { formatSize, parseSize } from "./size.ts";
 export { suggest } from "./suggest.ts";
+export { recordOfText, textOfRecord } from "./text.ts";

@@ -86,6 +86,7 @@ function recordOf<T extends object>(
   { identity = [], rule }: RecordOptions<T>,
 ): RecordKind<T> {
   const known = entries.map(([, field]) => field.key);
+  const byProperty = new Map(entries);
   const collect = (place: Place, value: (entry: [string, AnyField], at: Place) => unknown): T => {
     const result: Record<string, unknown> = {};
     for (const entry of entries) {
@@ -93,8 +94,16 @@ function recordOf<T extends object>(
       const found = value(entry, { ...place, path: [...place.path, field.key] });
       if (found !== undefined && !meansAbsent(field, found)) result[property] = found;
     }
+    const replaced = rule?.(result as T, place);
+    if (replaced !== undefined) {
+      for (const [property, value] of Object.entries(replaced)) {
+        const field = byProperty.get(property);
+        if (field !== undefined && meansAbsent(field, value)) delete result[property];
+        else result[property] = value;
+      }
+    }
     // The fields tie every property of T to a kind that reads its type.
-    return Object.assign(result, rule?.(result as T, place)) as T;
+    return result as T;
   };
   const read = (value: Raw, place: Place): T => {
     const given = isTable(value) ? value : {};
@@ -201,9 +210,17 @@ export function complete<T extends object>(
   const result: Record<string, unknown> = {};
   for (const [property, field] of shape.fields) {
     const value = values[property] ?? ("default" in field ? field.default : undefined);
-    if (value !== undefined && !meansAbsent(field, value)) result[property] = value;
+    if (value === undefined || meansAbsent(field, value)) continue;
+    result[property] = field.apart === true ? value : completeValue(field.kind, value);
   }
   return result as T;
+}
+
+function completeValue(kind: AnyField["kind"], value: unknown): unknown {
+  const inner = kind as RecordKind<object>;
+  if (kind.form === "record") return complete(inner, value as object);
+  if (kind.form !== "records") return value;
+  return (value as readonly object[]).map((it) => complete(inner, it));
 }
 
 /** What tells a record from others of its list, as one text; a part that is absent says nothing. */

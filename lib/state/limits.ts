@@ -14,6 +14,9 @@ export const MAX_ROUTES = 200_000;
 /** Of one listener's route. */
 export const MAX_POLICIES = 1_024;
 
+/** Of one route. */
+export const MAX_BACKENDS = 64;
+
 /** Of one kind that may use one route: more belong to a rule or to another network. */
 export const MAX_ROUTE_SOURCES = 1_024;
 

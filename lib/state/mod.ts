@@ -14,6 +14,17 @@ export {
   listenAddress,
   parseIpOrCidr,
 } from "./address.ts";
+export {
+  BACKEND,
+  type Backend,
+  BACKEND_STATES,
+  backendsOf,
+  type BackendState,
+  type BalancePolicy,
+  HEALTH,
+  type Health,
+  parseStatusRange,
+} from "./backend.ts";
 export { countDifferences } from "./compare.ts";
 export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
 export {
@@ -23,7 +34,7 @@ export {
   MAX_CONNECTIONS,
   refuseOverlaps,
 } from "./listener.ts";
-export { MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts";
+export { MAX_BACKENDS, MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts";
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
 export {

@@ -13,6 +13,7 @@ import {
   records,
   type ValueOf,
 } from "../schema/mod.ts";
+import { type Backend, BALANCING, checkBackends } from "./backend.ts";
 import { backendAddress, hostname, hostPattern } from "./address.ts";
 import { POLICY, type Policy } from "./policy.ts";
 import { ruleValue } from "./rule.ts";
@@ -54,7 +55,7 @@ export const ROUTE = record({
   backend: field("backend", backendAddress(), {
     default: "",
     doc: "Where connections go: an IP address or a name, which is looked up for each connection. " +
-      "Required, but for `mtls` routes, whose authoriser names the host.",
+      "Required, but for `mtls` routes, whose authoriser names the host, and with `backends`.",
     title: "BACKEND",
     flag: { value: "host:port", about: "where the connections go" },
   }),
@@ -168,6 +169,7 @@ export const ROUTE = record({
     doc: "See `allowed_ips`. Needs `firewall.geoip_db`.",
     flag: { name: "allowed-country", value: "code", about: "only these may; may be repeated" },
   }),
+  ...BALANCING,
   policies: field("policies", records(POLICY, { maxLength: MAX_POLICIES }), {
     optional: true,
     absent: [],
@@ -200,12 +202,20 @@ export const ACME = "acme";
 interface Checked {
   readonly mode: string;
   readonly backend: string;
+  readonly backends?: readonly Backend[];
   readonly tlsCert: string;
   readonly tlsKey: string;
 }
 
+/** What takes several fields. */
+function checkRoute(route: Checked, place: Place) {
+  const balanced = checkBackends(route, place);
+  checkMode({ ...route, ...balanced }, place);
+  return balanced;
+}
+
 /** What a mode needs. */
-function checkRoute({ mode, backend, tlsCert, tlsKey }: Checked, { path, report }: Place) {
+function checkMode({ mode, backend, tlsCert, tlsKey }: Checked, { path, report }: Place) {
   const need = (key: string, message: string) => {
     const at = [...path, key];
     // A refused value counts as given.

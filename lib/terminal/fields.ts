@@ -1,5 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AnyField, formatDuration, formatSize, type RecordShape } from "../schema/mod.ts";
+import {
+  type AnyField,
+  formatDuration,
+  formatSize,
+  recordOfText,
+  type RecordShape,
+  textOfRecord,
+} from "../schema/mod.ts";
 
 import type { Column } from "./table.ts";
 import { parseDuration, parseSize, yesNo } from "./units.ts";
@@ -70,6 +77,11 @@ function shownValue({ kind }: AnyField, value: unknown): string {
       return formatSize(Number(value));
     case "list":
       return (value as readonly string[]).join(", ");
+    case "record":
+      return textOfRecord(kind.shape as RecordShape, value as object);
+    case "records":
+      return (value as readonly object[])
+        .map((it) => textOfRecord(kind.shape as RecordShape, it)).join(" ");
     default:
       return String(value);
   }
@@ -91,6 +103,13 @@ function optionOf(field: AnyField): Option {
       return option.argParser((text) => asArgument(() => parseSize(text)));
     case "list":
       return option.argParser((text, before?: readonly string[]) => [...before ?? [], text]);
+    case "record":
+      return option.argParser((text) => parseRecord(kind.shape as RecordShape, text));
+    case "records":
+      return option.argParser((text, before?: readonly object[]) => [
+        ...before ?? [],
+        parseRecord(kind.shape as RecordShape, text),
+      ]);
     default:
       return option;
   }
@@ -98,6 +117,10 @@ function optionOf(field: AnyField): Option {
 
 function flagName({ key, flag }: AnyField): string {
   return flag?.name ?? key.replaceAll("_", "-");
+}
+
+function parseRecord(shape: RecordShape, text: string): object {
+  return asArgument(() => recordOfText(shape, text));
 }
 
 /** @throws {InvalidArgumentError} */

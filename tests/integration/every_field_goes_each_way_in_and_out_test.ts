@@ -19,9 +19,12 @@ import {
   type RecordShape,
   recordToJson,
   recordToToml,
+  textOfRecord,
   toJson,
 } from "../../lib/schema/mod.ts";
 import {
+  BACKEND,
+  HEALTH,
   LISTENER,
   type Listener,
   POLICY,
@@ -60,6 +63,11 @@ async function sampleState(folder: string): Promise<Required<State>> {
     allowed_ips: ["192.0.2.1", "2001:db8::1"],
     allowed_cidrs: ["198.51.100.0/24"],
     allowed_countries: ["NL", "SE"],
+    backends: [
+      sampleOf(BACKEND, { addr: "10.0.0.1:443" }),
+      { addr: "[2001:db8::1]:443", weight: 2, backup: true, maxConnections: 5, state: "up" },
+    ],
+    health: sampleOf(HEALTH, { path: "/healthz?deep=1", status: "204" }),
     policies: [policy],
   });
   const listener = sampleOf(LISTENER, {
@@ -252,6 +260,13 @@ function flagWords(flag: string, { kind }: AnyField, value: unknown): string[] {
       return [value === true ? flag : flag.replace("--", "--no-")];
     case "list":
       return (value as string[]).flatMap((it) => [flag, it]);
+    case "record":
+      return [flag, textOfRecord(kind.shape as RecordShape, value as object)];
+    case "records":
+      return (value as object[]).flatMap((it) => [
+        flag,
+        textOfRecord(kind.shape as RecordShape, it),
+      ]);
     default:
       return [flag, String(toJson(kind, value))];
   }

@@ -12,6 +12,36 @@ const route = { hostname: "a.test", backend: "10.0.0.1:443" };
 const revisionOf = async ({ client }: AdminFixture) =>
   (await client.getStatus({})).status?.revision ?? 0n;
 
+Deno.test("an update of one form of the backends replaces the other, and nothing else", async () => {
+  await using admin = await startAdmin();
+  const { client, addr: listenerAddr } = admin;
+  const hostname = "several.example";
+  const backends = [{ addr: "10.0.0.1:443", weight: 3 }, { addr: "10.0.0.2:443" }];
+  await client.addRoute({ listenerAddr, hostname, backend: "", backends, description: "two" });
+  const update = async (route: { backend?: string; backends?: typeof backends }) => {
+    const updateMask = { paths: Object.keys(route) };
+    const done = await client.updateRoute({
+      listenerAddr,
+      route: { ...route, hostname },
+      updateMask,
+    });
+    const { backend, backends, description } = done.route ?? {};
+    return { backend, backends: backends?.map(({ addr }) => addr), description };
+  };
+  const other = [{ addr: "10.0.0.3:443", weight: 1 }, { addr: "10.0.0.1:443" }];
+  assert.deepEqual(await update({ backends: other }), {
+    backend: "10.0.0.3:443",
+    backends: ["10.0.0.3:443", "10.0.0.1:443"],
+    description: "two",
+  });
+  assert.deepEqual(await update({ backend: "10.0.0.9:443" }), {
+    backend: "10.0.0.9:443",
+    backends: [],
+    description: "two",
+  });
+  await assert.rejects(update({ backend: "10.0.0.1:443", backends: other }), /not the first/);
+});
+
 Deno.test("a second client that knows fewer fields resets none of the others", async () => {
   await using admin = await startAdmin();
   const { client, addr: listenerAddr } = admin;

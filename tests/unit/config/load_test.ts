@@ -258,7 +258,10 @@ Deno.test.each([
   ],
   ["[server]\nworkers = true", "3:1: server.workers: a boolean instead of an integer"],
   ["[server]\nconnect_timeout = '5s'", "3:1: server.connect_timeout: belongs in [proxy]"],
-  ["[proxy]\naddr = ':1'", "3:1: proxy.addr: belongs in [[listeners]] or [grpc] or [metrics]"],
+  [
+    "[proxy]\naddr = ':1'",
+    "3:1: proxy.addr: belongs in [[listeners]] or [[listeners.routes.backends]] or [grpc] or [metrics]",
+  ],
   ["[firewall]\nroutes = 1", "3:1: firewall.routes: unknown key"],
   ["[log]\nlevel = ['info']", "3:1: log.level: an array instead of a string"],
   [
