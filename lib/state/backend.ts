@@ -125,7 +125,7 @@ export const BALANCING = {
       "written. A list of one without further settings is the same as `backend`.",
     flag: {
       value: "host:port,…",
-      about: "one of several backends, such as 10.0.0.1:443,weight=2,backup; may be repeated",
+      about: "one of several, such as a.example:443,weight=2; may be repeated",
     },
   }),
   balance: field("balance", oneOf(...BALANCE_POLICIES), {

@@ -48,6 +48,12 @@ testWithCommands(["node"], "Node's own grpc-js with the proto file", async () =>
     allowed_ips: [],
     allowed_cidrs: [],
     allowed_countries: [],
+    backends: [],
+    balance: "round_robin",
+    health: null,
+    queue_length: 128,
+    _queue_length: "queue_length",
+    queue_timeout: { seconds: "5", nanos: 0 },
   });
   delete found.added;
   assert.deepEqual(found, {
