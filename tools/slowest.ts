@@ -9,6 +9,13 @@ import { join } from "node:path";
 /** How many are listed. */
 const LISTED = 20;
 
+/**
+ * Files that run at once on each core. Most tests of whole programs wait: for a process to start, for
+ * a deadline to pass, for a look at a disk. One file on each core leaves both cores idle half of the
+ * time; with three, memory and the deadlines of tests get tight.
+ */
+const FILES_ON_EACH_CORE = 2;
+
 /** One test and how long it took. */
 export interface TimedTest {
   readonly file: string;
@@ -44,6 +51,11 @@ function unescapeXml(text: string): string {
   return text.replaceAll(/&(?:lt|gt|quot|apos|amp);/g, (entity) => characters[entity] ?? entity);
 }
 
+/** How many files run at once, unless DENO_JOBS says otherwise. */
+function jobs(): number {
+  return navigator.hardwareConcurrency * FILES_ON_EACH_CORE;
+}
+
 /** Runs tests under `deno test` with these arguments; how it ended and how long each took. */
 export async function runTimed(
   args: readonly string[],
@@ -53,6 +65,7 @@ export async function runTimed(
     const report = join(folder, "junit.xml");
     const { code } = await new Deno.Command(Deno.execPath(), {
       args: ["test", "--no-check", "--no-prompt", "-A", `--junit-path=${report}`, ...args],
+      env: { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobs()) },
     }).spawn().status;
     // Without a single test there is none.
     const xml = await Deno.readTextFile(report).catch(() => "");
