@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { eventually } from "../support/deadline.ts";
 import { type Backend, startBackend } from "../support/backends.ts";
+import { kernelOctets } from "../support/kernel_octets.ts";
 import { connectHttp2, connectRawTls, HOST, identity, startL7 } from "../support/l7.ts";
 
 /** What one message may hold in this process beyond what the kernel holds, in octets. */
@@ -67,18 +68,6 @@ class Hop implements AsyncDisposable {
   }
 }
 
-/** Octets that the kernel holds for every connection with this port at either end. */
-async function kernelOctets(port: number): Promise<number> {
-  const end = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  let sum = 0;
-  for (const line of (await Deno.readTextFile("/proc/net/tcp")).split("\n").slice(1)) {
-    const [, local = "", remote = "", , queues = ""] = line.trim().split(/\s+/);
-    if (!local.endsWith(end) && !remote.endsWith(end)) continue;
-    for (const queue of queues.split(":")) sum += parseInt(queue, 16);
-  }
-  return sum;
-}
-
 /** The count when it has stood still for half a second. */
 async function stoppedAt(count: () => number, what: string): Promise<number> {
   let before = -1;
@@ -130,7 +119,7 @@ Deno.test("an upload that a backend behind TLS does not take stops the client ov
   })().catch(() => {});
   await stoppedAt(() => sent, "the upload stops");
   // What this test's own TLS holds of the client's side is not the proxy's; one piece is more.
-  const held = sent - hop.taken - await kernelOctets(hop.port) - await kernelOctets(proxy.port);
+  const held = sent - hop.taken - await kernelOctets(hop.port, proxy.port);
   assert.ok(held <= HELD_OCTETS, `${held} of ${sent} octets are held beside the kernel's`);
 });
 
@@ -158,7 +147,7 @@ Deno.test("an upload that a backend behind TLS does not take stops the client ov
   await eventually(() => hop.fromProxy > 0, "the request arrives");
   hop.stopped = true;
   await stoppedAt(() => sent, "the upload stops");
-  const held = sent - hop.taken - await kernelOctets(hop.port);
+  const held = sent - hop.taken - await kernelOctets(hop.port, proxy.port);
   assert.ok(held <= HELD_OCTETS, `${held} of ${sent} octets are held beside the kernel's`);
   stream.destroy();
 });

@@ -10,6 +10,6 @@ const start = WorkerPool.start;
 const entry = new URL("./looping_worker.ts", import.meta.url);
 
 WorkerPool.start = (count, snapshot, options) =>
-  start.call(WorkerPool, count, snapshot, { ...options, entry, loopCpuMs: 10_000 });
+  start.call(WorkerPool, count, snapshot, { ...options, entry, loopCpuMs: 3000 });
 
 Deno.exit(await runMcProxy(Deno.args));
