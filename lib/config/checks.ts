@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
 import { whyNeverMet } from "../policy/mod.ts";
 import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
-import { ACME, refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
+import { ACME, EVERY_NAME, refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
@@ -144,7 +144,7 @@ function checkTlsContents(
   if (leaf.validFromDate > now) {
     report.warning(certPath, `${file}: not valid before ${leaf.validFromDate.toISOString()}`);
   }
-  if (route.hostname !== "" && !coversHost(leaf, route.hostname)) {
+  if (route.hostname !== "" && route.hostname !== EVERY_NAME && !coversHost(leaf, route.hostname)) {
     report.warning(certPath, `${file}: the certificate is not for ${quote(route.hostname)}`);
   }
 }

@@ -14,7 +14,7 @@ import {
 import { ConnectionGauge, type OutcomeName } from "../observe/mod.ts";
 import type { FirewallSnapshot, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
-import type { Route } from "../routes/mod.ts";
+import { namelessRoute, type Route } from "../routes/mod.ts";
 import { formatDuration } from "../schema/mod.ts";
 import type { PendingDrain } from "./routing_administration.ts";
 import type { ServedState } from "./served_state.ts";
@@ -185,18 +185,21 @@ function explainRoute(
   steps: string[],
 ): Pick<Explanation, "verdict" | "outcome" | "route"> {
   const name = parseHostname(sni);
-  if (!name.ok) {
+  const table = state.table(listener.id);
+  const nameless = sni === "" && table !== undefined ? namelessRoute(table) : undefined;
+  if (!name.ok && nameless === undefined) {
     steps.push(
       sni === "" ? "server name: the ClientHello has none" : `server name: ${name.reason}`,
     );
     return { verdict: "block", outcome: sni === "" ? "no_server_name" : "hello_invalid" };
   }
-  const route = state.table(listener.id)?.match(name.value);
+  const asked = name.ok ? name.value : "a client that names nobody";
+  const route = name.ok ? table?.match(name.value) : nameless;
   if (route === undefined) {
-    steps.push(`route: none for ${name.value}`);
+    steps.push(`route: none for ${asked}`);
     return { verdict: "block", outcome: "no_route" };
   }
-  steps.push(routeWords(route, name.value));
+  steps.push(routeWords(route, asked));
   const list = compileAllowList(route, geoip);
   if (list !== undefined) {
     const entry = list.find(ip);
@@ -206,19 +209,40 @@ function explainRoute(
     steps.push(`route: who may use it ${says}`);
     if (entry === undefined) return { verdict: "block", outcome: "not_allowed", route };
   }
-  for (const { type, value } of route.policies ?? []) {
-    steps.push(
-      `policy: requests have to pass ${type} ${JSON.stringify(value)}, or are answered 403`,
-    );
-  }
+  steps.push(...explainRequests(route));
   return { verdict: "allow", route };
 }
 
+/** What becomes of the requests of an l7 route, in the order in which they meet it. */
+function* explainRequests(route: Route): Generator<string> {
+  if (route.mode !== "l7") return;
+  if (route.maintenance === true) {
+    yield "maintenance: every request is answered 503";
+    return;
+  }
+  for (const { type, value } of route.policies ?? []) {
+    yield `policy: requests have to pass ${type} ${JSON.stringify(value)}, or are answered 403`;
+  }
+  if (route.respond !== undefined) {
+    yield `respond: every request is answered ${route.respond.status}, and no backend is asked`;
+  }
+}
+
 function routeWords(route: Route, name: string): string {
-  const how = route.hostname === name ? "the exact name" : `the wildcard ${route.hostname}`;
-  const backend = route.backend === "" ? "the host that the authoriser names" : route.backend;
+  const how = howMatched(route, name);
+  const nowhere = route.mode === "l7" ? "a fixed answer" : "the host that the authoriser names";
+  const backend = route.backend === "" ? nowhere : route.backend;
   const about = route.description === undefined ? "" : `: ${route.description}`;
   return `route: ${how} takes ${name} to ${backend} (${route.mode})${about}`;
+}
+
+function howMatched({ hostname, isDefault = false }: Route, name: string): string {
+  if (hostname === name) return "the exact name";
+  // What a wildcard is for ends in what follows its star.
+  if (hostname.startsWith("*.") && name.endsWith(hostname.slice(1))) {
+    return `the wildcard ${hostname}`;
+  }
+  return isDefault ? `the default route ${hostname}` : `the wildcard ${hostname}`;
 }
 
 /** Rounded up: whoever waits that long is let in. */

@@ -100,6 +100,7 @@ export class RoutingAdministration {
       const holds = this.#state.table(listener.id)?.size ?? 0;
       refuseOneMore("routes", { holds, limits: this.#state.limits });
       refuseUnknownCountries(route, this.#state);
+      this.#refuseSecondDefault(listener, route, "default");
       await this.#tls.check(route);
       await this.#state.commit([differences.addRoute(listener.addr, route)], operation);
       return this.#state.route(listener, route.hostname);
@@ -120,6 +121,7 @@ export class RoutingAdministration {
       const before = this.#state.route(listener, checkHostname("route.hostname", hostname));
       const route = change(before);
       refuseUnknownCountries(route, this.#state, "route.");
+      this.#refuseSecondDefault(listener, route, "route.default");
       await this.#tls.check(route, "route.");
       await this.#state.commit([differences.updateRoute(listener, before, route)], operation);
       const live = await liveConnections(
@@ -199,6 +201,16 @@ export class RoutingAdministration {
   /** Removed listeners whose connections have time to end. */
   get pendingDrains(): readonly PendingDrain[] {
     return [...this.#drains.values()];
+  }
+
+  #refuseSecondDefault(
+    { id, addr }: ListenerSnapshot,
+    { hostname, isDefault = false }: RouteSettings,
+    field: string,
+  ): void {
+    const there = this.#state.table(id)?.defaultRoute;
+    if (!isDefault || there === undefined || there.hostname === hostname) return;
+    throw invalid(field, `the default route of ${addr} is ${there.hostname}`);
   }
 
   get #tls(): PairCheck {

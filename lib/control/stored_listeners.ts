@@ -47,6 +47,7 @@ async function compileListener(row: ListenerRow, database: Database): Promise<Li
 function checkedRoutes(listenerId: number, database: Database): readonly Route[] {
   const policies = Map.groupBy(database.policies.list(), ({ routeId }) => routeId);
   const byHostname = new Map<string, number>();
+  let defaultId: number | undefined;
   return database.routes(listenerId).map((row) => {
     const { id } = row;
     const own = (policies.get(id) ?? []).map(({ id, type, value }) => ({ id, type, value }));
@@ -54,6 +55,12 @@ function checkedRoutes(listenerId: number, database: Database): readonly Route[]
     const other = byHostname.get(route.hostname);
     if (other !== undefined) throw invalidRow("route", row, `repeats the route ${other}`);
     byHostname.set(route.hostname, id);
+    if (route.isDefault === true) {
+      if (defaultId !== undefined) {
+        throw invalidRow("default of route", row, `repeats that of route ${defaultId}`);
+      }
+      defaultId = id;
+    }
     return { id, listenerId, ...route, ...found !== undefined && { policies: own } };
   });
 }

@@ -5,6 +5,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "routes list": "mcproxyctl routes list :443",
   "routes add": "mcproxyctl routes add :443 www.example.net 10.0.0.7:443 --send-proxy-protocol",
   "routes update": "mcproxyctl routes update :443 www.example.net --backend 10.0.0.8:443",
+  "routes maintenance": "mcproxyctl routes maintenance www.example.net on",
   "routes remove": "mcproxyctl routes remove :443 www.example.net --close",
   "listeners list": "mcproxyctl listeners list",
   "listeners add": "mcproxyctl listeners add :8443 --proxy-protocol --trusted-proxy 10.0.0.2",

@@ -114,6 +114,17 @@ function addRoutes(program: Command, { run }: ProgramHost): void {
         await updateRoute(session, { listener, hostname }, flags);
       })
     );
+  routes.command("maintenance")
+    .description("have an l7 route answer 503 to every request, or ask its backend again")
+    .argument("<hostname>", HOSTNAME)
+    .addArgument(routes.createArgument("<state>", "on or off").choices(["on", "off"]))
+    .option("--listener <listener>", "where several have a route of that hostname")
+    .action((hostname: string, state: "on" | "off", { listener }: { listener?: string }) =>
+      run(async (session) => {
+        const { setMaintenance } = await import("./maintenance.ts");
+        await setMaintenance(session, { hostname, state, listener });
+      })
+    );
   routes.command("remove")
     .description("remove a route")
     .argument("<listener>", ADDR)

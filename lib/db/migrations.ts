@@ -1,4 +1,4 @@
-import { columnType } from "../schema/mod.ts";
+import { columnName, columnType } from "../schema/mod.ts";
 import type { Migration, ProgramSchema } from "../sqlite/mod.ts";
 import { LISTENER, POLICY, ROUTE, RULE } from "../state/mod.ts";
 import { STATE_TABLES, STATISTICS } from "./tables.ts";
@@ -22,7 +22,7 @@ function withColumns(written: readonly Migration[]): readonly Migration[] {
   const columns = TABLES.flatMap(([table, { shape }]) =>
     [...shape.fields.values()].filter(({ since }) => since !== undefined).map((field) => ({
       since: field.since ?? 0,
-      statement: `ALTER TABLE ${table} ADD COLUMN ${field.key} ${columnType(field)}`,
+      statement: `ALTER TABLE ${table} ADD COLUMN ${columnName(field.key)} ${columnType(field)}`,
     }))
   );
   const latest = Math.max(written.length, ...columns.map(({ since }) => since));

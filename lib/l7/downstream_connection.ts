@@ -3,7 +3,7 @@ import type { SocketAddress } from "../proxyproto/mod.ts";
 import { ErrorCode, type RequestHead, WindowBudget } from "../h2/mod.ts";
 import type { BackendOutcome, RequestCounts, RequestEvent } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
-import type { PolicySet, Route } from "../routes/mod.ts";
+import type { Route } from "../routes/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
@@ -13,6 +13,8 @@ import type { ExchangeOwner } from "./exchange_owner.ts";
 import type { ExchangeRecord } from "./exchange_record.ts";
 import type { BackendConnection, DownstreamStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
+import type { RoutePlan } from "./route_plan.ts";
+import { type Answer, meetSteps } from "./step.ts";
 import { WEBSOCKET } from "./websocket.ts";
 
 /**
@@ -45,7 +47,7 @@ export interface DownstreamServices {
   readonly now: () => number;
   /** The way to a route's backend. */
   readonly upstreamFor: (route: Route) => Upstream<BackendConnection>;
-  readonly policiesFor: (route: Route) => PolicySet;
+  readonly planFor: (route: Route) => RoutePlan;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
   readonly requests: Pick<RequestCounts, "record">;
@@ -162,11 +164,21 @@ export class DownstreamConnection implements ExchangeOwner {
       return exchange.refuse(421, "the host does not belong to the route of this connection");
     }
     exchange.route = route;
-    const policy = this.#services.policiesFor(route)(head.fields);
-    if (policy !== undefined) {
-      exchange.policy = `${policy.type} ${policy.value} (#${policy.id})`;
-      return exchange.refuse(403, "refused by a policy");
-    }
+    const { steps } = this.#services.planFor(route);
+    if (steps.length === 0) return this.#forward(exchange, route);
+    const { connection } = this;
+    const met = meetSteps(steps, { exchange, connection });
+    if (!(met instanceof Promise)) return this.#conclude(exchange, met);
+    met.then((answer) => this.#conclude(exchange, answer)).catch((error) => exchange.crash(error));
+  }
+
+  /** A request has met every step, or one that answers it. */
+  #conclude(exchange: Exchange, answer: Answer | undefined): void {
+    if (answer !== undefined) return exchange.answer(answer);
+    if (!exchange.over && exchange.route !== undefined) this.#forward(exchange, exchange.route);
+  }
+
+  #forward(exchange: Exchange, route: Route): void {
     const upstream = this.#services.upstreamFor(route);
     const affinity = route.sendProxyProtocol ? this : undefined;
     if (affinity !== undefined) this.#own.add(upstream);

@@ -25,6 +25,7 @@ import type {
 import { Interim } from "./interim.ts";
 import { mayRepeat } from "./retry.ts";
 import { backendRequest, expectsContinue } from "./request_fields.ts";
+import type { Answer } from "./step.ts";
 import { tunnelAnswer, tunnelHead } from "./tunnel.ts";
 import { Upload } from "./upload.ts";
 
@@ -92,13 +93,19 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.#acquire(way);
   }
 
-  /** Answers in place of a backend. */
+  /** Answers in place of a backend, as is said of a status. */
   refuse(status: number, reason: string): void {
+    this.answer({ status, reason });
+  }
+
+  /** Answers in place of a backend. */
+  answer({ status, reason, policy, reply }: Answer): void {
     if (this.#over) return;
+    this.policy = policy;
     this.reason = reason;
     this.status = status;
     this.#responded = true;
-    localReply(this.#front, status, this.head);
+    localReply(this.#front, { status, ...reply && { reply } }, this.head);
     if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     this.#finish();
   }
@@ -269,7 +276,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
       () => {
         if (this.#responded) return this.#front.reset(ErrorCode.internalError);
         this.status = STATUS_OF.invalid;
-        localReply(this.#front, this.status, this.head);
+        localReply(this.#front, { status: this.status }, this.head);
         if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
       },
       () => this.#finish(),

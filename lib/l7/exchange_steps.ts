@@ -2,6 +2,7 @@
 export const STEPS = [
   "forward",
   "refuse",
+  "answer",
   "requestData",
   "requestTrailers",
   "requestInvalid",

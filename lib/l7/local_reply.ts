@@ -5,9 +5,13 @@ import type { DownstreamStream, FailureKind } from "./message.ts";
 /** Statuses that the proxy itself answers with, and what it says. */
 const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  401: "Unauthorized",
   403: "Forbidden",
+  404: "Not Found",
   408: "Request Timeout",
+  413: "Content Too Large",
   421: "Misdirected Request",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   501: "Not Implemented",
   502: "Bad Gateway",
@@ -25,12 +29,16 @@ export const STATUS_OF: Readonly<Record<FailureKind, number>> = {
 };
 
 /**
- * `grpc-status` for each of our statuses: gRPC's "HTTP to gRPC Status Code Mapping", where 421 and
- * 431 are not named and so UNKNOWN (2); too large metadata is RESOURCE_EXHAUSTED (8) in gRPC itself.
+ * `grpc-status` for each of our statuses: gRPC's "HTTP to gRPC Status Code Mapping", where 413, 421
+ * and 431 are not named and so UNKNOWN (2); what is too large is RESOURCE_EXHAUSTED (8) in gRPC itself.
  */
 const GRPC_STATUS: Readonly<Record<number, number>> = {
   400: 13,
+  401: 16,
   403: 7,
+  404: 12,
+  413: 8,
+  429: 14,
   431: 8,
   501: 12,
   502: 14,
@@ -41,10 +49,30 @@ const GRPC_UNKNOWN = 2;
 
 const ENCODER = new TextEncoder();
 
+/** What is answered for a backend, beside the status. */
+export interface Reply {
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  /** Fields beyond those that say what the content is. */
+  readonly fields: Fields;
+}
+
 /** The reason phrase of one of our statuses. */
 export function reasonPhrase(status: number): string {
   return REASONS[status] ?? "Error";
 }
+
+/** What is said of a status unless the operator says something else. */
+export function plainReply(status: number): Reply {
+  return {
+    contentType: "text/plain; charset=utf-8",
+    body: ENCODER.encode(`${status} ${reasonPhrase(status)}\n`),
+    fields: NO_STORE,
+  };
+}
+
+/** An error is about one moment. */
+const NO_STORE: Fields = ["cache-control", "no-store"];
 
 /**
  * Answers for the backend, shortly and without a word on internals. A gRPC client gets a
@@ -52,33 +80,35 @@ export function reasonPhrase(status: number): string {
  */
 export function localReply(
   front: DownstreamStream,
-  status: number,
+  { status, reply = plainReply(status) }: { readonly status: number; readonly reply?: Reply },
   request: { readonly method: string; readonly fields: Fields },
 ): void {
   if (isGrpc(request.fields)) {
-    const fields = [
-      "content-type",
-      "application/grpc",
-      "grpc-status",
-      String(GRPC_STATUS[status] ?? GRPC_UNKNOWN),
-      "grpc-message",
-      reasonPhrase(status),
-    ];
-    front.respond({ status: 200, fields }, true);
+    front.respond({ status: 200, fields: grpcFields(status) }, true);
     return;
   }
-  const body = ENCODER.encode(`${status} ${reasonPhrase(status)}\n`);
-  const fields = [
-    "content-type",
-    "text/plain; charset=utf-8",
-    "content-length",
-    String(body.length),
-    "cache-control",
-    "no-store",
-  ];
-  const hasBody = request.method !== "HEAD";
+  const { contentType, body, fields: more } = reply;
+  const fields = [...contentFields(status, contentType, body), ...more];
+  const hasBody = request.method !== "HEAD" && body.length > 0;
   front.respond({ status, fields }, !hasBody);
   if (hasBody) front.sendData(body, true);
+}
+
+function grpcFields(status: number): string[] {
+  return [
+    "content-type",
+    "application/grpc",
+    "grpc-status",
+    String(GRPC_STATUS[status] ?? GRPC_UNKNOWN),
+    "grpc-message",
+    reasonPhrase(status),
+  ];
+}
+
+function contentFields(status: number, contentType: string, { length }: Uint8Array): string[] {
+  if (length > 0) return ["content-type", contentType, "content-length", String(length)];
+  // RFC 9110 §8.6: 204 has no length, and 304 none but that of what it stands for.
+  return status === 204 || status === 304 ? [] : ["content-length", "0"];
 }
 
 /** Whether a request is gRPC's, by its content type (gRPC over HTTP/2, "Requests"). */

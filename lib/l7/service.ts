@@ -12,7 +12,7 @@ import {
 import { type Clock, type Connect, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes, StreamAcceptor } from "../tls/mod.ts";
-import { compileL7Policies, type PolicySet, type Route } from "../routes/mod.ts";
+import type { Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
 import { BackendPools, type CurrentRoutes } from "./backend_pools.ts";
 import {
@@ -25,6 +25,7 @@ import { FieldRules, type FieldSettings } from "./field_rules.ts";
 import { H1Downstream } from "./h1_downstream.ts";
 import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
+import { compilePlan, type RoutePlan } from "./route_plan.ts";
 import { L7Session } from "./session.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
@@ -74,7 +75,7 @@ export class L7Service {
   readonly #options: L7ServiceOptions;
   readonly #sessions = new Set<L7Session>();
   readonly #backends: BackendPools;
-  readonly #policiesOf = new WeakMap<Route, PolicySet>();
+  readonly #plans = new WeakMap<Route, RoutePlan>();
   readonly #acceptors = new WeakMap<TlsMaterial, StreamAcceptor>();
   readonly #pool = new OutputPool();
   readonly #turns = new Turns();
@@ -180,7 +181,7 @@ export class L7Service {
       now: () => clock.now(),
       upstreamFor: (route) => this.#backends.of(route, this.#trustFor(route, material)),
       onCrash: (request, error) => this.#log("request failed unexpectedly", error, { request }),
-      policiesFor: (route) => this.#policiesFor(route),
+      planFor: (route) => this.#planFor(route),
       rules: this.#rules,
       limits: this.#limits.http,
       requests,
@@ -244,13 +245,10 @@ export class L7Service {
     return acceptor;
   }
 
-  #policiesFor(route: Route): PolicySet {
-    let policies = this.#policiesOf.get(route);
-    if (policies === undefined) {
-      policies = compileL7Policies(route.policies ?? []);
-      this.#policiesOf.set(route, policies);
-    }
-    return policies;
+  #planFor(route: Route): RoutePlan {
+    let plan = this.#plans.get(route);
+    if (plan === undefined) this.#plans.set(route, plan = compilePlan(route));
+    return plan;
   }
 
   #tick(): void {

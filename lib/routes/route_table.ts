@@ -5,10 +5,12 @@ export interface RouteTable extends Iterable<Route> {
   readonly size: number;
   /**
    * The route for a canonical server name. An exact name wins over every wildcard, and of the
-   * wildcards the longest suffix wins. `*.example.net` stands for one or more labels below
+   * wildcards the longest suffix wins; what neither is for goes to the default route, if there is one. `*.example.net` stands for one or more labels below
    * `example.net`, never for `example.net` itself.
    */
   match(serverName: string): Route | undefined;
+  /** The route for every name that no other is for. */
+  readonly defaultRoute: Route | undefined;
   /** The route with exactly this hostname as written, a wildcard with its `*.`. */
   get(hostname: string): Route | undefined;
   /** Adds a route or replaces the one with the same hostname. */
@@ -63,6 +65,11 @@ export function compileRoutes(routes: readonly Route[]): RouteTable {
   return table;
 }
 
+/** Whoever names nobody can be relayed, and not be shown a certificate for the name he meant. */
+export function namelessRoute({ defaultRoute }: RouteTable): Route | undefined {
+  return defaultRoute?.mode === "l4" ? defaultRoute : undefined;
+}
+
 /** Maps, not objects: a server name may be `__proto__`. */
 class HashedRouteTable implements RouteTable {
   readonly #exact = new Map<string, Route>();
@@ -73,12 +80,21 @@ class HashedRouteTable implements RouteTable {
    * hostile name of a hundred labels would otherwise cause a hundred times as much.
    */
   #longestSuffix = 0;
+  #default: Route | undefined;
 
   get size(): number {
     return this.#exact.size + this.#wildcards.size;
   }
 
+  get defaultRoute(): Route | undefined {
+    return this.#default;
+  }
+
   match(serverName: string): Route | undefined {
+    return this.#matchName(serverName) ?? this.#default;
+  }
+
+  #matchName(serverName: string): Route | undefined {
     const exact = this.#exact.get(serverName);
     if (exact !== undefined || this.#wildcards.size === 0) return exact;
     let labelStart = 0;
@@ -106,11 +122,18 @@ class HashedRouteTable implements RouteTable {
       this.#wildcards.set(suffix, route);
       this.#longestSuffix = Math.max(this.#longestSuffix, suffix.length);
     }
+    if (route.isDefault === true) this.#default = route;
+    else this.#forgetDefault(route.hostname);
   }
 
   delete(hostname: string): boolean {
+    this.#forgetDefault(hostname);
     const suffix = wildcardSuffix(hostname);
     return suffix === undefined ? this.#exact.delete(hostname) : this.#wildcards.delete(suffix);
+  }
+
+  #forgetDefault(hostname: string): void {
+    if (this.#default?.hostname === hostname) this.#default = undefined;
   }
 
   *[Symbol.iterator](): Iterator<Route> {

@@ -7,6 +7,14 @@ export type ColumnValue = string | number | null;
 /** Kept as a number, in the unit that they have in memory. */
 const NUMBERS: ReadonlySet<Form> = new Set(["boolean", "integer", "duration", "size", "time"]);
 
+/** Names that SQL has for something else. */
+const KEYWORDS: ReadonlySet<string> = new Set(["default"]);
+
+/** A column's name as SQL takes it. */
+export function columnName(key: string): string {
+  return KEYWORDS.has(key) ? `"${key}"` : key;
+}
+
 /** The type of a field's column. */
 export function columnType({ kind }: AnyField): "INTEGER" | "TEXT" {
   const { form } = kind;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { columnType, type ColumnValue, fromColumn, toColumn } from "./column.ts";
+export { columnName, columnType, type ColumnValue, fromColumn, toColumn } from "./column.ts";
 export { type ParsedDocument, parseDocument } from "./document.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { formatKey, formatKeyPath, type KeyPath } from "./key_path.ts";

@@ -201,7 +201,7 @@ export function records<T extends object>(
   };
 }
 
-/** The record with defaults for what it does not say; nothing is checked. */
+/** The record with defaults for what it does not say, and so those in it; nothing is checked. */
 export function complete<T extends object>(
   { shape }: RecordKind<T>,
   given: Readonly<Partial<T>>,

@@ -1,5 +1,5 @@
 import type { AnyField, Kind, RecordShape } from "./kind.ts";
-import { fromJson, type Json, toJson } from "./plain.ts";
+import { fromJson, type Json, recordToJson, toJson } from "./plain.ts";
 
 /**
  * A record as one word of a command line: `10.0.0.1:443,weight=2,backup`. What tells one from
@@ -55,10 +55,18 @@ function parseJson(text: string): Json {
   }
 }
 
-/** A record as {@link recordOfText} reads it. */
-export function textOfRecord({ fields, identity }: RecordShape, value: object): string {
+/** Whether a value can stand between commas. */
+function isWord(value: Json): boolean {
+  return typeof value === "string" ? !/[,{}\n]/.test(value) : typeof value !== "object";
+}
+
+/** A record as {@link recordOfText} reads it: as JSON where its values do not fit into words. */
+export function textOfRecord(shape: RecordShape, value: object): string {
+  const { fields, identity } = shape;
   const values = value as Readonly<Record<string, unknown>>;
   const name = identity[0];
+  const json = recordToJson(shape, value);
+  if (!Object.values(json).every(isWord)) return JSON.stringify(json);
   return [...fields].flatMap(([property, field]) => {
     const found = values[property];
     if (found === undefined) return [];

@@ -1,6 +1,6 @@
 import { judge } from "../firewall/mod.ts";
 import { parseProxyHeader, type ProxyHeader } from "../proxyproto/mod.ts";
-import type { Route } from "../routes/mod.ts";
+import { namelessRoute, type Route } from "../routes/mod.ts";
 import { type ClientHello, ClientHelloReader } from "../sni/mod.ts";
 import { serveChallenge } from "./challenge.ts";
 import type { Connection, Ending } from "./connection_state.ts";
@@ -134,16 +134,20 @@ function helloRefused(
 }
 
 /**
- * Step 5: exact names win over wildcards, no route is a refusal, never a default, and so is one that
- * names others.
+ * Step 5: exact names win over wildcards, no route is a refusal unless the operator has written a
+ * default one, and so is one that names others.
  */
 function matchRoute(c: Connection, hello: ClientHello, state: PlaneState): Ending | undefined {
-  if (hello.serverName === undefined) {
-    return { outcome: "no_server_name", reason: "the ClientHello names no server" };
+  const { routes } = c.listener;
+  if (hello.serverName !== undefined) c.sni = hello.serverName;
+  const route = hello.serverName === undefined
+    ? namelessRoute(routes)
+    : routes.match(hello.serverName);
+  if (route === undefined) {
+    return hello.serverName === undefined
+      ? { outcome: "no_server_name", reason: "the ClientHello names no server" }
+      : { outcome: "no_route", reason: "no route for this name" };
   }
-  c.sni = hello.serverName;
-  const route = c.listener.routes.match(hello.serverName);
-  if (route === undefined) return { outcome: "no_route", reason: "no route for this name" };
   c.route = route;
   if (state.allowList(route)?.holds(c.client.ip) !== false) return undefined;
   return { outcome: "not_allowed", reason: "the route does not allow this client" };

@@ -1,5 +1,6 @@
 import {
   type AnyField,
+  columnName,
   type ColumnValue,
   complete,
   fromColumn,
@@ -23,7 +24,7 @@ export class Columns<T extends object> {
 
   /** `a, b, c`. */
   get names(): string {
-    return this.#fields.map(([, { key }]) => key).join(", ");
+    return this.#fields.map(([, { key }]) => columnName(key)).join(", ");
   }
 
   /** `?, ?, ?`. */
@@ -33,7 +34,7 @@ export class Columns<T extends object> {
 
   /** `a = ?, b = ?, c = ?`. */
   get assignments(): string {
-    return this.#fields.map(([, { key }]) => `${key} = ?`).join(", ");
+    return this.#fields.map(([, { key }]) => `${columnName(key)} = ?`).join(", ");
   }
 
   /** What is bound to the placeholders. */

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { columnName } from "../schema/mod.ts";
 import type { ProgramSchema } from "./program_schema.ts";
 
 /**
@@ -100,7 +101,8 @@ function stateColumns(
   for (const table of stateTables) {
     const columns = db.prepare(`PRAGMA table_info(${table})`).all()
       .map(({ name }) => String(name))
-      .filter((name) => statistics?.has(`${table}.${name}`) !== true);
+      .filter((name) => statistics?.has(`${table}.${name}`) !== true)
+      .map(columnName);
     if (columns.length > 0) found.set(table, columns);
   }
   return found;

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { columnName } from "../schema/mod.ts";
 import type { Statements } from "./statements.ts";
 
 const SQL = {
@@ -76,7 +77,7 @@ export class UndoLog {
     for (const sql of [SQL.table, SQL.state, SQL.initial]) this.#db.prepare(sql).run();
     for (const table of this.#tables) {
       const columns = this.#statements.all(`PRAGMA table_info(${table})`).map((c) =>
-        String(c.name)
+        columnName(String(c.name))
       );
       for (const sql of triggersOf(table, columns)) this.#db.prepare(sql).run();
     }

@@ -26,12 +26,17 @@ export function backendAddress(): Kind<string> {
   return parsed('`"host:port"`', (text) => canonical(parseBackendEndpoint(text), formatEndpoint));
 }
 
-/** A hostname, or `*.` and one. */
+/** The hostname of a route that has none of its own: a default route's. */
+export const EVERY_NAME = "*";
+
+/** A hostname, or `*.` and one; `*` is for a default route. */
 export function hostPattern(): Kind<string> {
   return parsed(
     "hostname or `*.` and a hostname",
     (text) =>
-      canonical(parseHostPattern(text), ({ wildcard, name }) => wildcard ? `*.${name}` : name),
+      text === EVERY_NAME
+        ? { ok: true, value: EVERY_NAME }
+        : canonical(parseHostPattern(text), ({ wildcard, name }) => wildcard ? `*.${name}` : name),
   );
 }
 

@@ -7,6 +7,7 @@ import {
   integer,
   type KeyPath,
   list,
+  type Place,
   quote,
   record,
   records,
@@ -52,10 +53,23 @@ export const LISTENER = record({
     apart: true,
     doc: "A hostname and where its connections go.",
   }),
-});
+}, { rule: refuseSecondDefault });
 
 /** A listener with its routes. */
 export type Listener = ValueOf<typeof LISTENER>;
+
+interface Checked {
+  readonly routes: readonly { readonly hostname: string; readonly isDefault?: boolean }[];
+}
+
+/** Which of two default routes is taken must not depend on their order. */
+function refuseSecondDefault({ routes }: Checked, { path, report }: Place): undefined {
+  const [first, ...others] = [...routes.keys()].filter((i) => routes[i]?.isDefault === true);
+  for (const i of others) {
+    const at = formatKeyPath([...path, "routes", first ?? 0]);
+    report.problem([...path, "routes", i, "default"], `repeats that of ${at}`);
+  }
+}
 
 /** What a listener says of itself. */
 export type ListenerSettings = Omit<Listener, "routes">;

@@ -8,6 +8,7 @@
  */
 export {
   backendAddress,
+  EVERY_NAME,
   hostname,
   hostPattern,
   ipOrCidr,
@@ -37,8 +38,8 @@ export {
 export { MAX_BACKENDS, MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts";
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
+export { ACME } from "./edge.ts";
 export {
-  ACME,
   type BackendProtocol,
   type Mode,
   MODES,
@@ -46,5 +47,6 @@ export {
   type Route,
   type RouteSettings,
 } from "./route.ts";
+export { RESPOND, type Respond } from "./respond.ts";
 export { AUTO_REASON, isAutomaticBan, RULE, type RuleSettings, ruleValue } from "./rule.ts";
 export { STATE, type State } from "./state.ts";

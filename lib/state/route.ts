@@ -15,6 +15,7 @@ import {
 } from "../schema/mod.ts";
 import { type Backend, BALANCING, checkBackends } from "./backend.ts";
 import { backendAddress, hostname, hostPattern } from "./address.ts";
+import { ACME, checkDefault, EDGE, type Edge } from "./edge.ts";
 import { POLICY, type Policy } from "./policy.ts";
 import { ruleValue } from "./rule.ts";
 
@@ -49,7 +50,8 @@ export const ROUTE = record({
     required: true,
     doc: "The name that clients ask for (SNI). `*.example.net` stands for every name below " +
       "`example.net`, at any depth, but not for `example.net`. An exact name wins over a " +
-      "wildcard, and a longer wildcard over a shorter one.",
+      "wildcard, and a longer wildcard over a shorter one. `*` is the hostname of a default route " +
+      "without a name of its own, see `default`.",
     title: "HOSTNAME",
   }),
   backend: field("backend", backendAddress(), {
@@ -170,6 +172,7 @@ export const ROUTE = record({
     flag: { name: "allowed-country", value: "code", about: "only these may; may be repeated" },
   }),
   ...BALANCING,
+  ...EDGE,
   policies: field("policies", records(POLICY, { maxLength: MAX_POLICIES }), {
     optional: true,
     absent: [],
@@ -196,10 +199,7 @@ function allowed(type: RuleType): Kind<readonly string[]> {
   return list(ruleValue(type), { maxLength: MAX_ROUTE_SOURCES });
 }
 
-/** What `tls_cert` says of a route whose certificate an authority issues. */
-export const ACME = "acme";
-
-interface Checked {
+interface Checked extends Edge {
   readonly mode: string;
   readonly backend: string;
   readonly backends?: readonly Backend[];
@@ -215,14 +215,17 @@ function checkRoute(route: Checked, place: Place) {
 }
 
 /** What a mode needs. */
-function checkMode({ mode, backend, tlsCert, tlsKey }: Checked, { path, report }: Place) {
+function checkMode(route: Checked, { path, report }: Place) {
+  const { mode, backend, tlsCert, tlsKey } = route;
   const need = (key: string, message: string) => {
     const at = [...path, key];
     // A refused value counts as given.
     if (!report.hasProblem(at)) report.problem(at, message);
   };
+  checkDefault(route, need);
   // The authoriser of an mtls route names the host.
-  if (backend === "" && mode !== "mtls") need("backend", "is missing");
+  const needsBackend = mode === "l4" || (mode === "l7" && route.respond === undefined);
+  if (backend === "" && needsBackend) need("backend", "is missing");
   if (mode === "l4" || (mode === "mtls" && tlsCert === "" && tlsKey === "")) return undefined;
   if (tlsCert === ACME) {
     if (tlsKey !== "") need("tls_key", 'is too much: with tls_cert = "acme" the key is made here');

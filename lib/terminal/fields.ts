@@ -106,10 +106,12 @@ function optionOf(field: AnyField): Option {
     case "record":
       return option.argParser((text) => parseRecord(kind.shape as RecordShape, text));
     case "records":
-      return option.argParser((text, before?: readonly object[]) => [
-        ...before ?? [],
-        parseRecord(kind.shape as RecordShape, text),
-      ]);
+      return option.argParser((text, before?: readonly object[]) =>
+        [
+          ...before ?? [],
+          parseRecord(kind.shape as RecordShape, text) ?? [],
+        ].flat()
+      );
     default:
       return option;
   }
@@ -119,8 +121,9 @@ function flagName({ key, flag }: AnyField): string {
   return flag?.name ?? key.replaceAll("_", "-");
 }
 
-function parseRecord(shape: RecordShape, text: string): object {
-  return asArgument(() => recordOfText(shape, text));
+/** An empty text takes back what there was. */
+function parseRecord(shape: RecordShape, text: string): object | null {
+  return text === "" ? null : asArgument(() => recordOfText(shape, text));
 }
 
 /** @throws {InvalidArgumentError} */

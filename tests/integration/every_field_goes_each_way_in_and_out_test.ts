@@ -68,6 +68,7 @@ async function sampleState(folder: string): Promise<Required<State>> {
       { addr: "[2001:db8::1]:443", weight: 2, backup: true, maxConnections: 5, state: "up" },
     ],
     health: sampleOf(HEALTH, { path: "/healthz?deep=1", status: "204" }),
+    respond: { status: 200, body: "up\n", contentType: "text/html", retryAfterMs: 5000 },
     policies: [policy],
   });
   const listener = sampleOf(LISTENER, {

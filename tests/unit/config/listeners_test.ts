@@ -82,7 +82,7 @@ Deno.test.each([
   ["a.*.example", 'is invalid: "*" is allowed only as the whole first label'],
   [
     "*",
-    'is invalid: no route is for every name; a wildcard is for those below one: "*.example.net"',
+    'is for a default route, with default = true; a wildcard is for names below one: "*.example.net"',
   ],
   ["a b", 'is invalid: the character " " (a space) is not allowed in names'],
   ["a$b", 'is invalid: the character "$" is not allowed in names'],
@@ -93,6 +93,49 @@ Deno.test.each([
   assert.deepEqual(problemsOf(withRoute(route)), [
     `8:1: listeners[0].routes[1].hostname: "${hostname}" ${problem}`,
   ]);
+});
+
+Deno.test.each([
+  ['hostname = "*"\ndefault = true', []],
+  ['hostname = "b.example"\ndefault = true', []],
+  ['hostname = "*"\ndefault = true\nmode = "mtls"', [
+    "default: is too much: mtls takes the host of the name",
+  ]],
+  ['hostname = "*"\ndefault = true\ntls_cert = "acme"', [
+    'tls_cert: is invalid: no authority issues for "*"',
+    'tls_cert: "acme" needs the section [acme], which is missing',
+  ]],
+])("loadConfig() takes or refuses the default route %j", (text, problems) => {
+  const found = problemsOf(withRoute(`[[listeners.routes]]\n${text}\nbackend = "10.0.0.2:443"`));
+  const said = found.map((it) => it.replace(/^.*routes\[1\]\./, ""));
+  const expected: readonly string[] = problems;
+  assert.deepEqual(said.filter((it) => expected.includes(it)), expected);
+  assert.equal(found.length === 0, problems.length === 0, said.join("\n"));
+});
+
+Deno.test("loadConfig() refuses a second default route of a listener", () => {
+  const route = (name: string) =>
+    `[[listeners.routes]]\nhostname = "${name}"\nbackend = "10.0.0.2:443"\ndefault = true`;
+  assert.deepEqual(problemsOf(withRoute(`${route("b.example")}\n${route("*")}`)), [
+    "14:1: listeners[0].routes[2].default: repeats that of listeners[0].routes[1]",
+  ]);
+});
+
+Deno.test.each([
+  ["status = 503", undefined],
+  ["status = 404, body = 'gone', content_type = 'text/plain', retry_after = '1m'", undefined],
+  ["body = 'x'", "status: is missing"],
+  ["status = 199", "status: 199 is not in 200–599"],
+  ["status = 204, body = 'x'", "body: is too much: an answer with 204 has no content"],
+  ["status = 200, content_type = 'a\\r\\nb: c'", "content_type"],
+  ["status = 200, content_type = 'plain'", "content_type"],
+  [`status = 200, body = '${"x".repeat(16_385)}'`, "body"],
+])("loadConfig() takes or refuses a fixed answer: %s", (respond, problem) => {
+  const route = `[[listeners.routes]]\nhostname = "b.example"\nbackend = "10.0.0.2:443"\n` +
+    `respond = { ${respond.replaceAll("'", '"')} }`;
+  const found = problemsOf(withRoute(route));
+  if (problem === undefined) return assert.deepEqual(found, []);
+  assert.match(found[0] ?? "", new RegExp(`routes\\[1\\]\\.respond\\.${problem}`));
 });
 
 Deno.test.each([

@@ -33,7 +33,7 @@ function asked(sendProxyProtocol: boolean, method = "GET") {
     idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
     now: () => 0,
     upstreamFor: () => upstream,
-    policiesFor: () => () => undefined,
+    planFor: () => ({ steps: [] }),
     rules: new FieldRules(),
     limits: DEFAULT_HTTP_LIMITS,
     requests: { record: () => {} },

@@ -20,7 +20,7 @@ function reply(status: number, method: string, fields: string[]) {
       consume() {},
       reset() {},
     },
-    status,
+    { status },
     { method, fields },
   );
   return told;

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { compileRoutes, DuplicateRouteError, type Route } from "../../../lib/routes/mod.ts";
+import {
+  compileRoutes,
+  DuplicateRouteError,
+  namelessRoute,
+  type Route,
+} from "../../../lib/routes/mod.ts";
 
 function route(hostname: string, id = 1): Route {
   return {
@@ -135,4 +140,30 @@ Deno.test("match() agrees with a scan over all routes for 20,000 names", () => {
       name,
     );
   }
+});
+
+Deno.test("match() gives the default route what neither a name nor a wildcard is for, as long as it is one", () => {
+  const routes = compileRoutes([route("a.test"), route("*.wild.test"), {
+    ...route("*"),
+    isDefault: true,
+  }]);
+  const taken = (name: string) => routes.match(name)?.hostname;
+  assert.deepEqual(["a.test", "x.wild.test", "wild.test", "b.test"].map(taken), [
+    "a.test",
+    "*.wild.test",
+    "*",
+    "*",
+  ]);
+  assert.equal(namelessRoute(routes)?.hostname, "*");
+  // From one to the other, in either order.
+  routes.set({ ...route("a.test"), isDefault: true });
+  routes.set(route("*"));
+  assert.equal(taken("b.test"), "a.test");
+  routes.set({ ...route("a.test"), isDefault: true, mode: "l7" });
+  assert.equal(namelessRoute(routes), undefined);
+  routes.set(route("a.test"));
+  assert.equal(taken("b.test"), undefined);
+  routes.set({ ...route("*"), isDefault: true });
+  routes.delete("*");
+  assert.equal(taken("b.test"), undefined);
 });

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { recordOfText, textOfRecord } from "../../../lib/schema/mod.ts";
+import {
+  field,
+  list,
+  parsed,
+  record,
+  recordOfText,
+  textOfRecord,
+} from "../../../lib/schema/mod.ts";
 import { BACKEND, HEALTH } from "../../../lib/state/mod.ts";
 
 for (
@@ -45,4 +52,20 @@ Deno.test("textOfRecord() writes what recordOfText() reads", () => {
   const text = textOfRecord(BACKEND.shape, backend);
   assert.equal(text, "a:1,weight=2,backup,max_connections=5,state=drain");
   assert.deepEqual(recordOfText(BACKEND.shape, text), backend);
+});
+
+Deno.test("textOfRecord() writes JSON where a value does not fit into words, and it is read again", () => {
+  const shape = record({
+    name: field("name", parsed("text", (value) => ({ ok: true, value })), { default: "", doc: "" }),
+    names: field("names", list(parsed("text", (value) => ({ ok: true, value }))), {
+      optional: true,
+      doc: "",
+    }),
+  }, { identity: ["name"] }).shape;
+  for (const value of [{ name: "a,b" }, { name: "x", names: ["1", "2"] }, { name: "{" }]) {
+    const text = textOfRecord(shape, value);
+    assert.equal(text[0], "{");
+    assert.deepEqual(recordOfText(shape, text), value);
+  }
+  assert.equal(textOfRecord(shape, { name: "plain" }), "plain");
 });

@@ -1,0 +1,39 @@
+import type { Exchange } from "./exchange.ts";
+import type { L7Connection } from "./downstream_connection.ts";
+import type { Reply } from "./local_reply.ts";
+
+/** An answer in place of a backend's: what the client hears, and what the log says. */
+export interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  /** The policy that refuses the request. */
+  readonly policy?: string;
+  /** Default: what is said of the status. */
+  readonly reply?: Reply | undefined;
+}
+
+/** A request on its way to a backend. */
+export interface Asked {
+  readonly exchange: Exchange;
+  readonly connection: L7Connection;
+}
+
+/** What a request meets on its way: it goes on, or is answered, at once or later. */
+export type Step = (asked: Asked) => Answer | undefined | Promise<Answer | undefined>;
+
+/** Has a request meet the steps from number `from` on, up to the first that answers it. */
+export function meetSteps(
+  steps: readonly Step[],
+  asked: Asked,
+  from = 0,
+): Answer | undefined | Promise<Answer | undefined> {
+  for (let i = from; i < steps.length; i++) {
+    const answer = steps[i]?.(asked);
+    if (answer === undefined) continue;
+    if (!(answer instanceof Promise)) return answer;
+    return answer.then((later) =>
+      later ?? (asked.exchange.over ? undefined : meetSteps(steps, asked, i + 1))
+    );
+  }
+  return undefined;
+}
