@@ -1,7 +1,6 @@
 import type { IpAddress } from "../addr/mod.ts";
-import type { SocketAddress } from "../proxyproto/mod.ts";
 import { ErrorCode, type RequestHead, WindowBudget } from "../h2/mod.ts";
-import type { BackendOutcome, RequestCounts, RequestEvent } from "../observe/mod.ts";
+import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -11,10 +10,12 @@ import { hostOfAuthority } from "./authority.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOwner } from "./exchange_owner.ts";
 import type { ExchangeRecord } from "./exchange_record.ts";
+import type { L7Connection } from "./l7_connection.ts";
 import type { BackendConnection, DownstreamStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
 import type { RoutePlan } from "./route_plan.ts";
-import { type Answer, meetSteps } from "./step.ts";
+import type { Answer } from "./answer.ts";
+import { meetSteps } from "./step.ts";
 import { WEBSOCKET } from "./websocket.ts";
 
 /**
@@ -22,24 +23,6 @@ import { WEBSOCKET } from "./websocket.ts";
  * with. That is what a client that does not read can make us hold, for each of its 100 streams.
  */
 const WINDOW_OCTETS = 1024 * 1024;
-
-/** What the server knows of a connection when it hands it over. */
-export interface L7Connection {
-  readonly id: string;
-  /** The real client. */
-  readonly client: SocketAddress;
-  /** `client` as `ip:port`, and its address alone. */
-  readonly clientText: string;
-  readonly clientIp: string;
-  /** Where the real client connected to. */
-  readonly destination: SocketAddress;
-  /** The route that the SNI selected. */
-  readonly route: Route;
-  /** The route that a hostname selects on the same listener now. */
-  readonly matchRoute: (host: string) => Route | undefined;
-  /** How the backend of a route served a request. */
-  readonly onBackend?: (route: Route, outcome: BackendOutcome) => void;
-}
 
 /** What a client needs of the service. */
 export interface DownstreamServices {

@@ -25,7 +25,7 @@ import type {
 import { Interim } from "./interim.ts";
 import { mayRepeat } from "./retry.ts";
 import { backendRequest, expectsContinue } from "./request_fields.ts";
-import type { Answer } from "./step.ts";
+import type { Answer } from "./answer.ts";
 import { tunnelAnswer, tunnelHead } from "./tunnel.ts";
 import { Upload } from "./upload.ts";
 

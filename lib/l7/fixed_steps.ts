@@ -5,7 +5,8 @@
  */
 import type { Respond } from "../state/mod.ts";
 import { plainReply } from "./local_reply.ts";
-import type { Answer, Step } from "./step.ts";
+import type { Answer } from "./answer.ts";
+import type { Step } from "./step.ts";
 
 /** In seconds; who comes by then finds the page again, or the backend. */
 const MAINTENANCE_RETRY = "60";

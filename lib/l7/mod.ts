@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type L7Connection } from "./downstream_connection.ts";
+export { type L7Connection } from "./l7_connection.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./http_limits.ts";
 export { type L7Ending, type L7Session } from "./session.ts";

@@ -15,11 +15,8 @@ import type { Handshakes, StreamAcceptor } from "../tls/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
 import { BackendPools, type CurrentRoutes } from "./backend_pools.ts";
-import {
-  type DownstreamCodec,
-  DownstreamConnection,
-  type L7Connection,
-} from "./downstream_connection.ts";
+import { type DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
+import type { L7Connection } from "./l7_connection.ts";
 import { H2Downstream } from "./h2_downstream.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
 import { H1Downstream } from "./h1_downstream.ts";

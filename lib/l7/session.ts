@@ -1,10 +1,7 @@
 import type { OutcomeName } from "../observe/mod.ts";
 import type { StreamError, TcpStream } from "../tcp/mod.ts";
-import type {
-  DownstreamCodec,
-  DownstreamConnection,
-  L7Connection,
-} from "./downstream_connection.ts";
+import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
+import type { L7Connection } from "./l7_connection.ts";
 
 /** How a connection ended. */
 export interface L7Ending {

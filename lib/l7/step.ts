@@ -1,16 +1,6 @@
 import type { Exchange } from "./exchange.ts";
-import type { L7Connection } from "./downstream_connection.ts";
-import type { Reply } from "./local_reply.ts";
-
-/** An answer in place of a backend's: what the client hears, and what the log says. */
-export interface Answer {
-  readonly status: number;
-  readonly reason: string;
-  /** The policy that refuses the request. */
-  readonly policy?: string;
-  /** Default: what is said of the status. */
-  readonly reply?: Reply | undefined;
-}
+import type { L7Connection } from "./l7_connection.ts";
+import type { Answer } from "./answer.ts";
 
 /** A request on its way to a backend. */
 export interface Asked {
