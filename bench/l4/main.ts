@@ -1,8 +1,10 @@
 /**
- * mc-proxy beside nginx stream and HAProxy with as many workers each, in turn, in one run. On a noisy machine only ratios mean something, and the steadiest of them is the CPU time
- * per operation: a load generator that shares the cores cannot hide it.
+ * mc-proxy beside nginx stream and HAProxy with as many workers each, in turn, in one run. On a noisy
+ * machine only ratios mean something, and the steadiest of them is the CPU time per operation: a load
+ * generator that shares the cores cannot hide it.
  *
- * Usage: `deno run -A bench/l4/main.ts [ROUNDS] [SECONDS] [WORKERS] [IDLE_CONNECTIONS]`
+ * Usage: `deno run -A bench/l4/main.ts [ROUNDS] [SECONDS] [WORKERS] [IDLE_CONNECTIONS] [ONLY]`, where
+ * `ONLY` is a part of the name of what to measure, such as `new`, `ping`, `bulk`, `blocked`, `idle`.
  *
  * @module
  */
@@ -17,6 +19,7 @@ const seconds = Number(Deno.args[1] ?? 2);
 const workers = Number(Deno.args[2] ?? 1);
 /** Each takes two descriptors of the backend and the load together. */
 const IDLE_CONNECTIONS = Number(Deno.args[3] ?? 2000);
+const only = Deno.args[4] ?? "";
 const HANDSHAKES = 200;
 
 interface Measured {
@@ -50,6 +53,7 @@ await compareHandshakes();
 await compareMemory();
 
 async function compare(name: string, unit: string, load: Load, among = targets): Promise<void> {
+  if (!name.includes(only)) return;
   const results = new Map<Target, Measured[]>(among.map((target) => [target, []]));
   for (let round = 0; round < rounds; round++) {
     for (const target of among) results.get(target)?.push(await measure(target, load));
@@ -96,6 +100,7 @@ function medianOf(all: readonly Measured[]): Measured {
 }
 
 async function compareHandshakes(): Promise<void> {
+  if (!"TLS handshake added".includes(only)) return;
   const direct = await handshakeMillis(backends.tls);
   for (const target of targets) {
     const through = await handshakeMillis(target.port);
@@ -126,6 +131,7 @@ function quantile(sorted: readonly number[], q: number): number {
 }
 
 async function compareMemory(): Promise<void> {
+  if (!"idle connection".includes(only)) return;
   for (const target of targets) {
     const warmUp = await openIdle(target.port, IDLE_CONNECTIONS / 4);
     const before = target.residentBytes();

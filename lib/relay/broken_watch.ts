@@ -1,11 +1,13 @@
 import type { Clock } from "./deadlines.ts";
 import { systemClock } from "./deadlines.ts";
+import { type Link, Ring } from "./ring.ts";
+import { Ticker } from "./ticker.ts";
 
 /** So late may it be seen that a connection which nobody reads has broken off, in milliseconds. */
 const LOOK_EVERY_MS = 500;
 
 /** What can be asked whether it has broken off, and is told when it has. */
-export interface Watched {
+export interface Watched extends Link {
   isBroken(): boolean;
   onBroken(): void;
 }
@@ -15,12 +17,11 @@ export interface Watched {
  * direction: the kernel tells of their RST to those who read only.
  */
 export class BrokenWatch {
-  readonly #clock: Clock;
-  readonly #watched = new Set<Watched>();
-  #stop: (() => void) | undefined;
+  readonly #ticker: Ticker;
+  readonly #watched = new Ring<Watched>();
 
   constructor(clock: Clock = systemClock) {
-    this.#clock = clock;
+    this.#ticker = new Ticker(clock, LOOK_EVERY_MS, () => this.#look());
   }
 
   /** Connections that are watched now. */
@@ -28,17 +29,21 @@ export class BrokenWatch {
     return this.#watched.size;
   }
 
+  /** As {@link Ticker.keep}. */
+  keep(): () => void {
+    return this.#ticker.keep();
+  }
+
   /** Begins to look; doing it again changes nothing. */
   add(watched: Watched): void {
     this.#watched.add(watched);
-    this.#stop ??= this.#clock.every(LOOK_EVERY_MS, () => this.#look());
+    this.#ticker.start();
   }
 
-  /** Looks no more; no timer runs while nothing is watched. */
+  /** Looks no more. */
   delete(watched: Watched): void {
-    if (!this.#watched.delete(watched) || this.#watched.size > 0) return;
-    this.#stop?.();
-    this.#stop = undefined;
+    this.#watched.delete(watched);
+    if (this.#watched.size === 0) this.#ticker.rest();
   }
 
   #look(): void {

@@ -1,3 +1,6 @@
+import { Link, Ring } from "./ring.ts";
+import { Ticker } from "./ticker.ts";
+
 /** A wait that ends with a call unless it is cancelled. */
 export interface Deadline {
   /** Starts the wait anew. */
@@ -37,74 +40,49 @@ const MAX_TICK_MS = 1000;
  * instructions and ask for no time, because every read of every relayed stream touches one: a wait
  * that was touched begins anew when the set looks the next time. The price is that a deadline fires
  * up to two ticks (an eighth of the duration, at most two seconds) late, never early.
- *
- * They are linked to each other and not members of a `Set`: one that is filled and emptied all the
- * time leaves a chain of old tables, whose entries the young generation's collector takes for alive.
  */
 export class Deadlines {
   readonly #durationMs: number;
   readonly #clock: Clock;
-  /** Points to the first and the last wait; to itself when there is none. */
-  readonly #ring = new Link();
-  #size = 0;
-  #kept = 0;
-  #stop: (() => void) | undefined;
+  readonly #waits = new Ring<Wait>();
+  readonly #ticker: Ticker;
 
   constructor(durationMs: number, clock: Clock = systemClock) {
     this.#durationMs = durationMs;
     this.#clock = clock;
+    const tick = Math.min(MAX_TICK_MS, Math.max(MIN_TICK_MS, durationMs / TICKS_PER_DURATION));
+    this.#ticker = new Ticker(clock, tick, () => this.#expire());
   }
 
   /** Waits that are armed now. */
   get size(): number {
-    return this.#size;
+    return this.#waits.size;
   }
 
-  /**
-   * Keeps the timer also while nothing waits, until the result is called: for who arms a wait time
-   * and again, since starting a timer costs as much as a request.
-   */
+  /** As {@link Ticker.keep}. */
   keep(): () => void {
-    this.#kept++;
-    let kept = true;
-    return () => {
-      if (!kept) return;
-      kept = false;
-      this.#kept--;
-      this.#stopIfIdle();
-    };
+    return this.#ticker.keep();
   }
 
   /** Arms a wait; `onExpire` is called at most once. */
   arm(onExpire: () => void): Deadline {
-    const tick = Math.min(
-      MAX_TICK_MS,
-      Math.max(MIN_TICK_MS, this.#durationMs / TICKS_PER_DURATION),
-    );
-    this.#stop ??= this.#clock.every(tick, () => this.#expire());
     const wait = new Wait(this, onExpire);
-    wait.insertBefore(this.#ring);
-    this.#size++;
+    this.#waits.add(wait);
+    this.#ticker.start();
     return wait;
   }
 
-  /** For waits: one has ended. No timer runs while there is none. */
-  ended(): void {
-    this.#size--;
-    this.#stopIfIdle();
-  }
-
-  #stopIfIdle(): void {
-    if (this.#size > 0 || this.#kept > 0) return;
-    this.#stop?.();
-    this.#stop = undefined;
+  /** For waits: one has ended. */
+  ended(wait: Wait): void {
+    this.#waits.delete(wait);
+    if (this.#waits.size === 0) this.#ticker.rest();
   }
 
   #expire(): void {
     const now = this.#clock.now();
     const latest = now - this.#durationMs;
     const due: Wait[] = [];
-    for (let wait = this.#ring.next; wait instanceof Wait; wait = wait.next) {
+    for (const wait of this.#waits) {
       if (wait.touched) {
         wait.touched = false;
         wait.startedAt = now;
@@ -114,26 +92,6 @@ export class Deadlines {
     }
     // One's end may touch or cancel another.
     for (const wait of due) if (!wait.touched) wait.expire();
-  }
-}
-
-/** An element of a ring; alone, it points to itself. */
-class Link {
-  next: Link = this;
-  previous: Link = this;
-
-  insertBefore(link: Link): void {
-    this.next = link;
-    this.previous = link.previous;
-    this.previous.next = this;
-    link.previous = this;
-  }
-
-  /** Leaves the ring, and leads nowhere: what is gone must keep nothing alive. */
-  remove(): void {
-    this.previous.next = this.next;
-    this.next.previous = this.previous;
-    this.next = this.previous = this;
   }
 }
 
@@ -158,8 +116,7 @@ class Wait extends Link implements Deadline {
   cancel(): void {
     if (this.#onExpire === undefined) return;
     this.#onExpire = undefined;
-    this.remove();
-    this.#set.ended();
+    this.#set.ended(this);
   }
 
   expire(): void {

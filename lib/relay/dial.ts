@@ -1,5 +1,4 @@
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
-import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import { systemClock } from "./deadlines.ts";
 import { type Lookup, systemLookup } from "./lookup.ts";
 
@@ -103,29 +102,6 @@ function closing(): DialError {
   return new DialError("unreachable", "the proxy is shutting down");
 }
 
-/** Plain TCP connections on these sockets. */
-export function connectWith(sockets: Sockets): Connect<TcpStream> {
-  return ({ hostname, port, signal }) =>
-    new Promise((resolve, reject) => {
-      const abort = () => {
-        dialling.cancel();
-        reject(signal.reason);
-      };
-      const settle = () => signal.removeEventListener("abort", abort);
-      const dialling = sockets.connect(hostname, port, {
-        onConnect(stream) {
-          settle();
-          resolve(stream);
-        },
-        onFailure(error) {
-          settle();
-          reject(error);
-        },
-      });
-      signal.addEventListener("abort", abort, { once: true });
-    });
-}
-
 /**
  * Connects to a backend. A name is resolved at dial time and its addresses are tried in the order
  * of RFC 8305: families alternate, a new attempt starts when the one before has failed or 250 ms
@@ -140,12 +116,13 @@ export async function dial<C extends { close(): void }>(
 ): Promise<C> {
   try {
     deadline.throwIfAborted();
-    const isLiteral = parseIp(target.host).ok;
-    const found = isLiteral ? [target.host] : await resolve(target.host, lookup, deadline);
-    const addresses = permitted(found, target, forbids);
-    const [only] = addresses;
-    if (isLiteral && only) return await attempt(only, target.port, deadline, connect);
-    return await race(addresses, target.port, deadline, connect);
+    const { host, port } = target;
+    if (parseIp(host).ok) {
+      permitted([host], target, forbids);
+      return await attempt(host, port, deadline, connect);
+    }
+    const addresses = permitted(await resolve(host, lookup, deadline), target, forbids);
+    return await race(addresses, port, deadline, connect);
   } catch (error) {
     const cause = deadline.aborted ? deadline.reason : error;
     if (cause instanceof DialError && PLAIN.has(cause.code)) throw cause;
@@ -160,15 +137,16 @@ export async function dial<C extends { close(): void }>(
 /** Errors that need no further words. */
 const PLAIN: ReadonlySet<DialErrorCode> = new Set(["unresolved", "forbidden"]);
 
-/** The addresses that may be dialled. */
+/** The addresses that may be dialled: one at least. */
 function permitted(
   addresses: readonly string[],
   target: Endpoint,
   forbids: DialOptions<never>["forbids"],
-): string[] {
+): readonly string[] {
+  if (forbids === undefined) return addresses;
   const reasons = new Set<string>();
   const allowed = addresses.filter((address) => {
-    const reason = forbids?.(address);
+    const reason = forbids(address);
     if (reason !== undefined) reasons.add(`${address} is ${reason}`);
     return reason === undefined;
   });
@@ -201,7 +179,7 @@ async function resolve(host: string, lookup: Lookup, signal: AbortSignal): Promi
 }
 
 function race<C extends { close(): void }>(
-  addresses: string[],
+  addresses: readonly string[],
   port: number,
   signal: AbortSignal,
   connect: Connect<C>,

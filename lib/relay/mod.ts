@@ -4,10 +4,10 @@
  * @module
  */
 export { type Clock, type Deadline, Deadlines, systemClock } from "./deadlines.ts";
+export { connectWith } from "./connect.ts";
 export {
   type Connect,
   ConnectDeadlines,
-  connectWith,
   dial,
   DialError,
   type DialErrorCode,
@@ -15,5 +15,6 @@ export {
   interleaveFamilies,
 } from "./dial.ts";
 export { type Lookup, shareLookups, systemLookup } from "./lookup.ts";
+export { Link, Ring } from "./ring.ts";
 export { BrokenWatch, type Watched } from "./broken_watch.ts";
 export { Relay, type RelayEnd, type RelayOptions } from "./relay.ts";

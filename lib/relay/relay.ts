@@ -1,5 +1,6 @@
 import { HANDLER_FAILED, StreamError, type StreamHandler, type TcpStream } from "../tcp/mod.ts";
 import { type BrokenWatch, type Watched } from "./broken_watch.ts";
+import { Link } from "./ring.ts";
 import type { Deadline, Deadlines } from "./deadlines.ts";
 
 /** How long what the client still sends is discarded after the backend broke off. */
@@ -40,7 +41,7 @@ export interface RelayOptions {
  *   nothing to lose and the RST is passed on. TLS tells its users of the missing close_notify, also
  *   when it is terminated here: the FIN then goes out below it.
  */
-export class Relay implements Watched {
+export class Relay extends Link implements Watched {
   /** Octets passed on to the backend. */
   bytesIn = 0;
   /** Octets passed on to the client. */
@@ -62,6 +63,7 @@ export class Relay implements Watched {
   #over = false;
 
   constructor(client: TcpStream, backend: TcpStream, options: RelayOptions) {
+    super();
     this.#client = client;
     this.#backend = backend;
     this.#watch = options.watch;

@@ -33,10 +33,9 @@ function traffic({ carrier }: Connection): Traffic {
 
 /** What the connection has carried since this was asked before, so that it counts while it lasts. */
 export function takeTraffic(connection: Connection): Traffic {
-  const { bytesIn, bytesOut } = traffic(connection);
-  const { taken = { bytesIn: 0, bytesOut: 0 } } = connection;
-  connection.taken = { bytesIn, bytesOut };
-  return { bytesIn: bytesIn - taken.bytesIn, bytesOut: bytesOut - taken.bytesOut };
+  const { taken } = connection;
+  const now = connection.taken = traffic(connection);
+  return { bytesIn: now.bytesIn - taken.bytesIn, bytesOut: now.bytesOut - taken.bytesOut };
 }
 
 /** Which route's tally a connection counts in. */

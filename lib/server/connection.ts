@@ -23,9 +23,10 @@ export function serve(connection: Connection, state: PlaneState): Ending | Promi
  * Steps 2 to 6. Nothing of them is kept while the connection lasts: it may be idle for long, and one
  * of ten thousand.
  */
-async function readAndDispatch(connection: Connection, state: PlaneState): Promise<Ending> {
-  const peeked = await peekAtRoute(connection, state);
-  return peeked instanceof Uint8Array ? dispatch(connection, peeked, state) : peeked;
+function readAndDispatch(connection: Connection, state: PlaneState): Promise<Ending> {
+  return peekAtRoute(connection, state).then((peeked) =>
+    peeked instanceof Uint8Array ? dispatch(connection, peeked, state) : peeked
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { ChallengeSnapshot } from "../plane/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
+import { Link } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { SocketName, TcpStream } from "../tcp/mod.ts";
 import type { ActiveListener } from "./listener.ts";
@@ -44,9 +45,23 @@ export interface Traffic {
   readonly bytesOut: number;
 }
 
+const NO_TRAFFIC: Traffic = { bytesIn: 0, bytesOut: 0 };
+
+/** What is known of a connection when it is accepted. */
+export interface Accepted {
+  readonly stream: TcpStream;
+  readonly listener: ActiveListener;
+  /** Milliseconds on the plane's clock. */
+  readonly startedAt: number;
+  /** The TCP peer. */
+  readonly peer: SocketAddress;
+  /** What ids of this worker begin with, and which of its connections this is. */
+  readonly idPrefix: string;
+  readonly sequence: number;
+}
+
 /** One accepted connection: what is known of it grows along its path. */
-export interface Connection {
-  readonly id: string;
+export class Connection extends Link {
   readonly stream: TcpStream;
   readonly listener: ActiveListener;
   /** Milliseconds on the plane's clock. */
@@ -56,33 +71,51 @@ export interface Connection {
   /** The real client: the peer, or whom the PROXY header names. */
   client: SocketAddress;
   /** Where the real client connected to, if a PROXY header says so. */
-  destination?: SocketAddress;
-  sni?: string;
-  route?: Route;
+  destination: SocketAddress | undefined = undefined;
+  sni: string | undefined = undefined;
+  route: Route | undefined = undefined;
   /** How the firewall refuses it; it is read on all the same, for a validator may be behind it. */
-  spared?: Ending;
+  spared: Ending | undefined = undefined;
   /** The name that it proves. */
-  challenge?: ChallengeSnapshot;
+  challenge: ChallengeSnapshot | undefined = undefined;
   /** While it is counted for its source. */
-  sourcePermit?: SourcePermit;
+  sourcePermit: SourcePermit | undefined = undefined;
   /** Since its mode carries something. */
-  carrier?: Carrier;
+  carrier: Carrier | undefined = undefined;
   /** mtls: the host that the server name asks for. */
-  host?: string;
+  host: string | undefined = undefined;
   /** mtls: `org/user`. */
-  identity?: string;
+  identity: string | undefined = undefined;
   /** mtls: where the host is. */
-  backend?: string;
+  backend: string | undefined = undefined;
   /** mtls: to look at the client's certificate again. */
-  peerCertificate?: TlsPeer;
+  peerCertificate: TlsPeer | undefined = undefined;
   /** What of its traffic is in the tallies. */
-  taken?: Traffic;
+  taken: Traffic = NO_TRAFFIC;
   /** Whether `Heaviest` has counted it while it lasts, and how many octets of it. */
-  isCounted?: true;
-  countedBytes?: number;
+  isCounted = false;
+  countedBytes = 0;
   /** Why we cut it, whatever its path then reports. */
-  cutBy?: CutBy;
-  cutReason?: string | undefined;
+  cutBy: CutBy | undefined = undefined;
+  cutReason: string | undefined = undefined;
+  readonly #idPrefix: string;
+  readonly #sequence: number;
+
+  constructor({ stream, listener, startedAt, peer, idPrefix, sequence }: Accepted) {
+    super();
+    this.stream = stream;
+    this.listener = listener;
+    this.startedAt = startedAt;
+    this.peer = peer;
+    this.client = peer;
+    this.#idPrefix = idPrefix;
+    this.#sequence = sequence;
+  }
+
+  /** Put together when it is asked for: nobody does of most that are refused in a flood. */
+  get id(): string {
+    return `${this.#idPrefix}-${this.#sequence.toString(36)}`;
+  }
 }
 
 /** Cuts a connection off, wherever on its path it is. */

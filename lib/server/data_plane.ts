@@ -21,7 +21,7 @@ import {
 } from "./accounting.ts";
 import { BlockedLog } from "./blocked_log.ts";
 import { serve } from "./connection.ts";
-import { type Connection, type Ending, socketAddress, withCut } from "./connection_state.ts";
+import { Connection, type Ending, socketAddress, withCut } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
 import type { DataPlaneOptions } from "./data_plane_options.ts";
 import { Heaviest } from "./heaviest.ts";
@@ -150,14 +150,8 @@ export class DataPlane {
       stream.close();
       return;
     }
-    const connection: Connection = {
-      id: `${idPrefix}-${(this.#sequence++).toString(36)}`,
-      stream,
-      listener,
-      startedAt,
-      peer,
-      client: peer,
-    };
+    const sequence = this.#sequence++;
+    const connection = new Connection({ stream, listener, startedAt, peer, idPrefix, sequence });
     counters.add("accepted");
     if (this.#state.pressure?.refuses(Math.random()) === true) {
       this.#settle(connection, { outcome: "overloaded" });
@@ -173,25 +167,27 @@ export class DataPlane {
       return;
     }
     this.#connections.add(connection);
-    const ending = this.#serve(connection);
-    if (!(ending instanceof Promise)) return this.#end(connection, ending);
-    ending.then((ending) => this.#end(connection, ending)).catch((error) =>
-      this.#logError("connection could not be settled", error, {})
-    );
+    this.#serve(connection);
   }
 
-  /** {@link serve}, with whatever it throws as an ending. */
-  #serve(connection: Connection): Ending | Promise<Ending> {
-    const failed = (error: unknown): Ending => {
-      this.#logError("connection failed unexpectedly", error, { id: connection.id });
-      return { outcome: "internal_error", reason: describeError(error) };
-    };
+  /** {@link serve}, to the end; whatever it throws is one. */
+  #serve(connection: Connection): void {
+    let ending: Ending | Promise<Ending>;
     try {
-      const ending = serve(connection, this.#state);
-      return ending instanceof Promise ? ending.catch(failed) : ending;
+      ending = serve(connection, this.#state);
     } catch (error) {
-      return failed(error);
+      return this.#fail(connection, error);
     }
+    if (!(ending instanceof Promise)) return this.#end(connection, ending);
+    ending.then(
+      (ending) => this.#end(connection, ending),
+      (error) => this.#fail(connection, error),
+    ).catch((error) => this.#logError("connection could not be settled", error, {}));
+  }
+
+  #fail(connection: Connection, error: unknown): void {
+    this.#logError("connection failed unexpectedly", error, { id: connection.id });
+    this.#end(connection, { outcome: "internal_error", reason: describeError(error) });
   }
 
   #end(connection: Connection, ending: Ending): void {
@@ -280,8 +276,8 @@ export class DataPlane {
     this.#blocked.flush();
     this.#state.connectDeadlines[Symbol.dispose]();
     this.#state.l7.close();
-    this.#state.streams.close();
     this.#state.closeResolver();
+    this.#state.restTimers();
   }
 
   /** Cuts every connection that is still open, and those that wait for a backend. */

@@ -1,12 +1,10 @@
 import type { Endpoint } from "../addr/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { Relay } from "../relay/mod.ts";
+import { DialError, Relay } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
-import type { Lease } from "../upstream/mod.ts";
 import type { Connection, Ending } from "./connection_state.ts";
 import type { DestinationGuard } from "./destination_guard.ts";
 import type { PlaneState } from "./plane_state.ts";
-import { type StreamLink, StreamUnavailable } from "./streams.ts";
 
 /** How a connection ends that found no backend. */
 const OUTCOMES = {
@@ -32,19 +30,17 @@ export async function forward(
   target: Endpoint,
   { client, first, guard, state }: Stream & { readonly state: PlaneState },
 ): Promise<Ending> {
-  let lease: Lease<StreamLink>;
+  let backend: TcpStream;
   const dialledAt = state.clock.now();
   try {
-    lease = await state.streams.acquire(target, guard);
+    backend = await state.streams.dial(target, guard);
   } catch (error) {
-    const outcome = OUTCOMES[error instanceof StreamUnavailable ? error.code : "unreachable"];
+    const outcome = OUTCOMES[error instanceof DialError ? error.code : "unreachable"];
     return { outcome, reason: describeError(error) };
   }
   state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
-  const relay = new Relay(client, lease.link.stream, state.relayOptions);
+  const relay = new Relay(client, backend, state.relayOptions);
   c.carrier = relay;
   // Not awaited: what this function knows need not be kept while the stream lasts.
-  return relay.run(first)
-    .then((outcome) => ({ outcome, reason: relay.reason }))
-    .finally(() => lease.release());
+  return relay.run(first).then((outcome) => ({ outcome, reason: relay.reason }));
 }

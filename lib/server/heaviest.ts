@@ -18,11 +18,11 @@ export class Heaviest {
   /** Counts what is new of a connection that has ended. */
   countEnd(connection: Connection, outcome: OutcomeName): void {
     const visitor = this.#visitorOf(connection);
-    if (connection.isCounted !== true) this.#tracker.add("connections", visitor, 1);
+    if (!connection.isCounted) this.#tracker.add("connections", visitor, 1);
     if (isRefusal(outcome)) this.#tracker.add("refused", visitor, 1);
     const { carrier } = connection;
     if (carrier === undefined) return;
-    const bytes = carrier.bytesIn + carrier.bytesOut - (connection.countedBytes ?? 0);
+    const bytes = carrier.bytesIn + carrier.bytesOut - connection.countedBytes;
     if (bytes > 0) this.#tracker.add("bytes", visitor, bytes);
   }
 
@@ -37,10 +37,10 @@ export class Heaviest {
     const { carrier, route } = connection;
     if (route === undefined) return;
     const bytes = (carrier?.bytesIn ?? 0) + (carrier?.bytesOut ?? 0);
-    const more = bytes - (connection.countedBytes ?? 0);
-    if (connection.isCounted === true && more <= 0) return;
+    const more = bytes - connection.countedBytes;
+    if (connection.isCounted && more <= 0) return;
     const visitor = this.#visitorOf(connection);
-    if (connection.isCounted !== true) this.#tracker.add("connections", visitor, 1);
+    if (!connection.isCounted) this.#tracker.add("connections", visitor, 1);
     if (more > 0) this.#tracker.add("bytes", visitor, more);
     connection.isCounted = true;
     connection.countedBytes = bytes;

@@ -1,4 +1,3 @@
-import { parseBackendEndpoint } from "../addr/mod.ts";
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
 import { type Connection, destinationOf, type Ending } from "./connection_state.ts";
 import { forward } from "./forward.ts";
@@ -6,7 +5,7 @@ import type { Arrival } from "./mode.ts";
 
 /** Mode l4: the client's octets go to the backend as they are, after our own PROXY header. */
 export function serveL4(c: Connection, { route, peeked, state }: Arrival): Promise<Ending> {
-  const target = parseBackendEndpoint(route.backend);
+  const target = state.targetOf(route);
   if (!target.ok) {
     return Promise.resolve({ outcome: "internal_error", reason: `backend: ${target.reason}` });
   }

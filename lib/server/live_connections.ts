@@ -1,4 +1,5 @@
 import type { ConnectionQuery, FoundConnections, RouteTally } from "../plane/mod.ts";
+import { Ring } from "../relay/mod.ts";
 import { routeOf, Tallies, toInfo } from "./accounting.ts";
 import { type Connection, cutOff } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -7,26 +8,26 @@ import { compileQuery } from "./query.ts";
 /** The connections of one worker that are open, the oldest first: who asks, finds and cuts them. */
 export class LiveConnections {
   readonly #state: Pick<PlaneState, "firewall" | "clock">;
-  readonly #byId = new Map<string, Connection>();
+  readonly #ring = new Ring<Connection>();
 
   constructor(state: Pick<PlaneState, "firewall" | "clock">) {
     this.#state = state;
   }
 
   get size(): number {
-    return this.#byId.size;
+    return this.#ring.size;
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
-    return this.#byId.values();
+    return this.#ring[Symbol.iterator]();
   }
 
   add(connection: Connection): void {
-    this.#byId.set(connection.id, connection);
+    this.#ring.add(connection);
   }
 
-  delete({ id }: Connection): void {
-    this.#byId.delete(id);
+  delete(connection: Connection): void {
+    this.#ring.delete(connection);
   }
 
   /** The oldest `limit` that a query means. */
@@ -46,15 +47,17 @@ export class LiveConnections {
 
   /** Cuts one off; `false` if there is none of that id. */
   closeOne(id: string): boolean {
-    const connection = this.#byId.get(id);
-    if (connection === undefined) return false;
-    cutOff(connection, "closed_by_operator");
-    return true;
+    for (const connection of this) {
+      if (connection.id !== id) continue;
+      cutOff(connection, "closed_by_operator");
+      return true;
+    }
+    return false;
   }
 
   /** Cuts all off, since the program ends. */
   cutAll(): void {
-    for (const connection of [...this]) cutOff(connection, "shutdown");
+    for (const connection of this) cutOff(connection, "shutdown");
   }
 
   /** How many there are, by route; what they carry is in the tallies. */

@@ -1,6 +1,6 @@
 import type { Deadline, Deadlines } from "../relay/mod.ts";
 import { NO_HANDLER, type StreamHandler, type TcpStream } from "../tcp/mod.ts";
-import type { Decoded } from "../wire/mod.ts";
+import { type Decoded, NEED } from "../wire/mod.ts";
 
 /** Room for a usual ClientHello; grows by doubling, so that one-octet segments cost no more. */
 const INITIAL_CAPACITY = 2048;
@@ -20,7 +20,8 @@ export class Peek implements StreamHandler {
   #bytes: Uint8Array = NOTHING;
   #length = 0;
   #failure: PeekFailure | undefined;
-  #wake: (() => void) | undefined;
+  /** Whether who reads is satisfied now. */
+  #look: (() => void) | undefined;
 
   constructor(stream: TcpStream, deadlines: Deadlines) {
     this.#stream = stream;
@@ -33,13 +34,21 @@ export class Peek implements StreamHandler {
    * Reads until `parse` is satisfied or refuses. The parser bounds how much that can be: past its
    * limit it must answer `invalid`. The octets stay; {@link consume} drops them.
    */
-  async read<T>(parse: (bytes: Uint8Array) => Decoded<T>): Promise<Decoded<T> | PeekFailure> {
-    for (;;) {
-      const result = this.#length === 0 ? undefined : parse(this.#bytes.subarray(0, this.#length));
-      if (result !== undefined && result.kind !== "need") return result;
-      if (this.#failure !== undefined) return this.#failure;
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
+  read<T>(parse: (bytes: Uint8Array) => Decoded<T>): Promise<Decoded<T> | PeekFailure> {
+    return new Promise((resolve, reject) => {
+      this.#look = () => {
+        try {
+          const result = this.#length === 0 ? NEED : parse(this.#bytes.subarray(0, this.#length));
+          const answer = result.kind === "need" ? this.#failure : result;
+          if (answer === undefined) return;
+          resolve(answer);
+        } catch (error) {
+          reject(error);
+        }
+        this.#look = undefined;
+      };
+      this.#look();
+    });
   }
 
   /** Drops the first `size` octets: they were for us and not for the backend. */
@@ -87,17 +96,11 @@ export class Peek implements StreamHandler {
       this.#bytes.set(chunk, this.#length);
     }
     this.#length += chunk.length;
-    this.#wakeUp();
+    this.#look?.();
   }
 
   #fail(failure: PeekFailure): void {
     this.#failure ??= failure;
-    this.#wakeUp();
-  }
-
-  #wakeUp(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    this.#look?.();
   }
 }

@@ -1,4 +1,4 @@
-import type { IpAddress } from "../addr/mod.ts";
+import { type Endpoint, type IpAddress, parseBackendEndpoint, type Result } from "../addr/mod.ts";
 import { type Admission, TrustMemory } from "../connector/mod.ts";
 import {
   type AllowList,
@@ -103,10 +103,14 @@ export class PlaneState {
   #geoip: GeoIp | undefined;
   /** Compiled when the first connection takes the route. */
   #allowLists = new WeakMap<Route, AllowList>();
+  readonly #targets = new WeakMap<Route, Result<Endpoint>>();
   #settings: Settings;
   #resolver: Resolver | undefined;
   readonly #descriptors: Descriptors;
   #pressure: Pressure | undefined;
+  /** Connections begin and end all the time: timers for them are not started for each. */
+  readonly #kept: readonly (() => void)[];
+  #keptIdle: () => void;
 
   constructor(
     options: PlaneStateOptions,
@@ -130,14 +134,15 @@ export class PlaneState {
     this.peekDeadlines = new Deadlines(options.peekTimeoutMs ?? PEEK_TIMEOUT_MS, clock);
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     const idle = new Deadlines(settings.idleTimeoutMs, clock);
-    this.relayOptions = { idle, watch: new BrokenWatch(clock) };
+    const watch = new BrokenWatch(clock);
+    this.relayOptions = { idle, watch };
+    this.#keptIdle = idle.keep();
+    this.#kept = [this.peekDeadlines.keep(), watch.keep()];
     const connect = connectWith(options.sockets);
     this.streams = new Streams({
-      clock,
       connect,
       lookup: this.lookup,
       deadline: () => this.connectDeadlines.signal(),
-      connectTimeoutMs: () => this.#settings.connectTimeoutMs,
     });
     this.l7 = new L7Service({
       clock,
@@ -171,6 +176,12 @@ export class PlaneState {
     this.#resolver?.[Symbol.dispose]();
   }
 
+  /** Timers run from now on only while there is something to look after. */
+  restTimers(): void {
+    this.#keptIdle();
+    for (const release of this.#kept) release();
+  }
+
   get rateLimiter(): RateLimiter | undefined {
     return this.#rateLimiter;
   }
@@ -194,6 +205,15 @@ export class PlaneState {
     const list = compileAllowList(route, this.#geoip);
     if (list !== undefined) this.#allowLists.set(route, list);
     return list;
+  }
+
+  /** Where a route's backend is. */
+  targetOf(route: Route): Result<Endpoint> {
+    let target = this.#targets.get(route);
+    if (target === undefined) {
+      this.#targets.set(route, target = parseBackendEndpoint(route.backend));
+    }
+    return target;
   }
 
   setFirewall(snapshot: FirewallSnapshot): void {
@@ -239,6 +259,8 @@ export class PlaneState {
     if (settings.idleTimeoutMs !== idleTimeoutMs) {
       const idle = new Deadlines(settings.idleTimeoutMs, this.clock);
       this.relayOptions = { ...this.relayOptions, idle };
+      this.#keptIdle();
+      this.#keptIdle = idle.keep();
     }
     if (settings.connectTimeoutMs !== connectTimeoutMs) {
       this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);

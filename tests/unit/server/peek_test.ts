@@ -109,3 +109,21 @@ Deno.test("Peek.read() answers closed at a FIN or a lost connection, but what is
   assert.equal((await peek.read(fixed(3))).kind, "closed");
   peek.close();
 });
+
+Deno.test("Peek.read() rejects when its parser throws, at once or later", async () => {
+  const { stream, peek } = start();
+  const reading = peek.read((bytes) => {
+    if (bytes.length > 1) throw new Error("a defect");
+    return NEED;
+  });
+  stream.send(1);
+  stream.send(2);
+  await assert.rejects(reading, /a defect/);
+  await assert.rejects(
+    peek.read(() => {
+      throw new Error("another");
+    }),
+    /another/,
+  );
+  peek.close();
+});
