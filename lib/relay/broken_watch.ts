@@ -1,5 +1,4 @@
-import type { Clock } from "./deadlines.ts";
-import { systemClock } from "./deadlines.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { type Link, Ring } from "./ring.ts";
 import { Ticker } from "./ticker.ts";
 

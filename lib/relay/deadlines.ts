@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "./clock.ts";
 import { Link, Ring } from "./ring.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -8,27 +9,6 @@ export interface Deadline {
   /** Ends the wait; calling it again does nothing. */
   cancel(): void;
 }
-
-/** Where the time comes from; tests use a fake. */
-export interface Clock {
-  /** Milliseconds from any fixed point; never runs backwards. */
-  now(): number;
-  /** Milliseconds since 1970, the same in every worker; may jump. */
-  wallNow(): number;
-  /** Calls `fn` every `ms` until the returned function is called; keeps no process alive. */
-  every(ms: number, fn: () => void): () => void;
-}
-
-/** The machine's monotonic clock. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  wallNow: () => Date.now(),
-  every(ms, fn) {
-    const id = setInterval(fn, ms);
-    Deno.unrefTimer(id);
-    return () => clearInterval(id);
-  },
-};
 
 /** How often a set looks, as a share of its duration; two of them late may a deadline fire. */
 const TICKS_PER_DURATION = 16;

@@ -1,5 +1,5 @@
 import { type Endpoint, formatEndpoint, parseIp } from "../addr/mod.ts";
-import { systemClock } from "./deadlines.ts";
+import { systemClock } from "./clock.ts";
 import { type Lookup, systemLookup } from "./lookup.ts";
 
 /** RFC 8305 §8: "Connection Attempt Delay", recommended value. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { type Clock, type Deadline, Deadlines, systemClock } from "./deadlines.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export { type Deadline, Deadlines } from "./deadlines.ts";
 export { connectWith } from "./connect.ts";
 export {
   type Connect,

@@ -1,4 +1,4 @@
-import type { Clock } from "./deadlines.ts";
+import type { Clock } from "./clock.ts";
 
 /**
  * A repeating timer that runs while there is something to look after. Starting and stopping one costs
