@@ -1,5 +1,5 @@
 import type { CallContext } from "../rpc_server/mod.ts";
-import type { Control, Operation } from "../control/mod.ts";
+import type { Control, Operation, Reload } from "../control/mod.ts";
 import { isPrintable } from "../schema/mod.ts";
 
 /** What every handler of the service is given. */
@@ -12,6 +12,8 @@ export interface AdminContext {
   readonly problem: () => string;
   /** What works and is not as it should be, one sentence each. */
   readonly warnings: () => readonly string[];
+  /** Reads files again; absent where there are none. */
+  readonly reload?: Reload;
   /** Aborted when the server ends. */
   readonly closing: AbortSignal;
 }

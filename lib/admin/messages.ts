@@ -110,6 +110,8 @@ export function fromStatus(
   const { counters, firewall, geoip } = status;
   return {
     version,
+    stateSource: status.source.kind,
+    statePath: status.source.path,
     startedAt: timestampFromMs(status.startedAt),
     uptime: durationFromMs(status.uptimeMs),
     listeners: status.listeners.map(fromListenerStatus),

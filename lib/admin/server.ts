@@ -9,7 +9,7 @@ import {
   methodsOf,
   reflectionHandlers,
 } from "../rpc_server/mod.ts";
-import type { Control } from "../control/mod.ts";
+import type { Control, Reload } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { certificateHandlers } from "./certificate_handlers.ts";
 import { type AdminContext, sleep } from "./context.ts";
@@ -34,6 +34,8 @@ export interface AdminOptions {
   readonly problem?: () => string;
   /** What works and is not as it should be, one sentence each. */
   readonly warnings?: () => readonly string[];
+  /** Reads files again; absent where there are none. */
+  readonly reload?: Reload;
   /** Replace a socket on which another process answers, which is about to stop. */
   readonly takeOver?: boolean;
 }
@@ -52,7 +54,12 @@ const LIMITS = {
   maxStreams: 64,
   maxCallMs: 60_000,
   maxMessageBytes: 16 * 1024 * 1024,
-  large: { Apply: WHOLE_STATE, ExportState: WHOLE_STATE, WriteBack: WHOLE_STATE },
+  large: {
+    Apply: WHOLE_STATE,
+    ExportState: WHOLE_STATE,
+    Reload: WHOLE_STATE,
+    WriteBack: WHOLE_STATE,
+  },
   maxWaitingRequests: 64,
 };
 /** Calls that are answered when the server closes have this long to end. */
@@ -85,6 +92,7 @@ export class AdminServer {
       owner: () => owner,
       problem: () => control.problem || (options.problem?.() ?? ""),
       warnings: () => options.warnings?.() ?? [],
+      ...options.reload && { reload: options.reload },
       closing: closing.signal,
     };
     const server = new GrpcServer(methods(context), callLimits(options.log));

@@ -1,6 +1,6 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Handlers } from "../rpc_server/mod.ts";
-import { invalid } from "../control/mod.ts";
+import { type Applied, type Difference, invalid, RefusedError } from "../control/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
 import { stateToMessage } from "../messages/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
@@ -9,7 +9,13 @@ import { toSnapshotError } from "./errors.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
 import { fromAuditEntry, fromDifference, fromRule, toState } from "./messages.ts";
 
-type StateMethods = "exportState" | "apply" | "getAuditLog" | "snapshot" | "writeBack";
+type StateMethods =
+  | "exportState"
+  | "apply"
+  | "reload"
+  | "getAuditLog"
+  | "snapshot"
+  | "writeBack";
 
 const DEFAULT_AUDIT_ENTRIES = 100;
 const MAX_AUDIT_ENTRIES = 1000;
@@ -38,10 +44,7 @@ export function stateHandlers(
       if (replay !== undefined && !dryRun) throw invalid("replay", "needs dry_run");
       const { differences, live, revision, closed } = await wholeState.apply(wanted, options, by);
       return {
-        differences: differences.slice(0, MAX_DIFFERENCES).map((it) =>
-          fromDifference(it, live(it))
-        ),
-        totalDifferences: differences.length,
+        ...fromDifferences(differences, live),
         revision: BigInt(revision),
         closedConnections: closed,
         pendingWorkers: by.pendingWorkers,
@@ -50,6 +53,27 @@ export function stateHandlers(
             await askHistory(context.control.replay.ofState(wanted, durationMs(replay))),
           ),
         },
+      };
+    },
+    async reload({ dryRun, closeConnections: close, ifRevision }, { signal }) {
+      if (context.reload === undefined) {
+        throw new RefusedError("failed_precondition", "there is no file to read again");
+      }
+      const pendingWorkers: number[] = [];
+      const { source, applied, refusals, restartNeeded } = await context.reload({
+        ...{ dryRun, close, signal },
+        onPending: (workers) => pendingWorkers.push(...workers),
+        ifRevision: ifRevision === 0n ? undefined : Number(ifRevision),
+      });
+      return {
+        stateSource: source.kind,
+        statePath: source.path,
+        ...applied && fromDifferences(applied.differences, applied.live),
+        closedConnections: applied?.closed ?? 0,
+        refused: [...refusals],
+        restartNeeded: [...restartNeeded],
+        pendingWorkers,
+        revision: BigInt(applied?.revision ?? state.database.audit.revision),
       };
     },
     getAuditLog({ limit, beforeId }) {
@@ -73,6 +97,14 @@ export function stateHandlers(
       const { path, size, aside, revision } = await context.control.writeBack(signal);
       return { path, size: BigInt(size), aside, revision: BigInt(revision) };
     },
+  };
+}
+
+function fromDifferences(differences: readonly Difference[], live: Applied["live"]) {
+  const named = differences.slice(0, MAX_DIFFERENCES);
+  return {
+    differences: named.map((it) => fromDifference(it, live(it))),
+    totalDifferences: differences.length,
   };
 }
 

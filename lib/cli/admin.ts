@@ -1,6 +1,6 @@
 import type { AdminServer } from "../admin/mod.ts";
 import type { Config } from "../config/mod.ts";
-import type { Control } from "../control/mod.ts";
+import type { Control, Reload } from "../control/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { Monitoring } from "./monitoring.ts";
 import { VERSION } from "./version.ts";
@@ -13,6 +13,8 @@ export interface AdminParts {
   readonly log: LogSink;
   /** Whether the socket may be one on which the process to be replaced still answers. */
   readonly takeOver: boolean;
+  /** Reads files again. */
+  readonly reload: Reload;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface AdminParts {
  * @throws {Error} if its socket cannot be made.
  */
 export async function startAdmin(
-  { config, control, monitoring, log, takeOver }: AdminParts,
+  { config, control, monitoring, log, takeOver, reload }: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.grpc === undefined) return undefined;
   // gRPC is most of the program, and a proxy without an admin API runs without it.
@@ -32,6 +34,7 @@ export async function startAdmin(
     version: VERSION,
     log,
     takeOver,
+    reload,
     warnings: () => monitoring.health().warnings,
     problem: () => {
       const { problems, refusals } = monitoring.health();

@@ -1,6 +1,12 @@
 import { constants, copyFileSync, existsSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { type Config, loadConfig, type Problem, readWantedState } from "../config/mod.ts";
+import {
+  type Config,
+  loadConfig,
+  type Problem,
+  readWantedState,
+  wholeStateOf,
+} from "../config/mod.ts";
 import { driftWarning } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
 import { describeError } from "../observe/mod.ts";
@@ -12,6 +18,15 @@ import { readText } from "./load.ts";
 export interface Checked {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** What a file without problems says of the truth about the state. */
+  readonly state?: CheckedState;
+}
+
+/** Where the truth about the state is. */
+export interface CheckedState {
+  readonly source: "database" | "file";
+  /** How many differences there are to what the database holds; absent if that is not known. */
+  readonly differences?: number;
 }
 
 /**
@@ -24,12 +39,26 @@ export function checkFile(path: string): Checked {
   const text = readText(path);
   const wanted = readWantedState(text);
   const desired = wanted.ok ? wanted.state : {};
+  const found: { differences?: number } = {};
   const result = loadConfig(text, {
-    further: (config, report) => checkDatabase(config, { path, desired, report }),
+    further: (config, report) => {
+      const differences = checkDatabase(config, { path, desired, report });
+      if (differences !== undefined) found.differences = differences;
+    },
   });
-  return result.ok
-    ? { problems: [], warnings: result.warnings }
-    : { problems: result.problems, warnings: [] };
+  if (!result.ok) return { problems: result.problems, warnings: [] };
+  const { state: { source } } = result.config;
+  return { problems: [], warnings: result.warnings, state: { source, ...found } };
+}
+
+/** What `check` says of a file that it has nothing against. */
+export function okWords(path: string, { source, differences }: CheckedState): string {
+  if (source === "database") return `${path}: ok; what is served the database says`;
+  const changes = differences === undefined || differences === 0
+    ? "what is served this file says"
+    : `${differences === 1 ? "1 difference" : `${differences} differences`} to what was applied ` +
+      "last: a start, or `mcproxyctl reload`, makes it what is served";
+  return `${path}: ok; ${changes}`;
 }
 
 function checkDatabase(
@@ -39,7 +68,7 @@ function checkDatabase(
     readonly desired: State;
     readonly report: Report;
   },
-): void {
+): number | undefined {
   const at = ["database", "path"];
   // Said already.
   if (config.database.path === "") return;
@@ -51,18 +80,24 @@ function checkDatabase(
       return;
     }
     const stored = existsSync(file) ? readStored(file) : undefined;
-    const listeners = stored?.listeners ?? config.listeners;
+    const isFile = config.state.source === "file";
+    const listeners = isFile ? config.listeners : stored?.listeners ?? config.listeners;
     if (listeners.length === 0) {
-      const message = "there is none, neither here nor in the database";
+      const message = isFile
+        ? "there is none, and this file says what is served"
+        : "there is none, neither here nor in the database";
       report.warning(["listeners"], `${message}: a start would fail`);
     }
     if (stored === undefined) return;
     const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
-    const drift = driftWarning(
-      path,
-      countDifferences({ rateLimit: { limit, windowMs }, ...stored }, desired),
-    );
+    const present = { rateLimit: { limit, windowMs }, ...stored };
+    if (isFile) {
+      return countDifferences(present, wholeStateOf(config), { isWhole: true });
+    }
+    const differences = countDifferences(present, desired);
+    const drift = driftWarning(path, differences);
     if (drift !== undefined) report.warning([], drift);
+    return differences;
   } catch (error) {
     report.warning(at, `was not looked at: ${describeError(error)}`);
   }

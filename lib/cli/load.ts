@@ -15,6 +15,7 @@ export interface LoadedFile {
   readonly warnings: readonly string[];
   /** What of the file can be changed at run time. */
   readonly state: State;
+  readonly text: string;
 }
 
 /**
@@ -32,7 +33,7 @@ export function loadConfigFile(
   if (!result.ok) throw new CommandError(lines(result.problems).join("\n"));
   const wanted = readWantedState(text);
   const state = wanted.ok ? wanted.state : {};
-  return { config: result.config, warnings: lines(result.warnings), state };
+  return { config: result.config, warnings: lines(result.warnings), state, text };
 }
 
 /** Problems as an operator reads them, one line each. */

@@ -3,7 +3,7 @@ import { renderCompletions, SHELLS } from "../terminal/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
-import { checkFile } from "./check.ts";
+import { checkFile, okWords } from "./check.ts";
 import { describeProblems } from "./load.ts";
 import { runServer } from "./server.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
@@ -32,7 +32,8 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .showHelpAfterError("(mc-proxy --help shows the usage)");
   program.command("server")
     .description(
-      "serve until SIGTERM or SIGINT; SIGHUP reads certificates and the GeoIP database again",
+      "serve until SIGTERM or SIGINT; SIGHUP reads certificates and the GeoIP database again, and " +
+        "the configuration where state.source is file",
     )
     .requiredOption("-c, --config <file>", "configuration (TOML)")
     .option("--take-over", "share the ports with a running mc-proxy that is about to stop")
@@ -44,18 +45,21 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .requiredOption("-c, --config <file>", "configuration (TOML)")
     .option("--json", "print what was found as JSON, for machines")
     .action(({ config, json }: { config: string; json?: boolean }) => {
-      const { problems, warnings } = checkFile(config);
+      const { problems, warnings, state } = checkFile(config);
       const ok = problems.length === 0;
       if (!ok) exitCode = EXIT_FAILED;
       if (json) {
-        print(Deno.stdout, JSON.stringify({ file: config, ok, problems, warnings }, null, 2));
+        print(
+          Deno.stdout,
+          JSON.stringify({ file: config, ok, problems, warnings, state }, null, 2),
+        );
         return;
       }
       if (!ok) throw new CommandError(describeProblems(config, problems).join("\n"));
       for (const warning of describeProblems(config, warnings)) {
         print(Deno.stderr, `warning: ${warning}`);
       }
-      print(Deno.stdout, `${config}: ok`);
+      if (state !== undefined) print(Deno.stdout, okWords(config, state));
     });
   program.command("status")
     .description("ask the running server; fails when it is not healthy")

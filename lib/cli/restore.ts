@@ -23,15 +23,16 @@ export async function runRestore(configPath: string, options: RestoreOptions): P
   if ((from === undefined) === !asItIs) {
     throw new CommandError("restore needs --from SNAPSHOT or --as-it-is, one of them");
   }
-  const { config: { database: { path }, grpc } } = loadConfigFile(configPath);
+  const { config: { database: { path }, grpc, state } } = loadConfigFile(configPath);
   if (grpc !== undefined && await answers(grpc.addr)) {
     throw new CommandError(`a proxy answers on ${grpc.addr}: stop it first`);
   }
   try {
-    return words(
-      path,
-      from === undefined ? acceptDatabase(path) : await restoreDatabase(path, { from }),
-    );
+    const restored = from === undefined
+      ? acceptDatabase(path)
+      : await restoreDatabase(path, { from });
+    const next = `; the next start makes what is served equal to ${configPath} (state.source)`;
+    return words(path, restored) + (state.source === "file" ? next : "");
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });
   }

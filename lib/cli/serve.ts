@@ -1,9 +1,10 @@
 import type { Config } from "../config/mod.ts";
 import type { Control, Health } from "../control/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
 import { readVariable, type ServiceManager, type WatchdogReport } from "../service/mod.ts";
 import { allocatorName } from "./allocator.ts";
 import type { Monitoring } from "./monitoring.ts";
+import type { Reloader } from "./reloader.ts";
 import type { Signals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
@@ -13,14 +14,7 @@ const EXIT_CUT_SHORT = 1;
 /** What runs between start and stop. */
 export interface Running {
   readonly config: Config;
-  /**
-   * The configuration as it is now, without a look at the files that it names.
-   *
-   * @throws {CommandError}
-   */
-  readonly rereadConfig: () => Config;
-  /** Compares the file as it is now with the database. */
-  readonly rereadDrift: () => Promise<void>;
+  readonly reloader: Reloader;
   readonly control: Control;
   readonly monitoring: Monitoring;
   readonly manager: ServiceManager;
@@ -32,8 +26,8 @@ export interface Running {
 
 /** From ready to stopped; resolves with the exit code. */
 export async function serve(running: Running): Promise<number> {
-  const { config, control, monitoring, manager, signals, stuck, log } = running;
-  signals.onReload(() => reload(running));
+  const { config, reloader, control, monitoring, manager, signals, stuck, log } = running;
+  signals.onReload(() => reloader.onSignal());
   for (const listener of control.listeners) {
     const { addr, port, routes, proxyProtocol } = listener;
     const fields = { addr, port, routes: routes.length, proxyProtocol };
@@ -61,22 +55,6 @@ export async function serve(running: Running): Promise<number> {
   ]);
   log({ level: "info", message: `stopped, ${ended}` });
   return ended === "drained" && !hangs ? 0 : EXIT_CUT_SHORT;
-}
-
-/** What can be read anew while the program runs. */
-async function reload(running: Running): Promise<void> {
-  const { control, monitoring, manager, rereadConfig, rereadDrift, log } = running;
-  manager.reloading();
-  try {
-    const certificates = control.upkeep.lookAtCertificates(() => rereadConfig().connector);
-    await Promise.all([control.reloadGeoIp(), certificates]);
-    monitoring.refresh();
-    await rereadDrift();
-  } catch (error) {
-    log({ level: "error", message: "reload failed", fields: { error: describeError(error) } });
-  } finally {
-    manager.reloaded();
-  }
 }
 
 /**

@@ -23,11 +23,13 @@ import { VERSION } from "./version.ts";
 import { type AdminParts, startAdmin } from "./admin.ts";
 import { openConfiguredAdmission } from "./connector_admission.ts";
 import { DescriptorWatch } from "./descriptors.ts";
+import { fileTime } from "./file_time.ts";
 import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { copyBeforeMigration, logMigration, type PendingMigration } from "./migration_snapshot.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
 import { checkPermissions } from "./permissions.ts";
+import { type ConfigFile, Reloader } from "./reloader.ts";
 import { serve } from "./serve.ts";
 import { Signals } from "./signals.ts";
 
@@ -47,11 +49,8 @@ export async function runServer(
     openDatabase: () => openDatabase(loaded.config.database.path),
     beforeOpening: () => copyBeforeMigration(loaded.config.database.path),
     rereadConfig: () => loadConfigFile(configPath, { readsFiles: false }).config,
-    file: {
-      path: configPath,
-      state: loaded.state,
-      reread: () => loadConfigFile(configPath, { readsFiles: false }).state,
-    },
+    file: { path: configPath, load: (options) => loadConfigFile(configPath, options) },
+    state: loaded.state,
   });
 }
 
@@ -72,13 +71,10 @@ export interface ProxyOptions {
    * @throws {CommandError}
    */
   readonly rereadConfig: () => Config;
-  /** The file whose state is compared with the database; absent: the flags are the whole truth. */
-  readonly file?: {
-    readonly path: string;
-    readonly state: State;
-    /** @throws {CommandError} */
-    readonly reread: () => State;
-  };
+  /** Absent: the flags are the whole truth. */
+  readonly file?: ConfigFile;
+  /** What of the file can be changed at run time. */
+  readonly state?: State;
 }
 
 /**
@@ -114,6 +110,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const control = await start({
     ...{ config, database, admission, logging, takeOver, onStuck, descriptors, history },
     ...inherited && { inherited },
+    ...options.file && { file: options.file },
   });
   warnOfUnused(inherited, { listeners: control.listeners, log });
   using watch = watchDescriptors(new DescriptorBudget(descriptors), { config, control, log });
@@ -130,14 +127,20 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...{ config, control, log, warnings, lostLines },
     drift: differences,
   });
+  const reloader = new Reloader({
+    ...{ config, file: options.file, rereadConfig, control, manager, drift, log },
+    onReloaded: () => monitoring.refresh(),
+  });
   // Closed last: it answers questions while connections drain.
-  await using _admin = await openAdmin({ config, control, monitoring, log, takeOver });
+  await using _admin = await openAdmin({
+    ...{ config, control, monitoring, log, takeOver },
+    reload: reloader.reload,
+  });
   // Until here whoever had the database before gets it back when something fails.
   asCommandError(() => database.role?.confirm());
   control.issuance?.start();
   await drift?.look();
-  const rereadDrift = async () => await drift?.look(options.file?.reread());
-  const running = { config, rereadConfig, rereadDrift, control, monitoring, manager, signals, log };
+  const running = { config, reloader, control, monitoring, manager, signals, log };
   return await serve({ ...running, stuck: stuck.promise });
 }
 
@@ -182,10 +185,17 @@ function openClaimed({ openDatabase }: ProxyOptions): Database {
 }
 
 /** A file that has seeded the database is edited by whoever does not know that it did. */
-function watchDrift({ file }: ProxyOptions, control: Control, log: LogSink): Drift | undefined {
-  if (file === undefined) return undefined;
+function watchDrift(
+  { file, state: desired }: ProxyOptions,
+  control: Control,
+  log: LogSink,
+): Drift | undefined {
+  // Where the file is the truth it is in effect, or why not is said.
+  if (file === undefined || desired === undefined || control.source.kind === "file") {
+    return undefined;
+  }
   const { state, wholeState } = control;
-  return new Drift(file.state, { state, wholeState, file: file.path, log });
+  return new Drift(desired, { state, wholeState, file: file.path, log });
 }
 
 /** The last step that a start can fail at: after it the state is the database's. */
@@ -200,7 +210,7 @@ async function openAdmin(parts: AdminParts): Promise<AsyncDisposable | undefined
 }
 
 async function start(
-  { config, database, admission, logging, takeOver, onStuck, descriptors, inherited, history }: {
+  parts: {
     readonly config: Config;
     readonly database: Database;
     readonly admission: DatabaseAdmission | undefined;
@@ -210,8 +220,11 @@ async function start(
     readonly descriptors: SharedArrayBuffer;
     readonly inherited?: InheritedSockets;
     readonly history: History | undefined;
+    readonly file?: ConfigFile;
   },
 ): Promise<Control> {
+  const { config, database, admission, logging, takeOver, onStuck } = parts;
+  const { descriptors, inherited, history, file } = parts;
   const { log, logConnection, logRequest } = logging;
   const workers = config.server.workers ?? Math.min(navigator.hardwareConcurrency, MAX_WORKERS);
   const sockets = await usableSockets(config, log);
@@ -238,6 +251,12 @@ async function start(
       ...inherited && { isInherited: (listener) => inherited.has(listener) },
       ...admission && { admission },
       ...history && { history },
+      ...file && {
+        file: {
+          path: file.path,
+          copyTo: () => `${config.database.path}.before-file.${fileTime(new Date())}.bak`,
+        },
+      },
     });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });

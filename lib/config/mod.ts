@@ -6,7 +6,10 @@
  * @module
  */
 export { loadConfig, type LoadOptions, type LoadResult, type OverrideValue } from "./load.ts";
+export { changedSettings } from "./changed_settings.ts";
 export { rulesOf } from "./rules.ts";
+export { type FieldProblem, placeProblems } from "./places.ts";
+export { wholeStateOf } from "./whole_state.ts";
 export { readWantedState, type WantedState } from "./whole_file.ts";
 export { type ReadFile } from "./files.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
@@ -29,4 +32,5 @@ export {
   type MetricsConfig,
   type ProxyConfig,
   type ServerConfig,
+  type StateConfig,
 } from "./types.ts";

@@ -6,10 +6,8 @@ import {
   parseListenEndpoint,
   type Result,
 } from "../addr/mod.ts";
-import { MAX_CONNECTIONS_PER_SOURCE } from "../firewall/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import {
-  boolean,
   checkPath,
   duration,
   filePath,
@@ -21,10 +19,11 @@ import {
   records,
   table,
 } from "../schema/mod.ts";
-import { LIMIT, LISTENER, MAX_LISTENERS, MAX_RULES, ruleValue, WINDOW } from "../state/mod.ts";
+import { LISTENER, MAX_LISTENERS } from "../state/mod.ts";
 import { acme } from "./acme_settings.ts";
 import { bans } from "./ban_settings.ts";
 import { connector } from "./connector_settings.ts";
+import { firewall } from "./firewall_settings.ts";
 import { l7 } from "./l7_settings.ts";
 import type { Config } from "./types.ts";
 
@@ -45,104 +44,29 @@ const database = table<Config["database"]>({
   },
 });
 
+const state = table<Config["state"]>({
+  source: {
+    key: "source",
+    kind: oneOf("database", "file"),
+    default: "database",
+    doc: "Where the truth about listeners, routes, firewall rules and the rate limit is. " +
+      "`database`: it is changed at run time, and the file only seeds it. `file`: this file is. " +
+      "Each start, SIGHUP and `mcproxyctl reload` make the state equal to it, in one transaction, " +
+      "whose author in the audit log is `file`; a file that does not hold changes nothing. What " +
+      "the file does not name is not there. At run time nothing but blocks that end on their own " +
+      "(`firewall add --ttl`, `[[ban]]`) is taken, and they outlive reloads and restarts. The " +
+      "first start after a change from `database` to `file` copies the database beside itself " +
+      "before the file replaces what it holds; after a change back, the database holds what the " +
+      "file said last.",
+  },
+});
+
 const grpc = table<NonNullable<Config["grpc"]>>({
   addr: {
     key: "addr",
     kind: parsed("path of a Unix socket", socketPath),
     required: true,
     doc: "The Unix socket of the admin API, created with mode 0600.",
-  },
-});
-
-const firewall = table<Config["firewall"]>({
-  geoipDb: {
-    key: "geoip_db",
-    kind: filePath(),
-    optional: true,
-    doc: "A MaxMind database (`.mmdb`) with countries. Required for lists of countries. " +
-      "SIGHUP reads it again.",
-  },
-  blockedIps: {
-    key: "blocked_ips",
-    kind: list(ruleValue("ip"), { maxLength: MAX_RULES }),
-    default: [],
-    doc: "Addresses whose connections are reset. Seeds the database.",
-  },
-  blockedCidrs: {
-    key: "blocked_cidrs",
-    kind: list(ruleValue("cidr"), { maxLength: MAX_RULES }),
-    default: [],
-    doc: "Blocks of addresses whose connections are reset. Seeds the database.",
-  },
-  blockedCountries: {
-    key: "blocked_countries",
-    kind: list(ruleValue("country")),
-    default: [],
-    doc: "Countries whose connections are reset. Seeds the database.",
-  },
-  allowedIps: {
-    key: "allowed_ips",
-    kind: list(ruleValue("ip"), { maxLength: MAX_RULES }),
-    default: [],
-    doc: "Addresses that no rule blocks, whatever the lists above say. Seeds the database.",
-  },
-  allowedCidrs: {
-    key: "allowed_cidrs",
-    kind: list(ruleValue("cidr"), { maxLength: MAX_RULES }),
-    default: [],
-    doc: "Blocks of addresses that are exempt from `blocked_cidrs` and `blocked_countries`, but " +
-      "not from `blocked_ips`. Seeds the database.",
-  },
-  allowedCountries: {
-    key: "allowed_countries",
-    kind: list(ruleValue("country")),
-    default: [],
-    doc: "Countries that are exempt as `allowed_cidrs` are. Others are not refused for it: a " +
-      "route's own lists do that. Seeds the database.",
-  },
-  allowedSkipRateLimit: {
-    key: "allowed_skip_rate_limit",
-    kind: boolean(),
-    default: false,
-    doc: "Whether the three lists above exempt from `rate_limit` too. Seeds the database.",
-  },
-  rateLimit: {
-    key: "rate_limit",
-    kind: LIMIT,
-    default: 0,
-    doc:
-      "New connections per source address (IPv6: per `ipv6_prefix`) in each `rate_window`; more are " +
-      "reset. 0: off.",
-  },
-  rateWindowMs: {
-    key: "rate_window",
-    kind: WINDOW,
-    default: 10 * SECOND,
-    doc: "The window of `rate_limit`.",
-  },
-  ipv6Prefix: {
-    key: "ipv6_prefix",
-    kind: integer({ min: 32, max: 64 }),
-    default: 64,
-    doc: "What counts as one source among IPv6 addresses, for `rate_limit` and " +
-      "`max_connections_per_source`: as many bits of them. A customer has a /64, many have a /56.",
-  },
-  ipv6SiteFactor: {
-    key: "ipv6_site_factor",
-    kind: integer({ min: 0, max: 65_535 }),
-    default: 32,
-    doc:
-      "How many times `rate_limit` all sources of one IPv6 /48 may do together: whoever has a /48 " +
-      "has 65,536 times a /64. 0: any number.",
-  },
-  maxConnectionsPerSource: {
-    key: "max_connections_per_source",
-    kind: integer({ min: 0, max: MAX_CONNECTIONS_PER_SOURCE }),
-    default: 0,
-    doc:
-      "Connections that one source address (IPv6: `ipv6_prefix`) may have open at one time, over " +
-      "all listeners and workers; more are reset. Without PROXY protocol a proxy in front is one " +
-      "source for all its clients. 0: any number.",
   },
 });
 
@@ -273,6 +197,7 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
     section: true,
     doc: "Where listeners, routes and firewall rules are kept.",
   },
+  state: { key: "state", kind: state, section: true, doc: "Who may change what is served." },
   listeners: {
     key: "listeners",
     kind: records(LISTENER, { maxLength: MAX_LISTENERS }),
@@ -280,7 +205,7 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
     doc: "An address to accept connections at. Listeners, their routes and the lists of " +
       "`[firewall]` are written to a database that has never held a listener or a firewall rule. " +
       "From then on the database is the truth, and they are checked but not used, even when " +
-      "everything has been removed from it.",
+      "everything has been removed from it; unless `state.source` is `file`.",
   },
   grpc: { key: "grpc", kind: grpc, optional: true, doc: "The admin API. Absent: there is none." },
   firewall: {

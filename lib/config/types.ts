@@ -7,6 +7,7 @@ import type { Listener } from "../state/mod.ts";
  */
 export interface Config {
   readonly database: DatabaseConfig;
+  readonly state: StateConfig;
   /** Seeds the database while that has never been written; see `Database.seed()`. */
   readonly listeners: readonly Listener[];
   /** Absent: no admin API. */
@@ -56,6 +57,11 @@ export interface AcmeDnsConfig {
 
 export interface DatabaseConfig {
   readonly path: string;
+}
+
+/** Where the truth about listeners, routes and rules is. */
+export interface StateConfig {
+  readonly source: "database" | "file";
 }
 
 export interface GrpcConfig {

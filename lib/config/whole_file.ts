@@ -4,8 +4,8 @@ import { loadConfig } from "./load.ts";
 import { rulesOf } from "./rules.ts";
 import { SETTINGS } from "./settings.ts";
 
-/** What of `[firewall]` can be changed at run time. */
-const RULE_LISTS = [
+/** What of `[firewall]` can be changed at run time, in the order of `rulesOf`. */
+export const RULE_LISTS = [
   "blocked_ips",
   "blocked_cidrs",
   "blocked_countries",
@@ -13,7 +13,11 @@ const RULE_LISTS = [
   "allowed_cidrs",
   "allowed_countries",
 ] as const;
-const WITH_THEM: readonly string[] = ["rate_limit", "rate_window", "allowed_skip_rate_limit"];
+export const WITH_THEM: readonly string[] = [
+  "rate_limit",
+  "rate_window",
+  "allowed_skip_rate_limit",
+];
 const STATE_TABLES: readonly string[] = ["listeners", "firewall"];
 
 /** The state that a file wants, or everything that is wrong with it. */

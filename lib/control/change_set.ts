@@ -31,7 +31,10 @@ interface MutableRoutePatch extends RoutePatch {
 /** What a changeSet begins with. */
 export interface ChangeSetBase {
   readonly database: Database;
-  readonly snapshot: Snapshot;
+  /** Those that there are. */
+  readonly listeners: readonly ListenerSnapshot[];
+  /** What is served; absent: nothing is, and nothing will be compiled. */
+  readonly snapshot?: Snapshot;
   /** The routes of each listener, for look-ups. */
   readonly tables: ReadonlyMap<number, RouteTable>;
 }
@@ -55,7 +58,7 @@ export class ChangeSet {
   constructor(base: ChangeSetBase) {
     this.database = base.database;
     this.#base = base;
-    this.#listeners = new Map(base.snapshot.listeners.map((it) => [it.addr, it]));
+    this.#listeners = new Map(base.listeners.map((it) => [it.addr, it]));
   }
 
   /** @throws {RefusedError} if there is no such listener. */
@@ -121,6 +124,7 @@ export class ChangeSet {
   /** Everything noted, as changes in an order in which no step meets a half-made state. */
   *compile(): Steps<Compiled> {
     const { snapshot } = this.#base;
+    if (snapshot === undefined) throw new TypeError("these changes are of rows alone");
     const changes: Change[] = [];
     const listeners: ListenerSnapshot[] = [];
     for (const listener of this.#listeners.values()) {

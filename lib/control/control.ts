@@ -25,6 +25,7 @@ import { RunningTotals } from "./running_totals.ts";
 import { ServedState } from "./served_state.ts";
 import { compileStartUp, type StartUp } from "./start_up.ts";
 import { StateAdministration } from "./state_administration.ts";
+import type { StateSource } from "./state_source.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
 import { type Noter, Tap } from "./tap.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -60,6 +61,7 @@ export class Control {
   #keepReachable: () => Promise<void> = () => Promise.resolve();
   #onWriteFailed: () => void = () => {};
   #tap: Tap | undefined;
+  #held: PromiseWithResolvers<void> | undefined;
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
@@ -78,6 +80,7 @@ export class Control {
       now,
       materials,
       onWriteFailed: () => this.#onWriteFailed(),
+      ...options.config.state.source === "file" && { file: options.file?.path ?? "the file" },
       ...compile && { compile },
       ...options.limits && { limits: options.limits },
     });
@@ -128,12 +131,12 @@ export class Control {
   static async start(options: ControlOptions): Promise<Control> {
     const { database, log, onEvent, readFile = readRegularFile, now = Date.now } = options;
     removeExpiredRules(database, now());
-    using first = firstState(database, options.config);
-    const issued = options.config.acme && new IssuanceStore(database);
-    const startUp = await compileStartUp({
-      ...{ ...options, readFile, now, issued },
-      ...first && { database: first },
+    const { rows, isPending } = await firstState(database, {
+      config: options.config,
+      now: now(),
     });
+    const issued = options.config.acme && new IssuanceStore(database);
+    const startUp = await compileStartUp({ ...options, rows, readFile, now, issued });
     database.safekeeping?.acknowledge();
     if (options.takeOver !== true) {
       const { isInherited = () => false } = options;
@@ -150,6 +153,7 @@ export class Control {
       ...admission && { admission },
     });
     const control = new Control(options, startUp, plane);
+    if (isPending) control.#holdChanges();
     control.#tap = tap;
     tap.add(control.#bans);
     if (options.history !== undefined) tap.add(options.history);
@@ -158,28 +162,48 @@ export class Control {
 
   /**
    * Opens what administers the proxy, and when that is done writes what the configuration says into a
-   * database that has never been written: whatever fails until then leaves it as it was. Changes that
-   * are asked for meanwhile wait.
+   * database that has never been written, or whose truth the file is: whatever fails until then leaves
+   * it as it was. Changes that are asked for meanwhile wait.
    *
    * @throws {DatabaseError}
    */
   async keep<T extends AsyncDisposable | undefined>(open: () => Promise<T>): Promise<T> {
-    const { config, database, log } = this.#options;
-    return await this.state.exclusive(async () => {
+    const { config, database, log, file } = this.#options;
+    const openAndStore = async () => {
       await using stack = new AsyncDisposableStack();
       const opened = await open();
       if (opened !== undefined) stack.use(opened);
-      if (await storeFirstState(database, config)) {
-        log({ level: "info", message: "database seeded from the configuration" });
-      }
+      await storeFirstState(database, {
+        ...{ config, log, now: this.#now },
+        ...file && { file: file.path, copyTo: file.copyTo },
+      });
       stack.move();
       return opened;
-    });
+    };
+    if (this.#held === undefined) return await this.state.exclusive(openAndStore);
+    try {
+      return await openAndStore();
+    } finally {
+      this.#held.resolve();
+    }
+  }
+
+  /** Rows have ids already that are not written yet: a ban that came now would take one of them. */
+  #holdChanges(): void {
+    const held = Promise.withResolvers<void>();
+    this.#held = held;
+    this.state.exclusive(() => held.promise).catch(() => {}); // The program ends before.
   }
 
   /** Where the listeners are bound, in the order of the snapshot. */
   get listeners(): readonly ListenerSnapshot[] {
     return this.state.snapshot.listeners;
+  }
+
+  /** Where the truth about the state is. */
+  get source(): StateSource {
+    const { config: { state, database }, file } = this.#options;
+    return { kind: state.source, path: state.source === "file" ? file?.path ?? "" : database.path };
   }
 
   /** The data plane, for questions. */
@@ -244,6 +268,7 @@ export class Control {
       geoip: this.geoip.loaded,
       rateLimit: this.firewall.rateLimit,
       startedAt: this.#startedAt,
+      source: this.source,
       now: this.#now(),
     });
   }
@@ -330,6 +355,7 @@ export class Control {
 
   /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
   async drain(timeoutMs: number): Promise<void> {
+    this.#held?.resolve();
     this.#expiry.close();
     this.#bans.close();
     this.#keeper[Symbol.dispose]();

@@ -35,8 +35,17 @@ export interface ControlOptions {
   readonly compile?: (changeSet: ChangeSet) => Steps<Compiled>;
   /** How the program calls itself to an authority. */
   readonly userAgent?: string;
+  /** The configuration; absent: the flags of a command. */
+  readonly file?: StateFileOptions;
   /** How much the state may hold; tests make it less. */
   readonly limits?: StateLimits;
+}
+
+/** The configuration file, which seeds the database or is the truth. */
+export interface StateFileOptions {
+  readonly path: string;
+  /** Where to the database is copied before the file replaces what it holds. */
+  readonly copyTo: () => string;
 }
 
 /** Where the data plane reports to. */

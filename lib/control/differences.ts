@@ -4,6 +4,7 @@ import type { ListenerSnapshot } from "../plane/mod.ts";
 import { missing, present } from "../queue/mod.ts";
 import { identityOf, type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
 import {
+  isTimedBlock,
   LISTENER,
   type ListenerSettings,
   POLICY,
@@ -32,6 +33,8 @@ export interface Difference {
   readonly after?: Json;
   /** The connections it is about: those of a listener, or of one of its routes. */
   readonly touches?: { readonly listenerId: number; readonly route?: string };
+  /** Whether it is about a rule that comes and goes, whatever the truth about the state is. */
+  readonly isPassing?: boolean;
   /** Writes the rows, in a transaction, and notes what the data plane has to know. */
   write(changes: ChangeSet): void;
 }
@@ -149,6 +152,7 @@ export function addRule(rule: NewRule): Difference {
     kind: "firewall_rule",
     subject,
     after: shown(RULE, rule),
+    isPassing: isTimedBlock(rule),
     write: (changes) => {
       changes.addRule(changes.database.rules.add(rule));
     },
@@ -179,6 +183,7 @@ export function removeRule(before: StoredRule): Difference {
     kind: "firewall_rule",
     subject: identityOf(RULE.shape, before),
     before: shown(RULE, before),
+    isPassing: before.expiresAt !== undefined,
     write: (changes) => {
       changes.database.rules.remove(before.id);
       changes.removeRule(before.id);

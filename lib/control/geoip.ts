@@ -1,5 +1,5 @@
 import { type GeoIp, openGeoIp } from "../firewall/mod.ts";
-import type { Snapshot } from "../plane/mod.ts";
+import type { FirewallSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
 import type { RouteSettings } from "../state/mod.ts";
 
@@ -33,7 +33,7 @@ export async function loadGeoIp(
  */
 export function refuseUnknownCountries(
   { allowedCountries = [] }: Pick<RouteSettings, "allowedCountries">,
-  { snapshot }: { readonly snapshot: Snapshot },
+  { snapshot }: { readonly snapshot: { readonly firewall: Pick<FirewallSnapshot, "geoip"> } },
   at = "",
 ): void {
   if (allowedCountries.length === 0 || snapshot.firewall.geoip !== undefined) return;

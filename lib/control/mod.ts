@@ -14,7 +14,7 @@ export {
 export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
 export { type CertificateStatus } from "./certificate_list.ts";
 export { Control } from "./control.ts";
-export { type ControlOptions, type PlaneSinks } from "./control_options.ts";
+export { type ControlOptions, type PlaneSinks, type StateFileOptions } from "./control_options.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";
@@ -36,6 +36,8 @@ export {
 } from "../queue/mod.ts";
 export { readRegularFile } from "./regular_file.ts";
 export { type Applied } from "./state_administration.ts";
+export { type StateSource } from "./state_source.ts";
+export { type Reload, type Reloaded, type ReloadRequest } from "./reload.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";
 export { type RouteStatus } from "./running_totals.ts";
 export { type WrittenBack } from "./write_back.ts";

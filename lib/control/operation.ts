@@ -8,6 +8,10 @@ export interface Operation {
   readonly signal?: AbortSignal;
   /** Told which workers are late with a change that is made: they apply it when they turn to it. */
   readonly onPending?: (workers: readonly number[]) => void;
+  /** Whether the file that is the truth says it. */
+  readonly isOfFile?: boolean;
+  /** Whether it is a wish for a whole state, to which blocks that end on their own belong too. */
+  readonly isWish?: boolean;
   /** Refuse unless the state is at this revision; absent: whatever it is at. */
   readonly ifRevision?: number;
   /** Told the revision of the state with the change. */

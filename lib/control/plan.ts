@@ -1,10 +1,12 @@
-import type { StoredRule } from "../db/mod.ts";
-import type { ListenerSnapshot } from "../plane/mod.ts";
+import type { Database, StoredRule } from "../db/mod.ts";
+import type { FirewallSnapshot, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
+import type { RouteTable } from "../routes/mod.ts";
 import { identityOf, type RecordShape, same } from "../schema/mod.ts";
 import { Slices } from "../slices/mod.ts";
 import {
   isAutomaticBan,
+  isTimedBlock,
   LISTENER,
   type Listener,
   POLICY,
@@ -16,12 +18,11 @@ import {
   type RuleSettings,
   type State,
 } from "../state/mod.ts";
-import { findBindableEndpoint } from "./binding.ts";
+import { findBindableEndpoint, type TryToBind } from "./binding.ts";
 import * as differences from "./differences.ts";
 import type { Difference } from "./differences.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
 import type { PairCheck } from "./pair_check.ts";
-import type { ServedState } from "./served_state.ts";
 
 /** Rules that are read at once: a few milliseconds. */
 const PAGE = 500;
@@ -33,10 +34,25 @@ interface PlanContext extends PlanOptions {
 
 /** What {@link planState} looks at beside the wish. */
 export interface PlanOptions {
-  readonly state: ServedState;
-  readonly tls: PairCheck;
+  readonly state: PlannedState;
+  readonly tls: Pick<PairCheck, "check">;
   readonly rateLimit: RateLimit;
   readonly now: number;
+  /** Whether the wish is the truth, which leaves nothing else but blocks for a time. */
+  readonly isWhole?: boolean;
+  /** Whether addresses of new listeners can be bound; default: with the system. */
+  readonly tryToBind?: TryToBind;
+}
+
+/** What of a state is compared. */
+export interface PlannedState {
+  readonly database: Pick<Database, "rules">;
+  readonly snapshot: {
+    readonly listeners: readonly ListenerSnapshot[];
+    readonly firewall: Pick<FirewallSnapshot, "geoip">;
+  };
+  /** Looks routes of a listener up. */
+  table(listenerId: number): Pick<RouteTable, "get"> | undefined;
 }
 
 /**
@@ -96,11 +112,14 @@ interface Wanted {
 async function planNewListener(
   { listener, at }: Wanted,
   { kept, leaving }: Readonly<Record<"kept" | "leaving", readonly ListenerSnapshot[]>>,
-  { state, tls, slices }: PlanContext,
+  { state, tls, slices, tryToBind }: PlanContext,
 ): Promise<Difference[]> {
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
-  const bound = await findBindableEndpoint(listener.addr, { field, others: kept, leaving });
+  const bound = await findBindableEndpoint(listener.addr, {
+    ...{ field, others: kept, leaving },
+    ...tryToBind && { tryToBind },
+  });
   const planned = [differences.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
     if (slices.isOver) await slices.pause();
@@ -148,7 +167,7 @@ async function planListener(
 async function planNewRoute(
   addr: string,
   { route, at }: { readonly route: RouteSettings; readonly at: string },
-  tls: PairCheck,
+  tls: Pick<PairCheck, "check">,
 ): Promise<Difference[]> {
   await tls.check(route, `${at}route.`);
   const { policies = [] } = route;
@@ -171,7 +190,7 @@ function planPolicies(
 
 async function planRules(
   wish: readonly RuleSettings[],
-  { state, now, slices }: PlanContext,
+  { state, now, slices, isWhole = false }: PlanContext,
 ): Promise<Difference[]> {
   const left = new Map<string, StoredRule>();
   for (let last = 0;;) {
@@ -196,9 +215,10 @@ async function planRules(
     else if (!sameFields(RULE, stored, rule)) added.push(differences.updateRule(stored, rule));
   }
   const removed: Difference[] = [];
+  const comesAndGoes = isWhole ? isTimedBlock : isAutomaticBan;
   for (const stored of left.values()) {
     if (slices.isOver) await slices.pause();
-    if (!isAutomaticBan(stored)) removed.push(differences.removeRule(stored));
+    if (!comesAndGoes(stored)) removed.push(differences.removeRule(stored));
   }
   return removed.concat(added);
 }

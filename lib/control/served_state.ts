@@ -16,6 +16,7 @@ import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
 import { MutationError, type Operation } from "./operation.ts";
+import { refuseWhatIsTheFiles } from "./state_source.ts";
 import { RouteTables } from "./route_tables.ts";
 import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type RouteMaterials } from "./route_materials.ts";
@@ -44,6 +45,8 @@ export interface ServedStateOptions {
   readonly limits?: StateLimits;
   /** The database could not be written for want of room or of rights. */
   readonly onWriteFailed?: () => void;
+  /** The file that is the truth; absent: the database is. */
+  readonly file?: string;
 }
 
 /**
@@ -131,13 +134,14 @@ export class ServedState {
   /**
    * Makes differences true, all of them or none. Only within {@link exclusive}.
    *
-   * @throws {RefusedError} if a difference does not fit the state.
+   * @throws {RefusedError} if a difference does not fit the state, or is for a file to say.
    * @throws {DatabaseError} if the database refuses a row.
    * @throws {MutationError} if compiling, committing or the data plane fails.
    */
   async commit(differences: readonly Difference[], operation: Operation): Promise<void> {
     const { audit } = this.database;
     refuseOtherRevision(audit.revision, operation.ifRevision);
+    refuseWhatIsTheFiles(differences, operation, this.#options.file);
     if (differences.length === 0) return operation.onRevision?.(audit.revision);
     const { result: compiled, undo } = await this.#store(differences, operation)
       .catch((error) => this.#writeFailed(error));
@@ -252,6 +256,7 @@ export class ServedState {
     const changeSet = new ChangeSet({
       database,
       snapshot: this.#snapshot,
+      listeners: this.#snapshot.listeners,
       tables: this.#tables.all,
     });
     const time = now();

@@ -1,7 +1,6 @@
 import { parseListenEndpoint } from "../addr/mod.ts";
 import { CertificateStore, type ReadFile } from "../certificates/mod.ts";
 import type { Config } from "../config/mod.ts";
-import type { Database } from "../db/mod.ts";
 import { compileFirewall, createConnectionLimiter, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
@@ -16,6 +15,7 @@ import { MemoryGuard } from "./memory_guard.ts";
 import { readStamp } from "./regular_file.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
 import { RouteMaterials } from "./route_materials.ts";
+import type { StoredRows } from "./stored_rows.ts";
 import { compileListeners } from "./stored_listeners.ts";
 
 /** Levels at which requests, which are logged as `info`, are written. */
@@ -49,36 +49,36 @@ export interface StartUp {
 export async function compileStartUp(
   options: {
     config: Config;
-    database: Database;
+    rows: StoredRows;
     log: LogSink;
     readFile: ReadFile;
     issued?: IssuanceStore | undefined;
     now: () => number;
   },
 ): Promise<StartUp> {
-  const { config, database, readFile, now, log } = options;
-  database.rules.normalise();
-  database.policies.normalise();
-  const rules = database.firewallRules();
-  const geoip = await openConfiguredGeoIp(options, namesCountries(database, rules));
+  const { config, rows: stored, readFile, now, log } = options;
+  const rules = stored.firewallRules();
+  const geoip = await openConfiguredGeoIp(options, namesCountries(stored, rules));
   const { issued } = options;
   const readIssued = issued && ((name: string) => issued.certificate(name));
   const certificates = new CertificateStore({ readFile, readStamp, readIssued, now });
   const connector = config.connector &&
     await readConnectorFiles(config.connector, { store: certificates, nowMs: now() });
-  const rows = database.listeners();
+  const rows = stored.listeners();
   if (rows.length === 0) {
     throw new ControlError(
       "no_listeners",
-      "there is no listener: [[listeners]] names none, and the database holds none",
+      config.state.source === "file"
+        ? "there is no listener: [[listeners]] names none, and the file is the truth"
+        : "there is no listener: [[listeners]] names none, and the database holds none",
     );
   }
-  const listeners = await compileListeners(rows, database);
+  const listeners = await compileListeners(rows, stored);
   const materials = new RouteMaterials({ store: certificates, log });
   const resolver = await openResolverFiles(options);
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
-  const rateLimit = database.settings.rateLimit ?? { limit, windowMs };
+  const rateLimit = stored.settings.rateLimit ?? { limit, windowMs };
   const memory = guardMemory(config, log);
   const snapshot: Snapshot = {
     settings: {
@@ -124,10 +124,10 @@ export async function compileStartUp(
 }
 
 /** Whether a rule or a route names a country. */
-function namesCountries(database: Database, rules: readonly FirewallRule[]): boolean {
+function namesCountries(stored: StoredRows, rules: readonly FirewallRule[]): boolean {
   return rules.some((rule) => rule.type === "country") ||
-    database.listeners().some(({ id }) =>
-      database.routes(id).some(({ allowedCountries = [] }) => allowedCountries.length > 0)
+    stored.listeners().some(({ id }) =>
+      stored.routes(id).some(({ allowedCountries = [] }) => allowedCountries.length > 0)
     );
 }
 

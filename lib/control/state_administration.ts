@@ -26,6 +26,8 @@ export interface ApplyOptions extends CloseOption {
   readonly dryRun: boolean;
   /** Refuse unless the state is at this revision. */
   readonly ifRevision?: number | undefined;
+  /** Whether the wish is the truth, which leaves nothing else but blocks for a time. */
+  readonly isWhole?: boolean;
 }
 
 /** What a {@link StateAdministration} works with. */
@@ -59,12 +61,12 @@ export class StateAdministration {
     return await this.#state.exclusive(async () => {
       const { audit } = this.#state.database;
       const { firewall, expiry } = this.#options;
-      const { ifRevision, dryRun, close } = options;
+      const { ifRevision, dryRun, close, isWhole = false } = options;
       refuseOtherRevision(audit.revision, ifRevision);
-      const differences = await this.#plan(wish);
+      const differences = await this.#plan(wish, isWhole);
       const live = liveOn(await this.#state.plane.liveTraffic());
       if (dryRun) return { differences, live, revision: audit.revision, closed: 0 };
-      await this.#state.commit(differences, operation);
+      await this.#state.commit(differences, { ...operation, isWish: true });
       if (wish.rateLimit !== undefined) firewall.adoptRateLimit(wish.rateLimit);
       expiry.schedule();
       const closed = close ? await this.#closeTouched(differences, live) : 0;
@@ -72,13 +74,14 @@ export class StateAdministration {
     }, operation.signal);
   }
 
-  #plan(wish: State): Promise<Difference[]> {
+  #plan(wish: State, isWhole: boolean): Promise<Difference[]> {
     const { firewall, readFile, acme, now } = this.#options;
     return planState(wish, {
       state: this.#state,
       tls: new PairCheck({ readFile, acme }),
       rateLimit: firewall.rateLimit,
       now: now(),
+      isWhole,
     });
   }
 

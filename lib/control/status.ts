@@ -6,6 +6,7 @@ import type { RateLimit } from "../state/mod.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
 import type { RouteStatus, RunningTotals } from "./running_totals.ts";
 import type { ServedState } from "./served_state.ts";
+import type { StateSource } from "./state_source.ts";
 
 /** What a listener does. */
 export interface ListenerStatus {
@@ -32,6 +33,7 @@ export interface Status {
   /** Routes that have carried something. */
   readonly routes: readonly RouteStatus[];
   readonly databaseVersion: number;
+  readonly source: StateSource;
   readonly revision: number;
   readonly active: number;
   /** Answered requests by the class of their status, such as `2xx`. */
@@ -59,6 +61,7 @@ export interface StatusContext {
   readonly geoip: LoadedGeoIp | undefined;
   readonly rateLimit: RateLimit;
   readonly startedAt: number;
+  readonly source: StateSource;
   readonly now: number;
 }
 
@@ -67,13 +70,14 @@ const TOP_RULES = 10;
 
 /** Looks at the proxy. */
 export async function readStatus(context: StatusContext): Promise<Status> {
-  const { state, totals, geoip, rateLimit, startedAt, now } = context;
+  const { state, totals, geoip, rateLimit, startedAt, source, now } = context;
   const routes = await totals.routes();
   const listeners = listenerStatuses(state, routes);
   const { workers, counters } = state.plane.status();
   return {
     startedAt,
     uptimeMs: Math.max(0, now - startedAt),
+    source,
     listeners,
     counters,
     workers,
@@ -147,7 +151,7 @@ function firewallStatus(
     allowing: blocking.allowed === undefined
       ? 0
       : countRules(blocking.allowed).values().reduce((sum, count) => sum + count, 0),
-    isRateLimitStored: settings.rateLimit !== undefined,
+    isRateLimitStored: settings.rateLimit !== undefined && settings.source === "database",
     hits: rules.hits + totals.unstoredHits,
     topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
   };

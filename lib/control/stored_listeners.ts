@@ -1,11 +1,12 @@
 import { endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
-import type { Database, ListenerRow } from "../db/mod.ts";
+import type { ListenerRow } from "../db/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import { type Problem, type RecordKind, type RecordShape, Report } from "../schema/mod.ts";
 import { LISTENER, ROUTE, type Route } from "../state/mod.ts";
 import { findFreePort } from "./binding.ts";
 import { ControlError } from "./control_error.ts";
+import type { StoredRows } from "./stored_rows.ts";
 
 /**
  * Checks and compiles the listeners that the database holds. What the program writes was checked
@@ -17,7 +18,7 @@ import { ControlError } from "./control_error.ts";
  */
 export async function compileListeners(
   rows: readonly ListenerRow[],
-  database: Database,
+  database: StoredRows,
 ): Promise<ListenerSnapshot[]> {
   const listeners: ListenerSnapshot[] = [];
   for (const row of rows) {
@@ -29,7 +30,7 @@ export async function compileListeners(
   return listeners;
 }
 
-async function compileListener(row: ListenerRow, database: Database): Promise<ListenerSnapshot> {
+async function compileListener(row: ListenerRow, database: StoredRows): Promise<ListenerSnapshot> {
   const { routes: _, ...settings } = checked(LISTENER, { ...row, routes: [] }, ["listener", row]);
   const endpoint = parseListenEndpoint(settings.addr);
   if (!endpoint.ok) throw invalidRow("listener", row, endpoint.reason);
@@ -44,7 +45,7 @@ async function compileListener(row: ListenerRow, database: Database): Promise<Li
   };
 }
 
-function checkedRoutes(listenerId: number, database: Database): readonly Route[] {
+function checkedRoutes(listenerId: number, database: StoredRows): readonly Route[] {
   const policies = Map.groupBy(database.policies.list(), ({ routeId }) => routeId);
   const byHostname = new Map<string, number>();
   let defaultId: number | undefined;

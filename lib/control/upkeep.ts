@@ -34,6 +34,7 @@ export class Upkeep implements Disposable {
   readonly #connector: ConnectorReloader | undefined;
   readonly #poll: ReturnType<typeof setInterval>;
   #geoipRefusal: string | undefined;
+  #fileRefusal: string | undefined;
 
   constructor(options: UpkeepOptions) {
     const { startUp, state, log } = options;
@@ -59,6 +60,7 @@ export class Upkeep implements Disposable {
   get refusals(): readonly string[] {
     return [
       ...(this.#connector?.refused ?? []).map((reason) => `connector: ${reason}`),
+      ...this.#fileRefusal === undefined ? [] : [this.#fileRefusal],
       ...this.#geoipRefusal === undefined ? [] : [`GeoIP: ${this.#geoipRefusal}`],
       ...this.#materials.refusals(this.#state.snapshot.listeners),
     ];
@@ -96,6 +98,11 @@ export class Upkeep implements Disposable {
   /** Notes why the GeoIP file was not taken, or that it was. */
   noteGeoIp(refusal: string | undefined): void {
     this.#geoipRefusal = refusal;
+  }
+
+  /** Notes why the file that is the truth was not applied, in one sentence, or that it was. */
+  noteFile(refusal: string | undefined): void {
+    this.#fileRefusal = refusal;
   }
 
   [Symbol.dispose](): void {

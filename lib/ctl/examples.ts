@@ -33,6 +33,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "certificates renew": "mcproxyctl certificates renew www.example.net",
   "certificates revoke": "mcproxyctl certificates revoke www.example.net",
   "apply": "mcproxyctl apply -f mc-proxy.toml --diff --replay 24h",
+  "reload": "mcproxyctl reload --diff",
   "export": "mcproxyctl export >state.toml",
   "snapshot": "mcproxyctl snapshot /srv/mc-proxy/before.db",
   "write-back": "mcproxyctl write-back",

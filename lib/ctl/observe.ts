@@ -57,6 +57,7 @@ export function statusLines(status: Status): string[] {
       }, ${firewall?.rateLimited ?? 0n} refused`,
     ],
     ["geoip", geoip?.loaded ? `${geoip.databaseType}, built ${built}` : "none"],
+    ["state", stateWords(status)],
     ["database", `version ${status.databaseVersion}, revision ${status.revision}`],
     ["workers", workersWords(status.workers)],
   ] as const;
@@ -82,6 +83,13 @@ export function statusLines(status: Status): string[] {
       ]),
     ],
   ];
+}
+
+/** Who says what is served; nothing of it from older proxies. */
+function stateWords({ stateSource, statePath }: Status): string {
+  return stateSource === "file"
+    ? `the file ${statePath}, which \`mcproxyctl reload\` applies`
+    : `the database ${statePath}`.trimEnd();
 }
 
 function firewallWords(rules: string, firewall: Status["firewall"]): string {

@@ -383,6 +383,13 @@ function addState(program: Command, { run }: ProgramHost): void {
     .action((flags) =>
       run(async (session) => (await import("./state.ts")).applyFile(session, flags))
     );
+  program.command("reload")
+    .description(
+      "read files again: certificates, GeoIP, and the configuration where state.source is file",
+    )
+    .option("--diff", "show what the configuration would change, and change nothing")
+    .option("--close", "close connections of routes that change; without this they go on")
+    .action((flags) => run(async (session) => (await import("./state.ts")).reload(session, flags)));
   program.command("export")
     .description("print the state, as `apply` takes it")
     .action(() => run(async (session) => (await import("./state.ts")).exportState(session)));

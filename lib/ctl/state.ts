@@ -1,8 +1,10 @@
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { UsageError } from "../terminal/mod.ts";
+import { EXIT, UsageError } from "../terminal/mod.ts";
 import {
   ApplyResponseSchema,
   ExportStateResponseSchema,
+  type ReloadResponse,
+  ReloadResponseSchema,
   WriteBackResponseSchema,
 } from "../admin/gen/mod.ts";
 import type { ApplyResponse, Difference } from "../client/mod.ts";
@@ -55,6 +57,33 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
   ]);
 }
 
+/** `reload`: files are read again; 1 if one of them was not taken. */
+export async function reload(
+  session: Session,
+  { diff: dryRun = false, close: closeConnections = false }: {
+    readonly diff?: boolean;
+    readonly close?: boolean;
+  },
+): Promise<number> {
+  const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
+  const done = await session.client.reload({ dryRun, closeConnections }, call);
+  session.answer(ReloadResponseSchema, done, (answer) => [
+    ...answer.stateSource === "file" ? differenceLines(answer) : [],
+    ...dryRun ? [] : [reloadedWords(answer)],
+    ...answer.restartNeeded.map((what) => `not before a restart: ${what}`),
+    ...answer.refused.map((reason) => `not taken: ${reason}`),
+  ]);
+  return done.refused.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function reloadedWords({ stateSource, statePath, revision, closedConnections }: ReloadResponse) {
+  if (stateSource !== "file") {
+    return "read again: certificates and GeoIP; what is served the database says";
+  }
+  const closed = closedConnections > 0 ? `; ${count(closedConnections, "connection")} closed` : "";
+  return `${statePath} is in effect, at revision ${revision}${closed}`;
+}
+
 /** `export`: the state as `apply` takes it. */
 export async function exportState(session: Session): Promise<void> {
   const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
@@ -82,12 +111,14 @@ function newRules({ differences }: ApplyResponse): ProposedRule[] {
 
 const SIGNS: Readonly<Record<string, string>> = { add: "+", update: "~", remove: "-" };
 
+type Differing = Pick<ApplyResponse, "differences" | "totalDifferences">;
+
 /** How many differences there are; an older proxy names them all and does not count them. */
-function countOf({ differences, totalDifferences }: ApplyResponse): number {
+function countOf({ differences, totalDifferences }: Differing): number {
   return Math.max(differences.length, totalDifferences);
 }
 
-function differenceLines(found: ApplyResponse): string[] {
+function differenceLines(found: Differing): string[] {
   const { differences } = found;
   const total = countOf(found);
   if (total === 0) return ["no difference"];

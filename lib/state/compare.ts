@@ -2,28 +2,39 @@ import { identityOf, type RecordShape, same } from "../schema/mod.ts";
 import { LISTENER, type Listener } from "./listener.ts";
 import { POLICY } from "./policy.ts";
 import { ROUTE, type RouteSettings } from "./route.ts";
-import { isAutomaticBan, RULE, type RuleSettings } from "./rule.ts";
+import { isAutomaticBan, isTimedBlock, RULE, type RuleSettings } from "./rule.ts";
 import type { State } from "./state.ts";
 
 /**
  * How many differences there are from one state to another, as `apply` counts them: what is added with a
  * listener or a route counts too, what goes with one does not. Parts that the wish does not have are as
  * they should be.
+ *
+ * @param options `isWhole`: the wish is the truth, which leaves nothing else but blocks for a time.
  */
-export function countDifferences(present: State, wish: State): number {
+export function countDifferences(
+  present: State,
+  wish: State,
+  { isWhole = false }: { readonly isWhole?: boolean } = {},
+): number {
   const { listeners, rules, rateLimit: limit } = wish;
   const before = present.rateLimit ?? { limit: 0, windowMs: 0 };
   const isLimited = limit !== undefined && (limit.limit !== before.limit ||
     (limit.limit > 0 && limit.windowMs !== before.windowMs));
   return (listeners === undefined ? 0 : countListeners(present.listeners ?? [], listeners)) +
-    (rules === undefined ? 0 : countRules(present.rules ?? [], rules)) + Number(isLimited);
+    (rules === undefined ? 0 : countRules(present.rules ?? [], rules, isWhole)) + Number(isLimited);
 }
 
 /** Bans that the proxy makes on its own come and go, whatever is wished. */
-function countRules(before: readonly RuleSettings[], after: readonly RuleSettings[]): number {
+function countRules(
+  before: readonly RuleSettings[],
+  after: readonly RuleSettings[],
+  isWhole: boolean,
+): number {
+  const comesAndGoes = isWhole ? isTimedBlock : isAutomaticBan;
   const key = (rule: RuleSettings) => identityOf(RULE.shape, rule);
   const wished = new Set(after.map(key));
-  const counted = before.filter((rule) => !isAutomaticBan(rule) || wished.has(key(rule)));
+  const counted = before.filter((rule) => !comesAndGoes(rule) || wished.has(key(rule)));
   return count(counted, after, { shape: RULE.shape, key });
 }
 

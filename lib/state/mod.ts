@@ -48,5 +48,12 @@ export {
   type RouteSettings,
 } from "./route.ts";
 export { RESPOND, type Respond } from "./respond.ts";
-export { AUTO_REASON, isAutomaticBan, RULE, type RuleSettings, ruleValue } from "./rule.ts";
+export {
+  AUTO_REASON,
+  isAutomaticBan,
+  isTimedBlock,
+  RULE,
+  type RuleSettings,
+  ruleValue,
+} from "./rule.ts";
 export { STATE, type State } from "./state.ts";

@@ -76,6 +76,11 @@ export function isAutomaticBan({ reason, expiresAt }: RuleSettings): boolean {
   return expiresAt !== undefined && reason.startsWith(AUTO_REASON);
 }
 
+/** Whether a rule blocks for a time: whatever the truth about the state is, such rules come and go. */
+export function isTimedBlock({ action, expiresAt }: RuleSettings): boolean {
+  return expiresAt !== undefined && action !== "allow";
+}
+
 /** The value of a rule of one type, for lists of them. */
 export function ruleValue(type: RuleType): Kind<string> {
   return parsed(ruleValueDoc(type), (text) => parseNewRule(type, text));

@@ -458,6 +458,11 @@ Deno.test("reloadGeoIP() without a GeoIP database says so", async () => {
   await assert.rejects(noting(admin).reloadGeoIP({}), { code: "failed_precondition" });
 });
 
+Deno.test("reload() where nothing was read from a file says so", async () => {
+  await using admin = await startAdmin();
+  await assert.rejects(noting(admin).reload({}), { code: "failed_precondition" });
+});
+
 Deno.test("health follows the proxy", async () => {
   await using admin = await startAdmin();
   assert.equal(await admin.client.healthy(), true);

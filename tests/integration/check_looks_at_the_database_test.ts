@@ -44,7 +44,8 @@ Deno.test("check --json says the same to machines", async () => {
     const listeners = [{ addr: ":1" }];
     const good = await check(folder, { listeners }, "--json");
     const file = join(folder, "mc-proxy.toml");
-    const found = { file, ok: true, problems: [], warnings: [] };
+    const state = { source: "database" };
+    const found = { file, ok: true, problems: [], warnings: [], state };
     assert.deepEqual([good.code, JSON.parse(good.stdout), good.stderr], [0, found, ""]);
     const bad = await check(folder, { listeners, log: { level: "wran" } }, "--json");
     assert.equal(bad.code, 1);

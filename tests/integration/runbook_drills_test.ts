@@ -38,6 +38,8 @@ class Host implements AsyncDisposable {
   /** Where clients that a load balancer names arrive, and where others do. */
   balancer = 0;
   direct = 0;
+  /** Who says what is served from the next start on. */
+  source = "database";
   #proxy: Proxy | undefined;
 
   static async start(): Promise<Host> {
@@ -122,6 +124,7 @@ class Host implements AsyncDisposable {
             }],
           },
         ],
+        state: { source: this.source },
         grpc: { addr: this.path("mc-proxy.sock") },
         history: { path: this.path("history.db") },
       },
@@ -183,6 +186,15 @@ Deno.test("the drills of a quiet day: rotate, drain, restore", async () => {
   await eventually(async () => !await host.shows(ca), "nobody is accepted there");
   await host.run(restore);
   assert.equal(await host.shows(ca), true, "the listener is back, with its route");
+  host.source = "file";
+  await host.run(["systemctl stop mc-proxy", "systemctl start mc-proxy"]);
+  const added = `\n[[listeners]]\naddr = "127.0.0.1:${await unusedPort()}"\n`;
+  await Deno.writeTextFile(host.path("mc-proxy.toml"), added, { append: true });
+  const [checked, reloaded] = await host.run(
+    drill("Change what is served, where the file says it"),
+  );
+  assert.match(checked ?? "", /: ok; 1 difference to what was applied last/);
+  assert.match(reloaded ?? "", /^\+ listener 127\.0\.0\.1:\d+\n1 difference\n.* is in effect/m);
 });
 
 Deno.test("upgrading and rolling back are what the test of the installer runs", async () => {

@@ -5,6 +5,7 @@ import { configOf, problemsOf, withDatabase, withRoute } from "../../support/con
 Deno.test("loadConfig() fills in every default", () => {
   assert.deepEqual({ ...configOf(withDatabase("")) }, {
     database: { path: "/srv/a.db" },
+    state: { source: "database" },
     listeners: [],
     firewall: {
       blockedIps: [],
@@ -40,6 +41,8 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
   const config = configOf(`
     [database]
     path = "srv/a.db"
+    [state]
+    source = "file"
     [[listeners]]
     addr = "[2001:DB8:0::1]:8443"
     proxy_protocol = true
@@ -116,6 +119,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
   const noTls = { tlsCert: "", tlsKey: "", backendTls: false };
   assert.deepEqual(config, {
     database: { path: "srv/a.db" },
+    state: { source: "file" },
     listeners: [{
       addr: "[2001:db8::1]:8443",
       proxyProtocol: true,

@@ -1,0 +1,32 @@
+import { RefusedError } from "../queue/mod.ts";
+import type { Difference } from "./differences.ts";
+import type { Operation } from "./operation.ts";
+
+/** Where the truth about the state is. */
+export interface StateSource {
+  readonly kind: "database" | "file";
+  /** Of the database or the file; empty for a database in memory. */
+  readonly path: string;
+}
+
+/**
+ * The one gate of all changes where a file is the truth: what it does not say is refused, but for blocks
+ * that end on their own.
+ *
+ * @param file absent: the database is the truth.
+ * @throws {RefusedError} `failed_precondition`
+ */
+export function refuseWhatIsTheFiles(
+  differences: readonly Difference[],
+  { isOfFile = false, isWish = false }: Operation,
+  file: string | undefined,
+): void {
+  if (file === undefined || isOfFile) return;
+  const refused = differences.find(({ isPassing = false }) => isWish || !isPassing);
+  if (refused === undefined) return;
+  throw new RefusedError(
+    "failed_precondition",
+    `${file} says what is served (state.source = "file"): edit it, then \`mcproxyctl reload\`; ` +
+      "here only blocks that end on their own are taken (`mcproxyctl firewall add ... --ttl 1h`)",
+  );
+}
