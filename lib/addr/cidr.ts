@@ -81,8 +81,7 @@ export function maskIp(ip: IpAddress, length: number): IpAddress {
   );
 }
 
-/** A 32-bit mask with `bits` leading ones; shifts by 32 are no-ops in JavaScript, hence the ends. */
+/** A 32-bit mask with `bits` leading ones; a shift by 32 is none in JavaScript, hence the ends. */
 function wordMask(bits: number): number {
-  if (bits <= 0) return 0;
-  return bits >= 32 ? -1 : -1 << (32 - bits);
+  return bits <= 0 ? 0 : -1 << Math.max(0, 32 - bits);
 }

@@ -25,7 +25,7 @@ export function parseListenEndpoint(text: string): Result<Endpoint> {
 /** Parses where to connect: `"192.0.2.1:443"`, `"[::1]:443"` or `"name:443"`. */
 export function parseBackendEndpoint(text: string): Result<Endpoint> {
   const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(text);
-  if (url !== null) return failure(urlReason(url[1] ?? "", text));
+  if (url !== null) return failure(urlReason(url[1] as string, text));
   const parts = split(text, 1);
   if (!parts.ok) return parts;
   const { host, port } = parts.value;
@@ -65,9 +65,7 @@ export function endpointsOverlap(a: Endpoint, b: Endpoint): boolean {
 function covers(wide: string, host: string): boolean {
   // An IPv6 socket bound to [::] takes IPv4 connections too, unless told otherwise.
   if (wide === "" || wide === "::") return true;
-  if (wide !== "0.0.0.0") return false;
-  const ip = parseIp(host);
-  return ip.ok && ip.value.family === 4;
+  return wide === "0.0.0.0" && !host.includes(":");
 }
 
 function split(text: string, minPort: number): Result<Endpoint> {

@@ -105,5 +105,5 @@ export function withCharacter(text: string, reason: string): string {
 function shown(character: string): string {
   if (/^[!-~]$/.test(character)) return character === '"' ? "'\"'" : `"${character}"`;
   if (character === " ") return '" " (a space)';
-  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+  return `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}`;
 }

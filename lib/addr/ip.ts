@@ -15,7 +15,6 @@ export interface IpAddress {
 }
 
 const DOT = 0x2e;
-const COLON = 0x3a;
 const ZERO = 0x30;
 const NINE = 0x39;
 /** `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`. */
@@ -79,11 +78,10 @@ export function formatIp(ip: IpAddress): string {
     return `${ip.w3 >>> 24}.${(ip.w3 >>> 16) & 255}.${(ip.w3 >>> 8) & 255}.${ip.w3 & 255}`;
   }
   const groups = [ip.w0, ip.w1, ip.w2, ip.w3].flatMap((word) => [word >>> 16, word & 0xffff]);
-  const { start, length } = longestZeroRun(groups);
   const hex = (part: number[]) => part.map((group) => group.toString(16)).join(":");
-  // RFC 5952 §4.2.2: "::" must not shorten a single 16-bit group.
-  if (length < 2) return hex(groups);
-  return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+  const run = longestZeroRun(groups);
+  if (run === undefined) return hex(groups);
+  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.end))}`;
 }
 
 /** Whether two addresses are the same. */
@@ -115,37 +113,38 @@ export function ipv6(w0: number, w1: number, w2: number, w3: number): IpAddress 
 
 /** The IPv4 number written in `text` from `start` to its end, or `undefined`. */
 function parseV4(text: string, start: number): number | undefined {
-  if (text.length - start < 7 || text.length - start > 15) return undefined;
   let word = 0;
-  let octet = -1;
+  let octet: number | undefined;
   let dots = 0;
   for (let i = start; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === DOT) {
-      if (octet < 0 || ++dots > 3) return undefined;
+      if (octet === undefined) return undefined;
       word = word * 256 + octet;
-      octet = -1;
+      octet = undefined;
+      dots++;
     } else if (code < ZERO || code > NINE || octet === 0) {
       return undefined; // octet === 0: a leading zero reads as octal elsewhere
     } else {
-      octet = octet < 0 ? code - ZERO : octet * 10 + code - ZERO;
+      octet = octet === undefined ? code - ZERO : octet * 10 + code - ZERO;
       if (octet > 255) return undefined;
     }
   }
-  return dots === 3 && octet >= 0 ? word * 256 + octet : undefined;
+  return dots === 3 && octet !== undefined ? word * 256 + octet : undefined;
 }
 
 function parseV6(text: string): Result<IpAddress> | undefined {
-  if (text.length < 2 || text.length > MAX_IPV6_TEXT) return undefined;
+  if (text.length > MAX_IPV6_TEXT) return undefined;
   if (text.includes("%")) return failure("zone identifiers are not accepted");
-  const halves = text.split("::");
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0] ?? "", halves.length === 1);
-  if (head === undefined) return undefined;
-  if (halves.length === 1) return head.length === 8 ? success(fromGroups(head)) : undefined;
-  const tail = parseGroups(halves[1] ?? "", true);
+  const gap = text.indexOf("::");
+  if (gap === -1) {
+    const groups = parseGroups(text, true);
+    return groups?.length === 8 ? success(fromGroups(groups)) : undefined;
+  }
+  const head = parseGroups(text.slice(0, gap), false);
+  const tail = parseGroups(text.slice(gap + 2), true);
   // RFC 5952 wants "::" to stand for at least two groups; RFC 4291 allows one, so one is read.
-  if (tail === undefined || head.length + tail.length > 7) return undefined;
+  if (head === undefined || tail === undefined || head.length + tail.length > 7) return undefined;
   const zeroes = new Array<number>(8 - head.length - tail.length).fill(0);
   return success(fromGroups([...head, ...zeroes, ...tail]));
 }
@@ -155,36 +154,39 @@ function parseGroups(text: string, isLast: boolean): number[] | undefined {
   if (text === "") return [];
   const groups: number[] = [];
   let at = 0;
-  while (at <= text.length) {
+  for (;;) {
     let end = text.indexOf(":", at);
-    if (end < 0) end = text.length;
+    if (end === -1) end = text.length;
     const piece = text.slice(at, end);
     if (/^[0-9a-fA-F]{1,4}$/.test(piece)) {
       groups.push(parseInt(piece, 16));
     } else {
-      const word = isLast && end === text.length ? parseV4(text, at) : undefined;
+      const word = isLast ? parseV4(text, at) : undefined;
       if (word === undefined) return undefined;
       groups.push(Math.floor(word / 65536), word % 65536);
     }
-    if (groups.length > 8) return undefined;
     if (end === text.length) return groups;
-    if (text.charCodeAt(end) !== COLON) return undefined;
     at = end + 1;
   }
-  return undefined;
 }
 
 function fromGroups(groups: number[]): IpAddress {
-  const word = (i: number) => ((groups[i] ?? 0) * 65536 + (groups[i + 1] ?? 0)) >>> 0;
+  const word = (i: number) => (groups[i] as number) * 65536 + (groups[i + 1] as number);
   return ipv6(word(0), word(2), word(4), word(6));
 }
 
-function longestZeroRun(groups: number[]): { start: number; length: number } {
-  let best = { start: 0, length: 0 };
-  let length = 0;
-  groups.forEach((group, i) => {
-    length = group === 0 ? length + 1 : 0;
-    if (length > best.length) best = { start: i - length + 1, length };
-  });
+/** What "::" stands for: the first of the longest runs of zeroes (RFC 5952 §4.2.3). */
+function longestZeroRun(groups: number[]): { start: number; end: number } | undefined {
+  // RFC 5952 §4.2.2: "::" must not shorten a single 16-bit group.
+  let longest = 1;
+  let best: { start: number; end: number } | undefined;
+  let start = 0;
+  for (const [i, group] of groups.entries()) {
+    const end = i + 1;
+    if (group !== 0) start = end;
+    if (end - start <= longest) continue;
+    longest = end - start;
+    best = { start, end };
+  }
   return best;
 }

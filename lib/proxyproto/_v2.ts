@@ -107,14 +107,13 @@ function checkContent(
   if (tlvs.length === 0) return undefined;
   const problem = checkTlvs(tlvs);
   if (problem !== undefined) return invalid(`a v2 header has ${problem}`);
-  const sent = readCrc32cTlv(tlvs);
-  if (sent === undefined) return undefined;
+  const field = findTlv(tlvs, TlvType.crc32c);
+  if (field === undefined) return undefined;
   // §2.2.3: "replace the 32 bits of the checksum field in the received PROXY header with all '0's".
   const zeroed = header.slice();
-  const field = findTlv(tlvs, TlvType.crc32c) ?? header;
   const at = field.byteOffset - header.byteOffset;
   zeroed.fill(0, at, at + field.length);
-  return crc32c(zeroed) === sent ? undefined : WRONG_CHECKSUM;
+  return crc32c(zeroed) === readCrc32cTlv(tlvs) ? undefined : WRONG_CHECKSUM;
 }
 
 function u16(bytes: Uint8Array, at: number): number {

@@ -101,7 +101,7 @@ class HashedRouteTable implements RouteTable {
     for (;;) {
       const dot = serverName.indexOf(".", labelStart);
       // An empty label is no label: ".example.net" is not below example.net.
-      if (dot < 0 || dot === labelStart) return undefined;
+      if (dot === -1 || dot === labelStart) return undefined;
       labelStart = dot + 1;
       if (serverName.length - labelStart > this.#longestSuffix) continue;
       const route = this.#wildcards.get(serverName.slice(labelStart));

@@ -36,7 +36,7 @@ export function readAlpn(body: Cursor): Extension<string[]> {
   if (list.remaining === 0) return refuse("ALPN lists nothing");
   const value: string[] = [];
   while (list.remaining > 0) {
-    const length = list.u8() ?? 0;
+    const length = list.u8() as number;
     const octets = list.take(length);
     if (octets === undefined) return refuse("a protocol in ALPN has a wrong length");
     if (length === 0) return refuse("a protocol in ALPN is empty");

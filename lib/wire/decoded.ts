@@ -107,19 +107,23 @@ export class Cursor {
 
   /** A cursor over a vector with an 8-bit length in front (RFC 8446 §3.4). */
   vector8(): Cursor | undefined {
-    return this.#vector(1, this.remaining < 1 ? 0 : this.#byte(0));
+    const before = this.#at;
+    return this.#vector(before, this.u8());
   }
 
   /** A cursor over a vector with a 16-bit length in front (RFC 8446 §3.4). */
   vector16(): Cursor | undefined {
-    return this.#vector(2, this.remaining < 2 ? 0 : (this.#byte(0) << 8) | this.#byte(1));
+    const before = this.#at;
+    return this.#vector(before, this.u16());
   }
 
-  #vector(prefix: number, length: number): Cursor | undefined {
-    if (this.remaining < prefix + length) return undefined;
-    const start = this.#at + prefix;
-    this.#at = start + length;
-    return new Cursor(this.#bytes, start, this.#at);
+  /** `before` is where the length stands: the place to go back to when the vector is cut. */
+  #vector(before: number, length: number | undefined): Cursor | undefined {
+    if (length === undefined || this.remaining < length) {
+      this.#at = before;
+      return undefined;
+    }
+    return new Cursor(this.#bytes, this.#at, this.#at += length);
   }
 
   #byte(offset: number): number {

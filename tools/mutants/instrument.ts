@@ -269,10 +269,15 @@ function isLocal(node: ts.VariableDeclaration): boolean {
 function evaluatedOnLoad(node: ts.Node): boolean {
   for (let at = node.parent; at !== undefined; at = at.parent) {
     if (ts.isFunctionDeclaration(at) && isCalledOnLoad(at)) return true;
-    if (ts.isFunctionLike(at)) return false;
+    if (ts.isFunctionLike(at) && !isArgument(at)) return false;
     if (ts.isPropertyDeclaration(at)) return hasStatic(at);
   }
   return true;
+}
+
+/** A function that another calls, now or later: `Uint32Array.from({ length: 256 }, () => …)`. */
+function isArgument(node: ts.Node): boolean {
+  return ts.isCallExpression(node.parent) && node.parent.expression !== node;
 }
 
 /** A function that fills a table: a constant of its module is made of what it returns. */

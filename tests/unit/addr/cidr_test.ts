@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import {
+  blockOf,
   cidrContains,
   formatCidr,
   type IpAddress,
+  parseBlock,
   parseCidr,
   parseIp,
 } from "../../../lib/addr/mod.ts";
@@ -80,4 +82,24 @@ Deno.test("cidrContains() never mixes the families", () => {
 Deno.test("parseCidr() says which part is missing", () => {
   assert.deepEqual(parseCidr("10.0.0.0"), { ok: false, reason: 'no "/" and prefix length' });
   assert.deepEqual(parseCidr("/8"), { ok: false, reason: "not an IPv4 or IPv6 address" });
+});
+
+Deno.test.each([
+  ["192.0.2.1", "192.0.2.1/32"],
+  ["2001:db8::1", "2001:db8::1/128"],
+  ["::ffff:192.0.2.1", "192.0.2.1/32"],
+  ["192.0.2.0/24", "192.0.2.0/24"],
+])("parseBlock() reads %s as %s: an address is a block of one", (text, want) => {
+  const block = parseBlock(text);
+  assert(block.ok);
+  assert.equal(formatCidr(block.value), want);
+  assert.deepEqual(blockOf(text, "client"), block.value);
+});
+
+Deno.test.each([
+  ["192.0.2", "not an IPv4 or IPv6 address"],
+  ["192.0.2.1/24", "host bits are set; did you mean 192.0.2.0/24?"],
+])("blockOf() of %s throws, with what it is and why", (text, reason) => {
+  assert.deepEqual(parseBlock(text), { ok: false, reason });
+  assert.throws(() => blockOf(text, "client"), new TypeError(`client: ${reason}`));
 });

@@ -6,6 +6,7 @@ import {
   ipToBytes,
   isLoopback,
   parseIp,
+  sourceKey,
 } from "../../../lib/addr/mod.ts";
 import { ipv4, ipv6 } from "../../../lib/addr/ip.ts";
 
@@ -37,6 +38,10 @@ Deno.test.each([
   ["0:0:1:0:0:ffff:1.2.3.4", "::1:0:0:ffff:102:304"],
   ["::1:ffff:1.2.3.4", "::1:ffff:102:304"],
   ["0:1:0:0:0:ffff:102:304", "0:1::ffff:102:304"],
+  ["0:1:2:3:4:5:6:7", "0:1:2:3:4:5:6:7"],
+  ["0:1:0:2:0:3:0:4", "0:1:0:2:0:3:0:4"],
+  ["1:2:0:0:3:4:0:0", "1:2::3:4:0:0"],
+  ["1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"],
 ])("parseIp() and formatIp() agree on the canonical form of %s", (text, want) => {
   assert.equal(canonical(text), want);
 });
@@ -84,6 +89,13 @@ Deno.test.each([
   ["1.2.3./"],
   ["..."],
   ["1...2"],
+  ["100..2.3"],
+  ["1.2.300."],
+  [".100.2.3"],
+  ["100.200.30"],
+  ["1::2:"],
+  ["1:::2"],
+  ["::1::"],
   ["1:1.2.3.4:2::"],
   ["1:2:3:4:5:6:7:1.2.3.4"],
   ["0000:0000:0000:0000:0000:0000:255.255.255.2555"],
@@ -163,4 +175,23 @@ Deno.test("ipv4() leaves the words that IPv4 does not use at 0, and ipv6() maps 
     w2: 0xffffffff,
     w3: 0xffffffff,
   });
+});
+
+Deno.test.each([
+  ["192.0.2.1", "192.0.2.1", true],
+  ["192.0.2.1", "192.0.2.2", false],
+  ["192.0.2.1", "::ffff:192.0.2.1", true],
+  // One customer has a /64: the last address of one, and the first of the next.
+  ["2001:db8:1:2::", "2001:db8:1:2:ffff:ffff:ffff:ffff", true],
+  ["2001:db8:1:2::", "2001:db8:1:3::", false],
+  ["2001:db8:1:2::", "2001:db9:1:2::", false],
+])("sourceKey() of %s and %s is one source: %j", (left, right, want) => {
+  const [a, b] = [parseIp(left), parseIp(right)];
+  assert(a.ok && b.ok);
+  assert.equal(sourceKey(a.value) === sourceKey(b.value), want);
+});
+
+Deno.test("sourceKey() never takes an IPv4 address for an IPv6 source", () => {
+  const keys = [ipv4(1), ipv6(0, 1, 0, 0), ipv6(1, 0, 0, 0), ipv6(0, 0, 0, 1)].map(sourceKey);
+  assert.equal(new Set(keys).size, keys.length);
 });

@@ -120,3 +120,28 @@ Deno.test.each([
 ])("parseHostname() says of %s that %s", (text, reason) => {
   assert.deepEqual(parseHostname(text), { ok: false, reason });
 });
+
+Deno.test.each([
+  ["a b.example", 'the character " " (a space) is not allowed in names'],
+  ["a/b", 'the character "/" is not allowed in names'],
+  ['a"b', "the character '\"' is not allowed in names"],
+  ["a!b", 'the character "!" is not allowed in names'],
+  ["a~b", 'the character "~" is not allowed in names'],
+  // What moves the cursor or cannot be seen is written as a code point.
+  ["a\tb", "the character U+0009 is not allowed in names"],
+  ["a\u00a0b", "the character U+00A0 is not allowed in names"],
+  ["a\u3000b", "the character U+3000 is not allowed in names"],
+  // A letter of another script is not what is wrong.
+  ["ä b.example", 'the character " " (a space) is not allowed in names'],
+  ["a..b", "a label is empty"],
+  ["a b!", 'the character " " (a space) is not allowed in names'],
+])("parseHostPattern() says of %j: %s", (text, reason) => {
+  assert.deepEqual(parseHostPattern(text), { ok: false, reason });
+});
+
+Deno.test("parseBackendEndpoint() shows a character of two UTF-16 units as one", () => {
+  assert.deepEqual(parseBackendEndpoint("a\u{1f600}:1"), {
+    ok: false,
+    reason: "the character U+1F600 is not allowed in names",
+  });
+});

@@ -78,3 +78,20 @@ Deno.test("encodeProxyV2Local() writes the 16 octets of a health check", () => {
   assert(header.kind === "ok");
   assert.deepEqual(header.value, { version: 2, command: "local", tlvs: [] });
 });
+
+Deno.test.each([[0], [1], [65_535]])("encodeProxyV2() writes port %d", (port) => {
+  const ends = { source: { ...V4.source, port }, destination: { ...V4.destination, port } };
+  const header = parseProxyHeader(encodeProxyV2(ends));
+  assert(header.kind === "ok");
+  assert.deepEqual([header.value.source?.port, header.value.destination?.port], [port, port]);
+});
+
+Deno.test.each([[0], [255]])(
+  "encodeProxyV2() writes TLV type %d, and a length of 16 bits",
+  (type) => {
+    const value = new Uint8Array(0x0102).fill(7);
+    const want = buildV2Header({ rest: [tlv(type, value), tlv(0xe0, "x")] });
+    const tlvs = [{ type, value }, { type: 0xe0, value: Uint8Array.of(0x78) }];
+    assert.deepEqual(new Uint8Array(encodeProxyV2({ ...V4, tlvs })), want);
+  },
+);

@@ -165,3 +165,36 @@ Deno.test("the TLV writers throw RangeError for what the specification forbids",
   const ssl = { overTls: true, certificateOnConnection: false, certificateInSession: false };
   assert.throws(() => sslTlv({ ...ssl, verify: 1, cipher: "a".repeat(65_536) }), RangeError);
 });
+
+Deno.test("the TLV writers and readers agree at the bounds of the specification", () => {
+  for (const protocol of ["x", "x".repeat(255)]) {
+    assert.equal(readAlpnTlv(parse(tlv(TlvType.alpn, protocol))), protocol);
+    assert.equal(readAlpnTlv([alpnTlv(protocol)]), protocol);
+  }
+  assert.equal(
+    reasonFor(tlv(TlvType.alpn, "x".repeat(256))),
+    "a v2 header has a malformed ALPN TLV",
+  );
+  const name = "a".repeat(65_535);
+  assert.equal(readAuthorityTlv([authorityTlv(name)]), name);
+  const ssl = { overTls: true, certificateOnConnection: false, certificateInSession: false };
+  assert.equal(readSslTlv([sslTlv({ ...ssl, verify: 1, cipher: name })])?.cipher, name);
+});
+
+Deno.test("readAuthorityTlv() gives the name as sent, a byte order mark included", () => {
+  assert.equal(readAuthorityTlv(parse(tlv(TlvType.authority, "\ufeffa"))), "\ufeffa");
+});
+
+Deno.test.each([
+  [0b000, false, false, false],
+  [0b001, true, false, false],
+  [0b010, false, true, false],
+  [0b100, false, false, true],
+  [0b111, true, true, true],
+])(
+  "sslTlv() writes the bits %d for TLS, certificate now, certificate in the session: %j, %j, %j",
+  (bits, overTls, certificateOnConnection, certificateInSession) => {
+    const ssl = { overTls, certificateOnConnection, certificateInSession, verify: 0x01020304 };
+    assert.deepEqual(sslTlv(ssl).value, Uint8Array.of(bits, 1, 2, 3, 4));
+  },
+);

@@ -213,3 +213,13 @@ Deno.test.each([
   }
   assert.equal(parseProxyHeader(bytes).kind, "ok");
 });
+
+Deno.test("parseProxyHeader() ignores the family of LOCAL, but keeps what stands behind it", () => {
+  const rest = [tlv(0xe0, "mine")];
+  const header = parsed({ command: 0x20, family: 0x51, block: NOTHING, rest });
+  assert.deepEqual(header, {
+    version: 2,
+    command: "local",
+    tlvs: [{ type: 0xe0, value: new TextEncoder().encode("mine") }],
+  });
+});

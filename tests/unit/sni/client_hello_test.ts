@@ -4,6 +4,7 @@ import {
   buildClientHello,
   concat,
   type HelloOptions,
+  record,
   serverNameBody,
   u16,
   vector16,
@@ -149,6 +150,12 @@ const REFUSED_BODIES: [string, number, Uint8Array, string][] = [
   ["ALPN list empty", 16, u16(0), "ALPN lists nothing"],
   ["ALPN protocol empty", 16, vector16(Uint8Array.of(0)), "a protocol in ALPN is empty"],
   [
+    "ALPN protocol empty behind another",
+    16,
+    vector16(Uint8Array.of(2, 0x68, 0x32, 0)),
+    "a protocol in ALPN is empty",
+  ],
+  [
     "ALPN protocol too long",
     16,
     vector16(Uint8Array.of(3, 0x68, 0x32)),
@@ -178,6 +185,11 @@ Deno.test.each(REFUSED_BODIES)("parseClientHello() refuses %s", (_, type, body, 
 const REFUSED_MESSAGES: [string, HelloOptions, string][] = [
   ["a session_id of 33 octets", { sessionIdLength: 33 }, "session_id has a wrong length"],
   ["no cipher suite", { cipherSuites: [] }, "cipher_suites has a wrong length"],
+  [
+    "a type of an extension cut in two",
+    { extensions: false, trailing: Uint8Array.of(0, 1, 0) },
+    "an extension is cut",
+  ],
   ["octets after the extensions", { trailing: Uint8Array.of(0) }, "extensions have a wrong length"],
   [
     "octets where extensions begin",
@@ -220,4 +232,44 @@ Deno.test("parseClientHello() refuses a message cut at any octet by its own leng
     const endsBeforeExtensions = hello.kind === "ok" && hello.value.serverName === undefined;
     assert(hello.kind === "invalid" || endsBeforeExtensions, `cut by ${cut}: ${hello.kind}`);
   }
+});
+
+/** A ClientHello whose body, behind version and random, is these octets. */
+function helloOf(...rest: number[]): Uint8Array {
+  const body = concat([u16(0x0303), new Uint8Array(32), Uint8Array.from(rest)]);
+  return record(concat([Uint8Array.of(1, 0), vector16(body)]));
+}
+
+Deno.test.each([
+  [[], "session_id has a wrong length"],
+  [[1], "session_id has a wrong length"],
+  [[0], "cipher_suites has a wrong length"],
+  [[0, 0], "cipher_suites has a wrong length"],
+  [[0, 0, 0, 1, 0], "cipher_suites has a wrong length"],
+  [[0, 0, 1, 0x13, 1, 0], "cipher_suites has a wrong length"],
+  [[0, 0, 3, 0x13, 1, 0, 1, 0], "cipher_suites has a wrong length"],
+  [[0, 0, 2, 0x13], "cipher_suites has a wrong length"],
+  [[0, 0, 2, 0x13, 1], "compression_methods has a wrong length"],
+  [[0, 0, 2, 0x13, 1, 0], "compression_methods has a wrong length"],
+  [[0, 0, 2, 0x13, 1, 2, 0], "compression_methods has a wrong length"],
+  [[0, 0, 2, 0x13, 1, 1, 0, 0], "extensions have a wrong length"],
+  [[0, 0, 2, 0x13, 1, 1, 0, 0, 1], "extensions have a wrong length"],
+] as [number[], string][])(
+  "parseClientHello() reads the parts of a hello in their order: %j, %s",
+  (rest, reason) => {
+    assert.deepEqual(parseClientHello(helloOf(...rest)), { kind: "invalid", reason });
+  },
+);
+
+Deno.test("parseClientHello() reads the shortest hello there is", () => {
+  assert.equal(parseClientHello(helloOf(0, 0, 2, 0x13, 1, 1, 0)).kind, "ok");
+});
+
+Deno.test("parseClientHello() keeps a protocol that only begins like GREASE", () => {
+  const body = vector16(concat([
+    vector8(Uint8Array.of(0x0a, 0x0a, 0x41)),
+    vector8(Uint8Array.of(0x0a)),
+    vector8(Uint8Array.of(0x0a, 0x0a)),
+  ]));
+  assert.deepEqual(parsed({ extraExtensions: [{ type: 16, body }] }).alpn, ["\n\nA", "\n"]);
 });

@@ -226,3 +226,29 @@ Deno.test("ClientHelloReader looks at each record header once", () => {
   // A record of six octets is looked at while it is the last one: at most once a new octet.
   assert(Math.max(...reads) <= 6, `an octet was read ${Math.max(...reads)} times`);
 });
+
+Deno.test("parseClientHello() refuses a record that is too long before its length is whole", () => {
+  assert.equal(reasonFor(Uint8Array.of(22, 3, 1, 0x41)), "a record is over 16384 octets");
+  assert.equal(parseClientHello(Uint8Array.of(22, 3, 1, 0x40)).kind, "need");
+  assert.equal(parseClientHello(Uint8Array.of(22, 3, 1)).kind, "need");
+});
+
+Deno.test("parseClientHello() waits for the longest hello that may come, and for no longer one", () => {
+  const declared = (length: number) =>
+    record(Uint8Array.of(1, length >> 16, length >> 8 & 255, length & 255), { length: 16_384 });
+  // With its own header of four octets and one record header: 65,536 octets.
+  assert.equal(parseClientHello(declared(MAX_CLIENT_HELLO - 9)).kind, "need");
+  assert.equal(reasonFor(declared(MAX_CLIENT_HELLO - 8)), "the ClientHello is over 65536 octets");
+});
+
+Deno.test.each([[[40, 16_384]], [[8]], [[33, 32]]])(
+  "parseClientHello() leaves what follows a hello in records of %j untouched",
+  (recordSizes) => {
+    const hello = buildClientHello({ serverName, recordSizes });
+    const stream = concat([hello, record(new Uint8Array(64).fill(7), { type: 23 })]);
+    const answer = parseClientHello(stream);
+    assert(answer.kind === "ok");
+    assert.equal(answer.size, hello.length);
+    assert.equal(answer.value.serverName, serverName);
+  },
+);

@@ -46,6 +46,12 @@ const REFUSED_NAMES: [string, string | Uint8Array, string][] = [
   ["NUL inside", "good.example\0.evil.example", "the server name holds a NUL"],
   ["NUL at the end", "good.example\0", "the server name holds a NUL"],
   ["UTF-8", "bücher.example", "the server name is not ASCII"],
+  ["octet 0x80", Uint8Array.of(0x61, 0x80), "the server name is not ASCII"],
+  [
+    "DEL",
+    "a\x7f",
+    "the server name is no hostname: a character is not allowed in names",
+  ],
   ["Kelvin sign", "\u212Aelvin.example", "the server name is not ASCII"],
   ["Latin-1", Uint8Array.of(0x61, 0xe9, 0x2e, 0x62), "the server name is not ASCII"],
   ["IPv4", "192.0.2.1", "the server name is no hostname: an IP address is not a hostname"],

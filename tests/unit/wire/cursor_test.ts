@@ -93,3 +93,24 @@ Deno.test("ok(), invalid() and NEED are told apart by their kind", () => {
   assert.deepEqual(invalid("why"), { kind: "invalid", reason: "why" });
   assert.equal(NEED.kind, "need");
 });
+
+Deno.test.each([["vector8", [2, 1]], ["vector16", [0, 2, 1]], ["vector16", [0]]] as const)(
+  "Cursor.%s() of %j moves nothing when the vector is cut",
+  (read, bytes) => {
+    const cursor = new Cursor(Uint8Array.from([9, ...bytes]), 1);
+    assert.equal(cursor[read](), undefined);
+    assert.equal(cursor.position, 1);
+    assert.equal(cursor.remaining, bytes.length);
+  },
+);
+
+Deno.test("Cursor.vector8() and vector16() stay inside the range they were given", () => {
+  const bytes = Uint8Array.of(9, 1, 7, 0, 1, 8, 9);
+  const cursor = new Cursor(bytes, 1, 6);
+  const first = cursor.vector8();
+  assert.deepEqual([first?.position, first?.remaining, first?.u8()], [2, 1, 7]);
+  const second = cursor.vector16();
+  assert.deepEqual([second?.position, second?.remaining, second?.u8()], [5, 1, 8]);
+  assert.equal(new Cursor(bytes, 1, 2).vector8(), undefined);
+  assert.equal(new Cursor(bytes, 3, 4).vector16(), undefined);
+});
