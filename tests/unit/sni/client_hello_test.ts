@@ -167,6 +167,12 @@ const REFUSED_BODIES: [string, number, Uint8Array, string][] = [
     concat([vector16(Uint8Array.of(1, 0x68)), u16(0)]),
     "ALPN has a wrong length",
   ],
+  [
+    "one octet after ALPN",
+    16,
+    concat([vector16(Uint8Array.of(1, 0x68)), Uint8Array.of(0)]),
+    "ALPN has a wrong length",
+  ],
   ["supported_versions empty", 43, new Uint8Array(0), "supported_versions has a wrong length"],
   ["supported_versions list empty", 43, Uint8Array.of(0), "supported_versions lists nothing"],
   ["supported_versions odd", 43, Uint8Array.of(3, 3, 4, 3), "supported_versions has an odd length"],
