@@ -98,10 +98,8 @@ function lossRecord(message: string, count: number): TapeRecord {
   };
 }
 
-const SNAKE_CASE = new Map<string, string>();
-
 function inSnakeCase(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const renamed: Record<string, unknown> = {};
-  for (const key of Object.keys(fields)) renamed[nameOf(key, SNAKE_CASE)] = fields[key];
+  for (const key of Object.keys(fields)) renamed[nameOf(key)] = fields[key];
   return renamed;
 }

@@ -57,19 +57,31 @@ export function toInfo(connection: Connection, now: number): ConnectionInfo {
 
 /** The connection as it is logged and counted when it has ended. */
 export function toEvent(connection: Connection, ending: Ending, now: number): ConnectionEvent {
+  const { sni, route, identity, host, backend = route?.backend } = connection;
   const peer = formatSocketAddress(connection.peer);
-  return {
+  const event: Mutable<ConnectionEvent> = {
     id: connection.id,
     listener: connection.listener.addr,
     peer,
     client: connection.client === connection.peer ? peer : formatSocketAddress(connection.client),
-    ...routeFields(connection),
-    ...ending.rule !== undefined && { rule: ending.rule },
     outcome: ending.outcome,
-    ...ending.reason !== undefined && { reason: ending.reason },
-    ...traffic(connection),
+    bytesIn: connection.carrier?.bytesIn ?? 0,
+    bytesOut: connection.carrier?.bytesOut ?? 0,
     durationMs: Math.round((now - connection.startedAt) * 10) / 10,
   };
+  // One by one: there is one event for each connection, and spreading parts into it costs as much
+  // again as sending it.
+  if (sni !== undefined) event.sni = sni;
+  if (route !== undefined) {
+    event.route = route.hostname;
+    event.mode = route.mode;
+  }
+  if (backend) event.backend = backend;
+  if (identity !== undefined) event.identity = identity;
+  if (host !== undefined) event.host = host;
+  if (ending.rule !== undefined) event.rule = ending.rule;
+  if (ending.reason !== undefined) event.reason = ending.reason;
+  return event;
 }
 
 /** Where an ended connection is counted. */
@@ -142,8 +154,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export class Tallies {
   readonly #ruleHits = new Map<number, number>();
-  readonly #routes = new Map<string, Mutable<RouteTally>>();
-  readonly #backends = new Map<string, Mutable<BackendTally>>();
+  /** By listener and route. */
+  readonly #routes = new Map<string, Map<string, RouteCounts>>();
 
   /** A rule has blocked a connection. */
   countHit(ruleId: number): void {
@@ -152,7 +164,7 @@ export class Tallies {
 
   /** A connection that took a route has ended. */
   countEnd(route: Pick<RouteTally, "listener" | "route">): void {
-    this.#tallyOf(route).connections++;
+    this.#countsOf(route).connections++;
   }
 
   /** A connection that took a route has carried something. */
@@ -161,40 +173,61 @@ export class Tallies {
     { bytesIn, bytesOut }: Traffic,
   ): void {
     if (bytesIn === 0 && bytesOut === 0) return;
-    const tally = this.#tallyOf(route);
-    tally.bytesIn += bytesIn;
-    tally.bytesOut += bytesOut;
+    const counts = this.#countsOf(route);
+    counts.bytesIn += bytesIn;
+    counts.bytesOut += bytesOut;
   }
 
   /** A backend has served, or failed to. */
   countBackend(served: Omit<BackendTally, "count">): void {
-    const { listener, route, backend, outcome } = served;
-    const key = `${listener} ${route} ${backend} ${outcome}`;
-    const tally = this.#backends.get(key);
-    if (tally !== undefined) tally.count++;
-    else this.#backends.set(key, { ...served, count: 1 });
+    const { backends } = this.#countsOf(served);
+    const outcomes = valueOf(backends, served.backend, () => new Map());
+    const tally = valueOf(outcomes, served.outcome, () => ({ ...served, count: 0 }));
+    tally.count++;
   }
 
   /** The counts, which begin at zero again. */
   take(): Omit<TakenTallies, "hitters"> {
+    const all = [...this.#routes.values()].flatMap((routes) => [...routes.values()]);
     const taken = {
       ruleHits: [...this.#ruleHits],
-      routes: [...this.#routes.values()],
-      backends: [...this.#backends.values()],
+      routes: all.filter(hasCounted).map(({ backends: _, ...tally }) => tally),
+      backends: all.flatMap(({ backends }) =>
+        [...backends.values()].flatMap((outcomes) => [...outcomes.values()])
+      ),
     };
     this.#ruleHits.clear();
     this.#routes.clear();
-    this.#backends.clear();
     return taken;
   }
 
-  #tallyOf({ listener, route }: Pick<RouteTally, "listener" | "route">): Mutable<RouteTally> {
-    const key = `${listener} ${route}`;
-    let tally = this.#routes.get(key);
-    if (tally === undefined) {
-      tally = { listener, route, connections: 0, bytesIn: 0, bytesOut: 0 };
-      this.#routes.set(key, tally);
-    }
-    return tally;
+  #countsOf({ listener, route }: Pick<RouteTally, "listener" | "route">): RouteCounts {
+    const routes = valueOf(this.#routes, listener, () => new Map<string, RouteCounts>());
+    return valueOf(routes, route, () => ({
+      listener,
+      route,
+      connections: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      backends: new Map(),
+    }));
   }
+}
+
+/** What is counted of one route. */
+interface RouteCounts extends Mutable<RouteTally> {
+  /** By backend and outcome. */
+  readonly backends: Map<string, Map<BackendOutcome, Mutable<BackendTally>>>;
+}
+
+/** Whether more than a backend was counted. */
+function hasCounted({ connections, bytesIn, bytesOut }: RouteTally): boolean {
+  return connections > 0 || bytesIn > 0 || bytesOut > 0;
+}
+
+/** Maps in maps, because putting their keys together costs more than looking up both. */
+function valueOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, value = make());
+  return value;
 }

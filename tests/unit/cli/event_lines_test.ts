@@ -80,3 +80,13 @@ Deno.test("createEventLines() names fields as the log does", () => {
   const expected = `time=${time} level=info logger=mc-proxy msg=request bytes_in=1 upstream_ms=2\n`;
   assert.equal(line, expected);
 });
+
+Deno.test("createEventLines() writes the time of each event", () => {
+  for (const format of ["text", "json"] as const) {
+    const line = createEventLines(format);
+    const times = [5, 5, 6, 5].map((now) =>
+      line("connection", { id: "1" }, now)?.match(/00\.(\d+)Z/)?.[1]
+    );
+    assert.deepEqual(times, ["005", "005", "006", "005"]);
+  }
+});
