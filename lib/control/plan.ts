@@ -19,6 +19,7 @@ import {
   type State,
 } from "../state/mod.ts";
 import { findBindableEndpoint, type TryToBind } from "./binding.ts";
+import { Complaints } from "./complaints.ts";
 import * as differences from "./differences.ts";
 import type { Difference } from "./differences.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
@@ -27,9 +28,10 @@ import type { PairCheck } from "./pair_check.ts";
 /** Rules that are read at once: a few milliseconds. */
 const PAGE = 500;
 
-/** {@link PlanOptions}, and the turns that planning takes. */
+/** {@link PlanOptions}, the turns that planning takes, and what is wrong with the wish. */
 interface PlanContext extends PlanOptions {
   readonly slices: Slices;
+  readonly complaints: Complaints;
 }
 
 /** What {@link planState} looks at beside the wish. */
@@ -59,15 +61,17 @@ export interface PlannedState {
  * The differences from the state as it is to the one that is wanted: removals first, so that a port or a
  * hostname can go from one listener to another.
  *
- * @throws {RefusedError}
+ * @throws {RefusedError} with every field that is wrong.
  */
 export async function planState(wish: State, options: PlanOptions): Promise<Difference[]> {
-  const context = { ...options, slices: new Slices() };
+  const complaints = new Complaints();
+  const context = { ...options, slices: new Slices(), complaints };
   const { listeners, rules } = wish;
   const parts = [
     listeners === undefined ? [] : await planListeners(listeners, context),
     rules === undefined ? [] : await planRules(rules, context),
   ];
+  complaints.refuse();
   // Not by spreading: the arguments of a call lie on the stack, and 300,000 rules overflow it.
   const planned = parts.flat();
   if (wish.rateLimit !== undefined) {
@@ -112,19 +116,23 @@ interface Wanted {
 async function planNewListener(
   { listener, at }: Wanted,
   { kept, leaving }: Readonly<Record<"kept" | "leaving", readonly ListenerSnapshot[]>>,
-  { state, tls, slices, tryToBind }: PlanContext,
+  context: PlanContext,
 ): Promise<Difference[]> {
+  const { slices, tryToBind, complaints } = context;
   const { routes, ...settings } = listener;
   const field = `${at}listener.addr`;
-  const bound = await findBindableEndpoint(listener.addr, {
-    ...{ field, others: kept, leaving },
-    ...tryToBind && { tryToBind },
+  const planned: Difference[] = [];
+  await complaints.hear(async () => {
+    const bound = await findBindableEndpoint(listener.addr, {
+      ...{ field, others: kept, leaving },
+      ...tryToBind && { tryToBind },
+    });
+    planned.push(differences.addListener(settings, bound));
   });
-  const planned = [differences.addListener(settings, bound)];
   for (const [i, route] of routes.entries()) {
     if (slices.isOver) await slices.pause();
-    refuseUnknownCountries(route, state, `${at}routes[${i}].route.`);
-    planned.push(...await planNewRoute(listener.addr, { route, at: `${at}routes[${i}].` }, tls));
+    await checkRoute(route, `${at}routes[${i}].route.`, context);
+    planned.push(...planNewRoute(listener.addr, route));
   }
   return planned;
 }
@@ -132,8 +140,9 @@ async function planNewListener(
 async function planListener(
   before: ListenerSnapshot,
   { listener, at }: Wanted,
-  { state, tls, slices }: PlanContext,
+  context: PlanContext,
 ): Promise<Difference[]> {
+  const { state, slices } = context;
   const { routes, ...settings } = listener;
   const planned: Difference[] = [];
   if (!sameFields(LISTENER, before, settings)) {
@@ -146,15 +155,14 @@ async function planListener(
   }
   for (const [i, wanted] of routes.entries()) {
     if (slices.isOver) await slices.pause();
-    const routeAt = `${at}routes[${i}].`;
-    refuseUnknownCountries(wanted, state, `${routeAt}route.`);
     const route = state.table(before.id)?.get(wanted.hostname);
+    const isSame = route !== undefined && sameFields(ROUTE, route, wanted);
+    await checkRoute(wanted, `${at}routes[${i}].route.`, { ...context, isSame });
     if (route === undefined) {
-      planned.push(...await planNewRoute(before.addr, { route: wanted, at: routeAt }, tls));
+      planned.push(...planNewRoute(before.addr, wanted));
       continue;
     }
-    if (!sameFields(ROUTE, route, wanted)) {
-      await tls.check(wanted, `${routeAt}route.`);
+    if (!isSame) {
       planned.push(differences.updateRoute(before, route, wanted));
     }
     // An update that leaves l7 takes the policies along.
@@ -164,12 +172,17 @@ async function planListener(
   return planned;
 }
 
-async function planNewRoute(
-  addr: string,
-  { route, at }: { readonly route: RouteSettings; readonly at: string },
-  tls: Pick<PairCheck, "check">,
-): Promise<Difference[]> {
-  await tls.check(route, `${at}route.`);
+/** Whether what a route names is there; certificates of one that stays as it is are in use. */
+async function checkRoute(
+  route: RouteSettings,
+  at: string,
+  { state, tls, complaints, isSame = false }: PlanContext & { readonly isSame?: boolean },
+): Promise<void> {
+  await complaints.hear(() => refuseUnknownCountries(route, state, at));
+  if (!isSame) await complaints.hear(() => tls.check(route, at));
+}
+
+function planNewRoute(addr: string, route: RouteSettings): Difference[] {
   const { policies = [] } = route;
   const added = policies.map((policy) => differences.addPolicy(addr, route.hostname, policy));
   return [differences.addRoute(addr, route), ...added];
@@ -190,7 +203,7 @@ function planPolicies(
 
 async function planRules(
   wish: readonly RuleSettings[],
-  { state, now, slices, isWhole = false }: PlanContext,
+  { state, now, slices, complaints, isWhole = false }: PlanContext,
 ): Promise<Difference[]> {
   const left = new Map<string, StoredRule>();
   for (let last = 0;;) {
@@ -204,7 +217,10 @@ async function planRules(
   for (const [i, rule] of wish.entries()) {
     if (slices.isOver) await slices.pause();
     if (rule.type === "country" && state.snapshot.firewall.geoip === undefined) {
-      throw invalid(`state.firewall.rules[${i}].type`, "a country rule needs a GeoIP database");
+      const field = `state.firewall.rules[${i}].type`;
+      await complaints.hear(() => {
+        throw invalid(field, "a country rule needs a GeoIP database");
+      });
     }
     // An export that is applied again later: a rule has ended meanwhile.
     if (rule.expiresAt !== undefined && rule.expiresAt <= now) continue;

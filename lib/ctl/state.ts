@@ -7,9 +7,9 @@ import {
   ReloadResponseSchema,
   WriteBackResponseSchema,
 } from "../admin/gen/mod.ts";
-import type { ApplyResponse, Difference } from "../client/mod.ts";
+import { type ApplyResponse, type Difference, InvalidArgumentError } from "../client/mod.ts";
 import { stateOfAnswer, stateToMessage } from "../messages/mod.ts";
-import { formatProblem, readWantedState } from "../config/mod.ts";
+import { formatProblem, placeProblems, readWantedState } from "../config/mod.ts";
 import { type State, writeStateFile } from "../state/mod.ts";
 import { type ProposedRule, refuseDangerous } from "./dangerous_rules.ts";
 import { changeWords } from "./observe.ts";
@@ -34,10 +34,12 @@ export interface ApplyFlags {
 export async function applyFile(session: Session, flags: ApplyFlags): Promise<void> {
   const { diff = false, close: closeConnections = false, replay } = flags;
   if (replay !== undefined && !diff) throw new UsageError("--replay needs --diff");
-  const state = stateToMessage(await readState(flags.file, session));
+  const file = await readState(flags.file, session);
+  const state = stateToMessage(file.state);
   const call = { timeoutMs: Math.max(APPLY_TIMEOUT_MS, session.options.timeout) };
   const past = replay !== undefined && { replay: durationFromMs(replay) };
-  const found = await session.client.apply({ state, dryRun: true, ...past }, call);
+  const found = await session.client.apply({ state, dryRun: true, ...past }, call)
+    .catch((error) => refusePlaced(error, file));
   if (diff || countOf(found) === 0) {
     session.answer(ApplyResponseSchema, found, (answer) => [
       ...differenceLines(answer),
@@ -55,6 +57,21 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
   session.answer(ApplyResponseSchema, done, ({ revision }) => [
     `applied ${count(countOf(done), "change")}, now at revision ${revision}${closed}`,
   ]);
+}
+
+/**
+ * What the proxy has found out about a file is wrong at a place of that file.
+ *
+ * @throws {UsageError} with everything, one line each; any other error as it is.
+ */
+function refusePlaced(error: unknown, { name, text }: WantedFile): never {
+  if (!(error instanceof InvalidArgumentError) || error.problems.length === 0) throw error;
+  const problems = error.problems.map(({ field, description }) => ({
+    field,
+    message: description,
+  }));
+  const lines = placeProblems(text, problems).map((problem) => formatProblem(name, problem));
+  throw new UsageError(lines.join("\n"), { cause: error });
 }
 
 /** `reload`: files are read again; 1 if one of them was not taken. */
@@ -138,17 +155,26 @@ function differenceLine({ action, kind, subject, before, after, liveConnections 
   return `${SIGNS[action] ?? "?"} ${kind} ${subject}${change}${live}`;
 }
 
+/** A file that holds, so far. */
+interface WantedFile {
+  /** As messages name it. */
+  readonly name: string;
+  readonly text: string;
+  readonly state: State;
+}
+
 /** @throws {UsageError} with everything that is wrong with the file, one line each. */
-async function readState(file: string, session: Session): Promise<State> {
-  const read = readWantedState(await readText(file));
+async function readState(file: string, session: Session): Promise<WantedFile> {
+  const name = file === "-" ? "standard input" : file;
+  const text = await readText(file);
+  const read = readWantedState(text);
   if (read.ok) {
     if (read.skipped.length > 0) {
       const what = read.skipped.join(", ");
       session.note(`skipped ${what}: settings of the process, which are read at its start`);
     }
-    return read.state;
+    return { name, text, state: read.state };
   }
-  const name = file === "-" ? "standard input" : file;
   const lines = read.problems.map((problem) => formatProblem(name, problem));
   throw new UsageError(lines.join("\n"));
 }

@@ -8,6 +8,7 @@ export { MutationQueue } from "./queue.ts";
 export {
   type FieldProblem,
   invalid,
+  invalidFields,
   missing,
   present,
   type RefusalCode,

@@ -58,7 +58,8 @@ export function refuseProblems(
   }));
 }
 
-function invalidFields(problems: readonly FieldProblem[]): RefusedError {
+/** Several fields of a request are wrong; the message says the first of it. */
+export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
   const [first, ...others] = problems;
   const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
   const message = `${first?.field}: ${first?.message}${more}`;

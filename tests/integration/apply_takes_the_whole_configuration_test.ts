@@ -89,3 +89,60 @@ Deno.test("of very many differences the first are named, and all are counted and
   assert.match(done.stdout, new RegExp(`^applied ${many} changes, now at revision \\d+$`, "m"));
   assert.equal(admin.control.state.database.rules.size, many);
 });
+
+Deno.test("what only the proxy finds out has its place in the file that was sent, all of it", async () => {
+  await using admin = await startAdmin();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const text = `[[listeners]]
+addr = "${admin.addr}"
+[[listeners.routes]]
+hostname = "here.example"
+backend = "192.0.2.5:443"
+[[listeners.routes]]
+hostname = "geo.example"
+backend = "192.0.2.5:443"
+  allowed_countries = ["NL"]
+[[listeners]]
+  addr = "127.0.0.1:${taken.addr.port}"
+[[listeners.routes]]
+hostname = "a.example"
+mode = "l7"
+backend = "192.0.2.5:443"
+tls_cert = "/absent/a.pem"
+tls_key = "/absent/a.key"
+[firewall]
+`;
+  const said = [
+    "9:3: listeners[0].routes[1].allowed_countries: needs a GeoIP database",
+    "11:3: listeners[1].addr: the port is in use by another program",
+    "16:1: listeners[1].routes[0].tls_cert: the file does not exist",
+  ];
+  const country = "a country rule needs a GeoIP database";
+  for (
+    const [rules, line] of [
+      [
+        'geoip_db = "x.mmdb"\nblocked_ips = ["192.0.2.1"]\nblocked_countries = [\n  "DE",\n]\n',
+        `22:3: firewall.blocked_countries[0]: ${country}`,
+      ],
+      // As it is exported.
+      [
+        '[[firewall.rules]]\ntype = "ip"\nvalue = "192.0.2.1"\n' +
+        '[[firewall.rules]]\ntype = "country"\nvalue = "DE"\n',
+        `23:1: firewall.rules[1].type: ${country}`,
+      ],
+    ] as const
+  ) {
+    for (const flags of [["--diff"], []]) {
+      const { code, stdout, stderr } = await runCtl(
+        admin,
+        ["apply", "-f", "-", ...flags],
+        text + rules,
+      );
+      assert.deepEqual([code, stdout], [2, ""]);
+      const expected = [...said, line].map((it) => `mcproxyctl: standard input:${it}`);
+      const lines = stderr.trimEnd().split("\n").filter((it) => !it.includes(": skipped "));
+      assert.deepEqual(lines, expected);
+    }
+  }
+  assert.equal(admin.control.listeners.length, 1);
+});
