@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { renderCompletions, SHELLS } from "../terminal/mod.ts";
+import { addRequiredOption, nearCommand, renderCompletions, SHELLS } from "../terminal/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
@@ -30,19 +30,21 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError("(mc-proxy --help shows the usage)");
-  program.command("server")
-    .description(
-      "serve until SIGTERM or SIGINT; SIGHUP reads certificates and the GeoIP database again, and " +
-        "the configuration where state.source is file",
-    )
-    .requiredOption("-c, --config <file>", "configuration (TOML)")
+  addConfigOption(
+    program.command("server")
+      .description(
+        "serve until SIGTERM or SIGINT; SIGHUP reads certificates and the GeoIP database again, and " +
+          "the configuration where state.source is file",
+      ),
+  )
     .option("--take-over", "share the ports with a running mc-proxy that is about to stop")
     .action(async ({ config, takeOver }: { config: string; takeOver?: true }) => {
       exitCode = await runServer(config, { takeOver: takeOver === true });
     });
-  program.command("check")
-    .description("check a configuration and what it names; changes nothing")
-    .requiredOption("-c, --config <file>", "configuration (TOML)")
+  addConfigOption(
+    program.command("check")
+      .description("check a configuration and what it names; changes nothing"),
+  )
     .option("--json", "print what was found as JSON, for machines")
     .action(({ config, json }: { config: string; json?: boolean }) => {
       const { problems, warnings, state } = checkFile(config);
@@ -61,24 +63,27 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
       }
       if (state !== undefined) print(Deno.stdout, okWords(config, state));
     });
-  program.command("status")
-    .description("ask the running server; fails when it is not healthy")
-    .requiredOption("-c, --config <file>", "configuration (TOML)")
+  addConfigOption(
+    program.command("status")
+      .description("ask the running server; fails when it is not healthy"),
+  )
     .option("--json", "print the answer as JSON, for machines")
     .action(async ({ config, ...options }: { config: string; json?: boolean }) => {
       exitCode = await runStatus(config, options);
     });
-  program.command("snapshot")
-    .description("copy the database, also while the server runs")
-    .requiredOption("-c, --config <file>", "configuration (TOML)")
+  addConfigOption(
+    program.command("snapshot")
+      .description("copy the database, also while the server runs"),
+  )
     .option("-o, --output <file>", "where to; default: beside the database, with the time")
     .option("--overwrite", "replace the file if it is there")
     .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
       print(Deno.stdout, await runSnapshot(config, options));
     });
-  program.command("restore")
-    .description("put a snapshot in the database's place, while the server is stopped")
-    .requiredOption("-c, --config <file>", "configuration (TOML)")
+  addConfigOption(
+    program.command("restore")
+      .description("put a snapshot in the database's place, while the server is stopped"),
+  )
     .option("--from <snapshot>", "the snapshot; what was there before is moved aside")
     .option("--as-it-is", "take the database as it is, although it is not what was acknowledged")
     .action(async ({ config, ...options }: RestoreOptions & { config: string }) => {
@@ -111,10 +116,19 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     // Commander has written its message, or the help or version that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT_OK;
+      const near = error.code === "commander.excessArguments" && nearCommand(program, args);
+      if (near) print(Deno.stderr, `(Did you mean ${near}?)`);
+      return EXIT_USAGE;
+    }
     printProblem(error);
     return EXIT_FAILED;
   }
+}
+
+function addConfigOption(command: Command): Command {
+  return addRequiredOption(command, "-c, --config <file>", "configuration (TOML)");
 }
 
 /** A failure that nobody foresaw is one line too: its trace would say nothing to an operator. */

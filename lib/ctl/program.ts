@@ -1,5 +1,6 @@
 import {
   addFieldFlags,
+  addRequiredOption,
   asArgument,
   type FlagValues,
   parseDuration,
@@ -366,12 +367,12 @@ function addCertificates(program: Command, { run }: ProgramHost): void {
 }
 
 function addState(program: Command, { run }: ProgramHost): void {
-  program.command("apply")
-    .description("make the state equal to a file, in one step, showing the difference first")
-    .requiredOption(
-      "-f, --file <path>",
-      "the configuration, or what `export` writes; - for the standard input",
-    )
+  addRequiredOption(
+    program.command("apply")
+      .description("make the state equal to a file, in one step, showing the difference first"),
+    "-f, --file <path>",
+    "the configuration, or what `export` writes; - for the standard input",
+  )
     .option("--diff", "show the difference and change nothing")
     .option(
       "--replay <duration>",

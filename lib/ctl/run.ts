@@ -1,4 +1,4 @@
-import { EXIT, plain, UsageError } from "../terminal/mod.ts";
+import { EXIT, nearCommand, plain, UsageError } from "../terminal/mod.ts";
 import { CommanderError } from "commander";
 import { createProgram, type Task } from "./program.ts";
 import { LIVE_VALUES } from "./values.ts";
@@ -30,7 +30,12 @@ export async function runMcproxyctl(
     return code;
   } catch (error) {
     // Commander has written its message, or the help or version that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      const near = error.code === "commander.excessArguments" && nearCommand(program, args);
+      if (near) write(Deno.stderr, `(Did you mean ${near}?)\n`);
+      return EXIT.usage;
+    }
     return await explainFailure(error, program.opts<GlobalOptions>());
   }
 }

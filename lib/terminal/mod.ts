@@ -15,6 +15,7 @@ export {
   type FlagValues,
   parseInteger,
 } from "./fields.ts";
+export { addRequiredOption, nearCommand } from "./slips.ts";
 export { type Column, cut, pad, plain, renderTable } from "./table.ts";
 export {
   formatBytes,

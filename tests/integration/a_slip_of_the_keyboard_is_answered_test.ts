@@ -13,11 +13,21 @@ Deno.test.each([
   assert.ok(stderr.startsWith(`error: ${what}\n(Did you mean ${near}?)\n`), stderr);
 });
 
-Deno.test("mc-proxy says which option is near", async () => {
+Deno.test("a word behind a command that has commands is taken for one of them", async () => {
+  const { code, stderr } = await runCtl({ socketPath: "/nowhere/a.sock" }, ["connections", "lst"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: too many arguments for 'list'.*\n.*\n\(Did you mean list\?\)\n$/);
+});
+
+Deno.test.each([
+  [["check", "-c", "a.toml", "--jsn"], "unknown option '--jsn'", "--json"],
+  [["check", "--confg", "a.toml"], "unknown option '--confg'", "--config"],
+  [["chek", "-c", "a.toml"], "unknown command 'chek'", "check"],
+])("mc-proxy %j says which word is near", async (line, what, near) => {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--no-prompt", "--ignore-env", `--allow-read=${ROOT}`],
-      ...[join(ROOT, "main.ts"), "check", "-c", "a.toml", "--jsn"],
+      ...[join(ROOT, "main.ts"), ...line],
     ],
     stdout: "piped",
     stderr: "piped",
@@ -25,5 +35,5 @@ Deno.test("mc-proxy says which option is near", async () => {
   }).output();
   assert.equal(code, 2);
   const text = new TextDecoder().decode(stderr);
-  assert.ok(text.includes("error: unknown option '--jsn'\n(Did you mean --json?)\n"), text);
+  assert.ok(text.startsWith(`error: ${what}\n(Did you mean ${near}?)\n`), text);
 });
