@@ -51,7 +51,7 @@ export class H1ClientIo extends StreamIo<H1ClientSession> {
     });
   }
 
-  onData(bytes: Uint8Array): void {
+  protected received(bytes: Uint8Array): void {
     if (this.closing) return;
     const { onRead, onHaveRead } = this.#options;
     onRead();

@@ -87,7 +87,7 @@ export class H1ServerIo extends StreamIo<H1ServerSession> implements Task {
     return false;
   }
 
-  onData(bytes: Uint8Array): void {
+  protected received(bytes: Uint8Array): void {
     if (this.closing) {
       if (this.#finishedAt >= 0) this.#stillSince = this.now();
       return;

@@ -86,7 +86,7 @@ export class H2Io extends StreamIo<H2Session> implements Task {
     return false;
   }
 
-  onData(bytes: Uint8Array): void {
+  protected received(bytes: Uint8Array): void {
     if (this.closing) {
       this.#dropped += bytes.length;
       if (this.#dropped > MAX_DROPPED) this.pause();

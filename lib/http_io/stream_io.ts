@@ -39,6 +39,9 @@ export abstract class StreamIo<S extends FramingSession> implements StreamHandle
   protected readonly session: S;
   protected readonly now: () => number;
   protected readonly turns: Turns;
+  /** Octets that were read, and that were written, with everything that frames content. */
+  bytesIn = 0;
+  bytesOut = 0;
   /** The session is over and its last output on its way. */
   protected closing = false;
   #flushScheduled = false;
@@ -112,7 +115,13 @@ export abstract class StreamIo<S extends FramingSession> implements StreamHandle
     this.drained();
   }
 
-  abstract onData(bytes: Uint8Array): void;
+  onData(bytes: Uint8Array): void {
+    this.bytesIn += bytes.length;
+    this.received(bytes);
+  }
+
+  /** Octets were read. */
+  protected abstract received(bytes: Uint8Array): void;
   abstract onEnd(): void;
   abstract onReadError(error: StreamError): void;
   abstract onWriteError(error: StreamError): void;
@@ -134,6 +143,7 @@ export abstract class StreamIo<S extends FramingSession> implements StreamHandle
   }
 
   #writeOne(piece: Uint8Array): void {
+    this.bytesOut += piece.length;
     if (piece.length <= SMALL_OCTETS) this.stream.write(piece);
     else this.stream.lend(piece, nothing);
   }

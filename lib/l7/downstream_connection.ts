@@ -48,6 +48,9 @@ export interface DownstreamCodec {
   shutdown(): void;
   /** Looks after deadlines; about once a second. */
   tick(now: number, idleMs: number): void;
+  /** Octets from the client and to it, of heads, frames and content. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 /** A request that is not forwarded: what the client hears, and what the log says. */
@@ -73,8 +76,6 @@ export class DownstreamConnection implements ExchangeOwner {
   readonly #share: string;
   #release: (() => void) | undefined;
   #requests = 0;
-  #bytesIn = 0;
-  #bytesOut = 0;
   /** The last authority that belonged to the route, and the route: usually the next one too. */
   #authority = "";
   #host: string | undefined;
@@ -90,15 +91,6 @@ export class DownstreamConnection implements ExchangeOwner {
     const trusted = services.rules.believes(connection.client.ip);
     this.facts = { ip: connection.clientIp, trusted };
     this.#share = shareOf(connection.client.ip);
-  }
-
-  /** Octets of content from the client, and to it. */
-  get bytesIn(): number {
-    return sum(this.#exchanges, "bytesIn") + this.#bytesIn;
-  }
-
-  get bytesOut(): number {
-    return sum(this.#exchanges, "bytesOut") + this.#bytesOut;
   }
 
   /** Requests being answered. */
@@ -170,8 +162,6 @@ export class DownstreamConnection implements ExchangeOwner {
 
   ended(exchange: ExchangeRecord): void {
     if (!this.#drop(exchange)) return;
-    this.#bytesIn += exchange.bytesIn;
-    this.#bytesOut += exchange.bytesOut;
     const { backendOutcome, route } = exchange;
     if (backendOutcome !== undefined && route !== undefined) {
       this.connection.onBackend?.(route, backendOutcome);
@@ -253,12 +243,6 @@ function checkShape(
     return { status: 400, reason: "a field's name can be read as another one" };
   }
   return undefined;
-}
-
-function sum(exchanges: readonly Exchange[], of: "bytesIn" | "bytesOut"): number {
-  let total = 0;
-  for (const exchange of exchanges) total += exchange[of];
-  return total;
 }
 
 function requestEvent(exchange: ExchangeRecord, client: DownstreamConnection): RequestEvent {

@@ -44,6 +44,14 @@ export class H1Downstream implements DownstreamCodec, H1ServerHandler {
     this.#session.shutdown();
   }
 
+  get bytesIn(): number {
+    return this.#io.bytesIn;
+  }
+
+  get bytesOut(): number {
+    return this.#io.bytesOut;
+  }
+
   tick(now: number, idleMs: number): void {
     this.#session.tick(now);
     this.#io.tick(now, idleMs);

@@ -70,6 +70,14 @@ export class H2Downstream implements DownstreamCodec, H2Handler {
     this.#session.shutdown();
   }
 
+  get bytesIn(): number {
+    return this.#io?.bytesIn ?? 0;
+  }
+
+  get bytesOut(): number {
+    return this.#io?.bytesOut ?? 0;
+  }
+
   tick(now: number, idleMs: number): void {
     this.#session.tick(now);
     const { idleSince } = this.#session;

@@ -33,13 +33,13 @@ export class L7Session {
     this.#end = resolve;
   }
 
-  /** Octets of content from the client, and to it. */
+  /** Octets from the client and to it, inside of TLS: heads, frames and content. */
   get bytesIn(): number {
-    return this.#client?.bytesIn ?? 0;
+    return this.#front?.bytesIn ?? 0;
   }
 
   get bytesOut(): number {
-    return this.#client?.bytesOut ?? 0;
+    return this.#front?.bytesOut ?? 0;
   }
 
   /** Takes no more requests; the connection ends when those that are open are answered. */

@@ -92,7 +92,8 @@ function addOutcomes(families: Families, read: () => Counted[]): void {
     {
       name: "mc_proxy_bytes_total",
       help:
-        "Octets relayed so far, also of connections that are open: in is from clients, out is to them.",
+        "Octets so far, also of connections that are open: in is from clients, out is to them. Of l4 " +
+        "those of TCP, of l7 and mtls those inside of TLS, heads and frames included.",
       labels: ["listener", "mode", "direction"],
     },
     () =>

@@ -17,8 +17,8 @@ export function addRouteMetrics(families: Families, source: MetricsSource): void
     {
       name: "mc_proxy_route_bytes_total",
       help:
-        "Octets that connections of a route have relayed so far, also those that are open: in " +
-        "is from clients, out is to them.",
+        "Octets of the connections of a route so far, also of those that are open: in is from " +
+        "clients, out is to them. Counted as in mc_proxy_bytes_total.",
       labels: ["listener", "route", "direction"],
     },
     () =>
