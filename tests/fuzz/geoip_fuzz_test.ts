@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { ipFromBytes } from "../../lib/addr/mod.ts";
 import { type GeoIp, GeoIpError, openGeoIp } from "../../lib/firewall/mod.ts";
 import { fuzzTest, mutate, type Random } from "../support/fuzz.ts";
+import { testTarget } from "../support/fuzz_target.ts";
 import { buildMmdb } from "../support/mmdb.ts";
 import { countryDatabase } from "../support/vectors.ts";
+import { GEOIP } from "./targets/geoip.ts";
 
 const ROUNDS = 1500;
+
+testTarget(GEOIP);
 
 /** Opens, or refuses with a GeoIpError; any other error fails the test. */
 function tryOpen(bytes: Uint8Array): GeoIp | undefined {

@@ -1,25 +1,14 @@
 import assert from "node:assert/strict";
 import { DEFAULT_TABLE_SIZE, HpackDecoder, HpackEncoder } from "../../lib/h2/mod.ts";
 import { huffmanDecode, huffmanEncode, maxDecodedLength } from "../../lib/h2/huffman.ts";
-import { fuzzTest, mutate, type Random } from "../support/fuzz.ts";
+import { fuzzTest, mutate } from "../support/fuzz.ts";
+import { testTarget } from "../support/fuzz_target.ts";
 import { encodeBlock } from "../support/hpack.ts";
+import { HPACK, randomFields } from "./targets/hpack.ts";
 
 const ROUNDS = 3000;
-const NAMES = [":path", ":status", "cookie", "date", "x-a", "x-b", "content-type", "authorization"];
 
-function randomText(random: Random, limit: number): string {
-  return String.fromCharCode(...random.bytes(random.below(limit)));
-}
-
-function randomFields(random: Random): string[] {
-  const fields: string[] = [];
-  for (let i = random.below(8); i >= 0; i--) {
-    const name = random.below(4) === 0 ? randomText(random, 40) : random.pick(NAMES);
-    const value = random.below(3) === 0 ? randomText(random, 600) : String(random.below(5));
-    fields.push(name, value);
-  }
-  return fields;
-}
+testTarget(HPACK);
 
 fuzzTest("HpackDecoder gives back what HpackEncoder was given, over table changes", (random) => {
   const encoder = new HpackEncoder();

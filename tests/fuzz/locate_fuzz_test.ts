@@ -1,42 +1,11 @@
 import assert from "node:assert/strict";
 import { parse, stringify, TomlDate } from "smol-toml";
-import { loadConfig } from "../../lib/config/mod.ts";
 import { locateKeys } from "../../lib/schema/locate.ts";
 import { fuzzTest, type Random } from "../support/fuzz.ts";
 import { pathsOf } from "../support/toml_paths.ts";
 
 const KEYS = ["a", "b-1", "c_d", "x.y", "", "ü", 'q"', "\\", "#", "]", "=", "'", "\t"];
 const TEXTS = ["", "x", "# no", "a = 1", '"', "'", "\\", "[x]\n", '"""', "'''", "}\n,", "é😀"];
-/** Tokens and fragments that make a document go wrong in interesting places. */
-const FRAGMENTS = [
-  "[",
-  "]",
-  "[[",
-  "=",
-  ".",
-  '"',
-  '"""',
-  "'",
-  "{",
-  "}",
-  ",",
-  "#",
-  "\n",
-  "\r\n",
-  "\\",
-];
-
-const CONFIG = `[database]
-path = "/srv/a.db"
-[[listeners]]
-addr = ":443"
-trusted_proxies = ["10.0.0.0/8"]
-  [[listeners.routes]]
-  hostname = "a.example"
-  backend = "10.0.0.1:443"
-[proxy]
-idle_timeout = "5s"
-`;
 
 function randomValue(random: Random, depth: number): unknown {
   switch (random.below(depth > 3 ? 4 : 7)) {
@@ -75,18 +44,5 @@ fuzzTest("locateKeys() finds exactly the parser's paths in random documents", (r
   for (let round = 0; round < 2_000; round++) {
     const toml = disturb(stringify(randomTable(random, 0)), random);
     assert.deepEqual([...locateKeys(toml).keys()].sort(), pathsOf(parse(toml)).sort(), toml);
-  }
-});
-
-fuzzTest("loadConfig() never throws, and places every problem inside the file", (random) => {
-  for (let round = 0; round < 2_000; round++) {
-    const at = random.below(CONFIG.length + 1);
-    const cut = random.below(3) === 0 ? random.below(10) : 0;
-    const text = CONFIG.slice(0, at) + random.pick(FRAGMENTS) + CONFIG.slice(at + cut);
-    const result = loadConfig(text);
-    for (const { line, column } of result.ok ? result.warnings : result.problems) {
-      const width = text.split("\n")[line - 1]?.length ?? -1;
-      assert(column >= 1 && column <= width + 1, `${line}:${column} of ${JSON.stringify(text)}`);
-    }
   }
 });

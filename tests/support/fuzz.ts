@@ -17,9 +17,14 @@ export interface Random {
 
 /** Registers a test whose body draws from one seeded source. */
 export function fuzzTest(claim: string, body: (random: Random) => void): void {
-  const given = Number(Deno.env.get("FUZZ_SEED") ?? NaN);
-  const seed = Number.isInteger(given) ? given : crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  const seed = givenSeed();
   Deno.test(`${claim} (seed ${seed})`, () => body(createRandom(seed)));
+}
+
+/** The seed that is asked for, or a new one. */
+export function givenSeed(): number {
+  const given = Number(Deno.env.get("FUZZ_SEED") ?? NaN);
+  return Number.isInteger(given) ? given : crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
 /** The generator mulberry32: small, fast and good enough to choose test data. */
