@@ -7,11 +7,11 @@ import {
   readWantedState,
   wholeStateOf,
 } from "../config/mod.ts";
-import { driftWarning } from "../control/mod.ts";
+import { driftWarning, NO_LISTENER_FOR_HTTP01 } from "../control/mod.ts";
 import { type Database, openDatabase } from "../db/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import type { Report } from "../schema/mod.ts";
-import { countDifferences, type State } from "../state/mod.ts";
+import { countDifferences, isRedirect, type State } from "../state/mod.ts";
 import { readText } from "./load.ts";
 
 /** What {@link checkFile} found; a file without problems is one to start with. */
@@ -87,6 +87,9 @@ function checkDatabase(
         ? "there is none, and this file says what is served"
         : "there is none, neither here nor in the database";
       report.warning(["listeners"], `${message}: a start would fail`);
+    }
+    if (config.acme?.challenge === "http-01" && !listeners.some(isRedirect)) {
+      report.warning(["acme", "challenge"], NO_LISTENER_FOR_HTTP01);
     }
     if (stored === undefined) return;
     const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;

@@ -89,11 +89,13 @@ export const acme = table<AcmeConfig>({
   },
   challenge: {
     key: "challenge",
-    kind: oneOf("tls-alpn-01", "dns-01"),
+    kind: oneOf("tls-alpn-01", "http-01", "dns-01"),
     default: "tls-alpn-01",
     doc: "How names are proved. `tls-alpn-01`: the authority connects to port 443 of the name, " +
       "which has to lead to a listener of this proxy; the firewall lets it through while a name is " +
-      "being proved. Not for wildcards. `dns-01`: a name server is told of the proof; see `dns`.",
+      "being proved. Not for wildcards. `http-01`: the authority asks port 80 of the name by plain " +
+      'HTTP, which has to lead to a listener with `kind = "redirect"`; the firewall lets that ' +
+      "one request through. Not for wildcards. `dns-01`: a name server is told of the proof; see `dns`.",
   },
   dns: {
     key: "dns",

@@ -21,6 +21,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
   for (const [i, listener] of config.listeners.entries()) {
     const path = ["listeners", i];
     checkProxyProtocol(listener, path, context.report);
+    checkRedirect(listener, path, { config, report });
     for (const [j, route] of listener.routes.entries()) {
       checkRoute(route, [...path, "routes", j], { ...context, acme: config.acme });
       checkPolicies(route, [...path, "routes", j], { config, report });
@@ -56,6 +57,23 @@ function checkProxyProtocol(
     const message = "without trusted_proxies whoever connects may claim any address";
     report.warning([...path, "proxy_protocol"], message);
   }
+}
+
+/** Warns of what a listener that redirects does not do, and of what no other does. */
+function checkRedirect(
+  { kind, redirectPort }: Config["listeners"][number],
+  path: KeyPath,
+  { config, report }: { readonly config: Config; readonly report: Report },
+): void {
+  if (kind !== "redirect") {
+    if (redirectPort === undefined) return;
+    return report.warning([...path, "redirect_port"], 'ignored without kind = "redirect"');
+  }
+  const isSentSomewhere = config.listeners.some(({ routes }) =>
+    routes.some(({ mode }) => mode === "l7")
+  );
+  if (isSentSomewhere || config.acme?.challenge === "http-01") return;
+  report.warning([...path, "kind"], "no listener has an l7 route: every connection is reset");
 }
 
 function listenAddresses({ listeners, metrics }: Config): [KeyPath, string][] {

@@ -40,7 +40,7 @@ export interface AcmeConfig {
   readonly eabKid?: string;
   readonly eabKeyFile?: string;
   readonly profile?: string;
-  readonly challenge: "tls-alpn-01" | "dns-01";
+  readonly challenge: "tls-alpn-01" | "http-01" | "dns-01";
   /** Where dns-01 shows its proofs; given with it. */
   readonly dns?: AcmeDnsConfig;
 }

@@ -12,28 +12,45 @@ import type { ServedState } from "./served_state.ts";
 
 const OPERATION = { actor: "mc-proxy", action: "ProveName" };
 
-/** Shows proofs by tls-alpn-01: the data plane answers validators with them. */
+/** What is missing where names are proved by http-01 and nobody listens for it. */
+export const NO_LISTENER_FOR_HTTP01 =
+  'http-01 needs a listener with kind = "redirect", at port 80 of the names, and there is none';
+
+/**
+ * Shows proofs by tls-alpn-01 or http-01: the data plane answers validators with them. There are never
+ * more than there are orders at one time.
+ */
 export class ChallengeBoard implements Prover {
-  readonly type = "tls-alpn-01";
+  readonly type: ChallengeSnapshot["type"];
   readonly #state: ServedState;
   readonly #log: LogSink;
   readonly #now: () => number;
   readonly #pending = new Map<string, ChallengeSnapshot>();
 
   constructor(
+    type: ChallengeSnapshot["type"],
     options: {
       readonly state: ServedState;
       readonly log: LogSink;
       readonly now: () => number;
     },
   ) {
+    this.type = type;
     this.#state = options.state;
     this.#log = options.log;
     this.#now = options.now;
   }
 
   /** Resolves when all workers that are on time answer with it. */
-  async show({ name, keyAuthorization }: Proof): Promise<void> {
+  async show({ name, token, keyAuthorization }: Proof): Promise<void> {
+    const challenge = this.type === "http-01"
+      ? { type: this.type, name, token, keyAuthorization }
+      : await this.#certificateFor(name, keyAuthorization);
+    this.#pending.set(name, challenge);
+    await this.#apply();
+  }
+
+  async #certificateFor(name: string, keyAuthorization: string): Promise<ChallengeSnapshot> {
     const key = await generateKey();
     const certificate = await createChallengeCertificate(key, {
       name,
@@ -41,8 +58,7 @@ export class ChallengeBoard implements Prover {
       nowMs: this.#now(),
     });
     const pkcs8 = fromPem("PRIVATE KEY", await exportKeyPem(key));
-    this.#pending.set(name, { name, certificate, key: pkcs8 });
-    await this.#apply();
+    return { type: "tls-alpn-01", name, certificate, key: pkcs8 };
   }
 
   async hide({ name }: Proof): Promise<void> {

@@ -88,7 +88,9 @@ export class ChangeSet {
 
   updateListener(row: ListenerRow): void {
     this.#updated.add(row.id);
-    this.#listeners.set(row.addr, { ...this.listener(row.addr), ...row });
+    // Not over what it said before: a setting that the row leaves out is gone.
+    const { host, port, routes, gauge } = this.listener(row.addr);
+    this.#listeners.set(row.addr, { ...row, host, port, routes, gauge });
   }
 
   removeListener(addr: string): void {

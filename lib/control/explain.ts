@@ -16,6 +16,8 @@ import type { FirewallSnapshot, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
 import { namelessRoute, type Route } from "../routes/mod.ts";
 import { formatDuration } from "../schema/mod.ts";
+import { isRedirect } from "../state/mod.ts";
+import { explainRedirect } from "./explain_redirect.ts";
 import type { PendingDrain } from "./routing_administration.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -90,7 +92,16 @@ export function explain(
     const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
     return { verdict: "block", outcome, ...retry, ...found };
   }
-  return { ...explainRoute({ listener, sni, ip: ip.value }, context, steps), ...found };
+  if (!isRedirect(listener)) {
+    return { ...explainRoute({ listener, sni, ip: ip.value }, context, steps), ...found };
+  }
+  const isAllowed = (route: Route) => compileAllowList(route, geoip)?.holds(ip.value) !== false;
+  const table = (id: number) => state.table(id);
+  const sights = { snapshot: state.snapshot, table, isAllowed };
+  const { route, steps: last } = explainRedirect(listener, sni, sights);
+  steps.push(...last);
+  if (route === undefined) return { verdict: "block", outcome: "no_route", ...found };
+  return { verdict: "allow", route, ...found };
 }
 
 /** What the listener says of itself and of the connections that it has. */

@@ -16,8 +16,9 @@ import type { AcmeConfig } from "../config/mod.ts";
 import { DatabaseError, type IssuedCertificate } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
-import { ACME } from "../state/mod.ts";
+import { ACME, isRedirect } from "../state/mod.ts";
 import { AcmeSession } from "./acme_session.ts";
+import { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 import { allowedAt } from "./issuance_limits.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import type { ServedState } from "./served_state.ts";
@@ -102,9 +103,15 @@ export class Issuance implements AsyncDisposable {
 
   /** What does not come as it should, one sentence each. */
   get warnings(): readonly string[] {
-    return this.status().filter(({ failures }) => failures > 0).map((
-      { name, failures, lastError },
-    ) => `the certificate of ${name} could not be obtained, ${failures} times: ${lastError}`);
+    const failing = this.status().filter(({ failures }) => failures > 0);
+    const { prover, state: { snapshot } } = this.#options;
+    const isUnheard = prover.type === "http-01" && !snapshot.listeners.some(isRedirect);
+    return [
+      ...isUnheard ? [NO_LISTENER_FOR_HTTP01] : [],
+      ...failing.map(({ name, failures, lastError }) =>
+        `the certificate of ${name} could not be obtained, ${failures} times: ${lastError}`
+      ),
+    ];
   }
 
   /** Begins to look after certificates. */

@@ -15,6 +15,7 @@ export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
 export { type CertificateStatus } from "./certificate_list.ts";
 export { Control } from "./control.ts";
 export { type ControlOptions, type PlaneSinks, type StateFileOptions } from "./control_options.ts";
+export { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";

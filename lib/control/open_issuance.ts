@@ -1,8 +1,11 @@
+import type { Prover } from "../acme/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";
 import { ChallengeBoard } from "./challenge_board.ts";
 import { DnsProver } from "./dns_prover.ts";
 import { Issuance, type IssuanceOptions } from "./issuance.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
+
+type ProverOptions = Pick<IssuanceOptions, "state" | "readFile" | "log" | "now">;
 
 export { type Issuance } from "./issuance.ts";
 
@@ -13,8 +16,11 @@ export function openIssuance(
   options: Omit<IssuanceOptions, "config" | "store" | "prover">,
 ): Issuance {
   store.writeWith(options.state);
-  const prover = config.challenge === "dns-01" && config.dns !== undefined
-    ? new DnsProver(config.dns, options)
-    : new ChallengeBoard(options);
-  return new Issuance({ ...options, config, store, prover });
+  return new Issuance({ ...options, config, store, prover: proverOf(config, options) });
+}
+
+function proverOf({ challenge, dns }: AcmeConfig, options: ProverOptions): Prover {
+  if (challenge !== "dns-01") return new ChallengeBoard(challenge, options);
+  if (dns === undefined) throw new TypeError("dns-01 without acme.dns, which is checked before");
+  return new DnsProver(dns, options);
 }

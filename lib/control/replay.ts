@@ -11,9 +11,21 @@ import {
 } from "../firewall/mod.ts";
 import type { History, PastVisits } from "../history/mod.ts";
 import { invalid, RefusedError } from "../queue/mod.ts";
-import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
+import {
+  compileRoutes,
+  type HttpsListener,
+  httpsPlace,
+  type Route,
+  type RouteTable,
+} from "../routes/mod.ts";
 import { Slices } from "../slices/mod.ts";
-import { isAutomaticBan, type Listener, type RuleSettings, type State } from "../state/mod.ts";
+import {
+  isAutomaticBan,
+  isRedirect,
+  type Listener,
+  type RuleSettings,
+  type State,
+} from "../state/mod.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** As far as anything is kept. */
@@ -55,7 +67,13 @@ interface Deciders {
   /** Whom a route names, if it does. */
   readonly allowList: (route: Route) => AllowList | undefined;
   /** By the address of the listener. */
-  readonly tables: ReadonlyMap<string, RouteTable>;
+  readonly tables: ReadonlyMap<string, Way>;
+}
+
+/** What a listener finds routes with. */
+interface Way extends HttpsListener {
+  /** All that plain HTTP may be sent to. */
+  readonly all: readonly HttpsListener[];
 }
 
 /** What a {@link Replay} looks at. */
@@ -117,12 +135,14 @@ export class Replay {
     const before: Deciders = {
       allowList,
       firewall: createFirewall(rules, geoip()),
-      tables: new Map(listeners.map(({ id, addr }) => [addr, state.table(id) ?? NO_ROUTES])),
+      tables: waysOf(listeners, ({ id }) => state.table(id) ?? NO_ROUTES),
     };
     const after: Deciders = {
       allowList,
       firewall: createFirewall(changed.rules ?? rules, geoip()),
-      tables: changed.listeners === undefined ? before.tables : tablesOf(changed.listeners),
+      tables: changed.listeners === undefined
+        ? before.tables
+        : waysOf(changed.listeners, ({ routes }) => compileWished(routes)),
     };
     const sinceMs = now() - spanMs;
     const tally = new Tally();
@@ -137,11 +157,19 @@ export class Replay {
 
 const NO_ROUTES = compileRoutes([]);
 
-function tablesOf(listeners: readonly Listener[]): Map<string, RouteTable> {
-  return new Map(listeners.map(({ addr, routes }) => {
-    const ways = routes.map(({ policies: _, ...route }, i) => ({ ...route, id: i + 1 }));
-    return [addr, compileRoutes(ways)];
-  }));
+function waysOf<L extends Pick<Listener, "addr" | "kind">>(
+  listeners: readonly L[],
+  table: (listener: L) => RouteTable,
+): Map<string, Way> {
+  // Which port it is does not matter: whether there is one decides.
+  const all = listeners.map((listener) => {
+    return { port: 0, isRedirect: isRedirect(listener), routes: table(listener) };
+  });
+  return new Map(listeners.map(({ addr }, i) => [addr, { ...all[i] as HttpsListener, all }]));
+}
+
+function compileWished(routes: Listener["routes"]): RouteTable {
+  return compileRoutes(routes.map(({ policies: _, ...route }, i) => ({ ...route, id: i + 1 })));
 }
 
 async function* allVisits(history: History, sinceMs: number): AsyncGenerator<PastVisits> {
@@ -161,9 +189,13 @@ function decide({ client, listener, sni }: PastVisits, deciders: Deciders): stri
   if (blocked !== undefined) return blocked;
   // Whoever was refused before saying a name was not asked for one.
   if (sni === "") return undefined;
-  const table = deciders.tables.get(listener);
-  if (table === undefined) return `no listener ${listener}`;
-  const route = table.match(sni);
+  const way = deciders.tables.get(listener);
+  if (way === undefined) return `no listener ${listener}`;
+  if (way.isRedirect) {
+    const isAllowed = (route: Route) => deciders.allowList(route)?.holds(ip.value) !== false;
+    return httpsPlace(way.all, sni, isAllowed) === undefined ? `no l7 route for ${sni}` : undefined;
+  }
+  const route = way.routes.match(sni);
   if (route === undefined) return `no route for ${sni}`;
   return deciders.allowList(route)?.holds(ip.value) === false
     ? `the route ${route.hostname} names others`

@@ -1,6 +1,13 @@
 import type { ConnectionQuery, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid, missing, present, RefusedError } from "../queue/mod.ts";
-import type { ListenerSettings, Policy, Route, RouteSettings } from "../state/mod.ts";
+import {
+  isRedirect,
+  type ListenerSettings,
+  NO_ROUTES_OF_REDIRECT,
+  type Policy,
+  type Route,
+  type RouteSettings,
+} from "../state/mod.ts";
 import { findBindableEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
 import { PairCheck, type PairCheckOptions } from "./pair_check.ts";
@@ -66,7 +73,11 @@ export class RoutingAdministration {
   ): Promise<ListenerSnapshot> {
     return await this.#state.exclusive(async () => {
       const before = this.#state.listener("listener.addr", addr);
-      await this.#state.commit([differences.updateListener(before, change(before))], operation);
+      const after = change(before);
+      if (isRedirect(after) && before.routes.length > 0) {
+        throw invalid("listener.kind", `it has routes, and ${NO_ROUTES_OF_REDIRECT}`);
+      }
+      await this.#state.commit([differences.updateListener(before, after)], operation);
       return this.#state.listener("listener.addr", addr);
     }, operation.signal);
   }
@@ -94,6 +105,7 @@ export class RoutingAdministration {
   async addRoute(addr: string, route: RouteSettings, operation: Operation): Promise<Route> {
     return await this.#state.exclusive(async () => {
       const listener = this.#state.listener("listener_addr", addr);
+      if (isRedirect(listener)) throw invalid("listener_addr", NO_ROUTES_OF_REDIRECT);
       if (this.#state.table(listener.id)?.get(route.hostname) !== undefined) {
         throw present(`the route ${listener.addr} ${route.hostname}`);
       }

@@ -3,7 +3,7 @@ import type { ListenerRow } from "../db/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import { type Problem, type RecordKind, type RecordShape, Report } from "../schema/mod.ts";
-import { LISTENER, ROUTE, type Route } from "../state/mod.ts";
+import { isRedirect, LISTENER, NO_ROUTES_OF_REDIRECT, ROUTE, type Route } from "../state/mod.ts";
 import { findFreePort } from "./binding.ts";
 import { ControlError } from "./control_error.ts";
 import type { StoredRows } from "./stored_rows.ts";
@@ -35,12 +35,16 @@ async function compileListener(row: ListenerRow, database: StoredRows): Promise<
   const endpoint = parseListenEndpoint(settings.addr);
   if (!endpoint.ok) throw invalidRow("listener", row, endpoint.reason);
   const { host, port } = endpoint.value;
+  const routes = checkedRoutes(row.id, database);
+  if (isRedirect(settings) && routes.length > 0) {
+    throw invalidRow("routes of listener", row, NO_ROUTES_OF_REDIRECT);
+  }
   return {
     id: row.id,
     ...settings,
     host,
     port: port === 0 ? await findFreePort(host) : port,
-    routes: checkedRoutes(row.id, database),
+    routes,
     gauge: new SharedArrayBuffer(GAUGE_BYTES),
   };
 }

@@ -132,6 +132,7 @@ export async function listListeners(session: Session): Promise<void> {
     session.table(listeners, [
       { title: "LISTENER", value: ({ listener }) => listener?.addr ?? "" },
       { title: "PORT", value: ({ status }) => `${status?.boundPort}`, right: true },
+      { title: "KIND", value: ({ listener }) => listener?.kind || "tls" },
       { title: "PROXY", value: ({ listener }) => yesNo(listener?.proxyProtocol ?? false) },
       { title: "ROUTES", value: ({ status }) => `${status?.routeCount}`, right: true },
       { title: "ACTIVE", value: ({ status }) => `${status?.activeConnections}`, right: true },

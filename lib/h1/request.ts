@@ -19,7 +19,11 @@ export interface Request {
 }
 
 /** Makes a request of a head that was read, or the answer that refuses it. */
-export function assembleRequest(line: RequestLine, lines: FieldLines): Request | BadLine {
+export function assembleRequest(
+  line: RequestLine,
+  lines: FieldLines,
+  { ignoresUpgrade = false }: { readonly ignoresUpgrade?: boolean } = {},
+): Request | BadLine {
   const { version } = line;
   // RFC 9112 §3.2: exactly one in HTTP/1.1, even if the target names the host.
   if (lines.host === undefined && version === "1.1") return refuse(400, "no Host field");
@@ -32,7 +36,8 @@ export function assembleRequest(line: RequestLine, lines: FieldLines): Request |
   }
   const framing = framingOf(version, lines);
   if (framing !== undefined && "refuse" in framing) return framing;
-  const isUpgrade = lines.connectionUpgrade && lines.upgrade.length > 0 && version === "1.1";
+  const isUpgrade = !ignoresUpgrade && lines.connectionUpgrade && lines.upgrade.length > 0 &&
+    version === "1.1";
   const fields = lines.finish();
   const head: RequestHead = {
     method: line.method,

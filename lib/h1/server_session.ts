@@ -24,6 +24,12 @@ export interface ServerOptions {
   readonly pool?: OutputPool;
   /** The owner's clock in milliseconds; any monotonic one. */
   readonly now: number;
+  /**
+   * Requests to switch to another protocol are taken without that wish (RFC 9110 §7.8 lets a server
+   * ignore it), for an owner who ends each connection with its first answer. Default: WebSocket is
+   * handed out, any other is refused.
+   */
+  readonly ignoresUpgrades?: boolean;
 }
 
 /**
@@ -75,8 +81,11 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   /** Content has filled the window: nothing is wanted before half of it was consumed. */
   #windowFull = false;
   readonly #head: HeadDeadline;
+  readonly #ignoresUpgrades: boolean;
 
-  constructor({ handler, limits = H1_EDGE_LIMITS, pool = new OutputPool(), now }: ServerOptions) {
+  constructor(options: ServerOptions) {
+    const { handler, limits = H1_EDGE_LIMITS, pool = new OutputPool(), now } = options;
+    this.#ignoresUpgrades = options.ignoresUpgrades ?? false;
     this.#handler = handler;
     this.#limits = limits;
     this.#now = now;
@@ -231,7 +240,9 @@ export class H1ServerSession implements BodySink, ResponseEvents {
       this.#refuse(heads.problem.refuse, heads.problem.reason);
       return next;
     }
-    const request = assembleRequest(heads.line as RequestLine, heads.fields);
+    const request = assembleRequest(heads.line as RequestLine, heads.fields, {
+      ignoresUpgrade: this.#ignoresUpgrades,
+    });
     heads.begin();
     if ("refuse" in request) {
       this.#refuse(request.refuse, request.reason);

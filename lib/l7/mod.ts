@@ -5,8 +5,10 @@
  * @module
  */
 export { type L7Connection } from "./l7_connection.ts";
+export { hostOfAuthority } from "./authority.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
-export { DEFAULT_HTTP_LIMITS, type HttpLimits } from "./http_limits.ts";
+export { GuardedH1Server } from "./guarded_sessions.ts";
+export { DEFAULT_HTTP_LIMITS, EngineLimits, type HttpLimits } from "./http_limits.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";
 export { type CurrentRoutes } from "./backend_pools.ts";

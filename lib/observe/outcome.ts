@@ -24,6 +24,9 @@ const REFUSED_BY_HELLO = [
 /** Where TLS ends here (l7, mtls). */
 const REFUSED_BY_TLS = ["tls_failed", "tls_timeout"] as const;
 
+/** On a listener of plain HTTP: no request of HTTP/1.1 that could be answered, or none in time. */
+const REFUSED_BY_HTTP = ["request_refused", "request_timeout"] as const;
+
 /** The connector's verdicts (mtls). */
 const REFUSED_BY_CONNECTOR = [
   "certificate_refused",
@@ -49,6 +52,9 @@ export const OUTCOMES = [
   "backend_unreachable",
   "backend_timeout",
   ...REFUSED_BY_TLS,
+  // A listener that redirects: it was sent to https.
+  "redirected",
+  ...REFUSED_BY_HTTP,
   // A certificate authority's look at a name that is being proved.
   "acme_proved",
   "acme_failed",
@@ -66,6 +72,7 @@ const REFUSALS: ReadonlySet<OutcomeName> = new Set<OutcomeName>([
   ...REFUSED_BEFORE_ROUTING,
   ...REFUSED_BY_HELLO,
   ...REFUSED_BY_TLS,
+  ...REFUSED_BY_HTTP,
   "acme_failed",
   ...REFUSED_BY_CONNECTOR,
 ]);
@@ -114,7 +121,7 @@ export interface ConnectionEvent {
   readonly peer: string;
   /** The real client, `ip:port`: from the PROXY header, or the peer. */
   readonly client: string;
-  /** The server name asked for, canonical. */
+  /** The server name asked for, canonical; on a listener that redirects, that of the request. */
   readonly sni?: string;
   /** The hostname (or wildcard) of the route that matched. */
   readonly route?: string;

@@ -28,10 +28,12 @@ export type {
   ChallengeSnapshot,
   ConnectorSnapshot,
   FirewallSnapshot,
+  HttpProofSnapshot,
   ListenerSnapshot,
   RateLimitSnapshot,
   Settings,
   Snapshot,
   SourcesSnapshot,
+  TlsProofSnapshot,
 } from "./snapshot.ts";
 export type { BackendTally, RouteTally, TakenTallies } from "./tallies.ts";

@@ -3,6 +3,7 @@ import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { FieldSettings, H2TransportName, HttpLimits, TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { ListenerKind } from "../state/mod.ts";
 
 /**
  * Everything the data plane needs to know, compiled by the control plane and cloned to every
@@ -16,7 +17,7 @@ export interface Snapshot {
   readonly tls?: readonly TlsMaterial[];
   /** Absent: no route of mode mtls is served. */
   readonly connector?: ConnectorSnapshot;
-  /** Names that are being proved by tls-alpn-01. */
+  /** Names that are being proved by tls-alpn-01 or http-01. */
   readonly challenges?: readonly ChallengeSnapshot[];
   /** What names of backends are resolved with. Absent: the system's resolver. */
   readonly resolver?: ResolverSettings;
@@ -54,6 +55,10 @@ export interface ListenerSnapshot {
   readonly maxConnections: number;
   /** Addresses and blocks that may send PROXY headers; empty: every peer. */
   readonly trustedProxies: readonly string[];
+  /** Absent: TLS. */
+  readonly kind?: ListenerKind;
+  /** Of one that redirects: the port of https; absent: that of the listener that has the route. */
+  readonly redirectPort?: number;
   readonly routes: readonly Route[];
   /** The listener's `ConnectionGauge`, the same for all workers. */
   readonly gauge: SharedArrayBuffer;
@@ -104,8 +109,23 @@ export interface ConnectorSnapshot {
   readonly keyPem: string;
 }
 
-/** A name that is being proved by tls-alpn-01 (RFC 8737). */
-export interface ChallengeSnapshot {
+/** A name that is being proved, and what the data plane shows for it. */
+export type ChallengeSnapshot = TlsProofSnapshot | HttpProofSnapshot;
+
+/** By http-01 (RFC 8555 §8.3). */
+export interface HttpProofSnapshot {
+  readonly type: "http-01";
+  /** As clients ask for it. */
+  readonly name: string;
+  /** The end of the path that the authority asks for: base64url, and nothing else. */
+  readonly token: string;
+  /** What is answered there. */
+  readonly keyAuthorization: string;
+}
+
+/** By tls-alpn-01 (RFC 8737). */
+export interface TlsProofSnapshot {
+  readonly type: "tls-alpn-01";
   /** As clients ask for it. */
   readonly name: string;
   /** The certificate that proves it, DER. */

@@ -5,9 +5,11 @@
  */
 export type { BackendProtocol, Mode, Route } from "../state/mod.ts";
 export { compileL7Policies, type L7Policy, parseL7Policy, type PolicySet } from "../policy/mod.ts";
+export { type HttpsListener, type HttpsPlace, httpsPlace } from "./https_port.ts";
 export {
   compileRoutes,
   DuplicateRouteError,
+  isNamed,
   namelessRoute,
   type RouteTable,
 } from "./route_table.ts";

@@ -70,6 +70,12 @@ export function namelessRoute({ defaultRoute }: RouteTable): Route | undefined {
   return defaultRoute?.mode === "l4" ? defaultRoute : undefined;
 }
 
+/** Whether a route is for a name as it is written, and not because it is for every other one. */
+export function isNamed({ hostname }: Pick<Route, "hostname">, name: string): boolean {
+  const suffix = wildcardSuffix(hostname);
+  return suffix === undefined ? name === hostname : name.endsWith(`.${suffix}`);
+}
+
 /** Maps, not objects: a server name may be `__proto__`. */
 class HashedRouteTable implements RouteTable {
   readonly #exact = new Map<string, Route>();

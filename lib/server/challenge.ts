@@ -1,5 +1,5 @@
 import { AcmeTlsError, answerChallenge, type ChallengeStream } from "../acme_tls/mod.ts";
-import type { ChallengeSnapshot } from "../plane/mod.ts";
+import type { TlsProofSnapshot } from "../plane/mod.ts";
 import { NO_HANDLER, type StreamHandler, type TcpStream } from "../tcp/mod.ts";
 import type { Connection, Ending } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -12,7 +12,7 @@ export async function serveChallenge(
   c: Connection,
   { peeked, challenge, state }: {
     readonly peeked: Uint8Array;
-    readonly challenge: ChallengeSnapshot;
+    readonly challenge: TlsProofSnapshot;
     readonly state: PlaneState;
   },
 ): Promise<Ending> {

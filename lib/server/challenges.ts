@@ -1,5 +1,5 @@
 import { ACME_TLS } from "../acme_tls/mod.ts";
-import type { ChallengeSnapshot } from "../plane/mod.ts";
+import type { ChallengeSnapshot, HttpProofSnapshot, TlsProofSnapshot } from "../plane/mod.ts";
 import type { ClientHello } from "../sni/mod.ts";
 
 /**
@@ -7,14 +7,21 @@ import type { ClientHello } from "../sni/mod.ts";
  * are refused at once, as if nothing were pending: validators come back.
  */
 const MAX_SPARED = 64;
-/** The names that are being proved by tls-alpn-01, and what proves them. */
+
+/** The names that are being proved by tls-alpn-01 or http-01, and what proves them. */
 export class Challenges {
-  #pending = new Map<string, ChallengeSnapshot>();
+  readonly #byTls = new Map<string, TlsProofSnapshot>();
+  readonly #byHttp = new Map<string, HttpProofSnapshot>();
   #spared = 0;
 
   /** Replaces all of them. */
   set(challenges: readonly ChallengeSnapshot[]): void {
-    this.#pending = new Map(challenges.map((challenge) => [challenge.name, challenge]));
+    this.#byTls.clear();
+    this.#byHttp.clear();
+    for (const challenge of challenges) {
+      if (challenge.type === "http-01") this.#byHttp.set(challenge.name, challenge);
+      else this.#byTls.set(challenge.name, challenge);
+    }
   }
 
   /**
@@ -22,17 +29,25 @@ export class Challenges {
    * nothing but the challenge's protocol (RFC 8737 §3). Any other goes to its route, whose backend may
    * prove names itself.
    */
-  answerTo({ serverName, alpn }: ClientHello): ChallengeSnapshot | undefined {
+  answerTo({ serverName, alpn }: ClientHello): TlsProofSnapshot | undefined {
     if (serverName === undefined || alpn.length !== 1 || alpn[0] !== ACME_TLS) return undefined;
-    return this.#pending.get(serverName);
+    return this.#byTls.get(serverName);
+  }
+
+  /** What proves a name to whoever asks for this token of http-01. */
+  proof(name: string, token: string): string | undefined {
+    const pending = this.#byHttp.get(name);
+    return pending?.token === token ? pending.keyAuthorization : undefined;
   }
 
   /**
    * Whether a connection that is refused is to be read all the same: validators come from anywhere
-   * (RFC 8555 §10.2), and only the hello tells that it is one. {@link unspare} gives it back.
+   * (RFC 8555 §10.2), and only the hello, or the request, tells that it is one. {@link unspare} gives
+   * it back.
    */
-  spare(): boolean {
-    if (this.#pending.size === 0 || this.#spared >= MAX_SPARED) return false;
+  spare({ isRedirect }: { readonly isRedirect: boolean }): boolean {
+    const pending = isRedirect ? this.#byHttp : this.#byTls;
+    if (pending.size === 0 || this.#spared >= MAX_SPARED) return false;
     this.#spared++;
     return true;
   }

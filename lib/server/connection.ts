@@ -7,6 +7,7 @@ import type { Connection, Ending } from "./connection_state.ts";
 import { MODES } from "./modes.ts";
 import { Peek, type PeekFailure } from "./peek.ts";
 import type { PlaneState } from "./plane_state.ts";
+import { serveRedirect } from "./redirect.ts";
 
 /**
  * The path of one connection, from top to bottom. Every step goes on or says how it ends; the
@@ -15,9 +16,28 @@ import type { PlaneState } from "./plane_state.ts";
  */
 export function serve(connection: Connection, state: PlaneState): Ending | Promise<Ending> {
   // Before a single octet is read and in the same turn: a blocked client costs an accept and a RST.
-  const refusal = connection.listener.proxyProtocol ? undefined : passFirewall(connection, state);
-  return refusal ?? readAndDispatch(connection, state);
+  const { listener } = connection;
+  const refusal = listener.proxyProtocol ? undefined : passFirewall(connection, state);
+  if (refusal !== undefined) return refusal;
+  return listener.isRedirect
+    ? readAndRedirect(connection, state)
+    : readAndDispatch(connection, state);
 }
+
+/** Steps 2 to 6 of a listener of plain HTTP. */
+async function readAndRedirect(connection: Connection, state: PlaneState): Promise<Ending> {
+  if (!connection.listener.proxyProtocol) return serveRedirect(connection, NOTHING, state);
+  const peek = new Peek(connection.stream, state.peekDeadlines);
+  try {
+    const refusal = await readProxyHeader(connection, peek) ?? passFirewall(connection, state);
+    if (refusal !== undefined) return refusal;
+    return await serveRedirect(connection, peek.take(), state);
+  } finally {
+    peek.close();
+  }
+}
+
+const NOTHING = new Uint8Array(0);
 
 /**
  * Steps 2 to 6. Nothing of them is kept while the connection lasts: it may be idle for long, and one
@@ -96,7 +116,7 @@ function adoptProxyHeader(c: Connection, header: ProxyHeader): void {
 /** Step 3; who is refused is read on while a name is being proved, and refused after the hello. */
 function passFirewall(c: Connection, state: PlaneState): Ending | undefined {
   const refusal = checkFirewall(c, state);
-  if (refusal === undefined || !state.challenges.spare()) return refusal;
+  if (refusal === undefined || !state.challenges.spare(c.listener)) return refusal;
   c.spared = refusal;
   return undefined;
 }

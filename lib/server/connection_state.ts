@@ -2,7 +2,7 @@ import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
 import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
-import type { ChallengeSnapshot } from "../plane/mod.ts";
+import type { TlsProofSnapshot } from "../plane/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
 import { Link } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
@@ -77,7 +77,7 @@ export class Connection extends Link {
   /** How the firewall refuses it; it is read on all the same, for a validator may be behind it. */
   spared: Ending | undefined = undefined;
   /** The name that it proves. */
-  challenge: ChallengeSnapshot | undefined = undefined;
+  challenge: TlsProofSnapshot | undefined = undefined;
   /** While it is counted for its source. */
   sourcePermit: SourcePermit | undefined = undefined;
   /** Since its mode carries something. */

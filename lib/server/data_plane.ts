@@ -28,7 +28,7 @@ import { Heaviest } from "./heaviest.ts";
 import type { ActiveListener } from "./listener.ts";
 import { Listeners } from "./listeners.ts";
 import { LiveConnections } from "./live_connections.ts";
-import { PlaneState } from "./plane_state.ts";
+import { type HttpsPort, PlaneState } from "./plane_state.ts";
 import { recheckPeers } from "./recheck.ts";
 
 /** Its own and that of its backend: who is let in must not fail for want of the second. */
@@ -57,8 +57,9 @@ export class DataPlane {
     const descriptors = this.#descriptors = options.descriptors ?? unlimitedDescriptors;
     const currentRoutes = (hostname: string) =>
       this.#listeners.currentRoutes(hostname, this.#state.tls);
+    const httpsPort: HttpsPort = (name, isAllowed) => this.#listeners.httpsPort(name, isAllowed);
     const ownPorts = () => Array.from(this.#listeners, ({ port }) => port);
-    const more = { clock: this.#clock, currentRoutes, ownPorts, descriptors };
+    const more = { clock: this.#clock, currentRoutes, httpsPort, ownPorts, descriptors };
     this.#state = new PlaneState({ ...options, ...more }, snapshot);
     this.#connections = new LiveConnections(this.#state);
     this.#heaviest = new Heaviest(this.#state);

@@ -2,6 +2,7 @@ import { blockOf, type Cidr, cidrContains, type IpAddress } from "../addr/mod.ts
 import { ConnectionGauge } from "../observe/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
+import { isRedirect } from "../state/mod.ts";
 import { bindProblem, type Sockets, type TcpListener, type TcpStream } from "../tcp/mod.ts";
 
 /**
@@ -31,6 +32,9 @@ export class ActiveListener {
   readonly gauge: ConnectionGauge;
   proxyProtocol: boolean;
   maxConnections: number;
+  /** Of one that speaks plain HTTP; see `ListenerSnapshot`. */
+  isRedirect: boolean;
+  redirectPort: number;
   routes: RouteTable;
   #trusted: readonly Cidr[];
   #listening: TcpListener | undefined;
@@ -44,6 +48,8 @@ export class ActiveListener {
     this.gauge = new ConnectionGauge(snapshot.gauge);
     this.proxyProtocol = snapshot.proxyProtocol;
     this.maxConnections = snapshot.maxConnections;
+    this.isRedirect = isRedirect(snapshot);
+    this.redirectPort = snapshot.redirectPort ?? 0;
     this.routes = routes;
     this.#trusted = snapshot.trustedProxies.map((text) => blockOf(text, "trusted proxy"));
   }
@@ -53,6 +59,8 @@ export class ActiveListener {
     this.#trusted = snapshot.trustedProxies.map((text) => blockOf(text, "trusted proxy"));
     this.proxyProtocol = snapshot.proxyProtocol;
     this.maxConnections = snapshot.maxConnections;
+    this.isRedirect = isRedirect(snapshot);
+    this.redirectPort = snapshot.redirectPort ?? 0;
     this.routes = routes;
   }
 

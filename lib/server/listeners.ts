@@ -1,6 +1,6 @@
 import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import type { Change, ListenerSnapshot } from "../plane/mod.ts";
-import { compileRoutes, type Route, type RouteTable } from "../routes/mod.ts";
+import { compileRoutes, httpsPlace, type Route, type RouteTable } from "../routes/mod.ts";
 import type { Sockets, TcpStream } from "../tcp/mod.ts";
 import type { AcceptFailures } from "./accept_failures.ts";
 import { ActiveListener } from "./listener.ts";
@@ -40,6 +40,11 @@ export class Listeners {
       const material = route && tls.get(tlsMaterialId(route));
       if (material !== undefined) yield [route as Route, material];
     }
+  }
+
+  /** See `HttpsPort`. */
+  httpsPort(name: string, isAllowed: (route: Route) => boolean): number | undefined {
+    return httpsPlace(this, name, isAllowed)?.port;
   }
 
   /** Keeps routes for a listener that comes later, in parts. */

@@ -12,7 +12,13 @@ import {
   openGeoIp,
   type RateLimiter,
 } from "../firewall/mod.ts";
-import { type CurrentRoutes, L7Service, type L7Settings, type TlsMaterial } from "../l7/mod.ts";
+import {
+  type CurrentRoutes,
+  EngineLimits,
+  L7Service,
+  type L7Settings,
+  type TlsMaterial,
+} from "../l7/mod.ts";
 import {
   type Counters,
   type Descriptors,
@@ -33,6 +39,7 @@ import {
   systemLookup,
 } from "../relay/mod.ts";
 import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
+import { RedirectService } from "../redirect/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
@@ -43,6 +50,12 @@ import { Streams } from "./streams.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
 const PEEK_TIMEOUT_MS = 5000;
+
+/** The port of `httpsPlace` (lib/routes). */
+export type HttpsPort = (
+  name: string,
+  isAllowed: (route: Route) => boolean,
+) => number | undefined;
 
 /** What the state of a plane is made with. */
 export interface PlaneStateOptions {
@@ -56,6 +69,7 @@ export interface PlaneStateOptions {
   readonly log: LogSink;
   /** What the listeners' tables hold now. */
   readonly currentRoutes: CurrentRoutes;
+  readonly httpsPort: HttpsPort;
   readonly admission?: Admission;
   /** Of the listeners that are bound. */
   readonly ownPorts: () => Iterable<number>;
@@ -78,6 +92,9 @@ export class PlaneState {
   /** For the PROXY header and the ClientHello together. */
   readonly peekDeadlines: Deadlines;
   readonly l7: L7Service;
+  /** Listeners of plain HTTP. */
+  readonly redirects: RedirectService;
+  readonly httpsPort: HttpsPort;
   /** By {@link TlsMaterial.id}. */
   readonly tls = new Map<string, TlsMaterial>();
   /** Names that are being proved to a certificate authority. */
@@ -138,6 +155,12 @@ export class PlaneState {
     this.relayOptions = { idle, watch };
     this.#keptIdle = idle.keep();
     this.#kept = [this.peekDeadlines.keep(), watch.keep()];
+    this.httpsPort = options.httpsPort;
+    this.redirects = new RedirectService({
+      clock,
+      limits: () => new EngineLimits(this.#settings.l7?.limits).h1Front,
+      idleTimeoutMs: () => this.#settings.idleTimeoutMs,
+    });
     const connect = connectWith(options.sockets);
     this.streams = new Streams({
       connect,

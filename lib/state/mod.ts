@@ -29,10 +29,14 @@ export {
 export { countDifferences } from "./compare.ts";
 export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
 export {
+  isRedirect,
   LISTENER,
   type Listener,
+  LISTENER_KINDS,
+  type ListenerKind,
   type ListenerSettings,
   MAX_CONNECTIONS,
+  NO_ROUTES_OF_REDIRECT,
   refuseOverlaps,
 } from "./listener.ts";
 export { MAX_BACKENDS, MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts";

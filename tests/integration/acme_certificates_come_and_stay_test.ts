@@ -1,66 +1,24 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { checkFile } from "../../lib/cli/check.ts";
+import {
+  issuedNames,
+  L7,
+  readOne,
+  startCa,
+  startWithCa,
+  withFolder,
+} from "../support/acme_proxy.ts";
 import { testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
-import {
-  type Pebble,
-  PEBBLE_COMMANDS,
-  type PebbleOptions,
-  startPebble,
-} from "../support/pebble.ts";
+import { PEBBLE_COMMANDS } from "../support/pebble.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
-import { unusedPort } from "../support/ports.ts";
+import { unusedPort, unusedPorts } from "../support/ports.ts";
 import { certificateOf } from "../support/server_certificate.ts";
-import { type Proxy, startProxy } from "../support/proxy.ts";
-
-/** A CA that looks for proofs where the proxy will listen. */
-async function startCa(options: PebbleOptions = {}): Promise<{ pebble: Pebble; port: number }> {
-  const port = await unusedPort();
-  return { pebble: await startPebble({ tlsPort: port, badNonces: 20, ...options }), port };
-}
-
-interface Options {
-  readonly folder: string;
-  readonly routes: readonly Record<string, unknown>[];
-  readonly acme?: Record<string, unknown>;
-  readonly more?: Record<string, unknown>;
-  readonly takeOver?: boolean;
-}
-
-function startWith(ca: { pebble: Pebble; port: number }, options: Options): Promise<Proxy> {
-  const { pebble, port } = ca;
-  return startProxy({
-    folder: options.folder,
-    ...options.takeOver && { takeOver: true },
-    config: (folder) => ({
-      listeners: [{ addr: `127.0.0.1:${port}`, routes: options.routes }],
-      grpc: { addr: join(folder, "admin.sock") },
-      acme: {
-        ...{ directory: pebble.directory, email: "admin@a.example", agree_tos: true },
-        ca_cert: join(folder, "acme-ca.pem"),
-        ...options.acme,
-      },
-      log: { level: "debug", format: "json" },
-      ...options.more,
-    }),
-    files: { "acme-ca.pem": pebble.caPem },
-  });
-}
-
-const L7 = { backend: "127.0.0.1:9", mode: "l7", tls_cert: "acme" } as const;
-const issuedNames = (proxy: Proxy) => proxy.events("certificate issued").map((it) => it.hostname);
-
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { startProxy } from "../support/proxy.ts";
 
 testWithCommands(
   PEBBLE_COMMANDS,
@@ -69,7 +27,7 @@ testWithCommands(
     await withFolder(async (folder) => {
       const ca = await startCa();
       await using _pebble = ca.pebble;
-      await using proxy = await startWith(ca, {
+      await using proxy = await startWithCa(ca, {
         folder,
         routes: [
           { hostname: "a.example", ...L7 },
@@ -89,6 +47,60 @@ testWithCommands(
 
 testWithCommands(
   PEBBLE_COMMANDS,
+  "names of l7 and l4 routes are proved over plain HTTP past a firewall that blocks everybody, who stays out",
+  async () => {
+    await withFolder(async (folder) => {
+      const ca = await startCa({ sleeps: true, env: { PEBBLE_VA_SLEEPTIME: "1" }, badNonces: 50 });
+      await using _pebble = ca.pebble;
+      await using proxy = await startWithCa(ca, {
+        folder,
+        routes: [
+          { hostname: "a.example", ...L7 },
+          { hostname: "b.example", backend: "127.0.0.1:9", mode: "l4", tls_cert: "acme" },
+        ],
+        redirects: true,
+        acme: { challenge: "http-01" },
+        more: { firewall: { blocked_cidrs: ["127.0.0.0/8"] }, server: { workers: 2 } },
+      });
+      await eventually(() => issuedNames(proxy).length === 2, "both are issued", 30_000);
+      assert.deepEqual(issuedNames(proxy).sort(), ["a.example", "b.example"]);
+      const plain = `127.0.0.1:${ca.httpPort}`;
+      const proved = proxy.events("connection").filter(({ outcome }) => outcome === "acme_proved");
+      assert.ok(proved.length >= 2, "each look of the authority is logged");
+      assert.ok(proved.every(({ listener }) => listener === plain));
+      await assert.rejects(fetch(`http://${plain}/`, { headers: { host: "a.example" } }));
+      await proxy.outcome("blocked");
+    });
+  },
+);
+
+Deno.test("http-01 without a listener that redirects is told by the check and by health", async () => {
+  await withFolder(async (folder) => {
+    const [port, httpPort, dead] = await unusedPorts(3) as [number, number, number];
+    const { ca: caPem } = await createServerIdentity("localhost");
+    const ca = { port, httpPort, caPem, directory: `https://localhost:${dead}/dir` };
+    const options = {
+      ...{ folder, routes: [{ hostname: "a.example", ...L7 }] },
+      acme: { challenge: "http-01" },
+    };
+    await using _proxy = await startWithCa(ca, options);
+    const message = /http-01 needs a listener with kind = "redirect"/;
+    const socketPath = join(folder, "admin.sock");
+    assert.match((await runCtl({ socketPath }, ["health"])).stdout, message);
+    const warned = () => checkFile(join(folder, "mc-proxy.toml")).warnings.map((it) => it.message);
+    assert.ok(warned().some((it) => message.test(it)));
+    const added = await runCtl(
+      { socketPath },
+      ["listeners", "add", `127.0.0.1:${httpPort}`, "--kind", "redirect"],
+    );
+    assert.equal(added.code, 0, added.stderr);
+    assert.doesNotMatch((await runCtl({ socketPath }, ["health"])).stdout, message);
+    assert.ok(!warned().some((it) => message.test(it)), "the database counts");
+  });
+});
+
+testWithCommands(
+  PEBBLE_COMMANDS,
   "a certificate is used at once, is there after a kill without being ordered anew, and is renewed when it is due",
   async () => {
     await withFolder(async (folder) => {
@@ -98,14 +110,14 @@ testWithCommands(
       const root = await ca.pebble.root();
       const database = join(folder, "mc-proxy.db");
       {
-        await using proxy = await startWith(ca, { folder, routes });
+        await using proxy = await startWithCa(ca, { folder, routes });
         await eventually(() => issuedNames(proxy).length === 1, "it is issued", 30_000);
         assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
         await proxy.stop("SIGKILL");
       }
       const before = readCertificate(database);
       {
-        await using proxy = await startWith(ca, { folder, routes });
+        await using proxy = await startWithCa(ca, { folder, routes });
         assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
         assert.deepEqual(issuedNames(proxy), []);
         assert.doesNotMatch(proxy.process.lines.join("\n"), /PRIVATE KEY|MIGHAgEA/);
@@ -115,7 +127,7 @@ testWithCommands(
       assert.ok(Number(renewAt) > Date.now());
       db.exec("UPDATE acme_certificates SET renew_at = 1");
       db.close();
-      await using proxy = await startWith(ca, { folder, routes });
+      await using proxy = await startWithCa(ca, { folder, routes });
       await eventually(() => issuedNames(proxy).length === 1, "it is renewed", 30_000);
       assert.notEqual(readCertificate(database), before);
       assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
@@ -135,12 +147,12 @@ testWithCommands(
       const database = join(folder, "mc-proxy.db");
       const order = () => readOne(database, "SELECT url FROM acme_orders");
       {
-        await using proxy = await startWith(ca, { folder, routes });
+        await using proxy = await startWithCa(ca, { folder, routes });
         await eventually(() => (order() ?? "") !== "", "an order has begun", 20_000);
         await proxy.stop("SIGKILL");
       }
       assert.match(String(order()), /^https:/);
-      await using proxy = await startWith(ca, { folder, routes });
+      await using proxy = await startWithCa(ca, { folder, routes });
       await eventually(() => issuedNames(proxy).length === 1, "it is issued", 40_000);
       // The authority may look while nobody listens: that ends the order, and another takes its place.
       const ended = ca.pebble.output().match(/authz \S+ set INVALID/g)?.length ?? 0;
@@ -200,7 +212,7 @@ testWithCommands(
         { hostname: "a.example", ...L7 },
         { hostname: "own.example", backend: `127.0.0.1:${backend.addr.port}` },
       ];
-      await using proxy = await startWith(ca, { folder, routes });
+      await using proxy = await startWithCa(ca, { folder, routes });
       await eventually(() => issuedNames(proxy).length === 1, "one is issued", 30_000);
       const hello = buildClientHello({ serverName: "own.example", alpn: ["acme-tls/1"] });
       using client = await Deno.connect({ hostname: "127.0.0.1", port: ca.port });
@@ -218,7 +230,7 @@ testWithCommands(PEBBLE_COMMANDS, "fifty names are issued together", async () =>
     const ca = await startCa();
     await using _pebble = ca.pebble;
     const names = Array.from({ length: 50 }, (_, i) => `host-${i}.example`);
-    await using proxy = await startWith(ca, {
+    await using proxy = await startWithCa(ca, {
       ...{ folder, routes: names.map((hostname) => ({ hostname, ...L7 })) },
       acme: { profile: "shortlived" },
     });
@@ -238,9 +250,9 @@ testWithCommands(
       await using _pebble = ca.pebble;
       const routes = [{ hostname: "a.example", ...L7 }];
       const order = () => readOne(join(folder, "mc-proxy.db"), "SELECT url FROM acme_orders");
-      await using old = await startWith(ca, { folder, routes });
+      await using old = await startWithCa(ca, { folder, routes });
       await eventually(() => (order() ?? "") !== "", "an order has begun", 20_000);
-      await using successor = await startWith(ca, { folder, routes, takeOver: true });
+      await using successor = await startWithCa(ca, { folder, routes, takeOver: true });
       assert.equal(await old.stop(), 0);
       await eventually(() => issuedNames(successor).length === 1, "it is issued", 40_000);
       assert.deepEqual(issuedNames(old), []);
@@ -254,17 +266,6 @@ testWithCommands(
   },
 );
 
-function readOne(path: string, sql: string): unknown {
-  const db = new DatabaseSync(path, { readOnly: true });
-  try {
-    return Object.values(db.prepare(sql).get() ?? {})[0];
-  } catch {
-    return undefined; // It is being made.
-  } finally {
-    db.close();
-  }
-}
-
 const readCertificate = (path: string) => readOne(path, "SELECT cert_pem FROM acme_certificates");
 
 testWithCommands(
@@ -276,7 +277,7 @@ testWithCommands(
       await using _pebble = ca.pebble;
       const socketPath = join(folder, "admin.sock");
       const routes = [{ hostname: "a.example", ...L7 }];
-      await using proxy = await startWith(ca, { folder, routes });
+      await using proxy = await startWithCa(ca, { folder, routes });
       await eventually(() => issuedNames(proxy).length === 1, "it is issued", 30_000);
       const list = async () => {
         const { stdout, stderr } = await runCtl({ socketPath }, ["certificates", "list", "--json"]);

@@ -22,7 +22,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["certificates", "acme_tls"],
   ["acme", "config", "db", "http_io", "relay", "resolver", "tls"],
   ["connector", "l7", "history"],
-  ["plane"],
+  ["plane", "redirect"],
   ["server", "control", "rpc", "admin/gen"],
   ["workers"],
   ["messages", "rpc_server"],

@@ -33,6 +33,9 @@ export interface PlaneOptions {
   readonly rules?: readonly Omit<FirewallRule, "id">[];
   readonly firewall?: Partial<FirewallSnapshot>;
   readonly listener?: Partial<ListenerSnapshot>;
+  /** More of them; see {@link listenerOf}. */
+  readonly others?: readonly ListenerSnapshot[];
+  readonly challenges?: Snapshot["challenges"];
   readonly settings?: Partial<Settings>;
   readonly tls?: NonNullable<Snapshot["tls"]>;
   readonly connector?: ConnectorSnapshot;
@@ -67,8 +70,8 @@ export class TestPlane implements AsyncDisposable {
 
   /** Connections that hold a permit. */
   get active(): number {
-    const [listener] = this.snapshot.listeners;
-    return listener === undefined ? 0 : new ConnectionGauge(listener.gauge).active;
+    const { listeners } = this.snapshot;
+    return listeners.reduce((sum, { gauge }) => sum + new ConnectionGauge(gauge).active, 0);
   }
 
   async start(
@@ -122,7 +125,8 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
   const rules = (options.rules ?? []).map((rule, i) => ({ id: i + 1, ...rule }));
   const plane = new TestPlane({
     settings: { connectTimeoutMs: 2000, idleTimeoutMs: 30_000, ...options.settings },
-    listeners: [listener],
+    listeners: [listener, ...options.others ?? []],
+    ...options.challenges && { challenges: options.challenges },
     ...options.tls !== undefined && { tls: options.tls },
     ...options.connector && { connector: options.connector },
     ...options.resolver && { resolver: options.resolver },

@@ -14,15 +14,23 @@ export type Samples = Readonly<Record<string, unknown>>;
  *
  * @throws {Error} naming the field that has none, and what is wrong with those that were given.
  */
-export function sampleOf<T extends object>(kind: RecordKind<T>, samples: Samples): T {
+export function sampleOf<T extends object>(
+  kind: RecordKind<T>,
+  samples: Samples,
+  { without = [] }: {
+    /** Keys of fields that do not go with the others; another record has to have them. */
+    readonly without?: readonly string[];
+  } = {},
+): T {
   const record: Record<string, unknown> = {};
-  for (const [property, field] of kind.shape.fields) {
+  const fields = [...kind.shape.fields].filter(([, { key }]) => !without.includes(key));
+  for (const [property, field] of fields) {
     record[property] = samples[field.key] ?? madeUp(field);
   }
   const report = new Report();
   const checked = kind.check(record as T, { path: [], report });
   if (!report.isEmpty) throw new Error(`bad samples: ${JSON.stringify(report.problems)}`);
-  for (const [property, field] of kind.shape.fields) {
+  for (const [property, field] of fields) {
     const value = (checked as Record<string, unknown>)[property];
     const usual = "default" in field ? field.default : undefined;
     if (value === undefined || same(value, usual)) throw missing(field);

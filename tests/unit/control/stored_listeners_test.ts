@@ -48,6 +48,14 @@ for (
       withRoute("a b", "192.0.2.1:1"),
       /^database: route 1 \("a b"\): the character " " \(a space\) is not allowed/,
     ],
+    [
+      "routes of a listener that redirects",
+      (db: Database) => {
+        const { id } = db.addListener({ addr: "127.0.0.1:80", kind: "redirect" });
+        db.addRoute(id, { hostname: "a.test", backend: "192.0.2.1:1" });
+      },
+      /^database: routes of listener 1 \("127\.0\.0\.1:80"\): a listener of the kind "redirect" /,
+    ],
     ["an empty hostname", withRoute("", "192.0.2.1:1"), /^database: route 1 \(""\): /],
     [
       "a wildcard",

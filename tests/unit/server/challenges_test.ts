@@ -7,7 +7,21 @@ const hello = (parts: Partial<ClientHello>): ClientHello => ({
   serverName: "a.example",
   ...parts,
 });
-const challenge = { name: "a.example", certificate: new Uint8Array(1), key: new Uint8Array(2) };
+const TLS = { isRedirect: false };
+const HTTP = { isRedirect: true };
+const challenge = {
+  type: "tls-alpn-01",
+  name: "a.example",
+  certificate: new Uint8Array(1),
+  key: new Uint8Array(2),
+} as const;
+const token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+const httpProof = {
+  type: "http-01",
+  name: "a.example",
+  token,
+  keyAuthorization: `${token}.x`,
+} as const;
 
 Deno.test("Challenges answers a hello of acme-tls/1 alone for a name that is pending, and no other", () => {
   const challenges = new Challenges();
@@ -32,11 +46,33 @@ Deno.test("Challenges answers a hello of acme-tls/1 alone for a name that is pen
 
 Deno.test("Challenges spares refused connections while a name is pending, 64 at a time", () => {
   const challenges = new Challenges();
-  assert.equal(challenges.spare(), false, "nothing is pending");
+  assert.equal(challenges.spare(TLS), false, "nothing is pending");
   challenges.set([challenge]);
-  for (let i = 0; i < 64; i++) assert.equal(challenges.spare(), true);
-  assert.equal(challenges.spare(), false);
+  for (let i = 0; i < 64; i++) assert.equal(challenges.spare(TLS), true);
+  assert.equal(challenges.spare(TLS), false);
   challenges.unspare();
-  assert.equal(challenges.spare(), true);
-  assert.equal(challenges.spare(), false);
+  assert.equal(challenges.spare(TLS), true);
+  assert.equal(challenges.spare(TLS), false);
+});
+
+Deno.test("Challenges spares on the kind of listener that a proof is looked for at", () => {
+  const challenges = new Challenges();
+  challenges.set([httpProof]);
+  assert.equal(challenges.spare(TLS), false);
+  assert.equal(challenges.spare(HTTP), true);
+  challenges.set([challenge]);
+  assert.equal(challenges.spare(TLS), true);
+  assert.equal(challenges.spare(HTTP), false);
+});
+
+Deno.test("Challenges shows a proof of http-01 for its name and token, while it is pending", () => {
+  const challenges = new Challenges();
+  challenges.set([httpProof]);
+  assert.equal(challenges.proof("a.example", token), httpProof.keyAuthorization);
+  assert.equal(challenges.proof("a.example", ""), undefined);
+  assert.equal(challenges.proof("a.example", `${token}x`), undefined);
+  assert.equal(challenges.proof("b.example", token), undefined);
+  assert.equal(challenges.answerTo(hello({})), undefined, "no hello is answered with it");
+  challenges.set([challenge]);
+  assert.equal(challenges.proof("a.example", token), undefined);
 });
