@@ -4,11 +4,11 @@ import {
   CLASS_IN,
   type Message,
   type Question,
-  RecordType,
   type ResourceRecord,
   ResponseCode,
 } from "./message.ts";
 import { type Name, nameEquals, readName } from "./name.ts";
+import { TYPE } from "./record_types.ts";
 
 /** Aliases that are followed within one answer; honest chains are two or three long. */
 const MAX_ALIASES = 16;
@@ -43,7 +43,7 @@ export function readAddressAnswer(
     const own = records.filter((record) => nameEquals(record.name, owner));
     const found = own.filter((record) => record.type === type);
     if (found.length > 0) return readAddresses(found, bytes, { type, ttl });
-    const alias = own.find((record) => record.type === RecordType.cname);
+    const alias = own.find((record) => record.type === TYPE.CNAME);
     if (alias === undefined) break;
     const target = readName(bytes, alias.data.start);
     if (target?.next !== alias.data.end) {
@@ -65,7 +65,7 @@ function readAddresses(
   bytes: Uint8Array,
   { type, ttl }: { readonly type: number; readonly ttl: number },
 ): AddressAnswer {
-  const length = type === RecordType.a ? 4 : 16;
+  const length = type === TYPE.A ? 4 : 16;
   const addresses: string[] = [];
   let least = ttl;
   for (const { data: { start, end }, ttl } of records) {
@@ -77,12 +77,12 @@ function readAddresses(
 }
 
 function hasSoa({ authorities }: Message): boolean {
-  return authorities.some(({ type }) => type === RecordType.soa);
+  return authorities.some(({ type }) => type === TYPE.SOA);
 }
 
 /** RFC 2308 §5: the lesser of the SOA record's own TTL and its last field. */
 function negativeTtl({ authorities }: Message, bytes: Uint8Array): number | undefined {
-  const soa = authorities.find(({ type }) => type === RecordType.soa);
+  const soa = authorities.find(({ type }) => type === TYPE.SOA);
   if (soa === undefined) return undefined;
   const server = readName(bytes, soa.data.start);
   const mailbox = server && readName(bytes, server.next);

@@ -1,6 +1,7 @@
 import { Cursor } from "../wire/mod.ts";
 import { failure, type Result, success } from "../addr/mod.ts";
 import { type Name, readName } from "./name.ts";
+import { TYPE } from "./record_types.ts";
 
 const HEADER_BYTES = 12;
 /** RFC 6891 §6.1.2: without options. */
@@ -10,18 +11,18 @@ export const MAX_MESSAGE_BYTES = 65_535;
 /** More records than this in one message are more than anybody needs to know. */
 const MAX_RECORDS = 4096;
 
-/** Types of records that this program looks into (RFC 1035 §3.2.2, RFC 3596). */
-export const RecordType = Object.freeze({ a: 1, cname: 5, soa: 6, aaaa: 28, opt: 41 });
-
 /** RFC 1035 §3.2.4: the Internet. */
 export const CLASS_IN = 1;
 
-/** How a question was answered (RFC 1035 §4.1.1). */
+/** How a question was answered (RFC 1035 §4.1.1, RFC 2136 §2.2). */
 export const ResponseCode = Object.freeze({
   noError: 0,
   formatError: 1,
+  serverFailure: 2,
   nameError: 3,
   notImplemented: 4,
+  refused: 5,
+  yxDomain: 6,
 });
 
 /** RFC 1035 §4.1.1. */
@@ -126,7 +127,7 @@ export function encodeQuery({ id, name, type, udpPayloadBytes }: Query): Uint8Ar
   if (!edns) return bytes;
   at += 4;
   // OPT: the root's name, its type, and the size in the place of the class.
-  view.setUint16(at + 1, RecordType.opt);
+  view.setUint16(at + 1, TYPE.OPT);
   view.setUint16(at + 3, udpPayloadBytes);
   return bytes;
 }
@@ -171,6 +172,7 @@ function readRecord(bytes: Uint8Array, at: number): ResourceRecord | undefined {
   const start = cursor.position;
   if (!cursor.skip(length)) return undefined;
   const data = { start, end: start + length };
-  // RFC 2181 §8: a TTL with its upper bit set is 0.
-  return { name: name.name, type, class: kind, ttl: ttl > 0x7fffffff ? 0 : ttl, data };
+  // RFC 2181 §8: a TTL with its upper bit set is 0; OPT has other things in its place.
+  const isTooLong = ttl > 0x7fffffff && type !== TYPE.OPT;
+  return { name: name.name, type, class: kind, ttl: isTooLong ? 0 : ttl, data };
 }

@@ -1,6 +1,6 @@
 /**
- * The Domain Name System: names as octets, messages, and what an answer says. Pure: octets in,
- * values out.
+ * The Domain Name System: names as octets, messages, the data of records, zone files, and what an
+ * answer says. Pure: octets in, values out.
  *
  * @module
  */
@@ -14,10 +14,27 @@ export {
   parseMessage,
   type Query,
   type Question,
-  RecordType,
   type ResourceRecord,
   ResponseCode,
 } from "./message.ts";
 export { type Name, nameEquals, nameFromText, nameKey, nameToText, readName } from "./name.ts";
 export { parseHosts } from "./hosts.ts";
 export { parseResolvConf, type ResolvConf } from "./resolv_conf.ts";
+export { nameFromZoneText } from "./name.ts";
+export {
+  isRdata,
+  partsOf,
+  type PlacedPart,
+  type Rdata,
+  type RdataPlace,
+  readRdata,
+} from "./rdata.ts";
+export { isCompressible } from "./rdata_layout.ts";
+export { rdataFromText, rdataToText } from "./rdata_text.ts";
+export { isDataType, TYPE, typeFromText, typeToText } from "./record_types.ts";
+export { encodeTypeBits } from "./type_bits.ts";
+export { parseZoneFile, type ZoneFile, type ZoneRecord, zoneRecordText } from "./zone_file.ts";
+export type { ZoneProblem } from "./zone_lines.ts";
+export { ttlFromText } from "./zone_units.ts";
+export { type Edns, type EdnsOption, encodeOpt, OPTION, readEdns } from "./edns.ts";
+export { MessageWriter, type RecordSet, type Section } from "./message_writer.ts";

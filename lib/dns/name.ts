@@ -1,4 +1,5 @@
 import { failure, type Result, success } from "../addr/mod.ts";
+import { concat } from "../wire/mod.ts";
 
 /** RFC 1035 §2.3.4: a name on the wire, with the root's empty label. */
 const MAX_NAME = 255;
@@ -87,6 +88,24 @@ export function nameFromText(text: string): Result<Name> {
   octets.push(ROOT);
   if (octets.length > MAX_NAME) return failure(`the name is over ${MAX_NAME} octets`);
   return success(Uint8Array.from(octets));
+}
+
+/**
+ * The name of a text in a zone file: `@` is the origin, and what does not end in a dot is below it
+ * (RFC 1035 §5.1).
+ */
+export function nameFromZoneText(text: string, origin: Name): Result<Name> {
+  if (text === "@") return success(origin);
+  const name = nameFromText(text);
+  if (!name.ok || endsInDot(text)) return name;
+  const whole = concat(name.value.subarray(0, -1), origin);
+  return whole.length <= MAX_NAME ? success(whole) : failure(`the name is over ${MAX_NAME} octets`);
+}
+
+/** Whether a text ends in a dot that is not part of a label. */
+function endsInDot(text: string): boolean {
+  // A backslash hides the character after it.
+  return /^(?:[^\\]|\\.)*\.$/s.test(text);
 }
 
 /** The text of a name, with its final dot; octets that could be misread are written `\DDD`. */

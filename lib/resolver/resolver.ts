@@ -1,4 +1,4 @@
-import { RecordType, type ResolvConf } from "../dns/mod.ts";
+import { type ResolvConf, TYPE } from "../dns/mod.ts";
 import { RecordCache, type RecordCacheOptions } from "./record_cache.ts";
 import type { Server } from "./exchange.ts";
 import { createQuestioner, type QuestionerOptions } from "./questioner.ts";
@@ -8,7 +8,7 @@ const RESOLUTION_DELAY_MS = 50;
 
 const DNS_PORT = 53;
 /** The better one first (RFC 6724). */
-const FAMILIES = [RecordType.aaaa, RecordType.a] as const;
+const FAMILIES = [TYPE.AAAA, TYPE.A] as const;
 const LOOPBACK = ["127.0.0.1", "::1"] as const;
 
 /** What is known of names before anybody is asked, and whom to ask. */

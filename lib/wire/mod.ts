@@ -6,3 +6,4 @@
  */
 export { concat, joined } from "./concat.ts";
 export { Cursor, type Decoded, invalid, NEED, ok } from "./decoded.ts";
+export { u16, u32 } from "./integers.ts";

@@ -15,7 +15,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 export const LAYERS: readonly (readonly string[])[] = [
   ["addr", "wire", "observe", "http"],
   ["sni", "proxyproto", "firewall", "policy", "h2", "h1", "upstream", "schema", "dns", "hitters"],
-  ["state"],
+  ["state", "zones"],
   ["routes"],
   ["slices"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509"],

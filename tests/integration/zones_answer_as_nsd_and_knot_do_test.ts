@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parseZoneFile, typeToText } from "../../lib/dns/mod.ts";
+import { AuthoritativeAnswers, compileZone, type Zone, ZoneTable } from "../../lib/zones/mod.ts";
+import { commandPath, testWithCommands } from "../support/commands.ts";
+import { eventually } from "../support/deadline.ts";
+import { nameOf } from "../support/dns_server.ts";
+import { createRandom, type Random } from "../support/fuzz.ts";
+import { unusedPort } from "../support/ports.ts";
+import { queryFor, type ReadAnswer, readAnswer } from "../support/zone_samples.ts";
+
+const ORIGIN = "z.example.";
+const APEX = [
+  `${ORIGIN} 300 IN SOA ns.${ORIGIN} h.${ORIGIN} 7 3600 600 86400 60`,
+  `${ORIGIN} 300 IN NS ns.${ORIGIN}`,
+  `ns.${ORIGIN} 300 IN A 192.0.2.53`,
+];
+const LABELS = ["a", "b", "c", "*", "_x", "D"];
+const TYPES = [1, 28, 15, 16, 5, 33, 2, 6, 39, 43, 12, 65280, 257];
+const QUESTIONS = 200;
+
+function nameIn(random: Random, most: number): string {
+  const labels = Array.from({ length: random.below(most + 1) }, () => random.pick(LABELS));
+  return [...labels, ORIGIN].join(".");
+}
+
+function recordOf(random: Random): string {
+  const target = random.below(4) === 0 ? "out.other." : nameIn(random, 3);
+  const data = random.pick([
+    `A 192.0.2.${random.below(250)}`,
+    `A 192.0.2.${random.below(250)}`,
+    `AAAA 2001:db8::${random.below(250)}`,
+    `MX ${random.below(5)} ${target}`,
+    `TXT "t${random.below(5)}"`,
+    `CNAME ${target}`,
+    `SRV 0 0 1 ${target}`,
+    `NS ${target}`,
+    `PTR ${target}`,
+    `DNAME ${target}`,
+    'CAA 0 issue "x"',
+    `TYPE65280 \\# 1 0${random.below(9)}`,
+  ]);
+  return `${nameIn(random, 3)} 300 IN ${data}`;
+}
+
+/** Some forty records which together are a zone. */
+function randomZone(random: Random): { zone: Zone; text: string } {
+  const origin = nameOf(ORIGIN);
+  let lines = APEX;
+  let zone: Zone | undefined;
+  for (let i = 0; i < 40; i++) {
+    const more = [...lines, recordOf(random)];
+    const { records, problems } = parseZoneFile(more.join("\n"), { origin });
+    assert.deepEqual(problems, []);
+    const result = compileZone(origin, records);
+    if (result.ok) [lines, zone] = [more, result.zone];
+  }
+  assert(zone !== undefined);
+  return { zone, text: `${lines.join("\n")}\n` };
+}
+
+const CONFIGURATIONS: Record<string, (folder: string, port: number) => string> = {
+  nsd: (folder, port) =>
+    `server:
+  ip-address: 127.0.0.1@${port}
+  rrl-ratelimit: 0
+  username: ""
+  zonesdir: "${folder}"
+  pidfile: "${folder}/pid"
+  xfrdfile: "${folder}/xfrd"
+  xfrdir: "${folder}"
+  zonelistfile: "${folder}/list"
+  logfile: "${folder}/log"
+remote-control:
+  control-enable: no
+zone:
+  name: ${ORIGIN}
+  zonefile: zone
+`,
+  knotd: (folder, port) =>
+    `server:
+    rundir: ${folder}
+    listen: 127.0.0.1@${port}
+database:
+    storage: ${folder}
+zone:
+  - domain: ${ORIGIN}
+    storage: ${folder}
+    file: zone
+    semantic-checks: off
+    zonefile-sync: -1
+    journal-content: none
+`,
+};
+
+/** A name server of others that answers one question after the other. */
+async function startServer(command: string, zoneText: string) {
+  const folder = await Deno.makeTempDir();
+  const port = await unusedPort();
+  const file = join(folder, "server.conf");
+  await Deno.writeTextFile(join(folder, "zone"), zoneText);
+  await Deno.writeTextFile(file, CONFIGURATIONS[command]?.(folder, port) ?? "");
+  const args = command === "nsd" ? ["-d", "-c", file] : ["-c", file];
+  const child = new Deno.Command(commandPath(command) ?? command, {
+    ...{ args, stdin: "null", stdout: "null", stderr: "null" },
+  }).spawn();
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const answers: Uint8Array[] = [];
+  const reading = (async () => {
+    for await (const [octets] of socket) answers.push(octets);
+  })();
+  const ask = async (query: Uint8Array): Promise<ReadAnswer> => {
+    answers.length = 0;
+    let sent = 0;
+    await eventually(async () => {
+      // A datagram may be lost, and at first nobody listens.
+      if (sent++ % 20 === 0) {
+        await socket.send(query, { transport: "udp", hostname: "127.0.0.1", port }).catch(() => {});
+      }
+      return answers.some(([high, low]) => high === query[0] && low === query[1]);
+    }, `${command} answers`);
+    return readAnswer(answers.find(([, low]) => low === query[1]) as Uint8Array);
+  };
+  return {
+    ask,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+      socket.close();
+      await reading;
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** What has to be the same; names of records that were asked for keep the case of the question. */
+function compared({ code, flags, answer, authority }: ReadAnswer) {
+  const words = (records: readonly string[]) => {
+    return [...new Set(records.map((text) => text.toLowerCase()))].sort();
+  };
+  // Beside an answer the authority section is a courtesy.
+  return {
+    code,
+    flags,
+    answer: words(answer),
+    authority: answer.length > 0 ? [] : words(authority),
+  };
+}
+
+for (const command of Object.keys(CONFIGURATIONS)) {
+  const given = Number(Deno.env.get("FUZZ_SEED") ?? NaN);
+  const seed = Number.isInteger(given) ? given : crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  testWithCommands([command], `zones are answered as by ${command} (seed ${seed})`, async () => {
+    const random = createRandom(seed);
+    const { zone, text } = randomZone(random);
+    const answers = new AuthoritativeAnswers();
+    const zones = new ZoneTable([zone]);
+    await using server = await startServer(command, text);
+    for (let i = 0; i < QUESTIONS; i++) {
+      const name = random.below(30) === 0 ? "x.other." : nameIn(random, 4).replaceAll("*", "q");
+      const question = `${name} ${typeToText(random.pick(TYPES))}`;
+      const query = queryFor(question, random.below(2) === 0 ? 1232 : undefined);
+      query.set([i >> 8, i & 0xff]);
+      const own = answers.answer(query, { zones, transport: "udp" });
+      assert(own !== undefined);
+      const theirs = compared(await server.ask(query));
+      assert.deepEqual(compared(readAnswer(own)), theirs, `${question}\n${text}`);
+    }
+  });
+}
