@@ -7,6 +7,7 @@ import { missing } from "../queue/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
 import type { Steps } from "../slices/mod.ts";
 import type { RateLimit, Route } from "../state/mod.ts";
+import { withMemory } from "./route_memory.ts";
 
 /** What the data plane has to do, and the state it leads to. */
 export interface Compiled {
@@ -99,9 +100,10 @@ export class ChangeSet {
   }
 
   setRoute(listenerId: number, route: Route): void {
+    const before = this.route(listenerId, route.hostname);
     const patch = this.#routePatch(listenerId);
     patch.removed.delete(route.hostname);
-    patch.set.set(route.hostname, route);
+    patch.set.set(route.hostname, withMemory(route, before));
   }
 
   removeRoute(listenerId: number, hostname: string): void {

@@ -19,6 +19,7 @@ import { formatDuration } from "../schema/mod.ts";
 import { isRedirect } from "../state/mod.ts";
 import { explainRedirect } from "./explain_redirect.ts";
 import type { PendingDrain } from "./routing_administration.ts";
+import { explainRouteLimits } from "./explain_limits.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** A connection that has not happened. */
@@ -192,7 +193,7 @@ function explainRoute(
     readonly sni: string;
     readonly ip: IpAddress;
   },
-  { state, geoip }: ExplainContext,
+  { state, geoip, nowMs }: ExplainContext,
   steps: string[],
 ): Pick<Explanation, "verdict" | "outcome" | "route"> {
   const name = parseHostname(sni);
@@ -220,6 +221,9 @@ function explainRoute(
     steps.push(`route: who may use it ${says}`);
     if (entry === undefined) return { verdict: "block", outcome: "not_allowed", route };
   }
+  const limits = explainRouteLimits(route, ip, nowMs);
+  steps.push(...limits.steps);
+  if (limits.outcome !== undefined) return { verdict: "block", outcome: limits.outcome, route };
   steps.push(...explainRequests(route));
   return { verdict: "allow", route };
 }
@@ -230,6 +234,11 @@ function* explainRequests(route: Route): Generator<string> {
   if (route.maintenance === true) {
     yield "maintenance: every request is answered 503";
     return;
+  }
+  if (route.rate?.requests !== undefined) {
+    const { requests, perMs } = route.rate;
+    yield `rate limit: ${requests} requests of a client in ${formatDuration(perMs)}; more are ` +
+      "answered 429";
   }
   for (const { type, value } of route.policies ?? []) {
     yield `policy: requests have to pass ${type} ${JSON.stringify(value)}, or are answered 403`;

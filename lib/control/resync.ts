@@ -3,6 +3,7 @@ import { compileFirewallInSteps } from "../firewall/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../plane/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import type { RouteMaterials } from "./route_materials.ts";
+import { withMemory } from "./route_memory.ts";
 import { compileListeners } from "./stored_listeners.ts";
 
 /**
@@ -31,5 +32,7 @@ function onSameSocket(
 ): ListenerSnapshot {
   if (before === undefined || before.addr !== listener.addr) return listener;
   const { host, port, gauge } = before;
-  return { ...listener, host, port, gauge };
+  const known = new Map(before.routes.map((route) => [route.hostname, route]));
+  const routes = listener.routes.map((route) => withMemory(route, known.get(route.hostname)));
+  return { ...listener, host, port, gauge, routes };
 }

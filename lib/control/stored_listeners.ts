@@ -6,6 +6,7 @@ import { type Problem, type RecordKind, type RecordShape, Report } from "../sche
 import { isRedirect, LISTENER, NO_ROUTES_OF_REDIRECT, ROUTE, type Route } from "../state/mod.ts";
 import { findFreePort } from "./binding.ts";
 import { ControlError } from "./control_error.ts";
+import { withMemory } from "./route_memory.ts";
 import type { StoredRows } from "./stored_rows.ts";
 
 /**
@@ -66,7 +67,7 @@ function checkedRoutes(listenerId: number, database: StoredRows): readonly Route
       }
       defaultId = id;
     }
-    return { id, listenerId, ...route, ...found !== undefined && { policies: own } };
+    return withMemory({ id, listenerId, ...route, ...found !== undefined && { policies: own } });
   });
 }
 

@@ -27,6 +27,8 @@ const WINDOW_OCTETS = 1024 * 1024;
 /** What a client needs of the service. */
 export interface DownstreamServices {
   readonly idle: Deadlines;
+  /** Of the duration that a route has of its own. */
+  readonly idleOf: (durationMs: number) => Deadlines;
   readonly now: () => number;
   /** The way to a route's backend. */
   readonly upstreamFor: (route: Route) => Upstream<BackendConnection>;
@@ -98,6 +100,11 @@ export class DownstreamConnection implements ExchangeOwner {
     return this.#exchanges.length;
   }
 
+  idleFor(plan: RoutePlan | undefined): Deadlines {
+    const { idleTimeoutMs } = plan ?? {};
+    return idleTimeoutMs === undefined ? this.idle : this.#services.idleOf(idleTimeoutMs);
+  }
+
   now(): number {
     return this.#services.now();
   }
@@ -139,7 +146,9 @@ export class DownstreamConnection implements ExchangeOwner {
       return exchange.refuse(421, "the host does not belong to the route of this connection");
     }
     exchange.route = route;
-    const { steps } = this.#services.planFor(route);
+    const plan = this.#services.planFor(route);
+    const { steps } = plan;
+    exchange.plan = plan;
     if (steps.length === 0) return this.#forward(exchange, route);
     const { connection } = this;
     const met = meetSteps(steps, { exchange, connection });

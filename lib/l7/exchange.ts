@@ -23,6 +23,7 @@ import type {
   ResponseHandler,
 } from "./message.ts";
 import { Interim } from "./interim.ts";
+import { TOO_LARGE } from "./limit_steps.ts";
 import { mayRepeat } from "./retry.ts";
 import { backendRequest, expectsContinue } from "./request_fields.ts";
 import type { Answer } from "./answer.ts";
@@ -88,8 +89,10 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.#way = way;
     const { id } = this;
     const version = VERSIONS[this.protocol];
-    this.#request = backendRequest(this.head, this.#owner.facts, { id, version });
-    this.#deadline = this.#owner.idle.arm(() => this.expire());
+    const request = backendRequest(this.head, this.#owner.facts, { id, version });
+    const edit = this.plan?.editRequest;
+    this.#request = edit === undefined ? request : { ...request, fields: edit(request.fields) };
+    this.#deadline = this.#owner.idleFor(this.plan).arm(() => this.expire());
     this.#acquire(way);
   }
 
@@ -105,7 +108,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.reason = reason;
     this.status = status;
     this.#responded = true;
-    localReply(this.#front, { status, ...reply && { reply } }, this.head);
+    localReply(this.#front, { status, reply, edit: this.plan?.editResponse }, this.head);
     if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     this.#finish();
   }
@@ -117,6 +120,9 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     if (this.#over) return;
     this.#deadline?.touch();
     if (this.#refusedTunnel) return this.#front.consume(bytes.length);
+    if (this.#isTooLong(bytes.length)) {
+      return this.#breakOff(TOO_LARGE, ErrorCode.enhanceYourCalm, 413);
+    }
     this.#upload.data(bytes, end);
   }
 
@@ -203,7 +209,9 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
       const passed = this.#tunnelOpen
         ? tunnelHead(head, this.protocol, this.head)
         : withoutFalseLength(head);
-      this.#front.respond(passed, endStream);
+      const edit = this.plan?.editResponse;
+      const edited = edit === undefined ? passed : { ...passed, fields: edit(passed.fields) };
+      this.#front.respond(edited, endStream);
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
       return this.#invalid("a field of the response cannot be sent on");
@@ -289,6 +297,12 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
   /** The client asked for a tunnel and got another answer: what it sends goes nowhere. */
   get #refusedTunnel(): boolean {
     return this.#responded && this.head.protocol !== "" && !this.#tunnelOpen;
+  }
+
+  /** A tunnel has no content, whatever goes through it. */
+  #isTooLong(more: number): boolean {
+    const { maxRequestBody = Infinity } = this.plan ?? {};
+    return this.head.protocol === "" && this.#upload.octets + more > maxRequestBody;
   }
 
   #acquire({ upstream, client, affinity }: Way): void {

@@ -5,6 +5,7 @@ import type { ExchangeRecord } from "./exchange_record.ts";
 import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
 import type { BackendConnection } from "./message.ts";
+import type { RoutePlan } from "./route_plan.ts";
 import type { ClientFacts } from "./request_fields.ts";
 
 /** What an exchange knows of the connection it belongs to. */
@@ -13,7 +14,8 @@ export interface ExchangeOwner {
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
   readonly windows: WindowBudget;
-  readonly idle: Deadlines;
+  /** After how long without progress an exchange of a route ends. */
+  idleFor(plan: RoutePlan | undefined): Deadlines;
   now(): number;
   /** The exchange is over. */
   ended(exchange: ExchangeRecord): void;

@@ -1,5 +1,6 @@
 import type { Fields } from "../h2/mod.ts";
 import { fieldValue } from "./fields.ts";
+import type { Edit } from "./header_edits.ts";
 import type { DownstreamStream, FailureKind } from "./message.ts";
 
 /** Statuses that the proxy itself answers with, and what it says. */
@@ -80,18 +81,27 @@ const NO_STORE: Fields = ["cache-control", "no-store"];
  */
 export function localReply(
   front: DownstreamStream,
-  { status, reply = plainReply(status) }: { readonly status: number; readonly reply?: Reply },
+  { status, reply = plainReply(status), edit = unchanged }: {
+    readonly status: number;
+    readonly reply?: Reply | undefined;
+    /** What is done to the fields of every answer. */
+    readonly edit?: Edit | undefined;
+  },
   request: { readonly method: string; readonly fields: Fields },
 ): void {
   if (isGrpc(request.fields)) {
-    front.respond({ status: 200, fields: grpcFields(status) }, true);
+    front.respond({ status: 200, fields: edit(grpcFields(status)) }, true);
     return;
   }
   const { contentType, body, fields: more } = reply;
   const fields = [...contentFields(status, contentType, body), ...more];
   const hasBody = request.method !== "HEAD" && body.length > 0;
-  front.respond({ status, fields }, !hasBody);
+  front.respond({ status, fields: edit(fields) }, !hasBody);
   if (hasBody) front.sendData(body, true);
+}
+
+function unchanged(fields: Fields): Fields {
+  return fields;
 }
 
 function grpcFields(status: number): string[] {

@@ -9,7 +9,14 @@ import {
   type RequestEvent,
   unlimitedDescriptors,
 } from "../observe/mod.ts";
-import { type Clock, type Connect, Deadlines, type Lookup, systemLookup } from "../relay/mod.ts";
+import {
+  type Clock,
+  type Connect,
+  Deadlines,
+  DeadlinesByTime,
+  type Lookup,
+  systemLookup,
+} from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes, StreamAcceptor } from "../tls/mod.ts";
 import type { Route } from "../routes/mod.ts";
@@ -81,6 +88,7 @@ export class L7Service {
   #rules: FieldRules;
   #limits: EngineLimits;
   #idle: Deadlines;
+  readonly #idleTimes: DeadlinesByTime;
   #routesChanged = false;
   #stopTicking: (() => void) | undefined;
 
@@ -90,6 +98,7 @@ export class L7Service {
     this.#rules = new FieldRules(options.settings.fields);
     this.#limits = new EngineLimits(options.settings.limits);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
+    this.#idleTimes = new DeadlinesByTime(options.clock);
     const { clock, settings, connect, lookup = systemLookup } = options;
     const { descriptors = unlimitedDescriptors } = options;
     const [pool, turns] = [this.#pool, this.#turns];
@@ -175,6 +184,7 @@ export class L7Service {
     const { accessLog, refusedRequests = false } = this.#settings;
     const client = new DownstreamConnection(session.connection, {
       idle: this.#idle,
+      idleOf: (ms) => this.#idleTimes.of(ms),
       now: () => clock.now(),
       upstreamFor: (route) => this.#backends.of(route, this.#trustFor(route, material)),
       onCrash: (request, error) => this.#log("request failed unexpectedly", error, { request }),
@@ -244,7 +254,7 @@ export class L7Service {
 
   #planFor(route: Route): RoutePlan {
     let plan = this.#plans.get(route);
-    if (plan === undefined) this.#plans.set(route, plan = compilePlan(route));
+    if (plan === undefined) this.#plans.set(route, plan = compilePlan(route, this.#options.clock));
     return plan;
   }
 

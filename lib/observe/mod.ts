@@ -51,6 +51,7 @@ export {
   unlimitedDescriptors,
 } from "./descriptors.ts";
 export { ConnectionGauge, GAUGE_BYTES, MAX_WORKERS } from "./gauge.ts";
+export { Permits, PERMITS_BYTES } from "./permits.ts";
 export {
   describeError,
   LOG_LEVELS,

@@ -5,6 +5,7 @@
  */
 export { type Clock, systemClock } from "./clock.ts";
 export { type Deadline, Deadlines } from "./deadlines.ts";
+export { DeadlinesByTime } from "./deadlines_by_time.ts";
 export { connectWith } from "./connect.ts";
 export {
   type Connect,

@@ -14,6 +14,7 @@ export {
   type Field,
   type Flag,
   type Form,
+  isTable,
   type Kind,
   type Place,
   quote,

@@ -8,6 +8,7 @@ import { MODES } from "./modes.ts";
 import { Peek, type PeekFailure } from "./peek.ts";
 import type { PlaneState } from "./plane_state.ts";
 import { serveRedirect } from "./redirect.ts";
+import { passRouteLimits } from "./route_limits.ts";
 
 /**
  * The path of one connection, from top to bottom. Every step goes on or says how it ends; the
@@ -170,8 +171,10 @@ function matchRoute(c: Connection, hello: ClientHello, state: PlaneState): Endin
       : { outcome: "no_route", reason: "no route for this name" };
   }
   c.route = route;
-  if (state.allowList(route)?.holds(c.client.ip) !== false) return undefined;
-  return { outcome: "not_allowed", reason: "the route does not allow this client" };
+  if (state.allowList(route)?.holds(c.client.ip) === false) {
+    return { outcome: "not_allowed", reason: "the route does not allow this client" };
+  }
+  return passRouteLimits(c, route, state);
 }
 
 /** Step 6: the peeked octets are handed over exactly once. */

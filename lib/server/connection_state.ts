@@ -1,7 +1,7 @@
 import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
 import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
-import type { OutcomeName } from "../observe/mod.ts";
+import type { OutcomeName, Permits } from "../observe/mod.ts";
 import type { TlsProofSnapshot } from "../plane/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
 import { Link } from "../relay/mod.ts";
@@ -80,6 +80,8 @@ export class Connection extends Link {
   challenge: TlsProofSnapshot | undefined = undefined;
   /** While it is counted for its source. */
   sourcePermit: SourcePermit | undefined = undefined;
+  /** While it is counted for its route. */
+  routePermits: Permits | undefined = undefined;
   /** Since its mode carries something. */
   carrier: Carrier | undefined = undefined;
   /** mtls: the host that the server name asks for. */

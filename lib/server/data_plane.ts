@@ -197,6 +197,7 @@ export class DataPlane {
     this.#descriptors.release(DESCRIPTORS_PER_CONNECTION);
     const { sourcePermit } = connection;
     if (sourcePermit !== undefined) this.#state.connectionLimiter?.release(sourcePermit, worker);
+    connection.routePermits?.release(worker);
     if (connection.spared !== undefined) this.#state.challenges.unspare();
     this.#connections.delete(connection);
     this.#settle(connection, withCut(connection, ending));

@@ -39,7 +39,7 @@ export async function forward(
     return { outcome, reason: describeError(error) };
   }
   state.counters.observe("backend_connect", (state.clock.now() - dialledAt) / 1000);
-  const relay = new Relay(client, backend, state.relayOptions);
+  const relay = new Relay(client, backend, state.relayOptionsOf(c.route));
   c.carrier = relay;
   // Not awaited: what this function knows need not be kept while the stream lasts.
   return relay.run(first).then((outcome) => ({ outcome, reason: relay.reason }));

@@ -34,6 +34,7 @@ import {
   ConnectDeadlines,
   connectWith,
   Deadlines,
+  DeadlinesByTime,
   type Lookup,
   type RelayOptions,
   systemLookup,
@@ -110,6 +111,7 @@ export class PlaneState {
   readonly streams: Streams;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
+  readonly #idleTimes: DeadlinesByTime;
   /** Absent: connections of mtls routes are refused. */
   connector: Connector | undefined;
   readonly #wantsRequests: boolean;
@@ -152,6 +154,7 @@ export class PlaneState {
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     const idle = new Deadlines(settings.idleTimeoutMs, clock);
     const watch = new BrokenWatch(clock);
+    this.#idleTimes = new DeadlinesByTime(clock);
     this.relayOptions = { idle, watch };
     this.#keptIdle = idle.keep();
     this.#kept = [this.peekDeadlines.keep(), watch.keep()];
@@ -216,6 +219,13 @@ export class PlaneState {
 
   get pressure(): Pressure | undefined {
     return this.#pressure;
+  }
+
+  /** How streams of a route are relayed. */
+  relayOptionsOf(route: Route | undefined): RelayOptions {
+    const { idleTimeoutMs } = route ?? {};
+    if (idleTimeoutMs === undefined) return this.relayOptions;
+    return { ...this.relayOptions, idle: this.#idleTimes.of(idleTimeoutMs) };
   }
 
   /** Who may use a route; nothing: everybody. */

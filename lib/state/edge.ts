@@ -1,6 +1,8 @@
 import { boolean, field } from "../schema/mod.ts";
 import { EVERY_NAME } from "./address.ts";
+import { headerEdits, hsts } from "./header_edits.ts";
 import { RESPOND } from "./respond.ts";
+import { ROUTE_LIMITS, type RouteRate } from "./route_limits.ts";
 
 const L7 = ["l7"] as const;
 
@@ -38,6 +40,33 @@ export const EDGE = {
     doc: "Answer every request with this; there need be no backend.",
     flag: { value: "json", about: 'a fixed answer, such as {"status":404,"body":"gone"}' },
   }),
+  ...ROUTE_LIMITS,
+  responseHeaders: field("response_headers", headerEdits("response"), {
+    optional: true,
+    since: 18,
+    modes: L7,
+    doc: "Fields of every answer to clients, the proxy's own ones too.",
+    flag: {
+      value: "json",
+      about: 'fields of answers, such as {"set":["X-A: b"],"remove":["Server"]}',
+    },
+  }),
+  requestHeaders: field("request_headers", headerEdits("request"), {
+    optional: true,
+    since: 18,
+    modes: L7,
+    doc: "Fields of every request to the backend. Policies see what the client sent.",
+    flag: { value: "json", about: "fields of requests, as --response-headers" },
+  }),
+  hsts: field("hsts", hsts(), {
+    optional: true,
+    absent: "",
+    since: 18,
+    modes: L7,
+    doc: "Have browsers use TLS alone for this name for so long (`Strict-Transport-Security`); " +
+      "`true` is a year. What the backend says itself of it stands.",
+    flag: { value: "duration", about: "have browsers use TLS alone for so long" },
+  }),
 } as const;
 
 /** Of them, what decides on what else a route needs. */
@@ -45,6 +74,7 @@ export interface Edge {
   readonly hostname: string;
   readonly isDefault?: boolean;
   readonly respond?: object;
+  readonly rate?: RouteRate;
 }
 
 /** A route for every name has no name that an authority or an authoriser could be asked for. */

@@ -26,6 +26,8 @@ export {
   type Health,
   parseStatusRange,
 } from "./backend.ts";
+export { type HeaderEdits } from "./header_edits.ts";
+export { type RouteRate } from "./route_limits.ts";
 export { countDifferences } from "./compare.ts";
 export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
 export {
@@ -49,6 +51,7 @@ export {
   MODES,
   ROUTE,
   type Route,
+  type RouteMemory,
   type RouteSettings,
 } from "./route.ts";
 export { RESPOND, type Respond } from "./respond.ts";

@@ -192,6 +192,17 @@ export interface Route extends Omit<RouteSettings, "policies"> {
   readonly id: number;
   /** l7: what each request has to pass, in order. */
   readonly policies?: readonly (Policy & { readonly id: number })[];
+  /** What all workers count in for it; the control plane makes it. */
+  readonly memory?: RouteMemory | undefined;
+}
+
+/** Memory that all workers share, for what a route limits. */
+export interface RouteMemory {
+  /** `Permits` (lib/observe), for `max_connections`. */
+  readonly connections?: SharedArrayBuffer;
+  /** Of `createRateLimiter` (lib/firewall), for `rate_limit`. */
+  readonly connectionRate?: SharedArrayBuffer;
+  readonly requestRate?: SharedArrayBuffer;
 }
 
 /** Those that may use a route. */
@@ -223,6 +234,9 @@ function checkMode(route: Checked, { path, report }: Place) {
     if (!report.hasProblem(at)) report.problem(at, message);
   };
   checkDefault(route, need);
+  if (mode !== "l7" && (route.rate?.requests ?? 0) > 0) {
+    need("rate_limit", 'is invalid: requests need mode = "l7"');
+  }
   // The authoriser of an mtls route names the host.
   const needsBackend = mode === "l4" || (mode === "l7" && route.respond === undefined);
   if (backend === "" && needsBackend) need("backend", "is missing");

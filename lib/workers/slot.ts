@@ -1,5 +1,5 @@
 import { createConnectionLimiter } from "../firewall/mod.ts";
-import { ConnectionGauge, DescriptorBudget } from "../observe/mod.ts";
+import { ConnectionGauge, DescriptorBudget, Permits } from "../observe/mod.ts";
 import type { Snapshot, WorkerStatus } from "../plane/mod.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { newCounters, type WorkerHandle } from "./worker_handle.ts";
@@ -55,7 +55,12 @@ export function releasePermits(
   descriptors: SharedArrayBuffer,
 ): void {
   new DescriptorBudget(descriptors).releaseAll(worker);
-  for (const { gauge } of listeners) new ConnectionGauge(gauge).releaseAll(worker);
+  for (const { gauge, routes } of listeners) {
+    new ConnectionGauge(gauge).releaseAll(worker);
+    for (const { memory } of routes) {
+      if (memory?.connections !== undefined) new Permits(memory.connections).releaseAll(worker);
+    }
+  }
   const { connections } = firewall.sources ?? {};
   if (connections !== undefined) createConnectionLimiter(connections).releaseAll(worker);
 }

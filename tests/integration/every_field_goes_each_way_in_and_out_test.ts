@@ -69,6 +69,10 @@ async function sampleState(folder: string): Promise<Required<State>> {
       { addr: "[2001:db8::1]:443", weight: 2, backup: true, maxConnections: 5, state: "up" },
     ],
     health: sampleOf(HEALTH, { path: "/healthz?deep=1", status: "204" }),
+    rate_limit: { connections: 7, requests: 100, perMs: 10_000 },
+    response_headers: { set: ["x-frame-options: DENY", "link: </a>, </b>"], remove: ["server"] },
+    request_headers: { set: ["x-tenant: a"], remove: ["cookie"] },
+    hsts: "180d",
     respond: { status: 200, body: "up\n", contentType: "text/html", retryAfterMs: 5000 },
     policies: [policy],
   });

@@ -122,6 +122,43 @@ Deno.test("loadConfig() refuses a second default route of a listener", () => {
 });
 
 Deno.test.each([
+  ["rate_limit = { requests = 10, per = '1s' }", undefined],
+  ["rate_limit = { per = '1s' }", "rate_limit: limits nothing: give connections or requests"],
+  ["rate_limit = { requests = 10 }", "rate_limit.per: is missing"],
+  ["hsts = true", undefined],
+  ["hsts = false", undefined],
+  ["hsts = '180d'", undefined],
+  ["hsts = 'forever'", 'hsts: "forever" is invalid: neither true nor a duration'],
+  ["max_request_body = '1MiB'", undefined],
+  ["response_headers = { set = { 'X-A' = 'b' }, remove = ['Server'] }", undefined],
+  ["response_headers = { set = ['X-A: b'] }", undefined],
+  ["response_headers = { set = { 'X-A' = 1 } }", "response_headers.set"],
+  ["response_headers = { set = { 'X-A' = 'b\\r\\nx: y' } }", "response_headers.set"],
+  ["response_headers = { set = { 'X A' = 'b' } }", "response_headers.set"],
+  ["response_headers = { set = { ':status' = '200' } }", "response_headers.set"],
+  ["response_headers = { set = { 'X-\u00e4' = 'b' } }", "response_headers.set"],
+  ...["Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "TE", "Host", "Trailer"].map(
+    (name) => [`response_headers = { remove = ['${name}'] }`, "response_headers.remove"] as const,
+  ),
+  ...["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "X-Request-ID", "Keep-Alive"].map(
+    (name) => [`request_headers = { set = { '${name}' = 'x' } }`, "request_headers.set"] as const,
+  ),
+])("loadConfig() takes or refuses in an l7 route: %s", (text, problem) => {
+  const route = `[[listeners.routes]]\nhostname = "b.example"\nbackend = "10.0.0.2:443"\n` +
+    `mode = "l7"\ntls_cert = "acme"\n${text.replaceAll("'", '"')}`;
+  const found = problemsOf(withRoute(route)).filter((it) => !it.includes("[acme]"));
+  if (problem === undefined) return assert.deepEqual(found, []);
+  const said = found.map((it) => it.replace(/^.*routes\[1\]\./, ""));
+  assert.ok(said.some((it) => it.startsWith(problem)), said.join("\n"));
+});
+
+Deno.test("loadConfig() refuses a limit of requests where there are none", () => {
+  assert.deepEqual(problemsOf(withRoute('rate_limit = { requests = 10, per = "1s" }')), [
+    '7:1: listeners[0].routes[0].rate_limit: is invalid: requests need mode = "l7"',
+  ]);
+});
+
+Deno.test.each([
   ["status = 503", undefined],
   ["status = 404, body = 'gone', content_type = 'text/plain', retry_after = '1m'", undefined],
   ["body = 'x'", "status: is missing"],

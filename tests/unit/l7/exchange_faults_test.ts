@@ -92,7 +92,8 @@ class Stage {
       rules: new FieldRules(),
       limits: DEFAULT_HTTP_LIMITS,
       windows: new WindowBudget(0),
-      idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
+      idleFor: () =>
+        new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
       now: () => this.#call("owner.now", 0),
       ended: () => {
         this.endings++;

@@ -1,0 +1,41 @@
+/**
+ * Steps that bound how much one client may ask of a route.
+ *
+ * @module
+ */
+import { createRateLimiter } from "../firewall/mod.ts";
+import type { Clock } from "../relay/mod.ts";
+import { plainReply } from "./local_reply.ts";
+import type { Step } from "./step.ts";
+
+/** Requests of one client in a time, counted by all workers together. */
+export function rateStep(
+  { limit, windowMs, buffer }: {
+    readonly limit: number;
+    readonly windowMs: number;
+    readonly buffer: SharedArrayBuffer;
+  },
+  clock: Clock,
+): Step {
+  const limiter = createRateLimiter({ limit, windowMs, buffer });
+  return ({ connection }) => {
+    const now = clock.wallNow();
+    const { ip } = connection.client;
+    if (limiter.admit(ip, now)) return undefined;
+    const seconds = Math.max(1, Math.ceil(limiter.look(ip, now).endsInMs / 1000));
+    const page = plainReply(429);
+    const fields = [...page.fields, "retry-after", String(seconds)];
+    return { status: 429, reason: "over the route's rate limit", reply: { ...page, fields } };
+  };
+}
+
+/** Content that is declared to be too long; what comes undeclared is counted as it comes. */
+export function bodyStep(maxOctets: number): Step {
+  return ({ exchange }) => {
+    if (exchange.head.protocol !== "" || exchange.head.contentLength <= maxOctets) return undefined;
+    return { status: 413, reason: TOO_LARGE };
+  };
+}
+
+/** Why content ends a request. */
+export const TOO_LARGE = "the content is over max_request_body";
