@@ -13,6 +13,7 @@ import type { ExchangeRecord } from "./exchange_record.ts";
 import type { L7Connection } from "./l7_connection.ts";
 import type { BackendConnection, DownstreamStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
+import type { MessageRules } from "./message_rules.ts";
 import type { RoutePlan } from "./route_plan.ts";
 import type { Answer } from "./answer.ts";
 import { meetSteps } from "./step.ts";
@@ -100,8 +101,8 @@ export class DownstreamConnection implements ExchangeOwner {
     return this.#exchanges.length;
   }
 
-  idleFor(plan: RoutePlan | undefined): Deadlines {
-    const { idleTimeoutMs } = plan ?? {};
+  idleFor(rules: MessageRules | undefined): Deadlines {
+    const { idleTimeoutMs } = rules ?? {};
     return idleTimeoutMs === undefined ? this.idle : this.#services.idleOf(idleTimeoutMs);
   }
 
@@ -148,7 +149,7 @@ export class DownstreamConnection implements ExchangeOwner {
     exchange.route = route;
     const plan = this.#services.planFor(route);
     const { steps } = plan;
-    exchange.plan = plan;
+    exchange.rules = plan;
     if (steps.length === 0) return this.#forward(exchange, route);
     const { connection } = this;
     const met = meetSteps(steps, { exchange, connection });

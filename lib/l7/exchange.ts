@@ -23,7 +23,7 @@ import type {
   ResponseHandler,
 } from "./message.ts";
 import { Interim } from "./interim.ts";
-import { TOO_LARGE } from "./limit_steps.ts";
+import { TOO_LARGE } from "./message_rules.ts";
 import { mayRepeat } from "./retry.ts";
 import { backendRequest, expectsContinue } from "./request_fields.ts";
 import type { Answer } from "./answer.ts";
@@ -90,9 +90,9 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     const { id } = this;
     const version = VERSIONS[this.protocol];
     const request = backendRequest(this.head, this.#owner.facts, { id, version });
-    const edit = this.plan?.editRequest;
+    const edit = this.rules?.editRequest;
     this.#request = edit === undefined ? request : { ...request, fields: edit(request.fields) };
-    this.#deadline = this.#owner.idleFor(this.plan).arm(() => this.expire());
+    this.#deadline = this.#owner.idleFor(this.rules).arm(() => this.expire());
     this.#acquire(way);
   }
 
@@ -108,7 +108,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.reason = reason;
     this.status = status;
     this.#responded = true;
-    localReply(this.#front, { status, reply, edit: this.plan?.editResponse }, this.head);
+    localReply(this.#front, { status, reply, edit: this.rules?.editResponse }, this.head);
     if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     this.#finish();
   }
@@ -209,7 +209,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
       const passed = this.#tunnelOpen
         ? tunnelHead(head, this.protocol, this.head)
         : withoutFalseLength(head);
-      const edit = this.plan?.editResponse;
+      const edit = this.rules?.editResponse;
       const edited = edit === undefined ? passed : { ...passed, fields: edit(passed.fields) };
       this.#front.respond(edited, endStream);
     } catch (error) {
@@ -301,7 +301,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
 
   /** A tunnel has no content, whatever goes through it. */
   #isTooLong(more: number): boolean {
-    const { maxRequestBody = Infinity } = this.plan ?? {};
+    const { maxRequestBody = Infinity } = this.rules ?? {};
     return this.head.protocol === "" && this.#upload.octets + more > maxRequestBody;
   }
 

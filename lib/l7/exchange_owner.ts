@@ -5,7 +5,7 @@ import type { ExchangeRecord } from "./exchange_record.ts";
 import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
 import type { BackendConnection } from "./message.ts";
-import type { RoutePlan } from "./route_plan.ts";
+import type { MessageRules } from "./message_rules.ts";
 import type { ClientFacts } from "./request_fields.ts";
 
 /** What an exchange knows of the connection it belongs to. */
@@ -15,7 +15,7 @@ export interface ExchangeOwner {
   readonly limits: HttpLimits;
   readonly windows: WindowBudget;
   /** After how long without progress an exchange of a route ends. */
-  idleFor(plan: RoutePlan | undefined): Deadlines;
+  idleFor(rules: MessageRules | undefined): Deadlines;
   now(): number;
   /** The exchange is over. */
   ended(exchange: ExchangeRecord): void;

@@ -1,7 +1,7 @@
 import type { RequestHead } from "../h2/mod.ts";
 import type { BackendOutcome, RequestEvent } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import type { RoutePlan } from "./route_plan.ts";
+import type { MessageRules } from "./message_rules.ts";
 import type { HttpProtocol } from "../upstream/mod.ts";
 
 /** A request as it was taken from a client. */
@@ -29,8 +29,8 @@ export abstract class ExchangeRecord {
   /** Known when it has answered or failed. */
   backendOutcome: BackendOutcome | undefined;
   route: Route | undefined;
-  /** What the route does with requests and answers. */
-  plan: RoutePlan | undefined;
+  /** What the route does with its messages. */
+  rules: MessageRules | undefined;
   policy: string | undefined;
 
   constructor({ head, id, protocol }: TakenRequest, startedAt: number) {

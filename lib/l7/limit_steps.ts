@@ -6,6 +6,7 @@
 import { createRateLimiter } from "../firewall/mod.ts";
 import type { Clock } from "../relay/mod.ts";
 import { plainReply } from "./local_reply.ts";
+import { TOO_LARGE } from "./message_rules.ts";
 import type { Step } from "./step.ts";
 
 /** Requests of one client in a time, counted by all workers together. */
@@ -36,6 +37,3 @@ export function bodyStep(maxOctets: number): Step {
     return { status: 413, reason: TOO_LARGE };
   };
 }
-
-/** Why content ends a request. */
-export const TOO_LARGE = "the content is over max_request_body";

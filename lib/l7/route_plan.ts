@@ -1,21 +1,16 @@
 import type { Clock } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { maintenanceStep, respondStep } from "./fixed_steps.ts";
-import { compileEdits, compileResponseEdits, type Edit } from "./header_edits.ts";
+import { compileEdits, compileResponseEdits } from "./header_edits.ts";
 import { bodyStep, rateStep } from "./limit_steps.ts";
+import type { MessageRules } from "./message_rules.ts";
 import { policyStep } from "./policy_step.ts";
 import type { Step } from "./step.ts";
 
 /** What a route does with requests and answers, compiled once. */
-export interface RoutePlan {
+export interface RoutePlan extends MessageRules {
   /** In the order in which a request meets them; most routes have none. */
   readonly steps: readonly Step[];
-  readonly editRequest?: Edit | undefined;
-  readonly editResponse?: Edit | undefined;
-  /** Octets of content that a request may have. */
-  readonly maxRequestBody?: number | undefined;
-  /** Instead of the proxy's. */
-  readonly idleTimeoutMs?: number | undefined;
 }
 
 /** Compiles what a route says of its requests: cheap refusals first, and what costs time last. */
