@@ -10,15 +10,17 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** How the bundle contains the lines of `lib/workers/entry_url.ts` and of `lib/history`'s. */
+/** How the bundle contains the lines of each `entry_url.ts`: in lib/workers, lib/history, lib/sqlite. */
 const ENTRY_LINE = `new URL("./entry.ts", import.meta.url)`;
 /** Kinds of threads, each with such a line. */
-const THREADS = 2;
+const THREADS = 3;
 
 /** A thread or the program: only one part is ever evaluated. The last does what `main.ts` does. */
 const ENTRY_MODULE = `
 if ("WorkerGlobalScope" in globalThis && self.name === "history") {
   await import("${import.meta.resolve("../lib/history/entry.ts")}");
+} else if ("WorkerGlobalScope" in globalThis && self.name === "checkpoint") {
+  await import("${import.meta.resolve("../lib/sqlite/entry.ts")}");
 } else if ("WorkerGlobalScope" in globalThis) {
   await import("${import.meta.resolve("../lib/workers/entry.ts")}");
 } else {

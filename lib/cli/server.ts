@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DatabaseAdmission } from "../connector/mod.ts";
 import { Control, Drift } from "../control/mod.ts";
-import { type Database, openDatabase } from "../db/mod.ts";
+import { type Database, openDatabase, whenFree } from "../db/mod.ts";
 import { History } from "../history/mod.ts";
 import {
   describeError,
@@ -137,7 +137,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     reload: reloader.reload,
   });
   // Until here whoever had the database before gets it back when something fails.
-  asCommandError(() => database.role?.confirm());
+  await confirmRole(database);
   control.issuance?.start();
   await drift?.look();
   const running = { config, reloader, control, monitoring, manager, signals, log };
@@ -181,6 +181,16 @@ function openClaimed({ openDatabase }: ProxyOptions): Database {
   } catch (error) {
     database[Symbol.dispose]();
     throw error;
+  }
+}
+
+/** The database may be in use for a moment, by its own checkpoint or by whoever is being replaced. */
+async function confirmRole(database: Database): Promise<void> {
+  const until = performance.now() + database.busyTimeoutMs;
+  try {
+    await whenFree(() => database.role?.confirm(), { until });
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
   }
 }
 

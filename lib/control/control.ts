@@ -250,6 +250,7 @@ export class Control {
     const { database } = this.#options;
     const until = performance.now() + database.busyTimeoutMs;
     await whenFree(() => database.checkWritable(), { until });
+    await database.reachDisk();
   }
 
   /** The certificates of all routes that name one. */
@@ -319,7 +320,7 @@ export class Control {
       if (database.safekeeping?.isBehind) await this.state.resync(operation);
       this.issuance?.reread();
       database.safekeeping?.note();
-      database.safekeeping?.acknowledge();
+      await database.safekeeping?.acknowledgeMeanwhile();
     });
     this.#expiry.schedule();
     log({

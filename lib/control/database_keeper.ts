@@ -36,7 +36,7 @@ export class DatabaseKeeper implements Disposable {
     this.#options = options;
     this.#timers = [
       setInterval(() => void this.look(), LOOK_INTERVAL_MS),
-      setInterval(() => this.#checkpoint(), CHECKPOINT_INTERVAL_MS),
+      setInterval(() => void this.#checkpoint(), CHECKPOINT_INTERVAL_MS),
     ];
   }
 
@@ -97,10 +97,10 @@ export class DatabaseKeeper implements Disposable {
     this.#options.log({ level, message: problem ?? "the database is in its place again" });
   }
 
-  #checkpoint(): void {
+  async #checkpoint(): Promise<void> {
     if (this.#problem !== undefined) return;
     try {
-      this.#database.safekeeping?.checkpoint();
+      await this.#database.safekeeping?.checkpointMeanwhile();
     } catch (error) {
       const fields = { error: describeError(error) };
       this.#options.log({ level: "warn", message: "the database's log was not emptied", fields });

@@ -152,11 +152,10 @@ function noteSwitch(
 /** Whether `body` has written something: in one transaction, and brought to the database's file. */
 async function written(database: Database, body: () => boolean): Promise<boolean> {
   const until = performance.now() + database.busyTimeoutMs;
-  return await whenFree(() => {
-    if (!database.transaction(body)) return false;
-    // What a start writes is not to hang on one page of a log.
-    database.safekeeping?.checkpoint();
-    database.safekeeping?.acknowledge();
-    return true;
-  }, { until });
+  if (!await whenFree(() => database.transaction(body), { until })) return false;
+  await database.reachDisk();
+  // What a start writes is not to hang on one page of a log.
+  await database.safekeeping?.checkpointMeanwhile();
+  await database.safekeeping?.acknowledgeMeanwhile();
+  return true;
 }

@@ -14,6 +14,8 @@ const GEOIP_WARNING_MS = 60 * DAY_MS;
 const LATE_MS = 10_000;
 /** Each look at the database writes a page and waits for the disk. */
 const DATABASE_INTERVAL_MS = 10_000;
+/** A look that takes longer means that the disk hangs; a busy machine does not make it that late. */
+const SLOW_DISK_MS = 10_000;
 /** How soon the log says what a change or a reload has brought. */
 const FILES_INTERVAL_MS = 1_000;
 /** A warning that lasts is logged again after that long. */
@@ -51,6 +53,8 @@ export interface HealthSource {
   readonly fileWarnings: () => readonly string[];
   /** @throws {DatabaseError} if nothing can be written. */
   readonly checkDatabase: () => void | Promise<void>;
+  /** After that long without an answer the disk is said to hang. Default: 10,000 ms. */
+  readonly slowDiskMs?: number;
   /** Why the database's file is not to be trusted; cheap to ask. */
   readonly databaseProblem?: () => string | undefined;
   readonly log: LogSink;
@@ -67,6 +71,7 @@ export class HealthMonitor implements Disposable {
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #warnedAt = new Map<string, number>();
   #databaseProblem: string | undefined;
+  #isLooking = false;
 
   constructor(source: HealthSource) {
     this.#source = source;
@@ -110,16 +115,32 @@ export class HealthMonitor implements Disposable {
     };
   }
 
-  /** Tries to write the database; never fails. */
+  /** Tries to write the database, unless it is being tried; never fails. */
   async checkDatabase(): Promise<void> {
-    const before = this.#databaseProblem;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { slowDiskMs = SLOW_DISK_MS } = this.#source;
+    const late = `the disk has not answered for ${slowDiskMs / 1000} s`;
+    const timer = setTimeout(() => this.#noteDatabase(late), slowDiskMs);
     try {
       await this.#source.checkDatabase();
-      this.#databaseProblem = undefined;
-      if (before !== undefined) this.#log("info", "the database can be written again");
+      this.#noteDatabase(undefined);
     } catch (error) {
-      this.#databaseProblem = describeError(error);
-      if (before === undefined) this.#log("error", "the database cannot be written", error);
+      this.#noteDatabase(describeError(error), error);
+    } finally {
+      clearTimeout(timer);
+      this.#isLooking = false;
+    }
+  }
+
+  #noteDatabase(problem: string | undefined, error: unknown = problem): void {
+    const before = this.#databaseProblem;
+    this.#databaseProblem = problem;
+    if (before !== undefined && problem === undefined) {
+      this.#log("info", "the database can be written again");
+    }
+    if (before === undefined && problem !== undefined) {
+      this.#log("error", "the database cannot be written", error);
     }
   }
 

@@ -121,9 +121,10 @@ export class IssuanceStore {
   }
 
   async #write(body: () => void): Promise<void> {
-    const write = () => {
+    const write = async () => {
       const until = performance.now() + this.#database.busyTimeoutMs;
-      return whenFree(() => this.#database.transaction(body), { until });
+      await whenFree(() => this.#database.transaction(body), { until });
+      await this.#database.reachDisk();
     };
     await (this.#state === undefined ? write() : this.#state.exclusive(write));
   }

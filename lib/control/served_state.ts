@@ -145,9 +145,10 @@ export class ServedState {
     if (differences.length === 0) return operation.onRevision?.(audit.revision);
     const { result: compiled, undo } = await this.#store(differences, operation)
       .catch((error) => this.#writeFailed(error));
+    await this.#reachDisk(undo, operation);
     const { changes, snapshot, routes } = await this.#withTls(compiled);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
-    this.#acknowledge();
+    await this.#acknowledge();
     operation.onRevision?.(audit.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
@@ -307,10 +308,20 @@ export class ServedState {
     }
   }
 
-  /** From here on a start that finds less than this refuses to run. */
-  #acknowledge(): void {
+  /** What is not on the disk is not in effect; other questions are answered while it gets there. */
+  async #reachDisk(undo: () => void, { action }: Operation): Promise<void> {
     try {
-      this.database.safekeeping?.acknowledge();
+      await this.database.reachDisk();
+    } catch (error) {
+      await this.#takeBack(undo, action);
+      this.#writeFailed(error);
+    }
+  }
+
+  /** From here on a start that finds less than this refuses to run. */
+  async #acknowledge(): Promise<void> {
+    try {
+      await this.database.safekeeping?.acknowledgeMeanwhile();
     } catch (error) {
       // The change is on disk and in effect: refusing it now would be the lie.
       const message = "a change is stored, but a later loss of it would not be noticed";
@@ -318,14 +329,21 @@ export class ServedState {
     }
   }
 
-  /** Some workers may have applied the change that another one refused. */
-  async #goBack(before: Snapshot, undo: () => void, action: string): Promise<void> {
+  /** In the database. */
+  async #takeBack(undo: () => void, action: string): Promise<void> {
     try {
       // Not to be cut short by a shutdown: what is undone was never acknowledged.
       await whenFree(undo, { until: performance.now() + this.database.busyTimeoutMs });
     } catch (error) {
       this.#fail(`${action} is in the database but not in effect until a restart`, error);
     }
+    // A disk that refuses this too has refused the change itself, or is said by health.
+    await this.database.reachDisk().catch(() => {});
+  }
+
+  /** Some workers may have applied the change that another one refused. */
+  async #goBack(before: Snapshot, undo: () => void, action: string): Promise<void> {
+    await this.#takeBack(undo, action);
     try {
       await this.plane.apply([{ kind: "snapshot", snapshot: before }], before);
     } catch (error) {

@@ -66,20 +66,37 @@ export class Marker {
 
   /** Remembers `acknowledged`; on disk when it returns. */
   write(acknowledged: Acknowledged): void {
-    const { id, generation, revision, digest } = acknowledged;
-    if (isSame(this.#last, acknowledged) && existsSync(this.path)) return;
+    const placed = this.#place(acknowledged);
+    if (placed === undefined) return;
+    if (existsSync(this.path)) writeInPlace(this.path, placed);
+    else this.#create(placed);
+    this.#last = acknowledged;
+  }
+
+  /** {@link write} that leaves the thread to others while the disk works; one at a time. */
+  async writeMeanwhile(acknowledged: Acknowledged): Promise<void> {
+    const placed = this.#place(acknowledged);
+    if (placed === undefined) return;
+    if (existsSync(this.path)) await writeInPlaceMeanwhile(this.path, placed);
+    else this.#create(placed);
+    this.#last = acknowledged;
+  }
+
+  /** What to write, and where; nothing if it is there. */
+  #place({ id, generation, revision, digest }: Acknowledged): Placed | undefined {
+    const acknowledged = { id, generation, revision, digest };
+    if (isSame(this.#last, acknowledged) && existsSync(this.path)) return undefined;
     // Another process may have written it, which took over and failed.
     this.#read();
     this.#count++;
     this.#slot = (this.#slot + 1) % SLOTS;
-    const slot = formatSlot({ count: this.#count, id, generation, revision, digest });
-    if (existsSync(this.path)) {
-      writeInPlace(this.path, { slot, position: this.#slot * SLOT_BYTES });
-    } else {
-      this.#slot = 0;
-      create(this.path, slot);
-    }
-    this.#last = { id, generation, revision, digest };
+    const slot = formatSlot({ count: this.#count, ...acknowledged });
+    return { slot, position: this.#slot * SLOT_BYTES };
+  }
+
+  #create({ slot }: Placed): void {
+    this.#slot = 0;
+    create(this.path, slot);
   }
 
   #read(): void {
@@ -125,7 +142,13 @@ function checkOf(body: string): string {
   return createHash("sha256").update(body).digest("hex").slice(0, 16);
 }
 
-function writeInPlace(path: string, { slot, position }: { slot: Uint8Array; position: number }) {
+/** Octets of the file. */
+interface Placed {
+  readonly slot: Uint8Array;
+  readonly position: number;
+}
+
+function writeInPlace(path: string, { slot, position }: Placed) {
   const descriptor = openSync(path, "r+");
   try {
     writeSync(descriptor, slot, 0, slot.length, position);
@@ -133,6 +156,13 @@ function writeInPlace(path: string, { slot, position }: { slot: Uint8Array; posi
   } finally {
     closeSync(descriptor);
   }
+}
+
+async function writeInPlaceMeanwhile(path: string, { slot, position }: Placed): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(position, Deno.SeekMode.Start);
+  for (let left = slot; left.length > 0;) left = left.subarray(await file.write(left));
+  await file.syncData();
 }
 
 /** Both slots at once, whole or not at all. */

@@ -1,6 +1,7 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { CheckpointThread } from "./checkpoint_thread.ts";
 import { DatabaseError, toDatabaseError } from "./errors.ts";
 import { FileWatch } from "./file_watch.ts";
 import { checkDigest, type Identity, readIdentity } from "./identity.ts";
@@ -26,11 +27,12 @@ export interface Kept {
  * Keeps what was acknowledged: remembers it in the marker, brings it from the log into the database,
  * watches that both are still the files that the path names, and writes them back if they are not.
  */
-export class Safekeeping {
+export class Safekeeping implements Disposable {
   readonly #kept: Kept;
   #watch: FileWatch;
   #problem: DatabaseError | undefined;
   #ownGeneration: number;
+  #thread: CheckpointThread | undefined;
 
   constructor(kept: Kept) {
     this.#kept = kept;
@@ -60,6 +62,20 @@ export class Safekeeping {
   }
 
   /**
+   * {@link acknowledge} that leaves the thread to others while the disk works; one at a time.
+   *
+   * @throws {DatabaseError} if the marker cannot be written.
+   */
+  async acknowledgeMeanwhile(): Promise<void> {
+    const { marker } = this.#kept;
+    try {
+      await marker.writeMeanwhile(this.identity);
+    } catch (error) {
+      throw toDatabaseError(error, `cannot write the marker ${JSON.stringify(marker.path)}`);
+    }
+  }
+
+  /**
    * Looks whether the database is still the file that its path names.
    *
    * @throws {DatabaseError} `replaced` from the moment at which it is not.
@@ -80,11 +96,18 @@ export class Safekeeping {
     this.#ownGeneration = this.identity.generation;
   }
 
+  /** From now on nothing of {@link committed} waits for the disk on this thread. */
+  useThread(): void {
+    this.#thread ??= new CheckpointThread(this.#kept.path);
+  }
+
   /** Called after a commit: keeps the log short. */
   committed(): void {
     this.note();
     const log = statSync(`${this.#kept.path}-wal`, { throwIfNoEntry: false });
-    if (log !== undefined && log.size > MAX_LOG_BYTES) this.checkpoint();
+    if (log === undefined || log.size <= MAX_LOG_BYTES) return;
+    if (this.#thread === undefined) this.checkpoint();
+    else void this.checkpointMeanwhile().catch(() => {}); // The keeper's next one says it.
   }
 
   /**
@@ -97,6 +120,30 @@ export class Safekeeping {
     this.check();
     this.#kept.connection().prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     this.#watch.note();
+  }
+
+  /**
+   * {@link checkpoint} on a thread of its own, if there is one; resolves when it has ended.
+   *
+   * @throws {DatabaseError}
+   */
+  async checkpointMeanwhile(): Promise<void> {
+    if (this.#thread === undefined) return this.checkpoint();
+    if (this.#kept.connection().isTransaction) return;
+    this.check();
+    try {
+      await this.#thread.emptyLog();
+    } catch (error) {
+      throw toDatabaseError(error, "cannot empty the database's log");
+    } finally {
+      // Closed meanwhile: nobody looks any more.
+      if (this.#kept.connection().isOpen) this.#watch.note();
+    }
+  }
+
+  /** Ends the thread, if there is one. */
+  [Symbol.dispose](): void {
+    this.#thread?.[Symbol.dispose]();
   }
 
   /**
@@ -138,6 +185,8 @@ export class Safekeeping {
     const { path, schema } = this.#kept;
     const found = this.#watch.look();
     if (found === "same") return undefined;
+    // By our own thread, which is at it.
+    if (found === "written" && this.#thread?.isRunning) return undefined;
     if (found === "written" && this.#isStillOurs()) {
       this.#watch.note();
       return undefined;

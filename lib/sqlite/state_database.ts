@@ -2,12 +2,13 @@ import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AuditLog } from "./audit_log.ts";
 import { DatabaseError, toDatabaseError } from "./errors.ts";
+import { LogSync } from "./log_sync.ts";
 import type { Marker } from "./marker.ts";
 import { readVersion } from "./migrate.ts";
 import type { ProgramSchema } from "./program_schema.ts";
 import { probeWriting } from "./probe.ts";
 import { Safekeeping } from "./safekeeping.ts";
-import { runInSlices, Slices, type Steps } from "../slices/mod.ts";
+import { runInSlices, type Steps } from "../slices/mod.ts";
 import { type Snapshot, type SnapshotOptions, writeSnapshot } from "./snapshot.ts";
 import { Statements } from "./statements.ts";
 import { transact } from "./transact.ts";
@@ -40,6 +41,7 @@ export class StateDatabase implements Disposable {
   /** How long a write waits for the lock of another process. */
   readonly busyTimeoutMs: number;
   #neverBlocks = false;
+  #log: LogSync | undefined;
   /** A transaction is open over several turns of the event loop. */
   #isSliced = false;
   /** What others read by meanwhile. */
@@ -75,14 +77,34 @@ export class StateDatabase implements Disposable {
   }
 
   /**
-   * From now on no statement waits for a lock, which would stop the thread; whoever writes waits with
-   * `whenFree`. Readers never wait for writers in a log (WAL).
+   * From now on no statement waits for a lock or for the disk, which would stop the thread; whoever
+   * writes waits for the one with `whenFree`, and for the other with {@link reachDisk}. Readers never
+   * wait for writers in a log (WAL).
    */
   neverBlock(): void {
     this.#neverBlocks = true;
     this.#run("cannot set the timeout", () => {
       this.#db.prepare("PRAGMA busy_timeout = 0").get();
+      // A commit writes to the log and leaves it to us to bring it to the disk.
+      this.#db.prepare("PRAGMA synchronous = NORMAL").run();
     });
+    if (this.safekeeping === undefined) return; // In memory.
+    this.safekeeping.useThread();
+    this.#log ??= new LogSync(this.path);
+  }
+
+  /**
+   * Resolves when everything that was committed is on the disk: before that nothing is to be
+   * acknowledged, or to be in effect. Without {@link neverBlock} each commit has waited for it.
+   *
+   * @throws {DatabaseError} if the disk refuses.
+   */
+  async reachDisk(): Promise<void> {
+    try {
+      await this.#log?.sync();
+    } catch (error) {
+      throw this.#describeWriting(error);
+    }
   }
 
   /** The version of the schema. */
@@ -173,13 +195,8 @@ export class StateDatabase implements Disposable {
         enter: () => this.statements.readFrom(undefined),
         leave: () => this.statements.readFrom(this.#reader ??= this.#read?.()),
       });
-      // The log is on the disk before COMMIT waits for that: it waits on this thread.
-      await syncFile(`${this.path}-wal`);
       this.statements.readFrom(undefined);
       this.#commit();
-      this.safekeeping?.note();
-      // Bringing a large log into the database takes as long again.
-      await new Slices().pause();
       this.#isSliced = false;
       this.safekeeping?.committed();
       return { result, undo: () => this.transaction(() => this.#undo.undo()) };
@@ -230,6 +247,8 @@ export class StateDatabase implements Disposable {
     this.statements.clear();
     this.#reader?.close();
     this.#reader = undefined;
+    this.#log?.[Symbol.dispose]();
+    this.safekeeping?.[Symbol.dispose]();
     // Closing removes the log by its name, which would then be somebody else's.
     if (this.#db.isOpen && this.safekeeping?.isLost !== true) this.#db.close();
   }
@@ -240,23 +259,12 @@ export class StateDatabase implements Disposable {
     this.#reader = undefined;
     this.statements.use(db);
     this.#undo.use(db);
+    this.#log?.[Symbol.dispose]();
+    this.#log = undefined;
     if (this.#neverBlocks) this.neverBlock();
   }
 
   #run<T>(action: string, body: () => T): T {
     return this.statements.run(action, body);
-  }
-}
-
-/**
- * Has the system write what it holds of a file, while this thread goes on. A file that is not there,
- * or not to be opened, is left to whoever needs it.
- */
-async function syncFile(path: string): Promise<void> {
-  try {
-    using file = await Deno.open(path, { write: true });
-    await file.syncData();
-  } catch {
-    // SQLite syncs it again, and its error counts.
   }
 }

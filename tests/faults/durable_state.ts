@@ -23,6 +23,18 @@ export function stateOf(db: Database): string {
 
 /** A change that every table takes part in, and that is acknowledged. */
 export function acknowledgeChange(db: Database, number: number): void {
+  change(db, number);
+  db.safekeeping?.acknowledge();
+}
+
+/** {@link acknowledgeChange} of a process that serves. */
+export async function acknowledgeMeanwhile(db: Database, number: number): Promise<void> {
+  change(db, number);
+  await db.reachDisk();
+  await db.safekeeping?.acknowledgeMeanwhile();
+}
+
+function change(db: Database, number: number): void {
   // As the control plane does it: undoable, and now and then undone.
   const { undo } = db.undoable(() => db.addRoute(1, { hostname: "undone", backend: "x:1" }));
   undo();
@@ -35,7 +47,6 @@ export function acknowledgeChange(db: Database, number: number): void {
     db.audit.add({ time: number, ...entry });
     if (number > 0) db.settings.setRateLimit({ limit: number, windowMs: 1000 });
   });
-  db.safekeeping?.acknowledge();
 }
 
 /** A database with one listener, and `changes` that were acknowledged. */

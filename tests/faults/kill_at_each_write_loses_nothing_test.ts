@@ -11,16 +11,17 @@ const CHANGES = 6;
 /** System calls after which a file, or the name of one, is another. */
 const WRITES = "pwrite64,fsync,fdatasync,rename,renameat,renameat2,ftruncate,unlink,link";
 
-/** With a hundred rounds every single one of them; in CI each tenth, from another one every time. */
-const STRIDE = Math.max(1, Math.ceil(10 / ROUNDS));
+/** With a hundred rounds every single one of them; in CI each twentieth, from another one every time. */
+const STRIDE = Math.max(1, Math.ceil(20 / ROUNDS));
 
 /** Runs the writer and kills it at the write number `when`; what it said. */
-async function runUntil(path: string, when: number): Promise<string[]> {
+async function runUntil(path: string, when: number, mode: readonly string[]): Promise<string[]> {
   const { stdout } = await new Deno.Command(commandPath("strace") ?? "strace", {
     args: [
       ...["-f", "-qq", "-o", "/dev/null", "-e", `trace=${WRITES}`],
       ...["-e", `inject=${WRITES}:signal=SIGKILL:when=${when}`],
       ...[Deno.execPath(), "run", "--no-check", "--no-prompt", "-A", WRITER, path, String(CHANGES)],
+      ...mode,
     ],
     stdin: "null",
     stderr: "null",
@@ -28,33 +29,44 @@ async function runUntil(path: string, when: number): Promise<string[]> {
   return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
 }
 
-testWithCommands(
-  ["strace"],
-  "a process that is killed at any write leaves a database that starts, with everything acknowledged",
-  async () => {
-    const offset = 1 + Math.floor(Math.random() * STRIDE);
-    let kills = 0;
-    for (let when = offset;; when += STRIDE) {
-      using folder = temporaryFolder();
-      const path = `${folder.path}/a.db`;
-      const first = await runUntil(path, when);
-      // Twice, because a start after a crash writes too.
-      const second = first.includes("done") ? [] : await runUntil(path, 1 + (when % 11));
-      {
-        using db = openDatabase(path); // A good database is never refused.
-        const hostnames = new Set(db.routes(1).map(({ hostname }) => hostname));
-        for (const said of [...first, ...second]) {
-          if (!/^\d+$/.test(said)) continue;
-          assert.ok(hostnames.has(`h${said}.example`), `killed at write ${when}: ${said} is lost`);
+const WRITERS: readonly (readonly [who: string, mode: readonly string[]])[] = [
+  ["a process", []],
+  // Whose threads write and sync beside each other.
+  ["a process that serves", ["serving"]],
+];
+
+for (const [who, mode] of WRITERS) {
+  testWithCommands(
+    ["strace"],
+    `${who} that is killed at any write leaves a database that starts, with everything acknowledged`,
+    async () => {
+      const offset = 1 + Math.floor(Math.random() * STRIDE);
+      let kills = 0;
+      for (let when = offset;; when += STRIDE) {
+        using folder = temporaryFolder();
+        const path = `${folder.path}/a.db`;
+        const first = await runUntil(path, when, mode);
+        // Twice, because a start after a crash writes too.
+        const second = first.includes("done") ? [] : await runUntil(path, 1 + (when % 11), mode);
+        {
+          using db = openDatabase(path); // A good database is never refused.
+          const hostnames = new Set(db.routes(1).map(({ hostname }) => hostname));
+          for (const said of [...first, ...second]) {
+            if (!/^\d+$/.test(said)) continue;
+            assert.ok(
+              hostnames.has(`h${said}.example`),
+              `killed at write ${when}: ${said} is lost`,
+            );
+          }
+          if (first.includes("seeded")) assert.equal(db.listeners().length, 1, `write ${when}`);
+          // The change that is undone is one by itself, which may be there when nobody undid it.
+          hostnames.delete("undone");
+          assert.equal(db.policies.list().length, hostnames.size, "no change in halves");
         }
-        if (first.includes("seeded")) assert.equal(db.listeners().length, 1, `write ${when}`);
-        // The change that is undone is one by itself, which may be there when nobody undid it.
-        hostnames.delete("undone");
-        assert.equal(db.policies.list().length, hostnames.size, "no change in halves");
+        if (first.includes("done")) break;
+        kills++;
       }
-      if (first.includes("done")) break;
-      kills++;
-    }
-    assert.ok(kills * STRIDE > 30, `the writer was killed ${kills} times`);
-  },
-);
+      assert.ok(kills * STRIDE > 30, `the writer was killed ${kills} times`);
+    },
+  );
+}

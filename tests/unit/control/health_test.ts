@@ -4,6 +4,7 @@ import { HealthMonitor, type HealthSource } from "../../../lib/control/mod.ts";
 import type { LogRecord } from "../../../lib/observe/mod.ts";
 import type { WorkerStatus } from "../../../lib/plane/mod.ts";
 import { createServerIdentity, issueCertificate } from "../../support/certificates.ts";
+import { eventually } from "../../support/deadline.ts";
 
 const NOW = Date.parse("2026-06-01T00:00:00Z");
 const DAY_MS = 24 * 3_600_000;
@@ -105,6 +106,37 @@ Deno.test("HealthMonitor is unhealthy while the database cannot be written, and 
     "the database cannot be written",
     "the database can be written again",
   ]);
+});
+
+Deno.test("HealthMonitor says that a disk hangs while it does, asks it once, and when it answers", async () => {
+  let answer = Promise.withResolvers<void>();
+  let asked = 0;
+  const { health, messages } = monitor(["serving"], {
+    slowDiskMs: 20,
+    checkDatabase() {
+      asked++;
+      return answer.promise;
+    },
+  });
+  const look = health.checkDatabase();
+  await health.checkDatabase();
+  assert.equal(asked, 1, "those who ask meanwhile do not wait for a disk that hangs");
+  assert.equal(health.get().state, "serving");
+  await eventually(() => health.get().state === "unhealthy", "the disk is said to hang");
+  assert.deepEqual(health.get().problems, [
+    "the database cannot be written: the disk has not answered for 0.02 s",
+  ]);
+  assert.equal(health.get().databaseWritable, false);
+  answer.resolve();
+  await look;
+  assert.equal(health.get().state, "serving");
+  answer = Promise.withResolvers();
+  answer.resolve();
+  await health.checkDatabase();
+  assert.deepEqual([asked, messages()], [2, [
+    "the database cannot be written",
+    "the database can be written again",
+  ]]);
 });
 
 for (
