@@ -1,5 +1,7 @@
 import type { Handlers } from "../rpc_server/mod.ts";
-import { invalid } from "../control/mod.ts";
+import { invalid, type ServedState } from "../control/mod.ts";
+import type { StoredRule } from "../db/mod.ts";
+import { mapInSteps, runInSlices, type Steps } from "../slices/mod.ts";
 import { rateLimitToMessage } from "../messages/mod.ts";
 import { RATE_LIMIT, RULE } from "../state/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
@@ -22,18 +24,16 @@ export function firewallHandlers(
   const { control } = context;
   const { firewall, totals } = control;
   return {
-    async getFirewallRules(request) {
+    async getFirewallRules(request, { signal }) {
       const size = pageSizeOf(request);
       const after = idOfToken(request);
       await totals.take();
-      const { rules: stored } = control.state.database;
-      const all = size === Infinity && after === 0;
       // One more than asked for tells whether a page follows.
-      const most = Number.isFinite(size) ? size + 1 : Number.MAX_SAFE_INTEGER;
-      const found = all ? stored.list() : stored.page(after, most);
+      const found = await runInSlices(rulesAfter(control.state, after, size + 1), { signal });
       const page = found.slice(0, size);
+      const messages = mapInSteps(page, (rule) => fromRule(totals.withHits(rule)));
       return {
-        rules: page.map((it) => fromRule(totals.withHits(it))),
+        rules: await runInSlices(messages, { signal }),
         rateLimit: rateLimitToMessage(firewall.rateLimit),
         nextPageToken: found.length > page.length ? `${page.at(-1)?.id}` : "",
       };
@@ -80,4 +80,24 @@ export function firewallHandlers(
       return { geoip: fromGeoIp({ type, builtAt: buildEpoch * 1000 }) };
     },
   };
+}
+
+/** Rules that are read in one go, which takes a few milliseconds. */
+const AT_ONCE = 500;
+
+/** Up to `most` rules behind an id. */
+function* rulesAfter(
+  { database: { rules } }: ServedState,
+  after: number,
+  most: number,
+): Steps<StoredRule[]> {
+  const found: StoredRule[] = [];
+  for (let last = after; found.length < most;) {
+    const piece = rules.page(last, Math.min(AT_ONCE, most - found.length));
+    if (piece.length === 0) break;
+    for (const rule of piece) found.push(rule);
+    last = found.at(-1)?.id ?? last;
+    yield;
+  }
+  return found;
 }

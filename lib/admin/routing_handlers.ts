@@ -2,6 +2,7 @@ import type { Handlers } from "../rpc_server/mod.ts";
 import { invalid, listenerStatuses } from "../control/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import { LISTENER, POLICY, ROUTE, type Route } from "../state/mod.ts";
+import { mapInSteps, runInSlices } from "../slices/mod.ts";
 import { type AdminContext, operation, type PendingOperation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
 import { masked } from "./field_mask.ts";
@@ -61,11 +62,12 @@ export function routingHandlers(
       const by = operation("RemoveListener", context, call, ifRevision);
       return counts(await routing.removeListener({ addr, close, drainMs }, by), by);
     },
-    listRoutes(request) {
+    async listRoutes(request, { signal }) {
       const { addr, routes } = state.listener("listener_addr", request.listenerAddr);
       const sorted = routes.toSorted((a, b) => a.hostname < b.hostname ? -1 : 1);
       const { page, nextPageToken } = pageByKey(sorted, ({ hostname }) => hostname, request);
-      return { listenerAddr: addr, routes: page.map(fromRoute), nextPageToken };
+      const messages = await runInSlices(mapInSteps(page, fromRoute), { signal });
+      return { listenerAddr: addr, routes: messages, nextPageToken };
     },
     async addRoute(request, call) {
       const by = operation("AddRoute", context, call, request.ifRevision);

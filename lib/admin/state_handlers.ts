@@ -1,8 +1,9 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Handlers } from "../rpc_server/mod.ts";
+import { runAtOnce, runInSlices } from "../slices/mod.ts";
 import { type Applied, type Difference, invalid, RefusedError } from "../control/mod.ts";
 import type { StoredRule } from "../db/mod.ts";
-import { stateToMessage } from "../messages/mod.ts";
+import { stateToMessageInSteps } from "../messages/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
 import { askHistory, fromReplayed } from "./history_handlers.ts";
 import { toSnapshotError } from "./errors.ts";
@@ -28,8 +29,8 @@ export function stateHandlers(
 ): Pick<Handlers<typeof ProxyAdminService>, StateMethods> {
   const { state, wholeState } = context.control;
   return {
-    exportState() {
-      return { state: exportState(context), revision: BigInt(state.database.audit.revision) };
+    exportState(_request, { signal }) {
+      return exportState(context, signal);
     },
     async apply(request, call) {
       const { state: desired, dryRun, ifRevision, closeConnections: close, replay } = request;
@@ -108,11 +109,23 @@ function fromDifferences(differences: readonly Difference[], live: Applied["live
   };
 }
 
-function exportState({ control: { state, firewall, totals } }: AdminContext) {
-  const { listeners } = state.snapshot;
+/**
+ * A large state takes seconds to read and to put into a message, in which others have their turns: it
+ * is read from the database as it was when this began.
+ */
+async function exportState(
+  { control: { state, firewall, totals } }: AdminContext,
+  signal: AbortSignal,
+) {
   const { rateLimit } = firewall;
-  const rules = state.database.rules.list();
-  // With what the proxy has counted.
-  const ruleMessage = (rule: StoredRule) => fromRule(totals.withHits(rule));
-  return stateToMessage({ listeners, rules, rateLimit }, ruleMessage);
+  using frozen = state.database.frozen();
+  const { revision, ...stored } = frozen === undefined
+    ? runAtOnce(state.database.stateInSteps())
+    : await runInSlices(frozen.stateInSteps(), { signal });
+  const message = stateToMessageInSteps(
+    { ...stored, rateLimit },
+    // With what the proxy has counted.
+    (rule: StoredRule) => fromRule(totals.withHits(rule)),
+  );
+  return { state: await runInSlices(message, { signal }), revision: BigInt(revision) };
 }

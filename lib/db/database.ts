@@ -3,11 +3,14 @@ import type { FirewallRule } from "../firewall/mod.ts";
 import { IssuedCertificates } from "./issued_certificates.ts";
 import { Policies } from "./policies.ts";
 import { complete } from "../schema/mod.ts";
-import { type DatabaseParts, StateDatabase } from "../sqlite/mod.ts";
+import type { Steps } from "../slices/mod.ts";
+import { type DatabaseParts, type ProgramSchema, StateDatabase } from "../sqlite/mod.ts";
 import {
   LISTENER as LISTENER_RECORD,
+  type Listener,
   type Policy,
   ROUTE as ROUTE_RECORD,
+  type RouteSettings,
   type State,
 } from "../state/mod.ts";
 import {
@@ -22,7 +25,7 @@ import {
   toListenerRow,
   toRouteRow,
 } from "./rows.ts";
-import { Rules } from "./rules.ts";
+import { Rules, type StoredRule } from "./rules.ts";
 import { Settings } from "./settings.ts";
 
 const LISTENER = `id, ${LISTENER_COLUMNS.names}`;
@@ -35,6 +38,7 @@ const SQL = {
   updateListener: `UPDATE listeners SET ${LISTENER_COLUMNS.assignments} WHERE id = ?`,
   removeListener: "DELETE FROM listeners WHERE id = ?",
   routes: `SELECT ${ROUTE} FROM routes WHERE listener_id = ? ORDER BY id`,
+  allRoutes: `SELECT ${ROUTE} FROM routes ORDER BY id`,
   route: `SELECT ${ROUTE} FROM routes WHERE id = ?`,
   addRoute: `INSERT INTO routes (${ROUTE_COLUMNS.names}, listener_id)
     VALUES (${ROUTE_COLUMNS.placeholders}, ?)`,
@@ -42,6 +46,13 @@ const SQL = {
   removeRoute: "DELETE FROM routes WHERE id = ?",
   seeded: "SELECT 1 FROM seeded",
 } as const;
+
+/** What {@link Database.stateInSteps} reads. */
+export interface Stored {
+  readonly listeners: readonly Listener[];
+  readonly rules: readonly StoredRule[];
+  readonly revision: number;
+}
 
 /** A route with its policies. */
 type SeedRoute = NewRoute & { readonly policies?: readonly Policy[] };
@@ -74,9 +85,12 @@ export class Database extends StateDatabase {
   /** Certificates from an authority. */
   readonly issued: IssuedCertificates;
 
+  readonly #schema: ProgramSchema;
+
   /** @private Use `openDatabase`. */
   constructor(db: DatabaseSync, parts: DatabaseParts) {
     super(db, parts);
+    this.#schema = parts.schema;
     this.rules = new Rules(this.statements);
     this.policies = new Policies(this.statements);
     this.settings = new Settings(this.statements);
@@ -180,6 +194,34 @@ export class Database extends StateDatabase {
     }));
     const { rateLimit } = this.settings;
     return { listeners, rules: this.rules.list(), ...rateLimit && { rateLimit } };
+  }
+
+  /** {@link state}, a step for each row; only of a database that nobody else uses: {@link frozen}. */
+  *stateInSteps(): Steps<Stored> {
+    const policies = Map.groupBy(yield* this.policies.listInSteps(), ({ routeId }) => routeId);
+    const listeners = this.listeners().map((listener) => {
+      return { ...listener, routes: [] as RouteSettings[] };
+    });
+    const byId = new Map(listeners.map((listener) => [listener.id, listener]));
+    for (const route of yield* this.statements.each(SQL.allRoutes, toRouteRow)) {
+      const own = policies.get(route.id);
+      byId.get(route.listenerId)?.routes.push(
+        own === undefined ? route : { ...route, policies: own },
+      );
+      yield;
+    }
+    const rules = yield* this.rules.listInSteps();
+    return { listeners, rules, revision: this.audit.revision };
+  }
+
+  /**
+   * The database as it is now, to be read piece by piece while others go on to change it; nothing if it
+   * is in memory.
+   */
+  frozen(): Database | undefined {
+    const db = this.frozenConnection();
+    const { path, busyTimeoutMs } = this;
+    return db && new Database(db, { path, busyTimeoutMs, schema: this.#schema });
   }
 
   /** Whether it has ever held a listener or a firewall rule. */

@@ -1,5 +1,6 @@
 import { Columns, NotFoundError, numberIn, type Row, type Statements } from "../sqlite/mod.ts";
 import { parseL7Policy } from "../policy/mod.ts";
+import type { Steps } from "../slices/mod.ts";
 import { POLICY, type Policy } from "../state/mod.ts";
 
 const COLUMNS = new Columns(POLICY);
@@ -38,6 +39,11 @@ export class Policies {
         : this.#statements.all(SQL.ofRoute, [routeId]);
       return rows.map(toPolicyRow);
     });
+  }
+
+  /** {@link list} of all routes, a step for each. */
+  *listInSteps(): Steps<PolicyRow[]> {
+    return yield* this.#statements.each(SQL.all, toPolicyRow);
   }
 
   /**

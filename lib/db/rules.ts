@@ -1,6 +1,7 @@
 import { NotFoundError, numberIn, type Row, type Statements } from "../sqlite/mod.ts";
 import type { FirewallRule } from "../firewall/mod.ts";
 import { complete } from "../schema/mod.ts";
+import type { Steps } from "../slices/mod.ts";
 import { RULE, type RuleSettings } from "../state/mod.ts";
 import { type NewFirewallRule, RULE_COLUMNS, toFirewallRule } from "./rows.ts";
 
@@ -78,6 +79,11 @@ export class Rules {
   /** In the order in which they were added. */
   list(): StoredRule[] {
     return this.#read(() => this.#statements.all(RULE_QUERIES.stored).map(toStoredRule));
+  }
+
+  /** {@link list}, a step for each. */
+  *listInSteps(): Steps<StoredRule[]> {
+    return yield* this.#statements.each(RULE_QUERIES.stored, toStoredRule);
   }
 
   /** {@link list}, piece by piece: those after `afterId`, 0 at first. */

@@ -12,4 +12,5 @@ export {
   stateFromMessage,
   stateOfAnswer,
   stateToMessage,
+  stateToMessageInSteps,
 } from "./state.ts";

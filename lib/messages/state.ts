@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import * as pb from "../admin/gen/mod.ts";
 import { complete, Report } from "../schema/mod.ts";
-import type { Steps } from "../slices/mod.ts";
+import { mapInSteps, runAtOnce, type Steps } from "../slices/mod.ts";
 import {
   LISTENER,
   type Listener,
@@ -31,7 +31,7 @@ export function* stateFromMessage(message: pb.State): Steps<{
   const report = new Report();
   const given: Unchecked = {
     ...listeners && { listeners: yield* listenersOf(listeners.listeners) },
-    ...firewall && { rules: yield* each(firewall.rules, ruleOf) },
+    ...firewall && { rules: yield* mapInSteps(firewall.rules, ruleOf) },
     ...rateLimit && { rateLimit: rateLimitOf(rateLimit) },
   };
   const state = yield* STATE.checkInSteps(given as State, { path: [], report });
@@ -79,18 +79,23 @@ export function stateOfAnswer({ listeners, firewall, rateLimit }: pb.State): Req
   };
 }
 
+/** The message of a state; parts that are absent are so there. */
+export function stateToMessage(state: State): MessageInitShape<typeof pb.StateSchema> {
+  return runAtOnce(stateToMessageInSteps(state));
+}
+
 /**
- * The message of a state; parts that are absent are so there.
+ * {@link stateToMessage} in steps.
  *
  * @param ruleMessage the message of a rule. Default: what a rule says of itself.
  */
-export function stateToMessage<R extends RuleSettings = RuleSettings>(
+export function* stateToMessageInSteps<R extends RuleSettings = RuleSettings>(
   { listeners, rules, rateLimit }: Omit<State, "rules"> & { readonly rules?: readonly R[] },
   ruleMessage: (rule: R) => MessageInitShape<typeof pb.FirewallRuleSchema> = ruleToMessage,
-): MessageInitShape<typeof pb.StateSchema> {
+): Steps<MessageInitShape<typeof pb.StateSchema>> {
   return {
-    ...listeners && { listeners: { listeners: listeners.map(listenerState) } },
-    ...rules && { firewall: { rules: rules.map(ruleMessage) } },
+    ...listeners && { listeners: { listeners: yield* listenerStates(listeners) } },
+    ...rules && { firewall: { rules: yield* mapInSteps(rules, ruleMessage) } },
     ...rateLimit && { rateLimit: rateLimitToMessage(rateLimit) },
   };
 }
@@ -107,13 +112,17 @@ export function rateLimitToMessage(
   return windowMs === 0 ? { limit } : { limit, window: durationFromMs(windowMs) };
 }
 
-function listenerState(
-  listener: Listener,
-): MessageInitShape<typeof pb.ListenerStateSchema> {
-  return {
-    listener: toMessage(LISTENER.shape, pb.ListenerSchema, listener),
-    routes: listener.routes.map(routeState),
-  };
+function* listenerStates(
+  listeners: readonly Listener[],
+): Steps<MessageInitShape<typeof pb.ListenerStateSchema>[]> {
+  const states: MessageInitShape<typeof pb.ListenerStateSchema>[] = [];
+  for (const listener of listeners) {
+    states.push({
+      listener: toMessage(LISTENER.shape, pb.ListenerSchema, listener),
+      routes: yield* mapInSteps(listener.routes, routeState),
+    });
+  }
+  return states;
 }
 
 function routeState(route: RouteSettings): MessageInitShape<typeof pb.RouteStateSchema> {
@@ -127,23 +136,13 @@ function routeState(route: RouteSettings): MessageInitShape<typeof pb.RouteState
 function* listenersOf(states: readonly pb.ListenerState[]): Steps<Unchecked[]> {
   const found: Unchecked[] = [];
   for (const { listener, routes } of states) {
-    found.push({ ...settingsOf(listener), routes: yield* each(routes, routeOf) });
+    found.push({ ...settingsOf(listener), routes: yield* mapInSteps(routes, routeOf) });
   }
   return found;
 }
 
 function settingsOf(listener: pb.Listener | undefined): Unchecked {
   return fromMessage(LISTENER.shape, pb.ListenerSchema, listener);
-}
-
-/** `convert` of each, a step for each. */
-function* each<T, U>(values: readonly T[], convert: (value: T) => U): Steps<U[]> {
-  const converted: U[] = [];
-  for (const value of values) {
-    converted.push(convert(value));
-    yield;
-  }
-  return converted;
 }
 
 function routeOf({ route, policies }: pb.RouteState): Unchecked {

@@ -4,4 +4,11 @@
  *
  * @module
  */
-export { runAtOnce, runInSlices, Slices, type SlicesOptions, type Steps } from "./slices.ts";
+export {
+  mapInSteps,
+  runAtOnce,
+  runInSlices,
+  Slices,
+  type SlicesOptions,
+  type Steps,
+} from "./slices.ts";

@@ -81,3 +81,16 @@ export function runAtOnce<T>(steps: Steps<T>): T {
     if (next.done === true) return next.value;
   }
 }
+
+/** `convert` of each, a step for each. */
+export function* mapInSteps<T, U>(
+  values: Iterable<T>,
+  convert: (value: T, index: number) => U,
+): Steps<U[]> {
+  const converted: U[] = [];
+  for (const value of values) {
+    converted.push(convert(value, converted.length));
+    yield;
+  }
+  return converted;
+}

@@ -241,6 +241,20 @@ export class StateDatabase implements Disposable {
     return await writeSnapshot(source, { ...options, from: this.path, to: path });
   }
 
+  /**
+   * A connection that sees the state as it is now, and goes on seeing it while others write; nothing
+   * for a database in memory. Whoever asks closes it.
+   */
+  protected frozenConnection(): DatabaseSync | undefined {
+    return this.#run("cannot read the database", () => {
+      const db = this.#read?.();
+      if (db === undefined) return undefined;
+      db.prepare("BEGIN").run();
+      readVersion(db); // What is read first is what is seen.
+      return db;
+    });
+  }
+
   /** Closes the file; nothing can be read or written afterwards. */
   [Symbol.dispose](): void {
     if (this.#db.isOpen) this.role?.giveBack();

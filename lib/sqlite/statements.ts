@@ -20,6 +20,16 @@ export class Statements {
     return this.#prepareRead(sql).all(...values);
   }
 
+  /** {@link all}, a step for each row; nothing else may use the connection meanwhile. */
+  *each<T>(sql: string, convert: (row: Row) => T): Generator<undefined, T[]> {
+    const found: T[] = [];
+    for (const row of this.#prepareRead(sql).iterate()) {
+      found.push(convert(row));
+      yield;
+    }
+    return found;
+  }
+
   /** The first row of a query. */
   get(sql: string, values: readonly SQLInputValue[] = []): Row | undefined {
     return this.#prepareRead(sql).get(...values);

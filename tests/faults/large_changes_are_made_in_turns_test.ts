@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { stateHandlers } from "../../lib/admin/state_handlers.ts";
+import { firewallHandlers } from "../../lib/admin/firewall_handlers.ts";
+import type { AdminContext } from "../../lib/admin/context.ts";
 import { openDatabase } from "../../lib/db/mod.ts";
 import { ControlUnderTest, type World } from "./control_under_test.ts";
 import { copyFiles } from "./durable_state.ts";
@@ -135,4 +138,46 @@ Deno.test("nothing else is written while a large change is, and a copy has the s
   }
   assert.ok(refused > 0, "it was met in the middle");
   assert.equal(database.routes(1).length, ROUTES);
+});
+
+/** Asks a handler of the admin API as a call does, and counts the turns that others have meanwhile. */
+async function countTurns<T>(answer: Promise<T> | T): Promise<{ value: T; turns: number }> {
+  let turns = 0;
+  let ended = false;
+  const done = Promise.resolve(answer).finally(() => ended = true);
+  while (!ended) {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    turns++;
+  }
+  return { value: await done, turns };
+}
+
+const call = { signal: new AbortController().signal, metadata: () => undefined };
+
+Deno.test("a large state is exported in turns, and as it was when that began", async () => {
+  await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
+  const { control, database } = tested;
+  const rules = Array.from({ length: ROUTES }, (_, i) => ({
+    type: "cidr" as const,
+    value: `10.${i >>> 8}.${i & 255}.0/24`,
+    reason: "",
+  }));
+  const options = { dryRun: false, close: false };
+  await control.wholeState.apply({ ...wish(ROUTES), rules }, options, OPERATION);
+  const { revision } = database.audit;
+  const context = { control } as unknown as AdminContext;
+  const asked = stateHandlers(context).exportState({} as never, call);
+  const change = apply(tested, 1);
+  const { value, turns } = await countTurns(asked);
+  await change;
+  assert.ok(turns > 3, `others had ${turns} turns`);
+  assert.ok(database.audit.revision > revision, "it was changed meanwhile");
+  assert.equal(Number(value.revision), revision);
+  assert.equal(value.state?.listeners?.listeners?.[0]?.routes?.length, ROUTES);
+  assert.equal(value.state?.firewall?.rules?.length, ROUTES);
+  const listed = await countTurns(
+    firewallHandlers(context).getFirewallRules({ pageSize: 0, pageToken: "" } as never, call),
+  );
+  assert.ok(listed.turns > 3, `others had ${listed.turns} turns`);
+  assert.equal(listed.value.rules?.length, ROUTES);
 });
