@@ -204,8 +204,9 @@ function watchDrift(
   if (file === undefined || desired === undefined || control.source.kind === "file") {
     return undefined;
   }
-  const { state, wholeState } = control;
-  return new Drift(desired, { state, wholeState, file: file.path, log });
+  const { state, wholeState, firewall } = control;
+  const options = { state, wholeState, firewall, now: Date.now, file: file.path, log };
+  return new Drift(desired, options);
 }
 
 /** The last step that a start can fail at: after it the state is the database's. */

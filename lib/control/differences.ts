@@ -35,6 +35,8 @@ export interface Difference {
   readonly touches?: { readonly listenerId: number; readonly route?: string };
   /** Whether it is about a rule that comes and goes, whatever the truth about the state is. */
   readonly isPassing?: boolean;
+  /** Of a rule: what there is before and after. */
+  readonly rule?: { readonly before?: RuleSettings; readonly after?: RuleSettings };
   /** Writes the rows, in a transaction, and notes what the data plane has to know. */
   write(changes: ChangeSet): void;
 }
@@ -153,6 +155,7 @@ export function addRule(rule: NewRule): Difference {
     subject,
     after: shown(RULE, rule),
     isPassing: isTimedBlock(rule),
+    rule: { after: rule },
     write: (changes) => {
       changes.addRule(changes.database.rules.add(rule));
     },
@@ -167,6 +170,7 @@ export function updateRule(before: StoredRule, after: RuleSettings): Difference 
     subject: identityOf(RULE.shape, before),
     before: shown(RULE, before),
     after: shown(RULE, after),
+    rule: { before, after },
     write: (changes) => {
       changes.database.rules.update(before.id, after);
       // The rest is nothing that the data plane has to know.
@@ -184,6 +188,7 @@ export function removeRule(before: StoredRule): Difference {
     subject: identityOf(RULE.shape, before),
     before: shown(RULE, before),
     isPassing: before.expiresAt !== undefined,
+    rule: { before },
     write: (changes) => {
       changes.database.rules.remove(before.id);
       changes.removeRule(before.id);

@@ -2,12 +2,17 @@ import { describeError, type LogSink } from "../observe/mod.ts";
 import { RefusedError } from "../queue/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { ServedState } from "./served_state.ts";
+import type { Difference } from "./differences.ts";
+import { DriftTally, type TallySource } from "./drift_tally.ts";
+import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { StateAdministration } from "./state_administration.ts";
 
 /** How soon a change is seen. */
 const LOOK_MS = 1_000;
-/** A look may take a hundredth of the time: comparing hundreds of thousands of rules takes seconds. */
+/** Comparing everything may take a hundredth of the time: it takes seconds for a million rules. */
 const REST_FACTOR = 100;
+/** So many differences, or changes, are looked at one by one in a turn, which takes milliseconds. */
+const MAX_TOUCHED = 1_000;
 
 /** Refusals that say nothing of the file. */
 const IS_OVER: ReadonlySet<string> = new Set(["shutting_down", "busy"]);
@@ -16,6 +21,9 @@ const IS_OVER: ReadonlySet<string> = new Set(["shutting_down", "busy"]);
 export interface DriftOptions {
   readonly state: ServedState;
   readonly wholeState: StateAdministration;
+  readonly firewall: FirewallAdministration;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** Such as `mc-proxy.toml`; absent: the state is from no file. */
   readonly file: string | undefined;
   readonly log: LogSink;
@@ -34,11 +42,19 @@ export class Drift implements Disposable {
   #isLooking = false;
   #warning: string | undefined;
   #differences = 0;
+  /** Absent: everything has to be compared. */
+  #tally: DriftTally | undefined;
+  /** What was changed since, and the revision that it led to. */
+  #touched: { readonly revision: number; readonly changes: readonly Difference[] }[] = [];
+  /** A change that is not among those: only who has compared everything since knows its differences. */
+  #unknownAt = -Infinity;
+  readonly #watch: Disposable;
 
   constructor(desired: State, options: DriftOptions) {
     this.#desired = desired;
     this.#options = options;
-    this.#timer = setInterval(() => void this.#lookAgain(), LOOK_MS);
+    this.#watch = options.state.watch((changes, revision) => this.#note(changes, revision));
+    this.#timer = setInterval(() => void this.lookAgain(), LOOK_MS);
   }
 
   /** One sentence, with the command that shows the differences; nothing while there are none. */
@@ -54,16 +70,19 @@ export class Drift implements Disposable {
   /** Compares now, with what the file names by now if that is given. */
   async look(desired: State = this.#desired): Promise<void> {
     this.#desired = desired;
-    const { state, wholeState, file, log } = this.#options;
+    const { state, wholeState, file, now } = this.#options;
     const before = this.#warning;
     const started = performance.now();
     this.#isLooking = true;
+    this.#tally = undefined;
     try {
       const operation = { actor: "mc-proxy", action: "Compare" };
+      const comparedAt = now();
       const found = await wholeState.apply(desired, { dryRun: true, close: false }, operation);
-      this.#revision = found.revision;
-      this.#differences = found.differences.length;
-      this.#warning = driftWarning(file, this.#differences);
+      const tally = new DriftTally(desired, found.differences, this.#source(comparedAt));
+      this.#touched = this.#touched.filter(({ revision }) => revision > found.revision);
+      if (this.#unknownAt <= found.revision) this.#tally = tally;
+      this.#found(found.revision, tally);
     } catch (error) {
       if (error instanceof RefusedError && IS_OVER.has(error.code)) return;
       this.#revision = state.database.audit.revision;
@@ -72,6 +91,39 @@ export class Drift implements Disposable {
       this.#isLooking = false;
     }
     this.#restUntil = performance.now() + (performance.now() - started) * REST_FACTOR;
+    this.#say(before);
+  }
+
+  #source(comparedAt: number): TallySource {
+    const { state, firewall } = this.#options;
+    return {
+      rateLimit: () => firewall.rateLimit,
+      comparedAt,
+      route: (addr: string, hostname: string) => {
+        const listener = state.snapshot.listeners.find((it) => it.addr === addr);
+        return listener && state.table(listener.id)?.get(hostname);
+      },
+    };
+  }
+
+  #found(revision: number, { total }: DriftTally): void {
+    this.#revision = revision;
+    this.#differences = total;
+    this.#warning = driftWarning(this.#options.file, total);
+  }
+
+  #note(changes: readonly Difference[] | undefined, revision: number): void {
+    if (changes !== undefined && changes.length + this.#touched.length <= MAX_TOUCHED) {
+      this.#touched.push({ revision, changes });
+      return;
+    }
+    this.#unknownAt = revision;
+    this.#tally = undefined;
+    this.#touched = [];
+  }
+
+  #say(before: string | undefined): void {
+    const { file, log } = this.#options;
     if (this.#warning === before) return;
     if (this.#warning === undefined) {
       log({
@@ -87,14 +139,24 @@ export class Drift implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    this.#watch[Symbol.dispose]();
   }
 
-  async #lookAgain(): Promise<void> {
-    if (this.#isLooking || performance.now() < this.#restUntil) return;
+  /** Looks at what has changed since, which costs what has changed; everything only where it has to. */
+  async lookAgain(): Promise<void> {
     // The first look is for whoever knows when the database holds what it is to hold.
-    if (this.#revision === undefined) return;
-    if (this.#options.state.database.audit.revision === this.#revision) return;
-    await this.look();
+    if (this.#isLooking || this.#revision === undefined) return;
+    const { revision } = this.#options.state.database.audit;
+    // A change is in the database before it is in effect, which is when it is noted.
+    if (revision === this.#revision && this.#touched.length === 0) return;
+    const touched = this.#touched.splice(0).flatMap(({ changes }) => changes);
+    if (this.#tally?.update(touched) === true) {
+      const before = this.#warning;
+      this.#found(revision, this.#tally);
+      return this.#say(before);
+    }
+    this.#tally = undefined;
+    if (performance.now() >= this.#restUntil) await this.look();
   }
 }
 

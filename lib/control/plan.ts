@@ -13,6 +13,7 @@ import {
   type Policy,
   type RateLimit,
   ROUTE,
+  type Route,
   type RouteSettings,
   RULE,
   type RuleSettings,
@@ -77,11 +78,48 @@ export async function planState(wish: State, options: PlanOptions): Promise<Diff
   if (wish.rateLimit !== undefined) {
     const after = wish.rateLimit;
     const before = context.rateLimit;
-    if (after.limit !== before.limit || (after.limit > 0 && after.windowMs !== before.windowMs)) {
-      planned.push(differences.setRateLimit(before, after));
-    }
+    if (differsInRateLimit(before, after)) planned.push(differences.setRateLimit(before, after));
   }
   return planned;
+}
+
+/** Whether two limits differ: the window of one that is off means nothing. */
+export function differsInRateLimit(a: RateLimit, b: RateLimit): boolean {
+  return a.limit !== b.limit || (b.limit > 0 && a.windowMs !== b.windowMs);
+}
+
+/** How many differences {@link planState} finds between a route of a listener and the one wanted. */
+export function countRouteDifferences(
+  addr: string,
+  wanted: RouteSettings | undefined,
+  there: Route | undefined,
+): number {
+  if (wanted === undefined) return there === undefined ? 0 : 1;
+  if (there === undefined) return 1 + (wanted.policies?.length ?? 0);
+  const policies = planPolicies(addr, wanted, keptPolicies(there, wanted)).length;
+  return Number(!sameFields(ROUTE, there, wanted)) + policies;
+}
+
+/** Whether {@link planState} finds a difference between a rule and the one wanted. */
+export function differsInRule(
+  wanted: RuleSettings | undefined,
+  stored: RuleSettings | undefined,
+  now: number,
+): boolean {
+  if (wanted === undefined || isOver(wanted, now)) {
+    return stored !== undefined && !isAutomaticBan(stored);
+  }
+  return stored === undefined || !sameFields(RULE, stored, wanted);
+}
+
+/** An export that is applied again later: a rule has ended meanwhile. */
+function isOver({ expiresAt }: RuleSettings, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}
+
+/** An update that leaves l7 takes the policies along. */
+function keptPolicies({ policies = [] }: Route, { mode }: RouteSettings): readonly Policy[] {
+  return mode === "l7" ? policies : [];
 }
 
 async function planListeners(
@@ -165,9 +203,7 @@ async function planListener(
     if (!isSame) {
       planned.push(differences.updateRoute(before, route, wanted));
     }
-    // An update that leaves l7 takes the policies along.
-    const there = wanted.mode === "l7" ? route.policies ?? [] : [];
-    planned.push(...planPolicies(before.addr, wanted, there));
+    planned.push(...planPolicies(before.addr, wanted, keptPolicies(route, wanted)));
   }
   return planned;
 }
@@ -222,8 +258,7 @@ async function planRules(
         throw invalid(field, "a country rule needs a GeoIP database");
       });
     }
-    // An export that is applied again later: a rule has ended meanwhile.
-    if (rule.expiresAt !== undefined && rule.expiresAt <= now) continue;
+    if (isOver(rule, now)) continue;
     const identity = identityOf(RULE.shape, rule);
     const stored = left.get(identity);
     left.delete(identity);

@@ -28,6 +28,12 @@ const AT_ONCE = 64;
 /** So many listeners are named to whoever asks for one that is not there. */
 const LISTED = 10;
 
+/** Who is told of each change; see {@link ServedState.watch}. */
+export type ChangeWatcher = (
+  differences: readonly Difference[] | undefined,
+  revision: number,
+) => void;
+
 /** What a {@link ServedState} is made of. */
 export interface ServedStateOptions {
   readonly database: Database;
@@ -60,6 +66,7 @@ export class ServedState {
   readonly #queue = new MutationQueue();
   readonly #options: ServedStateOptions;
   readonly #tables = new RouteTables();
+  readonly #watchers = new Set<ChangeWatcher>();
   #snapshot: Snapshot;
   #problem = "";
 
@@ -152,6 +159,16 @@ export class ServedState {
     operation.onRevision?.(audit.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
+    for (const watcher of this.#watchers) watcher(differences, audit.revision);
+  }
+
+  /**
+   * Calls `watcher` with the differences that each change has made true, or with nothing when they are
+   * not known, and the revision that it led to, until what it returns is disposed of.
+   */
+  watch(watcher: ChangeWatcher): Disposable {
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => this.#watchers.delete(watcher) };
   }
 
   /**
@@ -163,6 +180,7 @@ export class ServedState {
     const snapshot = await resyncSnapshot(this.#snapshot, { database, materials });
     await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
     this.#tables.replace(snapshot.listeners);
+    for (const watcher of this.#watchers) watcher(undefined, database.audit.revision);
   }
 
   /** Replaces the firewall without touching the database: a new GeoIP file. */
