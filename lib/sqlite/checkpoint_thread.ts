@@ -1,61 +1,47 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { emptyLog, type LogRequest } from "./empty_log.ts";
+import { bringLog, type LogRequest } from "./bring_log.ts";
 import type { LogAnswer } from "./entry.ts";
 import { CHECKPOINT_ENTRY_URL } from "./entry_url.ts";
 
 /**
- * Empties the log of a database on a thread of its own, which is made when it is needed first. Where
- * none can be had, this thread waits for the disk.
+ * Brings the log of a database into it on a thread of its own, which is made when it is needed first.
+ * Where none can be had, this thread waits for the disk.
  */
 export class CheckpointThread implements Disposable {
   readonly #path: string;
   #worker: Worker | undefined;
-  #running: PromiseWithResolvers<void> | undefined;
-  #isOver = false;
+  #running: PromiseWithResolvers<boolean> | undefined;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Whether the log is being emptied now. */
-  get isRunning(): boolean {
-    return this.#running !== undefined;
-  }
-
   /**
-   * Empties the log, unless that is being done already.
+   * Brings what is in the log now into the database; whether that was everything. One at a time.
    *
    * @throws {Error} with SQLite's message.
    */
-  async emptyLog(): Promise<void> {
-    if (this.#isOver) return;
-    if (this.#running !== undefined) return await this.#running.promise;
+  async bringLog(): Promise<boolean> {
     const found = statSync(this.#path, { throwIfNoEntry: false });
-    if (found === undefined) return;
-    const { dev, ino } = found;
-    const running = this.#running = Promise.withResolvers<void>();
-    try {
-      this.#ask({ path: this.#path, dev, ino });
-      await running.promise;
-    } finally {
-      this.#running = undefined;
-    }
+    if (found === undefined) return false;
+    const running = this.#running = Promise.withResolvers<boolean>();
+    this.#ask({ path: this.#path, dev: found.dev, ino: found.ino });
+    return await running.promise;
   }
 
   #ask(request: LogRequest): void {
     const worker = this.#worker ??= this.#start();
-    worker.onmessage = ({ data: { error } }: MessageEvent<LogAnswer>) => {
-      if (error === undefined) this.#running?.resolve();
-      else this.#running?.reject(new Error(error));
+    worker.onmessage = ({ data }: MessageEvent<LogAnswer>) => {
+      if ("error" in data) this.#running?.reject(new Error(data.error));
+      else this.#running?.resolve(data.isWhole);
     };
     worker.onerror = (event) => {
       event.preventDefault(); // Or the error would end the whole process.
       this.#worker?.terminate();
       this.#worker = undefined;
       try {
-        emptyLog(request);
-        this.#running?.resolve();
+        this.#running?.resolve(bringLog(request));
       } catch (error) {
         this.#running?.reject(error);
       }
@@ -83,10 +69,10 @@ export class CheckpointThread implements Disposable {
     });
   }
 
+  /** Ends it; who waits for it waits no more. */
   [Symbol.dispose](): void {
-    this.#isOver = true;
     this.#worker?.terminate();
     this.#worker = undefined;
-    this.#running?.resolve();
+    this.#running?.resolve(false);
   }
 }

@@ -5,17 +5,15 @@
  *
  * @module
  */
-import { emptyLog, type LogRequest } from "./empty_log.ts";
+import { bringLog, type LogRequest } from "./bring_log.ts";
 
-/** What the thread answers: how it failed, if it did. */
-export interface LogAnswer {
-  readonly error?: string;
-}
+/** What the thread answers. */
+export type LogAnswer = { readonly isWhole: boolean } | { readonly error: string };
 
 self.onmessage = ({ data }: MessageEvent<LogRequest>) => {
-  let answer: LogAnswer = {};
+  let answer: LogAnswer;
   try {
-    emptyLog(data);
+    answer = { isWhole: bringLog(data) };
   } catch (error) {
     answer = { error: error instanceof Error ? error.message : String(error) };
   }

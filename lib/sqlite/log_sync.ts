@@ -28,11 +28,6 @@ export class LogSync implements Disposable {
     });
   }
 
-  /** Whether one runs. */
-  get isRunning(): boolean {
-    return this.#running !== undefined;
-  }
-
   #begin(): Promise<void> {
     this.#running = this.#run().finally(() => this.#running = undefined);
     return this.#running;

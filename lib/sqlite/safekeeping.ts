@@ -1,10 +1,10 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { CheckpointThread } from "./checkpoint_thread.ts";
 import { DatabaseError, toDatabaseError } from "./errors.ts";
 import { FileWatch } from "./file_watch.ts";
 import { checkDigest, type Identity, readIdentity } from "./identity.ts";
+import { LogKeeper } from "./log_keeper.ts";
 import type { Marker } from "./marker.ts";
 import type { ProgramSchema } from "./program_schema.ts";
 import { syncPath, writeSnapshot } from "./snapshot.ts";
@@ -32,7 +32,7 @@ export class Safekeeping implements Disposable {
   #watch: FileWatch;
   #problem: DatabaseError | undefined;
   #ownGeneration: number;
-  #thread: CheckpointThread | undefined;
+  #log: LogKeeper | undefined;
 
   constructor(kept: Kept) {
     this.#kept = kept;
@@ -96,9 +96,20 @@ export class Safekeeping implements Disposable {
     this.#ownGeneration = this.identity.generation;
   }
 
-  /** From now on nothing of {@link committed} waits for the disk on this thread. */
-  useThread(): void {
-    this.#thread ??= new CheckpointThread(this.#kept.path);
+  /** From now on the disk is waited for beside this thread: see {@link reachDisk}. */
+  keepLog(): void {
+    this.#log?.[Symbol.dispose]();
+    this.#log = new LogKeeper(this.#kept.path, this.#kept.connection);
+  }
+
+  /** Whether writers have to wait for a moment, so as not to wait for the disk. */
+  get isHeld(): boolean {
+    return this.#log?.isHeld === true;
+  }
+
+  /** Resolves when everything that was committed is on the disk. */
+  async reachDisk(): Promise<void> {
+    await this.#log?.reachDisk();
   }
 
   /** Called after a commit: keeps the log short. */
@@ -106,7 +117,7 @@ export class Safekeeping implements Disposable {
     this.note();
     const log = statSync(`${this.#kept.path}-wal`, { throwIfNoEntry: false });
     if (log === undefined || log.size <= MAX_LOG_BYTES) return;
-    if (this.#thread === undefined) this.checkpoint();
+    if (this.#log === undefined) this.checkpoint();
     else void this.checkpointMeanwhile().catch(() => {}); // The keeper's next one says it.
   }
 
@@ -123,16 +134,17 @@ export class Safekeeping implements Disposable {
   }
 
   /**
-   * {@link checkpoint} on a thread of its own, if there is one; resolves when it has ended.
+   * {@link checkpoint} that leaves the thread to others while the disk works, after
+   * {@link keepLog}; resolves when it has ended.
    *
    * @throws {DatabaseError}
    */
   async checkpointMeanwhile(): Promise<void> {
-    if (this.#thread === undefined) return this.checkpoint();
+    if (this.#log === undefined) return this.checkpoint();
     if (this.#kept.connection().isTransaction) return;
     this.check();
     try {
-      await this.#thread.emptyLog();
+      await this.#log.empty();
     } catch (error) {
       throw toDatabaseError(error, "cannot empty the database's log");
     } finally {
@@ -141,9 +153,8 @@ export class Safekeeping implements Disposable {
     }
   }
 
-  /** Ends the thread, if there is one. */
   [Symbol.dispose](): void {
-    this.#thread?.[Symbol.dispose]();
+    this.#log?.[Symbol.dispose]();
   }
 
   /**
@@ -185,8 +196,8 @@ export class Safekeeping implements Disposable {
     const { path, schema } = this.#kept;
     const found = this.#watch.look();
     if (found === "same") return undefined;
-    // By our own thread, which is at it.
-    if (found === "written" && this.#thread?.isRunning) return undefined;
+    // By a thread of our own, which is at it.
+    if (found === "written" && this.#log?.isEmptying) return undefined;
     if (found === "written" && this.#isStillOurs()) {
       this.#watch.note();
       return undefined;

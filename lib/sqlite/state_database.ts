@@ -2,7 +2,6 @@ import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { AuditLog } from "./audit_log.ts";
 import { DatabaseError, toDatabaseError } from "./errors.ts";
-import { LogSync } from "./log_sync.ts";
 import type { Marker } from "./marker.ts";
 import { readVersion } from "./migrate.ts";
 import type { ProgramSchema } from "./program_schema.ts";
@@ -41,7 +40,6 @@ export class StateDatabase implements Disposable {
   /** How long a write waits for the lock of another process. */
   readonly busyTimeoutMs: number;
   #neverBlocks = false;
-  #log: LogSync | undefined;
   /** A transaction is open over several turns of the event loop. */
   #isSliced = false;
   /** What others read by meanwhile. */
@@ -88,9 +86,7 @@ export class StateDatabase implements Disposable {
       // A commit writes to the log and leaves it to us to bring it to the disk.
       this.#db.prepare("PRAGMA synchronous = NORMAL").run();
     });
-    if (this.safekeeping === undefined) return; // In memory.
-    this.safekeeping.useThread();
-    this.#log ??= new LogSync(this.path);
+    this.safekeeping?.keepLog();
   }
 
   /**
@@ -101,7 +97,7 @@ export class StateDatabase implements Disposable {
    */
   async reachDisk(): Promise<void> {
     try {
-      await this.#log?.sync();
+      await this.safekeeping?.reachDisk();
     } catch (error) {
       throw this.#describeWriting(error);
     }
@@ -121,7 +117,7 @@ export class StateDatabase implements Disposable {
   transaction<T>(body: () => T, { byAnyone = false } = {}): T {
     const failed: { error?: unknown } = {};
     try {
-      this.#refuseWhileSliced();
+      this.#refuseWhileHeld();
       const isInner = this.#db.isTransaction;
       const isOurs = !isInner && !byAnyone;
       if (isOurs) {
@@ -157,7 +153,7 @@ export class StateDatabase implements Disposable {
   checkWritable(): void {
     // SQLite keeps this number for programs and does not use it; this one does not either.
     // It is being written this very moment.
-    if (this.#isSliced) return;
+    if (this.#isSliced || this.safekeeping?.isHeld) return;
     const write = () => this.statements.write("PRAGMA user_version = 0");
     this.transaction(write, { byAnyone: true });
     if (this.safekeeping === undefined) return; // In memory.
@@ -182,7 +178,7 @@ export class StateDatabase implements Disposable {
   async undoableInSlices<T>(
     steps: Steps<T>,
   ): Promise<{ result: T; undo: () => void }> {
-    this.#refuseWhileSliced();
+    this.#refuseWhileHeld();
     this.role?.check();
     this.safekeeping?.check();
     this.#undo.begin();
@@ -224,8 +220,8 @@ export class StateDatabase implements Disposable {
     return toDatabaseError(probeWriting(dirname(this.path), 1) ?? error, action);
   }
 
-  #refuseWhileSliced(): void {
-    if (!this.#isSliced) return;
+  #refuseWhileHeld(): void {
+    if (!this.#isSliced && !this.safekeeping?.isHeld) return;
     throw new DatabaseError("locked", "cannot write the database: a change is being written");
   }
 
@@ -261,7 +257,6 @@ export class StateDatabase implements Disposable {
     this.statements.clear();
     this.#reader?.close();
     this.#reader = undefined;
-    this.#log?.[Symbol.dispose]();
     this.safekeeping?.[Symbol.dispose]();
     // Closing removes the log by its name, which would then be somebody else's.
     if (this.#db.isOpen && this.safekeeping?.isLost !== true) this.#db.close();
@@ -273,8 +268,6 @@ export class StateDatabase implements Disposable {
     this.#reader = undefined;
     this.statements.use(db);
     this.#undo.use(db);
-    this.#log?.[Symbol.dispose]();
-    this.#log = undefined;
     if (this.#neverBlocks) this.neverBlock();
   }
 
