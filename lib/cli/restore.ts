@@ -1,4 +1,5 @@
-import { acceptDatabase, type Restored, restoreDatabase } from "../db/mod.ts";
+import { resolve } from "node:path";
+import { acceptDatabase, type Restored, restoreDatabase, ServingLock } from "../db/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { answers } from "../service/mod.ts";
 import { CommandError } from "./command_error.ts";
@@ -28,12 +29,18 @@ export async function runRestore(configPath: string, options: RestoreOptions): P
     throw new CommandError(`a proxy answers on ${grpc.addr}: stop it first`);
   }
   try {
+    // Held until it is done: a start that comes meanwhile would open what is being replaced.
+    using lock = ServingLock.take(resolve(path), { takeOver: false });
+    if (lock === undefined) {
+      throw new CommandError(`a process serves the database ${path}: stop it first`);
+    }
     const restored = from === undefined
       ? acceptDatabase(path)
       : await restoreDatabase(path, { from });
     const next = `; the next start makes what is served equal to ${configPath} (state.source)`;
     return words(path, restored) + (state.source === "file" ? next : "");
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     throw new CommandError(describeError(error), { cause: error });
   }
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DatabaseAdmission } from "../connector/mod.ts";
 import { Control, Drift } from "../control/mod.ts";
-import { type Database, openDatabase, whenFree } from "../db/mod.ts";
+import { type Database, openDatabase, ServingLock, whenFree } from "../db/mod.ts";
 import { History } from "../history/mod.ts";
 import {
   describeError,
@@ -97,7 +97,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   }
   await using manager = new ServiceManager(environment, log);
   const inherited = inheritedSockets();
-  await refuseSecond(options);
+  using _serving = await refuseSecond(options);
   const migration = await options.beforeOpening?.();
   using database = openClaimed(options);
   logMigration(migration, log);
@@ -162,13 +162,22 @@ async function monitor(options: MonitoringOptions): Promise<Monitoring> {
 /**
  * Before the database is migrated or claimed: who was started beside a running proxy by mistake would
  * for a moment have taken from it the right to write.
+ *
+ * @returns what tells the next one, until it is disposed of; nothing for a database in memory.
  */
-async function refuseSecond({ config: { grpc }, takeOver }: ProxyOptions): Promise<void> {
-  if (takeOver || grpc === undefined || !await answers(grpc.addr)) return;
-  throw new CommandError(
-    `another process answers on the admin socket ${grpc.addr}: stop it first, or take over from it ` +
-      "with --take-over",
-  );
+async function refuseSecond(
+  { config: { grpc, database: { path } }, takeOver }: ProxyOptions,
+): Promise<Disposable | undefined> {
+  const remedy = "stop it first, or take over from it with --take-over";
+  if (!takeOver && grpc !== undefined && await answers(grpc.addr)) {
+    throw new CommandError(
+      `another process answers on the admin socket ${grpc.addr}: ${remedy}`,
+    );
+  }
+  if (path === "") return undefined;
+  const lock = asCommandError(() => ServingLock.take(resolve(path), { takeOver }));
+  if (lock !== undefined) return lock;
+  throw new CommandError(`another process serves the database ${path}: ${remedy}`);
 }
 
 function openClaimed({ openDatabase }: ProxyOptions): Database {

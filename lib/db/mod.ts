@@ -16,6 +16,7 @@ export {
   type OpenOptions,
   type RoleState,
   type Safekeeping,
+  ServingLock,
   type Snapshot,
   type SnapshotOptions,
   type WaitOptions,

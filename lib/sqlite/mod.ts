@@ -25,6 +25,7 @@ export {
   restoreStateDatabase,
 } from "./restore.ts";
 export { type Safekeeping } from "./safekeeping.ts";
+export { ServingLock } from "./serving_lock.ts";
 export { type Snapshot, type SnapshotOptions } from "./snapshot.ts";
 export { type DatabaseParts, StateDatabase } from "./state_database.ts";
 export { type Row, type Statements } from "./statements.ts";

@@ -125,6 +125,20 @@ Deno.test("a second proxy does not share the first one's port, unless it is told
   assert.equal(second.port(), first.port());
 });
 
+Deno.test("a second proxy does not write what the first one does, nor is it restored under it", async () => {
+  await withFolder(async (folder) => {
+    // No port in common, and no admin socket.
+    const config = { listeners: [{ addr: "127.0.0.1:0" }] };
+    const stopFirst = /^mc-proxy: (another|a) process serves the database .*: stop it first/;
+    await using _first = await startProxy({ folder, config });
+    assert.match(await failingStart(folder, config), stopFirst);
+    const restore = ["restore", "-c", await writeConfig(folder, { config }), "--as-it-is"];
+    const { code, stderr } = await mcProxy(folder, ...restore);
+    assert.equal(code, 1);
+    assert.match(stderr, stopFirst);
+  });
+});
+
 Deno.test("a folder that is missing is named", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "absent", "mc-proxy.db");
