@@ -11,6 +11,7 @@ import { CHECKPOINT_ENTRY_URL } from "./entry_url.ts";
 export class CheckpointThread implements Disposable {
   readonly #path: string;
   #worker: Worker | undefined;
+  #isUnable = false;
   #running: PromiseWithResolvers<boolean> | undefined;
 
   constructor(path: string) {
@@ -31,22 +32,30 @@ export class CheckpointThread implements Disposable {
   }
 
   #ask(request: LogRequest): void {
+    if (this.#isUnable) return this.#bringHere(request);
     const worker = this.#worker ??= this.#start();
     worker.onmessage = ({ data }: MessageEvent<LogAnswer>) => {
-      if ("error" in data) this.#running?.reject(new Error(data.error));
-      else this.#running?.resolve(data.isWhole);
+      if ("isWhole" in data) this.#running?.resolve(data.isWhole);
+      // Files below /dev, such as a database in /dev/shm, are for programs that may do everything.
+      else if (data.isForbidden) this.#bringHere(request);
+      else this.#running?.reject(new Error(data.error));
     };
     worker.onerror = (event) => {
       event.preventDefault(); // Or the error would end the whole process.
-      this.#worker?.terminate();
-      this.#worker = undefined;
-      try {
-        this.#running?.resolve(bringLog(request));
-      } catch (error) {
-        this.#running?.reject(error);
-      }
+      this.#bringHere(request);
     };
     worker.postMessage(request);
+  }
+
+  #bringHere(request: LogRequest): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#isUnable = true;
+    try {
+      this.#running?.resolve(bringLog(request));
+    } catch (error) {
+      this.#running?.reject(error);
+    }
   }
 
   #start(): Worker {

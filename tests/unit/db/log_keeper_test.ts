@@ -95,3 +95,17 @@ Deno.test("a log that has grown large is emptied behind a change", async () => {
     await eventually(() => log() === EMPTY_LOG, "the log is emptied");
   });
 });
+
+Deno.test("a log that a thread may not touch is emptied all the same", async () => {
+  const folder = Deno.makeTempDirSync({ dir: "/dev/shm" });
+  try {
+    using db = openDatabase(`${folder}/a.db`);
+    db.addListener({ addr: ":443" });
+    db.neverBlock();
+    add(db, "a.test");
+    await db.safekeeping?.checkpointMeanwhile();
+    assert.equal(Deno.statSync(`${folder}/a.db-wal`).size, EMPTY_LOG);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
