@@ -1,13 +1,12 @@
 import { CLASS_IN, MAX_MESSAGE_BYTES } from "./message.ts";
-import { type Name, nameKey } from "./name.ts";
-import { partsOf, type Rdata } from "./rdata.ts";
-import { isCompressible } from "./rdata_layout.ts";
+import { foldCase, type OctetString } from "./octet_string.ts";
+import { compressibleNames } from "./rdata_layout.ts";
 
 const HEADER_OCTETS = 12;
 /** RFC 1035 §4.1.4: what the 14 bits of a pointer reach. */
 const MAX_POINTER = 0x3fff;
 const POINTER = 0xc000;
-const ROOT = Uint8Array.of(0);
+const ROOT = "\0";
 
 /** The sections of a message that have records, in their order. */
 export type Section = "answer" | "authority" | "additional";
@@ -20,7 +19,7 @@ export interface RecordSet {
   readonly type: number;
   /** Seconds. */
   readonly ttl: number;
-  readonly data: readonly Rdata[];
+  readonly data: readonly OctetString[];
 }
 
 /**
@@ -71,7 +70,7 @@ export class MessageWriter {
   }
 
   /** Adds the question: its name as it was asked, in the same case. */
-  addQuestion(name: Name, { type, class: kind }: { type: number; class: number }): void {
+  addQuestion(name: OctetString, { type, class: kind }: { type: number; class: number }): void {
     this.#writeName(name);
     this.#writeU16(type);
     this.#writeU16(kind);
@@ -79,7 +78,7 @@ export class MessageWriter {
   }
 
   /** Adds all records of a set, or none of them; whether there was room. */
-  addSet(section: Section, name: Name, { type, ttl, data }: RecordSet): boolean {
+  addSet(section: Section, name: OctetString, { type, ttl, data }: RecordSet): boolean {
     const start = this.#length;
     const room = this.#limit - this.#reserved;
     for (const own of data) {
@@ -119,8 +118,12 @@ export class MessageWriter {
   }
 
   #writeRecord(
-    name: Name,
-    { type, ttl, data }: { readonly type: number; readonly ttl: number; readonly data: Rdata },
+    name: OctetString,
+    { type, ttl, data }: {
+      readonly type: number;
+      readonly ttl: number;
+      readonly data: OctetString;
+    },
   ): void {
     this.#writeName(name);
     this.#writeU16(type);
@@ -129,33 +132,36 @@ export class MessageWriter {
     this.#writeU16(ttl & 0xffff);
     const lengthAt = this.#length;
     this.#writeU16(0);
-    if (isCompressible(type)) this.#writeParts(type, data);
-    else this.#writeOctets(data);
+    this.#writeData(type, data);
     if (this.#length <= this.#octets.length) {
       this.#view.setUint16(lengthAt, this.#length - lengthAt - 2);
     }
   }
 
-  #writeParts(type: number, data: Rdata): void {
-    for (const { part, start, end } of partsOf(type, data)) {
-      const octets = data.subarray(start, end);
-      if (part === "name") this.#writeName(octets);
-      else this.#writeOctets(octets);
+  #writeData(type: number, data: OctetString): void {
+    const names = compressibleNames(type);
+    let at = names?.skip ?? 0;
+    this.#writeOctets(data, 0, at);
+    for (let left = names?.count ?? 0; left > 0; left--) {
+      const end = endOfName(data, at);
+      this.#writeName(data.slice(at, end));
+      at = end;
     }
+    this.#writeOctets(data, at, data.length);
   }
 
-  #writeName(name: Name): void {
-    const key = nameKey(name);
-    for (let at = 0; name[at] !== 0;) {
+  #writeName(name: OctetString): void {
+    const key = foldCase(name);
+    for (let at = 0; at < name.length - 1;) {
       const suffix = key.slice(at);
       const place = this.#places.get(suffix);
       if (place !== undefined) return this.#writeU16(POINTER | place);
       if (this.#length <= MAX_POINTER) this.#places.set(suffix, this.#length);
-      const end = at + 1 + (name[at] as number);
-      this.#writeOctets(name.subarray(at, end));
+      const end = at + 1 + name.charCodeAt(at);
+      this.#writeOctets(name, at, end);
       at = end;
     }
-    this.#writeOctets(ROOT);
+    this.#writeOctets(ROOT, 0, 1);
   }
 
   #writeU16(value: number): void {
@@ -164,10 +170,18 @@ export class MessageWriter {
   }
 
   /** What is beyond the buffer is only counted: it is beyond the limit, too. */
-  #writeOctets(octets: Uint8Array): void {
-    if (this.#length + octets.length <= this.#octets.length) {
-      this.#octets.set(octets, this.#length);
-    }
-    this.#length += octets.length;
+  #writeOctets(text: OctetString, start: number, end: number): void {
+    const octets = this.#octets;
+    const length = this.#length;
+    this.#length += end - start;
+    if (this.#length > octets.length) return;
+    for (let i = start; i < end; i++) octets[length + i - start] = text.charCodeAt(i);
   }
+}
+
+/** Where the name that begins at `at` ends, in data that is valid. */
+function endOfName(data: OctetString, at: number): number {
+  let end = at;
+  while (data.charCodeAt(end) > 0) end += 1 + data.charCodeAt(end);
+  return end + 1;
 }

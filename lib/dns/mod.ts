@@ -29,7 +29,7 @@ export {
   type RdataPlace,
   readRdata,
 } from "./rdata.ts";
-export { isCompressible } from "./rdata_layout.ts";
+export { foldCase, octetsOf, type OctetString, octetString } from "./octet_string.ts";
 export { rdataFromText, rdataToText } from "./rdata_text.ts";
 export { isDataType, TYPE, typeFromText, typeToText } from "./record_types.ts";
 export { encodeTypeBits } from "./type_bits.ts";

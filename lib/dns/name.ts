@@ -1,5 +1,6 @@
 import { failure, type Result, success } from "../addr/mod.ts";
 import { concat } from "../wire/mod.ts";
+import { foldCase, type OctetString, octetString } from "./octet_string.ts";
 
 /** RFC 1035 §2.3.4: a name on the wire, with the root's empty label. */
 const MAX_NAME = 255;
@@ -121,20 +122,17 @@ export function nameToText(name: Name): string {
 }
 
 /** What is the same for names that are the same: ASCII letters have no case (RFC 4343). */
-export function nameKey(name: Name): string {
-  let key = "";
-  // Lengths are below every letter, so they may be folded with the rest.
-  for (const octet of name) key += String.fromCharCode(foldCase(octet));
-  return key;
+export function nameKey(name: Name): OctetString {
+  return foldCase(octetString(name));
 }
 
 /** Whether two names are the same, whatever the case of their letters. */
 export function nameEquals(a: Name, b: Name): boolean {
   return a.length === b.length &&
-    a.every((octet, i) => foldCase(octet) === foldCase(b[i] as number));
+    a.every((octet, i) => foldOctet(octet) === foldOctet(b[i] as number));
 }
 
-function foldCase(octet: number): number {
+function foldOctet(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
 }
 

@@ -63,10 +63,22 @@ export function layoutOf(type: number): readonly RdataPart[] | undefined {
   return LAYOUTS.get(type);
 }
 
-/** Types whose names may be compressed: those of RFC 1035 and no others (RFC 3597 §4). */
-const COMPRESSIBLE = new Set<number>([TYPE.NS, TYPE.CNAME, TYPE.SOA, TYPE.PTR, TYPE.MX]);
+/** Where names are in data: after so many octets, so many of them. */
+export interface NamesInData {
+  readonly skip: number;
+  readonly count: number;
+}
 
-/** Whether names in a type's data may be compressed by who writes a message. */
-export function isCompressible(type: number): boolean {
-  return COMPRESSIBLE.has(type);
+/** Types whose names may be compressed: those of RFC 1035 and no others (RFC 3597 §4). */
+const COMPRESSIBLE = new Map<number, NamesInData>([
+  [TYPE.NS, { skip: 0, count: 1 }],
+  [TYPE.CNAME, { skip: 0, count: 1 }],
+  [TYPE.SOA, { skip: 0, count: 2 }],
+  [TYPE.PTR, { skip: 0, count: 1 }],
+  [TYPE.MX, { skip: 2, count: 1 }],
+]);
+
+/** The names in a type's data that who writes a message may compress. */
+export function compressibleNames(type: number): NamesInData | undefined {
+  return COMPRESSIBLE.get(type);
 }

@@ -2,12 +2,12 @@ import {
   CLASS_IN,
   type Edns,
   encodeOpt,
+  foldCase,
   type Message,
   MessageWriter,
-  type Name,
-  nameKey,
+  type OctetString,
+  octetString,
   parseMessage,
-  partsOf,
   type Question,
   readEdns,
   type RecordSet,
@@ -15,7 +15,7 @@ import {
   TYPE,
 } from "../dns/mod.ts";
 import { find } from "./find.ts";
-import { labelStarts, type Zone, type ZoneNode, type ZoneTable } from "./zone.ts";
+import { LookUp, setOf, type Zone, type ZoneNode, type ZoneTable } from "./zone.ts";
 
 const HEADER_OCTETS = 12;
 /** What every network passes on in one piece (DNS flag day 2020). */
@@ -24,8 +24,7 @@ const UDP_PAYLOAD = 1232;
 const PLAIN_UDP = 512;
 /** Aliases within the zone that are followed for whoever asks. */
 const MAX_ALIASES = 16;
-/** RFC 6672 §2.2: the name that an alias leads to would be too long. */
-const NAME_TOO_LONG = "too_long";
+/** Octets of a name (RFC 1035 §2.3.4). */
 const MAX_NAME = 255;
 
 const FLAG = { response: 0x8000, authoritative: 0x0400, truncated: 0x0200, recursion: 0x0100 };
@@ -47,6 +46,7 @@ export interface AnswerOptions {
 /** What is asked and how, of one message. */
 interface Asked {
   readonly question: Question;
+  readonly lookUp: LookUp;
   readonly edns: Edns | undefined;
   readonly transport: "udp" | "tcp";
 }
@@ -70,14 +70,15 @@ export class AuthoritativeAnswers {
     if (question === undefined || questions.length > 1 || edns === "invalid") {
       return headOnly(octets, CODE.formatError);
     }
-    const asked: Asked = { question, edns, transport };
+    const lookUp = new LookUp(octetString(question.name));
+    const asked: Asked = { question, lookUp, edns, transport };
     this.#begin(message.value, asked);
     const code = this.#fill(asked, zones);
     this.#end(asked, code);
     return this.#writer.finish();
   }
 
-  #begin({ header }: Message, { question, edns, transport }: Asked): void {
+  #begin({ header }: Message, { question, lookUp, edns, transport }: Asked): void {
     const udp = edns === undefined ? PLAIN_UDP : Math.min(edns.payloadOctets, UDP_PAYLOAD);
     const flags = FLAG.response | (header.recursionDesired ? FLAG.recursion : 0);
     this.#writer.begin({
@@ -86,7 +87,7 @@ export class AuthoritativeAnswers {
       limit: transport === "udp" ? udp : 0xffff,
       reserved: edns === undefined ? 0 : encodeOpt({ payloadOctets: 0, isDnssecOk: false }).length,
     });
-    this.#writer.addQuestion(question.name, question);
+    this.#writer.addQuestion(lookUp.name, question);
   }
 
   #end({ edns }: Asked, code: number): void {
@@ -101,29 +102,30 @@ export class AuthoritativeAnswers {
   }
 
   /** Writes the records; the response code. */
-  #fill({ question, edns }: Asked, zones: ZoneTable): number {
+  #fill({ question, lookUp, edns }: Asked, zones: ZoneTable): number {
     if (edns !== undefined && edns.version !== 0) return CODE.badVersion;
-    const { name, type } = question;
+    const { type } = question;
     if (question.class !== CLASS_IN) return CODE.refused;
     if (type === TYPE.AXFR || type === TYPE.IXFR) return CODE.refused;
-    const isParents = type === TYPE.DS;
-    const zone = zones.of(name, { isParents });
-    if (zone === undefined) return CODE.refused;
-    return this.#follow(zone, { name, type });
+    const zone = zones.of(lookUp, { isParents: type === TYPE.DS });
+    return zone === undefined ? CODE.refused : this.#follow(zone, { lookUp, type });
   }
 
   /** Follows aliases within the zone. */
-  #follow(zone: Zone, { name, type }: { readonly name: Name; readonly type: number }): number {
-    const seen = new Set([nameKey(name)]);
-    let owner = name;
+  #follow(
+    zone: Zone,
+    { lookUp, type }: { readonly lookUp: LookUp; readonly type: number },
+  ): number {
+    let owner = lookUp;
+    let seen: Set<OctetString> | undefined;
     for (let aliases = 0; aliases <= MAX_ALIASES; aliases++) {
       const step = this.#step(zone, { owner, type });
       if (typeof step === "number") return step;
+      seen ??= new Set([owner.key]);
+      owner = new LookUp(step);
       // A loop, or a name of another zone: whoever asks goes on alone.
-      const key = nameKey(step);
-      if (seen.has(key) || !isIn(zone, step)) return CODE.noError;
-      seen.add(key);
-      owner = step;
+      if (seen.has(owner.key) || !owner.isBelow(zone.apexKey)) return CODE.noError;
+      seen.add(owner.key);
     }
     return CODE.noError;
   }
@@ -131,8 +133,8 @@ export class AuthoritativeAnswers {
   /** One name: the response code, or the name that it is an alias for. */
   #step(
     zone: Zone,
-    { owner, type }: { readonly owner: Name; readonly type: number },
-  ): number | Name {
+    { owner, type }: { readonly owner: LookUp; readonly type: number },
+  ): number | OctetString {
     const found = find(zone, owner, { isParents: type === TYPE.DS });
     switch (found.kind) {
       case "delegation":
@@ -150,22 +152,25 @@ export class AuthoritativeAnswers {
 
   #fromNode(
     zone: Zone,
-    { node, owner, type }: { readonly node: ZoneNode; readonly owner: Name; readonly type: number },
-  ): number | Name {
+    { node, owner, type }: {
+      readonly node: ZoneNode;
+      readonly owner: LookUp;
+      readonly type: number;
+    },
+  ): number | OctetString {
     this.#authoritative();
-    const { sets } = node;
-    const alias = sets.get(TYPE.CNAME);
-    if (alias !== undefined && type !== TYPE.CNAME && type !== TYPE.ANY) {
-      if (!this.#add(owner, alias)) return CODE.noError;
-      return alias.data[0] as Name;
+    const alias = type === TYPE.CNAME || type === TYPE.ANY ? undefined : setOf(node, TYPE.CNAME);
+    if (alias !== undefined) {
+      if (!this.#add(owner.name, alias)) return CODE.noError;
+      return alias.data[0] as OctetString;
     }
     // RFC 8482 §4.1: one set stands for all of them.
-    const set = type === TYPE.ANY ? sets.values().next().value : sets.get(type);
+    const set = type === TYPE.ANY ? node.sets[0] : setOf(node, type);
     if (set === undefined) {
       this.#negative(zone);
       return CODE.noError;
     }
-    if (this.#add(owner, set)) this.#addAddresses(zone, set);
+    if (this.#add(owner.name, set)) this.#addAddresses(zone, set);
     return CODE.noError;
   }
 
@@ -178,7 +183,7 @@ export class AuthoritativeAnswers {
       this.#writer.setFlags(FLAG.truncated);
       return CODE.noError;
     }
-    const missing = this.#addAddresses(zone, servers, { below: node.name });
+    const missing = this.#addAddresses(zone, servers, foldCase(node.name));
     // RFC 9471 §3.1: without all glue that there is, whoever asks would not get any further.
     if (missing) this.#writer.setFlags(FLAG.truncated);
     return CODE.noError;
@@ -186,15 +191,15 @@ export class AuthoritativeAnswers {
 
   /** RFC 6672 §3.1: the alias, and one for the name alone that every resolver knows to read. */
   #substitute(
-    owner: Name,
+    owner: LookUp,
     { node, alias }: { readonly node: ZoneNode; readonly alias: RecordSet },
-  ): number | Name {
+  ): number | OctetString {
     this.#authoritative();
     if (!this.#add(node.name, alias)) return CODE.noError;
-    const target = replaceEnd(owner, { end: node.name, by: alias.data[0] as Name });
-    if (target === NAME_TOO_LONG) return CODE.yxDomain;
+    const target = owner.name.slice(0, -node.name.length) + alias.data[0];
+    if (target.length > MAX_NAME) return CODE.yxDomain;
     const one: RecordSet = { type: TYPE.CNAME, ttl: alias.ttl, data: [target] };
-    return this.#add(owner, one) ? target : CODE.noError;
+    return this.#add(owner.name, one) ? target : CODE.noError;
   }
 
   #authoritative(): void {
@@ -208,27 +213,36 @@ export class AuthoritativeAnswers {
   }
 
   /** Whether there was room; if not, the message says that it is not whole. */
-  #add(owner: Name, set: RecordSet): boolean {
+  #add(owner: OctetString, set: RecordSet): boolean {
     const fits = this.#writer.addSet("answer", owner, set);
     if (!fits) this.#writer.setFlags(FLAG.truncated);
     return fits;
   }
 
-  /** The addresses that the zone has of the names in a set; whether some had no room. */
-  #addAddresses(zone: Zone, { type, data }: RecordSet, options: { below?: Name } = {}): boolean {
-    let missing = false;
-    for (const target of targetsOf(type, data)) {
-      if (!isIn(zone, target)) continue;
-      const node = zone.nodes.get(nameKey(target));
-      for (const kind of node === undefined ? [] : [TYPE.A, TYPE.AAAA]) {
-        const set = node?.sets.get(kind);
-        if (set === undefined || this.#writer.addSet("additional", target, set)) continue;
-        missing ||= options.below !== undefined && isBelow(target, options.below);
+  /**
+   * Adds the addresses that the zone has of the names in a set.
+   *
+   * @param cut of a referral: its name, case folded.
+   * @returns whether some below the cut had no room.
+   */
+  #addAddresses(zone: Zone, { type, data }: RecordSet, cut?: OctetString): boolean {
+    const nameAt = NAME_AT.get(type);
+    let isMissing = false;
+    for (const own of nameAt === undefined ? [] : data) {
+      const target = new LookUp(own.slice(nameAt));
+      const node = target.isBelow(zone.apexKey) ? zone.nodes.get(target.key) : undefined;
+      for (const set of node?.sets ?? []) {
+        if (set.type !== TYPE.A && set.type !== TYPE.AAAA) continue;
+        if (this.#writer.addSet("additional", target.name, set)) continue;
+        if (cut !== undefined && target.isBelow(cut)) isMissing = true;
       }
     }
-    return missing;
+    return isMissing;
   }
 }
+
+/** Whoever asks wants the addresses of these names next: where they are in the data. */
+const NAME_AT = new Map<number, number>([[TYPE.NS, 0], [TYPE.MX, 2], [TYPE.SRV, 6]]);
 
 /** An answer that says nothing but its code; the question may be what cannot be read. */
 function headOnly(octets: Uint8Array, code: number): Uint8Array {
@@ -238,36 +252,4 @@ function headOnly(octets: Uint8Array, code: number): Uint8Array {
   head[2] = (head[2] as number) & 0x79 | FLAG.response >> 8;
   head[3] = code;
   return head;
-}
-
-/** The names whose addresses whoever asks wants next. */
-function targetsOf(type: number, data: readonly Uint8Array[]): Name[] {
-  if (type !== TYPE.NS && type !== TYPE.MX && type !== TYPE.SRV) return [];
-  return data.flatMap((own) => {
-    const name = partsOf(type, own).find(({ part }) => part === "name");
-    return name === undefined ? [] : [own.subarray(name.start, name.end)];
-  });
-}
-
-function isIn(zone: Zone, name: Name): boolean {
-  return isBelow(name, zone.origin);
-}
-
-/** Whether a name is another one or below it. */
-function isBelow(name: Name, top: Name): boolean {
-  const start = name.length - top.length;
-  return start >= 0 && labelStarts(name).includes(start) &&
-    nameKey(name.subarray(start)) === nameKey(top);
-}
-
-function replaceEnd(
-  name: Name,
-  { end, by }: { readonly end: Name; readonly by: Name },
-): Name | typeof NAME_TOO_LONG {
-  const kept = name.length - end.length;
-  if (kept + by.length > MAX_NAME) return NAME_TOO_LONG;
-  const whole = new Uint8Array(kept + by.length);
-  whole.set(name.subarray(0, kept));
-  whole.set(by, kept);
-  return whole;
 }

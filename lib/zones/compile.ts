@@ -1,14 +1,15 @@
 import {
   type Name,
-  nameKey,
   nameToText,
-  type Rdata,
+  octetsOf,
+  type OctetString,
+  octetString,
   type RecordSet,
   TYPE,
   typeToText,
   type ZoneRecord,
 } from "../dns/mod.ts";
-import { labelStarts, type Zone, type ZoneNode } from "./zone.ts";
+import { LookUp, type Zone } from "./zone.ts";
 
 /** What {@link compileZone} makes: a zone, or every reason why there is none. */
 export type ZoneResult =
@@ -17,12 +18,20 @@ export type ZoneResult =
 
 /** A text of more problems than this is read by nobody. */
 const MAX_PROBLEMS = 100;
+const WILDCARD = "\x01*";
 /** What may stand beside a CNAME: it speaks of the name itself (RFC 4034 §3 and §4). */
 const BESIDE_ALIASES = new Set<number>([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC]);
 
 interface Node {
-  readonly name: Name;
-  readonly sets: Map<number, { ttl: number; readonly data: Rdata[] }>;
+  readonly name: OctetString;
+  readonly sets: { readonly type: number; ttl: number; readonly data: OctetString[] }[];
+}
+
+/** The names so far by their keys, and the zone's apex among them. */
+interface Nodes {
+  readonly all: Map<OctetString, Node>;
+  readonly apex: Node;
+  readonly originKey: OctetString;
 }
 
 /**
@@ -34,142 +43,104 @@ interface Node {
  * servers.
  */
 export function compileZone(origin: Name, records: readonly ZoneRecord[]): ZoneResult {
-  const nodes = new Map<string, Node>();
   const problems: string[] = [];
-  const originKey = nameKey(origin);
-  addNode(nodes, origin, originKey);
+  const all = new Map<OctetString, Node>();
+  const { key: originKey, name } = new LookUp(octetString(origin));
+  const nodes = { all, apex: addNode(all, originKey, name), originKey };
   for (const record of records) {
-    const key = nameKey(record.name);
-    if (!isWithin(record.name, key, { origin, originKey })) {
-      problems.push(`${nameToText(record.name)} is outside of the zone`);
-      continue;
-    }
-    addRecord(addAll(nodes, record.name, { key, origin }), record);
+    const lookUp = new LookUp(octetString(record.name));
+    if (lookUp.isBelow(originKey)) addRecord(addNames(nodes, lookUp), record);
+    else problems.push(`${textOf(lookUp.name)} is outside of the zone`);
   }
-  const apex = nodes.get(originKey) as Node;
-  problems.push(...apexProblems(apex));
-  for (const [key, node] of nodes) problems.push(...nodeProblems(node, { key, nodes, origin }));
-  const soa = apex.sets.get(TYPE.SOA);
+  problems.push(...apexProblems(nodes.apex));
+  for (const node of all.values()) problems.push(...nodeProblems(node, nodes));
+  const { apex } = nodes;
+  const soa = setIn(apex, TYPE.SOA);
   const data = soa?.data[0];
   if (problems.length > 0 || soa === undefined || data === undefined) {
     return { ok: false, problems: problems.slice(0, MAX_PROBLEMS) };
   }
-  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const view = new DataView(octetsOf(data).buffer);
   const minimum = view.getUint32(data.length - 4);
   const negative: RecordSet = { type: TYPE.SOA, ttl: Math.min(soa.ttl, minimum), data: soa.data };
   const serial = view.getUint32(data.length - 20);
-  return {
-    ok: true,
-    zone: { origin, nodes: finished(nodes), apex: finish(apex), negative, serial },
-  };
-}
-
-function isWithin(
-  name: Name,
-  key: string,
-  { origin, originKey }: { readonly origin: Name; readonly originKey: string },
-): boolean {
-  const start = name.length - origin.length;
-  // The octets could be the same without being the same labels.
-  return start >= 0 && key.endsWith(originKey) && labelStarts(name).includes(start);
+  const zone = { origin: name, apexKey: originKey, nodes: all, apex, negative, serial };
+  return { ok: true, zone };
 }
 
 /** The node of a name; it and those above it are made if they are missing. */
-function addAll(
-  nodes: Map<string, Node>,
-  name: Name,
-  { key, origin }: { readonly key: string; readonly origin: Name },
-): Node {
-  const known = nodes.get(key);
+function addNames({ all, originKey }: Nodes, { name, key, starts }: LookUp): Node {
+  const known = all.get(key);
   if (known !== undefined) return known;
-  for (const start of labelStarts(name).slice(1)) {
-    if (name.length - start <= origin.length) break;
+  for (const start of starts.slice(1)) {
+    if (key.length - start <= originKey.length) break;
     const above = key.slice(start);
-    if (nodes.has(above)) break;
-    addNode(nodes, name.subarray(start), above);
+    if (all.has(above)) break;
+    addNode(all, above, name.slice(start));
   }
-  return addNode(nodes, name, key);
+  return addNode(all, key, name);
 }
 
-function addNode(nodes: Map<string, Node>, name: Name, key: string): Node {
-  const node: Node = { name, sets: new Map() };
+function addNode(nodes: Map<OctetString, Node>, key: OctetString, name: OctetString): Node {
+  const node: Node = { name, sets: [] };
   nodes.set(key, node);
   return node;
 }
 
-function addRecord({ sets }: Node, { type, ttl, data }: ZoneRecord): void {
-  const set = sets.get(type);
-  if (set === undefined) return void sets.set(type, { ttl, data: [data] });
+function addRecord(node: Node, record: ZoneRecord): void {
+  const { type, ttl } = record;
+  const data = octetString(record.data);
+  const set = setIn(node, type);
+  if (set === undefined) return void node.sets.push({ type, ttl, data: [data] });
   set.ttl = Math.min(set.ttl, ttl);
-  if (!set.data.some((own) => isSame(own, data))) set.data.push(data);
+  if (!set.data.includes(data)) set.data.push(data);
 }
 
-function isSame(a: Rdata, b: Rdata): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
+function setIn({ sets }: Node, type: number) {
+  return sets.find((set) => set.type === type);
 }
 
-function apexProblems({ sets }: Node): string[] {
-  const soas = sets.get(TYPE.SOA)?.data.length ?? 0;
+function apexProblems(apex: Node): string[] {
+  const soas = setIn(apex, TYPE.SOA)?.data.length ?? 0;
   const problems: string[] = [];
   if (soas !== 1) problems.push(`the zone has ${soas} SOA records instead of one`);
-  if (!sets.has(TYPE.NS)) problems.push("the zone has no name servers (NS)");
+  if (setIn(apex, TYPE.NS) === undefined) problems.push("the zone has no name servers (NS)");
   return problems;
 }
 
-function nodeProblems(
-  { name, sets }: Node,
-  { key, nodes, origin }: {
-    readonly key: string;
-    readonly nodes: ReadonlyMap<string, Node>;
-    readonly origin: Name;
-  },
-): string[] {
-  const text = nameToText(name);
+function nodeProblems(node: Node, nodes: Nodes): string[] {
+  const text = textOf(node.name);
   const problems: string[] = [];
-  const isApex = name.length === origin.length;
-  if (sets.has(TYPE.SOA) && !isApex) problems.push(`${text}: SOA is not at the zone's apex`);
+  if (setIn(node, TYPE.SOA) !== undefined && node !== nodes.apex) {
+    problems.push(`${text}: SOA is not at the zone's apex`);
+  }
   for (const type of [TYPE.CNAME, TYPE.DNAME]) {
-    const count = sets.get(type)?.data.length ?? 0;
+    const count = setIn(node, type)?.data.length ?? 0;
     if (count > 1) problems.push(`${text}: ${count} ${typeToText(type)} records instead of one`);
   }
-  if (sets.has(TYPE.CNAME)) {
-    const other = [...sets.keys()].find((type) => !BESIDE_ALIASES.has(type));
-    if (other !== undefined) problems.push(`${text}: ${typeToText(other)} beside CNAME`);
+  if (setIn(node, TYPE.CNAME) !== undefined) {
+    const other = node.sets.find(({ type }) => !BESIDE_ALIASES.has(type));
+    if (other !== undefined) problems.push(`${text}: ${typeToText(other.type)} beside CNAME`);
   }
-  const isWildcard = name[0] === 1 && name[1] === 0x2a;
-  for (const type of isWildcard ? [TYPE.NS, TYPE.DNAME] : []) {
-    if (sets.has(type)) problems.push(`${text}: ${typeToText(type)} at a wildcard`);
+  for (const type of node.name.startsWith(WILDCARD) ? [TYPE.NS, TYPE.DNAME] : []) {
+    if (setIn(node, type)) problems.push(`${text}: ${typeToText(type)} at a wildcard`);
   }
-  const above = aliasAbove(name, { key, nodes, origin });
-  if (above !== undefined) problems.push(`${text} is below the DNAME at ${nameToText(above)}`);
+  const above = aliasAbove(node.name, nodes);
+  if (above !== undefined) problems.push(`${text} is below the DNAME at ${textOf(above)}`);
   return problems;
 }
 
 /** RFC 6672 §2.4: nothing is below a DNAME. */
-function aliasAbove(
-  name: Name,
-  { key, nodes, origin }: {
-    readonly key: string;
-    readonly nodes: ReadonlyMap<string, Node>;
-    readonly origin: Name;
-  },
-): Name | undefined {
-  for (const start of labelStarts(name).slice(1)) {
-    if (name.length - start < origin.length) return undefined;
-    const node = nodes.get(key.slice(start));
-    if (node?.sets.has(TYPE.DNAME)) return node.name;
+function aliasAbove(name: OctetString, { all, originKey }: Nodes): OctetString | undefined {
+  const { key, starts } = new LookUp(name);
+  for (const start of starts.slice(1)) {
+    if (key.length - start < originKey.length) return undefined;
+    const node = all.get(key.slice(start));
+    if (node !== undefined && setIn(node, TYPE.DNAME) !== undefined) return node.name;
   }
   return undefined;
 }
 
-function finished(nodes: ReadonlyMap<string, Node>): Map<string, ZoneNode> {
-  const finished = new Map<string, ZoneNode>();
-  for (const [key, node] of nodes) finished.set(key, finish(node));
-  return finished;
-}
-
-function finish({ name, sets }: Node): ZoneNode {
-  const own = new Map<number, RecordSet>();
-  for (const [type, { ttl, data }] of sets) own.set(type, { type, ttl, data });
-  return { name, sets: own };
+function textOf(name: OctetString): string {
+  return nameToText(octetsOf(name));
 }

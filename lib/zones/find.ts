@@ -1,5 +1,5 @@
-import { type Name, nameKey, type RecordSet, TYPE } from "../dns/mod.ts";
-import { labelStarts, type Zone, type ZoneNode } from "./zone.ts";
+import { type RecordSet, TYPE } from "../dns/mod.ts";
+import { type LookUp, setOf, type Zone, type ZoneNode } from "./zone.ts";
 
 /** What a zone has for a name (RFC 1034 §4.3.2, RFC 4592, RFC 6672). */
 export type Found =
@@ -20,32 +20,29 @@ const WILDCARD = "\x01*";
  */
 export function find(
   zone: Zone,
-  name: Name,
+  { key, starts }: LookUp,
   { isParents = false }: { readonly isParents?: boolean } = {},
 ): Found {
-  const key = nameKey(name);
-  const starts = labelStarts(name);
   let encloser = zone.apex;
-  let encloserStart = name.length - zone.origin.length;
+  let encloserStart = key.length - zone.origin.length;
   for (let i = starts.indexOf(encloserStart); i >= 0; i--) {
     const start = starts[i] as number;
     const isName = i === 0;
     const node = zone.nodes.get(key.slice(start));
-    if (node === undefined) return wildcardOf(zone, key.slice(encloserStart));
-    const servers = node.sets.get(TYPE.NS);
-    if (servers !== undefined && node.name.length > zone.origin.length && !(isName && isParents)) {
+    if (node === undefined) {
+      // RFC 4592 §3.3.1: only the one below the closest name that is there can stand for the name.
+      const wildcard = zone.nodes.get(WILDCARD + key.slice(encloserStart));
+      if (wildcard === undefined) return { kind: "no_name" };
+      return { kind: "node", node: wildcard, isWildcard: true };
+    }
+    const servers = node === zone.apex ? undefined : setOf(node, TYPE.NS);
+    if (servers !== undefined && !(isName && isParents)) {
       return { kind: "delegation", node, servers };
     }
-    const alias = node.sets.get(TYPE.DNAME);
-    if (alias !== undefined && !isName) return { kind: "below_alias", node, alias };
+    const alias = isName ? undefined : setOf(node, TYPE.DNAME);
+    if (alias !== undefined) return { kind: "below_alias", node, alias };
     encloser = node;
     encloserStart = start;
   }
   return { kind: "node", node: encloser, isWildcard: false };
-}
-
-/** RFC 4592 §3.3.1: only the one below the closest name that is there can stand for the name. */
-function wildcardOf(zone: Zone, encloserKey: string): Found {
-  const node = zone.nodes.get(WILDCARD + encloserKey);
-  return node === undefined ? { kind: "no_name" } : { kind: "node", node, isWildcard: true };
 }

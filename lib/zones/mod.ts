@@ -7,4 +7,4 @@
 export { type AnswerOptions, AuthoritativeAnswers } from "./answer.ts";
 export { compileZone, type ZoneResult } from "./compile.ts";
 export { find, type Found } from "./find.ts";
-export { type Zone, type ZoneNode, ZoneTable } from "./zone.ts";
+export { LookUp, setOf, type Zone, type ZoneNode, ZoneTable } from "./zone.ts";

@@ -1,29 +1,56 @@
-import { type Name, nameKey, type RecordSet } from "../dns/mod.ts";
+import { foldCase, type OctetString, type RecordSet } from "../dns/mod.ts";
 
 /** A name of a zone, or one that only has names below it (RFC 4592 §2.2.2). */
 export interface ZoneNode {
   /** As it was written. */
-  readonly name: Name;
-  /** By type. */
-  readonly sets: ReadonlyMap<number, RecordSet>;
+  readonly name: OctetString;
+  /** One for each type; names have few. */
+  readonly sets: readonly RecordSet[];
 }
 
 /** A zone that can be asked; it never changes, another one takes its place. */
 export interface Zone {
-  readonly origin: Name;
-  /** Of the names by {@link nameKey}, all above them down from the origin among them. */
-  readonly nodes: ReadonlyMap<string, ZoneNode>;
+  readonly origin: OctetString;
+  /** The origin, its case folded. */
+  readonly apexKey: OctetString;
+  /** Of the names, their case folded; all above them down from the origin are among them. */
+  readonly nodes: ReadonlyMap<OctetString, ZoneNode>;
   readonly apex: ZoneNode;
   /** The SOA record as negative answers have it: its TTL is how long they last (RFC 2308 §3). */
   readonly negative: RecordSet;
   readonly serial: number;
 }
 
-/** Where the labels of a name begin in its octets, and in its key, the root's last. */
-export function labelStarts(name: Name): number[] {
-  const starts: number[] = [];
-  for (let at = 0; at < name.length; at += 1 + (name[at] as number)) starts.push(at);
-  return starts;
+/** The set of a type that a node has. */
+export function setOf({ sets }: ZoneNode, type: number): RecordSet | undefined {
+  for (const set of sets) {
+    if (set.type === type) return set;
+  }
+  return undefined;
+}
+
+/** A name that is looked up, and what is found out about it once. */
+export class LookUp {
+  /** As it was asked. */
+  readonly name: OctetString;
+  /** Its case folded. */
+  readonly key: OctetString;
+  /** Where its labels begin, the root's last. */
+  readonly starts: readonly number[];
+
+  constructor(name: OctetString) {
+    this.name = name;
+    this.key = foldCase(name);
+    const starts: number[] = [];
+    for (let at = 0; at < name.length; at += 1 + name.charCodeAt(at)) starts.push(at);
+    this.starts = starts;
+  }
+
+  /** Whether it is a name, whose case is folded, or below it. */
+  isBelow(top: OctetString): boolean {
+    // The octets could end alike without being the same labels.
+    return this.key.endsWith(top) && this.starts.includes(this.key.length - top.length);
+  }
 }
 
 /** The zones that a server is the authority for, found by the names in them. */
@@ -31,7 +58,7 @@ export class ZoneTable {
   readonly #zones: ReadonlyMap<string, Zone>;
 
   constructor(zones: readonly Zone[] = []) {
-    this.#zones = new Map(zones.map((zone) => [nameKey(zone.origin), zone]));
+    this.#zones = new Map(zones.map((zone) => [foldCase(zone.origin), zone]));
   }
 
   /** How many there are. */
@@ -50,37 +77,38 @@ export class ZoneTable {
   }
 
   /** A table without the zone of that origin. */
-  without(origin: Name): ZoneTable {
+  without(origin: OctetString): ZoneTable {
     return new ZoneTable(this.#others(origin));
   }
 
   /** The zone whose apex a name is. */
-  at(origin: Name): Zone | undefined {
-    return this.#zones.get(nameKey(origin));
+  at(origin: OctetString): Zone | undefined {
+    return this.#zones.get(foldCase(origin));
   }
 
   /**
    * The zone that a name is in, the innermost if one is inside of another. What is at a zone's apex
    * and belongs to its parent (DS, RFC 4035 §3.1.4.1) is looked for in the parent, if that is here.
    */
-  of(name: Name, { isParents = false }: { readonly isParents?: boolean } = {}): Zone | undefined {
-    const key = nameKey(name);
-    const starts = labelStarts(name);
-    const own = this.#innermost(key, starts);
-    if (!isParents || own === undefined || own.origin.length !== name.length) return own;
-    return this.#innermost(key, starts.slice(1)) ?? own;
+  of(
+    { key, starts }: LookUp,
+    { isParents = false }: { readonly isParents?: boolean } = {},
+  ): Zone | undefined {
+    const own = this.#innermost(key, starts, 0);
+    if (!isParents || own === undefined || own.origin.length !== key.length) return own;
+    return this.#innermost(key, starts, 1) ?? own;
   }
 
-  #innermost(key: string, starts: readonly number[]): Zone | undefined {
-    for (const start of starts) {
-      const zone = this.#zones.get(key.slice(start));
+  #innermost(key: OctetString, starts: readonly number[], first: number): Zone | undefined {
+    for (let i = first; i < starts.length; i++) {
+      const zone = this.#zones.get(key.slice(starts[i]));
       if (zone !== undefined) return zone;
     }
     return undefined;
   }
 
-  #others(origin: Name): Zone[] {
-    const key = nameKey(origin);
+  #others(origin: OctetString): Zone[] {
+    const key = foldCase(origin);
     return [...this.#zones].flatMap(([own, zone]) => own === key ? [] : [zone]);
   }
 }

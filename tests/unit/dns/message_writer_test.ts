@@ -4,6 +4,7 @@ import {
   encodeQuery,
   MessageWriter,
   nameToText,
+  octetString,
   OPTION,
   parseMessage,
   rdataFromText,
@@ -17,11 +18,14 @@ import { nameOf } from "../../support/dns_server.ts";
 
 const HEAD = { id: 7, flags: 0x8000, limit: 512 };
 
+/** A name as the writer takes it. */
+const named = (text: string) => octetString(nameOf(text));
+
 function set(type: number, ...texts: string[]): RecordSet {
   const data = texts.map((text) => {
     const own = rdataFromText(type, text.split(" "), { origin: nameOf("a.test") });
     assert(own.ok);
-    return own.value;
+    return octetString(own.value);
   });
   return { type, ttl: 60, data };
 }
@@ -40,13 +44,13 @@ function recordsOf(octets: Uint8Array): string[] {
 Deno.test("MessageWriter compresses owners, and names of RFC 1035's types and of no others", () => {
   const writer = new MessageWriter();
   writer.begin(HEAD);
-  writer.addQuestion(nameOf("www.a.test"), { type: TYPE.A, class: 1 });
+  writer.addQuestion(named("www.a.test"), { type: TYPE.A, class: 1 });
   const length = writer.length;
-  assert.ok(writer.addSet("answer", nameOf("WWW.a.test"), set(TYPE.MX, "1 mail.a.test.")));
+  assert.ok(writer.addSet("answer", named("WWW.a.test"), set(TYPE.MX, "1 mail.a.test.")));
   // A pointer, ten octets, a preference, "mail" and a pointer.
   assert.equal(writer.length - length, 2 + 10 + 2 + 5 + 2);
   const before = writer.length;
-  assert.ok(writer.addSet("additional", nameOf("b.a.test"), set(TYPE.SRV, "0 0 1 mail.a.test.")));
+  assert.ok(writer.addSet("additional", named("b.a.test"), set(TYPE.SRV, "0 0 1 mail.a.test.")));
   assert.equal(writer.length - before, 2 + 2 + 10 + 6 + nameOf("mail.a.test").length);
   assert.deepEqual(recordsOf(writer.finish()), [
     "www.a.test. 1 mail.a.test.",
@@ -58,9 +62,9 @@ Deno.test("MessageWriter has all records of a set or none, and forgets the names
   for (let limit = 40; limit < 140; limit++) {
     const writer = new MessageWriter();
     writer.begin({ ...HEAD, limit });
-    writer.addQuestion(nameOf("q.test"), { type: TYPE.NS, class: 1 });
-    const fits = writer.addSet("answer", nameOf("q.test"), set(TYPE.NS, "x.y.", "z.y.", "w.v."));
-    const later = writer.addSet("authority", nameOf("z.y"), set(TYPE.NS, "w.v."));
+    writer.addQuestion(named("q.test"), { type: TYPE.NS, class: 1 });
+    const fits = writer.addSet("answer", named("q.test"), set(TYPE.NS, "x.y.", "z.y.", "w.v."));
+    const later = writer.addSet("authority", named("z.y"), set(TYPE.NS, "w.v."));
     const octets = writer.finish();
     assert.ok(octets.length <= limit);
     const wanted = [
@@ -76,8 +80,8 @@ Deno.test("MessageWriter keeps room for the record that comes last", () => {
   const writer = new MessageWriter();
   const opt = encodeOpt({ payloadOctets: 1232, isDnssecOk: true });
   writer.begin({ ...HEAD, limit: 12 + 20 + opt.length, reserved: opt.length });
-  assert.equal(writer.addSet("answer", nameOf("abcde"), set(TYPE.A, "192.0.2.1")), false);
-  assert.equal(writer.addSet("answer", nameOf("abcd"), set(TYPE.A, "192.0.2.1")), true);
+  assert.equal(writer.addSet("answer", named("abcde"), set(TYPE.A, "192.0.2.1")), false);
+  assert.equal(writer.addSet("answer", named("abcd"), set(TYPE.A, "192.0.2.1")), true);
   writer.addRaw("additional", opt);
   assert.equal(writer.finish().length, 12 + 20 + opt.length);
 });
@@ -86,8 +90,8 @@ Deno.test("a set that is larger than any message is not written, and the next on
   const writer = new MessageWriter();
   writer.begin({ ...HEAD, limit: 0xffff });
   const texts = Array.from({ length: 300 }, (_, i) => `${i}${"x".repeat(240)}`);
-  assert.equal(writer.addSet("answer", nameOf("a"), set(TYPE.TXT, ...texts)), false);
-  assert.equal(writer.addSet("answer", nameOf("a"), set(TYPE.A, "192.0.2.1")), true);
+  assert.equal(writer.addSet("answer", named("a"), set(TYPE.TXT, ...texts)), false);
+  assert.equal(writer.addSet("answer", named("a"), set(TYPE.A, "192.0.2.1")), true);
   assert.deepEqual(recordsOf(writer.finish()), ["a. 192.0.2.1"]);
 });
 
@@ -95,8 +99,8 @@ Deno.test("names beyond what a pointer reaches are written out", () => {
   const writer = new MessageWriter();
   writer.begin({ ...HEAD, limit: 0xffff });
   const texts = Array.from({ length: 80 }, (_, i) => `${i}${"x".repeat(240)}`);
-  assert.ok(writer.addSet("answer", nameOf("a"), set(TYPE.TXT, ...texts)));
-  assert.ok(writer.addSet("answer", nameOf("late"), set(TYPE.NS, "late.")));
+  assert.ok(writer.addSet("answer", named("a"), set(TYPE.TXT, ...texts)));
+  assert.ok(writer.addSet("answer", named("late"), set(TYPE.NS, "late.")));
   assert.deepEqual(recordsOf(writer.finish()).at(-1), "late. late.");
 });
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { TYPE } from "../../../lib/dns/mod.ts";
-import { ZoneTable } from "../../../lib/zones/mod.ts";
+import { octetString, TYPE } from "../../../lib/dns/mod.ts";
+import { LookUp, setOf, type ZoneNode, ZoneTable } from "../../../lib/zones/mod.ts";
 import { nameOf } from "../../support/dns_server.ts";
 import { APEX, refusalsOf, zoneOf } from "../../support/zone_samples.ts";
+
+const lookUp = (text: string) => new LookUp(octetString(nameOf(text)));
 
 for (
   const [what, text, problem] of [
@@ -36,7 +38,8 @@ for (
 
 Deno.test("records that say the same are one, and a set has the least of its TTLs", () => {
   const zone = zoneOf("z.", `${APEX}a 90 A 192.0.2.1\nA 30 A 192.0.2.1\na 60 A 192.0.2.2\n`);
-  const set = zone.nodes.get("\x01a\x01z\0")?.sets.get(TYPE.A);
+  const node = zone.nodes.get("\x01a\x01z\0") as ZoneNode;
+  const set = setOf(node, TYPE.A);
   assert.deepEqual([set?.ttl, set?.data.length], [30, 2]);
 });
 
@@ -49,21 +52,21 @@ Deno.test("a negative answer lasts for the lesser of SOA's TTL and its last fiel
 Deno.test("the root can be a zone", () => {
   const zone = zoneOf(".", "@ SOA ns. h. 1 1 1 1 1\n@ NS ns.\na.b. A 192.0.2.1\n");
   assert.ok(zone.nodes.has("\x01b\0"));
-  assert.equal(new ZoneTable([zone]).of(nameOf("x.y")), zone);
+  assert.equal(new ZoneTable([zone]).of(lookUp("x.y")), zone);
 });
 
 Deno.test("ZoneTable finds the innermost zone, and changes without changing itself", () => {
   const [outer, inner] = [zoneOf("z.", APEX), zoneOf("sub.z.", APEX)];
   const table = new ZoneTable([outer, inner]);
-  assert.equal(table.of(nameOf("a.SUB.z")), inner);
-  assert.equal(table.of(nameOf("sub.z")), inner);
-  assert.equal(table.of(nameOf("sub.z"), { isParents: true }), outer);
-  assert.equal(table.of(nameOf("a.sub.z"), { isParents: true }), inner);
-  assert.equal(table.of(nameOf("xsub.z")), outer);
-  assert.equal(table.of(nameOf("other")), undefined);
-  assert.equal(table.without(nameOf("SUB.z")).of(nameOf("sub.z")), outer);
+  assert.equal(table.of(lookUp("a.SUB.z")), inner);
+  assert.equal(table.of(lookUp("sub.z")), inner);
+  assert.equal(table.of(lookUp("sub.z"), { isParents: true }), outer);
+  assert.equal(table.of(lookUp("a.sub.z"), { isParents: true }), inner);
+  assert.equal(table.of(lookUp("xsub.z")), outer);
+  assert.equal(table.of(lookUp("other")), undefined);
+  assert.equal(table.without(octetString(nameOf("SUB.z"))).of(lookUp("sub.z")), outer);
   assert.equal(table.size, 2);
   const changed = zoneOf("sub.z.", APEX);
-  assert.equal(table.with(changed).of(nameOf("sub.z")), changed);
-  assert.equal(table.at(nameOf("a.sub.z")), undefined);
+  assert.equal(table.with(changed).of(lookUp("sub.z")), changed);
+  assert.equal(table.at(octetString(nameOf("a.sub.z"))), undefined);
 });
