@@ -10,10 +10,11 @@ import { createRandom } from "../../tests/support/fuzz.ts";
 import type { Mutant } from "./instrument.ts";
 import { goneEquivalents, loadEquivalents } from "./equivalents.ts";
 import {
-  type Bench,
   type Fate,
   runMutants,
   runStaticMutant,
+  stepLimits,
+  type SurveyedBench,
   type SurveyedTest,
   surveyTests,
 } from "./run.ts";
@@ -48,7 +49,7 @@ const BATCH = 100;
  * Tests that take longer without a mutant are left out, in milliseconds of processor time: there are
  * thousands of mutants, and what only a long run of random input notices has no guard of its own.
  */
-const SLOW_TEST_MS = 200;
+const SLOW_TEST_MS = 100;
 
 /** What a run found in one folder. */
 interface Score {
@@ -105,7 +106,7 @@ function sample(mutants: readonly Mutant[], count: number, seed: number): Mutant
 }
 
 /** What is known of the tests of one folder. */
-interface Surveyed extends Bench {
+interface Surveyed extends SurveyedBench {
   readonly tests: readonly SurveyedTest[];
 }
 
@@ -118,7 +119,11 @@ async function fatesOf(
   await inParallel([...byFolder.keys()].map((folder) => async () => {
     const bench = { root: tree.root, testFiles: tree.testsOf(folder) };
     const tests = await surveyTests(bench, tree.mutants.length);
-    surveyed.set(folder, { ...bench, tests: tests.filter(({ cost }) => cost <= SLOW_TEST_MS) });
+    surveyed.set(folder, {
+      ...bench,
+      limits: stepLimits(tests),
+      tests: tests.filter(({ cost }) => cost <= SLOW_TEST_MS),
+    });
   }));
   const fates = new Map<number, Fate>();
   await inParallel([...byFolder].flatMap(([folder, ofFolder]) => {
@@ -152,6 +157,7 @@ function jobsFor(
     const batch = orders.slice(at, at + BATCH);
     jobs.push(async () => {
       for (const [id, fate] of await runMutants(bench, batch)) fates.set(id, fate);
+      print(`  ${fates.size} tried`);
     });
   }
   return jobs;

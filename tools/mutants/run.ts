@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Answer, Assignment, Work } from "./work.ts";
+import type { Answer, Assignment, StepLimits, Work } from "./work.ts";
 
 /**
  * A test that computes longer than this hangs, in milliseconds of processor time: a busy machine
- * makes the clock useless. Ten times what the slowest test that is run against mutants takes.
+ * makes the clock useless. Many times what the slowest test that is run against mutants takes; only
+ * a loop that passes no place of a mutant is ended by it.
  */
 const HANGS_AFTER_CPU_MS = 2000;
 /** A test that waits longer than this hangs, in milliseconds. */
@@ -27,6 +28,22 @@ export interface Bench {
   /** Where the tree stands; work orders are written there. */
   readonly root: string;
   readonly testFiles: readonly string[];
+}
+
+/** A bench whose tests are known. */
+export interface SurveyedBench extends Bench {
+  readonly limits: StepLimits;
+}
+
+/** How many times as many places as without a mutant a test may pass, and how many more. */
+const STEPS_FACTOR = 20;
+const MORE_STEPS = 100_000;
+
+/** What the tests may do with a mutant, by what they do without. */
+export function stepLimits(tests: readonly SurveyedTest[]): StepLimits {
+  const limits: number[] = [];
+  for (const { test, steps } of tests) limits[test] = steps * STEPS_FACTOR + MORE_STEPS;
+  return limits;
 }
 
 /** What a test does without a mutant. */
@@ -65,7 +82,7 @@ export async function surveyTests(bench: Bench, mutants: number): Promise<Survey
  * @returns the fate of each, by id.
  */
 export async function runMutants(
-  bench: Bench,
+  bench: SurveyedBench,
   mutants: readonly Assignment[],
 ): Promise<Map<number, Fate>> {
   const fates = new Map<number, Fate>();
@@ -88,24 +105,25 @@ export async function runMutants(
 
 /** The fate of a mutant that is evaluated while its module loads: a process of its own. */
 export async function runStaticMutant(
-  { root, testFiles }: Bench,
+  { root, testFiles, limits }: SurveyedBench,
   { id, tests }: Assignment,
 ): Promise<Fate> {
   const fates = new Map<number, Fate>();
-  const order: Work = { kind: "static", testFiles, id, tests };
+  const order: Work = { kind: "static", testFiles, id, tests, limits };
   await drive(root, order, (answer) => settle(answer, fates));
   return fates.get(id) ?? { kind: "killed", test: "the program did not load" };
 }
 
 /** One process for these mutants, until it ends or hangs. Whether it left no traces. */
 async function runOnce(
-  { root, testFiles }: Bench,
+  { root, testFiles, limits }: SurveyedBench,
   mutants: readonly Assignment[],
   fates: Map<number, Fate>,
 ): Promise<boolean> {
   let current: number | undefined;
   let clean = true;
-  const finished = await drive(root, { kind: "mutants", testFiles, mutants }, (answer) => {
+  const order: Work = { kind: "mutants", testFiles, mutants, limits };
+  const finished = await drive(root, order, (answer) => {
     if (answer.kind === "load_failed") throw new MutantRunError(answer.reason);
     if (answer.kind === "afterwards" && answer.failure !== undefined) clean = mutants.length === 1;
     if (answer.kind === "started") current = answer.id;

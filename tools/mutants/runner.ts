@@ -7,7 +7,7 @@
  */
 import process from "node:process";
 import { SWITCH } from "./instrument.ts";
-import type { Answer, Work } from "./work.ts";
+import type { Answer, Assignment, StepLimits, Work } from "./work.ts";
 
 interface CollectedTest {
   readonly name: string;
@@ -16,11 +16,19 @@ interface CollectedTest {
 
 const tests: CollectedTest[] = [];
 
+/** Tests that noticed something lately and so are tried first. */
+const KEEN_TESTS = 6;
+
 /** No mutant is on. */
 const NONE = -1;
 let active = NONE;
 /** For each mutant, whether it was passed. */
 let passed = new Uint8Array();
+/** Places passed since the test began, and how many it may pass. */
+let steps = 0;
+let limit = Infinity;
+/** The place in `tests` of each that has noticed something, the last one first. */
+const keen = new Set<number>();
 
 function answer(value: Answer): void {
   Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(value) + "\n"));
@@ -67,23 +75,44 @@ async function load(files: readonly string[]): Promise<void> {
 async function survey(): Promise<void> {
   for (const [test, { name, run }] of tests.entries()) {
     passed.fill(0);
+    steps = 0;
     const before = process.cpuUsage();
     const failed = await fails(run);
     const { user, system } = process.cpuUsage(before);
     const passes = [...passed.keys()].filter((id) => passed[id] === 1);
     const cost = (user + system) / 1000;
-    answer({ kind: "surveyed", test, name, cost, passes, failed });
+    answer({ kind: "surveyed", test, name, cost, steps, passes, failed });
   }
 }
 
-/** The name of the first of these tests that fails. */
-async function firstFailure(chosen: Iterable<number>): Promise<string | undefined> {
+/** The name of the first of these tests that fails, or passes far more places than it should. */
+async function firstFailure(
+  chosen: Iterable<number>,
+  limits: StepLimits,
+): Promise<string | undefined> {
   for (const place of chosen) {
     const test = tests[place];
-    if (test !== undefined && await fails(test.run)) return test.name;
+    steps = 0;
+    limit = limits[place] ?? Infinity;
+    const failed = test !== undefined && await fails(test.run);
+    // Code under test may have caught what ended its loop.
+    const hung = steps > limit;
+    limit = Infinity;
+    if (failed || hung) {
+      keen.delete(place);
+      keen.add(place);
+      return test?.name;
+    }
     answer({ kind: "alive" });
   }
   return undefined;
+}
+
+/** What noticed the mutants before, most of them in the same file, comes first. */
+function keenFirst(chosen: readonly number[]): readonly number[] {
+  const among = new Set(chosen);
+  const first = [...keen].reverse().slice(0, KEEN_TESTS).filter((place) => among.has(place));
+  return [...new Set([...first, ...chosen])];
 }
 
 async function fails(run: () => Promise<void>): Promise<boolean> {
@@ -95,10 +124,14 @@ async function fails(run: () => Promise<void>): Promise<boolean> {
   }
 }
 
-async function tryMutant(id: number, chosen: readonly number[], after: number): Promise<void> {
+async function tryMutant(
+  { id, tests: chosen }: Assignment,
+  after: number,
+  limits: StepLimits,
+): Promise<void> {
   answer({ kind: "started", id });
   active = id;
-  const test = await firstFailure(chosen);
+  const test = await firstFailure(keenFirst(chosen), limits);
   active = after;
   answer(test === undefined ? { kind: "survived", id } : { kind: "killed", id, test });
 }
@@ -113,16 +146,20 @@ async function work(order: Work): Promise<void> {
     return answer({ kind: "load_failed", reason: String(error) });
   }
   if (order.kind === "survey") return await survey();
-  if (order.kind === "static") return await tryMutant(order.id, order.tests, order.id);
-  for (const { id, tests } of order.mutants) await tryMutant(id, tests, NONE);
+  if (order.kind === "static") return await tryMutant(order, order.id, order.limits);
+  for (const mutant of order.mutants) await tryMutant(mutant, NONE, order.limits);
   // What a mutant left behind in a module must not have killed those after it.
-  const failure = await firstFailure(new Set(order.mutants.flatMap(({ tests }) => tests)));
+  const failure = await firstFailure(
+    new Set(order.mutants.flatMap(({ tests }) => tests)),
+    order.limits,
+  );
   answer({ kind: "afterwards", ...failure !== undefined && { failure } });
 }
 
 if (import.meta.main) {
   (globalThis as Record<string, unknown>)[SWITCH] = (id: number) => {
     passed[id] = 1;
+    if (++steps > limit) throw new Error("a test passes far more places than without a mutant");
     return id === active;
   };
   globalThis.addEventListener("unhandledrejection", (event) => event.preventDefault());

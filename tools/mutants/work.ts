@@ -5,6 +5,13 @@ export interface Assignment {
   readonly tests: readonly number[];
 }
 
+/**
+ * How many places of mutants each test may pass before it counts as hung, by the order of loading.
+ * Counted rather than timed: a busy machine changes nothing, and a loop without an end is left by an
+ * exception instead of the end of the process.
+ */
+export type StepLimits = readonly number[];
+
 /** What one process is to do. */
 export type Work =
   /** Run each test once without a mutant, and tell which mutants each passes. */
@@ -13,6 +20,7 @@ export type Work =
     readonly kind: "mutants";
     readonly testFiles: readonly string[];
     readonly mutants: readonly Assignment[];
+    readonly limits: StepLimits;
   }
   /** Run all tests with one mutant that is on from the start, because it is evaluated then. */
   | {
@@ -20,6 +28,7 @@ export type Work =
     readonly testFiles: readonly string[];
     readonly id: number;
     readonly tests: readonly number[];
+    readonly limits: StepLimits;
   };
 
 /** What the process answers, one a line. */
@@ -33,6 +42,8 @@ export type Answer =
     readonly name: string;
     /** In milliseconds of processor time. */
     readonly cost: number;
+    /** How many places of mutants it passed, those that it passed again included. */
+    readonly steps: number;
     readonly passes: readonly number[];
     readonly failed: boolean;
   }
