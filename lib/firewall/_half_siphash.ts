@@ -1,3 +1,6 @@
+/** The keys of two hashes, two words each: one chooses a place, the other one tells who is there. */
+export type TwoKeys = readonly [number, number, number, number];
+
 /**
  * HalfSipHash-1-3 of a message of nine octets (two words and one octet): a keyed hash for tables
  * whose keys strangers choose (Aumasson and Bernstein, "SipHash: a fast short-input PRF", INDOCRYPT

@@ -86,17 +86,17 @@ export function* selectRules(
 
 function copyRule(to: PackedRules, at: number, from: PackedRules, index: number): void {
   const stride = wordsPer(to.family);
-  to.ids[at] = from.ids[index] ?? 0;
-  to.ranks[at] = from.ranks[index] ?? 0;
+  to.ids[at] = from.ids[index] as number;
+  to.ranks[at] = from.ranks[index] as number;
   for (let w = 0; w < stride; w++) {
-    to.words[at * stride + w] = from.words[index * stride + w] ?? 0;
+    to.words[at * stride + w] = from.words[index * stride + w] as number;
   }
 }
 
 /** The rule at an index, with its value formatted anew. */
 export function unpackRule(table: PackedRules, index: number): FirewallRule {
-  const id = table.ids[index] ?? 0;
-  const rank = table.ranks[index] ?? 0;
+  const id = table.ids[index] as number;
+  const rank = table.ranks[index] as number;
   const address = readAddress(table, index);
   if ((rank & 1) === 1) return { id, type: "ip", value: formatIp(address) };
   return { id, type: "cidr", value: formatCidr({ address, prefixLength: lengthOf(rank) }) };
@@ -136,7 +136,7 @@ function writeRule(
 }
 
 function readAddress(table: PackedRules, index: number): IpAddress {
-  const word = (i: number) => (table.words[index * wordsPer(table.family) + i] ?? 0) >>> 0;
+  const word = (i: number) => (table.words[index * wordsPer(table.family) + i] as number) >>> 0;
   if (table.family === 4) return { family: 4, w0: 0, w1: 0, w2: 0, w3: word(0) };
   return { family: 6, w0: word(0), w1: word(1), w2: word(2), w3: word(3) };
 }

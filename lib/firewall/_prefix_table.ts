@@ -97,27 +97,27 @@ export class PrefixIndex {
     const { lengths, longer, shorter } = this.#plan;
     const at = rule * (this.#stride - 1);
     const wide = this.#stride === 5;
-    const w0 = rules.words[at] ?? 0;
-    const w1 = wide ? rules.words[at + 1] ?? 0 : 0;
-    const w2 = wide ? rules.words[at + 2] ?? 0 : 0;
-    const w3 = wide ? rules.words[at + 3] ?? 0 : 0;
-    const length = lengthOf(rules.ranks[rule] ?? 0);
+    const w0 = rules.words[at] as number;
+    const w1 = wide ? rules.words[at + 1] as number : 0;
+    const w2 = wide ? rules.words[at + 2] as number : 0;
+    const w3 = wide ? rules.words[at + 3] as number : 0;
+    const length = lengthOf(rules.ranks[rule] as number);
     let best = NO_RULE;
     for (let node = 0;;) {
-      const reached = lengths[node] ?? 0;
+      const reached = lengths[node] as number;
       if (reached > length) {
-        node = shorter[node] ?? -1;
+        node = shorter[node] as number;
         continue;
       }
       const slot = this.#slotOf(reached, w0, w1, w2, w3);
-      const entry = this.#slots[slot + this.#stride - 1] ?? 0;
+      const entry = this.#slots[slot + this.#stride - 1] as number;
       if (entry !== 0) best = ruleOf(entry);
-      else best = this.#search(shorter[node] ?? -1, best, w0, w1, w2, w3);
+      else best = this.#search(shorter[node] as number, best, w0, w1, w2, w3);
       if (reached === length || entry === 0) {
         this.#put(slot, pack(reached === length ? rule : best, reached), w0, w1, w2, w3);
         if (reached === length) return best;
       }
-      node = longer[node] ?? -1;
+      node = longer[node] as number;
     }
   }
 
@@ -193,11 +193,11 @@ export class PrefixIndex {
   /** How many slots a look-up of the prefix in the slot at `at` passes over. */
   #probesTo(at: number): number {
     const slots = this.#slots;
-    const seed = this.#seed + ((slots[at + this.#stride - 1] ?? 0) & 0xff);
-    const w0 = slots[at] ?? 0;
+    const seed = this.#seed + ((slots[at + this.#stride - 1] as number) & 0xff);
+    const w0 = slots[at] as number;
     const home = this.#stride === 2
       ? hash4(seed, w0)
-      : hash6(seed, w0, slots[at + 1] ?? 0, slots[at + 2] ?? 0, slots[at + 3] ?? 0);
+      : hash6(seed, w0, slots[at + 1] as number, slots[at + 2] as number, slots[at + 3] as number);
     return (at / this.#stride - home) & this.#mask;
   }
 
@@ -214,12 +214,12 @@ export class PrefixIndex {
   #fill(old: Int32Array): boolean {
     const stride = this.#stride;
     for (let from = 0; from < old.length; from += stride) {
-      const entry = old[from + stride - 1] ?? 0;
+      const entry = old[from + stride - 1] as number;
       if (entry === 0) continue;
-      const w0 = old[from] ?? 0;
-      const w1 = stride === 5 ? old[from + 1] ?? 0 : 0;
-      const w2 = stride === 5 ? old[from + 2] ?? 0 : 0;
-      const w3 = stride === 5 ? old[from + 3] ?? 0 : 0;
+      const w0 = old[from] as number;
+      const w1 = stride === 5 ? old[from + 1] as number : 0;
+      const w2 = stride === 5 ? old[from + 2] as number : 0;
+      const w3 = stride === 5 ? old[from + 3] as number : 0;
       const at = this.#slotOf(entry & 0xff, w0, w1, w2, w3);
       this.#write(at, entry, w0, w1, w2, w3);
       if (this.#probesTo(at) > MAX_PROBES) return false;
@@ -246,20 +246,20 @@ function emptySlots(rules: PackedRules): Int32Array<SharedArrayBuffer> {
 
 function countLengths(rules: PackedRules): Float64Array {
   const counts = new Float64Array(MAX_LENGTH + 1);
-  for (const rank of rules.ranks) counts[lengthOf(rank)] = (counts[lengthOf(rank)] ?? 0) + 1;
+  for (const rank of rules.ranks) counts[lengthOf(rank)] = (counts[lengthOf(rank)] as number) + 1;
   return counts;
 }
 
 /** The rules by ascending rank, otherwise in their order (a counting sort). */
 function ascending(rules: PackedRules): Int32Array {
   const starts = new Int32Array(2 * MAX_LENGTH + 3);
-  for (const rank of rules.ranks) starts[rank + 1] = (starts[rank + 1] ?? 0) + 1;
+  for (const rank of rules.ranks) starts[rank + 1] = (starts[rank + 1] as number) + 1;
   for (let rank = 1; rank < starts.length; rank++) {
-    starts[rank] = (starts[rank] ?? 0) + (starts[rank - 1] ?? 0);
+    starts[rank] = (starts[rank] as number) + (starts[rank - 1] as number);
   }
   const order = new Int32Array(rules.ranks.length);
   rules.ranks.forEach((rank, rule) => {
-    const at = starts[rank] ?? 0;
+    const at = starts[rank] as number;
     starts[rank] = at + 1;
     order[at] = rule;
   });
@@ -268,6 +268,5 @@ function ascending(rules: PackedRules): Int32Array {
 
 /** A word with `bits` leading ones; shifts by 32 do nothing in JavaScript, hence the ends. */
 function leadingOnes(bits: number): number {
-  if (bits <= 0) return 0;
-  return bits >= 32 ? -1 : -1 << (32 - bits);
+  return bits <= 0 ? 0 : -1 << Math.max(0, 32 - bits);
 }

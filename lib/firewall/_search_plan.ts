@@ -37,7 +37,7 @@ export function planSearch(counts: Float64Array): SearchPlan {
     if (from >= to) return -1;
     const pick = picks(from, to, left);
     const node = nodes++;
-    plan.lengths[node] = lengths[pick] ?? 0;
+    plan.lengths[node] = lengths[pick] as number;
     plan.longer[node] = place(pick + 1, to, left - 1);
     plan.shorter[node] = place(from, pick, left - 1);
     return node;
@@ -63,7 +63,9 @@ function cheapestPicks(
   const picks = new Uint8Array(costs.length);
   /** Rules with a length before each. */
   const before = new Float64Array(side);
-  lengths.forEach((length, i) => before[i + 1] = (before[i] ?? 0) + (counts[length] ?? 0));
+  lengths.forEach((length, i) =>
+    before[i + 1] = (before[i] as number) + (counts[length] as number)
+  );
   for (let depth = 0; depth <= maxDepth; depth++) {
     for (let from = 0; from < side; from++) costs[at(from, from, depth)] = 0;
   }
@@ -73,12 +75,12 @@ function cheapestPicks(
         const to = from + span;
         const cell = at(from, to, depth);
         for (let pick = from; pick < to; pick++) {
-          const longer = (before[to] ?? 0) - (before[pick + 1] ?? 0);
+          const longer = (before[to] as number) - (before[pick + 1] as number);
           // There are no more prefixes of a length than its bits can tell apart.
-          const markers = Math.min(longer, 2 ** (lengths[pick] ?? 0));
-          const cost = markers + (costs[at(from, pick, depth - 1)] ?? 0) +
-            (costs[at(pick + 1, to, depth - 1)] ?? 0);
-          if (cost < (costs[cell] ?? 0)) {
+          const markers = Math.min(longer, 2 ** (lengths[pick] as number));
+          const cost = markers + (costs[at(from, pick, depth - 1)] as number) +
+            (costs[at(pick + 1, to, depth - 1)] as number);
+          if (cost < (costs[cell] as number)) {
             costs[cell] = cost;
             picks[cell] = pick;
           }
@@ -86,7 +88,7 @@ function cheapestPicks(
       }
     }
   }
-  return (from, to, depth) => picks[at(from, to, depth)] ?? 0;
+  return (from, to, depth) => picks[at(from, to, depth)] as number;
 }
 
 function allocatePlan(nodes: number): SearchPlan {

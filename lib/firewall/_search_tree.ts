@@ -95,7 +95,7 @@ export class SearchTree {
       visited++;
       const one = words.with(
         depth >>> 5,
-        ((words[depth >>> 5] ?? 0) | 1 << (31 - (depth & 31))) >>> 0,
+        ((words[depth >>> 5] as number) | 1 << (31 - (depth & 31))) >>> 0,
       );
       stack.push({ value: this.#record(value, 1), depth: depth + 1, words: one });
       stack.push({ value: this.#record(value, 0), depth: depth + 1, words });

@@ -1,5 +1,5 @@
 import type { IpAddress } from "../addr/mod.ts";
-import { halfSipHash } from "./_half_siphash.ts";
+import { halfSipHash, type TwoKeys } from "./_half_siphash.ts";
 import { checkPrefix, DEFAULT_IPV6_PREFIX, sourceWords } from "./_source.ts";
 
 /** Connections that one source may be allowed; a worker counts its own in 16 bits. */
@@ -117,18 +117,18 @@ function allocate(
 
 class SharedConnectionLimiter implements ConnectionLimiter {
   readonly #ipv6Prefix: number;
-  readonly #key: Uint32Array;
+  readonly #keys: TwoKeys;
   readonly #slots: BigUint64Array;
   readonly #setMask: number;
   /** What each worker has taken, by slot; it is the only one that writes there. */
   readonly #held: readonly Uint16Array[];
 
   constructor(readonly buffer: SharedArrayBuffer, readonly limit: number, ipv6Prefix: number) {
-    const header = new Uint32Array(buffer, 0, HEADER_WORDS);
-    const [magic, sources = 0, workers = 0] = header;
+    const header = [...new Uint32Array(buffer, 0, HEADER_WORDS)];
+    const [magic, sources, workers, ...keys] = header as [number, number, number, ...TwoKeys];
     if (magic !== MAGIC) throw new RangeError("the buffer is not that of a connection limiter");
     this.#ipv6Prefix = ipv6Prefix;
-    this.#key = header.slice(3, 7);
+    this.#keys = keys;
     this.#slots = new BigUint64Array(buffer, HEADER_BYTES, sources);
     this.#setMask = sources / WAYS - 1;
     const held = HEADER_BYTES + sources * 8;
@@ -149,10 +149,10 @@ class SharedConnectionLimiter implements ConnectionLimiter {
       if (Number(word & COUNT_MASK) >= this.limit) return undefined;
       // Noted before it is taken: of a worker that dies in between one too many comes back, which
       // costs the limit one connection. The other way round a source would lose one for good.
-      held[slot] = (held[slot] ?? 0) + 1;
+      held[slot] = (held[slot] as number) + 1;
       const next = word === 0n ? tag << COUNT_BITS | 1n : word + 1n;
       if (Atomics.compareExchange(this.#slots, slot, word, next) === word) return { slot, tag };
-      held[slot] = (held[slot] ?? 1) - 1;
+      held[slot] = (held[slot] as number) - 1;
     }
     return undefined;
   }
@@ -161,13 +161,13 @@ class SharedConnectionLimiter implements ConnectionLimiter {
     if (slot < 0) return;
     this.#subtract(slot, 1, tag);
     const held = this.#heldBy(worker);
-    held[slot] = Math.max(0, (held[slot] ?? 0) - 1);
+    held[slot] = Math.max(0, (held[slot] as number) - 1);
   }
 
   releaseAll(worker: number): void {
     const held = this.#heldBy(worker);
     for (let slot = 0; slot < held.length; slot++) {
-      const count = held[slot] ?? 0;
+      const count = held[slot] as number;
       if (count === 0) continue;
       this.#subtract(slot, count);
       held[slot] = 0;
@@ -184,7 +184,7 @@ class SharedConnectionLimiter implements ConnectionLimiter {
   /** Where a source can be, and how it is known there. */
   #place(ip: IpAddress): { tag: bigint; first: number } {
     const { w0, w1, kind } = sourceWords(ip, this.#ipv6Prefix);
-    const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = this.#key;
+    const [k0, k1, k2, k3] = this.#keys;
     const high = halfSipHash(k0, k1, w0, w1, kind);
     const low = halfSipHash(k2, k3, w0, w1, kind);
     const first = (low & this.#setMask) * WAYS;

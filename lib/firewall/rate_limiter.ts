@@ -1,5 +1,5 @@
 import type { IpAddress } from "../addr/mod.ts";
-import { halfSipHash } from "./_half_siphash.ts";
+import { halfSipHash, type TwoKeys } from "./_half_siphash.ts";
 import {
   checkPrefix,
   DEFAULT_IPV6_PREFIX,
@@ -149,7 +149,7 @@ class SharedRateLimiter implements RateLimiter {
   readonly #siteLimit: number;
   readonly #tickMs: number;
   readonly #windowTicks: number;
-  readonly #key: Uint32Array;
+  readonly #keys: TwoKeys;
   readonly #slots: BigUint64Array;
   /** The same slots: the low word (start's low 16 bits, count), then the high one (tag, start). */
   readonly #halves: Uint32Array;
@@ -164,8 +164,9 @@ class SharedRateLimiter implements RateLimiter {
       readonly siteLimit: number;
     },
   ) {
-    const header = new Uint32Array(buffer, 0, HEADER_WORDS);
-    if (header[0] !== MAGIC || header[1] !== windowMs) {
+    const header = [...new Uint32Array(buffer, 0, HEADER_WORDS)];
+    const [magic, window, ...keys] = header as [number, number, ...TwoKeys];
+    if (magic !== MAGIC || window !== windowMs) {
       throw new RangeError(`the buffer is not that of a rate limiter with a ${windowMs} ms window`);
     }
     this.#limit = limit;
@@ -173,7 +174,7 @@ class SharedRateLimiter implements RateLimiter {
     this.#siteLimit = ipv6Prefix > SITE_PREFIX ? siteLimit : 0;
     this.#tickMs = Math.ceil(windowMs / MAX_WINDOW_TICKS);
     this.#windowTicks = Math.ceil(windowMs / this.#tickMs);
-    this.#key = header.slice(2, 6);
+    this.#keys = keys;
     this.#slots = new BigUint64Array(buffer, HEADER_BYTES);
     this.#halves = new Uint32Array(buffer, HEADER_BYTES);
     this.#setMask = this.#slots.length / WAYS - 1;
@@ -208,7 +209,7 @@ class SharedRateLimiter implements RateLimiter {
 
   /** Where a source can be, and how it is known there. */
   #place({ w0, w1, kind }: SourceWords): { readonly tag: number; readonly first: number } {
-    const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = this.#key;
+    const [k0, k1, k2, k3] = this.#keys;
     const tag = halfSipHash(k0, k1, w0, w1, kind) >>> 12;
     const first = (halfSipHash(k2, k3, w0, w1, kind) & this.#setMask) * WAYS;
     return { tag, first };

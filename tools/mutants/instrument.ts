@@ -1,4 +1,5 @@
 import ts from "typescript";
+import { SWITCH } from "./work.ts";
 
 /** One small break of a source file. */
 export interface Mutant {
@@ -14,8 +15,6 @@ export interface Mutant {
   readonly original: string;
   /** What stands there instead. */
   readonly replacement: string;
-  /** It is evaluated while the module loads: it needs a process of its own. */
-  readonly isStatic: boolean;
 }
 
 export type MutantKind =
@@ -29,9 +28,6 @@ export type MutantKind =
   | "throw removed"
   | "return replaced"
   | "boolean flipped";
-
-/** The global function that is asked, at each mutant that is passed, whether that one is on. */
-export const SWITCH = "__mcProxyMutant";
 
 /** Literals of longer lists are tables of a specification; vectors made by others check those. */
 const LONGEST_LIST_WITH_MUTANTS = 16;
@@ -169,7 +165,6 @@ class Instrumenter {
     const id = this.#firstId + this.mutants.length;
     const { line } = this.#tree.getLineAndCharacterOfPosition(node.getStart(this.#tree));
     const original = oneLine(node.getText(this.#tree));
-    const isStatic = evaluatedOnLoad(node);
     replacement = oneLine(replacement);
     this.mutants.push({
       id,
@@ -179,7 +174,6 @@ class Instrumenter {
       within: nameAround(node),
       original,
       replacement,
-      isStatic,
     });
     return `globalThis.${SWITCH}(${id})`;
   }
@@ -264,36 +258,6 @@ function nameOf(node: ts.Node): string | undefined {
 
 function isLocal(node: ts.VariableDeclaration): boolean {
   return !ts.isSourceFile(node.parent.parent.parent);
-}
-
-function evaluatedOnLoad(node: ts.Node): boolean {
-  for (let at = node.parent; at !== undefined; at = at.parent) {
-    if (ts.isFunctionDeclaration(at) && isCalledOnLoad(at)) return true;
-    if (ts.isFunctionLike(at) && !isArgument(at)) return false;
-    if (ts.isPropertyDeclaration(at)) return hasStatic(at);
-  }
-  return true;
-}
-
-/** A function that another calls, now or later: `Uint32Array.from({ length: 256 }, () => …)`. */
-function isArgument(node: ts.Node): boolean {
-  return ts.isCallExpression(node.parent) && node.parent.expression !== node;
-}
-
-/** A function that fills a table: a constant of its module is made of what it returns. */
-function isCalledOnLoad({ name, parent }: ts.FunctionDeclaration): boolean {
-  if (name === undefined || !ts.isSourceFile(parent)) return false;
-  const calls = (node: ts.Node): boolean =>
-    ts.isCallExpression(node) && ts.isIdentifier(node.expression) &&
-      node.expression.text === name.text ||
-    ts.forEachChild(node, calls) === true;
-  return parent.statements.some((statement) =>
-    ts.isVariableStatement(statement) && calls(statement)
-  );
-}
-
-function hasStatic(node: ts.PropertyDeclaration): boolean {
-  return node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword) ?? false;
 }
 
 function oneLine(text: string): string {

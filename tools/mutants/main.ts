@@ -14,8 +14,8 @@ import {
   runMutants,
   runStaticMutant,
   stepLimits,
+  type Survey,
   type SurveyedBench,
-  type SurveyedTest,
   surveyTests,
 } from "./run.ts";
 import { createMutantTree, type MutantTree } from "./tree.ts";
@@ -106,9 +106,7 @@ function sample(mutants: readonly Mutant[], count: number, seed: number): Mutant
 }
 
 /** What is known of the tests of one folder. */
-interface Surveyed extends SurveyedBench {
-  readonly tests: readonly SurveyedTest[];
-}
+interface Surveyed extends SurveyedBench, Survey {}
 
 async function fatesOf(
   tree: MutantTree,
@@ -118,11 +116,12 @@ async function fatesOf(
   const surveyed = new Map<string, Surveyed>();
   await inParallel([...byFolder.keys()].map((folder) => async () => {
     const bench = { root: tree.root, testFiles: tree.testsOf(folder) };
-    const tests = await surveyTests(bench, tree.mutants.length);
+    const { tests, onLoad } = await surveyTests(bench, tree.mutants.length);
     surveyed.set(folder, {
       ...bench,
       limits: stepLimits(tests),
       tests: tests.filter(({ cost }) => cost <= SLOW_TEST_MS),
+      onLoad,
     });
   }));
   const fates = new Map<number, Fate>();
@@ -133,7 +132,7 @@ async function fatesOf(
   return fates;
 }
 
-/** Those that are evaluated on load one by one, the others many to a process. */
+/** Many to a process; those that are passed on load, and in no test or unnoticed, one by one. */
 function jobsFor(
   bench: Surveyed,
   mutants: readonly Mutant[],
@@ -145,22 +144,26 @@ function jobsFor(
     for (const id of passes) testsOf.getOrInsert(id, []).push(test);
   }
   const all = quickFirst.map(({ test }) => test);
+  const settle = async (id: number, fate: Fate) => {
+    const again = fate.kind === "survived" && bench.onLoad.has(id);
+    fates.set(id, again ? await runStaticMutant(bench, { id, tests: all }) : fate);
+  };
   const jobs: (() => Promise<void>)[] = [];
+  const alone: (() => Promise<void>)[] = [];
   const orders: Assignment[] = [];
-  for (const { id, isStatic } of mutants) {
-    const tests = isStatic ? all : testsOf.get(id) ?? [];
-    if (tests.length === 0) fates.set(id, { kind: "survived" });
-    else if (!isStatic) orders.push({ id, tests });
-    else jobs.push(async () => void fates.set(id, await runStaticMutant(bench, { id, tests })));
+  for (const { id } of mutants) {
+    const tests = testsOf.get(id);
+    if (tests === undefined) alone.push(() => settle(id, { kind: "survived" }));
+    else orders.push({ id, tests });
   }
   for (let at = 0; at < orders.length; at += BATCH) {
     const batch = orders.slice(at, at + BATCH);
     jobs.push(async () => {
-      for (const [id, fate] of await runMutants(bench, batch)) fates.set(id, fate);
+      for (const [id, fate] of await runMutants(bench, batch)) await settle(id, fate);
       print(`  ${fates.size} tried`);
     });
   }
-  return jobs;
+  return [...jobs, ...alone];
 }
 
 async function inParallel(jobs: readonly (() => Promise<void>)[]): Promise<void> {

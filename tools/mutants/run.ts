@@ -55,17 +55,26 @@ export class MutantRunError extends Error {
   readonly code = "mutant_run";
 }
 
+/** What passes which mutant. */
+export interface Survey {
+  readonly tests: readonly SurveyedTest[];
+  /** Mutants that are passed while the program loads: they are on too late in a test. */
+  readonly onLoad: ReadonlySet<number>;
+}
+
 /**
  * Runs each test once without a mutant.
  *
  * @param mutants how many there are in the tree.
  * @throws {MutantRunError} if a test fails.
  */
-export async function surveyTests(bench: Bench, mutants: number): Promise<SurveyedTest[]> {
+export async function surveyTests(bench: Bench, mutants: number): Promise<Survey> {
   const tests: SurveyedTest[] = [];
+  let onLoad: ReadonlySet<number> = new Set();
   const order: Work = { kind: "survey", testFiles: bench.testFiles, mutants };
   const finished = await drive(bench.root, order, (answer) => {
     if (answer.kind === "load_failed") throw new MutantRunError(answer.reason);
+    if (answer.kind === "loaded") onLoad = new Set(answer.passes);
     if (answer.kind !== "surveyed") return;
     if (answer.failed) throw new MutantRunError(`without a mutant "${answer.name}" fails`);
     tests.push(answer);
@@ -73,7 +82,7 @@ export async function surveyTests(bench: Bench, mutants: number): Promise<Survey
   if (!finished) {
     throw new MutantRunError(`no answer after the test "${tests.at(-1)?.name ?? "none"}"`);
   }
-  return tests;
+  return { tests, onLoad };
 }
 
 /**
@@ -103,7 +112,7 @@ export async function runMutants(
   return fates;
 }
 
-/** The fate of a mutant that is evaluated while its module loads: a process of its own. */
+/** The fate of a mutant that is passed while its module loads: a process of its own. */
 export async function runStaticMutant(
   { root, testFiles, limits }: SurveyedBench,
   { id, tests }: Assignment,

@@ -6,8 +6,7 @@
  * @module
  */
 import process from "node:process";
-import { SWITCH } from "./instrument.ts";
-import type { Answer, Assignment, StepLimits, Work } from "./work.ts";
+import { type Answer, type Assignment, type StepLimits, SWITCH, type Work } from "./work.ts";
 
 interface CollectedTest {
   readonly name: string;
@@ -71,15 +70,22 @@ async function load(files: readonly string[]): Promise<void> {
   for (const file of files) await import(file);
 }
 
+/** The mutants that were passed since the last time. */
+function takePassed(): number[] {
+  const passes = [...passed.keys()].filter((id) => passed[id] === 1);
+  passed.fill(0);
+  return passes;
+}
+
 /** Runs each test once without a mutant. */
 async function survey(): Promise<void> {
+  answer({ kind: "loaded", passes: takePassed() });
   for (const [test, { name, run }] of tests.entries()) {
-    passed.fill(0);
     steps = 0;
     const before = process.cpuUsage();
     const failed = await fails(run);
     const { user, system } = process.cpuUsage(before);
-    const passes = [...passed.keys()].filter((id) => passed[id] === 1);
+    const passes = takePassed();
     const cost = (user + system) / 1000;
     answer({ kind: "surveyed", test, name, cost, steps, passes, failed });
   }

@@ -1,3 +1,6 @@
+/** The global function that is asked, at each mutant that is passed, whether that one is on. */
+export const SWITCH = "__mcProxyMutant";
+
 /** A mutant and what can notice it. */
 export interface Assignment {
   readonly id: number;
@@ -22,7 +25,7 @@ export type Work =
     readonly mutants: readonly Assignment[];
     readonly limits: StepLimits;
   }
-  /** Run all tests with one mutant that is on from the start, because it is evaluated then. */
+  /** Run tests with one mutant that is on from the start, because it is passed on load. */
   | {
     readonly kind: "static";
     readonly testFiles: readonly string[];
@@ -35,6 +38,8 @@ export type Work =
 export type Answer =
   /** A test has ended: nothing hangs. */
   | { readonly kind: "alive" }
+  /** The mutants that are passed while program and tests load, before any test runs. */
+  | { readonly kind: "loaded"; readonly passes: readonly number[] }
   /** One test without a mutant. */
   | {
     readonly kind: "surveyed";

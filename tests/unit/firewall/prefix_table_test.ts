@@ -5,10 +5,12 @@ import { runAtOnce } from "../../../lib/slices/mod.ts";
 import { type PackedRules, packRules, selectRules } from "../../../lib/firewall/_packed_rules.ts";
 import {
   buildPrefixTable,
+  MAX_ADDRESS_RULES,
   NO_RULE,
   PrefixIndex,
   type PrefixTable,
 } from "../../../lib/firewall/_prefix_table.ts";
+import { hash4, hash6 } from "../../../lib/firewall/_prefix_hash.ts";
 import type { FirewallRule } from "../../../lib/firewall/rule.ts";
 
 /** One block of each length, nested so that each search passes markers. */
@@ -128,4 +130,73 @@ Deno.test("selectRules() keeps every column of what is kept, and nothing else", 
   assert.deepEqual([...kept.ranks], [257, 257, 257, 257]);
   const first = [0x20010db8, 0x00010002, 0x00030004, 0x00050006];
   assert.deepEqual([...kept.words], [...first, 0, 0, 0, 1, ...first, 0, 0, 0, 1]);
+});
+
+Deno.test("buildPrefixTable() refuses more rules than a slot can name", () => {
+  assert.equal(MAX_ADDRESS_RULES, 2 ** 24 - 2);
+  const so = (count: number) => ({
+    family: 4,
+    ids: { length: count },
+    ranks: new Uint16Array(0),
+    words: new Int32Array(0),
+  } as unknown as PackedRules);
+  assert.equal(buildPrefixTable(so(MAX_ADDRESS_RULES)).next().done, false);
+  assert.throws(() => buildPrefixTable(so(MAX_ADDRESS_RULES + 1)).next(), RangeError);
+});
+
+/** Addresses that all begin their search in the same one of 1,024 slots, under the first seed. */
+function colliding(family: 4 | 6, count: number): FirewallRule[] {
+  const rules: FirewallRule[] = [];
+  const bits = family === 4 ? 32 : 128;
+  for (let word = 1; rules.length < count; word++) {
+    const hash = family === 4 ? hash4(1 + bits, word) : hash6(1 + bits, 0x20010db8, 0, word, word);
+    if ((hash & 1023) !== 7) continue;
+    const [high, low] = [word >>> 16, word & 0xffff].map((it) => it.toString(16));
+    const value = family === 4
+      ? [24, 16, 8, 0].map((by) => word >>> by & 255).join(".")
+      : `2001:db8::${high}:${low}:${high}:${low}`;
+    rules.push({ id: word, type: "ip", value });
+  }
+  return rules;
+}
+
+for (const family of [4, 6] as const) {
+  Deno.test(`a table of IPv${family} rules chosen to collide is hashed anew, and finds them all`, () => {
+    const all = colliding(family, 300);
+    const tableOf = (count: number) => {
+      const packed = runAtOnce(packRules(all.slice(0, count)));
+      return runAtOnce(buildPrefixTable(family === 4 ? packed.v4 : packed.v6));
+    };
+    // The 257th looks at 256 slots before its own.
+    const before = tableOf(257);
+    assert.deepEqual([before.seed, before.slots.length], [1, 1024 * (family === 4 ? 2 : 5)]);
+    const table = tableOf(300);
+    assert(table.seed > 1);
+    assert.equal(table.slots.length, before.slots.length, "as large as before");
+    const index = new PrefixIndex(family, table);
+    for (const [rule, { id: word }] of all.entries()) {
+      const found = family === 4
+        ? index.find(word, 0, 0, 0)
+        : index.find(0x20010db8, 0, word, word);
+      assert.equal(found, rule);
+    }
+    assert.equal(index.find(0, 0, 0, 0), NO_RULE);
+  });
+}
+
+Deno.test("rules of one prefix: an address before a block, the last one added before the others", () => {
+  const value = "2001:db8::1";
+  const rules: FirewallRule[] = [
+    { id: 1, type: "ip", value },
+    { id: 2, type: "cidr", value: `${value}/128` },
+    { id: 3, type: "ip", value },
+    { id: 4, type: "cidr", value: `${value}/128` },
+    { id: 5, type: "cidr", value: "2001:db8::/32" },
+  ];
+  const { v6 } = runAtOnce(packRules(rules));
+  const table = runAtOnce(buildPrefixTable(v6));
+  const order: number[] = [];
+  let rule = new PrefixIndex(6, table).find(0x20010db8, 0, 0, 1);
+  for (; rule !== NO_RULE; rule = table.parents[rule] ?? NO_RULE) order.push(v6.ids[rule] ?? -1);
+  assert.deepEqual(order, [3, 1, 4, 2, 5]);
 });

@@ -257,3 +257,90 @@ Deno.test("a limiter agrees with a list of windows over a few hundred steps", ()
     assert.equal(limiter.admit(source, now), want, `step ${i}`);
   }
 });
+
+Deno.test.each([
+  // In ticks of 2 ms, the last one begun; in ticks of 4 ms; in ticks of 1 ms.
+  [100_001, 100_000, 100_002],
+  [200_001, 200_000, 200_004],
+  [65_536, 65_535, 65_536],
+  [65_537, 65_536, 65_538],
+])(
+  "a window of %i ms has not ended after %i ms, and has after %i",
+  (windowMs, before, after) => {
+    const limiter = createRateLimiter({ limit: 1, windowMs, key: KEY });
+    assert.equal(limiter.admit(IP, 0), true);
+    assert.equal(limiter.admit(IP, before), false);
+    assert(limiter.look(IP, before).endsInMs >= windowMs - before);
+    assert.equal(limiter.admit(IP, after), true);
+  },
+);
+
+Deno.test("look() tells how far a source is in its window, and counts nothing", () => {
+  const limiter = createRateLimiter({ limit: 3, windowMs: 1000, key: KEY });
+  assert.deepEqual(limiter.look(IP, 5000), { count: 0, limit: 3, endsInMs: 0 });
+  limiter.admit(IP, 5000);
+  limiter.admit(IP, 5300);
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(limiter.look(IP, 5300), { count: 2, limit: 3, endsInMs: 700 });
+  }
+  assert.deepEqual(limiter.look(IP, 5999), { count: 2, limit: 3, endsInMs: 1 });
+  assert.deepEqual(limiter.look(IP, 6000), { count: 0, limit: 3, endsInMs: 0 });
+  assert.deepEqual(limiter.look(ip("192.0.2.2"), 5300), { count: 0, limit: 3, endsInMs: 0 });
+});
+
+Deno.test("look() tells of the site when that is what is full", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY, siteFactor: 2 });
+  const of = (subnet: number) => ip(`2001:db8:7:${subnet}::1`);
+  for (const subnet of [0, 1, 2]) limiter.admit(of(subnet), 100);
+  assert.deepEqual(limiter.look(of(0), 200), { count: 1, limit: 2, endsInMs: 900 });
+  limiter.admit(of(3), 200);
+  assert.deepEqual(limiter.look(of(0), 200), { count: 4, limit: 4, endsInMs: 900 });
+  assert.deepEqual(limiter.look(of(9), 200), { count: 4, limit: 4, endsInMs: 900 });
+  // A source that is full itself is told so.
+  limiter.admit(ip("2001:db8:8::1"), 200);
+  limiter.admit(ip("2001:db8:8::1"), 200);
+  assert.deepEqual(limiter.look(ip("2001:db8:8::1"), 200), { count: 2, limit: 2, endsInMs: 1000 });
+  // Of IPv4 there are no sites.
+  assert.deepEqual(limiter.look(IP, 200), { count: 0, limit: 2, endsInMs: 0 });
+});
+
+Deno.test.each([
+  [{ limit: 0 }, true],
+  [{ limit: 65_535 }, true],
+  [{ windowMs: 1 }, true],
+  [{ windowMs: 2 ** 32 - 1 }, true],
+  [{ windowMs: 2 ** 32 }, false],
+  [{ maxSources: 8 }, true],
+  [{ maxSources: 16 }, true],
+  [{ maxSources: 24 }, false],
+  [{ ipv6Prefix: 32 }, true],
+  [{ ipv6Prefix: 64 }, true],
+  [{ ipv6Prefix: 48.5 }, false],
+])("createRateLimiter() with %j: %j", (option, taken) => {
+  const make = () => createRateLimiter({ limit: 1, windowMs: 1000, key: KEY, ...option });
+  if (taken) assert(make().buffer.byteLength > 0);
+  else assert.throws(make, RangeError);
+});
+
+Deno.test("createRateLimiter() takes 8 octets a source and 64 more, 2 MiB unless told otherwise", () => {
+  const sizeOf = (maxSources?: number) =>
+    createRateLimiter({ limit: 1, windowMs: 1000, key: KEY, ...maxSources && { maxSources } })
+      .buffer.byteLength;
+  assert.deepEqual([sizeOf(8), sizeOf(1024), sizeOf()], [128, 8256, 2 ** 21 + 64]);
+});
+
+Deno.test("the places of sources depend on every word of the key", () => {
+  // With places for eight sources, which one of nine is forgotten depends on ages alone; with more,
+  // which sources share a set depends on the key.
+  const kept = (key: Uint32Array) => {
+    const limiter = createRateLimiter({ limit: 1, windowMs: 1e6, key, maxSources: 64 });
+    const sources = Array.from({ length: 64 }, (_, i) => ip(`198.51.100.${i}`));
+    sources.forEach((source, i) => limiter.admit(source, i));
+    return sources.map((source) => limiter.look(source, 100).count).join("");
+  };
+  const before = kept(KEY);
+  assert.equal(kept(KEY), before);
+  for (const word of [2, 3]) {
+    assert.notEqual(kept(KEY.map((it, i) => i === word ? ~it : it)), before);
+  }
+});

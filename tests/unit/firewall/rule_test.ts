@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { parseFirewallRule } from "../../../lib/firewall/mod.ts";
+import {
+  parseFirewallRule,
+  parseNewRule,
+  RULE_TYPES,
+  ruleValueDoc,
+} from "../../../lib/firewall/mod.ts";
 
 Deno.test.each([
   ["ip", "192.0.2.1", "192.0.2.1"],
@@ -38,4 +43,31 @@ Deno.test.each([
   const parsed = parseFirewallRule(type, value);
   assert.equal(parsed.ok, false);
   assert(!parsed.ok && parsed.reason.length > 0);
+});
+
+Deno.test.each([
+  ["ip", "192.0.2", "not an IPv4 or IPv6 address"],
+  ["cidr", "192.0.2.1", "it has no prefix length; 192.0.2.1/32 is this address alone"],
+  ["cidr", "2001:DB8::1", "it has no prefix length; 2001:db8::1/128 is this address alone"],
+  ["cidr", "x", 'no "/" and prefix length'],
+  ["country", "DEU", "a country is two letters A–Z (ISO 3166-1 alpha-2)"],
+  ["asn", "64512", "a rule's type is one of ip, cidr, country"],
+])("parseFirewallRule() and parseNewRule() say of %s %s: %s", (type, value, reason) => {
+  assert.deepEqual(parseFirewallRule(type, value), { ok: false, reason });
+  assert.deepEqual(parseNewRule(type, value), { ok: false, reason });
+});
+
+Deno.test.each([["ip", "192.0.2.1"], ["cidr", "192.0.2.0/24"], ["country", "NL"]])(
+  "parseNewRule() takes %s %s",
+  (type, value) => {
+    assert.deepEqual(parseNewRule(type, value), { ok: true, value });
+  },
+);
+
+Deno.test("every type of rule has a word for the documentation", () => {
+  assert.deepEqual(RULE_TYPES.map(ruleValueDoc), [
+    "IP address",
+    "CIDR block",
+    "two-letter country code (ISO 3166-1)",
+  ]);
 });
