@@ -144,12 +144,26 @@ Deno.test("buildPrefixTable() refuses more rules than a slot can name", () => {
   assert.throws(() => buildPrefixTable(so(MAX_ADDRESS_RULES + 1)).next(), RangeError);
 });
 
+/** MurmurHash3 without tail and length, as an attacker writes it who has read the source. */
+function murmur(seed: number, words: readonly number[]): number {
+  let h = Math.imul(seed, 0x9e3779b1);
+  for (const word of words) {
+    let k = Math.imul(word, 0xcc9e2d51);
+    k = Math.imul(k << 15 | k >>> 17, 0x1b873593);
+    h ^= k;
+    h = (Math.imul(h << 13 | h >>> 19, 5) + 0xe6546b64) | 0;
+  }
+  h = Math.imul(h ^ h >>> 16, 0x85ebca6b);
+  h = Math.imul(h ^ h >>> 13, 0xc2b2ae35);
+  return h ^ h >>> 16;
+}
+
 /** Addresses that all begin their search in the same one of 1,024 slots, under the first seed. */
 function colliding(family: 4 | 6, count: number): FirewallRule[] {
   const rules: FirewallRule[] = [];
   const bits = family === 4 ? 32 : 128;
   for (let word = 1; rules.length < count; word++) {
-    const hash = family === 4 ? hash4(1 + bits, word) : hash6(1 + bits, 0x20010db8, 0, word, word);
+    const hash = murmur(1 + bits, family === 4 ? [word] : [0x20010db8, 0, word, word]);
     if ((hash & 1023) !== 7) continue;
     const [high, low] = [word >>> 16, word & 0xffff].map((it) => it.toString(16));
     const value = family === 4
@@ -159,6 +173,14 @@ function colliding(family: 4 | 6, count: number): FirewallRule[] {
   }
   return rules;
 }
+
+Deno.test("hash4() and hash6() are the hash that an attacker can compute", () => {
+  for (let word = -5; word < 5; word++) {
+    assert.equal(hash4(word * 77, word), murmur(word * 77, [word]));
+    const words = [word, 1 << word, -word, word * 0x01234567] as const;
+    assert.equal(hash6(word, ...words), murmur(word, words));
+  }
+});
 
 for (const family of [4, 6] as const) {
   Deno.test(`a table of IPv${family} rules chosen to collide is hashed anew, and finds them all`, () => {
