@@ -1,4 +1,12 @@
-import { formatCidr, formatIp, type IpAddress, parseCidr, parseIp } from "../addr/mod.ts";
+import {
+  formatCidr,
+  formatIp,
+  type IpAddress,
+  ipv4,
+  ipv6,
+  parseCidr,
+  parseIp,
+} from "../addr/mod.ts";
 import { type FirewallRule, FirewallRuleError } from "./rule.ts";
 
 /** An IP version; its rules have a table of their own. */
@@ -136,7 +144,6 @@ function writeRule(
 }
 
 function readAddress(table: PackedRules, index: number): IpAddress {
-  const word = (i: number) => (table.words[index * wordsPer(table.family) + i] as number) >>> 0;
-  if (table.family === 4) return { family: 4, w0: 0, w1: 0, w2: 0, w3: word(0) };
-  return { family: 6, w0: word(0), w1: word(1), w2: word(2), w3: word(3) };
+  const word = (i: number) => table.words[index * wordsPer(table.family) + i] as number;
+  return table.family === 4 ? ipv4(word(0)) : ipv6(word(0), word(1), word(2), word(3));
 }

@@ -96,11 +96,11 @@ export class PrefixIndex {
   insert(rules: PackedRules, rule: number): number {
     const { lengths, longer, shorter } = this.#plan;
     const at = rule * (this.#stride - 1);
-    const wide = this.#stride === 5;
     const w0 = rules.words[at] as number;
-    const w1 = wide ? rules.words[at + 1] as number : 0;
-    const w2 = wide ? rules.words[at + 2] as number : 0;
-    const w3 = wide ? rules.words[at + 3] as number : 0;
+    // Of IPv4 these belong to other rules, and nothing looks at them.
+    const w1 = rules.words[at + 1] as number;
+    const w2 = rules.words[at + 2] as number;
+    const w3 = rules.words[at + 3] as number;
     const length = lengthOf(rules.ranks[rule] as number);
     let best = NO_RULE;
     for (let node = 0;;) {
@@ -217,9 +217,9 @@ export class PrefixIndex {
       const entry = old[from + stride - 1] as number;
       if (entry === 0) continue;
       const w0 = old[from] as number;
-      const w1 = stride === 5 ? old[from + 1] as number : 0;
-      const w2 = stride === 5 ? old[from + 2] as number : 0;
-      const w3 = stride === 5 ? old[from + 3] as number : 0;
+      const w1 = old[from + 1] as number;
+      const w2 = old[from + 2] as number;
+      const w3 = old[from + 3] as number;
       const at = this.#slotOf(entry & 0xff, w0, w1, w2, w3);
       this.#write(at, entry, w0, w1, w2, w3);
       if (this.#probesTo(at) > MAX_PROBES) return false;

@@ -82,7 +82,7 @@ class FamilyIndex {
   #findBase(w0: number, w1: number, w2: number, w3: number): number {
     let rule = this.#baseIndex.find(w0, w1, w2, w3);
     // A removed rule's place is taken by the next one that covers it, and so on.
-    while (rule !== NO_RULE && this.#removed.has(rule)) rule = this.#base.parents[rule] as number;
+    while (this.#removed.has(rule)) rule = this.#base.parents[rule] as number;
     return rule;
   }
 }

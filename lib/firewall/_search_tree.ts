@@ -1,4 +1,4 @@
-import type { IpAddress } from "../addr/mod.ts";
+import { type IpAddress, ipv4 } from "../addr/mod.ts";
 
 /** What the metadata of a MaxMind DB say about its search tree. */
 export interface TreeShape {
@@ -85,11 +85,8 @@ export class SearchTree {
       if (top === undefined) return;
       const { value, depth, words } = top;
       if (value > nodeCount) {
-        const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
-        const ip: IpAddress = ipVersion === 4
-          ? { family: 4, w0: 0, w1: 0, w2: 0, w3: w0 }
-          : { family: 6, w0, w1, w2, w3 };
-        yield { ip, value };
+        const [w0, w1, w2, w3] = words as [number, number, number, number];
+        yield { ip: ipVersion === 4 ? ipv4(w0) : { family: 6, w0, w1, w2, w3 }, value };
       }
       if (value >= nodeCount || depth === bits) continue;
       visited++;

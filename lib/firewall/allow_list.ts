@@ -36,7 +36,7 @@ export function compileAllowList(
     ...entries("ip", allowedIps),
     ...entries("cidr", allowedCidrs),
     ...entries("country", allowedCountries),
-  ].map((entry, i) => ({ id: i + 1, ...entry }));
+  ].map((entry, id) => ({ id, ...entry }));
   if (rules.length === 0) return undefined;
   const index = new RuleIndex(compileTables(rules), geoip && ((ip) => geoip.country(ip)));
   return {

@@ -147,7 +147,7 @@ export function* patchFirewallInSteps(
   const { add = [] } = patch;
   const remove = new Set(patch.remove);
   const allowing = add.filter(isAllowing);
-  const blocking = allowing.length === 0 ? add : add.filter((rule) => !isAllowing(rule));
+  const blocking = add.filter((rule) => !isAllowing(rule));
   const { allowed, unlimited } = compiled;
   const patched = {
     allowed: yield* patchSome(allowed, allowing, remove),

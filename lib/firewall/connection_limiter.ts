@@ -208,7 +208,7 @@ class SharedConnectionLimiter implements ConnectionLimiter {
     for (;;) {
       const word = Atomics.load(this.#slots, slot);
       // Given back already, by a worker that died just when it took it.
-      if (word === 0n || (tag !== undefined && word >> COUNT_BITS !== tag)) return;
+      if (tag !== undefined && word >> COUNT_BITS !== tag) return;
       const left = (word & COUNT_MASK) - BigInt(count);
       const next = left > 0n ? word >> COUNT_BITS << COUNT_BITS | left : 0n;
       if (Atomics.compareExchange(this.#slots, slot, word, next) === word) return;

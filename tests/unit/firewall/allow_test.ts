@@ -219,3 +219,97 @@ Deno.test("judge() holds the rate limit against a rule that allows and does not 
   assert.deepEqual(outcomes("192.0.2.1"), [undefined, "rate_limited", "rate_limited"]);
   assert.deepEqual(outcomes("192.0.2.2"), [undefined, undefined, undefined]);
 });
+
+Deno.test("consider() of few gates tells of those alone", () => {
+  const firewall = createFirewall(compileFirewall([
+    rule("cidr", "10.0.0.0/8"),
+    allow("ip", "192.0.2.7", true),
+  ]));
+  const at = { nowMs: 5000 };
+  const client = ip("192.0.2.1");
+  assert.deepEqual(consider(client, { firewall }, at), {});
+  assert.deepEqual(Object.keys(consider(ip("10.0.0.1"), { firewall }, at)), ["refusal"]);
+  assert.equal(firewall.allowing(client), undefined);
+
+  const rateLimiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY });
+  const rate = { count: 0, limit: 1, endsInMs: 0 };
+  assert.deepEqual(consider(client, { firewall, rateLimiter }, at), { rate });
+  judge(client, { firewall, rateLimiter }, { ...at, worker: 0 });
+  assert.deepEqual(consider(client, { firewall, rateLimiter }, at), {
+    refusal: { outcome: "rate_limited" },
+    rate: { count: 1, limit: 1, endsInMs: 1000 },
+  });
+  const exempt = consider(ip("192.0.2.7"), { firewall, rateLimiter }, at);
+  assert.deepEqual(Object.keys(exempt), ["allowedBy", "skipsRateLimit"]);
+  assert.deepEqual(Object.keys(consider(ip("192.0.2.7"), { firewall }, at)), ["allowedBy"]);
+
+  const connectionLimiter = createConnectionLimiter({ limit: 2, key: KEY, workers: 1 });
+  assert.deepEqual(consider(client, { firewall, connectionLimiter }, at), {
+    open: { count: 0, limit: 2 },
+  });
+});
+
+Deno.test("a rate limit of 0 refuses nobody", () => {
+  const rateLimiter = createRateLimiter({ limit: 0, windowMs: 1000, key: KEY });
+  const gates = { firewall: createFirewall(compileFirewall([])), rateLimiter };
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(judge(ip("192.0.2.1"), gates, { nowMs: 5, worker: 0 }), {});
+    assert.equal(consider(ip("192.0.2.1"), gates, { nowMs: 5 }).refusal, undefined);
+  }
+});
+
+Deno.test("judge() without limits lets in who is not blocked, and counts nobody", () => {
+  const firewall = createFirewall(compileFirewall([rule("ip", "192.0.2.1")]));
+  const occasion = { nowMs: 5, worker: 0 };
+  assert.deepEqual(judge(ip("192.0.2.2"), { firewall }, occasion), {});
+  assert.equal(judge(ip("192.0.2.1"), { firewall }, occasion).refusal?.outcome, "blocked");
+});
+
+Deno.test("compileAllowList() gives the type and the value of an entry, and nothing of its own", () => {
+  const list = compileAllowList({ allowedIps: ["192.0.2.1"] }, undefined);
+  assert.deepEqual(list?.find(ip("192.0.2.1")), { type: "ip", value: "192.0.2.1" });
+  assert.equal(list?.find(ip("192.0.2.2")), undefined);
+});
+
+Deno.test("a compiled firewall has tables of what there are rules for, patched or not", () => {
+  const block = rule("cidr", "10.0.0.0/8");
+  const plain = allow("ip", "192.0.2.1");
+  const wide = allow("ip", "192.0.2.2", true);
+  const keys = (compiled: ReturnType<typeof compileFirewall>) => Object.keys(compiled).toSorted();
+  const tables = ["countries", "v4", "v6"];
+  assert.deepEqual(keys(compileFirewall([block])), tables);
+  assert.deepEqual(keys(compileFirewall([block, plain])), ["allowed", ...tables]);
+  const whole = compileFirewall([block, plain, wide]);
+  assert.deepEqual(keys(whole), ["allowed", "countries", "unlimited", "v4", "v6"]);
+  assert.deepEqual(keys(patchFirewall(compileFirewall([block]), {})), tables);
+  assert.deepEqual(keys(patchFirewall(whole, { remove: [wide.id] })), ["allowed", ...tables]);
+  // Of rules that block and rules that allow, each goes where it belongs.
+  const patched = patchFirewall(compileFirewall([]), { add: [block, plain] });
+  const firewall = createFirewall(patched);
+  assert.equal(firewall.check(ip("10.0.0.1")).action, "block");
+  assert.equal(firewall.allowing(ip("192.0.2.1"))?.id, plain.id);
+  assert.equal(firewall.allowing(ip("10.0.0.1")), undefined);
+});
+
+Deno.test.each([
+  ["ip", "192.0.2.1"],
+  ["ip", "2001:db8::1"],
+  ["country", "NL"],
+] as [RuleType, string][])(
+  "patchFirewall() keeps rules that allow while one %s is left, and no longer",
+  (type, value) => {
+    const left = allow(type, value);
+    const others = [allow("ip", "192.0.2.2"), allow("ip", "2001:db8::2"), allow("country", "SE")];
+    const remove = others.map(({ id }) => id);
+    const base = compileFirewall([left, ...others]);
+    // In the table, in what was added to it, and added after all of the table was removed.
+    const kept = [
+      patchFirewall(base, { remove }),
+      patchFirewall(patchFirewall(compileFirewall(others), { add: [left] }), { remove }),
+    ];
+    for (const compiled of kept) {
+      assert(compiled.allowed !== undefined);
+      assert.equal(patchFirewall(compiled, { remove: [left.id] }).allowed, undefined);
+    }
+  },
+);

@@ -93,39 +93,55 @@ Deno.test("a permit that comes back late takes nothing from who has its place no
   assert.equal(limiter.count(b), 1);
 });
 
-Deno.test("a limiter agrees with a plain count, whatever comes and goes", () => {
-  const random = createRandom(14);
-  const limit = 4;
-  const limiter = limiterOf({ limit });
-  const held: { source: number; worker: number; permit: SourcePermit }[] = [];
-  const count = (source: number) => held.filter((each) => each.source === source).length;
-  const addressOf = (source: number): IpAddress => ({ family: 4, w0: 0, w1: 0, w2: 0, w3: source });
-  for (let step = 0; step < 20_000; step++) {
-    const source = random.below(40);
-    const worker = random.below(4);
-    switch (random.below(8)) {
-      case 0: {
-        const dead = random.below(4);
-        limiter.releaseAll(dead);
-        for (let i = held.length - 1; i >= 0; i--) if (held[i]?.worker === dead) held.splice(i, 1);
-        break;
+Deno.test.each([
+  [400, 6, { maxSources: 8 }],
+  [20_000, 40, {}],
+])(
+  "a limiter agrees with a plain count, whatever comes and goes (%i steps)",
+  (steps, sources, options) => {
+    const random = createRandom(14);
+    const limit = 4;
+    const limiter = limiterOf({ limit, ...options });
+    const held: { source: number; worker: number; permit: SourcePermit }[] = [];
+    const count = (source: number) => held.filter((each) => each.source === source).length;
+    const addressOf = (source: number): IpAddress => ({
+      family: 4,
+      w0: 0,
+      w1: 0,
+      w2: 0,
+      w3: source,
+    });
+    for (let step = 0; step < steps; step++) {
+      const source = random.below(sources);
+      const worker = random.below(4);
+      switch (random.below(8)) {
+        case 0: {
+          const dead = random.below(4);
+          limiter.releaseAll(dead);
+          for (let i = held.length - 1; i >= 0; i--) {
+            if (held[i]?.worker === dead) {
+              held.splice(i, 1);
+            }
+          }
+          break;
+        }
+        case 1:
+        case 2:
+        case 3: {
+          const [gone] = held.splice(random.below(held.length + 1), 1);
+          if (gone !== undefined) limiter.release(gone.permit, gone.worker);
+          break;
+        }
+        default: {
+          const permit = limiter.acquire(addressOf(source), worker);
+          assert.equal(permit !== undefined, count(source) < limit, `step ${step}`);
+          if (permit !== undefined) held.push({ source, worker, permit });
+        }
       }
-      case 1:
-      case 2:
-      case 3: {
-        const [gone] = held.splice(random.below(held.length + 1), 1);
-        if (gone !== undefined) limiter.release(gone.permit, gone.worker);
-        break;
-      }
-      default: {
-        const permit = limiter.acquire(addressOf(source), worker);
-        assert.equal(permit !== undefined, count(source) < limit, `step ${step}`);
-        if (permit !== undefined) held.push({ source, worker, permit });
-      }
+      assert.equal(limiter.count(addressOf(source)), count(source), `step ${step}`);
     }
-    assert.equal(limiter.count(addressOf(source)), count(source), `step ${step}`);
-  }
-});
+  },
+);
 
 Deno.test("createConnectionLimiter() refuses options out of range and other buffers", () => {
   for (const limit of [0, -1, 1.5, 65_536, NaN]) {
@@ -141,4 +157,17 @@ Deno.test("createConnectionLimiter() refuses options out of range and other buff
   assert.throws(() => createConnectionLimiter({ limit: 1, buffer }), RangeError);
   assert.throws(() => limiterOf({ limit: 1 }).acquire(ip("192.0.2.1"), 4), RangeError);
   limiterOf({ limit: 65_535 });
+});
+
+Deno.test("createConnectionLimiter() takes 64 octets, 8 a source and 2 a source and worker", () => {
+  const sizeOf = (options: object) => limiterOf({ limit: 1, ...options }).buffer.byteLength;
+  assert.equal(sizeOf({ maxSources: 8, workers: 1 }), 64 + 8 * 10);
+  assert.equal(sizeOf({ maxSources: 64, workers: 3 }), 64 + 64 * 14);
+  assert.equal(sizeOf({ workers: 1 }), 64 + 2 ** 16 * 10);
+});
+
+Deno.test("createConnectionLimiter() refuses a key of any other length", () => {
+  for (const length of [0, 3, 5]) {
+    assert.throws(() => limiterOf({ limit: 1, key: new Uint32Array(length) }), RangeError);
+  }
 });

@@ -361,3 +361,48 @@ Deno.test("a rule of the IPv6 form comes before that of the IPv4 address in it",
   const compiled = compileFirewall([rule(1, "ip", "192.0.2.33"), rule(2, "cidr", "2002::/16")]);
   assert.equal(blockedBy(compiled, "2002:c000:221::1"), 2);
 });
+
+Deno.test("a rule that was added later is found among those of the table by the same rules", () => {
+  const compiled = compileFirewall([
+    rule(1, "ip", "10.0.0.1"),
+    rule(2, "cidr", "10.0.0.0/16"),
+    rule(3, "ip", "2001:db8::1"),
+  ]);
+  const patched = patchFirewall(compiled, {
+    add: [
+      rule(11, "cidr", "10.0.0.0/8"),
+      rule(12, "cidr", "10.0.0.0/16"),
+      rule(13, "cidr", "10.0.0.1/32"),
+      rule(14, "ip", "2001:db8::1"),
+    ],
+  });
+  // More specific wins, whichever table it is in; of two equal ones the later.
+  assert.equal(blockedBy(patched, "10.0.0.1"), 1);
+  assert.equal(blockedBy(patched, "10.0.0.2"), 12);
+  assert.equal(blockedBy(patched, "10.1.0.0"), 11);
+  assert.equal(blockedBy(patched, "2001:db8::1"), 14);
+  assert.equal(blockedBy(patchFirewall(patched, { remove: [12, 14] }), "10.0.0.2"), 2);
+  assert.equal(blockedBy(patchFirewall(patched, { remove: [1] }), "10.0.0.1"), 13);
+});
+
+Deno.test("patchFirewall() puts a rule in the place of one that was added before", () => {
+  const base = compileFirewall([rule(1, "ip", "10.0.0.1")]);
+  const first = patchFirewall(base, { add: [rule(2, "ip", "10.0.0.2")] });
+  const second = patchFirewall(first, { remove: [2], add: [rule(3, "ip", "10.0.0.3")] });
+  assert.deepEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"].map((it) => blockedBy(second, it)), [
+    1,
+    undefined,
+    3,
+  ]);
+});
+
+Deno.test.each([[1], [15], [16], [17], [40]])(
+  "patchFirewall() removes %i rules at once",
+  (count) => {
+    const rules = Array.from({ length: 41 }, (_, i) => rule(i + 1, "ip", `10.0.0.${i}`));
+    const remove = rules.slice(0, count).map(({ id }) => id);
+    const patched = patchFirewall(compileFirewall(rules), { remove: [...remove, 999] });
+    const left = rules.filter(({ value }) => blockedBy(patched, value) !== undefined);
+    assert.deepEqual(left, rules.slice(count));
+  },
+);

@@ -89,14 +89,15 @@ Deno.test("country() takes nothing for a code but two capital letters", () => {
       "1.0.0.0/8": { country: { iso_code: "NL" } },
       "2.0.0.0/8": { country: { iso_code: "nl" } },
       "3.0.0.0/8": { country: { iso_code: "NLD" } },
-      "4.0.0.0/8": { country: { iso_code: 42 } },
+      "4.0.0.0/8": { country: { iso_code: ["NL"] } },
       "5.0.0.0/8": { country: "NL" },
       "6.0.0.0/8": { country: ["NL"] },
+      "8.0.0.0/8": { country: { iso_code: 42 } },
       "7.0.0.0/8": { ["__proto__"]: { country: { iso_code: "NL" } } },
     },
   });
-  const found = [1, 2, 3, 4, 5, 6, 7].map((octet) => geoip.country(ip(`${octet}.0.0.1`)));
-  assert.deepEqual(found, ["NL", ...new Array(6).fill(undefined)]);
+  const found = [1, 2, 3, 4, 5, 6, 7, 8].map((octet) => geoip.country(ip(`${octet}.0.0.1`)));
+  assert.deepEqual(found, ["NL", ...new Array(7).fill(undefined)]);
 });
 
 Deno.test("a database of IPv4 only has no country for IPv6", () => {
@@ -222,3 +223,23 @@ function findText(bytes: Uint8Array, text: string): number {
   const octets = new TextEncoder().encode(text);
   return bytes.findIndex((_, i) => octets.every((octet, j) => bytes[i + j] === octet));
 }
+
+/** Where the value of a metadata field begins: behind its name. */
+function metadataAt(bytes: Uint8Array, name: string): number {
+  const start = bytes.findLastIndex((_, i) => bytes[i] === 0xab && bytes[i + 1] === 0xcd);
+  return start + findText(bytes.subarray(start), name) + name.length;
+}
+
+Deno.test.each([
+  ["binary_format_major_version", 3],
+  ["ip_version", 5],
+  ["node_count", 0],
+])("openGeoIp() refuses a database whose %s is %i", (name, value) => {
+  const bytes = COUNTRIES.slice();
+  const at = metadataAt(bytes, name);
+  // The control octet holds the length of the number, which follows.
+  const length = (bytes[at] as number) & 31;
+  const extended = (bytes[at] as number) >> 5 === 0 ? 1 : 0;
+  for (let i = 1; i <= length; i++) bytes[at + extended + i] = i === length ? value : 0;
+  assertRefused(bytes, "geoip_unreadable");
+});

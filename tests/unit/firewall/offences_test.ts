@@ -48,3 +48,12 @@ fuzzTest("Offences says what a list of all times says", (random) => {
     assert.equal(offences.note(source, now), expected, `${source} at ${now}`);
   }
 });
+
+Deno.test.each([[2 ** 19, 2], [2 ** 20, 1], [2 ** 21, 1]])(
+  "Offences of a count of %i remembers %i sources: memory is bounded",
+  (count, sources) => {
+    const offences = new Offences({ count, withinMs: 1000 });
+    for (const source of ["a", "b", "c"]) offences.note(source, 1);
+    assert.equal(offences.size, sources);
+  },
+);

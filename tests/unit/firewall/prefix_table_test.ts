@@ -61,6 +61,7 @@ for (const [bits, valueOf] of [[32, blockV4], [128, blockV6]] as const) {
     assert(Number.isInteger(Math.log2(slots)), `${slots} slots`);
     assert(used(table) >= bits, "the rules and their markers");
     assert(used(table) * 2 <= slots, `${used(table)} of ${slots}`);
+    assert(used(table) * 4 > slots, `no more than needed: ${used(table)} of ${slots}`);
   });
 }
 
@@ -221,4 +222,45 @@ Deno.test("rules of one prefix: an address before a block, the last one added be
   let rule = new PrefixIndex(6, table).find(0x20010db8, 0, 0, 1);
   for (; rule !== NO_RULE; rule = table.parents[rule] ?? NO_RULE) order.push(v6.ids[rule] ?? -1);
   assert.deepEqual(order, [3, 1, 4, 2, 5]);
+});
+
+Deno.test.each([[1, 2], [2, 4], [4, 8], [5, 16], [8, 16], [9, 32]])(
+  "a table of %i rules of one length has %i slots from the start",
+  (count, slots) => {
+    const rules = Array.from({ length: count }, (_, i) => ({
+      id: i,
+      type: "ip" as const,
+      value: `192.0.2.${i}`,
+    }));
+    const { v4 } = runAtOnce(packRules(rules));
+    const table = runAtOnce(buildPrefixTable(v4));
+    assert.deepEqual([table.slots.length / 2, table.seed, used(table)], [slots, 1, count]);
+  },
+);
+
+Deno.test("packRules() gives each family its rules, with prefix lengths and which are addresses", () => {
+  const { v4, v6, countries } = runAtOnce(packRules([
+    { id: 1, type: "ip", value: "192.0.2.1" },
+    { id: 2, type: "cidr", value: "192.0.2.0/24" },
+    { id: 3, type: "country", value: "NL" },
+    { id: 4, type: "cidr", value: "2001:db8::/32" },
+    { id: 5, type: "ip", value: "::1" },
+  ]));
+  assert.deepEqual([v4.family, v6.family, countries.map(({ id }) => id)], [4, 6, [3]]);
+  assert.deepEqual([[...v4.ids], [...v4.ranks]], [[1, 2], [65, 48]]);
+  assert.deepEqual([[...v6.ids], [...v6.ranks]], [[4, 5], [64, 257]]);
+  assert.deepEqual([...v4.words], [0xc0000201 | 0, 0xc0000200 | 0]);
+});
+
+Deno.test("selectRules() pauses every few thousand rules that it looks at or copies, not at each", () => {
+  const packed = runAtOnce(packRules(
+    Array.from({ length: 10_000 }, (_, i) => ({
+      id: i,
+      type: "ip" as const,
+      value: `10.0.${i >> 8}.${i & 255}`,
+    })),
+  ));
+  const steps = [...selectRules(4, [packed.v4], () => true)].length;
+  assert(steps >= 4 && steps <= 8, `${steps} steps`);
+  assert([...selectRules(4, [packed.v4], () => false)].length >= 2);
 });

@@ -344,3 +344,40 @@ Deno.test("the places of sources depend on every word of the key", () => {
     assert.notEqual(kept(KEY.map((it, i) => i === word ? ~it : it)), before);
   }
 });
+
+Deno.test("a full table forgets the oldest window wherever it is, also when the clock carries", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 60_000, key: KEY, maxSources: 8 });
+  const source = (n: number): IpAddress => ({ family: 4, w0: 0, w1: 0, w2: 0, w3: n });
+  // Source 3 is the oldest; between 2 and 4 the low half of the clock begins again.
+  const start = 2 ** 16 * 1000;
+  const after = [300, -100, -200, -300, 0, 100, 200, 400];
+  after.forEach((ms, n) => assert.equal(limiter.admit(source(n), start + ms), true));
+  assert.equal(limiter.admit(source(100), start + 500), true);
+  const known = after.map((_, n) => limiter.look(source(n), start + 500).count);
+  assert.deepEqual(known, [1, 1, 1, 0, 1, 1, 1, 1]);
+  // Then the next oldest.
+  assert.equal(limiter.admit(source(101), start + 500), true);
+  assert.equal(limiter.look(source(2), start + 500).count, 0);
+});
+
+Deno.test("admit() counts an IPv4 address once, whatever sites of IPv6 may do", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY, siteFactor: 3 });
+  assert.deepEqual([1, 2, 3].map((now) => limiter.admit(IP, now)), [true, true, false]);
+  assert.equal(limiter.look(IP, 5).count, 2);
+});
+
+Deno.test("a clock that jumps back early in its time ends a window too", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 1000, key: KEY });
+  assert.equal(limiter.admit(IP, 100_000), true);
+  assert.deepEqual(limiter.look(IP, 99_500), { count: 1, limit: 1, endsInMs: 1000 });
+  assert.equal(limiter.admit(IP, 99_000), false);
+  assert.equal(limiter.admit(IP, 50_000), true);
+});
+
+Deno.test("look() of a source that shares a set with another knows them apart", () => {
+  const limiter = createRateLimiter({ limit: 5, windowMs: 1000, key: KEY, maxSources: 8 });
+  const source = (n: number): IpAddress => ({ family: 4, w0: 0, w1: 0, w2: 0, w3: n });
+  for (let n = 1; n <= 8; n++) for (let i = 0; i < n % 5; i++) limiter.admit(source(n), 7);
+  const counts = Array.from({ length: 9 }, (_, i) => limiter.look(source(i + 1), 7).count);
+  assert.deepEqual(counts, [1, 2, 3, 4, 0, 1, 2, 3, 0]);
+});
