@@ -14,7 +14,8 @@ export class Budget {
   readonly #parent: Budget | undefined;
   readonly #least: number;
   #tokens: number;
-  #at = -1;
+  /** Of the last look; before the first one the bucket is full. */
+  #at = 0;
 
   /** A full bucket. */
   constructor(rate: Rate, { parent, credit = 0 }: BudgetOptions = {}) {
@@ -45,10 +46,8 @@ export class Budget {
   }
 
   #refill(now: number): void {
-    if (this.#tokens < this.#rate.burst && now > this.#at && this.#at >= 0) {
-      const earned = (now - this.#at) * this.#rate.perSecond / 1000;
-      this.#tokens = Math.min(this.#rate.burst, this.#tokens + earned);
-    }
+    const earned = Math.max(0, now - this.#at) * this.#rate.perSecond / 1000;
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + earned);
     this.#at = now;
   }
 }

@@ -29,6 +29,8 @@ export interface ConnectionInit {
   readonly pool: OutputPool;
   /** Shared by the connections of one peer. */
   readonly resets?: Budget | undefined;
+  /** On the owner's clock. */
+  readonly now: number;
 }
 
 /**
@@ -60,7 +62,7 @@ export class Connection implements OwnerHost, SenderEvents {
   /** Highest stream of the peer that we take; lowered by the final GOAWAY. */
   acceptUpTo = Infinity;
   /** Since when no stream is open; meaningless while one is. */
-  idleSince = 0;
+  idleSince: number;
   /** `canOpenStream` was asked and was false. */
   #wasFull = false;
 
@@ -75,6 +77,8 @@ export class Connection implements OwnerHost, SenderEvents {
     });
     this.sender = new Sender(init.pool, init.limits, this);
     this.window = new ReceiveWindow(init.limits.connectionWindow);
+    this.setNow(init.now);
+    this.idleSince = init.now;
   }
 
   /** Moves the clock; a step back is ignored. */

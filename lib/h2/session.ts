@@ -89,8 +89,7 @@ export class H2Session implements InboundEvents {
       throw new RangeError(`windows must be at least ${DEFAULT_WINDOW} octets: peers assume that`);
     }
     const { pool = new OutputPool(), resets } = options;
-    this.#connection = new Connection({ role, handler, limits, pool, resets });
-    this.#connection.setNow(now);
+    this.#connection = new Connection({ role, handler, limits, pool, resets, now });
     this.#startedAt = now;
     this.#inbound = new Inbound(this.#connection, this);
     this.#reader = new FrameReader(this.#inbound, DEFAULT_MAX_FRAME);

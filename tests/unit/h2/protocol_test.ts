@@ -449,6 +449,8 @@ Deno.test("H2Session refuses windows that peers would overrun before they know",
 });
 
 Deno.test("H2Session tells since when it is idle", () => {
+  const fresh = new H2Session({ role: "server", handler: new Recorder(), now: 5000 });
+  assert.equal(fresh.idleSince, 5000, "a client that has not asked for anything yet");
   const peer = new RawPeer();
   peer.now = 100;
   const id = peer.open();
