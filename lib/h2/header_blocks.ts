@@ -215,7 +215,7 @@ export class HeaderBlocks {
     if (this.#assembler.tooLarge) return refuse("trailers too large");
     const fields = this.#assembler.trailers();
     if (fields === undefined) return refuse(this.#assembler.problem);
-    if (stream.expected >= 0 && stream.received < stream.expected) {
+    if (stream.received < stream.expected) {
       return refuse("content shorter than content-length");
     }
     stream.remoteEnded = true;

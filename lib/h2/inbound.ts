@@ -111,7 +111,7 @@ export class Inbound implements FrameSink {
       return false;
     }
     const open = this.blocks.openStream;
-    if (open === 0 || (type === FrameType.continuation && streamId === open)) return true;
+    if (open === 0 || type === FrameType.continuation) return true;
     connection.fail(protocolError, "frame inside a header block");
     return false;
   }
