@@ -35,7 +35,7 @@ export class Inbound implements FrameSink {
 
   frame(type: number, flags: number, streamId: number, payload: Uint8Array): void {
     const connection = this.#connection;
-    if (connection.closed || !this.#inOrder(type, flags, streamId)) return;
+    if (connection.closed || !this.#inOrder(type, flags)) return;
     switch (type) {
       case FrameType.headers:
         return this.blocks.headers(flags, streamId, payload);
@@ -64,7 +64,7 @@ export class Inbound implements FrameSink {
   dataBegin(streamId: number, flags: number, flow: number, content: number): void {
     const connection = this.#connection;
     this.#dataStream = undefined;
-    if (connection.closed || !this.#inOrder(FrameType.data, flags, streamId)) return;
+    if (connection.closed || !this.#inOrder(FrameType.data, flags)) return;
     if (streamId === 0) return connection.fail(protocolError, "DATA on stream 0");
     if (!connection.window.take(flow)) {
       return connection.fail(flowControlError, "connection window exceeded");
@@ -102,8 +102,11 @@ export class Inbound implements FrameSink {
     if (ends) this.#connection.afterRemoteEnd(stream);
   }
 
-  /** What may come first, and between the frames of a header block (RFC 9113 §3.4, §6.10). */
-  #inOrder(type: number, flags: number, streamId: number): boolean {
+  /**
+   * What may come first, and between the frames of a header block (RFC 9113 §3.4, §6.10). Whether a
+   * CONTINUATION is of the stream of the block is for {@link HeaderBlocks}.
+   */
+  #inOrder(type: number, flags: number): boolean {
     const connection = this.#connection;
     if (!connection.settingsReceived) {
       if (type === FrameType.settings && (flags & FrameFlag.ack) === 0) return true;

@@ -82,15 +82,14 @@ export class Sender {
     return taken;
   }
 
-  /** Octets that are not a frame: the client preface. */
+  /** Octets that are not a frame: the client preface, with which the greeting begins. */
   raw(bytes: Uint8Array): void {
     const slab = this.#output.reserve(bytes.length);
     slab.bytes.set(bytes, slab.used);
     slab.used += bytes.length;
-    this.#announce();
   }
 
-  /** SETTINGS with these pairs. */
+  /** SETTINGS with these pairs, part of the greeting too: the owner knows that it waits. */
   settings(pairs: readonly (readonly [id: number, value: number])[]): void {
     const slab = this.#output.reserve(FRAME_HEADER + 6 * pairs.length);
     let at = writeHead(slab.bytes, slab.used, {
@@ -105,7 +104,6 @@ export class Sender {
       at = writeU32(slab.bytes, at + 2, value);
     }
     slab.used = at;
-    this.#announce();
   }
 
   /** The acknowledgement of the peer's SETTINGS. */

@@ -166,13 +166,10 @@ export class H2Session implements InboundEvents {
     this.#connection.setNow(now);
     if (this.#connection.closed) return bytes.length;
     const rest = this.#preface > 0 ? this.#readPreface(bytes) : bytes;
-    let read = bytes.length;
-    if (rest.length > 0 && !this.#connection.closed) {
-      read += this.#reader.receive(rest, work) - rest.length;
-    }
+    const read = bytes.length - rest.length + this.#reader.receive(rest, work);
     if (this.#connection.closed) {
       this.#reader.stop();
-      read = bytes.length;
+      return bytes.length;
     }
     this.#noteUnfinished(now);
     return read;
