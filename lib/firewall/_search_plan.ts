@@ -66,7 +66,7 @@ function cheapestPicks(
   lengths.forEach((length, i) =>
     before[i + 1] = (before[i] as number) + (counts[length] as number)
   );
-  for (let depth = 0; depth <= maxDepth; depth++) {
+  for (let depth = 0; depth < maxDepth; depth++) {
     for (let from = 0; from < side; from++) costs[at(from, from, depth)] = 0;
   }
   for (let depth = 1; depth <= maxDepth; depth++) {

@@ -241,5 +241,6 @@ Deno.test.each([
   const length = (bytes[at] as number) & 31;
   const extended = (bytes[at] as number) >> 5 === 0 ? 1 : 0;
   for (let i = 1; i <= length; i++) bytes[at + extended + i] = i === length ? value : 0;
-  assertRefused(bytes, "geoip_unreadable");
+  const message = "cannot open the GeoIP database: its metadata are invalid";
+  assert.throws(() => openGeoIp(bytes), { code: "geoip_unreadable", message });
 });

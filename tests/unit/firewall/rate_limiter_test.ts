@@ -310,6 +310,7 @@ Deno.test.each([
   [{ windowMs: 1 }, true],
   [{ windowMs: 2 ** 32 - 1 }, true],
   [{ windowMs: 2 ** 32 }, false],
+  [{ windowMs: 1.5 }, false],
   [{ maxSources: 8 }, true],
   [{ maxSources: 16 }, true],
   [{ maxSources: 24 }, false],
@@ -380,4 +381,20 @@ Deno.test("look() of a source that shares a set with another knows them apart", 
   for (let n = 1; n <= 8; n++) for (let i = 0; i < n % 5; i++) limiter.admit(source(n), 7);
   const counts = Array.from({ length: 9 }, (_, i) => limiter.look(source(i + 1), 7).count);
   assert.deepEqual(counts, [1, 2, 3, 4, 0, 1, 2, 3, 0]);
+});
+
+Deno.test("createRateLimiter() says what a window may be", () => {
+  const make = () => createRateLimiter({ limit: 1, windowMs: 2 ** 32, key: KEY });
+  const message = "cannot limit per 4294967296 ms: not an integer in 1–4294967295";
+  assert.throws(make, new RangeError(message));
+});
+
+Deno.test("look() of a source tells of its own limit when no site has one, or both are full", () => {
+  const [a, b] = [ip("2001:db8:7:1::1"), ip("2001:db8:7:2::1")];
+  const plain = createRateLimiter({ limit: 3, windowMs: 1000, key: KEY });
+  plain.admit(a, 0);
+  assert.deepEqual(plain.look(a, 0), { count: 1, limit: 3, endsInMs: 1000 });
+  const both = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY, siteFactor: 2 });
+  for (const source of [a, a, b, b]) both.admit(source, 0);
+  assert.deepEqual(both.look(a, 0), { count: 2, limit: 2, endsInMs: 1000 });
 });

@@ -129,6 +129,7 @@ Deno.test.each([[4, 32, "255.255.255.255"], [6, 128, "ffff:ffff:ffff:ffff:ffff:f
   (ipVersion, bits, last) => {
     const found = [...tree([[40, 0]], { ipVersion }).leaves(1000)];
     assert.equal(found.length, bits);
+    assert(found.every(({ ip }) => ip.family === ipVersion));
     const highest = found.at(-1)?.ip as IpAddress;
     assert.equal(
       formatIp(highest),
