@@ -41,6 +41,10 @@ export const GRPC_FRAMES: FuzzTarget = {
       const again = seen.found.flatMap((hex) => [...frameMessage(Uint8Array.fromHex(hex))]);
       const rest = bytes.subarray(bytes.length - seen.buffered);
       assert.deepEqual(Uint8Array.from([...again, ...rest]), bytes, "nothing is lost or invented");
+      for (const hex of seen.found) assert.ok(hex.length / 2 <= MAX_BYTES);
+      // Nor is waited for what is announced as too long.
+      const [, a = 0, b = 0, c = 0, d] = rest;
+      if (d !== undefined) assert.ok((a << 24 | b << 16 | c << 8 | d) >>> 0 <= MAX_BYTES);
     }
     const text = textOf(bytes);
     const timeoutMs = parseTimeout(text);

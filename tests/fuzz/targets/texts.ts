@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "smol-toml";
 import {
   formatCidr,
   formatEndpoint,
@@ -96,6 +97,9 @@ export const STATE_FILE: FuzzTarget = {
       assert.notEqual(result.problems.length, 0);
       return checkPlaces(text, result.problems);
     }
+    const { listeners, firewall } = parse(text) as Record<string, { rules?: unknown[] }>;
+    assert.equal(result.state.listeners?.length, (listeners as unknown[] | undefined)?.length);
+    assert.equal(result.state.rules?.length, firewall?.rules?.length);
     const written = writeStateFile(result.state);
     const again = readStateFile(written);
     assert.ok(again.ok, written);
@@ -205,11 +209,11 @@ export const ADDRESSES: FuzzTarget = {
       assert.match(name.value, /^[a-z0-9_.-]{1,253}$/);
       assert.ok(!ip.ok, "an address is no name");
     }
-    for (const parse of [parseListenEndpoint, parseBackendEndpoint]) {
-      const endpoint = parse(text);
+    for (const read of [parseListenEndpoint, parseBackendEndpoint]) {
+      const endpoint = read(text);
       if (!endpoint.ok) continue;
       const written = formatEndpoint(endpoint.value);
-      assert.deepEqual(parse(written), endpoint, written);
+      assert.deepEqual(read(written), endpoint, written);
     }
     parseHostPattern(text);
     const id = parseSpiffeId(text);

@@ -21,6 +21,8 @@ const WORDS = [
   ...["listener", "peer", "client", "mode", "outcome", "bytesIn", "bytesOut", "durationMs", "sni"],
   ...["__proto__", "length", "toString", "l4", "relayed", "error", "counts", "errors", "missed"],
 ];
+/** Of the words behind the first one: seven types that there are, and one that there is not. */
+const TYPES = 8;
 const NUMBERS = [0, 1, -1, 2 ** 32, NaN, Infinity, 0.5, 1e308];
 
 /** A value that structured cloning can carry, as the octets say: an input is a small program. */
@@ -77,7 +79,7 @@ export const WORKER_MESSAGES: FuzzTarget = {
   make: (random) => random.bytes(2 + random.below(120)),
   check(bytes) {
     const asked = QUESTIONS[(bytes[0] ?? 0) % QUESTIONS.length];
-    const type = WORDS[1 + (bytes[1] ?? 0) % 7];
+    const type = WORDS[1 + (bytes[1] ?? 0) % TYPES];
     const values = new Values(bytes.subarray(2));
     const parts = values.next(0);
     const message = { ...typeof parts === "object" ? parts : { value: parts }, type, id: 1 };
