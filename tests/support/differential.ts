@@ -19,7 +19,10 @@ export type ProxyName = typeof PROXIES[number];
 export interface Input {
   readonly bytes: Uint8Array;
   readonly protocol: "http/1.1" | "h2";
-  /** The fields of HTTP/2 as text, `name: value` a line; absent: the octets say it themselves. */
+  /**
+   * The fields of HTTP/2 as text, `name: value` a line, and how much content, `= 5 octets`; absent: the
+   * octets say it themselves.
+   */
   readonly sent?: string;
 }
 

@@ -155,6 +155,7 @@ export function oddHttp2(random: Random): Input {
   const encoder = new HpackEncoder();
   const hasContent = fields.some(([name]) => name === "content-length") || random.below(4) === 0;
   const trailers = hasContent && random.below(4) === 0 ? [random.pick(H2_FIELDS)] : undefined;
+  const content = hasContent ? random.pick(["hello", "hello", "hell", ""]) : "";
   const block = encodeBlock(encoder, [...pseudo, ...fields, ...behind].flat());
   const chunks = [
     CLIENT_PREFACE,
@@ -162,7 +163,6 @@ export function oddHttp2(random: Random): Input {
     frame(FrameType.headers, hasContent ? 4 : 5, 1, block),
   ];
   if (hasContent) {
-    const content = random.pick(["hello", "hello", "hell", ""]);
     const bytes = Uint8Array.from(content, (character) => character.charCodeAt(0));
     chunks.push(frame(FrameType.data, trailers === undefined ? 1 : 0, 1, bytes));
   }
@@ -177,6 +177,10 @@ export function oddHttp2(random: Random): Input {
     at += chunk.length;
   }
   const sent = [...pseudo, ...fields, ...behind, ...trailers ?? []]
-    .map(([name, value]) => `${name}: ${value}`).join("\n");
-  return { protocol: "h2", bytes: whole, sent };
+    .map(([name, value]) => `${name}: ${value}`);
+  return {
+    protocol: "h2",
+    bytes: whole,
+    sent: [...sent, `= ${content.length} octets`].join("\n"),
+  };
 }
