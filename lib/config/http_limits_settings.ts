@@ -1,5 +1,5 @@
+import type { HttpLimits } from "../http/mod.ts";
 import { duration, integer, size, table } from "../schema/mod.ts";
-import type { HttpLimitsConfig } from "./types.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -8,7 +8,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 /** `[l7.limits]`. The defaults are those of lib/l7, which a test holds against these. */
-export const httpLimits = table<HttpLimitsConfig>({
+export const httpLimits = table<HttpLimits>({
   maxRequestHead: {
     key: "max_request_head",
     kind: size({ min: KIB, max: MIB }),

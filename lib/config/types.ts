@@ -1,3 +1,4 @@
+import type { HttpLimits } from "../http/mod.ts";
 import type { Listener } from "../state/mod.ts";
 
 /**
@@ -173,23 +174,7 @@ export interface L7Config {
   readonly trustedForwarding: readonly string[];
   /** Names of trailers that requests may have besides the usual ones. */
   readonly requestTrailers: readonly string[];
-  readonly limits: HttpLimitsConfig;
-}
-
-/** Bounds of requests and responses of `l7` routes. Sizes are octets. */
-export interface HttpLimitsConfig {
-  readonly maxRequestHead: number;
-  readonly maxResponseHead: number;
-  readonly maxFields: number;
-  readonly maxTrailers: number;
-  readonly maxChunkOverhead: number;
-  readonly contentBuffer: number;
-  readonly headerTimeoutMs: number;
-  readonly keepAliveTimeoutMs: number;
-  /** 0: any number. */
-  readonly maxRequests: number;
-  readonly maxInterim: number;
-  readonly maxInterimForwarded: number;
+  readonly limits: HttpLimits;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
