@@ -18,18 +18,29 @@ export type OnCrash = (error: unknown) => void;
 
 /** Whether work may still be done, and who is told when some of it has thrown. */
 class Guard {
-  crashed = false;
+  #crashed = false;
   readonly #onCrash: OnCrash;
 
   constructor(onCrash: OnCrash) {
     this.#onCrash = onCrash;
   }
 
-  /** Something was thrown. */
-  crash(error: unknown): void {
-    if (this.crashed) return;
-    this.crashed = true;
-    this.#onCrash(error);
+  /** Does something; nothing is done any more once something has thrown. */
+  run<T>(work: () => T, otherwise: T): T {
+    return this.#crashed ? otherwise : this.runAnyway(work, otherwise);
+  }
+
+  /** The same also after a crash, as far as it goes. */
+  runAnyway<T>(work: () => T, otherwise: T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!this.#crashed) {
+        this.#crashed = true;
+        this.#onCrash(error);
+      }
+      return otherwise;
+    }
   }
 }
 
@@ -43,41 +54,19 @@ export class GuardedH2Session extends H2Session {
   }
 
   override receive(bytes: Uint8Array, now: number, work?: number): number {
-    if (this.#guard.crashed) return bytes.length;
-    try {
-      return super.receive(bytes, now, work);
-    } catch (error) {
-      this.#guard.crash(error);
-      return bytes.length;
-    }
+    return this.#guard.run(() => super.receive(bytes, now, work), bytes.length);
   }
 
   override takeOutput(): Uint8Array[] {
-    if (this.#guard.crashed) return [];
-    try {
-      return super.takeOutput();
-    } catch (error) {
-      this.#guard.crash(error);
-      return [];
-    }
+    return this.#guard.run(() => super.takeOutput(), []);
   }
 
   override tick(now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.tick(now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.tick(now), undefined);
   }
 
   override abort(reason: string): void {
-    // Also after a crash, as far as it goes.
-    try {
-      super.abort(reason);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.runAnyway(() => super.abort(reason), undefined);
   }
 }
 
@@ -91,58 +80,27 @@ export class GuardedH1Server extends H1ServerSession {
   }
 
   override receive(bytes: Uint8Array, now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.receive(bytes, now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.receive(bytes, now), undefined);
   }
 
   override resume(now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.resume(now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.resume(now), undefined);
   }
 
   override receiveEnd(now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.receiveEnd(now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.receiveEnd(now), undefined);
   }
 
   override takeOutput(): Uint8Array[] {
-    if (this.#guard.crashed) return [];
-    try {
-      return super.takeOutput();
-    } catch (error) {
-      this.#guard.crash(error);
-      return [];
-    }
+    return this.#guard.run(() => super.takeOutput(), []);
   }
 
   override tick(now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.tick(now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.tick(now), undefined);
   }
 
   override abort(reason: string): void {
-    // Also after a crash, as far as it goes.
-    try {
-      super.abort(reason);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.runAnyway(() => super.abort(reason), undefined);
   }
 }
 
@@ -156,39 +114,18 @@ export class GuardedH1Client extends H1ClientSession {
   }
 
   override receive(bytes: Uint8Array, now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.receive(bytes, now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.receive(bytes, now), undefined);
   }
 
   override receiveEnd(now: number): void {
-    if (this.#guard.crashed) return;
-    try {
-      super.receiveEnd(now);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.run(() => super.receiveEnd(now), undefined);
   }
 
   override takeOutput(): Uint8Array[] {
-    if (this.#guard.crashed) return [];
-    try {
-      return super.takeOutput();
-    } catch (error) {
-      this.#guard.crash(error);
-      return [];
-    }
+    return this.#guard.run(() => super.takeOutput(), []);
   }
 
   override abort(reason: string): void {
-    // Also after a crash, as far as it goes.
-    try {
-      super.abort(reason);
-    } catch (error) {
-      this.#guard.crash(error);
-    }
+    this.#guard.runAnyway(() => super.abort(reason), undefined);
   }
 }
