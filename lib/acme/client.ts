@@ -114,6 +114,25 @@ export class AcmeClient {
     return this.#account = locationOf(answer, "an account");
   }
 
+  /**
+   * The URL of the account that the key has; nothing if it has none. Makes none (RFC 8555 §7.3.1).
+   *
+   * @throws {AcmeError}
+   */
+  async findAccount({ signal }: Call = {}): Promise<string | undefined> {
+    const { newAccount: url } = await this.directory({ signal });
+    const doing = "an account";
+    const payload = { onlyReturnExisting: true };
+    const answer = await this.#post(url, { doing, withKey: true, signal, payload });
+    try {
+      jsonOf(answer, doing);
+    } catch (error) {
+      if (error instanceof AcmeError && error.type === "accountDoesNotExist") return undefined;
+      throw error;
+    }
+    return this.#account = locationOf(answer, doing);
+  }
+
   /** Begins an order. */
   async newOrder({ names, profile, replaces }: NewOrder, { signal }: Call = {}): Promise<Order> {
     const { newOrder: url } = await this.directory({ signal });

@@ -5,7 +5,11 @@ import type { Handlers } from "../rpc_server/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
 
-type CertificateMethods = "listCertificates" | "renewCertificate" | "revokeCertificate";
+type CertificateMethods =
+  | "listCertificates"
+  | "renewCertificate"
+  | "revokeCertificate"
+  | "rolloverAccountKey";
 
 /** Certificates of routes, and those from an authority. */
 export function certificateHandlers(
@@ -24,6 +28,10 @@ export function certificateHandlers(
       const { actor } = operation("RevokeCertificate", context, call);
       await issuanceOf(context).revoke(hostname.toLowerCase(), actor);
       return {};
+    },
+    async rolloverAccountKey(_, call) {
+      const { actor } = operation("RolloverAccountKey", context, call);
+      return { account: await issuanceOf(context).rollKey(actor) };
     },
   };
 }

@@ -1,13 +1,7 @@
-import {
-  createChallengeCertificate,
-  exportKeyPem,
-  fromPem,
-  generateKey,
-  type Proof,
-  type Prover,
-} from "../acme/mod.ts";
+import type { Proof } from "../acme/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ChallengeSnapshot } from "../plane/mod.ts";
+import { challengeOf, type NameProver } from "./kept_proofs.ts";
 import type { ServedState } from "./served_state.ts";
 
 const OPERATION = { actor: "mc-proxy", action: "ProveName" };
@@ -20,7 +14,7 @@ export const NO_LISTENER_FOR_HTTP01 =
  * Shows proofs by tls-alpn-01 or http-01: the data plane answers validators with them. There are never
  * more than there are orders at one time.
  */
-export class ChallengeBoard implements Prover {
+export class ChallengeBoard implements NameProver {
   readonly type: ChallengeSnapshot["type"];
   readonly #state: ServedState;
   readonly #log: LogSink;
@@ -39,29 +33,24 @@ export class ChallengeBoard implements Prover {
     this.#state = options.state;
     this.#log = options.log;
     this.#now = options.now;
+    // Those that are shown already are of orders to be gone on with; `hide` ends them as any other.
+    for (const each of options.state.snapshot.challenges ?? []) this.#pending.set(each.name, each);
   }
 
   /** Resolves when all workers that are on time answer with it. */
   async show({ name, token, keyAuthorization }: Proof): Promise<void> {
-    const challenge = this.type === "http-01"
-      ? { type: this.type, name, token, keyAuthorization }
-      : await this.#certificateFor(name, keyAuthorization);
+    const proof = { type: this.type, token, keyAuthorization };
+    const challenge = await challengeOf(name, proof, this.#now());
+    if (challenge === undefined) return;
     this.#pending.set(name, challenge);
     await this.#apply();
   }
 
-  async #certificateFor(name: string, keyAuthorization: string): Promise<ChallengeSnapshot> {
-    const key = await generateKey();
-    const certificate = await createChallengeCertificate(key, {
-      name,
-      keyAuthorization,
-      nowMs: this.#now(),
-    });
-    const pkcs8 = fromPem("PRIVATE KEY", await exportKeyPem(key));
-    return { type: "tls-alpn-01", name, certificate, key: pkcs8 };
+  hide({ name }: Proof): Promise<void> {
+    return this.forget(name);
   }
 
-  async hide({ name }: Proof): Promise<void> {
+  async forget(name: string): Promise<void> {
     if (!this.#pending.delete(name)) return;
     try {
       await this.#apply();

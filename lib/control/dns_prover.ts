@@ -4,19 +4,19 @@ import {
   type DnsUpdateServer,
   pause,
   type Proof,
-  type Prover,
   updateText,
 } from "../acme/mod.ts";
 import { parseBackendEndpoint } from "../addr/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeDnsConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import type { NameProver } from "./kept_proofs.ts";
 
 /** To take a proof back, after the order has ended. */
 const HIDE_TIMEOUT_MS = 10_000;
 
 /** Shows proofs by dns-01: a name server is told of them. */
-export class DnsProver implements Prover {
+export class DnsProver implements NameProver {
   readonly type = "dns-01";
   readonly #config: AcmeDnsConfig;
   readonly #readFile: ReadFile;
@@ -47,6 +47,11 @@ export class DnsProver implements Prover {
       const fields = { hostname: proof.name, error: describeError(error) };
       this.#log({ level: "warn", message: "a proof was left at the name server", fields });
     }
+  }
+
+  /** Whoever goes on with its order shows the same text again, and removes it. */
+  forget(): Promise<void> {
+    return Promise.resolve();
   }
 
   async #update(

@@ -1,19 +1,7 @@
-import {
-  AcmeError,
-  backOff,
-  checkIssued,
-  exportKeyPem,
-  fromPem,
-  generateKey,
-  importKeyPem,
-  obtainCertificate,
-  type Prover,
-  renewalId,
-  renewalTime,
-} from "../acme/mod.ts";
+import { AcmeError, fromPem } from "../acme/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";
-import { DatabaseError, type IssuedCertificate } from "../db/mod.ts";
+import type { IssuedCertificate } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
 import { ACME, isRedirect } from "../state/mod.ts";
@@ -21,26 +9,24 @@ import { AcmeSession } from "./acme_session.ts";
 import { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 import { allowedAt } from "./issuance_limits.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
+import type { NameProver } from "./kept_proofs.ts";
+import { noteFailure, obtainForName, type OrderContext } from "./name_order.ts";
+import { RenewalWatch } from "./renewal_watch.ts";
 import type { ServedState } from "./served_state.ts";
 
-const HOUR_MS = 3_600_000;
 /** How often names are looked at. */
 const LOOK_MS = 5000;
 /** Orders at one time. */
 const MAX_ORDERS = 16;
 /** From order to certificate: validators sleep, and a CA may work on it for minutes. */
 const ORDER_TIMEOUT_MS = 10 * 60_000;
-/** How often the authority is asked when to renew, unless it says otherwise (RFC 9773 §4.3.2). */
-const INFO_MS = 6 * HOUR_MS;
-/** After a failure of our own, such as a database that is busy. */
-const OWN_FAILURE_MS = 60_000;
 
 /** What an {@link Issuance} works with. */
 export interface IssuanceOptions {
   readonly config: AcmeConfig;
   readonly store: IssuanceStore;
   readonly state: ServedState;
-  readonly prover: Prover;
+  readonly prover: NameProver;
   /** Names that want a certificate beside those of routes: the connector's. */
   readonly names: readonly string[];
   /** Makes every worker use what was issued. */
@@ -79,13 +65,14 @@ export interface IssuanceCounts {
  */
 export class Issuance implements AsyncDisposable {
   readonly #options: IssuanceOptions;
-  readonly #random: () => number;
+  readonly #context: OrderContext;
+  readonly #renewals: RenewalWatch;
   readonly #running = new Map<string, { controller: AbortController; done: Promise<void> }>();
-  /** When the authority is asked again when to renew. */
-  readonly #infoAt = new Map<string, number>();
   readonly #forced = new Set<string>();
   readonly #session: AcmeSession;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #forgetting: ReturnType<typeof setTimeout> | undefined;
+  #isRolling = false;
   #looking: Promise<void> | undefined;
   #closed = false;
   #attempts = 0;
@@ -93,8 +80,10 @@ export class Issuance implements AsyncDisposable {
 
   constructor(options: IssuanceOptions) {
     this.#options = options;
-    this.#random = options.random ?? Math.random;
-    this.#session = new AcmeSession(options);
+    const session = this.#session = new AcmeSession(options);
+    const random = options.random ?? Math.random;
+    this.#context = { ...options, session, random };
+    this.#renewals = new RenewalWatch(this.#context);
   }
 
   get counts(): IssuanceCounts {
@@ -117,7 +106,16 @@ export class Issuance implements AsyncDisposable {
   /** Begins to look after certificates. */
   start(): void {
     this.#timer = setInterval(() => void this.look(), LOOK_MS);
+    this.#forgetting = setTimeout(() => void this.#forgetKept(), ORDER_TIMEOUT_MS);
     void this.look();
+  }
+
+  /** Shows no more what nobody has gone on with. */
+  async #forgetKept(): Promise<void> {
+    const { store, prover } = this.#options;
+    for (const { name, proof } of store.orders()) {
+      if (proof !== undefined && !this.#running.has(name)) await prover.forget(name);
+    }
   }
 
   /** Reads anew what another process may have got meanwhile. */
@@ -200,10 +198,36 @@ export class Issuance implements AsyncDisposable {
     await this.look();
   }
 
+  /**
+   * Gives the account at the authority another key; gives the account's URL.
+   *
+   * @throws {RefusedError} while orders are under way, which the old key has signed.
+   */
+  async rollKey(actor: string): Promise<string> {
+    const names = [...this.#running.keys()];
+    if (names.length > 0 || this.#isRolling) {
+      const what = names.length > 0 ? `orders are under way (${names[0]}, …)` : "it is under way";
+      throw new RefusedError("failed_precondition", `${what}: try again in a minute`);
+    }
+    this.#isRolling = true;
+    try {
+      const account = await this.#session.rollKey(actor);
+      const fields = { account };
+      this.#options.log({ level: "warn", message: "the account has another key", fields });
+      return account;
+    } catch (error) {
+      if (!(error instanceof AcmeError)) throw error;
+      throw new RefusedError("failed_precondition", error.message, { cause: error });
+    } finally {
+      this.#isRolling = false;
+    }
+  }
+
   /** Gives up what is under way: a restart goes on with it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#forgetting);
     for (const { controller } of this.#running.values()) controller.abort();
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
     await this.#session[Symbol.asyncDispose]();
@@ -225,10 +249,10 @@ export class Issuance implements AsyncDisposable {
       if (!wanted.has(name)) controller.abort();
     }
     for (const name of wanted) {
-      if (this.#closed || this.#running.size >= MAX_ORDERS) return;
+      if (this.#closed || this.#isRolling || this.#running.size >= MAX_ORDERS) return;
       if (this.#running.has(name)) continue;
       if (!this.#isDue(name)) {
-        await this.#askWhenToRenew(name);
+        await this.#renewals.look(name);
         continue;
       }
       if (allowedAt(store.attempts(now()), { name, now: now() }) > now()) continue;
@@ -260,117 +284,15 @@ export class Issuance implements AsyncDisposable {
     this.#attempts++;
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(ORDER_TIMEOUT_MS)]);
     try {
-      await this.#obtain(name, signal);
+      await obtainForName(name, signal, this.#context);
+      this.#renewals.forget(name);
     } catch (error) {
       if (cancelled.aborted) return; // A stop, or a route that is gone: nobody failed.
       this.#failures++;
-      await this.#fail(name, error);
+      await noteFailure(name, error, this.#context);
+    } finally {
+      // What a process before has left, and this one did not need to show again.
+      if (!this.#closed) await this.#options.prover.forget(name);
     }
   }
-
-  async #obtain(name: string, signal: AbortSignal): Promise<void> {
-    const { config, store, prover, now } = this.#options;
-    const { directory, profile } = config;
-    const before = store.order(name);
-    const resumes = before !== undefined && before.directory === directory && before.url !== "";
-    const key = resumes ? await importKeyPem(before.keyPem) : await generateKey();
-    const keyPem = await exportKeyPem(key);
-    const order = {
-      ...{ name, directory, keyPem, url: resumes ? before.url : "", nextAt: 0 },
-      ...{ failures: before?.failures ?? 0, lastError: before?.lastError ?? "" },
-    };
-    await store.begin(order, now());
-    const client = await this.#session.open();
-    const old = store.certificate(name);
-    const attempt = (resume: string | undefined) =>
-      obtainCertificate({
-        ...{ client, key, prover, signal, profile, names: [name], resume },
-        replaces: old?.directory === directory ? renewalId(old.certPem) : undefined,
-        onOrder: (url) => url === order.url ? undefined : store.setOrder({ ...order, url }),
-      });
-    const certPem = await attempt(resumes ? before.url : undefined).catch((error) => {
-      // While two processes share a port, the authority may have met the one that did not show the
-      // proof: that an order of before ends is no failure of this attempt.
-      if (!resumes || !endsOrder(error)) throw error;
-      return attempt(undefined);
-    });
-    const life = checkIssued({ certPem, keyPem }, { names: [name], nowMs: now() });
-    const renewAt = renewalTime(life, { window: undefined, random: this.#random() });
-    await this.#activate({ name, directory, certPem, keyPem, issuedAt: now(), renewAt }, life);
-  }
-
-  /** Kept first, then in use by every worker, as if a file had changed. */
-  async #activate(
-    certificate: IssuedCertificate,
-    life: { readonly notAfterMs: number; readonly issuer: string },
-  ): Promise<void> {
-    const { store, activate, now, log } = this.#options;
-    const { name, directory } = certificate;
-    const expires = new Date(life.notAfterMs).toISOString();
-    const shown = { issuer: life.issuer, expires, directory };
-    await store.keep(certificate, { time: now(), shown });
-    this.#infoAt.delete(name);
-    await activate();
-    const fields = { hostname: name, issuer: life.issuer, expires };
-    log({ level: "info", message: "certificate issued", fields });
-  }
-
-  async #fail(name: string, error: unknown): Promise<void> {
-    const { store, config: { directory }, now, log } = this.#options;
-    const lastError = describeError(error);
-    const before = store.order(name);
-    const isOurs = error instanceof DatabaseError;
-    const failures = (before?.failures ?? 0) + (isOurs ? 0 : 1);
-    const { retryAfterMs = 0, type, code } = error instanceof AcmeError ? error : {};
-    const wait = isOurs
-      ? OWN_FAILURE_MS
-      : backOff(failures, { random: this.#random(), retryAfterMs });
-    // The account or its key is unknown to the authority: the next attempt makes another one.
-    if (type === "accountDoesNotExist") await this.#session.forgetAccount();
-    // What could not be reached goes on where it stood; everything else begins anew.
-    const resumes = code === "network" || code === "timeout" || type === "rateLimited";
-    const order = {
-      ...{ name, directory, failures, lastError, nextAt: now() + wait },
-      url: resumes ? before?.url ?? "" : "",
-      keyPem: resumes ? before?.keyPem ?? "" : "",
-    };
-    const next = new Date(order.nextAt).toISOString();
-    const fields = { hostname: name, error: lastError, failures, next };
-    log({ level: "warn", message: "certificate could not be obtained", fields });
-    await store.setOrder(order).catch(() => {}); // In memory it counts all the same.
-  }
-
-  /** Asks the authority, now and then, when it wants a certificate renewed. */
-  async #askWhenToRenew(name: string): Promise<void> {
-    const { store, config, now, log } = this.#options;
-    const certificate = store.certificate(name);
-    if (certificate?.directory !== config.directory) return;
-    if ((this.#infoAt.get(name) ?? 0) > now()) return;
-    this.#infoAt.set(name, now() + INFO_MS);
-    const id = renewalId(certificate.certPem);
-    if (id === undefined) return;
-    try {
-      const client = await this.#session.open();
-      const window = await client.renewalInfo(id, { signal: AbortSignal.timeout(OWN_FAILURE_MS) });
-      if (window === undefined) return;
-      const { retryAfterMs = INFO_MS } = window;
-      this.#infoAt.set(name, now() + Math.max(retryAfterMs, OWN_FAILURE_MS));
-      // Where it is already inside of the window, it stays: else each look would choose anew.
-      const { renewAt } = certificate;
-      if (renewAt >= window.startMs && renewAt <= window.endMs) return;
-      const { certPem, keyPem } = certificate;
-      const life = checkIssued({ certPem, keyPem }, { names: [name], nowMs: now() });
-      await store.setRenewal(name, renewalTime(life, { window, random: this.#random() }));
-    } catch (error) {
-      // Without it, a third of the lifetime is left for the renewal.
-      const fields = { hostname: name, error: describeError(error) };
-      log({ level: "debug", message: "the authority does not say when to renew", fields });
-    }
-  }
-}
-
-/** Whether an authority has ended an order, and would take another one. */
-function endsOrder(error: unknown): boolean {
-  return error instanceof AcmeError && error.type !== "rateLimited" &&
-    (error.code === "refused" || error.code === "failed");
 }

@@ -46,6 +46,11 @@ export class IssuanceStore {
     return this.#orders.get(name);
   }
 
+  /** Those that are under way, or wait. */
+  orders(): readonly AcmeOrder[] {
+    return [...this.#orders.values()];
+  }
+
   account(directory: string): AcmeAccount | undefined {
     return this.#database.issued.account(directory);
   }
@@ -87,6 +92,20 @@ export class IssuanceStore {
     });
     this.#certificates.set(name, certificate);
     this.#orders.delete(name);
+  }
+
+  /** The account has gone over to its next key, with an entry of the audit log. */
+  async setRolledKey(
+    directory: string,
+    account: AcmeAccount,
+    { actor, time }: { readonly actor: string; readonly time: number },
+  ): Promise<void> {
+    await this.#write(() => {
+      this.#database.issued.setAccount(directory, account);
+      const subject = `account ${directory}`;
+      const entry = { actor, action: "RolloverAccountKey", subject, time: Math.trunc(time) };
+      this.#database.audit.add({ ...entry, before: "", after: "" });
+    });
   }
 
   async setRenewal(name: string, renewAt: number): Promise<void> {

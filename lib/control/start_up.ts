@@ -16,6 +16,7 @@ import { readStamp } from "./regular_file.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
 import { RouteMaterials } from "./route_materials.ts";
 import type { StoredRows } from "./stored_rows.ts";
+import { challengesOf } from "./kept_proofs.ts";
 import { compileListeners } from "./stored_listeners.ts";
 
 /** Levels at which requests, which are logged as `info`, are written. */
@@ -109,6 +110,11 @@ export async function compileStartUp(
     },
     ...connector && { connector: connector.snapshot },
     ...resolver && { resolver: resolver.settings },
+    ...issued && config.acme && {
+      challenges: await challengesOf(issued, {
+        ...{ type: config.acme.challenge, directory: config.acme.directory, now: now() },
+      }),
+    },
   };
   return {
     snapshot,

@@ -4,6 +4,7 @@ import {
   ListCertificatesResponseSchema,
   RenewCertificateResponseSchema,
   RevokeCertificateResponseSchema,
+  RolloverAccountKeyResponseSchema,
 } from "../admin/gen/mod.ts";
 import { formatTime } from "../terminal/mod.ts";
 import type { Session } from "./session.ts";
@@ -37,6 +38,14 @@ export async function revokeCertificate(session: Session, hostname: string): Pro
   const done = await session.client.revokeCertificate({ hostname });
   session.answer(RevokeCertificateResponseSchema, done, () => [
     `the certificate of ${hostname} is revoked, and another one is being ordered`,
+  ]);
+}
+
+/** `certificates rollover-key`: the account gets another key. */
+export async function rolloverKey(session: Session): Promise<void> {
+  const done = await session.client.rolloverAccountKey({});
+  session.answer(RolloverAccountKeyResponseSchema, done, ({ account }) => [
+    `the account ${account} has another key, and the old one is worth nothing`,
   ]);
 }
 

@@ -32,6 +32,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "certificates list": "mcproxyctl certificates list",
   "certificates renew": "mcproxyctl certificates renew www.example.net",
   "certificates revoke": "mcproxyctl certificates revoke www.example.net",
+  "certificates rollover-key": "mcproxyctl certificates rollover-key",
   "apply": "mcproxyctl apply -f mc-proxy.toml --diff --replay 24h",
   "reload": "mcproxyctl reload --diff",
   "export": "mcproxyctl export >state.toml",

@@ -364,6 +364,9 @@ function addCertificates(program: Command, { run }: ProgramHost): void {
     .action((hostname: string) =>
       run(async (session) => (await load()).revokeCertificate(session, hostname))
     );
+  certificates.command("rollover-key")
+    .description("give the account at the authority another key")
+    .action(() => run(async (session) => (await load()).rolloverKey(session)));
 }
 
 function addState(program: Command, { run }: ProgramHost): void {

@@ -1,9 +1,11 @@
 import type { Row, Statements } from "../sqlite/mod.ts";
 
 const SQL = {
-  account: "SELECT url, key_pem FROM acme_accounts WHERE directory = ?",
-  setAccount: `INSERT INTO acme_accounts (directory, url, key_pem) VALUES (?, ?, ?)
-    ON CONFLICT (directory) DO UPDATE SET url = excluded.url, key_pem = excluded.key_pem`,
+  account: "SELECT url, key_pem, next_key_pem FROM acme_accounts WHERE directory = ?",
+  setAccount: `INSERT INTO acme_accounts (directory, url, key_pem, next_key_pem)
+    VALUES (?, ?, ?, ?)
+    ON CONFLICT (directory) DO UPDATE SET url = excluded.url, key_pem = excluded.key_pem,
+      next_key_pem = excluded.next_key_pem`,
   certificates: "SELECT * FROM acme_certificates ORDER BY name",
   setCertificate: `INSERT INTO acme_certificates
       (name, directory, cert_pem, key_pem, issued_at, renew_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -13,10 +15,12 @@ const SQL = {
   setRenewal: "UPDATE acme_certificates SET renew_at = ? WHERE name = ?",
   orders: "SELECT * FROM acme_orders ORDER BY name",
   setOrder: `INSERT INTO acme_orders
-      (name, directory, url, key_pem, failures, next_at, last_error) VALUES (?, ?, ?, ?, ?, ?, ?)
+      (name, directory, url, key_pem, failures, next_at, last_error, proof_type, proof_token,
+        key_authorization) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET directory = excluded.directory, url = excluded.url,
       key_pem = excluded.key_pem, failures = excluded.failures, next_at = excluded.next_at,
-      last_error = excluded.last_error`,
+      last_error = excluded.last_error, proof_type = excluded.proof_type,
+      proof_token = excluded.proof_token, key_authorization = excluded.key_authorization`,
   removeOrder: "DELETE FROM acme_orders WHERE name = ?",
   addAttempt: "INSERT INTO acme_attempts (name, time) VALUES (?, ?)",
   forgetAttempts: "DELETE FROM acme_attempts WHERE time < ?",
@@ -28,6 +32,11 @@ export interface AcmeAccount {
   /** Empty: the key has none yet. */
   readonly url: string;
   readonly keyPem: string;
+  /**
+   * The key that it goes over to: the authority may know this one already, or that one still. Empty: it
+   * goes nowhere.
+   */
+  readonly nextKeyPem: string;
 }
 
 /** A certificate from an authority; the key is secret. Times are milliseconds since 1970. */
@@ -54,6 +63,16 @@ export interface AcmeOrder {
   /** When it may be tried again, in milliseconds since 1970. */
   readonly nextAt: number;
   readonly lastError: string;
+  /** What an authority may be about to look for. */
+  readonly proof?: KeptProof | undefined;
+}
+
+/** What proves a name, for whoever goes on with its order. */
+export interface KeptProof {
+  /** `tls-alpn-01` and the like. */
+  readonly type: string;
+  readonly token: string;
+  readonly keyAuthorization: string;
 }
 
 /** Certificates from an authority, and what is needed to get them. Written in transactions of the caller's. */
@@ -67,12 +86,16 @@ export class IssuedCertificates {
   account(directory: string): AcmeAccount | undefined {
     return this.#statements.run("cannot read the account at the authority", () => {
       const row = this.#statements.get(SQL.account, [directory]);
-      return row && { url: String(row.url), keyPem: String(row.key_pem) };
+      return row && {
+        url: String(row.url),
+        keyPem: String(row.key_pem),
+        nextKeyPem: String(row.next_key_pem),
+      };
     });
   }
 
-  setAccount(directory: string, { url, keyPem }: AcmeAccount): void {
-    this.#write("cannot write the account", SQL.setAccount, [directory, url, keyPem]);
+  setAccount(directory: string, { url, keyPem, nextKeyPem }: AcmeAccount): void {
+    this.#write("cannot write the account", SQL.setAccount, [directory, url, keyPem, nextKeyPem]);
   }
 
   list(): IssuedCertificate[] {
@@ -101,8 +124,12 @@ export class IssuedCertificates {
   }
 
   setOrder(order: AcmeOrder): void {
-    const { name, directory, url, keyPem, failures, nextAt, lastError } = order;
-    const values = [name, directory, url, keyPem, failures, Math.trunc(nextAt), lastError];
+    const { name, directory, url, keyPem, failures, nextAt, lastError, proof } = order;
+    const { type = "", token = "", keyAuthorization = "" } = proof ?? {};
+    const values = [
+      ...[name, directory, url, keyPem, failures, Math.trunc(nextAt), lastError],
+      ...[type, token, keyAuthorization],
+    ];
     this.#write("cannot write an order", SQL.setOrder, values);
   }
 
@@ -152,5 +179,12 @@ function toOrder(row: Row): AcmeOrder {
     failures: Number(row.failures),
     nextAt: Number(row.next_at),
     lastError: String(row.last_error),
+    ...row.proof_type !== "" && {
+      proof: {
+        type: String(row.proof_type),
+        token: String(row.proof_token),
+        keyAuthorization: String(row.key_authorization),
+      },
+    },
   };
 }

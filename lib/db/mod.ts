@@ -37,6 +37,7 @@ export {
   type AcmeOrder,
   type IssuedCertificate,
   type IssuedCertificates,
+  type KeptProof,
 } from "./issued_certificates.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleName, type Rules, type StoredRule } from "./rules.ts";

@@ -285,6 +285,22 @@ export const WRITTEN: readonly Migration[] = [
       "CREATE INDEX acme_attempts_by_time ON acme_attempts (time)",
     ],
   },
+  // What came with fields of the state alone.
+  { version: 15, statements: [] },
+  { version: 16, statements: [] },
+  { version: 17, statements: [] },
+  { version: 18, statements: [] },
+  {
+    // What proves the name of an order, so that another process can show it too, and the key that an
+    // account is about to go over to.
+    version: 19,
+    statements: [
+      "ALTER TABLE acme_orders ADD COLUMN proof_type TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE acme_orders ADD COLUMN proof_token TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE acme_orders ADD COLUMN key_authorization TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE acme_accounts ADD COLUMN next_key_pem TEXT NOT NULL DEFAULT ''",
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */

@@ -451,6 +451,7 @@ Deno.test("listCertificates() tells of routes that name one, and without [acme] 
   const code = "failed_precondition";
   await assert.rejects(client.renewCertificate({ hostname: "a.example" }), { code });
   await assert.rejects(client.revokeCertificate({ hostname: "a.example" }), { code });
+  await assert.rejects(client.rolloverAccountKey({}), { code });
 });
 
 Deno.test("reloadGeoIP() without a GeoIP database says so", async () => {
