@@ -104,7 +104,10 @@ async function copyChecked(from: string, to: string, schema: ProgramSchema): Pro
   const snapshot = new DatabaseSync(from, { readOnly: true });
   try {
     checkPages(snapshot);
-    refuseNewer(readVersion(snapshot), schema.migrations.length);
+    const version = readVersion(snapshot);
+    // An empty file is a good database to SQLite: what an interrupted copy may leave.
+    if (version === 0) throw new DatabaseError("not_a_snapshot", `${from} holds no state at all`);
+    refuseNewer(version, schema.migrations.length);
     const identity = readIdentity(snapshot);
     if (identity !== undefined) checkDigest(snapshot, identity, schema);
     await writeSnapshot(snapshot, { from, to });

@@ -12,6 +12,9 @@ import { ROOT } from "../support/module_graph.ts";
 import { unusedPorts } from "../support/ports.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
+/** `TAKE_OVER_ROUTES=100000` takes a minute. */
+const MANY = Number(Deno.env.get("TAKE_OVER_ROUTES") ?? 5_000);
+
 interface Setting {
   readonly folder: string;
   readonly socketPath: string;
@@ -94,6 +97,33 @@ Deno.test("every change that is acknowledged during a take-over is in effect in 
       // `undefined` is a connection that the old process closed.
       assert.ok(["unavailable", "cancelled"].includes(code), code);
     }
+  });
+});
+
+Deno.test("a take-over with many routes loses none of them, and no change that is made meanwhile", async () => {
+  await withSetting(async (setting) => {
+    const { socketPath, listenerAddr, start } = setting;
+    const old = await start();
+    {
+      using client = createClient({ socketPath, timeoutMs: 600_000 });
+      const routes = Array.from({ length: MANY }, (_, i) => {
+        return { route: { hostname: `many${i}.test`, backend: "x:1" } };
+      });
+      const listeners = [{ listener: { addr: listenerAddr }, routes }];
+      await client.apply({ state: { listeners: { listeners } } });
+    }
+    const adding = keepAdding(setting);
+    await eventually(() => adding.acknowledged.size > 5, "changes before the take-over");
+    await using _next = await start({ takeOver: true });
+    const before = adding.acknowledged.size;
+    await eventually(() => adding.acknowledged.size > before + 5, "changes after the take-over");
+    assert.equal(await old.stop(), 0);
+    await adding.stop();
+    using client = createClient({ socketPath, timeoutMs: 600_000 });
+    const served = await hostnames(client, listenerAddr);
+    const missing = [...adding.acknowledged].filter((hostname) => !served.has(hostname));
+    assert.deepEqual(missing, []);
+    assert.equal(served.size, MANY + adding.acknowledged.size);
   });
 });
 
