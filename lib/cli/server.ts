@@ -28,6 +28,7 @@ import { loadConfigFile } from "./load.ts";
 import { type Logging, setUpLogging } from "./logging.ts";
 import { copyBeforeMigration, logMigration, type PendingMigration } from "./migration_snapshot.ts";
 import { type Monitoring, type MonitoringOptions, startMonitoring } from "./monitoring.ts";
+import { patienceFor } from "./patience.ts";
 import { checkPermissions } from "./permissions.ts";
 import { type ConfigFile, Reloader } from "./reloader.ts";
 import { serve } from "./serve.ts";
@@ -98,6 +99,8 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await using manager = new ServiceManager(environment, log);
   const inherited = inheritedSockets();
   using _serving = await refuseSecond(options);
+  const patienceMs = patienceFor(config.database.path);
+  if (patienceMs !== undefined) await manager.starting(patienceMs);
   const migration = await options.beforeOpening?.();
   using database = openClaimed(options);
   logMigration(migration, log);

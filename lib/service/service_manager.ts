@@ -62,6 +62,15 @@ export class ServiceManager implements AsyncDisposable {
     this.#log = log;
   }
 
+  /**
+   * The start may take up to `timeoutMs`: systemd is asked for that much patience. Resolves when it was,
+   * since what takes so long may hold this thread.
+   */
+  async starting(timeoutMs: number): Promise<void> {
+    this.#send(`EXTEND_TIMEOUT_USEC=${Math.ceil(timeoutMs * 1000)}\nSTATUS=starting`);
+    await this.#sending;
+  }
+
   /** The service accepts connections; from now on `pulse` is asked regularly. */
   ready(pulse: () => WatchdogReport): void {
     if (this.#path === undefined || this.#timer !== undefined) return;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../support/deadline.ts";
+import { openDatabase } from "../../lib/db/mod.ts";
 import { NotifySocket } from "../support/notify_socket.ts";
 import { startProxy } from "../support/proxy.ts";
 import { ProxyStartError } from "../../dev/proxy_process.ts";
@@ -32,6 +33,31 @@ Deno.test({
       await systemd.line("READY=1", 2);
       assert.equal(await proxy.stop(), 0);
       await systemd.line("STOPPING=1");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "a start with a large database asks the service manager for patience first",
+  ignore: !LINUX,
+  async fn() {
+    const folder = await Deno.realPath(await Deno.makeTempDir());
+    try {
+      {
+        using db = openDatabase(join(folder, "mc-proxy.db"));
+        const entry = { time: 0, actor: "test", action: "Fill", subject: "", before: "" };
+        db.audit.add({ ...entry, after: "x".repeat(10_000_000) });
+      }
+      const path = join(folder, "notify");
+      using systemd = new NotifySocket(path);
+      await using _proxy = await startProxy({ config, folder, env: { NOTIFY_SOCKET: path } });
+      await systemd.line("READY=1");
+      const [asked = "", status] = systemd.messages[0] ?? [];
+      const [, usec] = /^EXTEND_TIMEOUT_USEC=(\d+)$/.exec(asked) ?? [];
+      assert.ok(Number(usec) > 80_000_000, "a minute, and two seconds for each megabyte");
+      assert.equal(status, "STATUS=starting");
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
