@@ -23,7 +23,7 @@ function fill(db: Database): unknown {
 }
 
 diskTest("a full disk refuses writes, keeps every acknowledged row, and recovers", () => {
-  using disk = smallDisk(512);
+  using disk = smallDisk(1024);
   const file = `${disk.path}/a.db`;
   {
     using db = openDatabase(file);
@@ -92,7 +92,7 @@ diskTest(
 
 diskTest("a read-only file system refuses to open, to write and to take a snapshot", async () => {
   using folder = temporaryFolder();
-  using disk = smallDisk(512);
+  using disk = smallDisk(1024);
   openDatabase(`${disk.path}/a.db`)[Symbol.dispose]();
   disk.makeReadOnly();
   assert.throws(() => openDatabase(`${disk.path}/a.db`), { code: "read_only" });
