@@ -54,6 +54,16 @@ testWithCommands(["node"], "Node's own grpc-js with the proto file", async () =>
     queue_length: 128,
     _queue_length: "queue_length",
     queue_timeout: { seconds: "5", nanos: 0 },
+    default: false,
+    hsts: "",
+    idle_timeout: null,
+    maintenance: false,
+    max_connections: 0,
+    max_request_body: 0,
+    rate_limit: null,
+    request_headers: null,
+    respond: null,
+    response_headers: null,
   });
   delete found.added;
   assert.deepEqual(found, {
