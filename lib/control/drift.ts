@@ -1,5 +1,6 @@
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { RefusedError } from "../queue/mod.ts";
+import { runInSlices } from "../slices/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { ServedState } from "./served_state.ts";
 import type { Difference } from "./differences.ts";
@@ -79,7 +80,8 @@ export class Drift implements Disposable {
       const operation = { actor: "mc-proxy", action: "Compare" };
       const comparedAt = now();
       const found = await wholeState.apply(desired, { dryRun: true, close: false }, operation);
-      const tally = new DriftTally(desired, found.differences, this.#source(comparedAt));
+      const counting = DriftTally.of(desired, found.differences, this.#source(comparedAt));
+      const tally = await runInSlices(counting);
       this.#touched = this.#touched.filter(({ revision }) => revision > found.revision);
       if (this.#unknownAt <= found.revision) this.#tally = tally;
       this.#found(found.revision, tally);

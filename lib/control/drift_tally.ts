@@ -7,6 +7,7 @@ import {
   type State,
 } from "../state/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { Steps } from "../slices/mod.ts";
 import type { Difference } from "./differences.ts";
 import { countRouteDifferences, differsInRateLimit, differsInRule } from "./plan.ts";
 
@@ -32,8 +33,7 @@ export class DriftTally {
   readonly #counts = new Map<string, number>();
   #total: number;
 
-  /** @param found everything that differs now. */
-  constructor(wish: State, found: readonly Difference[], source: TallySource) {
+  private constructor(wish: State, total: number, source: TallySource) {
     this.#wish = wish;
     this.#source = source;
     const { listeners = [], rules = [] } = wish;
@@ -43,12 +43,23 @@ export class DriftTally {
       ),
     );
     this.#rules = new Map(rules.map((rule) => [identityOf(RULE.shape, rule), rule]));
-    this.#total = found.length;
+    this.#total = total;
+  }
+
+  /** @param found everything that differs now; a step for each. */
+  static *of(
+    wish: State,
+    found: readonly Difference[],
+    source: TallySource,
+  ): Steps<DriftTally> {
+    const tally = new DriftTally(wish, found.length, source);
     for (const difference of found) {
+      yield;
       if (difference.rule !== undefined) continue; // A change of a rule says what was there before.
       const key = keyOf(difference);
-      this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+      tally.#counts.set(key, (tally.#counts.get(key) ?? 0) + 1);
     }
+    return tally;
   }
 
   /** How many differences there are. */
