@@ -11,6 +11,7 @@ import {
 } from "../rpc_server/mod.ts";
 import type { Control, Reload } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import { backendHandlers } from "./backend_handlers.ts";
 import { certificateHandlers } from "./certificate_handlers.ts";
 import { type AdminContext, sleep } from "./context.ts";
 import { toRpcError } from "./errors.ts";
@@ -148,6 +149,7 @@ function methods(context: AdminContext): ReadonlyMap<string, Method> {
     ...heaviestHandlers(context),
     ...historyHandlers(context),
     ...certificateHandlers(context),
+    ...backendHandlers(context),
   };
   const source = {
     healthy: () => context.problem() === "",

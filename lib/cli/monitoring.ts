@@ -47,6 +47,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       refusals: () => control.upkeep.refusals,
       fileWarnings: () => [
         ...control.upkeep.warnings,
+        ...control.board.warnings(),
         ...control.issuance?.warnings ?? [],
         ...warnings(),
       ],
@@ -99,6 +100,7 @@ function createMetrics(
     health: () => monitor.get(),
     routes: () => control.totals.taken,
     backends: () => control.totals.backends,
+    backendStates: () => control.board.status(),
     drift,
     heavyClients: (by) =>
       control.totals.heavyClients(HEAVY_SHARE, { by, windowMs: HEAVY_WINDOW_MS }),

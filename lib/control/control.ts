@@ -3,6 +3,9 @@ import { whenFree } from "../db/mod.ts";
 import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
 import type { History } from "../history/mod.ts";
 import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
+import { BackendAdministration } from "./backend_administration.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import { BackendWatch } from "./backend_watch.ts";
 import { refuseSharedPorts } from "./binding.ts";
 import { type CertificateStatus, listCertificates } from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
@@ -43,6 +46,9 @@ export class Control {
   /** Files that are renewed, and memory. */
   readonly upkeep: Upkeep;
   readonly geoip: GeoIpInUse;
+  /** How the backends of routes are, and changes of single ones. */
+  readonly board: BackendBoard;
+  readonly backends: BackendAdministration;
   /** Certificates from an authority; absent: there is none. */
   readonly issuance: Issuance | undefined;
   /** For questions; changes go through the three above. */
@@ -54,6 +60,7 @@ export class Control {
   readonly #startedAt: number;
   readonly #resolver: ResolverFilesWatch | undefined;
   readonly #keeper: DatabaseKeeper;
+  readonly #watch: BackendWatch;
   readonly #materials: RouteMaterials;
   readonly #bans: AutoBans;
   /** What a change would have meant yesterday. */
@@ -65,7 +72,7 @@ export class Control {
 
   private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
     const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
-    const { snapshot, geoip, rateLimit, materials } = startUp;
+    const { snapshot, geoip, rateLimit, materials, board } = startUp;
     database.neverBlock();
     this.#options = options;
     this.#readFile = readFile;
@@ -79,17 +86,21 @@ export class Control {
       log,
       now,
       materials,
+      board,
       onWriteFailed: () => this.#onWriteFailed(),
       ...options.config.state.source === "file" && { file: options.file?.path ?? "the file" },
       ...compile && { compile },
       ...options.limits && { limits: options.limits },
     });
     this.state = state;
+    this.board = board;
+    this.#watch = new BackendWatch({ board, snapshot: () => state.snapshot, now });
     this.totals = new RunningTotals({ plane, database, log });
     const expiry = new RuleExpiry({ state, now, log });
     this.#expiry = expiry;
     const { config: { acme, connector } } = options;
     this.routing = new RoutingAdministration({ state, readFile, acme });
+    this.backends = new BackendAdministration({ state, board, routing: this.routing });
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
     this.wholeState = new StateAdministration({ state, firewall, expiry, readFile, acme, now });
@@ -282,7 +293,7 @@ export class Control {
   explain(request: ExplainRequest): Explanation {
     const { state, routing: { pendingDrains: drains } } = this;
     const geoip = this.geoip.loaded?.geoip;
-    return explain(request, { state, geoip, drains, nowMs: this.#now() });
+    return explain(request, { state, geoip, drains, board: this.board, nowMs: this.#now() });
   }
 
   /**
@@ -360,9 +371,11 @@ export class Control {
     this.#expiry.close();
     this.#bans.close();
     this.#keeper[Symbol.dispose]();
+    this.#watch[Symbol.dispose]();
     this.upkeep[Symbol.dispose]();
     this.#resolver?.[Symbol.dispose]();
     this.routing.close();
+    this.backends.close();
     await this.state.close();
     await this.totals.close();
     await this.plane.drain(timeoutMs);

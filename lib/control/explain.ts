@@ -18,6 +18,8 @@ import { namelessRoute, type Route } from "../routes/mod.ts";
 import { formatDuration } from "../schema/mod.ts";
 import { isRedirect } from "../state/mod.ts";
 import { explainRedirect } from "./explain_redirect.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import { explainBackends } from "./explain_backends.ts";
 import type { PendingDrain } from "./routing_administration.ts";
 import { explainRouteLimits } from "./explain_limits.ts";
 import type { ServedState } from "./served_state.ts";
@@ -52,6 +54,8 @@ export interface ExplainContext {
   readonly state: ServedState;
   readonly geoip: GeoIp | undefined;
   readonly drains: readonly PendingDrain[];
+  /** How backends are. */
+  readonly board: BackendBoard;
   /** Milliseconds since 1970, by the clock of the data plane. */
   readonly nowMs: number;
 }
@@ -193,7 +197,7 @@ function explainRoute(
     readonly sni: string;
     readonly ip: IpAddress;
   },
-  { state, geoip, nowMs }: ExplainContext,
+  { state, geoip, board, nowMs }: ExplainContext,
   steps: string[],
 ): Pick<Explanation, "verdict" | "outcome" | "route"> {
   const name = parseHostname(sni);
@@ -225,6 +229,9 @@ function explainRoute(
   steps.push(...limits.steps);
   if (limits.outcome !== undefined) return { verdict: "block", outcome: limits.outcome, route };
   steps.push(...explainRequests(route));
+  if (route.maintenance !== true && route.respond === undefined) {
+    steps.push(...explainBackends(route, ip, { board, nowMs }));
+  }
   return { verdict: "allow", route };
 }
 

@@ -12,6 +12,7 @@ import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import { runAtOnce, runInSlices, type Steps } from "../slices/mod.ts";
 import { type Route, type RouteTable } from "../routes/mod.ts";
+import type { BackendBoard, CellChange } from "./backend_board.ts";
 import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
@@ -45,6 +46,8 @@ export interface ServedStateOptions {
   readonly now: () => number;
   /** What TLS of routes is made of. */
   readonly materials: RouteMaterials;
+  /** What all threads know of backends. */
+  readonly board: BackendBoard;
   /** Compiles what differences have noted; tests make it fail. */
   readonly compile?: (changeSet: ChangeSet) => Steps<Compiled>;
   /** Default: {@link STATE_LIMITS}. */
@@ -153,9 +156,14 @@ export class ServedState {
     const { result: compiled, undo } = await this.#store(differences, operation)
       .catch((error) => this.#writeFailed(error));
     await this.#reachDisk(undo, operation);
-    const { changes, snapshot, routes } = await this.#withTls(compiled);
+    const { board } = this.#options;
+    const cells = board.prepare(compiled.routes);
+    const { changes, snapshot, routes } = withCells(await this.#withTls(compiled), board, cells);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     await this.#acknowledge();
+    const before = (listener: number, hostname: string) =>
+      this.#tables.get(listener)?.get(hostname);
+    board.follow(routes, snapshot.listeners, { ...cells, before });
     operation.onRevision?.(audit.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
@@ -176,8 +184,10 @@ export class ServedState {
    * {@link exclusive}.
    */
   async resync(operation: Operation): Promise<void> {
-    const { database, materials } = this.#options;
-    const snapshot = await resyncSnapshot(this.#snapshot, { database, materials });
+    const { database, materials, board } = this.#options;
+    const found = await resyncSnapshot(this.#snapshot, { database, materials });
+    board.replace(found.listeners);
+    const snapshot = { ...found, backends: board.cells };
     await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
     this.#tables.replace(snapshot.listeners);
     for (const watcher of this.#watchers) watcher(undefined, database.audit.revision);
@@ -374,6 +384,17 @@ export class ServedState {
     const fields = { error: describeError(error) };
     this.#options.log({ level: "error", message: problem, fields });
   }
+}
+
+/** Brings along the shared memory of new backends, before the routes that have them. */
+function withCells(compiled: Compiled, board: BackendBoard, { set, remove }: CellChange): Compiled {
+  if (set.length + remove.length === 0) return compiled;
+  const { changes, snapshot, routes } = compiled;
+  return {
+    routes,
+    changes: [{ kind: "backends", set, remove }, ...changes],
+    snapshot: { ...snapshot, backends: [...board.cells, ...set] },
+  };
 }
 
 /**

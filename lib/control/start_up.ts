@@ -6,6 +6,7 @@ import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
 import { countsRequests } from "./auto_bans.ts";
+import { BackendBoard } from "./backend_board.ts";
 import { compileRateLimit } from "./change_set.ts";
 import { type ConnectorFiles, readConnectorFiles } from "./connector_files.ts";
 import { ControlError } from "./control_error.ts";
@@ -34,6 +35,7 @@ export interface StartUp {
   /** What has read the certificates, and reads them again. */
   readonly certificates: CertificateStore;
   readonly materials: RouteMaterials;
+  readonly board: BackendBoard;
   /** Absent: no authority is configured. */
   readonly issued: IssuanceStore | undefined;
   /** Absent: there is no limit of memory. */
@@ -76,6 +78,8 @@ export async function compileStartUp(
   }
   const listeners = await compileListeners(rows, stored);
   const materials = new RouteMaterials({ store: certificates, log });
+  const board = new BackendBoard({ now, log });
+  board.replace(listeners);
   const resolver = await openResolverFiles(options);
   // What was set at run time wins.
   const { rateLimit: limit, rateWindowMs: windowMs } = config.firewall;
@@ -102,6 +106,7 @@ export async function compileStartUp(
     },
     tls: await materials.load(listeners.flatMap(({ routes }) => routes)),
     listeners,
+    backends: board.cells,
     firewall: {
       rules: compileFirewall(rules),
       ...geoip && { geoip: geoip.buffer },
@@ -124,6 +129,7 @@ export async function compileStartUp(
     rateLimit,
     certificates,
     materials,
+    board,
     issued,
     memory,
   };

@@ -1,4 +1,10 @@
 import { parseBackendEndpoint } from "../addr/mod.ts";
+import {
+  BALANCE_LIMITS,
+  type BalancedRoute,
+  type Balancer,
+  type Balancers,
+} from "../balance/mod.ts";
 import type { OutputPool } from "../h2/mod.ts";
 import type { Turns } from "../http_io/mod.ts";
 import type { Descriptors } from "../observe/mod.ts";
@@ -6,8 +12,10 @@ import { encodeProxyV2 } from "../proxyproto/mod.ts";
 import type { Clock, Connect, Lookup } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
-import { type Expectation, Pool, type Timers } from "../upstream/mod.ts";
+import { backendsOf } from "../state/mod.ts";
+import { type Expectation, Pool, type Timers, type Upstream } from "../upstream/mod.ts";
 import { BackendDialer, type H2TransportName } from "./backend_dialer.ts";
+import { BalancedUpstream } from "./balanced_upstream.ts";
 import type { DownstreamConnection } from "./downstream_connection.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import type { EngineLimits } from "./http_limits.ts";
@@ -31,6 +39,14 @@ interface Entry {
   readonly hostnames: Set<string>;
 }
 
+/** The way to several backends. */
+interface Balanced {
+  readonly route: BalancedRoute;
+  readonly material: TlsMaterial;
+  readonly balancer: Balancer;
+  readonly upstream: BalancedUpstream;
+}
+
 const EXPECTS: Readonly<Record<NonNullable<Route["backendProtocol"]>, Expectation>> = {
   auto: "auto",
   h2: "h2",
@@ -46,10 +62,13 @@ export class BackendPools {
   readonly #connect: Connect<TcpStream>;
   readonly #onCrash: OnCrash;
   readonly #descriptors: Descriptors;
+  readonly #balancers: Balancers;
   readonly #entries = new Map<string, Entry>();
   /** Those whose last requests are still being answered. */
   readonly #retired = new Set<Pool<BackendConnection>>();
   #entryOf = new WeakMap<Route, { readonly material: TlsMaterial; readonly entry: Entry }>();
+  /** Of routes with several backends. */
+  #balanced = new WeakMap<Route, Balanced>();
   #settings: BackendSettings;
 
   constructor(options: {
@@ -62,6 +81,8 @@ export class BackendPools {
     /** Something was thrown that must not be; what it belonged to has ended. */
     readonly onCrash: OnCrash;
     readonly descriptors: Descriptors;
+    /** What chooses between several backends of a route. */
+    readonly balancers: Balancers;
     readonly settings: BackendSettings;
   }) {
     this.#clock = options.clock;
@@ -71,6 +92,7 @@ export class BackendPools {
     this.#connect = options.connect;
     this.#onCrash = options.onCrash;
     this.#descriptors = options.descriptors;
+    this.#balancers = options.balancers;
     this.#settings = options.settings;
   }
 
@@ -85,24 +107,49 @@ export class BackendPools {
     this.#settings = { connectTimeoutMs, h2Transport, limits };
     const isSame = before.connectTimeoutMs === connectTimeoutMs &&
       before.h2Transport === h2Transport && before.limits === limits;
-    if (!isSame) this.#entryOf = new WeakMap();
+    if (isSame) return;
+    this.#entryOf = new WeakMap();
+    this.#balanced = new WeakMap();
   }
 
-  /** The pool of a route. */
-  of(route: Route, material: TlsMaterial): Pool<BackendConnection> {
+  /** The way to the backend of a route, or to one of several. */
+  of(route: Route, material: TlsMaterial): Upstream<BackendConnection> {
+    if (route.backends !== undefined) return this.#balancedOf(route, route.backends, material);
     const known = this.#entryOf.get(route);
     if (known?.material === material && !this.#retired.has(known.entry.pool)) {
       return known.entry.pool;
     }
-    const key = this.#keyOf(route, material);
+    const entry = this.#entry(route, route.backend, material);
+    this.#entryOf.set(route, { material, entry });
+    return entry.pool;
+  }
+
+  #balancedOf(
+    route: Route,
+    backends: NonNullable<Route["backends"]>,
+    material: TlsMaterial,
+  ): BalancedUpstream {
+    const known = this.#balanced.get(route);
+    // Asked for each time: one that nobody has used for a while is another one.
+    const named = known?.route ?? { ...route, backends };
+    const balancer = this.#balancers.of(named);
+    if (known?.material === material && known.balancer === balancer) return known.upstream;
+    // Looked up each time: a pool that was retired may be wanted again.
+    const poolOf = (addr: string) => this.#entry(route, addr, material).pool;
+    const upstream = new BalancedUpstream(balancer, poolOf);
+    this.#balanced.set(route, { route: named, material, balancer, upstream });
+    return upstream;
+  }
+
+  #entry(route: Route, backend: string, material: TlsMaterial): Entry {
+    const key = this.#keyOf(route, backend, material);
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { pool: this.#create(route, material), key, hostnames: new Set() };
+      entry = { pool: this.#create(route, backend, material), key, hostnames: new Set() };
       this.#entries.set(key, entry);
     }
     entry.hostnames.add(route.hostname);
-    this.#entryOf.set(route, { material, entry });
-    return entry.pool;
+    return entry;
   }
 
   /** Ends the pools that no route leads to any more; their open requests are answered. */
@@ -131,6 +178,7 @@ export class BackendPools {
     this.#entries.clear();
     this.#retired.clear();
     this.#entryOf = new WeakMap();
+    this.#balanced = new WeakMap();
   }
 
   /** What one backend makes throw must not cost the others their deadlines. */
@@ -145,16 +193,20 @@ export class BackendPools {
   #isUsed({ key, hostnames }: Entry, current: CurrentRoutes): boolean {
     for (const hostname of hostnames) {
       for (const [route, material] of current(hostname)) {
-        if (route.mode === "l7" && this.#keyOf(route, material) === key) return true;
+        if (route.mode !== "l7") continue;
+        for (const { addr, state } of backendsOf(route)) {
+          // One that drains ends its connections with their last request.
+          if (state === "up" && this.#keyOf(route, addr, material) === key) return true;
+        }
       }
     }
     return false;
   }
 
-  #keyOf(route: Route, { backendCaPem = "" }: TlsMaterial): string {
-    const { connectTimeoutMs, h2Transport, limits } = this.#settings;
+  #keyOf(route: Route, backend: string, { backendCaPem = "" }: TlsMaterial): string {
+    const { h2Transport, limits } = this.#settings;
     return JSON.stringify([
-      route.backend,
+      backend,
       route.backendTls,
       route.sendProxyProtocol,
       route.backendProtocol ?? "auto",
@@ -162,15 +214,21 @@ export class BackendPools {
       route.backendServerName ?? "",
       backendCaPem,
       h2Transport,
-      connectTimeoutMs,
+      this.#connectTimeout(route),
       limits.http,
     ]);
   }
 
-  #create(route: Route, { backendCaPem }: TlsMaterial): Pool<BackendConnection> {
-    const endpoint = parseBackendEndpoint(route.backend);
+  /** All that a request may be offered to have to be connected to within the timeout together. */
+  #connectTimeout({ backends = [] }: Route): number {
+    const attempts = Math.max(1, Math.min(backends.length, BALANCE_LIMITS.attempts));
+    return this.#settings.connectTimeoutMs / attempts;
+  }
+
+  #create(route: Route, backend: string, { backendCaPem }: TlsMaterial): Pool<BackendConnection> {
+    const endpoint = parseBackendEndpoint(backend);
     if (!endpoint.ok) throw new TypeError(`backend of ${route.hostname}: ${endpoint.reason}`);
-    const { connectTimeoutMs, h2Transport, limits } = this.#settings;
+    const { h2Transport, limits } = this.#settings;
     const now = () => this.#clock.now();
     const tls = {
       verify: route.backendTlsVerify ?? false,
@@ -194,7 +252,7 @@ export class BackendPools {
       timers: timersOf(now, this.#onCrash),
       expects: EXPECTS[route.backendProtocol ?? "auto"],
       overTls: route.backendTls,
-      connectTimeoutMs,
+      connectTimeoutMs: this.#connectTimeout(route),
     });
   }
 }

@@ -1,6 +1,6 @@
 import type { IpAddress } from "../addr/mod.ts";
 import { ErrorCode, type RequestHead, WindowBudget } from "../h2/mod.ts";
-import type { RequestCounts, RequestEvent } from "../observe/mod.ts";
+import type { BackendOutcome, RequestCounts, RequestEvent } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -174,7 +174,7 @@ export class DownstreamConnection implements ExchangeOwner {
     if (!this.#drop(exchange)) return;
     const { backendOutcome, route } = exchange;
     if (backendOutcome !== undefined && route !== undefined) {
-      this.connection.onBackend?.(route, backendOutcome);
+      this.connection.onBackend?.(route, exchange.backend ?? route.backend, backendOutcome);
     }
     const { requests, onRequest, onlyRefused = false } = this.#services;
     requests.record({
@@ -187,10 +187,27 @@ export class DownstreamConnection implements ExchangeOwner {
     onRequest?.(requestEvent(exchange, this));
   }
 
+  /** One of several backends did not serve a request that another one is asked for now. */
+  failedOver({ route }: ExchangeRecord, backend: string, outcome: BackendOutcome): void {
+    if (route !== undefined) this.connection.onBackend?.(route, backend, outcome);
+  }
+
   crashed(exchange: ExchangeRecord, error: unknown): void {
     this.#services.onCrash(exchange.id, error);
     // It may have been cut short before it said so itself.
     this.#drop(exchange);
+  }
+
+  /** Whether a request that is open is at this backend. */
+  usesBackend(addr: string): boolean {
+    return this.#exchanges.some(({ backend }) => backend === addr);
+  }
+
+  /** Ends the requests that are at this backend: who takes it out does not wait for them. */
+  cutBackend(addr: string): void {
+    for (const exchange of [...this.#exchanges]) {
+      if (exchange.backend === addr) exchange.cutOff("the backend was taken out");
+    }
   }
 
   /** The connection is gone: whatever is open ends, and so do connections opened for it alone. */
@@ -266,7 +283,7 @@ function requestEvent(exchange: ExchangeRecord, client: DownstreamConnection): R
     host: head.authority,
     path: query < 0 ? head.path : head.path.slice(0, query),
     route: route.hostname,
-    backend: route.backend,
+    backend: exchange.backend ?? route.backend,
     status: exchange.status,
     ...exchange.backendOutcome !== undefined && { backendOutcome: exchange.backendOutcome },
     ...exchange.grpcStatus !== undefined && { grpcStatus: exchange.grpcStatus },

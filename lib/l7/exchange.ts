@@ -163,6 +163,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     if (this.#over || this.#request === undefined) return lease.release();
     this.#lease = lease;
     const { link } = lease;
+    this.backend = lease.backend;
     this.backendProtocol = link.protocol;
     if (this.head.protocol !== "" && !link.takesTunnels) {
       this.backendOutcome = "backend_invalid";
@@ -184,13 +185,19 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.#sendTrailers(() => this.#upload.attach(stream, whole));
   }
 
-  onUnavailable({ kind, reason }: PoolFailure): void {
+  onUnavailable({ kind, reason, backend = this.backend }: PoolFailure): void {
+    this.backend = backend;
     this.backendOutcome = `backend_${kind}`;
     this.refuse(STATUS_OF[kind], reason);
   }
 
+  onFailedOver({ kind, backend = "" }: PoolFailure): void {
+    this.#owner.failedOver(this, backend, `backend_${kind}`);
+  }
+
   onResponse(head: ResponseHead, endStream: boolean): void {
     if (this.#over) return;
+    this.#lease?.answered?.();
     this.#deadline?.touch();
     if (head.fields.length > 2 * this.#owner.limits.maxFields) {
       return this.#invalid("the response has too many fields");
@@ -254,9 +261,15 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     if (this.#over) return;
     this.#stream = undefined;
     this.#upload.detach();
+    const isReset = failure.kind === "reset";
+    // One that says it did not look at the request ends in good order.
+    if (isReset && failure.untouched && !failure.unprocessed) this.#lease?.brokeOff?.();
     this.#release();
-    if (this.#way !== undefined && this.#mayRetry(failure)) {
+    if (this.#way !== undefined && this.#mayRetry(failure, this.#way)) {
       this.#retried = true;
+      if (isReset && this.backend !== undefined) {
+        this.#owner.failedOver(this, this.backend, "backend_reset");
+      }
       return this.#acquire(this.#way);
     }
     this.backendOutcome = `backend_${failure.kind}`;
@@ -265,6 +278,11 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
   }
 
   // --- ends ------------------------------------------------------------------------------------
+
+  /** It is not to go on: an answer that has begun breaks off, another request is refused. */
+  cutOff(reason: string): void {
+    if (!this.#over) this.#breakOff(reason, ErrorCode.cancel, STATUS_OF.busy);
+  }
 
   /** Nothing has moved for too long. */
   expire(): void {
@@ -333,10 +351,11 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
   }
 
   /** Once, if the request can be repeated whole and nothing of an answer came. */
-  #mayRetry(failure: BackendFailure): boolean {
+  #mayRetry(failure: BackendFailure, { upstream }: Way): boolean {
     if (this.#retried || this.#responded || this.#interim.came) return false;
     if (!this.#upload.isEmpty || this.head.protocol !== "") return false;
-    return mayRepeat(failure, this.head.method);
+    if (!mayRepeat(failure, this.head.method)) return false;
+    return upstream.mayRepeat?.(this) ?? true;
   }
 
   /** The response is complete: a request that still goes on has nobody left who wants it. */

@@ -1,4 +1,5 @@
 import type { WindowBudget } from "../h2/mod.ts";
+import type { BackendOutcome } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 import type { ExchangeRecord } from "./exchange_record.ts";
@@ -17,6 +18,8 @@ export interface ExchangeOwner {
   /** After how long without progress an exchange of a route ends. */
   idleFor(rules: MessageRules | undefined): Deadlines;
   now(): number;
+  /** One of several backends has failed, and another one is asked instead. */
+  failedOver(exchange: ExchangeRecord, backend: string, outcome: BackendOutcome): void;
   /** The exchange is over. */
   ended(exchange: ExchangeRecord): void;
   /** Something was thrown that must not be; the exchange has ended. */

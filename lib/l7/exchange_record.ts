@@ -31,6 +31,8 @@ export abstract class ExchangeRecord {
   route: Route | undefined;
   /** What the route does with its messages. */
   rules: MessageRules | undefined;
+  /** Which of several backends was asked last. */
+  backend: string | undefined;
   policy: string | undefined;
 
   constructor({ head, id, protocol }: TakenRequest, startedAt: number) {

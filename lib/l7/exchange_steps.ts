@@ -10,10 +10,12 @@ export const STEPS = [
   "downstreamGone",
   "onLease",
   "onUnavailable",
+  "onFailedOver",
   "onResponse",
   "onData",
   "onTrailers",
   "onDrain",
   "onFailure",
+  "cutOff",
   "expire",
 ] as const;

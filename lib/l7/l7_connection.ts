@@ -17,5 +17,5 @@ export interface L7Connection {
   /** The route that a hostname selects on the same listener now. */
   readonly matchRoute: (host: string) => Route | undefined;
   /** How the backend of a route served a request. */
-  readonly onBackend?: (route: Route, outcome: BackendOutcome) => void;
+  readonly onBackend?: (route: Route, backend: string, outcome: BackendOutcome) => void;
 }

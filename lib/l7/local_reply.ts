@@ -25,6 +25,7 @@ export const STATUS_OF: Readonly<Record<FailureKind, number>> = {
   unreachable: 502,
   timeout: 504,
   busy: 503,
+  full: 503,
   reset: 502,
   invalid: 502,
 };

@@ -11,6 +11,8 @@ export { GuardedH1Server } from "./guarded_sessions.ts";
 export { DEFAULT_HTTP_LIMITS, EngineLimits, type HttpLimits } from "./http_limits.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";
+export { type BackendTls, connectBackend } from "./backend_address.ts";
+export { probeHttp, type ProbeTarget } from "./probe.ts";
 export { type CurrentRoutes } from "./backend_pools.ts";
 export { L7Service, type L7ServiceOptions, type L7Settings } from "./service.ts";
 export { type TlsMaterial, tlsMaterialId } from "./tls_material.ts";

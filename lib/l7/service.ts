@@ -1,4 +1,5 @@
 import { sourceKey } from "../addr/mod.ts";
+import type { Balancers } from "../balance/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
 import { Turns } from "../http_io/mod.ts";
 import {
@@ -72,6 +73,8 @@ export interface L7ServiceOptions {
   readonly lookup?: Lookup;
   /** Those of the worker; default: as many as there are. */
   readonly descriptors?: Descriptors;
+  /** What chooses between several backends of a route, with what all workers know of them. */
+  readonly balancers: Balancers;
 }
 
 /** HTTP for all l7 routes of one worker: its clients, and the backends they share. */
@@ -100,7 +103,7 @@ export class L7Service {
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     this.#idleTimes = new DeadlinesByTime(options.clock);
     const { clock, settings, connect, lookup = systemLookup } = options;
-    const { descriptors = unlimitedDescriptors } = options;
+    const { descriptors = unlimitedDescriptors, balancers } = options;
     const [pool, turns] = [this.#pool, this.#turns];
     const onCrash = (error: unknown) =>
       this.#log("backend connection failed unexpectedly", error, {});
@@ -110,6 +113,7 @@ export class L7Service {
       lookup,
       connect,
       descriptors,
+      balancers,
       pool,
       turns,
       onCrash,

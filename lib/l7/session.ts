@@ -55,6 +55,16 @@ export class L7Session {
     this.end({ outcome: "client_reset" });
   }
 
+  /** Whether a request that is open is at this backend. */
+  usesBackend(addr: string): boolean {
+    return this.#client?.usesBackend(addr) === true;
+  }
+
+  /** Ends the requests that are at this backend. */
+  cutBackend(addr: string): void {
+    this.#client?.cutBackend(addr);
+  }
+
   /** The handshake is done and the front speaks. */
   open(secure: TcpStream, client: DownstreamConnection, front: DownstreamCodec): void {
     this.#secure = secure;

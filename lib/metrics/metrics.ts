@@ -6,7 +6,7 @@ import { Families } from "./families.ts";
 import { addHealthMetrics } from "./health.ts";
 import { addProcessMetrics } from "./process.ts";
 import { addRequestMetrics } from "./requests.ts";
-import { addRouteMetrics } from "./routes.ts";
+import { addBackendMetrics, addRouteMetrics } from "./routes.ts";
 import type { MetricsSource } from "./source.ts";
 
 /** Every metric, in Prometheus' text format. */
@@ -23,6 +23,7 @@ export class Metrics implements Disposable {
     addConnectionMetrics(families, source);
     addRequestMetrics(families, source);
     addRouteMetrics(families, source);
+    addBackendMetrics(families, source);
     addProcessMetrics(families, source, () => sumHistogram("event_loop_lag", [this.#lagBuffer]));
     addHealthMetrics(families, source);
   }

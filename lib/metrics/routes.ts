@@ -1,5 +1,6 @@
 import { OTHER_ROUTES } from "../observe/mod.ts";
 import type { RouteTally } from "../plane/mod.ts";
+import type { BackendStatus } from "../control/mod.ts";
 import type { Families } from "./families.ts";
 import type { MetricsSource } from "./source.ts";
 
@@ -40,6 +41,34 @@ export function addRouteMetrics(families: Families, source: MetricsSource): void
         [{ listener, route, backend, outcome }, count] as const
       ),
   );
+}
+
+/** How backends are of which the proxy knows: of routes with several, a limit or checks. */
+export function addBackendMetrics(families: Families, { backendStates }: MetricsSource): void {
+  const shown = () => backendStates().filter(({ isRemoved }) => !isRemoved).slice(0, MAX_SERIES);
+  const labels = ["listener", "route", "backend"] as const;
+  const named = ({ listener, route, backend }: BackendStatus) => {
+    return { listener, route, backend: backend.addr };
+  };
+  families.gauge({
+    name: "mc_proxy_backend_up",
+    help: "Whether a backend is used: it is well, and the operator has not taken it out.",
+    labels: [...labels],
+  }, () => shown().map((it) => [named(it), Number(isUsed(it))]));
+  families.gauge({
+    name: "mc_proxy_backend_condition",
+    help: "1 for the condition that a backend is in.",
+    labels: [...labels, "condition"],
+  }, () => shown().map((it) => [{ ...named(it), condition: it.condition }, 1]));
+  families.gauge({
+    name: "mc_proxy_backend_open",
+    help: "Connections of l4, requests of l7 that a backend has.",
+    labels: [...labels],
+  }, () => shown().map((it) => [named(it), it.open]));
+}
+
+function isUsed({ condition }: BackendStatus): boolean {
+  return condition === "up" || condition === "starting";
 }
 
 function labelsOf({ listener, route }: RouteTally) {

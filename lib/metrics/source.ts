@@ -1,4 +1,4 @@
-import type { Health } from "../control/mod.ts";
+import type { BackendStatus, Health } from "../control/mod.ts";
 import type { HitterWeight } from "../hitters/mod.ts";
 import type {
   BackendTally,
@@ -22,6 +22,8 @@ export interface MetricsSource {
   readonly routes: () => Iterable<RouteTally>;
   /** How backends have served. */
   readonly backends: () => Iterable<BackendTally>;
+  /** How backends are that are looked after. */
+  readonly backendStates: () => readonly BackendStatus[];
   /** How many differences there are between the configuration file and what is in effect. */
   readonly drift: () => number;
   /** How many clients make a hundredth or more of what all did in the last ten minutes. */

@@ -7,6 +7,7 @@
 export type { RequestEvent } from "./request_event.ts";
 export { Pressure } from "./pressure.ts";
 export {
+  ALL_BACKENDS,
   BACKEND_OUTCOMES,
   type BackendOutcome,
   type ConnectionEvent,

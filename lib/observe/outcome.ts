@@ -51,6 +51,8 @@ export const OUTCOMES = [
   // The backend could not be reached.
   "backend_unreachable",
   "backend_timeout",
+  // Every backend had as many connections as it may, and no place came free in time.
+  "backend_full",
   ...REFUSED_BY_TLS,
   // A listener that redirects: it was sent to https.
   "redirected",
@@ -97,7 +99,12 @@ export const BACKEND_OUTCOMES = [
   "backend_invalid",
   // l7: all connections that it may have are in use.
   "backend_busy",
+  // Every backend has as many as the route allows.
+  "backend_full",
 ] as const;
+
+/** Stands for the backend where none of several had room. */
+export const ALL_BACKENDS = "(all)";
 
 /** One of {@link BACKEND_OUTCOMES}. */
 export type BackendOutcome = typeof BACKEND_OUTCOMES[number];

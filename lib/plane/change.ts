@@ -1,3 +1,4 @@
+import type { SharedCell } from "../balance/mod.ts";
 import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
@@ -39,6 +40,13 @@ export type Change =
     readonly set: readonly Route[];
     /** Hostnames of removed routes. */
     readonly remove: readonly string[];
+  }
+  /** Shared memory of backends, before the routes that use it. */
+  | {
+    readonly kind: "backends";
+    readonly set: readonly SharedCell[];
+    /** Of backends that no route has and nobody uses any more. */
+    readonly remove: readonly Omit<SharedCell, "buffer">[];
   }
   /** Certificates and keys for new connections; open ones go on with what they have. */
   | {

@@ -6,6 +6,8 @@ export interface ConnectionQuery {
   readonly listener?: string;
   /** The hostname of the route they took. */
   readonly route?: string;
+  /** Where they go, of several backends; of l7: where requests of theirs go that are open. */
+  readonly backend?: string;
   /** The address of the real client, or a block that it is in. */
   readonly client?: string;
   /** Only those that took a route which has been replaced or removed since. */

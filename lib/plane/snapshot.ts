@@ -1,3 +1,4 @@
+import type { SharedCell } from "../balance/mod.ts";
 import type { RevocationLists } from "../connector/mod.ts";
 import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { FieldSettings, H2TransportName, HttpLimits, TlsMaterial } from "../l7/mod.ts";
@@ -15,6 +16,8 @@ export interface Snapshot {
   readonly firewall: FirewallSnapshot;
   /** Certificates and keys of the routes that terminate TLS, in memory only. */
   readonly tls?: readonly TlsMaterial[];
+  /** What all threads know of each backend of routes with several, or with checks. */
+  readonly backends?: readonly SharedCell[];
   /** Absent: no route of mode mtls is served. */
   readonly connector?: ConnectorSnapshot;
   /** Names that are being proved by tls-alpn-01 or http-01. */

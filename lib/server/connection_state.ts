@@ -35,6 +35,9 @@ export interface Carrier {
   readonly bytesOut: number;
   /** Ends both sides at once. */
   cut(outcome: CutBy): void;
+  /** Of a session of requests: whether one of them is at this backend, and the end of those. */
+  usesBackend?(addr: string): boolean;
+  cutBackend?(addr: string): void;
   /** Ends with what is under way; absent: when both sides have ended. */
   shutdown?(): void;
 }
@@ -88,7 +91,7 @@ export class Connection extends Link {
   host: string | undefined = undefined;
   /** mtls: `org/user`. */
   identity: string | undefined = undefined;
-  /** mtls: where the host is. */
+  /** Which of several backends it goes to; mtls: where the host is. */
   backend: string | undefined = undefined;
   /** mtls: to look at the client's certificate again. */
   peerCertificate: TlsPeer | undefined = undefined;

@@ -4,6 +4,7 @@ import type {
   ConnectionQuery,
   ConnectorSnapshot,
   FoundConnections,
+  ListenerSnapshot,
   RouteTally,
   Snapshot,
   TakenTallies,
@@ -103,13 +104,16 @@ export class DataPlane {
       case "resolver":
         return this.#state.setResolver(change.resolver);
       case "add_listener":
-        return await this.#listeners.add(change.listener);
+        return await this.#addListener(change.listener);
       case "remove_listener":
         return this.#listeners.remove(change.listenerId);
       case "stage_routes":
         return this.#listeners.stage(change);
       case "routes":
-        return this.#listeners.changeRoutes(change);
+        this.#listeners.changeRoutes(change);
+        return this.#state.balancers.changed(change.set);
+      case "backends":
+        return this.#state.balancers.setCells(change.set, change.remove);
       case "challenges":
         return this.#state.challenges.set(change.challenges);
       case "tls":
@@ -126,8 +130,14 @@ export class DataPlane {
     this.#state.challenges.set(snapshot.challenges ?? []);
     if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
     if (snapshot.resolver !== undefined) this.#state.setResolver(snapshot.resolver);
+    this.#state.balancers.setCells(snapshot.backends ?? [], []);
     this.#listeners.keepOnly(new Set(snapshot.listeners.map((listener) => listener.id)));
-    for (const listener of snapshot.listeners) await this.#listeners.add(listener);
+    for (const listener of snapshot.listeners) await this.#addListener(listener);
+  }
+
+  async #addListener(listener: ListenerSnapshot): Promise<void> {
+    const { balancers } = this.#state;
+    balancers.changed(await this.#listeners.add(listener));
   }
 
   #applyConnector(snapshot: ConnectorSnapshot): void {
@@ -276,15 +286,16 @@ export class DataPlane {
       await new Promise<void>((resolve) => this.#idle = resolve);
     }
     this.#blocked.flush();
-    this.#state.connectDeadlines[Symbol.dispose]();
+    this.#state.endDials();
     this.#state.l7.close();
+    this.#state.balancers[Symbol.dispose]();
     this.#state.closeResolver();
     this.#state.restTimers();
   }
 
   /** Cuts every connection that is still open, and those that wait for a backend. */
   cutAll(): void {
-    this.#state.connectDeadlines[Symbol.dispose]();
+    this.#state.endDials();
     this.#connections.cutAll();
   }
 

@@ -7,7 +7,7 @@ import type { DestinationGuard } from "./destination_guard.ts";
 import type { PlaneState } from "./plane_state.ts";
 
 /** How a connection ends that found no backend. */
-const OUTCOMES = {
+export const OUTCOMES = {
   timeout: "backend_timeout",
   unreachable: "backend_unreachable",
   unresolved: "backend_unreachable",

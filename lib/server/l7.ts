@@ -29,7 +29,7 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
         return destinationOf(c);
       },
       route,
-      onBackend: ({ hostname, backend }, outcome) => {
+      onBackend: ({ hostname }, backend, outcome) => {
         const { addr: listener } = c.listener;
         state.tallies.countBackend({ listener, route: hostname, backend, outcome });
       },

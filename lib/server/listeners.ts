@@ -54,17 +54,17 @@ export class Listeners {
   }
 
   /**
-   * Binds, or updates in place a listener that is bound already.
+   * Binds, or updates in place a listener that is bound already; its routes.
    *
    * @throws {ListenError} if it cannot be bound.
    */
-  async add(snapshot: ListenerSnapshot): Promise<void> {
+  async add(snapshot: ListenerSnapshot): Promise<Iterable<Route>> {
     const routes = addRoutes(snapshot.routes, this.#staged.get(snapshot.id));
     this.#staged.delete(snapshot.id);
     const existing = this.#listeners.get(snapshot.id);
     if (existing?.host === snapshot.host && existing.port === snapshot.port) {
       existing.update(snapshot, routes);
-      return;
+      return routes;
     }
     const listener = new ActiveListener(snapshot, routes);
     const { sockets, onStream, failures } = this.#options;
@@ -74,6 +74,7 @@ export class Listeners {
     });
     existing?.close();
     this.#listeners.set(snapshot.id, listener);
+    return routes;
   }
 
   /** Stops accepting; connections that were accepted go on. */

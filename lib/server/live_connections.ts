@@ -41,7 +41,13 @@ export class LiveConnections {
   /** Cuts off those that a query means; how many there were. */
   close(query: ConnectionQuery): number {
     const found = this.#query(query);
-    for (const connection of found) cutOff(connection, "closed_by_operator");
+    const { backend } = query;
+    for (const connection of found) {
+      const { carrier } = connection;
+      // Its other requests, and what it asks for next, are none of this backend's.
+      if (backend !== undefined && carrier?.cutBackend) carrier.cutBackend(backend);
+      else cutOff(connection, "closed_by_operator");
+    }
     return found.length;
   }
 

@@ -1,4 +1,5 @@
 import { type Endpoint, type IpAddress, parseBackendEndpoint, type Result } from "../addr/mod.ts";
+import { Balancers } from "../balance/mod.ts";
 import { type Admission, TrustMemory } from "../connector/mod.ts";
 import {
   type AllowList,
@@ -45,6 +46,7 @@ import type { Route } from "../routes/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
 import { Tallies } from "./accounting.ts";
+import { AttemptDeadlines } from "./attempt_deadlines.ts";
 import { Challenges } from "./challenges.ts";
 import type { Connector } from "./connector.ts";
 import { Streams } from "./streams.ts";
@@ -109,11 +111,14 @@ export class PlaneState {
   readonly ownPorts: () => Iterable<number>;
   /** Connections to l4 and mtls backends. */
   readonly streams: Streams;
+  /** What chooses between several backends of a route. */
+  readonly balancers: Balancers;
   connectDeadlines: ConnectDeadlines;
   relayOptions: RelayOptions;
   readonly #idleTimes: DeadlinesByTime;
   /** Absent: connections of mtls routes are refused. */
   connector: Connector | undefined;
+  readonly #attemptDeadlines = new AttemptDeadlines();
   readonly #wantsRequests: boolean;
   #firewall: Firewall;
   #rateLimiter: RateLimiter | undefined;
@@ -165,10 +170,23 @@ export class PlaneState {
       idleTimeoutMs: () => this.#settings.idleTimeoutMs,
     });
     const connect = connectWith(options.sockets);
+    this.balancers = new Balancers({
+      worker: options.worker,
+      now: () => clock.now(),
+      wallNow: () => clock.wallNow(),
+      random: Math.random,
+      after(ms, fn) {
+        const timer = setTimeout(fn, ms);
+        return () => clearTimeout(timer);
+      },
+    });
     this.streams = new Streams({
       connect,
       lookup: this.lookup,
-      deadline: () => this.connectDeadlines.signal(),
+      deadline: (timeoutMs) =>
+        timeoutMs === undefined
+          ? this.connectDeadlines.signal()
+          : this.#attemptDeadlines.signal(timeoutMs),
     });
     this.l7 = new L7Service({
       clock,
@@ -182,7 +200,19 @@ export class PlaneState {
       handshakes: this.handshakes,
       lookup: this.lookup,
       descriptors: options.descriptors,
+      balancers: this.balancers,
     });
+  }
+
+  /** For connecting to a backend, however many are tried. */
+  get connectTimeoutMs(): number {
+    return this.#settings.connectTimeoutMs;
+  }
+
+  /** Gives up whatever is being dialled, and whatever would be. */
+  endDials(): void {
+    this.connectDeadlines[Symbol.dispose]();
+    this.#attemptDeadlines[Symbol.dispose]();
   }
 
   get firewall(): Firewall {

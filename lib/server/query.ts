@@ -9,7 +9,7 @@ import type { PlaneState } from "./plane_state.ts";
  * @throws {TypeError} if `client` is neither an address nor a block.
  */
 export function compileQuery(
-  { listenerId, listener, route, stale, client, blockedBy }: ConnectionQuery,
+  { listenerId, listener, route, backend, stale, client, blockedBy }: ConnectionQuery,
   state: Pick<PlaneState, "firewall">,
 ): (connection: Connection) => boolean {
   const block = client === undefined ? undefined : blockOf(client, "client");
@@ -17,12 +17,19 @@ export function compileQuery(
     if (listenerId !== undefined && connection.listener.id !== listenerId) return false;
     if (listener !== undefined && connection.listener.addr !== listener) return false;
     if (route !== undefined && connection.route?.hostname !== route) return false;
+    if (backend !== undefined && !usesBackend(connection, backend)) return false;
     if (stale && !isStale(connection)) return false;
     if (block !== undefined && !cidrContains(block, connection.client.ip)) return false;
     if (blockedBy === undefined) return true;
     const verdict = state.firewall.check(connection.client.ip);
     return verdict.action === "block" && verdict.rule.id === blockedBy;
   };
+}
+
+function usesBackend(connection: Connection, backend: string): boolean {
+  const { route, carrier, backend: own = route?.backend } = connection;
+  if (route?.mode === "l7") return carrier?.usesBackend?.(backend) === true;
+  return own === backend;
 }
 
 /** A replaced route is another object, even when it says the same. */

@@ -7,8 +7,8 @@ import type { DestinationGuard } from "./destination_guard.ts";
 export interface StreamsOptions {
   readonly connect: Connect<TcpStream>;
   readonly lookup: Lookup;
-  /** A signal for each attempt: see `ConnectDeadlines`. */
-  readonly deadline: () => AbortSignal;
+  /** A signal for an attempt; without a time, for all there is: see `ConnectDeadlines`. */
+  readonly deadline: (timeoutMs?: number) => AbortSignal;
 }
 
 /**
@@ -26,15 +26,21 @@ export class Streams {
   /**
    * A connection of one's own, which the caller closes.
    *
+   * @param timeoutMs of an attempt that may take less than others.
    * @throws {DialError}
    */
-  dial(target: Endpoint, guard: DestinationGuard | undefined): Promise<TcpStream> {
+  dial(
+    target: Endpoint,
+    guard: DestinationGuard | undefined,
+    timeoutMs?: number,
+  ): Promise<TcpStream> {
     const { connect, lookup, deadline } = this.#options;
+    const signal = deadline(timeoutMs);
     return dial(
       target,
       guard === undefined
-        ? { deadline: deadline(), lookup, connect }
-        : { deadline: deadline(), lookup, connect: guard.connect(connect), forbids: guard.forbids },
+        ? { deadline: signal, lookup, connect }
+        : { deadline: signal, lookup, connect: guard.connect(connect), forbids: guard.forbids },
     );
   }
 }

@@ -12,6 +12,7 @@ import {
   type ValueOf,
 } from "../schema/mod.ts";
 import type { Result } from "../addr/mod.ts";
+import { DEFAULT_QUEUE } from "../balance/mod.ts";
 import { backendAddress } from "./address.ts";
 import { MAX_BACKENDS } from "./limits.ts";
 
@@ -51,11 +52,13 @@ export const BACKEND = record({
     default: 1,
     doc: "Its share: one of weight 2 gets twice what one of weight 1 gets.",
     title: "WEIGHT",
+    flag: { value: "n", about: "its share; default: 1" },
   }),
   backup: field("backup", boolean(), {
     default: false,
     doc: "Used only while none of the others can be.",
     title: "BACKUP",
+    flag: { about: "used only while none of the others can be" },
   }),
   maxConnections: field("max_connections", integer({ min: 0, max: MAX_CONNECTIONS }), {
     optional: true,
@@ -64,6 +67,7 @@ export const BACKEND = record({
       "Connections (`l7`: requests) that it is given at one time, over all workers. When every " +
       "backend has as many as it may, new ones wait: see `queue_length`. 0: no limit.",
     title: "LIMIT",
+    flag: { value: "n", about: "connections (l7: requests) at one time; default: no limit" },
   }),
   state: field("state", oneOf(...BACKEND_STATES), {
     default: "up",
@@ -149,7 +153,7 @@ export const BALANCING = {
   }),
   queueLength: field("queue_length", integer({ min: 0, max: MAX_QUEUE }), {
     optional: true,
-    absent: 128,
+    absent: DEFAULT_QUEUE.length,
     since: 15,
     modes: RELAYED,
     doc: "How many may wait, in each worker, while every backend is at its `max_connections`. " +
@@ -158,7 +162,7 @@ export const BALANCING = {
   }),
   queueTimeoutMs: field("queue_timeout", duration({ min: 0, max: 600_000 }), {
     optional: true,
-    absent: 5000,
+    absent: DEFAULT_QUEUE.timeoutMs,
     since: 15,
     modes: RELAYED,
     doc: "How long they wait until they are refused.",

@@ -20,12 +20,20 @@ export interface Lease<L extends Link> {
   readonly link: L;
   /** The request is over, whatever its end; calling it again does nothing. */
   release(): void;
+  /** Which of several backends it leads to. */
+  readonly backend?: string;
+  /** The backend has begun to answer: it is well. */
+  answered?(): void;
+  /** The backend broke off before it had begun to answer. */
+  brokeOff?(): void;
 }
 
 /** A request that wants a way to its backend: one of the two is called, once. */
 export interface Waiter<L extends Link> {
   onLease(lease: Lease<L>): void;
   onUnavailable(failure: PoolFailure): void;
+  /** One of several backends has failed, and another one is asked instead. */
+  onFailedOver?(failure: PoolFailure): void;
 }
 
 /** Whoever finds a connection for a request: a pool, or a choice between pools. */
@@ -34,6 +42,8 @@ export interface Upstream<L extends Link> {
   acquire(waiter: Waiter<L>, needs: RequestNeeds): void;
   /** `waiter` wants no connection any more, and is not called. */
   cancel(waiter: Waiter<L>): void;
+  /** Whether a request that failed may ask again; absent: it may. */
+  mayRepeat?(waiter: Waiter<L>): boolean;
   /** Nobody will ask with this affinity again: what was opened for it is closed. */
   forget(affinity: object): void;
 }

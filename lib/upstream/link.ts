@@ -53,10 +53,14 @@ export interface LinkEvents {
 
 /** Why there is no way to a backend. */
 export interface PoolFailure {
-  /** No connection; none in time; all that may be used are. */
-  readonly kind: "unreachable" | "timeout" | "busy";
+  /** No connection; none in time; all that may be used are; so is every one of several backends. */
+  readonly kind: "unreachable" | "timeout" | "busy" | "full";
   /** A phrase for the log. */
   readonly reason: string;
+  /** The route has changed: nobody failed, and another backend may have room. */
+  readonly retired?: true;
+  /** Which of several backends it is about. */
+  readonly backend?: string;
   /** What the dialler met. */
   readonly cause?: unknown;
 }

@@ -10,6 +10,9 @@ import { Opener, type OpenerOptions } from "./opener.ts";
 import { Roster } from "./roster.ts";
 import { type Share, Shares } from "./share.ts";
 
+/** What whoever asks a pool hears whose backend no route leads to any more. */
+const RETIRED: PoolFailure = { ...busy("the route has changed"), retired: true };
+
 /** Everything about a backend that does not change. */
 export interface PoolOptions<L extends Link> extends OpenerOptions<L> {
   readonly limits?: PoolLimits;
@@ -85,7 +88,7 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Que
   }
 
   acquire(waiter: Waiter<L>, needs: RequestNeeds): void {
-    if (this.#retired) return waiter.onUnavailable(busy("the route has changed"));
+    if (this.#retired) return waiter.onUnavailable(RETIRED);
     const lane = this.#roster.laneOf(needs.affinity);
     const queue = this.#opener.knowledge.needsHttp1(needs.tunnel) ? lane.http1 : lane.any;
     const share = this.#shares.of(needs.client);
@@ -124,17 +127,17 @@ export class Pool<L extends Link> implements Upstream<L>, ConnectionOwner<L, Que
 
   /** No new requests; connections end with their last one. */
   retire(): void {
-    this.#end("the route has changed", (connection) => connection.shutdown());
+    this.#end(RETIRED, (connection) => connection.shutdown());
   }
 
   /** Closes every connection at once. */
   destroy(reason: string): void {
-    this.#end(reason, (connection) => connection.destroy(reason));
+    this.#end(busy(reason), (connection) => connection.destroy(reason));
   }
 
-  #end(reason: string, end: (connection: Pooled<L>) => void): void {
+  #end(failure: PoolFailure, end: (connection: Pooled<L>) => void): void {
     this.#retired = true;
-    for (const waiting of this.#lobby.all()) this.#fail(waiting, busy(reason));
+    for (const waiting of this.#lobby.all()) this.#fail(waiting, failure);
     this.#roster.all().forEach(end);
     this.#alarm.cancel();
   }

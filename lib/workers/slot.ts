@@ -1,3 +1,4 @@
+import { BackendCell } from "../balance/mod.ts";
 import { createConnectionLimiter } from "../firewall/mod.ts";
 import { ConnectionGauge, DescriptorBudget, Permits } from "../observe/mod.ts";
 import type { Snapshot, WorkerStatus } from "../plane/mod.ts";
@@ -51,7 +52,7 @@ export function newSlot(index: number, backoffMs: number): Slot {
 /** What the connections of a worker held that died with them. */
 export function releasePermits(
   worker: number,
-  { listeners, firewall }: Pick<Snapshot, "listeners" | "firewall">,
+  { listeners, firewall, backends = [] }: Pick<Snapshot, "listeners" | "firewall" | "backends">,
   descriptors: SharedArrayBuffer,
 ): void {
   new DescriptorBudget(descriptors).releaseAll(worker);
@@ -61,6 +62,7 @@ export function releasePermits(
       if (memory?.connections !== undefined) new Permits(memory.connections).releaseAll(worker);
     }
   }
+  for (const { buffer } of backends) new BackendCell(buffer).releaseAll(worker);
   const { connections } = firewall.sources ?? {};
   if (connections !== undefined) createConnectionLimiter(connections).releaseAll(worker);
 }

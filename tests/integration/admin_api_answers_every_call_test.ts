@@ -443,6 +443,55 @@ Deno.test("writeBack() of a database that is in its place is refused", async () 
   await assert.rejects(noting(admin).writeBack({}), { code: "failed_precondition" });
 });
 
+Deno.test("backends of a route come, drain and go, and the last one that is up stays", async () => {
+  await using admin = await startAdmin();
+  const client = noting(admin);
+  const hostname = "several.example";
+  await client.addRoute({ listenerAddr: admin.addr, hostname, backend: "10.0.0.1:443" });
+  const added = await client.addBackend({
+    hostname,
+    backend: { addr: "10.0.0.2:443", weight: 2, maxConnections: 9 },
+  });
+  assert.deepEqual(
+    [added.backend?.listenerAddr, added.backend?.hostname, added.backend?.condition],
+    [admin.addr, hostname, "starting"],
+  );
+  await assert.rejects(client.addBackend({ hostname, backend: { addr: "10.0.0.2:443" } }), {
+    code: "already_exists",
+  });
+  await assert.rejects(client.addBackend({ hostname, backend: { addr: "nowhere" } }), {
+    field: "backend.addr",
+  });
+  const drained = await client.setBackendState({ hostname, addr: "10.0.0.1:443", state: "drain" });
+  assert.equal(drained.backend?.condition, "drain");
+  for (
+    const change of [
+      client.setBackendState({ hostname, addr: "10.0.0.2:443", state: "down" }),
+      client.removeBackend({ hostname, addr: "10.0.0.2:443" }),
+    ]
+  ) {
+    await assert.rejects(change, { code: "failed_precondition" });
+  }
+  const { backends } = await client.listBackends({ hostname });
+  assert.deepEqual(
+    backends.map(({ backend, condition }) => [
+      backend?.addr,
+      backend?.weight,
+      backend?.maxConnections,
+      condition,
+    ]),
+    [["10.0.0.1:443", 1, 0, "drain"], ["10.0.0.2:443", 2, 9, "starting"]],
+  );
+  await client.removeBackend({ hostname, addr: "10.0.0.1:443" });
+  const { routes } = await client.listRoutes({ listenerAddr: admin.addr });
+  const [route] = routes.filter((it) => it.hostname === hostname);
+  assert.equal(route?.backend, "10.0.0.2:443");
+  const { entries } = await client.getAuditLog({});
+  const actions = entries.filter(({ subject }) => subject === `${admin.addr} ${hostname}`)
+    .map(({ action }) => action);
+  assert.deepEqual(actions, ["RemoveBackend", "SetBackendState", "AddBackend", "AddRoute"]);
+});
+
 Deno.test("listCertificates() tells of routes that name one, and without [acme] nothing is ordered", async () => {
   await using admin = await startAdmin();
   const client = noting(admin);

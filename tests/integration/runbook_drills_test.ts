@@ -174,6 +174,19 @@ Deno.test("the drills of an incident: who hammers us, block it, why was it refus
   assert.match(tried ?? "", /of 2 clients since .*, 1 would have been refused and 0 let in/);
 });
 
+Deno.test("the drills of a backend: how is it, take it out, bring it back", async () => {
+  await using host = await Host.start();
+  await host.run(["mcproxyctl backends add www.example.net 10.0.0.7:443"]);
+  const [listed = ""] = await host.run(drill("A backend is sick"));
+  assert.match(listed, /^LISTENER .*\n.* 127\.0\.0\.1:1 +up .*\n.* 10\.0\.0\.7:443 +starting /m);
+  const [drained = "", during = "", back = ""] = await host.run(
+    drill("Take a backend out for maintenance, and back"),
+  );
+  assert.match(drained, /^backend 10\.0\.0\.7:443 of www\.example\.net drains/);
+  assert.match(during, /10\.0\.0\.7:443 +drain .* 0 /);
+  assert.match(back, /is used again/);
+});
+
 Deno.test("the drills of a quiet day: rotate, drain, restore", async () => {
   await using host = await Host.start();
   const ca = await host.issue("new");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { BackendBoard } from "../../../lib/control/backend_board.ts";
 import { CertificateStore } from "../../../lib/certificates/mod.ts";
 import * as differences from "../../../lib/control/differences.ts";
 import { planState } from "../../../lib/control/plan.ts";
@@ -59,6 +60,7 @@ async function setUp(fill: (database: Database) => void) {
   const state = new ServedState({
     ...{ database, plane, snapshot, log },
     now: () => NOW,
+    board: new BackendBoard({ now: () => 0, log: () => {} }),
     materials: new RouteMaterials({
       store: new CertificateStore({ readFile, now: () => NOW }),
       log,

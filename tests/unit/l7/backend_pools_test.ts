@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { aloneBalancers } from "../../support/balancing.ts";
 import { OutputPool } from "../../../lib/h2/mod.ts";
 import { BackendPools } from "../../../lib/l7/backend_pools.ts";
 import { DEFAULT_HTTP_LIMITS, EngineLimits } from "../../../lib/l7/http_limits.ts";
@@ -21,6 +22,7 @@ function create(): BackendPools {
     connect: nobody,
     onCrash: nobody,
     descriptors: unlimitedDescriptors,
+    balancers: aloneBalancers(),
     settings: SETTINGS,
   });
 }

@@ -95,6 +95,7 @@ class Stage {
       idleFor: () =>
         new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
       now: () => this.#call("owner.now", 0),
+      failedOver: () => {},
       ended: () => {
         this.endings++;
         this.#call("owner.ended");

@@ -1,0 +1,47 @@
+import type { BalanceLimits } from "./limits.ts";
+
+/**
+ * How much may be tried again: what fails must not become three times as much, for those backends
+ * that are left would fail of it too. Two halves of a window, of which the older one fades.
+ */
+export class RetryBudget {
+  readonly #limits: BalanceLimits;
+  readonly #half: number;
+  #startedAt = -Infinity;
+  #dials = [0, 0];
+  #retries = [0, 0];
+
+  constructor(limits: BalanceLimits) {
+    this.#limits = limits;
+    this.#half = limits.budgetMs / 2;
+  }
+
+  /** A first attempt. */
+  dialled(now: number): void {
+    this.#turn(now);
+    this.#dials[0] = (this.#dials[0] as number) + 1;
+  }
+
+  /** Takes one retry out of the budget; `false`: there is none left. */
+  retry(now: number): boolean {
+    this.#turn(now);
+    const { retryShare, leastRetries } = this.#limits;
+    const may = Math.max(leastRetries, sum(this.#dials) * retryShare);
+    if (sum(this.#retries) >= may) return false;
+    this.#retries[0] = (this.#retries[0] as number) + 1;
+    return true;
+  }
+
+  #turn(now: number): void {
+    const age = now - this.#startedAt;
+    if (age < this.#half) return;
+    const isRecent = age < 2 * this.#half;
+    this.#dials = [0, isRecent ? this.#dials[0] as number : 0];
+    this.#retries = [0, isRecent ? this.#retries[0] as number : 0];
+    this.#startedAt = now;
+  }
+}
+
+function sum([a = 0, b = 0]: readonly number[]): number {
+  return a + b;
+}

@@ -1,0 +1,320 @@
+/** Several backends of a route: where connections and requests go, and what becomes of failures. */
+import assert from "node:assert/strict";
+import {
+  startEchoBackend,
+  startRecordingBackend,
+  startResettingBackend,
+} from "../support/backends.ts";
+import { backend } from "../support/balancing.ts";
+import { connectRaw } from "../support/clients.ts";
+import { DeafBackend } from "../support/deaf_backend.ts";
+import { eventually } from "../support/deadline.ts";
+import { buildClientHello } from "../support/hello.ts";
+import { connectHttp2, type HttpBackend, startHttpBackend, startL7 } from "../support/l7.ts";
+import { startPlane, type TestPlane } from "../support/plane.ts";
+import { unusedPort } from "../support/ports.ts";
+
+const hello = buildClientHello({ serverName: "a.test" });
+
+/** An l4 connection through the proxy, and what it was answered. */
+async function visit({ port }: { readonly port: number }): Promise<string> {
+  await using client = await connectRaw({ port });
+  await client.write(hello);
+  const answered = await Promise.race([client.read(hello.length), client.ending]);
+  if (typeof answered === "string") return answered;
+  client.end();
+  await client.ending;
+  return "echo";
+}
+
+const route = (backends: readonly string[], more = {}) => ({
+  hostname: "a.test",
+  backend: backends[0] ?? "",
+  backends: backends.map((addr) => backend(addr)),
+  ...more,
+});
+
+const deadAddress = async () => `127.0.0.1:${await unusedPort()}`;
+
+/** Which backend each of the plane's connections ended at. */
+const backendsOf = ({ events }: TestPlane) => events.map(({ backend = "" }) => backend);
+
+Deno.test("l4: connections take turns, and none fails while one backend refuses", async () => {
+  await using one = await startEchoBackend();
+  await using other = await startEchoBackend();
+  const dead = await deadAddress();
+  await using plane = await startPlane({ routes: [route([dead, one.address, other.address])] });
+  for (let i = 0; i < 20; i++) assert.equal(await visit(plane), "echo");
+  await plane.event(19);
+  assert.ok(one.connections.length >= 8 && other.connections.length >= 8);
+  assert.ok(backendsOf(plane).every((it) => it === one.address || it === other.address));
+  const [taken] = await plane.plane.takeTallies();
+  const failed = taken?.backends.find((it) => it.backend === dead);
+  assert.equal(failed?.outcome, "backend_unreachable");
+  // After five in a row it was not asked any more.
+  assert.equal(failed?.count, 5);
+});
+
+Deno.test("l4: a backend that swallows what is sent to it leaves time for another", async () => {
+  using deaf = await DeafBackend.start();
+  await using echo = await startEchoBackend();
+  await using plane = await startPlane({
+    routes: [route([deaf.address, echo.address])],
+    settings: { connectTimeoutMs: 600 },
+  });
+  for (let i = 0; i < 6; i++) assert.equal(await visit(plane), "echo");
+});
+
+Deno.test("l4: when every backend fails the client hears of the last, within the time for one", async () => {
+  using deaf = await DeafBackend.start();
+  using other = await DeafBackend.start();
+  await using plane = await startPlane({
+    routes: [route([deaf.address, other.address])],
+    settings: { connectTimeoutMs: 600 },
+  });
+  assert.equal(await visit(plane), "reset");
+  const { outcome, durationMs, backend } = await plane.event();
+  assert.equal(outcome, "backend_timeout");
+  assert.ok(durationMs >= 500, `${durationMs}`);
+  assert.ok([deaf.address, other.address].includes(backend ?? ""));
+});
+
+Deno.test("l4: nothing is sent twice: a backend that breaks off after it was sent a hello is the end", async () => {
+  await using broken = await startResettingBackend();
+  await using recording = await startRecordingBackend();
+  await using plane = await startPlane({ routes: [route([broken.address, recording.address])] });
+  assert.equal(await visit(plane), "reset");
+  const { outcome, backend } = await plane.event();
+  assert.deepEqual([outcome, backend], ["backend_reset", broken.address]);
+  assert.equal(recording.connections.length, 0);
+});
+
+Deno.test("l4: early resets in a row take a backend out, a connection that speaks begins anew", async () => {
+  await using broken = await startResettingBackend();
+  await using echo = await startEchoBackend();
+  await using plane = await startPlane({ routes: [route([broken.address, echo.address])] });
+  const found: string[] = [];
+  for (let i = 0; i < 16; i++) found.push(await visit(plane));
+  assert.equal(found.filter((it) => it === "reset").length, 5);
+  assert.deepEqual(found.slice(-6), Array(6).fill("echo"));
+});
+
+Deno.test("l4: source sends one client to one backend, and the PROXY header goes along", async () => {
+  await using one = await startEchoBackend();
+  await using other = await startEchoBackend();
+  await using plane = await startPlane({
+    routes: [route([one.address, other.address], { balance: "source" })],
+  });
+  const home = new Map<string, string>();
+  for (let round = 0; round < 2; round++) {
+    for (let i = 1; i <= 12; i++) {
+      const localAddress = `127.0.0.${i}`;
+      await using client = await connectRaw({ port: plane.port, localAddress });
+      await client.write(hello);
+      await client.read(hello.length);
+      client.end();
+      await client.ending;
+      const { backend = "", client: address } = await plane.event(round * 12 + i - 1);
+      assert.ok(address.startsWith(`${localAddress}:`));
+      assert.equal(home.get(localAddress) ?? backend, backend);
+      home.set(localAddress, backend);
+    }
+  }
+  assert.equal(new Set(home.values()).size, 2);
+});
+
+Deno.test("l4: who finds every backend full waits its turn, and not for ever", async () => {
+  await using echo = await startEchoBackend();
+  const backends = [backend(echo.address, { maxConnections: 1 })];
+  await using plane = await startPlane({
+    routes: [{
+      hostname: "a.test",
+      backend: echo.address,
+      backends,
+      queueLength: 1,
+      queueTimeoutMs: 60_000,
+    }],
+  });
+  await using first = await connectRaw({ port: plane.port });
+  await first.write(hello);
+  await first.read(hello.length);
+  await using second = await connectRaw({ port: plane.port });
+  await second.write(hello);
+  await eventually(() => plane.active === 2, "the second waits");
+  assert.equal(await visit(plane), "reset");
+  const { outcome, backend: full } = await plane.event();
+  assert.deepEqual([outcome, full], ["backend_full", "(all)"]);
+  assert.equal(echo.connections.length, 1);
+  first.end();
+  await second.read(hello.length);
+  assert.equal(echo.connections.length, 2);
+  second.end();
+  await second.ending;
+});
+
+Deno.test("l4: who waits for a place is cut when the plane ends", async () => {
+  await using echo = await startEchoBackend();
+  await using plane = await startPlane({
+    routes: [{
+      hostname: "a.test",
+      backend: echo.address,
+      backends: [backend(echo.address, { maxConnections: 1 })],
+      queueTimeoutMs: 600_000,
+    }],
+  });
+  await using first = await connectRaw({ port: plane.port });
+  await first.write(hello);
+  await first.read(hello.length);
+  await using second = await connectRaw({ port: plane.port });
+  await second.write(hello);
+  await eventually(() => plane.active === 2, "the second waits");
+  const closed = await plane.plane.closeConnections({});
+  assert.equal(closed, 2);
+  assert.equal(await second.ending, "reset");
+  await plane.event(1);
+  assert.deepEqual(plane.events.map(({ outcome }) => outcome), [
+    "closed_by_operator",
+    "closed_by_operator",
+  ]);
+  assert.equal(echo.connections.length, 1);
+});
+
+// --- l7 --------------------------------------------------------------------------------------------
+
+const naming = (name: string) =>
+  startHttpBackend("h2c", (request, response) => {
+    request.resume();
+    response.end(name);
+  });
+
+function l7(backends: readonly string[], more = {}) {
+  const { hostname: _, ...rest } = route(backends, more);
+  return startL7({ backend: backends[0] ?? "", route: rest });
+}
+
+Deno.test("l7: requests take turns, and none fails while one backend refuses", async () => {
+  await using one = await naming("one");
+  await using other = await naming("other");
+  const dead = await deadAddress();
+  await using plane = await l7([dead, one.address, other.address]);
+  await using client = await connectHttp2(plane);
+  const answers: string[] = [];
+  for (let i = 0; i < 20; i++) {
+    const { status, body } = await client.ask({ method: i % 2 ? "POST" : "GET" });
+    assert.equal(status, 200);
+    answers.push(body);
+  }
+  assert.ok(answers.filter((it) => it === "one").length >= 8);
+  assert.ok(answers.filter((it) => it === "other").length >= 8);
+  await plane.request(19);
+  for (const [i, { backend, backendOutcome }] of plane.requests.entries()) {
+    assert.equal(backend, answers[i] === "one" ? one.address : other.address);
+    assert.equal(backendOutcome, "ok");
+  }
+  const [taken] = await plane.plane.takeTallies();
+  const failed = taken?.backends.find((it) => it.backend === dead);
+  assert.equal(failed?.outcome, "backend_unreachable");
+  assert.ok((failed?.count ?? 0) <= 5, `${failed?.count}`);
+});
+
+Deno.test("l7: a safe request whose backend broke off is asked of another, another request is not", async () => {
+  let seen = 0;
+  await using broken = await startHttpBackend("http1", (request) => {
+    seen++;
+    request.socket.destroy();
+  });
+  await using good = await naming("good");
+  await using plane = await l7([broken.address, good.address], { balance: "round_robin" });
+  await using client = await connectHttp2(plane);
+  for (let i = 0; i < 4; i++) assert.equal((await client.ask()).status, 200);
+  assert.ok(seen >= 1 && seen <= 4);
+  const posts: number[] = [];
+  for (let i = 0; i < 2; i++) posts.push((await client.ask({ method: "POST" })).status);
+  assert.deepEqual(posts.sort(), [200, 502]);
+});
+
+Deno.test("l7: a backend that breaks off five times in a row is out", async () => {
+  let seen = 0;
+  await using broken = await startHttpBackend("http1", (request) => {
+    seen++;
+    request.socket.destroy();
+  });
+  await using good = await naming("good");
+  await using plane = await l7([broken.address, good.address]);
+  await using client = await connectHttp2(plane);
+  for (let i = 0; i < 30; i++) assert.equal((await client.ask()).status, 200);
+  assert.equal(seen, 5);
+});
+
+Deno.test("l7: all are down: each is tried in turn, and the first that is back serves", async () => {
+  const ports = [await unusedPort(), await unusedPort()];
+  const [one = "", other = ""] = ports.map((port) => `127.0.0.1:${port}`);
+  await using plane = await l7([one, other]);
+  await using client = await connectHttp2(plane);
+  for (let i = 0; i < 6; i++) assert.equal((await client.ask()).status, 502);
+  const { backend = "" } = await plane.request(5);
+  assert.ok([one, other].includes(backend));
+  await using back: HttpBackend = await startHttpBackend(
+    "h2c",
+    (_, response) => response.end("back"),
+    { port: ports[0] as number },
+  );
+  await eventually(async () => (await client.ask()).status === 200, "it is served");
+  assert.ok(back.connections > 0);
+});
+
+Deno.test("l7: requests beyond max_connections wait, and are refused when the line is full", async () => {
+  const waiting: (() => void)[] = [];
+  await using slow = await startHttpBackend("h2c", (_, response) => {
+    waiting.push(() => response.end("done"));
+  });
+  await using plane = await startL7({
+    backend: slow.address,
+    route: {
+      backends: [backend(slow.address, { maxConnections: 2 })],
+      queueLength: 1,
+      queueTimeoutMs: 60_000,
+    },
+  });
+  await using client = await connectHttp2(plane);
+  const first = client.ask();
+  const second = client.ask();
+  await eventually(() => waiting.length === 2, "two are asked");
+  const third = client.ask();
+  const fourth = await client.ask();
+  assert.equal(fourth.status, 503);
+  const { backendOutcome, backend: full } = await plane.request();
+  assert.deepEqual([backendOutcome, full], ["backend_full", "(all)"]);
+  waiting.shift()?.();
+  assert.equal((await first).status, 200);
+  await eventually(() => waiting.length === 2, "the third is asked");
+  waiting.forEach((answer) => answer());
+  assert.deepEqual([(await second).status, (await third).status], [200, 200]);
+});
+
+Deno.test("l7: a client that leaves while it waits takes no place with it", async () => {
+  const waiting: (() => void)[] = [];
+  await using slow = await startHttpBackend("h2c", (_, response) => {
+    waiting.push(() => response.end("done"));
+  });
+  await using plane = await startL7({
+    backend: slow.address,
+    route: { backends: [backend(slow.address, { maxConnections: 1 })] },
+  });
+  await using client = await connectHttp2(plane);
+  const first = client.ask();
+  await eventually(() => waiting.length === 1, "one is asked");
+  {
+    await using other = await connectHttp2(plane);
+    other.ask().catch(() => {});
+    other.ask().catch(() => {});
+    await eventually(() => plane.active === 2, "the other is there");
+  }
+  await plane.request(1);
+  waiting.shift()?.();
+  assert.equal((await first).status, 200);
+  const again = client.ask();
+  await eventually(() => waiting.length === 1, "the next is asked");
+  waiting.shift()?.();
+  assert.equal((await again).status, 200);
+});
