@@ -84,11 +84,6 @@ export function formatIp(ip: IpAddress): string {
   return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.end))}`;
 }
 
-/** Whether two addresses are the same. */
-export function ipEquals(a: IpAddress, b: IpAddress): boolean {
-  return a.family === b.family && a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0;
-}
-
 /** What counts as one source: an IPv4 address, or an IPv6 /64, which is what one customer gets. */
 export function sourceKey({ family, w0, w1, w3 }: IpAddress): string {
   return family === 4 ? `${w3}` : `${w0}:${w1}`;

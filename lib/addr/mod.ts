@@ -8,7 +8,6 @@ export { failure, type Result, success } from "./result.ts";
 export {
   formatIp,
   type IpAddress,
-  ipEquals,
   ipFromBytes,
   ipToBytes,
   ipv4,

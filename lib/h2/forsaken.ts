@@ -31,11 +31,6 @@ export class Forsaken {
     this.#reset = reset;
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#codes.size;
-  }
-
   /** Takes a stream of which the owner wants to hear no more. */
   add(stream: StreamImpl, code: number): void {
     stream.forsaken = true;

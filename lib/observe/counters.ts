@@ -36,9 +36,6 @@ export interface Counters {
   observe(name: HistogramName, seconds: number): void;
 }
 
-/** Counts nothing. */
-export const nullCounters: Counters = { add: () => {}, observe: () => {} };
-
 const INDEX = new Map<string, number>(COUNTER_NAMES.map((name, i) => [name, i]));
 
 const HISTOGRAMS = new Map<HistogramName, { offset: number; bounds: readonly number[] }>();

@@ -23,7 +23,6 @@ export {
   type Counters,
   COUNTERS_BYTES,
   createCounters,
-  nullCounters,
   sumCounters,
   sumHistogram,
 } from "./counters.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   formatIp,
-  ipEquals,
   ipFromBytes,
   ipToBytes,
   isLoopback,
@@ -128,18 +127,6 @@ Deno.test("parseIp() says that zone identifiers are what is wrong", () => {
   assert.deepEqual(parseIp("fe80::1%eth0"), {
     ok: false,
     reason: "zone identifiers are not accepted",
-  });
-});
-
-Deno.test("ipEquals() compares the family and every bit of the address", () => {
-  assert(ipEquals(ipv6(1, 2, 3, 4), ipv6(1, 2, 3, 4)));
-  assert(ipEquals(ipv4(7), ipv4(7)));
-  assert(!ipEquals(ipv4(7), ipv4(8)));
-  assert(!ipEquals(ipv4(7), ipv6(0, 0, 0, 7)));
-  const words = [1, 2, 3, 4] as [number, number, number, number];
-  words.forEach((word, i) => {
-    const other = words.with(i, word + 1) as typeof words;
-    assert(!ipEquals(ipv6(...words), ipv6(...other)), `word ${i}`);
   });
 });
 
