@@ -14,7 +14,7 @@ const MAX_TIMEOUT_MS = 99_999_999 * 3_600_000;
 /** Length-prefixed messages of gRPC, and the texts beside them. */
 export const GRPC_FRAMES: FuzzTarget = {
   name: "grpc_frames",
-  rounds: 8000,
+  rounds: 3000,
   make(random) {
     const messages = Array.from({ length: random.below(5) }, () => {
       return [...frameMessage(random.bytes(random.pick([0, 1, 5, 100, 1000, 1001])))];

@@ -75,7 +75,7 @@ class Values {
  */
 export const WORKER_MESSAGES: FuzzTarget = {
   name: "worker_messages",
-  rounds: 20_000,
+  rounds: 8000,
   make: (random) => random.bytes(2 + random.below(120)),
   check(bytes) {
     const asked = QUESTIONS[(bytes[0] ?? 0) % QUESTIONS.length];
