@@ -66,6 +66,12 @@ workers = ${workers}
   return await startTarget("mc-proxy", port, Deno.execPath(), args);
 }
 
+/** Starts the relay that does next to nothing: see `floor.ts`. */
+export async function startFloor(port: number, { echo }: Backends): Promise<Target> {
+  const args = ["run", "-A", new URL("./floor.ts", import.meta.url).pathname, `${port}`, `${echo}`];
+  return await startTarget("floor", port, Deno.execPath(), args);
+}
+
 /** Starts nginx's stream proxy, or nothing where it is not installed. */
 export async function startNginx(
   { folder, port, to, workers }: StartOptions,

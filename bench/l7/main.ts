@@ -4,7 +4,8 @@
  * latency that each adds. Ratios of one run mean something, and CPU time per request more than
  * rates: whoever shares the machine cannot take it away.
  *
- * Usage: `deno run -A bench/l7/main.ts [ROUNDS] [REQUESTS]`; needs h2load, curl and nginx.
+ * Usage: `deno run -A bench/l7/main.ts [ROUNDS] [REQUESTS] [ONLY]`; needs h2load, curl and nginx. `ONLY`
+ * is a part of the name of what to measure, such as `× 10`, `× 1$`, `handshakes`, `load`, `latency`.
  *
  * @module
  */
@@ -28,6 +29,7 @@ import {
   HOST,
   startBackend,
   startCaddy,
+  startFloor,
   startHaproxy,
   startMcProxy,
   startNginx,
@@ -36,9 +38,11 @@ import {
 
 const rounds = Number(Deno.args[0] ?? 3);
 const requests = Number(Deno.args[1] ?? 20_000);
+const only = new RegExp(Deno.args[2] ?? "");
 /** At once: more of one source would displace each other (`Handshakes` in lib/tls). */
 const HANDSHAKES = 200;
 const LATENCY_REQUESTS = 2000;
+const WARM_UPS = 3;
 
 await using cleanup = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir({ prefix: "mc-proxy-bench-" });
@@ -62,12 +66,19 @@ const [nginx, haproxy, caddy] = await Promise.all(
   }),
 );
 const peers = [caddy, nginx, haproxy].filter((target) => target !== undefined);
+const [floorPort = 0] = await unusedPorts(1);
+/** What the kernel and the runtime's TLS take by themselves. */
+const floor = cleanup.use(await startFloor(stage, floorPort));
 
 print(`median of ${rounds} rounds of ${requests} requests; CPU is user + system of the process`);
 for (const streams of [10, 1]) {
-  await compare(`20 × ${streams}`, [...ours, ...peers], (target) => load(target, 20, streams));
+  await compare(
+    `20 × ${streams}`,
+    [...ours, ...peers, floor],
+    (target) => load(target, 20, streams),
+  );
 }
-await compare("handshakes", [...ours.slice(0, 2), ...peers], handshakes);
+await compare("handshakes", [...ours.slice(0, 2), ...peers, floor], handshakes);
 await compareLarge();
 await compareLatency();
 
@@ -76,9 +87,10 @@ async function compare(
   targets: readonly Target[],
   run: (target: Target) => Promise<Measured>,
 ): Promise<void> {
+  if (!only.test(name)) return;
   const all = new Map<Target, Measured[]>(targets.map((target) => [target, []]));
   // Compilers that learn while they run are measured when they have learnt.
-  for (const target of targets) await run(target);
+  for (let i = 0; i < WARM_UPS; i++) for (const target of targets) await run(target);
   for (let round = 0; round < rounds; round++) {
     for (const target of targets) all.get(target)?.push(await run(target));
   }
@@ -111,7 +123,7 @@ async function handshakes(target: Target): Promise<Measured> {
 
 async function compareLarge(): Promise<void> {
   const [main] = ours;
-  if (main === undefined || nginx === undefined) return;
+  if (main === undefined || nginx === undefined || !only.test("load")) return;
   const [uploads = 0] = await unusedPorts(1);
   const toSink = await startMcProxy(stage, uploads, { name: "mc-proxy", backend: stage.sink });
   if (toSink === undefined) return;
@@ -144,6 +156,7 @@ async function compareTwo(
 
 /** One request at a time on one connection; what the backend takes by itself is subtracted. */
 async function compareLatency(): Promise<void> {
+  if (!only.test("latency")) return;
   const direct = await latencies(`http://127.0.0.1:${stage.h2c}/`, stage.h2c);
   for (const target of [...ours.slice(0, 2), ...peers]) {
     const through = await latencies(`https://${HOST}:${target.port}/`, target.port);

@@ -101,6 +101,14 @@ workers = 1
   return await startTarget(variant.name, port, Deno.execPath(), args, env);
 }
 
+/** Starts the server that does next to nothing: see `floor.ts`. */
+export async function startFloor({ cert, key }: Stage, port: number): Promise<Target> {
+  const url = new URL("./floor.ts", import.meta.url);
+  const args = ["run", "-A", url.pathname, String(port), cert, key];
+  const env = await exists(JEMALLOC) ? { LD_PRELOAD: JEMALLOC } : {};
+  return await startTarget("floor", port, Deno.execPath(), args, env);
+}
+
 /** nginx cannot speak HTTP/2 to backends; it gets the same answers over HTTP/1.1. */
 export async function startNginx(stage: Stage, port: number): Promise<Target | undefined> {
   if (!await exists(NGINX)) return undefined;
