@@ -145,7 +145,8 @@ export function destinationOf(c: Connection): SocketAddress {
 /** An address as the runtime writes it. Zone identifiers are cut off: they name our interfaces. */
 export function socketAddress(name: SocketName | undefined): SocketAddress | undefined {
   if (name === undefined) return undefined;
-  const ip = parseIp(name.address.split("%", 1)[0] as string);
+  const zone = name.address.indexOf("%");
+  const ip = parseIp(zone < 0 ? name.address : name.address.slice(0, zone));
   return ip.ok ? { ip: ip.value, port: name.port } : undefined;
 }
 
