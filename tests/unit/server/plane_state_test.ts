@@ -32,6 +32,7 @@ function stateOf(clock: Clock) {
     requests: new RequestCounts(() => {}),
     log: () => {},
     currentRoutes: () => [],
+    httpsPort: () => undefined,
     ownPorts: () => [],
   }, { settings, firewall: { rules: compileFirewall([]) } });
 }
