@@ -161,7 +161,7 @@ export class Connection implements OwnerHost, SenderEvents {
 
   /** Tells a client that waited for a stream. */
   announceRoom(): void {
-    if (!this.#wasFull || this.role === "server" || !this.canOpenStream) return;
+    if (!this.#wasFull || !this.canOpenStream) return;
     this.#wasFull = false;
     this.handler.onStreamAvailable?.();
   }
@@ -244,7 +244,7 @@ export class Connection implements OwnerHost, SenderEvents {
   abandon(cause: CloseCause): void {
     this.closed = true;
     // A peer that never sent SETTINGS does not speak HTTP/2 and cannot have processed anything.
-    const retryable = this.role === "client" && !this.settingsReceived;
+    const retryable = !this.settingsReceived;
     const { code, reason } = cause;
     for (const stream of this.streams.all()) {
       this.#remove(stream, true);

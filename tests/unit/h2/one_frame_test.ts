@@ -305,10 +305,11 @@ Deno.test("SETTINGS tell the owner, and a client that waited for a stream", () =
   peer.send(frame(settings, 0, 0, setting(3, 1)));
   assert.equal(peer.session.canOpenStream, true);
   peer.session.request(get("/"), true);
-  assert.equal(peer.recorder.available, 0);
   assert.equal(peer.session.canOpenStream, false);
+  peer.send(frame(settings, 0, 0, setting(3, 1)));
+  assert.equal(peer.recorder.available, 0);
   peer.send(frame(settings, 0, 0, setting(3, 2)));
-  assert.deepEqual([peer.recorder.settings, peer.recorder.available], [3, 1]);
+  assert.deepEqual([peer.recorder.settings, peer.recorder.available], [4, 1]);
   assert.equal(peer.session.canOpenStream, true);
   peer.send(frame(settings, 0, 0, setting(3, 3)));
   assert.equal(peer.recorder.available, 1, "nobody waits");
