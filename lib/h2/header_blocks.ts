@@ -155,7 +155,6 @@ export class HeaderBlocks {
     stream.expected = head.contentLength;
     stream.remoteEnded = ends;
     connection.handler.onRequest?.(stream, head, ends);
-    if (ends) connection.afterRemoteEnd(stream);
   }
 
   #tooMany(streamId: number): void {

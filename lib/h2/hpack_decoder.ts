@@ -91,7 +91,7 @@ export class HpackDecoder {
 
   #sizeUpdates(): boolean {
     let updates = 0;
-    while (this.#at < this.#end && ((this.#bytes[this.#at] as number) & 0xe0) === 0x20) {
+    while (((this.#bytes[this.#at] as number) & 0xe0) === 0x20) {
       if (++updates > MAX_SIZE_UPDATES) return this.#fail("too many table size updates");
       const size = this.#integer(0x1f);
       if (size < 0) return false;

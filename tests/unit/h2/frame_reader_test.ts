@@ -8,6 +8,8 @@ const FRAMES = [
   frame(FrameType.data, 0, 1, [4, 5, 6, 7]),
   frame(FrameType.data, FrameFlag.padded, 1, [2, 8, 9, 0, 0]),
   frame(FrameType.data, FrameFlag.padded, 1, [2, 0, 0]),
+  frame(FrameType.data, FrameFlag.padded, 1, [1, 8, 0]),
+  frame(FrameType.data, FrameFlag.padded, 1, [0, 8]),
   frame(FrameType.data, FrameFlag.endStream, 1),
   frame(0xfa, 0xff, 0x7fffffff, [1]),
   frame(FrameType.ping, 0, 0, new Uint8Array(8)),
@@ -18,7 +20,7 @@ Deno.test("FrameReader finds the same frames wherever the octets are cut", () =>
   const whole = parseFrames([STREAM]);
   assert.equal(whole.length, FRAMES.length);
   assert.deepEqual([...whole[3]?.payload ?? []], [8, 9]);
-  assert.equal(whole[6]?.streamId, 0x7fffffff);
+  assert.equal(whole[8]?.streamId, 0x7fffffff);
   for (let cut = 0; cut <= STREAM.length; cut++) {
     assert.deepEqual(parseFrames([STREAM.slice(0, cut), STREAM.slice(cut)]), whole, `cut ${cut}`);
   }

@@ -73,6 +73,10 @@ for (const [name, fields] of Object.entries(ACCEPTED)) {
 
 /** Why; what is not named here is a field of HTTP/1.1's connections. */
 const REASONS: Record<string, string> = {
+  "CONNECT with :scheme": "CONNECT must have :authority and no :scheme or :path",
+  "a :protocol that is no token": "invalid extended CONNECT",
+  "extended CONNECT without :authority": "invalid extended CONNECT",
+  "a host that is none": "invalid host",
   "no :method": "missing or invalid :method",
   "no :scheme": "missing or invalid :scheme",
   "no :path": "missing or invalid :path",
@@ -145,6 +149,14 @@ const REFUSED: Record<string, readonly string[]> = {
   "an empty host": [...plain({ ":authority": undefined }), "host", ""],
   "CONNECT with :path": plain({ ":method": "CONNECT", ":scheme": undefined }),
   "CONNECT without :authority": [":method", "CONNECT"],
+  "CONNECT with :scheme": [":method", "CONNECT", ":scheme", "https", ":authority", "a:443"],
+  "a :protocol that is no token": [...plain({ ":method": "CONNECT" }), ":protocol", "web socket"],
+  "extended CONNECT without :authority": [
+    ...plain({ ":method": "CONNECT", ":authority": undefined }),
+    ":protocol",
+    "websocket",
+  ],
+  "a host that is none": [...plain({ ":authority": undefined }), "host", "a b"],
   ":protocol without CONNECT": [...plain({}), ":protocol", "websocket"],
   "an empty :protocol": [...plain({ ":method": "CONNECT" }), ":protocol", ""],
   "content-length without content": [...plain({}), "content-length", "1"],
@@ -305,6 +317,10 @@ for (const name of [":path", ":status", "content-length", "host", "connection", 
     const id = peer.open(false);
     peer.send(peer.headers(id, [name, name === "te" ? "trailers" : "0"]));
     assert.equal(peer.resetCode(id), ErrorCode.protocolError);
+    const reason = name === "connection"
+      ? "connection-specific field"
+      : "pseudo-header or framing field in trailers";
+    assert.equal(peer.recorder.streams.get(id)?.reset?.reason, reason);
     assert.equal(peer.recorder.streams.get(id)?.trailers, undefined);
   });
 }
@@ -396,4 +412,14 @@ Deno.test("H2Session refuses a request whose windows the peer never opened", () 
   assert.equal(peer.recorder.streams.get(other)?.reset?.code, ErrorCode.flowControlError);
   peer.send(frame(8, 0, 0, u32(0)));
   assert.equal(peer.recorder.closed?.code, ErrorCode.protocolError);
+});
+
+Deno.test.each([["example.net", undefined, "example.net"], [undefined, "b.example", "b.example"], [
+  "example.net",
+  "EXAMPLE.net",
+  "example.net",
+]])("a request for :authority %s and host %s is for %s", (authority, host, want) => {
+  const head = request([...plain({ ":authority": authority }), ...host ? ["host", host] : []]);
+  assert(typeof head !== "string");
+  assert.equal(head.authority, want);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { HpackDecoder, HpackEncoder } from "../../../lib/h2/mod.ts";
+import { BAD_VALUE, NEVER_INDEXED } from "../../../lib/h2/field_names.ts";
 import { DecoderTable } from "../../../lib/h2/hpack_table.ts";
 import {
   huffmanDecode,
@@ -58,6 +59,7 @@ Deno.test("HpackEncoder names a field by its static index, then by its newest en
     encoded([["x", WIDE], ["y", WIDE], ["x", "\xfe"], ["x", "\xfd", true], ["x", WIDE]]),
     ["40017801ff", "40017901ff", "7f0001fe", "10017801fd", "c0"],
   );
+  assert.deepEqual(encoded([[":authority", WIDE], [":authority", "\xfe"]]), ["4101ff", "4101fe"]);
 });
 
 Deno.test("HpackEncoder looks at the last six values of a name", () => {
@@ -91,6 +93,7 @@ Deno.test.each([
   [[4096], ""],
   [[9999], ""],
   [[0, 4096], "203fe11f"],
+  [[31, 4096], "3f003fe11f"],
   [[100, 0, 50], "203f13"],
   [[50, 50], "3f13"],
 ])("HpackEncoder.begin() after table limits %j writes %s", (limits, want) => {
@@ -187,15 +190,37 @@ Deno.test("HpackDecoder.setTableLimit() evicts at once, and takes updates up to 
 Deno.test.each([
   ["the last of the static table", "bd", ["www-authenticate", ""]],
   ["a name from the last of the static table", "0f2e0131", ["www-authenticate", "1"]],
-  ["an integer of five octets behind its prefix", "007f808080800000", undefined],
-])("HpackDecoder reads %s", (_, octets, want) => {
-  const fields: string[] = [];
+  ["the first of the static table", "81", [":authority", ""]],
+] as [string, string, string[]][])(
+  "HpackDecoder reads %s",
+  (_, octets, want) => {
+    const fields: string[] = [];
+    const decoder = new HpackDecoder();
+    const sink = { field: (name: string, value: string) => fields.push(name, value) };
+    assert(decoder.decode(Uint8Array.fromHex(octets), sink), decoder.failure);
+    assert.deepEqual(fields, want);
+  },
+);
+
+Deno.test.each([
+  // An integer may have five octets behind its prefix; this one is 127.
+  ["ff8080808000", "index beyond the table"],
+  ["ff808080808000", "integer too long"],
+  // A name that is no Huffman code, in front of what would be an empty value.
+  ["408100", "invalid Huffman code"],
+])("HpackDecoder refuses %s: %s", (octets, reason) => {
   const decoder = new HpackDecoder();
-  const done = decoder.decode(Uint8Array.fromHex(octets), {
-    field: (...[name, value]) => fields.push(name, value),
-  });
-  if (want !== undefined) assert(done, decoder.failure);
-  if (want !== undefined) assert.deepEqual(fields, want);
+  assert.equal(decoder.decode(Uint8Array.fromHex(octets), { field: () => {} }), false);
+  assert.equal(decoder.failure, reason);
+});
+
+Deno.test("HpackDecoder holds nothing against a name whose last value was bad", () => {
+  const tags: number[] = [];
+  const decoder = new HpackDecoder();
+  const sink = { field: (...[, , tag]: [string, string, number]) => tags.push(tag) };
+  // x: " y", then the same name with "y", then with both never to be indexed and "y" again.
+  assert(decoder.decode(Uint8Array.fromHex("4001780220797e01791f2f01790f2f0179"), sink));
+  assert.deepEqual(tags, [BAD_VALUE, 0, NEVER_INDEXED, 0]);
 });
 
 Deno.test.each([

@@ -75,6 +75,7 @@ Deno.test("only CONTINUATION of the same stream may follow an unfinished block",
   const peer = new RawPeer();
   peer.send(frame(continuation, endHeaders, 0));
   assert.equal(peer.goaway(), ErrorCode.protocolError);
+  assert.equal(peer.recorder.closed?.reason, "CONTINUATION without HEADERS");
 });
 
 Deno.test("a header block in several frames is what it would be in one", () => {
@@ -139,6 +140,7 @@ for (
     const id = open(peer);
     assert(peer.frames().some(({ type, streamId }) => type === rstStream && streamId === id));
     for (let i = 0; i < 10; i++) peer.send(frame(data, 0, id, new Uint8Array(16_384)));
+    peer.send(peer.headers(id, ["x", "y"]));
     assert.equal(peer.session.closed, false);
     const credit = peer.frames().filter(({ type, streamId }) => type === windowUpdate && !streamId);
     assert(credit.length >= 4, `${credit.length} updates`);
@@ -172,7 +174,8 @@ Deno.test("after the last GOAWAY requests are ignored, and those before it go on
   peer.session.tick(peer.now);
   peer.frames();
   const late = peer.open(false);
-  peer.send(frame(data, 0, late, [1]), frame(data, endStream, id, [2]));
+  peer.send(frame(data, 0, late, [1]), peer.headers(late, ["x", "y"]));
+  peer.send(frame(data, endStream, id, [2]));
   assert.equal(peer.session.closed, false);
   assert.deepEqual([...peer.recorder.streams.keys()], [id]);
   assert.deepEqual(peer.recorder.streams.get(id)?.chunks, [Uint8Array.of(2)]);
@@ -413,4 +416,34 @@ Deno.test("a session is congested from its high water on", () => {
   const at = (outputHighWater: number) =>
     new RawPeer({ greet: false, limits: { ...EDGE_LIMITS, outputHighWater } }).session.congested;
   assert.deepEqual([at(pending), at(pending + 1)], [true, false]);
+});
+
+Deno.test("a client that has reset more streams than it remembers counts what comes for them", () => {
+  const peer = new RawPeer({
+    role: "client",
+    limits: { ...BACKEND_LIMITS, control: { burst: 1, perSecond: 0 } },
+  });
+  for (let i = 0; i < 300; i++) peer.session.request(get("/"), true).reset(ErrorCode.cancel);
+  const late = () => peer.send(peer.headers(1, [":status", "204"]));
+  late();
+  late();
+  assert.equal(peer.session.closed, false);
+  late();
+  assert.equal(peer.recorder.closed?.reason, "too many frames on closed streams");
+});
+
+Deno.test("a header list may have its limit, by HPACK's count, and nothing above it", () => {
+  let size = 0;
+  for (let i = 0; i < REQUEST.length; i += 2) {
+    size += `${REQUEST[i]}${REQUEST[i + 1]}`.length + 32;
+  }
+  const taken = (maxHeaderListSize: number) => {
+    const peer = edge({ maxHeaderListSize });
+    // The second block is measured by itself.
+    peer.open();
+    peer.open();
+    return [...peer.recorder.streams.keys(), ...peer.recorder.refusals.map(({ kind }) => kind)];
+  };
+  assert.deepEqual(taken(size), [1, 3]);
+  assert.deepEqual(taken(size - 1), ["too-large", "too-large"]);
 });
