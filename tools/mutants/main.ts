@@ -37,11 +37,11 @@ const MEASURED_FOLDERS = [
 /** What the tests have to notice, in hundredths of the mutants that are not equivalent. */
 const WANTED_SCORE = 90;
 /**
- * The same for a sample of all folders. With each of them above {@link WANTED_SCORE} they have 95 %
- * together; 85 % of a sample of 200 is six standard deviations below that, and more than two below
- * the 90 % at which a folder fails by itself: no date fails by luck.
+ * The same for a sample of all folders. They have 94 % together; 82 % of a sample of 200 is seven
+ * standard deviations below that, and nearly four below the 90 % at which a folder fails by itself: no
+ * date fails by luck, and tests that went missing are noticed.
  */
-const WANTED_OF_SAMPLE = 85;
+const WANTED_OF_SAMPLE = 82;
 /** Processes at a time. */
 const PROCESSES = Math.max(1, Math.min(navigator.hardwareConcurrency, 4));
 /** Mutants of one process: many share its start, few are lost to one that hangs. */
