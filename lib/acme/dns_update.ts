@@ -112,15 +112,20 @@ async function checkAnswer(
   const parsed = parseMessage(answer);
   if (!parsed.ok) throw failed(`its answer is malformed: ${parsed.reason}`);
   const { header, additionals } = parsed.value;
+  const wireKey = wireName(server.keyName);
   if (!header.isResponse || header.opcode !== OPCODE_UPDATE || header.id !== id) {
     throw failed("its answer is to something else");
   }
   const { responseCode } = header;
-  if (responseCode !== ResponseCode.noError) {
-    throw failed(`it refuses: ${REFUSALS[responseCode] ?? `code ${responseCode}`}`);
-  }
   const record = additionals.at(-1);
-  const name = wireName(server.keyName);
+  if (responseCode !== ResponseCode.noError) {
+    const isTsig = record?.type === TYPE.tsig && record.data.end <= answer.length;
+    const said = isTsig
+      ? tsigError(answer.subarray(record.data.start, record.data.end))
+      : undefined;
+    throw failed(`it refuses: ${said ?? REFUSALS[responseCode] ?? `code ${responseCode}`}`);
+  }
+  const name = wireKey;
   const end = record?.data.end ?? 0;
   const start = (record?.data.start ?? 0) - 10 - name.length;
   if (
@@ -143,6 +148,23 @@ async function checkAnswer(
   );
   if (!isSame(mac, wanted)) throw failed("the signature of its answer is wrong");
 }
+
+/** What the data of a signature says is wrong with ours (RFC 8945 §3). */
+function tsigError(data: Uint8Array): string | undefined {
+  const algorithm = readName(data, 0);
+  if (algorithm === undefined) return undefined;
+  const at = algorithm.next;
+  const u16At = (i: number) => (data[i] ?? 0) << 8 | (data[i + 1] ?? 0);
+  const error = u16At(at + 10 + u16At(at + 8) + 2);
+  return TSIG_ERRORS[error];
+}
+
+const TSIG_ERRORS: Readonly<Record<number, string>> = {
+  16: "BADSIG, its key of that name is another one: compare key_file",
+  17:
+    "BADKEY, it takes no such change with a key of that name: compare key_name, hmac-sha256, and whose zone it is",
+  18: "BADTIME, its clock and this one differ by minutes",
+};
 
 const REFUSALS: Readonly<Record<number, string>> = {
   1: "FORMERR",

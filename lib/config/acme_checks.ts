@@ -31,6 +31,16 @@ export function checkAcme({ acme }: Config, { report, files }: CheckContext): vo
   }
 }
 
+/** What `dns-01` takes of a name that is in none of the zones; nothing: it is in one. */
+export function dnsWarning(hostname: string, acme: AcmeConfig | undefined): string | undefined {
+  if (acme?.challenge !== "dns-01" || hostname === "") return undefined;
+  const name = hostname.replace(/^\*\./, "");
+  const { zones = [] } = acme.dns ?? {};
+  return zones.some((zone) => name === zone || name.endsWith(`.${zone}`))
+    ? undefined
+    : `is in none of acme.dns.zones: _acme-challenge.${name} has to be a CNAME that leads into one`;
+}
+
 /** Why no authority issues a certificate for a route of that hostname. */
 export function acmeProblem(
   hostname: string,
@@ -39,14 +49,7 @@ export function acmeProblem(
   if (acme === undefined) {
     return { key: "tls_cert", reason: '"acme" needs the section [acme], which is missing' };
   }
-  if (acme.challenge === "dns-01") {
-    const name = hostname.replace(/^\*\./, "");
-    const { zones = [] } = acme.dns ?? {};
-    if (hostname === "" || zones.some((zone) => name === zone || name.endsWith(`.${zone}`))) {
-      return undefined;
-    }
-    return { key: "hostname", reason: "it is in none of acme.dns.zones" };
-  }
+  if (acme.challenge === "dns-01") return undefined;
   if (hostname.startsWith("*.")) {
     const reason = `${acme.challenge} proves no wildcard: name a certificate's files`;
     return { key: "hostname", reason };

@@ -16,7 +16,9 @@ const dns = table<AcmeDnsConfig>({
     key: "zones",
     kind: list(hostname(), { maxLength: MAX_ZONES }),
     required: true,
-    doc: "The zones that it takes changes of. A name's is the longest that it is in.",
+    doc:
+      "The zones that it takes changes of. A name's is the longest that it is in. Names of other " +
+      "zones are proved too where their `_acme-challenge` is a CNAME that leads into one of these.",
   },
   keyName: {
     key: "key_name",

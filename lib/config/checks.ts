@@ -7,7 +7,7 @@ import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { checkTlsPair, coversHost } from "../certificates/mod.ts";
-import { acmeProblem, checkAcme } from "./acme_checks.ts";
+import { acmeProblem, checkAcme, dnsWarning } from "./acme_checks.ts";
 import type { AcmeConfig, Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
 /** The checks that take more than one setting, or a file. */
@@ -122,7 +122,9 @@ function checkAcmeRoute(
   { report, acme }: RouteContext,
 ): void {
   const problem = acmeProblem(hostname, acme);
-  if (problem !== undefined) report.problem([...path, problem.key], problem.reason);
+  if (problem !== undefined) return report.problem([...path, problem.key], problem.reason);
+  const warning = dnsWarning(hostname, acme);
+  if (warning !== undefined) report.warning([...path, "hostname"], warning);
 }
 
 function checkTlsFiles(route: RouteSettings, path: KeyPath, context: RouteContext): void {

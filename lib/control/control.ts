@@ -107,6 +107,7 @@ export class Control {
     this.issuance = acme && startUp.issued && openIssuance(acme, startUp.issued, {
       ...{ state, readFile, now, log },
       userAgent: options.userAgent ?? "mc-proxy",
+      resolvers: options.config.resolver.servers,
       names: connector?.serverCert === ACME ? [connectorName(connector)] : [],
       activate: () => this.upkeep.lookAtCertificates(),
     });

@@ -10,6 +10,7 @@ import { parseBackendEndpoint } from "../addr/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeDnsConfig } from "../config/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import { type AliasOf, askAliases, findProofPlace, type ProofPlace } from "./dns_alias.ts";
 import type { NameProver } from "./kept_proofs.ts";
 
 /** To take a proof back, after the order has ended. */
@@ -22,27 +23,44 @@ export class DnsProver implements NameProver {
   readonly #readFile: ReadFile;
   readonly #log: LogSink;
   readonly #now: () => number;
+  readonly #aliasOf: AliasOf;
+  /** Where proofs were written, by their key authorizations: there they are removed. */
+  readonly #places = new Map<string, ProofPlace>();
 
   constructor(
     config: AcmeDnsConfig,
-    options: { readonly readFile: ReadFile; readonly log: LogSink; readonly now: () => number },
+    options: {
+      readonly readFile: ReadFile;
+      readonly log: LogSink;
+      readonly now: () => number;
+      /** `host:port` of whom to ask for names of other zones; empty: the system's. */
+      readonly resolvers: readonly string[];
+    },
   ) {
     this.#config = config;
     this.#readFile = options.readFile;
     this.#log = options.log;
     this.#now = options.now;
+    this.#aliasOf = askAliases({ ...config, resolvers: options.resolvers });
   }
 
   /** Resolves when secondary servers have had time to hear of it. */
   async show(proof: Proof, signal: AbortSignal): Promise<void> {
-    await this.#update(proof, { present: true, signal });
+    const { zones } = this.#config;
+    const name = `_acme-challenge.${proof.name}`;
+    const place = await findProofPlace(name, { zones, aliasOf: this.#aliasOf, signal });
+    this.#places.set(proof.keyAuthorization, place);
+    await this.#update(proof, place, { present: true, signal });
     await pause(this.#config.propagationMs, signal);
   }
 
   async hide(proof: Proof): Promise<void> {
+    const place = this.#places.get(proof.keyAuthorization);
+    if (place === undefined) return;
+    this.#places.delete(proof.keyAuthorization);
     try {
       const signal = AbortSignal.timeout(HIDE_TIMEOUT_MS);
-      await this.#update(proof, { present: false, signal });
+      await this.#update(proof, place, { present: false, signal });
     } catch (error) {
       const fields = { hostname: proof.name, error: describeError(error) };
       this.#log({ level: "warn", message: "a proof was left at the name server", fields });
@@ -56,22 +74,12 @@ export class DnsProver implements NameProver {
 
   async #update(
     proof: Proof,
+    { zone, name }: ProofPlace,
     { present, signal }: { readonly present: boolean; readonly signal: AbortSignal },
   ): Promise<void> {
-    const zone = this.#zoneOf(proof.name);
-    const name = `_acme-challenge.${proof.name}`;
     const text = await dnsProofText(proof.keyAuthorization);
     const options = { server: await this.#server(), nowMs: this.#now(), signal };
     await updateText({ zone, name, text, present }, options);
-  }
-
-  /** The longest of the zones that the name is in. */
-  #zoneOf(name: string): string {
-    const zones = this.#config.zones.filter((zone) => name === zone || name.endsWith(`.${zone}`))
-      .sort((a, b) => b.length - a.length);
-    const [zone] = zones;
-    if (zone !== undefined) return zone;
-    throw new AcmeError("failed", `${name} is in none of acme.dns.zones`);
   }
 
   async #server(): Promise<DnsUpdateServer> {

@@ -33,6 +33,8 @@ export interface IssuanceOptions {
   readonly activate: () => Promise<void>;
   readonly readFile: ReadFile;
   readonly userAgent: string;
+  /** `host:port` of whom to ask for names; empty: the system's. */
+  readonly resolvers: readonly string[];
   readonly log: LogSink;
   /** Milliseconds since 1970. */
   readonly now: () => number;

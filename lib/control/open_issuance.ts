@@ -5,7 +5,7 @@ import { Issuance, type IssuanceOptions } from "./issuance.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import type { NameProver } from "./kept_proofs.ts";
 
-type ProverOptions = Pick<IssuanceOptions, "state" | "readFile" | "log" | "now">;
+type ProverOptions = Pick<IssuanceOptions, "state" | "readFile" | "log" | "now" | "resolvers">;
 
 export { type Issuance } from "./issuance.ts";
 

@@ -27,6 +27,20 @@ $TTL 60
 @ SOA ns.a.example. hostmaster.a.example. 1 3600 600 86400 60
 @ NS ns.a.example.
 ns A 127.0.0.1
+_acme-challenge.alias CNAME one.proofs
+one.proofs CNAME two.proofs
+_acme-challenge.loop CNAME x.loop
+x.loop CNAME _acme-challenge.loop
+_acme-challenge.out CNAME elsewhere.c.example.
+*.wild CNAME ns
+`;
+
+/** One that takes no changes, and leads to the other. */
+const OTHER_ZONE = `$ORIGIN b.example.
+$TTL 60
+@ SOA ns.a.example. hostmaster.a.example. 1 3600 600 86400 60
+@ NS ns.a.example.
+_acme-challenge CNAME b.proofs.a.example.
 `;
 
 /** Knot DNS with the zone a.example. */
@@ -50,7 +64,11 @@ zone:
     storage: ${folder}
     file: zone
     acl: acme
+  - domain: b.example
+    storage: ${folder}
+    file: other
 `,
+    other: OTHER_ZONE,
     args: ["-c", join(folder, "knot.conf")],
   }));
 }
