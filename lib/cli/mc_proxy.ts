@@ -105,6 +105,14 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
         runConnectorImport(file, command.optsWithGlobals<ConnectorImportOptions>()),
       );
     });
+  program.command("hash-password")
+    .description(
+      "make what stands for a password in basic_auth; reads it from the terminal or stdin",
+    )
+    .action(async () => {
+      const { runHashPassword } = await import("./hash_password.ts");
+      print(Deno.stdout, await runHashPassword());
+    });
   program.command("completions")
     .description("print a completion script for a shell")
     .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))

@@ -1,7 +1,7 @@
 import type { Result } from "../addr/mod.ts";
 import { isFieldName } from "../http/mod.ts";
-import { boolean, list, oneOf, parsed, table } from "../schema/mod.ts";
-import { ipOrCidr } from "../state/mod.ts";
+import { boolean, list, oneOf, parsed, records, table } from "../schema/mod.ts";
+import { ERROR_PAGE, ipOrCidr, MAX_ERROR_PAGES } from "../state/mod.ts";
 import { httpLimits } from "./http_limits_settings.ts";
 import type { L7Config } from "./types.ts";
 
@@ -48,6 +48,14 @@ export const l7 = table<L7Config>({
     default: [],
     doc: "Trailers that requests may have besides digests, signatures, `etag`, `server-timing` " +
       "and `grpc-*`; all others are dropped. Responses may have any but those that belong into a head.",
+  },
+  errorPages: {
+    key: "error_pages",
+    kind: records(ERROR_PAGE, { maxLength: MAX_ERROR_PAGES }),
+    default: [],
+    doc:
+      "What clients of `l7` routes are told of errors that are the proxy's own. Those of a route " +
+      "come first.",
   },
   limits: {
     key: "limits",

@@ -1,5 +1,5 @@
 import type { HttpLimits } from "../http/mod.ts";
-import type { Listener } from "../state/mod.ts";
+import type { ErrorPage, Listener } from "../state/mod.ts";
 
 /**
  * A checked configuration. Names mirror the file's in camelCase, durations are in milliseconds,
@@ -174,6 +174,7 @@ export interface L7Config {
   readonly trustedForwarding: readonly string[];
   /** Names of trailers that requests may have besides the usual ones. */
   readonly requestTrailers: readonly string[];
+  readonly errorPages: readonly ErrorPage[];
   readonly limits: HttpLimits;
 }
 

@@ -21,6 +21,7 @@ import { explainRedirect } from "./explain_redirect.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { explainBackends } from "./explain_backends.ts";
 import type { PendingDrain } from "./routing_administration.ts";
+import { explainPath, isLedElsewhere } from "./explain_path.ts";
 import { explainRouteLimits } from "./explain_limits.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -30,6 +31,8 @@ export interface ExplainRequest {
   readonly listenerAddr: string;
   /** Empty: the ClientHello names no server. */
   readonly sni: string;
+  /** Of a request to an l7 route; absent or empty: none is looked at. */
+  readonly path?: string;
 }
 
 /** What would happen to it, and why. */
@@ -67,7 +70,7 @@ export interface ExplainContext {
  * @throws {RefusedError} if the request cannot be asked.
  */
 export function explain(
-  { clientIp, listenerAddr, sni }: ExplainRequest,
+  { clientIp, listenerAddr, sni, path = "" }: ExplainRequest,
   context: ExplainContext,
 ): Explanation {
   const { state, geoip, nowMs } = context;
@@ -98,7 +101,7 @@ export function explain(
     return { verdict: "block", outcome, ...retry, ...found };
   }
   if (!isRedirect(listener)) {
-    return { ...explainRoute({ listener, sni, ip: ip.value }, context, steps), ...found };
+    return { ...explainRoute({ listener, sni, path, ip: ip.value }, context, steps), ...found };
   }
   const isAllowed = (route: Route) => compileAllowList(route, geoip)?.holds(ip.value) !== false;
   const table = (id: number) => state.table(id);
@@ -192,7 +195,8 @@ function* explainOpinion(
 }
 
 function explainRoute(
-  { listener, sni, ip }: {
+  { listener, sni, path, ip }: {
+    readonly path: string;
     readonly listener: ListenerSnapshot;
     readonly sni: string;
     readonly ip: IpAddress;
@@ -228,15 +232,16 @@ function explainRoute(
   const limits = explainRouteLimits(route, ip, nowMs);
   steps.push(...limits.steps);
   if (limits.outcome !== undefined) return { verdict: "block", outcome: limits.outcome, route };
-  steps.push(...explainRequests(route));
-  if (route.maintenance !== true && route.respond === undefined) {
+  steps.push(...explainRequests(route, path));
+  const isLed = path !== "" && isLedElsewhere(route.paths ?? [], path);
+  if (route.maintenance !== true && route.respond === undefined && !isLed) {
     steps.push(...explainBackends(route, ip, { board, nowMs }));
   }
   return { verdict: "allow", route };
 }
 
 /** What becomes of the requests of an l7 route, in the order in which they meet it. */
-function* explainRequests(route: Route): Generator<string> {
+function* explainRequests(route: Route, path: string): Generator<string> {
   if (route.mode !== "l7") return;
   if (route.maintenance === true) {
     yield "maintenance: every request is answered 503";
@@ -249,6 +254,17 @@ function* explainRequests(route: Route): Generator<string> {
   }
   for (const { type, value } of route.policies ?? []) {
     yield `policy: requests have to pass ${type} ${JSON.stringify(value)}, or are answered 403`;
+  }
+  const { paths = [] } = route;
+  const taken = paths.length > 0 && path !== "" ? explainPath(paths, path) : undefined;
+  if (taken !== undefined) yield taken.words;
+  else if (paths.length > 0) yield `paths: ${paths.length} lead elsewhere or are answered here`;
+  if (taken?.isEnd === true) return;
+  if (route.basicAuth !== undefined && taken?.skipsAuth !== true) {
+    yield `basic_auth: requests need the password of one of ${route.basicAuth.users.length} users`;
+  }
+  if (route.forwardAuth !== undefined && taken?.skipsAuth !== true) {
+    yield `forward_auth: ${route.forwardAuth.url} is asked whether a request may pass`;
   }
   if (route.respond !== undefined) {
     yield `respond: every request is answered ${route.respond.status}, and no backend is asked`;

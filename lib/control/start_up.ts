@@ -99,6 +99,7 @@ export async function compileStartUp(
           requestTrailers: config.l7.requestTrailers,
         },
         limits: config.l7.limits,
+        ...config.l7.errorPages.length > 0 && { errorPages: config.l7.errorPages },
         // Events that nobody writes are not worth their way out of the worker.
         accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
         refusedRequests: countsRequests(config.bans),

@@ -139,10 +139,15 @@ export async function closeConnection(session: Session, id: string): Promise<voi
 /** `explain`: 0 whatever the verdict is. */
 export async function explainVerdict(
   session: Session,
-  question: { clientIp: string; listener: string; sni: string | undefined },
+  question: {
+    readonly clientIp: string;
+    readonly listener: string;
+    readonly sni: string | undefined;
+    readonly path: string | undefined;
+  },
 ): Promise<void> {
-  const { clientIp, listener: listenerAddr, sni = "" } = question;
-  const found = await session.client.explain({ clientIp, listenerAddr, sni });
+  const { clientIp, listener: listenerAddr, sni = "", path = "" } = question;
+  const found = await session.client.explain({ clientIp, listenerAddr, sni, path });
   session.answer(ExplainResponseSchema, found, ({ verdict, outcome, rule, steps }) => {
     const why = rule?.reason ? ` (${rule.reason})` : "";
     const end = outcome === "" ? verdict : `${verdict}: ${outcome}${why}`;

@@ -372,8 +372,11 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
     .argument("<client-ip>", "address of the client")
     .argument("<listener>", ADDR)
     .argument("[sni]", "name that the client asks for")
-    .action((clientIp: string, listener: string, sni: string | undefined) =>
-      run(async (session) => (await load()).explainVerdict(session, { clientIp, listener, sni }))
+    .argument("[path]", "path of a request to an l7 route, as it is sent")
+    .action((clientIp: string, listener: string, sni?: string, path?: string) =>
+      run(async (session) =>
+        (await load()).explainVerdict(session, { clientIp, listener, sni, path })
+      )
     );
   program.command("history")
     .description("connections of the past, the latest first, where [history] is configured")

@@ -20,6 +20,7 @@ import type { DownstreamConnection } from "./downstream_connection.ts";
 import type { OnCrash } from "./guarded_sessions.ts";
 import type { EngineLimits } from "./http_limits.ts";
 import type { BackendConnection } from "./message.ts";
+import { otherWays } from "./other_ways.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 
 /** Settings that connections to backends are made by. */
@@ -197,6 +198,9 @@ export class BackendPools {
         for (const { addr, state } of backendsOf(route)) {
           // One that drains ends its connections with their last request.
           if (state === "up" && this.#keyOf(route, addr, material) === key) return true;
+        }
+        for (const [way, trust] of otherWays(route, material)) {
+          if (this.#keyOf(way, way.backend, trust) === key) return true;
         }
       }
     }

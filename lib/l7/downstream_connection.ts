@@ -7,6 +7,7 @@ import type { Upstream } from "../upstream/mod.ts";
 import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
 import { hostOfAuthority } from "./authority.ts";
+import type { Pages } from "./error_pages.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOwner } from "./exchange_owner.ts";
 import type { ExchangeRecord } from "./exchange_record.ts";
@@ -36,6 +37,7 @@ export interface DownstreamServices {
   readonly planFor: (route: Route) => RoutePlan;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
+  readonly pages: Pages;
   readonly requests: Pick<RequestCounts, "record">;
   /** Absent: nobody wants an access log. */
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
@@ -68,6 +70,7 @@ export class DownstreamConnection implements ExchangeOwner {
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
+  readonly pages: Pages;
   readonly windows = new WindowBudget(WINDOW_OCTETS);
   readonly idle: Deadlines;
   readonly #services: DownstreamServices;
@@ -89,6 +92,7 @@ export class DownstreamConnection implements ExchangeOwner {
     this.#services = services;
     this.rules = services.rules;
     this.limits = services.limits;
+    this.pages = services.pages;
     // By the peer that speaks HTTP: who sent a PROXY header sits below TLS and cannot have written
     // anything in here.
     const trusted = services.rules.believes(connection.client.ip);
@@ -151,8 +155,8 @@ export class DownstreamConnection implements ExchangeOwner {
     const { steps } = plan;
     exchange.rules = plan;
     if (steps.length === 0) return this.#forward(exchange, route);
-    const { connection } = this;
-    const met = meetSteps(steps, { exchange, connection });
+    const { connection, facts } = this;
+    const met = meetSteps(steps, { exchange, connection, facts, share: this.#share });
     if (!(met instanceof Promise)) return this.#conclude(exchange, met);
     met.then((answer) => this.#conclude(exchange, answer)).catch((error) => exchange.crash(error));
   }
@@ -160,7 +164,9 @@ export class DownstreamConnection implements ExchangeOwner {
   /** A request has met every step, or one that answers it. */
   #conclude(exchange: Exchange, answer: Answer | undefined): void {
     if (answer !== undefined) return exchange.answer(answer);
-    if (!exchange.over && exchange.route !== undefined) this.#forward(exchange, exchange.route);
+    if (exchange.over || exchange.route === undefined) return;
+    exchange.route = exchange.way ?? exchange.route;
+    this.#forward(exchange, exchange.route);
   }
 
   #forward(exchange: Exchange, route: Route): void {

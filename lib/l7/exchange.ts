@@ -58,6 +58,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
   /** Content of the response handed on and not yet taken, to be consumed when it is. */
   #unconsumed = 0;
   #deadline: Deadline | undefined;
+  #cancel: (() => void) | undefined;
 
   constructor(
     owner: ExchangeOwner,
@@ -90,10 +91,16 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     const { id } = this;
     const version = VERSIONS[this.protocol];
     const request = backendRequest(this.head, this.#owner.facts, { id, version });
-    const edit = this.rules?.editRequest;
-    this.#request = edit === undefined ? request : { ...request, fields: edit(request.fields) };
+    const edited = this.edited(request.fields);
+    const fields = this.rules?.editRequest?.(edited) ?? edited;
+    this.#request = fields === request.fields ? request : { ...request, fields };
     this.#deadline = this.#owner.idleFor(this.rules).arm(() => this.expire());
     this.#acquire(way);
+  }
+
+  /** Has `cancel` called when this ends, in place of what was to be called before. */
+  whenOver(cancel: (() => void) | undefined): void {
+    this.#cancel = cancel;
   }
 
   /** Answers in place of a backend, as is said of a status. */
@@ -108,7 +115,8 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.reason = reason;
     this.status = status;
     this.#responded = true;
-    localReply(this.#front, { status, reply, edit: this.rules?.editResponse }, this.head);
+    const { pages = this.#owner.pages, editResponse: edit } = this.rules ?? {};
+    localReply(this.#front, { status, reply, pages, edit }, this.head);
     if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     this.#finish();
   }
@@ -388,6 +396,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#cancel?.();
     this.#deadline?.cancel();
     this.#upload.drop();
     this.#stream = undefined;

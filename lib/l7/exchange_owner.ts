@@ -2,6 +2,7 @@ import type { WindowBudget } from "../h2/mod.ts";
 import type { BackendOutcome } from "../observe/mod.ts";
 import type { Deadlines } from "../relay/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
+import type { Pages } from "./error_pages.ts";
 import type { ExchangeRecord } from "./exchange_record.ts";
 import type { FieldRules } from "./field_rules.ts";
 import type { HttpLimits } from "./http_limits.ts";
@@ -14,6 +15,8 @@ export interface ExchangeOwner {
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
+  /** What is said of the proxy's own errors where a route says nothing. */
+  readonly pages: Pages;
   readonly windows: WindowBudget;
   /** After how long without progress an exchange of a route ends. */
   idleFor(rules: MessageRules | undefined): Deadlines;

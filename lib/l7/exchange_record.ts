@@ -1,7 +1,9 @@
-import type { RequestHead } from "../h2/mod.ts";
+import type { Fields, RequestHead } from "../h2/mod.ts";
 import type { BackendOutcome, RequestEvent } from "../observe/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { Edit } from "./header_edits.ts";
 import type { MessageRules } from "./message_rules.ts";
+import type { RoutePath } from "../state/mod.ts";
 import type { HttpProtocol } from "../upstream/mod.ts";
 
 /** A request as it was taken from a client. */
@@ -34,12 +36,29 @@ export abstract class ExchangeRecord {
   /** Which of several backends was asked last. */
   backend: string | undefined;
   policy: string | undefined;
+  /** What the route says of the request's path. */
+  path: RoutePath | undefined;
+  /** The route as that path has it, where it leads elsewhere. */
+  way: Route | undefined;
+  #edits: Edit[] | undefined;
 
   constructor({ head, id, protocol }: TakenRequest, startedAt: number) {
     this.head = head;
     this.id = id;
     this.protocol = protocol;
     this.startedAt = startedAt;
+  }
+
+  /** Changes what the backend gets of the request's fields, after those that were asked for before. */
+  edit(change: Edit): void {
+    (this.#edits ??= []).push(change);
+  }
+
+  /** Fields with the changes that were asked for. */
+  edited(fields: Fields): Fields {
+    let edited = fields;
+    for (const change of this.#edits ?? []) edited = change(edited);
+    return edited;
   }
 
   /** Octets of content from the client. */

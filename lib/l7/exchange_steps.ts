@@ -3,6 +3,7 @@ export const STEPS = [
   "forward",
   "refuse",
   "answer",
+  "whenOver",
   "requestData",
   "requestTrailers",
   "requestInvalid",

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Respond } from "../state/mod.ts";
-import { plainReply } from "./local_reply.ts";
+import { errorReply } from "./local_reply.ts";
 import type { Answer } from "./answer.ts";
 import type { Step } from "./step.ts";
 
@@ -15,9 +15,8 @@ const ENCODER = new TextEncoder();
 
 /** The route's backend is being worked at. */
 export function maintenanceStep(): Step {
-  const page = plainReply(503);
-  const fields = [...page.fields, "retry-after", MAINTENANCE_RETRY];
-  const answer: Answer = { status: 503, reason: "maintenance", reply: { ...page, fields } };
+  const reply = errorReply("retry-after", MAINTENANCE_RETRY);
+  const answer: Answer = { status: 503, reason: "maintenance", reply };
   return () => answer;
 }
 
@@ -26,7 +25,7 @@ export function respondStep({ status, body, contentType, retryAfterMs }: Respond
   const fields = retryAfterMs === undefined
     ? []
     : ["retry-after", String(Math.ceil(retryAfterMs / 1000))];
-  const reply = { contentType, body: ENCODER.encode(body), fields };
+  const reply = { page: { contentType, body: ENCODER.encode(body) }, fields };
   const answer: Answer = { status, reason: "answered by the route", reply };
   // Over HTTP/2 a success would open the tunnel (RFC 8441 §5), to nobody.
   const noTunnel: Answer = { status: 501, reason: "no tunnel: the route answers itself" };

@@ -5,7 +5,7 @@
  */
 import { createRateLimiter } from "../firewall/mod.ts";
 import type { Clock } from "../relay/mod.ts";
-import { plainReply } from "./local_reply.ts";
+import { errorReply } from "./local_reply.ts";
 import { TOO_LARGE } from "./message_rules.ts";
 import type { Step } from "./step.ts";
 
@@ -24,9 +24,8 @@ export function rateStep(
     const { ip } = connection.client;
     if (limiter.admit(ip, now)) return undefined;
     const seconds = Math.max(1, Math.ceil(limiter.look(ip, now).endsInMs / 1000));
-    const page = plainReply(429);
-    const fields = [...page.fields, "retry-after", String(seconds)];
-    return { status: 429, reason: "over the route's rate limit", reply: { ...page, fields } };
+    const reply = errorReply("retry-after", String(seconds));
+    return { status: 429, reason: "over the route's rate limit", reply };
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Fields } from "../h2/mod.ts";
+import type { Page, Pages } from "./error_pages.ts";
 import { fieldValue } from "./fields.ts";
 import type { Edit } from "./header_edits.ts";
 import type { DownstreamStream, FailureKind } from "./message.ts";
@@ -53,8 +54,8 @@ const ENCODER = new TextEncoder();
 
 /** What is answered for a backend, beside the status. */
 export interface Reply {
-  readonly contentType: string;
-  readonly body: Uint8Array;
+  /** Absent: what is said of the status. */
+  readonly page?: Page | undefined;
   /** Fields beyond those that say what the content is. */
   readonly fields: Fields;
 }
@@ -64,17 +65,21 @@ export function reasonPhrase(status: number): string {
   return REASONS[status] ?? "Error";
 }
 
+/** What is said of a status, with fields beyond those of its content. */
+export function errorReply(...fields: string[]): Reply {
+  return { fields: [...NO_STORE, ...fields] };
+}
+
 /** What is said of a status unless the operator says something else. */
-export function plainReply(status: number): Reply {
+export function plainPage(status: number): Page {
   return {
     contentType: "text/plain; charset=utf-8",
     body: ENCODER.encode(`${status} ${reasonPhrase(status)}\n`),
-    fields: NO_STORE,
   };
 }
 
 /** An error is about one moment. */
-const NO_STORE: Fields = ["cache-control", "no-store"];
+export const NO_STORE: Fields = ["cache-control", "no-store"];
 
 /**
  * Answers for the backend, shortly and without a word on internals. A gRPC client gets a
@@ -82,9 +87,11 @@ const NO_STORE: Fields = ["cache-control", "no-store"];
  */
 export function localReply(
   front: DownstreamStream,
-  { status, reply = plainReply(status), edit = unchanged }: {
+  { status, reply = errorReply(), pages, edit = unchanged }: {
     readonly status: number;
     readonly reply?: Reply | undefined;
+    /** What the operator says of statuses. */
+    readonly pages?: Pages | undefined;
     /** What is done to the fields of every answer. */
     readonly edit?: Edit | undefined;
   },
@@ -94,7 +101,8 @@ export function localReply(
     front.respond({ status: 200, fields: edit(grpcFields(status)) }, true);
     return;
   }
-  const { contentType, body, fields: more } = reply;
+  const { contentType, body } = reply.page ?? pages?.get(status) ?? plainPage(status);
+  const { fields: more } = reply;
   const fields = [...contentFields(status, contentType, body), ...more];
   const hasBody = request.method !== "HEAD" && body.length > 0;
   front.respond({ status, fields: edit(fields) }, !hasBody);

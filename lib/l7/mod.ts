@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { GUESS_WINDOW_MS } from "./basic_auth_step.ts";
 export { type L7Connection } from "./l7_connection.ts";
 export { hostOfAuthority } from "./authority.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";

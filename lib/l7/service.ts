@@ -21,16 +21,20 @@ import {
 import type { TcpStream } from "../tcp/mod.ts";
 import type { Handshakes, StreamAcceptor } from "../tls/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { ErrorPage } from "../state/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
 import { BackendPools, type CurrentRoutes } from "./backend_pools.ts";
 import { type DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
 import type { L7Connection } from "./l7_connection.ts";
 import { H2Downstream } from "./h2_downstream.ts";
+import { compilePages, type Pages } from "./error_pages.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
 import { H1Downstream } from "./h1_downstream.ts";
 import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
-import { compilePlan, type RoutePlan } from "./route_plan.ts";
+import { NO_MATERIAL } from "./other_ways.ts";
+import { Passwords } from "./passwords.ts";
+import { compilePlan, type PlanServices, type RoutePlan } from "./route_plan.ts";
 import { L7Session } from "./session.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
@@ -51,6 +55,8 @@ export interface L7Settings {
   readonly fields?: FieldSettings;
   /** Default: {@link DEFAULT_HTTP_LIMITS}. */
   readonly limits?: HttpLimits;
+  /** What is said of the proxy's own errors. */
+  readonly errorPages?: readonly ErrorPage[];
 }
 
 /** What the service is given from outside. */
@@ -82,7 +88,9 @@ export class L7Service {
   readonly #options: L7ServiceOptions;
   readonly #sessions = new Set<L7Session>();
   readonly #backends: BackendPools;
-  readonly #plans = new WeakMap<Route, RoutePlan>();
+  #plans = new WeakMap<Route, RoutePlan>();
+  #pages: Pages;
+  readonly #planServices: PlanServices;
   readonly #acceptors = new WeakMap<TlsMaterial, StreamAcceptor>();
   readonly #pool = new OutputPool();
   readonly #turns = new Turns();
@@ -102,6 +110,14 @@ export class L7Service {
     this.#limits = new EngineLimits(options.settings.limits);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     this.#idleTimes = new DeadlinesByTime(options.clock);
+    this.#pages = compilePages(options.settings.errorPages);
+    this.#planServices = {
+      pages: () => this.#pages,
+      clock: options.clock,
+      passwords: new Passwords(() => options.clock.now()),
+      authUpstream: (way) => this.#backends.of(way, NO_MATERIAL),
+      deadlines: (ms) => this.#idleTimes.of(ms),
+    };
     const { clock, settings, connect, lookup = systemLookup } = options;
     const { descriptors = unlimitedDescriptors, balancers } = options;
     const [pool, turns] = [this.#pool, this.#turns];
@@ -134,6 +150,8 @@ export class L7Service {
     if (settings.limits !== this.#settings.limits) {
       this.#limits = new EngineLimits(settings.limits);
     }
+    this.#pages = compilePages(settings.errorPages);
+    this.#plans = new WeakMap();
     this.#settings = settings;
     this.#backends.configure({ ...settings, limits: this.#limits });
     this.routesChanged();
@@ -195,6 +213,7 @@ export class L7Service {
       planFor: (route) => this.#planFor(route),
       rules: this.#rules,
       limits: this.#limits.http,
+      pages: this.#pages,
       requests,
       onRequest: accessLog || refusedRequests ? onRequest : undefined,
       onlyRefused: !accessLog,
@@ -258,7 +277,7 @@ export class L7Service {
 
   #planFor(route: Route): RoutePlan {
     let plan = this.#plans.get(route);
-    if (plan === undefined) this.#plans.set(route, plan = compilePlan(route, this.#options.clock));
+    if (plan === undefined) this.#plans.set(route, plan = compilePlan(route, this.#planServices));
     return plan;
   }
 

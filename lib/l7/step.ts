@@ -1,11 +1,15 @@
 import type { Exchange } from "./exchange.ts";
 import type { L7Connection } from "./l7_connection.ts";
 import type { Answer } from "./answer.ts";
+import type { ClientFacts } from "./request_fields.ts";
 
 /** A request on its way to a backend. */
 export interface Asked {
   readonly exchange: Exchange;
   readonly connection: L7Connection;
+  readonly facts: ClientFacts;
+  /** Whose share of a backend it takes. */
+  readonly share: string;
 }
 
 /** What a request meets on its way: it goes on, or is answered, at once or later. */

@@ -4,6 +4,7 @@ import type { CompiledFirewall } from "../firewall/mod.ts";
 import type { FieldSettings, H2TransportName, HttpLimits, TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
+import type { ErrorPage } from "../state/mod.ts";
 import type { ListenerKind } from "../state/mod.ts";
 
 /**
@@ -42,6 +43,7 @@ export interface Settings {
     readonly refusedRequests?: boolean;
     readonly fields?: FieldSettings;
     readonly limits?: HttpLimits;
+    readonly errorPages?: readonly ErrorPage[];
   };
 }
 

@@ -13,3 +13,5 @@ export {
   namelessRoute,
   type RouteTable,
 } from "./route_table.ts";
+export { compilePaths, type PathTable } from "./path_table.ts";
+export { readRequestPath, type RequestPath } from "./request_path.ts";

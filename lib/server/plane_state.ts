@@ -348,6 +348,7 @@ export class PlaneState {
       refusedRequests: this.#wantsRequests && (l7?.refusedRequests ?? false),
       ...l7?.fields && { fields: l7.fields },
       ...l7?.limits && { limits: l7.limits },
+      ...l7?.errorPages && { errorPages: l7.errorPages },
     };
   }
 }

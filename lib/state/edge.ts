@@ -1,6 +1,10 @@
-import { boolean, field } from "../schema/mod.ts";
+import { boolean, field, records } from "../schema/mod.ts";
 import { EVERY_NAME } from "./address.ts";
+import { BASIC_AUTH, FORWARD_AUTH } from "./auth.ts";
 import { headerEdits, hsts } from "./header_edits.ts";
+import { ERROR_PAGE } from "./error_page.ts";
+import { MAX_ERROR_PAGES, MAX_PATHS } from "./limits.ts";
+import { ROUTE_PATH, type RoutePath } from "./path.ts";
 import { RESPOND } from "./respond.ts";
 import { ROUTE_LIMITS, type RouteRate } from "./route_limits.ts";
 
@@ -67,6 +71,50 @@ export const EDGE = {
       "`true` is a year. What the backend says itself of it stands.",
     flag: { value: "duration", about: "have browsers use TLS alone for so long" },
   }),
+  basicAuth: field("basic_auth", BASIC_AUTH, {
+    optional: true,
+    since: 19,
+    modes: L7,
+    doc: "Ask for a name and a password (RFC 7617). After ten wrong ones in a minute a client is " +
+      "answered 429.",
+    flag: { value: "json", about: 'names and passwords, such as {"users":[{"name":…,"hash":…}]}' },
+  }),
+  forwardAuth: field("forward_auth", FORWARD_AUTH, {
+    optional: true,
+    since: 19,
+    modes: L7,
+    doc: "Ask somebody else whether each request may pass, tunnels too.",
+    flag: { value: "key=value,…", about: "whom to ask for each request, such as url=http://…" },
+  }),
+  errorPages: field("error_pages", records(ERROR_PAGE, { maxLength: MAX_ERROR_PAGES }), {
+    optional: true,
+    absent: [],
+    since: 20,
+    modes: L7,
+    doc:
+      "What clients are told of errors that are the proxy's own, before those of `l7`. Errors of " +
+      "the backend pass as they are, and what is reset is reset.",
+    flag: {
+      value: "json",
+      about: 'an own error, such as {"status":503,"body":"soon"}; may be repeated',
+    },
+  }),
+  paths: field("paths", records(ROUTE_PATH, { maxLength: MAX_PATHS }), {
+    optional: true,
+    absent: [],
+    since: 20,
+    modes: L7,
+    doc:
+      "What becomes of requests by their path: exact ones first, then the longest prefix, then " +
+      "the route itself. Compared is the decoded path without the query, upper and lower case " +
+      "apart; the backend gets it as it came. Paths that backends read in different ways (dot " +
+      "segments, empty segments, encoded slashes, backslashes, `;`, escapes that are no UTF-8 or " +
+      "escaped twice) are answered 400.",
+    flag: {
+      value: "key=value,…",
+      about: "one path, such as prefix=/api,backend=a:80; may be repeated",
+    },
+  }),
 } as const;
 
 /** Of them, what decides on what else a route needs. */
@@ -75,6 +123,7 @@ export interface Edge {
   readonly isDefault?: boolean;
   readonly respond?: object;
   readonly rate?: RouteRate;
+  readonly paths?: readonly RoutePath[];
 }
 
 /** A route for every name has no name that an authority or an authoriser could be asked for. */

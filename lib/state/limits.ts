@@ -20,5 +20,11 @@ export const MAX_BACKENDS = 64;
 /** Of one kind that may use one route: more belong to a rule or to another network. */
 export const MAX_ROUTE_SOURCES = 1_024;
 
+/** As many as there are errors. */
+export const MAX_ERROR_PAGES = 32;
+
+/** Of one route. */
+export const MAX_PATHS = 256;
+
 /** Addresses, blocks and countries together. */
 export const MAX_RULES = 1_000_000;

@@ -26,6 +26,20 @@ export {
   type Health,
   parseStatusRange,
 } from "./backend.ts";
+export {
+  authTarget,
+  BASIC_AUTH,
+  type BasicAuth,
+  FORWARD_AUTH,
+  type ForwardAuth,
+  USER,
+} from "./auth.ts";
+export {
+  formatPasswordHash,
+  parsePasswordHash,
+  type ScryptHash,
+  USUAL_COST,
+} from "./password_hash.ts";
 export { type HeaderEdits } from "./header_edits.ts";
 export { type RouteRate } from "./route_limits.ts";
 export { countDifferences } from "./compare.ts";
@@ -41,7 +55,16 @@ export {
   NO_ROUTES_OF_REDIRECT,
   refuseOverlaps,
 } from "./listener.ts";
-export { MAX_BACKENDS, MAX_LISTENERS, MAX_POLICIES, MAX_ROUTES, MAX_RULES } from "./limits.ts";
+export {
+  MAX_BACKENDS,
+  MAX_ERROR_PAGES,
+  MAX_LISTENERS,
+  MAX_POLICIES,
+  MAX_ROUTES,
+  MAX_RULES,
+} from "./limits.ts";
+export { ROUTE_PATH, type RoutePath } from "./path.ts";
+export { ERROR_PAGE, type ErrorPage } from "./error_page.ts";
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
 export { ACME } from "./edge.ts";

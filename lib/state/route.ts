@@ -16,6 +16,7 @@ import {
 import { type Backend, BALANCING, checkBackends } from "./backend.ts";
 import { backendAddress, hostname, hostPattern } from "./address.ts";
 import { ACME, checkDefault, EDGE, type Edge } from "./edge.ts";
+import { refuseRepeatedPaths } from "./path.ts";
 import { POLICY, type Policy } from "./policy.ts";
 import { ruleValue } from "./rule.ts";
 
@@ -203,6 +204,8 @@ export interface RouteMemory {
   /** Of `createRateLimiter` (lib/firewall), for `rate_limit`. */
   readonly connectionRate?: SharedArrayBuffer;
   readonly requestRate?: SharedArrayBuffer;
+  /** Likewise, for wrong passwords. */
+  readonly guesses?: SharedArrayBuffer;
 }
 
 /** Those that may use a route. */
@@ -234,11 +237,13 @@ function checkMode(route: Checked, { path, report }: Place) {
     if (!report.hasProblem(at)) report.problem(at, message);
   };
   checkDefault(route, need);
+  refuseRepeatedPaths(route.paths ?? [], { path, report });
   if (mode !== "l7" && (route.rate?.requests ?? 0) > 0) {
     need("rate_limit", 'is invalid: requests need mode = "l7"');
   }
   // The authoriser of an mtls route names the host.
-  const needsBackend = mode === "l4" || (mode === "l7" && route.respond === undefined);
+  const answers = route.respond !== undefined || (route.paths ?? []).length > 0;
+  const needsBackend = mode === "l4" || (mode === "l7" && !answers);
   if (backend === "" && needsBackend) need("backend", "is missing");
   if (mode === "l4" || (mode === "mtls" && tlsCert === "" && tlsKey === "")) return undefined;
   if (tlsCert === ACME) {

@@ -73,6 +73,21 @@ async function sampleState(folder: string): Promise<Required<State>> {
     response_headers: { set: ["x-frame-options: DENY", "link: </a>, </b>"], remove: ["server"] },
     request_headers: { set: ["x-tenant: a"], remove: ["cookie"] },
     hsts: "180d",
+    error_pages: [{ status: 503, body: "<p>soon, really", contentType: "text/plain" }],
+    paths: [
+      { prefix: "/api", backend: "10.0.0.2:80", skipAuth: true },
+      { exact: "/gone", respond: { status: 410, body: "gone", contentType: "text/html" } },
+    ],
+    basic_auth: {
+      realm: "staff",
+      forward: true,
+      users: [{ name: "alice", hash: `$scrypt$ln=15,r=8,p=1$${"A".repeat(22)}$${"B".repeat(43)}` }],
+    },
+    forward_auth: {
+      url: "http://10.0.0.9:9091/verify",
+      headers: ["remote-user", "remote-groups"],
+      timeoutMs: 3000,
+    },
     respond: { status: 200, body: "up\n", contentType: "text/html", retryAfterMs: 5000 },
     policies: [policy],
   });
@@ -448,6 +463,7 @@ async function expectInAudit(
   assert.deepEqual(JSON.parse(of(listener.addr)), recordToJson(LISTENER.shape, listener));
   assert.deepEqual(
     JSON.parse(of(`${listener.addr} ${route.hostname}`)),
-    recordToJson(ROUTE.shape, route),
+    recordToJson(ROUTE.shape, route, { hideSecrets: true }),
   );
+  for (const { before, after } of entries) assert.doesNotMatch(before + after, /\$scrypt\$/);
 }

@@ -7,6 +7,9 @@ import {
   withRoute,
 } from "../../support/configs.ts";
 
+/** What `mc-proxy hash-password` writes. */
+const HASH = `$scrypt$ln=15,r=8,p=1$${"A".repeat(22)}$${"B".repeat(43)}`;
+
 Deno.test.each([
   [
     "proxy_protocol = 'true'",
@@ -130,6 +133,38 @@ Deno.test.each([
   ["hsts = '180d'", undefined],
   ["hsts = 'forever'", 'hsts: "forever" is invalid: neither true nor a duration'],
   ["max_request_body = '1MiB'", undefined],
+  [`basic_auth = { users = [{ name = 'a', hash = '${HASH}' }] }`, undefined],
+  [
+    "basic_auth = { users = [{ name = 'a', hash = 'hunter2' }] }",
+    "basic_auth.users[0].hash: is not what",
+  ],
+  [`basic_auth = { users = [{ name = 'a:b', hash = '${HASH}' }] }`, "basic_auth.users[0].name"],
+  [`basic_auth = { realm = 'a\\"b' }`, "basic_auth.realm"],
+  ["forward_auth = { url = 'http://10.0.0.1:9091/verify', headers = ['Remote-User'] }", undefined],
+  ["forward_auth = { url = 'https://auth.example' }", undefined],
+  ["error_pages = [{ status = 503, body = 'soon' }]", undefined],
+  ["error_pages = [{ status = 200, body = 'x' }]", "error_pages[0].status: 200 is not in 400–599"],
+  ["error_pages = [{ status = 503 }]", "error_pages[0].body: is missing"],
+  [
+    "error_pages = [{ status = 503, body = 'a' }, { status = 503, body = 'b' }]",
+    "error_pages",
+  ],
+  [
+    "paths = [{ prefix = '/a', backend = 'b.example:80' }, { exact = '/a', skip_auth = true }]",
+    undefined,
+  ],
+  ["paths = [{ prefix = '/a' }, { prefix = '/a/' }]", "paths[1]: repeats prefix /a"],
+  ["paths = [{ prefix = 'a' }]", "paths[0].prefix"],
+  ["paths = [{ prefix = '/a/../b' }]", "paths[0].prefix"],
+  ["paths = [{ exact = '/a%20b' }]", "paths[0].exact"],
+  ["paths = [{ backend = 'b.example:80' }]", "paths[0]: needs one of prefix and exact"],
+  ["forward_auth = { url = 'ftp://auth.example' }", "forward_auth.url"],
+  ["forward_auth = { url = 'http://user@auth.example/' }", "forward_auth.url"],
+  ["forward_auth = { url = 'http://auth.example/#x' }", "forward_auth.url"],
+  [
+    "forward_auth = { url = 'http://10.0.0.1', headers = ['X-Forwarded-For'] }",
+    "forward_auth.headers",
+  ],
   ["response_headers = { set = { 'X-A' = 'b' }, remove = ['Server'] }", undefined],
   ["response_headers = { set = ['X-A: b'] }", undefined],
   ["response_headers = { set = { 'X-A' = 1 } }", "response_headers.set"],
@@ -248,4 +283,9 @@ Deno.test("loadConfig() reads 10,000 routes, and reports 10,000 problems, withou
   const config = configOf(withDatabase(listener + routes('backend = "10.0.0.1:443"')));
   assert.equal(config.listeners[0]?.routes.length, 10_000);
   assert.equal(problemsOf(withDatabase(listener + routes(""))).length, 10_000);
+});
+
+Deno.test("loadConfig() does not repeat what was given for the hash of a password", () => {
+  const text = withRoute('basic_auth = { users = [{ name = "a", hash = "hunter2" }] }');
+  assert.equal(problemsOf(text).join("").includes("hunter2"), false);
 });

@@ -29,6 +29,7 @@ Deno.test("loadConfig() fills in every default", () => {
       accessLog: true,
       refuseUnderscores: true,
       trustedForwarding: [],
+      errorPages: [],
       requestTrailers: [],
       limits: DEFAULT_HTTP_LIMITS,
     },
@@ -165,6 +166,7 @@ Deno.test("loadConfig() reads every setting, in canonical form", () => {
       accessLog: false,
       refuseUnderscores: false,
       trustedForwarding: ["2001:db8::/32", "192.0.2.1"],
+      errorPages: [],
       requestTrailers: ["x-sum"],
       limits: {
         maxRequestHead: 16_384,

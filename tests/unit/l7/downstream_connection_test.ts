@@ -33,6 +33,7 @@ function asked(sendProxyProtocol: boolean, method = "GET") {
     idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
     now: () => 0,
     upstreamFor: () => upstream,
+    pages: new Map(),
     idleOf: (ms) => new Deadlines(ms),
     planFor: () => ({ steps: [] }),
     rules: new FieldRules(),

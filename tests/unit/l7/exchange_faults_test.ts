@@ -92,6 +92,7 @@ class Stage {
       rules: new FieldRules(),
       limits: DEFAULT_HTTP_LIMITS,
       windows: new WindowBudget(0),
+      pages: new Map(),
       idleFor: () =>
         new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
       now: () => this.#call("owner.now", 0),

@@ -1,0 +1,376 @@
+/** Basic and forward authentication, with real clients and hostile ones. */
+import assert from "node:assert/strict";
+import { hashPassword } from "../../lib/cli/hash_password.ts";
+import { startBackend } from "../support/backends.ts";
+import { testWithCommands } from "../support/commands.ts";
+import { curl, CURL_VERSIONS } from "../support/curl.ts";
+import { eventually } from "../support/deadline.ts";
+import { requestText, Wire } from "../support/h1_wire.ts";
+import {
+  CLIENTS,
+  type Handler,
+  HOST,
+  seenValues,
+  startHttpBackend,
+  startL7,
+  startSeeingBackend,
+} from "../support/l7.ts";
+import { unusedPort } from "../support/ports.ts";
+import { ROOT } from "../support/module_graph.ts";
+import { runCommand } from "../support/commands.ts";
+
+const PASSWORD = "p:ässword";
+const encode = (text: string) => new TextEncoder().encode(text);
+let made: Promise<string> | undefined;
+const hash = () => made ??= hashPassword(encode(PASSWORD));
+
+const users = async () => [{ name: "alice", hash: await hash() }];
+const basic = (name: string, password: string) => ({
+  authorization: `Basic ${btoa(String.fromCharCode(...encode(`${name}:${password}`)))}`,
+});
+
+for (const version of CURL_VERSIONS) {
+  testWithCommands(
+    ["curl"],
+    `curl ${version} passes with its password, and the backend does not hear it`,
+    async () => {
+      await using backend = await startSeeingBackend();
+      await using proxy = await startL7({
+        backend: backend.address,
+        route: { basicAuth: { realm: "staff", forward: false, users: await users() } },
+      });
+      const right = await curl(proxy, version, "-u", `alice:${PASSWORD}`);
+      assert.deepEqual([right.status, right.body], [200, "ok"]);
+      for (
+        const [user, why] of [[`alice:x`, "wrong"], [`bob:${PASSWORD}`, "unknown"], [
+          "alice:",
+          "empty",
+        ]] as const
+      ) {
+        const { status, fields } = await curl(proxy, version, "-u", user);
+        assert.equal(status, 401, why);
+        assert.equal(fields.get("www-authenticate"), 'Basic realm="staff", charset="UTF-8"');
+      }
+      assert.equal((await curl(proxy, version)).status, 401, "nothing");
+      assert.equal(backend.seen.length, 1);
+      const [seen] = backend.seen;
+      assert.deepEqual(seen && seenValues(seen, "authorization"), []);
+      // The log says neither name nor password.
+      const logged = JSON.stringify([proxy.requests, proxy.logs, proxy.events]);
+      assert.equal(/alice|ässword|\$scrypt/.test(logged), false);
+    },
+  );
+}
+
+Deno.test("with forward = true the backend gets name and password, and odd ones are nobody's", async () => {
+  await using backend = await startSeeingBackend();
+  await using proxy = await startL7({
+    backend: backend.address,
+    route: { basicAuth: { realm: "r", forward: true, users: await users() } },
+  });
+  await using client = await CLIENTS["h2"](proxy);
+  const headers = basic("alice", PASSWORD);
+  assert.equal((await client.ask({ headers })).status, 200);
+  const [seen] = backend.seen;
+  assert.deepEqual(seen && seenValues(seen, "authorization"), [headers.authorization]);
+  for (
+    const authorization of [
+      "Basic",
+      "Basic !!!!",
+      `Basic ${btoa("alice")}`,
+      "Bearer x",
+      `Basic ${btoa("\xff:x")}`,
+      "Basic ".padEnd(2000, "A"),
+    ]
+  ) {
+    assert.equal((await client.ask({ headers: { authorization } })).status, 401, authorization);
+  }
+  using wire = await Wire.connect(proxy);
+  const twice = [`Authorization: ${headers.authorization}`, "Authorization: Basic eDp4"];
+  await wire.send(requestText("GET", "/", { fields: twice }));
+  assert.equal((await wire.answer()).status, 401, "two of them");
+});
+
+Deno.test("a name that there is not takes the same path as a wrong password, and guessing ends in 429", async () => {
+  await using proxy = await startL7({
+    backend: "",
+    route: {
+      basicAuth: { realm: "r", forward: false, users: await users() },
+      respond: { status: 200, body: "in", contentType: "text/plain" },
+    },
+  });
+  await using client = await CLIENTS["h2"](proxy);
+  assert.equal((await client.ask({ headers: basic("alice", PASSWORD) })).body, "in");
+  const statuses: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    const name = i % 2 === 0 ? "alice" : "nobody";
+    statuses.push((await client.ask({ headers: basic(name, `guess ${i}`) })).status);
+  }
+  assert.deepEqual(statuses, [...Array(10).fill(401), 429, 429]);
+  const { headers } = await client.ask({ headers: basic("alice", "again") });
+  assert.ok(Number(headers["retry-after"]) >= 1);
+  // Who was right a while ago is not asked again, however many guess from his address.
+  assert.equal((await client.ask({ headers: basic("alice", PASSWORD) })).body, "in");
+  // And others may guess.
+  await using other = await CLIENTS["h2"]({ port: proxy.port, localAddress: "127.0.0.8" });
+  assert.equal((await other.ask({ headers: basic("nobody", "x") })).status, 401);
+  // gRPC hears UNAUTHENTICATED.
+  const grpc = await other.ask({ method: "POST", headers: { "content-type": "application/grpc" } });
+  assert.equal(grpc.headers["grpc-status"], "16");
+});
+
+Deno.test("mc-proxy hash-password reads a line from stdin and writes a hash that opens the door", async () => {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--allow-env",
+      "--allow-read",
+      "--allow-sys",
+      "--config",
+      `${ROOT}/deno.json`,
+      `${ROOT}/main.ts`,
+      "hash-password",
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(encode(`${PASSWORD}\r\nsecond line\n`));
+  await writer.close();
+  const { code, stdout, stderr } = await process.output();
+  const text = new TextDecoder().decode(stdout).trim();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  assert.match(text, /^\$scrypt\$ln=15,r=8,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+  await using proxy = await startL7({
+    backend: "",
+    route: {
+      basicAuth: { realm: "r", forward: false, users: [{ name: "a", hash: text }] },
+      respond: { status: 200, body: "in", contentType: "text/plain" },
+    },
+  });
+  await using client = await CLIENTS["http/1.1"](proxy);
+  assert.equal((await client.ask({ headers: basic("a", PASSWORD) })).status, 200);
+  const { code: refused } = await runCommand(Deno.execPath(), [
+    "run",
+    "-A",
+    "--config",
+    `${ROOT}/deno.json`,
+    `${ROOT}/main.ts`,
+    "hash-password",
+    "secret",
+  ]);
+  assert.notEqual(refused, 0, "never from the command line");
+});
+
+/** A proxy before a backend that sees, which asks `handler` first. */
+async function startAsking(handler: Handler, settings: { readonly timeoutMs?: number } = {}) {
+  const backend = await startSeeingBackend();
+  const asked: { method: string; url: string; raw: string[] }[] = [];
+  const auth = await startHttpBackend("http1", (request, response) => {
+    asked.push({ method: request.method ?? "", url: request.url ?? "", raw: request.rawHeaders });
+    handler(request, response);
+  });
+  const proxy = await startL7({
+    backend: backend.address,
+    route: {
+      forwardAuth: {
+        url: `http://${auth.address}/verify?for=a`,
+        headers: ["remote-user", "remote-groups"],
+        timeoutMs: settings.timeoutMs ?? 5000,
+      },
+    },
+  });
+  return {
+    backend,
+    auth,
+    proxy,
+    asked,
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await auth[Symbol.asyncDispose]();
+      await backend[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const value = (raw: readonly string[], name: string) =>
+  raw.filter((_, i) => i % 2 === 1 && raw[i - 1]?.toLowerCase() === name);
+
+for (const front of Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]) {
+  Deno.test(`forward_auth asks for each request over ${front}, and its word alone reaches the backend`, async () => {
+    await using all = await startAsking((_, response) => {
+      response.setHeader("Remote-User", "alice");
+      response.setHeader("Remote-Other", "not copied");
+      response.end("welcome");
+    });
+    const { proxy, asked, backend, auth } = all;
+    await using client = await CLIENTS[front](proxy);
+    const answer = await client.ask({
+      method: "PUT",
+      path: "/a%2fb?q=1",
+      body: "content",
+      headers: {
+        cookie: "session=1",
+        "remote-user": "root",
+        "Remote-Groups": "admin",
+        "x-forwarded-uri": "/harmless",
+        "x-forwarded-method": "GET",
+        "if-none-match": "*",
+        range: "bytes=0-1",
+      },
+    });
+    assert.deepEqual([answer.status, answer.body], [200, "ok"]);
+    const [question] = asked;
+    assert.ok(question);
+    assert.deepEqual([question.method, question.url], ["GET", "/verify?for=a"]);
+    const said = (name: string) => value(question.raw, name);
+    assert.deepEqual(said("x-forwarded-method"), ["PUT"]);
+    assert.deepEqual(said("x-forwarded-uri"), ["/a%2fb?q=1"]);
+    assert.deepEqual(said("x-forwarded-proto"), ["https"]);
+    assert.deepEqual(said("x-forwarded-host"), [HOST]);
+    assert.deepEqual(said("x-forwarded-for"), ["127.0.0.1"]);
+    assert.deepEqual(said("host"), [auth.address]);
+    assert.deepEqual(said("cookie"), ["session=1"]);
+    for (
+      const name of [
+        "content-length",
+        "transfer-encoding",
+        "if-none-match",
+        "range",
+        "remote-user",
+        "remote-groups",
+      ]
+    ) {
+      assert.deepEqual(said(name), [], name);
+    }
+    const [seen] = backend.seen;
+    assert.ok(seen);
+    assert.deepEqual([seen.method, seen.path, seen.body], ["PUT", "/a%2fb?q=1", "content"]);
+    assert.deepEqual(value(seen.raw, "remote-user"), ["alice"]);
+    assert.deepEqual(value(seen.raw, "remote-groups"), [], "what was not answered is not there");
+    assert.deepEqual(value(seen.raw, "remote-other"), []);
+    for (let i = 0; i < 5; i++) await client.ask();
+    assert.equal(auth.connections, 1, "its connection is kept");
+  });
+
+  Deno.test(`a refusal of forward_auth is the client's answer over ${front}`, async () => {
+    let status = 401;
+    await using all = await startAsking((_, response) => {
+      response.writeHead(status, {
+        "www-authenticate": "Bearer",
+        "location": "https://login.test/?rd=1",
+        "set-cookie": ["a=1", "b=2"],
+        "content-type": "text/html",
+        "x-internal": "secret",
+        "connection": "keep-alive",
+      });
+      response.end("<p>who?");
+    });
+    await using client = await CLIENTS[front](all.proxy);
+    for (status of [401, 403, 302, 307]) {
+      const got = await client.ask({ method: "POST", body: "x" });
+      assert.equal(got.status, status);
+      assert.deepEqual(got.headers["location"], "https://login.test/?rd=1");
+      assert.deepEqual(got.headers["set-cookie"], ["a=1", "b=2"]);
+      assert.deepEqual([got.headers["www-authenticate"], got.headers["x-internal"]], [
+        "Bearer",
+        undefined,
+      ]);
+      assert.equal(got.body, "<p>who?");
+    }
+    assert.equal(all.backend.seen.length, 0);
+  });
+}
+
+Deno.test("whatever else forward_auth answers, or does not, is 503, and no backend hears of it", async () => {
+  const answers: Readonly<Record<string, Handler>> = {
+    "a 500": (_, response) => void response.writeHead(500).end("x"),
+    "a 304": (_, response) => void response.writeHead(304).end(),
+    "a 404": (_, response) => void response.writeHead(404).end("x"),
+    "a cut": (request) => request.socket.destroy(),
+    "nothing": () => {},
+    "half a head": (request) => void request.socket.write("HTTP/1.1 200 OK\r\nRemote-"),
+    "a head without its content": (_, response) => {
+      response.writeHead(200, { "content-length": "5" });
+      response.write("abc");
+    },
+    "no HTTP": (request) => void request.socket.end("SSH-2.0-x\r\n"),
+    "fields without end": (_, response) => {
+      response.writeHead(401, {
+        "set-cookie": Array.from({ length: 90 }, (_, i) => `${i}=${"x".repeat(500)}`),
+      });
+      response.end();
+    },
+  };
+  let answer: Handler = () => {};
+  await using all = await startAsking((...pair) => answer(...pair), { timeoutMs: 400 });
+  for (const [name, handler] of Object.entries(answers)) {
+    answer = handler;
+    await using client = await CLIENTS["h2"](all.proxy);
+    const { status, body } = await client.ask({ headers: { "remote-user": "root" } });
+    assert.deepEqual([status, body], [503, "503 Service Unavailable\n"], name);
+  }
+  assert.match(all.proxy.requests[0]?.reason ?? "", /^forward_auth: it answered 500/);
+  assert.equal(all.backend.seen.length, 0);
+  const [port] = [await unusedPort()];
+  await using nobody = await startL7({
+    backend: all.backend.address,
+    route: { forwardAuth: { url: `http://127.0.0.1:${port}`, headers: [], timeoutMs: 1000 } },
+  });
+  await using client = await CLIENTS["http/1.1"](nobody);
+  assert.equal((await client.ask()).status, 503, "nobody listens");
+  assert.equal(all.backend.seen.length, 0);
+});
+
+Deno.test("a yes with endless content is a yes, a refusal with too much of it goes without", async () => {
+  let status = 200;
+  await using all = await startAsking((_, response) => {
+    response.writeHead(status, { "remote-user": "a", "content-type": "text/plain" });
+    response.write("x".repeat(20_000));
+  });
+  await using client = await CLIENTS["h2"](all.proxy);
+  assert.equal((await client.ask()).body, "ok");
+  status = 403;
+  assert.equal((await client.ask()).body, "403 Forbidden\n");
+});
+
+Deno.test("tunnels are asked about, and a client that leaves takes its question along", async () => {
+  let isAllowed = false;
+  let open = 0;
+  await using auth = await startBackend({
+    onConnection: ({ socket }) => {
+      open++;
+      socket.once("close", () => open--);
+      socket.on("end", () => socket.end());
+      socket.on("data", () => {
+        if (isAllowed) socket.write("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+      });
+    },
+  });
+  await using backend = await startSeeingBackend();
+  await using proxy = await startL7({
+    backend: backend.address,
+    route: { forwardAuth: { url: `http://${auth.address}`, headers: [], timeoutMs: 60_000 } },
+  });
+  const upgrade = requestText("GET", "/ws", {
+    fields: [
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      "Sec-WebSocket-Version: 13",
+    ],
+  });
+  {
+    using wire = await Wire.connect(proxy);
+    await wire.send(upgrade);
+    await eventually(() => open === 1, "the question");
+  }
+  await eventually(() => open === 0, "nobody asks any more");
+  isAllowed = true;
+  using wire = await Wire.connect(proxy);
+  await wire.send(upgrade);
+  assert.equal((await wire.answer()).status, 403);
+  assert.equal(backend.seen.length, 0);
+});
