@@ -3,6 +3,8 @@
  * backend hears of it.
  */
 import assert from "node:assert/strict";
+import { FrameType } from "../../lib/h2/mod.ts";
+import { eventually } from "../support/deadline.ts";
 import { CLIENTS, connectHttp2, HOST, identity, startHttpBackend, startL7 } from "../support/l7.ts";
 import { requestText, Wire } from "../support/h1_wire.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
@@ -99,13 +101,15 @@ Deno.test("content that nobody reads ends a connection over HTTP/1.1, after the 
 for (const version of CURL_VERSIONS) {
   testWithCommands(
     ["curl"],
-    `curl ${version} hears of maintenance while it sends a file`,
+    `curl ${version} hears of maintenance, over HTTP/1.1 while it sends a file`,
     async () => {
       using folder = temporaryFolder();
       const file = `${folder.path}/large`;
-      await Deno.writeFile(file, new Uint8Array(version === "--http2" ? 60_000 : 1_000_000));
+      await Deno.writeFile(file, new Uint8Array(1_000_000));
       await using proxy = await startL7({ backend: "", route: { maintenance: true } });
-      for (const expect of ["Expect:", "Expect: 100-continue"]) {
+      // curl 7.88 takes the reset without an error that follows over HTTP/2 for the loss of the answer.
+      const uploads = version === "--http2" ? [] : ["Expect:", "Expect: 100-continue"];
+      for (const expect of uploads) {
         const { status, fields } = await curl(proxy, version, "-T", file, "-H", expect);
         assert.deepEqual([status, fields.get("retry-after")], [503, "60"]);
       }
@@ -114,6 +118,17 @@ for (const version of CURL_VERSIONS) {
     },
   );
 }
+
+Deno.test("over HTTP/2 content that nobody reads is answered whole, then reset without an error", async () => {
+  await using proxy = await startL7({ backend: "", route: { maintenance: true } });
+  await using client = await RawHttp2Client.connect(proxy.port);
+  const fields = [":method", "PUT", ":scheme", "https", ":authority", HOST, ":path", "/"];
+  await client.write(client.headers(1, fields, false));
+  await eventually(() => client.frames(1).at(-1)?.type === FrameType.rstStream, "the reset");
+  assert.deepEqual(client.statuses(1), ["503"]);
+  assert.equal(client.content(1), "503 Service Unavailable\n");
+  assert.deepEqual([...client.frames(1).at(-1)?.payload ?? []], [0, 0, 0, 0], "NO_ERROR");
+});
 
 Deno.test("a fixed success opens no tunnel", async () => {
   await using proxy = await startL7({ backend: "", route: { respond: PAGE } });
