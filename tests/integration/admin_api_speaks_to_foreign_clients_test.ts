@@ -32,7 +32,7 @@ testWithCommands(["node"], "Node's own grpc-js with the proto file", async () =>
   ]);
   assert.equal(code, 0, stderr);
   const found = JSON.parse(stdout);
-  assert.deepEqual(found.added, {
+  assertHas(found.added, {
     hostname: "foreign.example",
     backend: "10.0.0.1:443",
     mode: "l4",
@@ -151,3 +151,10 @@ Deno.test("reflection says what it does not have", async () => {
   }
   assert.equal((await ask({ case: undefined }))?.case, "errorResponse");
 });
+
+/** A client that was written before a field came reads what it knows. */
+function assertHas(found: Record<string, unknown>, wanted: Record<string, unknown>): void {
+  for (const [field, value] of Object.entries(wanted)) {
+    assert.deepEqual(found[field], value, field);
+  }
+}
