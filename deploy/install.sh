@@ -53,7 +53,7 @@ UNIT_DIR=$root/etc/systemd/system
 SYSCTL=$root/etc/sysctl.d/90-mc-proxy.conf
 COMMAND_LINK=$root/usr/local/bin/mc-proxy
 CLIENT_LINK=$root/usr/local/bin/mcproxyctl
-COMPLETIONS=$root/usr/share/bash-completion/completions
+SHELLS=(bash zsh fish)
 
 on_this_host() { [[ -z $root ]]; }
 systemd_runs() { on_this_host && [[ -d /run/systemd/system ]]; }
@@ -174,16 +174,36 @@ make_folders() {
   fi
 }
 
+# Where a shell looks for the completions of a program.
+completions_file() {
+  local shell=$1 name=$2
+  case $shell in
+    bash) echo "$root/usr/share/bash-completion/completions/$name" ;;
+    zsh) echo "$root/usr/share/zsh/vendor-completions/_$name" ;;
+    fish) echo "$root/usr/share/fish/vendor_completions.d/$name.fish" ;;
+  esac
+}
+
 # A shell without them is not worth failing for.
 install_completions() {
-  install -d -m 0755 "$COMPLETIONS"
-  local name script
+  local name script shell file
   for name in mc-proxy mcproxyctl; do
     script=main.ts
     if [[ $name == mcproxyctl ]]; then script=lib/cli/mcproxyctl.ts; fi
-    DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
-      --ignore-env --allow-read="$OPT" "$OPT/$script" completions bash >"$COMPLETIONS/$name" ||
-      say "no completions for $name"
+    for shell in "${SHELLS[@]}"; do
+      file=$(completions_file "$shell" "$name")
+      install -d -m 0755 "$(dirname "$file")"
+      DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+        --ignore-env --allow-read="$OPT" "$OPT/$script" completions "$shell" >"$file" ||
+        say "no completions of $name for $shell"
+    done
+  done
+}
+
+remove_completions() {
+  local name shell
+  for name in mc-proxy mcproxyctl; do
+    for shell in "${SHELLS[@]}"; do rm -f "$(completions_file "$shell" "$name")"; done
   done
 }
 
@@ -258,7 +278,8 @@ do_uninstall() {
   local unit
   for unit in "${UNITS[@]}" mc-proxy@.service; do rm -f "$UNIT_DIR/$unit"; done
   if systemd_runs; then systemctl daemon-reload; fi
-  rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK" "$COMPLETIONS/mc-proxy" "$COMPLETIONS/mcproxyctl"
+  rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK"
+  remove_completions
   rm -rf "$OPT" "$PREVIOUS" "$NEXT"
   if [[ -n $purge ]]; then
     rm -rf "$DATA"

@@ -104,6 +104,7 @@ function createMetrics(
     drift,
     heavyClients: (by) =>
       control.totals.heavyClients(HEAVY_SHARE, { by, windowMs: HEAVY_WINDOW_MS }),
+    missingHistory: () => control.history?.missing,
     memory: () => Deno.memoryUsage(),
     lostLines,
   });

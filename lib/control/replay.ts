@@ -3,11 +3,12 @@ import {
   type AllowList,
   compileAllowList,
   type CompiledFirewall,
-  compileFirewall,
+  compileFirewallInSteps,
   createFirewall,
   type Firewall,
+  type FirewallRule,
   type GeoIp,
-  patchFirewall,
+  patchFirewallInSteps,
 } from "../firewall/mod.ts";
 import type { History, PastVisits } from "../history/mod.ts";
 import { invalid, RefusedError } from "../queue/mod.ts";
@@ -18,7 +19,7 @@ import {
   type Route,
   type RouteTable,
 } from "../routes/mod.ts";
-import { Slices } from "../slices/mod.ts";
+import { runInSlices, Slices } from "../slices/mod.ts";
 import {
   isAutomaticBan,
   isRedirect,
@@ -102,9 +103,13 @@ export class Replay {
    *
    * @throws {RefusedError} if there is no history.
    */
-  ofRule(rule: RuleSettings, spanMs: number): Promise<Replayed> {
+  async ofRule(rule: RuleSettings, spanMs: number): Promise<Replayed> {
     const { rules } = this.#options.state.snapshot.firewall;
-    return this.#run({ rules: patchFirewall(rules, { add: [{ ...rule, id: 0 }] }) }, spanMs);
+    const patch = { add: [{ ...rule, id: 0 }] };
+    return await this.#run(
+      { rules: await runInSlices(patchFirewallInSteps(rules, patch)) },
+      spanMs,
+    );
   }
 
   /**
@@ -112,13 +117,31 @@ export class Replay {
    *
    * @throws {RefusedError} if there is no history.
    */
-  ofState(wish: State, spanMs: number): Promise<Replayed> {
-    const kept = () => this.#options.state.database.rules.list().filter(isAutomaticBan);
-    const rules = wish.rules && compileFirewall(
-      [...kept(), ...wish.rules].map((rule, i) => ({ ...rule, id: i + 1 })),
-    );
+  async ofState(wish: State, spanMs: number): Promise<Replayed> {
+    const rules = wish.rules && await this.#compile(wish.rules);
     const { listeners } = wish;
-    return this.#run({ ...rules && { rules }, ...listeners && { listeners } }, spanMs);
+    return await this.#run({ ...rules && { rules }, ...listeners && { listeners } }, spanMs);
+  }
+
+  /** With the bans that the proxy has made on its own, which stay. */
+  async #compile(wish: readonly RuleSettings[]): Promise<CompiledFirewall> {
+    const { rules } = this.#options.state.database;
+    const slices = new Slices();
+    const all: FirewallRule[] = [];
+    for (let last = 0;;) {
+      const page = rules.page(last, PAGE);
+      for (const rule of page) {
+        if (isAutomaticBan(rule)) all.push({ ...rule, id: all.length + 1 });
+      }
+      last = page.at(-1)?.id ?? last;
+      if (page.length < PAGE) break;
+      if (slices.isOver) await slices.pause();
+    }
+    for (const rule of wish) {
+      all.push({ ...rule, id: all.length + 1 });
+      if (slices.isOver) await slices.pause();
+    }
+    return await runInSlices(compileFirewallInSteps(all));
   }
 
   async #run(
@@ -126,6 +149,7 @@ export class Replay {
     spanMs: number,
   ): Promise<Replayed> {
     const { history, state, geoip, now } = this.#options;
+    const slices = new Slices();
     if (history === undefined) {
       throw new RefusedError("failed_precondition", "nothing is kept: [history] is not configured");
     }
@@ -142,11 +166,10 @@ export class Replay {
       firewall: createFirewall(changed.rules ?? rules, geoip()),
       tables: changed.listeners === undefined
         ? before.tables
-        : waysOf(changed.listeners, ({ routes }) => compileWished(routes)),
+        : await wishedWays(changed.listeners, slices),
     };
     const sinceMs = now() - spanMs;
     const tally = new Tally();
-    const slices = new Slices();
     for await (const visit of allVisits(history, sinceMs)) {
       if (slices.isOver) await slices.pause();
       tally.add(visit, decide(visit, before), decide(visit, after));
@@ -168,8 +191,20 @@ function waysOf<L extends Pick<Listener, "addr" | "kind">>(
   return new Map(listeners.map(({ addr }, i) => [addr, { ...all[i] as HttpsListener, all }]));
 }
 
-function compileWished(routes: Listener["routes"]): RouteTable {
-  return compileRoutes(routes.map(({ policies: _, ...route }, i) => ({ ...route, id: i + 1 })));
+async function wishedWays(
+  listeners: readonly Listener[],
+  slices: Slices,
+): Promise<Map<string, Way>> {
+  const tables = new Map<Listener, RouteTable>();
+  for (const listener of listeners) {
+    const table = compileRoutes([]);
+    for (const [i, { policies: _, ...route }] of listener.routes.entries()) {
+      table.set({ ...route, id: i + 1 });
+      if (slices.isOver) await slices.pause();
+    }
+    tables.set(listener, table);
+  }
+  return waysOf(listeners, (listener) => tables.get(listener) ?? NO_ROUTES);
 }
 
 async function* allVisits(history: History, sinceMs: number): AsyncGenerator<PastVisits> {

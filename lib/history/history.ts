@@ -23,6 +23,8 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 /** What is too old goes also when nobody comes. */
 const PURGE_MS = 3_600_000;
+/** A loss that is longer ago is nobody's warning any more; it goes on to count. */
+const DAY_MS = 24 * 3_600_000;
 /** How often the log says that something is not kept. */
 const COMPLAIN_MS = 60_000;
 
@@ -56,6 +58,9 @@ export class History implements AsyncDisposable {
   #nextId = 1;
   #inFlight = 0;
   #shed = 0;
+  /** When the first and the last were not kept, in milliseconds since 1970. */
+  #shedSince: number | undefined;
+  #shedLast = 0;
   #problem: string | undefined;
   #complainedAt = -Infinity;
   #dead = false;
@@ -107,14 +112,14 @@ export class History implements AsyncDisposable {
 
   /** Notes a connection that has ended; costs a look into a map. */
   noteConnection(event: ConnectionEvent): void {
-    if (this.#dead) return void this.#shed++;
-    const past = toPast(event, this.#options.now?.() ?? Date.now());
+    if (this.#dead) return this.#lose(1);
+    const past = toPast(event, this.#now());
     const key = isRefusal(event.outcome) ? likeness(past) : event.id;
     const before = this.#batch.get(key);
     if (before !== undefined) {
       this.#batch.set(key, { ...before, count: before.count + 1 });
     } else if (this.#batch.size < MAX_BATCH) this.#batch.set(key, past);
-    else this.#shed++;
+    else this.#lose(1);
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
   }
 
@@ -129,9 +134,7 @@ export class History implements AsyncDisposable {
   }
 
   #send(connections: readonly PastConnection[]): void {
-    const lose = () => {
-      for (const { count } of connections) this.#shed += count;
-    };
+    const lose = () => this.#lose(connections.reduce((sum, { count }) => sum + count, 0));
     if (this.#inFlight >= MAX_IN_FLIGHT || this.#dead) {
       lose();
       return this.#complain("it does not keep up");
@@ -147,12 +150,33 @@ export class History implements AsyncDisposable {
     ).finally(() => this.#inFlight--);
   }
 
+  #lose(count: number): void {
+    if (count === 0) return;
+    this.#shed += count;
+    this.#shedLast = this.#now();
+    this.#shedSince ??= this.#shedLast;
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? Date.now();
+  }
+
+  /** Connections that are not kept, since the start. */
+  get missing(): number {
+    return this.#shed;
+  }
+
   /** What an operator should know of it; one sentence each. */
   get warnings(): readonly string[] {
     const { path } = this.#options;
     return [
       ...this.#problem === undefined ? [] : [`the history ${path} is not kept: ${this.#problem}`],
-      ...this.#shed === 0 ? [] : [`${this.#shed} connections are missing in the history`],
+      ...this.#shedSince === undefined || this.#now() - this.#shedLast > DAY_MS ? [] : [
+        `${this.#shed} connections are missing in the history, of ${
+          timeText(this.#shedSince)
+        } to ` +
+        timeText(this.#shedLast),
+      ],
     ];
   }
 
@@ -224,6 +248,11 @@ export class History implements AsyncDisposable {
     const fields = { path, reason, missing: this.#shed };
     log({ level: "warn", message: "connections are missing in the history", fields });
   }
+}
+
+/** To the second. */
+function timeText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
 /** What refusals of one second have in common that are kept as one. */

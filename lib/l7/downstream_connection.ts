@@ -189,6 +189,7 @@ export class DownstreamConnection implements ExchangeOwner {
       protocol: exchange.protocol,
       durationMs: this.now() - exchange.startedAt,
     });
+    if (exchange.policy !== undefined) this.connection.onRefused?.();
     if (onlyRefused && exchange.policy === undefined) return;
     onRequest?.(requestEvent(exchange, this));
   }

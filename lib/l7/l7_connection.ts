@@ -18,4 +18,6 @@ export interface L7Connection {
   readonly matchRoute: (host: string) => Route | undefined;
   /** How the backend of a route served a request. */
   readonly onBackend?: (route: Route, backend: string, outcome: BackendOutcome) => void;
+  /** A policy has refused a request. */
+  readonly onRefused?: () => void;
 }

@@ -64,6 +64,13 @@ export function addProcessMetrics(
     help: "Log lines that could not be written, or not in time.",
   }, () => [[{}, source.lostLines()]]);
   families.counter({
+    name: "mc_proxy_history_missing_total",
+    help: "Connections that the history could not keep; absent without [history].",
+  }, () => {
+    const missing = source.missingHistory();
+    return missing === undefined ? [] : [[{}, missing]];
+  });
+  families.counter({
     name: "mc_proxy_accepted_connections_total",
     help: "Connections that were accepted, also those that are open.",
   }, () => [[{}, status().counters.accepted]]);

@@ -28,6 +28,8 @@ export interface MetricsSource {
   readonly drift: () => number;
   /** How many clients make a hundredth or more of what all did in the last ten minutes. */
   readonly heavyClients: (by: HitterWeight) => number;
+  /** Connections that the history has not kept, since the start; absent: there is none. */
+  readonly missingHistory: () => number | undefined;
   /** Log lines that nobody will read, since the start. */
   readonly lostLines: () => number;
   readonly memory: () => { readonly rss: number; readonly heapUsed: number };

@@ -100,6 +100,8 @@ export class Connection extends Link {
   /** Whether `Heaviest` has counted it while it lasts, and how many octets of it. */
   isCounted = false;
   countedBytes = 0;
+  /** l7: requests that a policy has refused, which it has not counted yet. */
+  refusedRequests = 0;
   /** Why we cut it, whatever its path then reports. */
   cutBy: CutBy | undefined = undefined;
   cutReason: string | undefined = undefined;

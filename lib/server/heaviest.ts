@@ -1,4 +1,4 @@
-import { type HitterTally, HitterTracker } from "../hitters/mod.ts";
+import { type HitterTally, HitterTracker, type Visitor } from "../hitters/mod.ts";
 import { isRefusal, type OutcomeName } from "../observe/mod.ts";
 import type { Connection } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -20,6 +20,7 @@ export class Heaviest {
     const visitor = this.#visitorOf(connection);
     if (!connection.isCounted) this.#tracker.add("connections", visitor, 1);
     if (isRefusal(outcome)) this.#tracker.add("refused", visitor, 1);
+    this.#countRequests(connection, visitor);
     const { carrier } = connection;
     if (carrier === undefined) return;
     const bytes = carrier.bytesIn + carrier.bytesOut - connection.countedBytes;
@@ -38,15 +39,23 @@ export class Heaviest {
     if (route === undefined) return;
     const bytes = (carrier?.bytesIn ?? 0) + (carrier?.bytesOut ?? 0);
     const more = bytes - connection.countedBytes;
-    if (connection.isCounted && more <= 0) return;
+    if (connection.isCounted && more <= 0 && connection.refusedRequests === 0) return;
     const visitor = this.#visitorOf(connection);
     if (!connection.isCounted) this.#tracker.add("connections", visitor, 1);
     if (more > 0) this.#tracker.add("bytes", visitor, more);
+    this.#countRequests(connection, visitor);
     connection.isCounted = true;
     connection.countedBytes = bytes;
   }
 
-  #visitorOf({ client: { ip }, sni }: Connection) {
+  /** Whoever is let in and then refused by a policy is refused, too. */
+  #countRequests(connection: Connection, visitor: Visitor): void {
+    if (connection.refusedRequests === 0) return;
+    this.#tracker.add("refused", visitor, connection.refusedRequests);
+    connection.refusedRequests = 0;
+  }
+
+  #visitorOf({ client: { ip }, sni }: Connection): Visitor {
     return { ip, name: sni, country: this.#state.countryOf(ip) };
   }
 }

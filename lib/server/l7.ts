@@ -33,6 +33,9 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
         const { addr: listener } = c.listener;
         state.tallies.countBackend({ listener, route: hostname, backend, outcome });
       },
+      onRefused: () => {
+        c.refusedRequests++;
+      },
       // A route that has begun to name others is none for a client that is connected already.
       matchRoute: (host) => {
         const found = c.listener.routes.match(host);

@@ -41,10 +41,16 @@ export function renderCompletions(program: Command, shell: Shell, live: LiveValu
       // zsh reads bash's completions.
       return `#compdef ${name}\nautoload -U +X bashcompinit && bashcompinit\n${
         bash(name, nodes, optionValues(program, live))
-      }`;
+      }${zshFirst(name)}`;
     case "fish":
-      return fish(name, nodes);
+      return fish(name, nodes, optionValues(program, live));
   }
+}
+
+/** A file that zsh loads at the first tab has to answer that tab too. */
+function zshFirst(name: string): string {
+  const asked = `_${name.replaceAll("-", "_")}`;
+  return `[[ \${funcstack[1]} == _${name} ]] && _bash_complete -o default -F ${asked}\ntrue\n`;
 }
 
 function walk(command: Command, path: readonly string[], live: LiveValues): Node[] {
@@ -152,25 +158,70 @@ function allPaths(nodes: readonly Node[]): string {
     .join("");
 }
 
-function fish(program: string, nodes: readonly Node[]): string {
-  const lines = nodes.flatMap(({ path, commands, options }) => {
-    const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`);
-    const none = path.length === 0 ? ["__fish_use_subcommand"] : [];
-    const others = commands.length === 0 || path.length === 0
-      ? []
-      : [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(" ")}`];
-    const when = [...none, ...seen, ...others].join("; and ");
-    const start = `complete -c ${program} -f -n '${when}'`;
-    return [
-      ...commands.map(({ name, description }) => `${start} -a ${name} -d '${quote(description)}'`),
-      ...options.map((option) =>
-        `complete -c ${program}${when === "" ? "" : ` -n '${when}'`} -l ${option.slice(2)}`
-      ),
-    ];
+/** One function that knows where the cursor is, as in bash: fish's own conditions know no places. */
+function fish(
+  program: string,
+  nodes: readonly Node[],
+  options: ReadonlyMap<string, Values>,
+): string {
+  const asked = `__${program.replaceAll("-", "_")}_complete`;
+  const say = (words: readonly string[]) =>
+    words.length === 0 ? [] : [`printf '%s\\n' ${words.map(quote).join(" ")}`];
+  const valuesOf = ({ choices, live }: Values) => [
+    ...say(choices),
+    ...live === undefined ? [] : [`${program} --timeout 2s values ${live} 2>/dev/null`],
+  ];
+  const valued = [...options].map(([option, values]) => {
+    const known = valuesOf(values);
+    // A path, for all that is known here.
+    const lines = known.length > 0 ? known : ["__fish_complete_path (commandline -ct)"];
+    return `    case ${option}\n      ${lines.join("\n      ")}\n      return`;
   });
-  return `${lines.join("\n")}\n`;
+  const cases = nodes.map(({ path, commands, options, values }) => {
+    const described = commands.map(({ name, description }) =>
+      `printf '%s\\t%s\\n' ${quote(name)} ${quote(description)}`
+    );
+    const places = values.flatMap((place, i) => {
+      const known = valuesOf(place);
+      return known.length === 0 ? [] : [`test $place = ${i}; and ${known.join("; and ")}`];
+    });
+    const lines = [...described, ...say(options), ...places];
+    return `    case ${quote(path.join(" "))}\n      ${lines.join("\n      ")}`;
+  });
+  const paths = nodes.filter(({ path }) => path.length > 0).map(({ path }) =>
+    quote(path.join(" "))
+  );
+  return `function ${asked}
+  set -l path ''
+  set -l before ''
+  set -l place 0
+  for word in (commandline -opc)[2..-1]
+    if contains -- "$before" ${[...options.keys()].join(" ")}
+      set before ''
+      continue
+    end
+    set before $word
+    string match -q -- '-*' $word; and continue
+    set -l next (string trim "$path $word")
+    if contains -- $next ${paths.join(" ")}
+      set path $next
+      set place 0
+    else
+      set place (math $place + 1)
+    end
+  end
+  switch "$before"
+${valued.join("\n")}
+  end
+  switch "$path"
+${cases.join("\n")}
+  end
+end
+complete -c ${program} -f -a '(${asked})'
+`;
 }
 
+/** A word of fish. */
 function quote(text: string): string {
-  return text.replaceAll("'", "\\'");
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }

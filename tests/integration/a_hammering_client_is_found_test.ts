@@ -5,6 +5,7 @@ import { startBehindBalancer } from "../support/balancer.ts";
 import { connectRaw } from "../support/clients.ts";
 import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
+import { connectHttp2, startHttpBackend, startL7 } from "../support/l7.ts";
 
 Deno.test("one command names the client that hammers us, its network and what it costs", async () => {
   await using proxy = await startBehindBalancer();
@@ -45,6 +46,29 @@ Deno.test("whoever moves the most is seen while it moves, under its name", async
   await peer.ending;
   await eventually(() => proxy.control.plane.status().counters.relayed === 1, "it has ended");
   assert.equal((await heaviest()).times, 1n);
+});
+
+Deno.test("whoever a policy refuses again and again is refused, while the connection lasts", async () => {
+  await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
+  await using proxy = await startL7({
+    backend: backend.address,
+    policies: [{ id: 1, type: "block_user_agent", value: "scanner" }],
+  });
+  await using client = await connectHttp2(proxy);
+  const refused = async () => {
+    const [{ hitters = [] } = {}] = await proxy.plane.takeTallies();
+    const tally = hitters.find(({ group, by }) => group === "client" && by === "refused");
+    return tally && [tally.keys, tally.counts];
+  };
+  const ask = async (agent: string) =>
+    (await client.ask({ headers: { "user-agent": agent } })).status;
+  assert.deepEqual([await ask("scanner"), await ask("scanner"), await ask("x")], [403, 403, 200]);
+  assert.deepEqual(await refused(), [["127.0.0.1"], [2]]);
+  assert.equal(await refused(), undefined, "each once");
+  assert.equal(await ask("scanner"), 403);
+  client.session.close();
+  await proxy.event();
+  assert.deepEqual(await refused(), [["127.0.0.1"], [1]], "and those before its end");
 });
 
 Deno.test("what cannot be asked is refused by the name of the field", async () => {

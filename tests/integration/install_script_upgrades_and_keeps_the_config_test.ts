@@ -5,6 +5,12 @@ import { ROOT } from "../support/module_graph.ts";
 
 const SCRIPT = join(ROOT, "deploy/install.sh");
 
+const COMPLETIONS = [
+  "usr/share/bash-completion/completions/mcproxyctl",
+  "usr/share/zsh/vendor-completions/_mcproxyctl",
+  "usr/share/fish/vendor_completions.d/mcproxyctl.fish",
+];
+
 /** Runs the script below a staging root, as a packager does: no user, no services. */
 async function script(root: string, command: string, ...options: string[]) {
   return await runCommand(SCRIPT, [command, "--root", root, ...options]);
@@ -45,8 +51,9 @@ testWithCommands(
           assert.ok(await exists(join(root, "etc/systemd/system", unit)), unit);
         }
         assert.ok(await exists(join(root, "usr/local/bin/mc-proxy")));
-        const completions = join(root, "usr/share/bash-completion/completions/mcproxyctl");
-        assert.match(await Deno.readTextFile(completions), /complete .* mcproxyctl/);
+        for (const completions of COMPLETIONS) {
+          assert.match(await Deno.readTextFile(join(root, completions)), /complete .* mcproxyctl/);
+        }
       });
 
       await t.step("the installed program runs from its own cache", async () => {
@@ -99,6 +106,9 @@ testWithCommands(
       await t.step("uninstalling leaves the data, and --purge removes it", async () => {
         assert.equal((await script(root, "uninstall")).code, 0);
         assert.equal(await exists(program), false);
+        for (const completions of COMPLETIONS) {
+          assert.equal(await exists(join(root, completions)), false, completions);
+        }
         assert.equal(await exists(join(root, "etc/systemd/system/mc-proxy.service")), false);
         assert.equal(await Deno.readTextFile(config), mine);
         assert.equal((await script(root, "uninstall", "--purge")).code, 0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { startAdmin } from "../support/admin.ts";
+import { dirname, join } from "node:path";
+import { type AdminFixture, startAdmin } from "../support/admin.ts";
 import { commandPath, runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -129,6 +129,86 @@ testWithCommands(
     assert.deepEqual(await complete("val"), [], "what is for scripts is not offered");
   },
 );
+
+/** A program of the shell that runs this mcproxyctl, and a script of its completions. */
+async function completionsOf(admin: AdminFixture, shell: string) {
+  const folder = temporaryFolder();
+  const script = join(folder.path, "completions");
+  await Deno.writeTextFile(script, (await runCtl(admin, ["completions", shell])).stdout);
+  const command = [Deno.execPath(), ...ctlCommandLine(admin.socketPath, [])]
+    .map((word) => `'${word}'`).join(" ");
+  return { script, command, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
+
+async function startWithRoute(): Promise<AdminFixture> {
+  const admin = await startAdmin();
+  const [listenerAddr, backend] = [admin.addr, "10.0.0.1:1"];
+  await admin.client.addRoute({ listenerAddr, hostname: "*.a.example", backend });
+  return admin;
+}
+
+testWithCommands(["fish"], "fish completes commands, their values and live routes", async () => {
+  await using admin = await startWithRoute();
+  const { addr } = admin;
+  using completions = await completionsOf(admin, "fish");
+  const lines = [
+    ...["fire", "routes remove 127", `routes remove ${addr} `, "connections list --route "],
+    ...[`routes add ${addr} b.example --mode `, "clients --by r", "completions ", "firewall a"],
+  ];
+  const fish = `
+    function mcproxyctl; ${completions.command} $argv; end
+    source '${completions.script}'
+    for line in ${lines.map((line) => `'${line}'`).join(" ")}
+      complete -C "mcproxyctl $line" | string replace -r '\\t.*' '' | string match -v -- '--*'
+      echo =
+    end`;
+  const { code, stdout, stderr } = await runCommand("fish", ["--no-config", "-c", fish]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const answers = stdout.split("=\n").slice(0, -1).map((answer) => answer.trim().split("\n"));
+  assert.deepEqual(answers, [
+    ...[["firewall"], [addr], ["*.a.example"], ["*.a.example"]],
+    ...[["l4", "l7", "mtls"], ["refused"], ["bash", "fish", "zsh"], ["add", "allow"]],
+  ]);
+});
+
+testWithCommands(["zsh"], "zsh completes commands, their values and live routes", async () => {
+  await using admin = await startWithRoute();
+  using completions = await completionsOf(admin, "zsh");
+  // What is typed, and what the line becomes at a tab.
+  const lines = [
+    ["fire", "firewall"],
+    ["routes remove 127", `routes remove ${admin.addr}`],
+    ["clients --by r", "clients --by refused"],
+    ["completions fi", "completions fish"],
+  ];
+  const probes = lines.map(([typed, line]) => `
+    zpty -w -n z $'mcproxyctl ${typed}\t'
+    zpty -r z seen '*mcproxyctl ${line}*'
+    zpty -w -n z $'\x15'
+    print '${line}'`);
+  const rc = `
+    mcproxyctl() { ${completions.command} "$@"; }
+    PS1='> '
+    fpath=('${dirname(completions.script)}' $fpath)
+    autoload -U compinit
+    compinit -u -D
+    bindkey '^I' expand-or-complete
+    print READY`;
+  await Deno.writeTextFile(join(dirname(completions.script), ".zshrc"), rc);
+  // Where an installation has it, to be loaded at the first tab.
+  await Deno.rename(completions.script, join(dirname(completions.script), "_mcproxyctl"));
+  const zsh = `
+    zmodload zsh/zpty
+    zpty z 'zsh -d -i'
+    zpty -r z seen '*READY*'
+    ${probes.join("")}
+    zpty -d z`;
+  const { code, stdout, stderr } = await runCommand("timeout", ["60", "zsh", "-f", "-c", zsh], {
+    env: { ZDOTDIR: dirname(completions.script), TERM: "dumb" },
+  });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.deepEqual(stdout.trim().split("\n"), lines.map(([, line]) => line));
+});
 
 testWithCommands(["bash"], "mc-proxy completes too", async () => {
   const config = ["--config", join(ROOT, "deno.json")];

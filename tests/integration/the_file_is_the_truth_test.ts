@@ -271,3 +271,35 @@ Deno.test("from the database to the file and back, nothing is lost unseen", asyn
   const { stdout } = await runCtl(site, ["reload"]);
   assert.match(stdout, /^read again: certificates and GeoIP; what is served the database says$/m);
 });
+
+Deno.test("a process that takes over serves the file as it is then, and one that fails leaves it as it was", async () => {
+  using site = await Site.create();
+  const { client, folder } = site;
+  await using before = await site.start(site.config(["a.test"]));
+  await client.addFirewallRule(BAN);
+  // It cannot serve: somebody has the port.
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: site.port + 1 });
+  const both = site.config([], {
+    listeners: [{ addr: site.addr() }, { addr: site.addr(1) }],
+    metrics: { addr: site.addr(1) },
+  });
+  await assert.rejects(startProxy({ folder: folder.path, config: both, takeOver: true }));
+  taken.close();
+  await eventually(async () => (await site.routes()).length === 1, "the old one goes on");
+  assert.deepEqual(await site.rules(), ["ip 203.0.113.9"]);
+  // Neither had the file: what is there now the old one applies, when it is asked to.
+  await site.write(site.config(["a.test", "b.test"]));
+  await eventually(
+    async () => (await client.reload({}).catch(() => undefined))?.totalDifferences === 1,
+    "changes are taken again",
+  );
+  await using after = await startProxy({
+    folder: folder.path,
+    config: site.config(["c.test"]),
+    takeOver: true,
+  });
+  assert.equal(await before.stop(), 0);
+  assert.equal(after.events(APPLIED).length, 1);
+  assert.deepEqual(await site.routes(), ["c.test"]);
+  assert.deepEqual(await site.rules(), ["ip 203.0.113.9"]);
+});

@@ -36,6 +36,7 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
   const requests = new RequestCounts((_route, block) => blocks.push(block));
   requests.record({ route: "a.test", status: 503, protocol: "h2", durationMs: 30 });
   return {
+    missingHistory: () => 4,
     version: "1.2.3",
     startedAtMs: NOW - 5000,
     now: () => NOW,

@@ -35,11 +35,11 @@ const SYSTEM_PROGRAMS = [
 
 /** What the documents' commands may be, and how each kind is checked. */
 const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<void>][] = [
-  [/^npx -y deno@[0-9.]+ task (\S+)(?: --\w+| \w+)*$/, (task) => {
+  [/^npx -y deno@[0-9.]+ task (?:-q )?(\S+)(?: --\w+| \w+)*$/, (task) => {
     assert.ok(task in manifest.tasks, `there is no task ${task}`);
   }],
   [
-    /^(?:npx -y deno@[0-9.]+ task |sudo )?(mcproxyctl [a-z]+(?: (?:add|list|remove|update))?)(?: .*)?$/,
+    /^(?:npx -y deno@[0-9.]+ task (?:-q )?|sudo )?(mcproxyctl [a-z]+(?: (?:add|list|remove|update))?)(?: .*)?$/,
     async (command) => {
       const reference = await read("docs/mcproxyctl.md");
       assert.ok(reference.includes(command), `the reference has no ${command}`);

@@ -24,6 +24,7 @@ Deno.test("Metrics renders what its source says, with cumulative buckets", async
       `mc_proxy_http_requests_total{route="a.test",status="5xx",protocol="h2"} 1`,
       `mc_proxy_http_request_duration_seconds_bucket{route="a.test",le="0.05"} 1`,
       "mc_proxy_log_lines_lost_total 7",
+      "mc_proxy_history_missing_total 4",
       "mc_proxy_worker_restarts_total 2",
       'mc_proxy_worker_late_seconds{worker="0"} 2.5',
       'mc_proxy_worker_pending_changes{worker="0"} 3',
