@@ -155,7 +155,7 @@ async function written(database: Database, body: () => boolean): Promise<boolean
   if (!await whenFree(() => database.transaction(body), { until })) return false;
   await database.reachDisk();
   // What a start writes is not to hang on one page of a log.
-  await database.safekeeping?.checkpointMeanwhile();
+  await database.safekeeping?.checkpointAtStart();
   await database.safekeeping?.acknowledgeMeanwhile();
   return true;
 }

@@ -45,6 +45,17 @@ export class LogKeeper implements Disposable {
     return this.#emptying;
   }
 
+  /** Begins a log that was emptied here. */
+  async begin(): Promise<void> {
+    this.#isHeld = true;
+    try {
+      await this.#sync.sync();
+      if (!this.#isClosed) writeHead(this.#connection());
+    } finally {
+      this.#isHeld = false;
+    }
+  }
+
   async #empty(): Promise<void> {
     // Almost all of it while everybody writes, and what came meanwhile while nobody does.
     await this.#thread.bringLog();

@@ -153,6 +153,16 @@ export class Safekeeping implements Disposable {
     }
   }
 
+  /**
+   * {@link checkpoint} at a start, which waits for the disk anyway: a thread's connection could have
+   * this one forget pages that it has read.
+   */
+  async checkpointAtStart(): Promise<void> {
+    this.checkpoint();
+    await this.#log?.begin();
+    this.#watch.note();
+  }
+
   [Symbol.dispose](): void {
     this.#log?.[Symbol.dispose]();
   }
