@@ -64,6 +64,10 @@ testWithCommands(["node"], "Node's own grpc-js with the proto file", async () =>
     request_headers: null,
     respond: null,
     response_headers: null,
+    basic_auth: null,
+    forward_auth: null,
+    error_pages: [],
+    paths: [],
   });
   delete found.added;
   assert.deepEqual(found, {
