@@ -1,9 +1,10 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { CertificateStatus, Issuance } from "../control/mod.ts";
-import { RefusedError } from "../control/mod.ts";
+import { certifiedRoutes, RefusedError } from "../control/mod.ts";
 import type { Handlers } from "../rpc_server/mod.ts";
 import { type AdminContext, operation } from "./context.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
+import { pageByKey } from "./pages.ts";
 
 type CertificateMethods =
   | "listCertificates"
@@ -17,8 +18,10 @@ export function certificateHandlers(
 ): Pick<Handlers<typeof ProxyAdminService>, CertificateMethods> {
   const { control } = context;
   return {
-    listCertificates() {
-      return { certificates: control.certificates().map(fromCertificate) };
+    listCertificates(request) {
+      const routes = certifiedRoutes(control.listeners);
+      const { page, nextPageToken } = pageByKey(routes, ({ key }) => key, request);
+      return { certificates: control.certificates(page).map(fromCertificate), nextPageToken };
     },
     async renewCertificate({ hostname }) {
       await issuanceOf(context).renew(hostname.toLowerCase());

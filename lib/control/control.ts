@@ -7,7 +7,11 @@ import { BackendAdministration } from "./backend_administration.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { BackendWatch } from "./backend_watch.ts";
 import { refuseSharedPorts } from "./binding.ts";
-import { type CertificateStatus, listCertificates } from "./certificate_list.ts";
+import {
+  type CertificateStatus,
+  type CertifiedRoute,
+  listCertificates,
+} from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
 import { connectorName } from "./connector_files.ts";
 import { DatabaseKeeper } from "./database_keeper.ts";
@@ -265,9 +269,9 @@ export class Control {
     await database.reachDisk();
   }
 
-  /** The certificates of all routes that name one. */
-  certificates(): CertificateStatus[] {
-    return listCertificates(this.listeners, {
+  /** What is known of the certificates of routes, see {@link certifiedRoutes}. */
+  certificates(routes: readonly CertifiedRoute[]): CertificateStatus[] {
+    return listCertificates(routes, {
       materials: this.#materials,
       issuance: this.issuance,
     });

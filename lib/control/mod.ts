@@ -13,7 +13,7 @@ export {
 } from "./connector_files.ts";
 export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
 export { type BackendBoard, type BackendStatus } from "./backend_board.ts";
-export { type CertificateStatus } from "./certificate_list.ts";
+export { type CertificateStatus, certifiedRoutes } from "./certificate_list.ts";
 export { Control } from "./control.ts";
 export { type ControlOptions, type PlaneSinks, type StateFileOptions } from "./control_options.ts";
 export { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";

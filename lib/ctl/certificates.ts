@@ -9,9 +9,18 @@ import {
 import { formatTime } from "../terminal/mod.ts";
 import type { Session } from "./session.ts";
 
+/** Certificates that are asked for at once. */
+const PAGE_SIZE = 10_000;
+
 /** `certificates`: what each route uses, and until when. */
 export async function listCertificates(session: Session): Promise<void> {
-  const found = await session.client.listCertificates({});
+  const found = await session.client.listCertificates({ pageSize: PAGE_SIZE });
+  while (found.nextPageToken !== "") {
+    const { nextPageToken: pageToken } = found;
+    const next = await session.client.listCertificates({ pageSize: PAGE_SIZE, pageToken });
+    found.certificates.push(...next.certificates);
+    found.nextPageToken = next.nextPageToken;
+  }
   session.answer(ListCertificatesResponseSchema, found, ({ certificates }) => [
     ...session.table(certificates, [
       { title: "HOSTNAME", value: ({ hostname }) => hostname },

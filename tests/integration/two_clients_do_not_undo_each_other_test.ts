@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http2 from "node:http2";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { createClient, InvalidArgumentError } from "../../lib/client/mod.ts";
 import { type AdminFixture, startAdmin } from "../support/admin.ts";
+import { createServerIdentity } from "../support/certificates.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { unusedPort } from "../support/ports.ts";
 
@@ -189,6 +191,35 @@ Deno.test("lists come in pages, each entry once, also while others come and go",
   assert.equal(second.nextPageToken, "");
   await assert.rejects(client.getFirewallRules({ pageSize: 20_000 }), { field: "page_size" });
   await assert.rejects(client.getFirewallRules({ pageToken: "x" }), { field: "page_token" });
+});
+
+Deno.test("certificates come in pages, too: each route once, whichever listener it is on", async () => {
+  await using admin = await startAdmin();
+  const { client, folder } = admin;
+  const { certPem, keyPem } = await createServerIdentity("*.test");
+  const files = { tlsCert: join(folder, "a.pem"), tlsKey: join(folder, "a.key") };
+  await Deno.writeTextFile(files.tlsCert, certPem);
+  await Deno.writeTextFile(files.tlsKey, keyPem);
+  const other = `127.0.0.1:${await unusedPort()}`;
+  await client.addListener({ addr: other });
+  const routes = [[admin.addr, "b.test"], [other, "a.test"], [admin.addr, "a.test"]] as const;
+  for (const [listenerAddr, hostname] of routes) {
+    await client.addRoute({
+      ...{ listenerAddr, hostname, backend: "10.0.0.1:1", mode: "l7" },
+      ...files,
+    });
+  }
+  const seen: string[] = [];
+  let pageToken = "";
+  do {
+    const page = await client.listCertificates({ pageSize: 2, pageToken });
+    assert.ok(page.certificates.length <= 2);
+    seen.push(...page.certificates.map((it) => `${it.listenerAddr} ${it.hostname}`));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  assert.deepEqual(seen, [
+    ...[`${admin.addr} a.test`, `${admin.addr} b.test`, `${other} a.test`],
+  ]);
 });
 
 Deno.test("a refused request names every field that is wrong", async () => {

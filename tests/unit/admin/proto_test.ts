@@ -47,3 +47,21 @@ Deno.test("the generated code is that of the protocol; `deno task proto` makes i
     assert.equal(await Deno.readTextFile(join(ROOT, GENERATED, path)), expected, path);
   }
 });
+
+Deno.test("every list has pages or a limit, or says why it needs none", async () => {
+  const proto = await Deno.readTextFile(join(ROOT, "proto/mc_proxy/v1/admin.proto"));
+  // What answers with many entries of one kind.
+  const repeats =
+    /^message (\w+)Response \{\n[^}]*^ {2}repeated (?!uint32|Difference|string)\w+ \w+ = 1;/gm;
+  const lists = [...proto.matchAll(repeats)].map(([, name = ""]) => name);
+  assert.ok(lists.length >= 8, lists.join());
+  const endless = lists.filter((name) => {
+    if (name.startsWith("Watch") || name === "Apply") return false;
+    const request = new RegExp(`((?:^//.*\\n)*)^message ${name}Request \\{([^}]*)`, "m").exec(
+      proto,
+    );
+    const [, comment = "", fields = ""] = request ?? [];
+    return !/ (page_size|limit) = /.test(fields) && !comment.includes("Without pages");
+  });
+  assert.deepEqual(endless, []);
+});
