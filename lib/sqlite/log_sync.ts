@@ -8,6 +8,7 @@ export class LogSync implements Disposable {
   #file: Deno.FsFile | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #isClosed = false;
 
   /** @param database its path; SQLite holds no lock on the log, which closing a file would drop. */
   constructor(database: string) {
@@ -34,11 +35,14 @@ export class LogSync implements Disposable {
   }
 
   async #run(): Promise<void> {
-    this.#file ??= await Deno.open(this.#path, { write: true });
-    await this.#file.syncData();
+    const file = this.#file ?? await Deno.open(this.#path, { write: true });
+    if (this.#isClosed) return file.close();
+    this.#file = file;
+    await file.syncData();
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     this.#file?.close();
     this.#file = undefined;
   }

@@ -27,7 +27,7 @@ function diskTest(claim: string, fn: (setting: Setting) => Promise<void>): void 
     ignore: !CAN_MOUNT,
     async fn() {
       await using backend = await startEchoBackend();
-      using disk = smallDisk(4 * 1024);
+      await using disk = smallDisk(4 * 1024);
       const port = await unusedPort();
       const socketPath = join(await Deno.realPath(disk.path), "admin.sock");
       const listenerAddr = `127.0.0.1:${port}`;

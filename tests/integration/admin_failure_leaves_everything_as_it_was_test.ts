@@ -193,7 +193,7 @@ Deno.test({
   ignore: !CAN_MOUNT,
   fn: async (t) => {
     // Each change has a disk of its own, which goes when the database is closed, or the test fails.
-    using disks = new DisposableStack();
+    await using disks = new AsyncDisposableStack();
     const options = {
       get folder() {
         const disk = disks.use(smallDisk(1024));

@@ -57,7 +57,7 @@ diskTest(
   "snapshot() to a full disk fails and leaves the old snapshot and nothing else",
   async () => {
     using folder = temporaryFolder();
-    using disk = smallDisk(256);
+    await using disk = smallDisk(256);
     using db = openDatabase(`${folder.path}/a.db`);
     db.addListener({ addr: ":443" });
     const copy = `${disk.path}/copy.db`;
@@ -77,7 +77,7 @@ diskTest(
     using db = openDatabase(`${folder.path}/a.db`);
     const codes = new Set<string>();
     for (let size = 64; size <= 384; size += 8) {
-      using disk = smallDisk(size);
+      await using disk = smallDisk(size);
       const code = await db.snapshot(`${disk.path}/copy.db`).then(
         () => "whole",
         ({ code }) => code,

@@ -98,7 +98,12 @@ function freshCheckout(parent: string): string {
 
 /** What the tour says of its commands, in their order: what each prints, and what is logged. */
 const SAID: readonly (readonly [command: RegExp, prints: RegExp, logs?: RegExp])[] = [
-  [/^curl .*one\.localhost:8443\/$/, /^backend: one\.localhost\n/, /outcome=relayed/],
+  // A curl that is gone before the backend's last octets resets the connection with them.
+  [
+    /^curl .*one\.localhost:8443\/$/,
+    /^backend: one\.localhost\n/,
+    /outcome=(relayed|client_reset)/,
+  ],
   [/^curl .*two\.localhost:8443\/$/, /^client: 127\.0\.0\.1 port \d+ \(PROXY v2 header\)$/m],
   [/^curl .*web\.localhost:8443\/$/, /HTTP\/1\.1\n[^]*^x-forwarded-for: 127\.0\.0\.1$/m],
   [/^curl --haproxy-protocol /, /^backend: one\.localhost\n/],
@@ -141,16 +146,28 @@ testWithCommands(
       if (logs) await eventually(() => logs.test(server.output), `${command} logs ${logs}`);
       if (pattern.source.includes("firewall add")) {
         const blocked = await run(commands[0] ?? "");
-        assert.match(blocked.stderr, /Connection reset by peer/, "curl, tried again");
+        assertReset(blocked);
       }
       if (pattern.source.includes("haproxy")) {
         const without = await run(command.replace("--haproxy-protocol ", ""));
-        assert.match(without.stderr, /Connection reset by peer/);
+        assertReset(without);
         await eventually(() => /outcome=proxy_invalid/.test(server.output), "the log says so");
       }
     }
   },
 );
+
+/**
+ * What curl says of a RST depends on when it comes: before it has looked at its own connect(2), while
+ * it writes, or while it reads.
+ */
+function assertReset({ code, stderr }: { readonly code: number; readonly stderr: string }): void {
+  assert.notEqual(code, 0);
+  assert.match(
+    stderr,
+    /Connection reset by peer|Couldn't connect to server|Broken pipe|SSL_ERROR_SYSCALL/,
+  );
+}
 
 /** As it is written, but for ports that nobody else uses, and the runtime that is here. */
 function literal(command: string, port: number): string {

@@ -20,7 +20,7 @@ Deno.test({
   ignore: !CAN_MOUNT,
   async fn() {
     await using backend = await startEchoBackend();
-    using disk = smallDisk(16 * 1024);
+    await using disk = smallDisk(16 * 1024);
     {
       await using proxy = await startProxy({
         folder: disk.path,

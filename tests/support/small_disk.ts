@@ -1,7 +1,10 @@
 import { commandPath } from "./commands.ts";
 
-/** A file system of its own. */
-export interface SmallDisk extends Disposable {
+/**
+ * A file system of its own. Where a database was on it, `await using` lets what the system still does
+ * with a file come to its end, which a thread that waits would not.
+ */
+export interface SmallDisk extends Disposable, AsyncDisposable {
   readonly path: string;
   /** Makes it refuse every write. */
   makeReadOnly(): void;
@@ -71,6 +74,13 @@ export function smallDisk(kibibytes: number): SmallDisk {
     makeReadOnly: () => run("mount", "-o", "remount,ro", path),
     makeWritable: () => run("mount", "-o", "remount,rw", path),
     [Symbol.dispose]: () => release(path),
+    async [Symbol.asyncDispose]() {
+      for (let triesLeft = UNMOUNT_TRIES; triesLeft > 0; triesLeft--) {
+        if (isUnmounted(path)) return Deno.removeSync(path);
+        await new Promise((resolve) => setTimeout(resolve, UNMOUNT_PAUSE_MS));
+      }
+      release(path);
+    },
   };
 }
 
@@ -88,6 +98,16 @@ function release(path: string): void {
     throw error;
   } finally {
     Deno.removeSync(path);
+  }
+}
+
+/** Tries once. */
+function isUnmounted(path: string): boolean {
+  try {
+    run("umount", path);
+    return true;
+  } catch {
+    return false;
   }
 }
 
