@@ -122,7 +122,8 @@ Deno.test("a certificate that is never usable refuses its route's connections, n
 Deno.test("authorities of a backend that are replaced count at once, and the old ones no more", async () => {
   const { certPem, keyPem, authority } = await identity();
   const other = await createAuthority({ commonName: "another root" });
-  await using backend = await startHttpBackend("h2-tls", (_, response) => response.end("ok"));
+  // Not node:http2, whose server may end the whole process at a GOAWAY (Deno 2.9.6).
+  await using backend = await startHttpBackend("http1-tls", (_, response) => response.end("ok"));
   await using proxy = await startProxy({
     files: { "a.pem": certPem, "a.key": keyPem, "ca.pem": authority.certPem },
     config: (folder) => ({
