@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { type ConnectionEvent, describeError, isRefusal, type LogSink } from "../observe/mod.ts";
+import { confinedWorker } from "../sqlite/mod.ts";
 import { HISTORY_ENTRY_URL } from "./entry_url.ts";
 import type {
   FromHistory,
@@ -67,22 +68,9 @@ export class History implements AsyncDisposable {
 
   private constructor(options: HistoryOptions) {
     this.#options = options;
-    const folder = dirname(resolve(options.path));
-    this.#worker = new Worker(HISTORY_ENTRY_URL, {
-      type: "module",
+    this.#worker = confinedWorker(HISTORY_ENTRY_URL, {
       name: "history",
-      deno: {
-        permissions: {
-          read: [folder],
-          write: [folder],
-          net: false,
-          run: false,
-          env: false,
-          sys: false,
-          ffi: false,
-          import: false,
-        },
-      },
+      folder: dirname(resolve(options.path)),
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromHistory>) => {
       this.#pending.get(data.id)?.(data);

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { bringLog, type LogRequest } from "./bring_log.ts";
+import { confinedWorker } from "./confined_worker.ts";
 import type { LogAnswer } from "./entry.ts";
 import { CHECKPOINT_ENTRY_URL } from "./entry_url.ts";
 
@@ -59,22 +60,9 @@ export class CheckpointThread implements Disposable {
   }
 
   #start(): Worker {
-    const folder = dirname(this.#path);
-    return new Worker(CHECKPOINT_ENTRY_URL, {
-      type: "module",
+    return confinedWorker(CHECKPOINT_ENTRY_URL, {
       name: "checkpoint",
-      deno: {
-        permissions: {
-          read: [folder],
-          write: [folder],
-          net: false,
-          run: false,
-          env: false,
-          sys: false,
-          ffi: false,
-          import: false,
-        },
-      },
+      folder: dirname(this.#path),
     });
   }
 

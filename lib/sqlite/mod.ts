@@ -7,6 +7,7 @@
  * @module
  */
 export { type AuditEntry, type AuditLog } from "./audit_log.ts";
+export { confinedWorker, type ConfinedWorkerOptions } from "./confined_worker.ts";
 export { Columns, numberIn, unexpected } from "./columns.ts";
 export {
   AlreadyExistsError,
