@@ -1,4 +1,4 @@
-import { type AnyField, tablesBelow } from "../schema/mod.ts";
+import { type AnyField, tablesBelow, wrapProse } from "../schema/mod.ts";
 import { SETTINGS } from "./settings.ts";
 
 const INTRODUCTION = `# Configuration
@@ -48,7 +48,7 @@ rate_window = "10s"
 export function renderConfigReference(): string {
   const sections = [...tablesBelow(SETTINGS.shape)].flatMap(({ title, doc, shape }) => {
     const values = [...shape.fields.values()].filter(({ kind }) => kind.shape === undefined);
-    return [`## \`${title}\`\n\n${wrap(doc)}\n`, ...values.map(describe)];
+    return [`## \`${title}\`\n\n${wrapProse(doc)}\n`, ...values.map(describe)];
   });
   return [INTRODUCTION, EXAMPLE, ...sections].join("\n");
 }
@@ -61,24 +61,9 @@ function describe(setting: AnyField): string {
   else if ("default" in setting && setting.default !== "") {
     presence = `default \`${kind.show(setting.default)}\``;
   }
-  return `### \`${key}\`\n\n${capitalise(kind.doc)}; ${presence}.\n\n${wrap(doc)}\n`;
+  return `### \`${key}\`\n\n${capitalise(kind.doc)}; ${presence}.\n\n${wrapProse(doc)}\n`;
 }
 
 function capitalise(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** Breaks lines at 100 characters, as the formatter of this repository expects of prose. */
-function wrap(text: string): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > 100) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line].join("\n");
 }

@@ -1,9 +1,13 @@
 import type { Command } from "commander";
 
-/** One for each command, shown by its `--help`; a test runs the parser over them. */
-export const EXAMPLES: Readonly<Record<string, string>> = {
+/** Of each command, shown by its `--help`; a test runs the parser over them. */
+export const EXAMPLES: Readonly<Record<string, string | readonly string[]>> = {
   "routes list": "mcproxyctl routes list :443",
-  "routes add": "mcproxyctl routes add :443 www.example.net 10.0.0.7:443 --send-proxy-protocol",
+  "routes add": [
+    "mcproxyctl routes add :443 www.example.net 10.0.0.7:443 --send-proxy-protocol",
+    "mcproxyctl routes add :443 api.example.net 10.0.0.7:80 --mode l7 --tls-cert api.pem " +
+    "--tls-key api.key --paths prefix=/v2,backend=10.0.0.8:80",
+  ],
   "routes update": "mcproxyctl routes update :443 www.example.net --backend 10.0.0.8:443",
   "routes maintenance": "mcproxyctl routes maintenance www.example.net on",
   "routes remove": "mcproxyctl routes remove :443 www.example.net --close",
@@ -51,8 +55,11 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
 export function addExamples(command: Command, path: readonly string[]): void {
   for (const sub of command.commands) {
     const words = [...path, sub.name()];
-    const example = EXAMPLES[words.join(" ")];
-    if (example !== undefined) sub.addHelpText("after", `\nExample:\n  ${example}`);
+    const examples = [EXAMPLES[words.join(" ")] ?? []].flat();
+    const title = examples.length > 1 ? "Examples" : "Example";
+    if (examples.length > 0) {
+      sub.addHelpText("after", `\n${title}:\n  ${examples.join("\n  ")}`);
+    }
     addExamples(sub, words);
   }
 }

@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from "commander";
+import { wrapProse } from "../schema/mod.ts";
 import { createProgram } from "./program.ts";
 
 const INTRODUCTION = `# mcproxyctl
@@ -93,7 +94,7 @@ function optionLine(
   const choices = argChoices === undefined ? "" : ` (${argChoices.join(", ")})`;
   const shown = defaultValueDescription ?? (Array.isArray(defaultValue) ? undefined : defaultValue);
   const fallback = shown === undefined || typeof shown === "boolean" ? "" : ` (default: ${shown})`;
-  return `- \`${flags}\`: ${description}${choices}${fallback}`;
+  return wrapProse(`- \`${flags}\`: ${description}${choices}${fallback}`, "  ");
 }
 
 function sentence(text: string): string {

@@ -1,35 +1,17 @@
 import {
-  type Column,
-  columnsOf,
-  fieldsOf,
-  type FlagValues,
-  formatBytes,
-  UsageError,
-  yesNo,
-} from "../terminal/mod.ts";
-import {
-  AddL7PolicyResponseSchema,
-  AddListenerRequestSchema,
-  AddListenerResponseSchema,
   AddRouteRequestSchema,
   AddRouteResponseSchema,
-  ListenerSchema,
-  ListL7PoliciesResponseSchema,
-  ListListenersResponseSchema,
   ListRoutesResponseSchema,
-  RemoveL7PolicyResponseSchema,
-  RemoveListenerResponseSchema,
   RemoveRouteResponseSchema,
   RouteSchema,
-  UpdateListenerResponseSchema,
   UpdateRouteResponseSchema,
 } from "../admin/gen/mod.ts";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { L7Policy, Route } from "../client/mod.ts";
+import type { Route } from "../client/mod.ts";
 import { toMessage } from "../messages/mod.ts";
-import type { RecordShape } from "../schema/mod.ts";
-import { LISTENER, POLICY, ROUTE } from "../state/mod.ts";
-import { count, liveWords, type Session } from "./session.ts";
+import { ROUTE } from "../state/mod.ts";
+import { type Column, columnsOf, fieldsOf, type FlagValues } from "../terminal/mod.ts";
+import { liveWords, type Session } from "./session.ts";
+import { changedFields } from "./update.ts";
 
 type ListedRoute = Route & { listenerAddr: string };
 
@@ -95,13 +77,12 @@ export async function updateRoute(
   target: { listener: string; hostname: string },
   { close, ...flags }: FlagValues & { readonly close?: boolean },
 ): Promise<void> {
-  const changes = fieldsOf(ROUTE.shape, flags);
-  if (Object.keys(changes).length === 0) throw new UsageError("nothing to update: give a flag");
+  const { changes, updateMask } = changedFields(ROUTE.shape, flags);
   const { listener: listenerAddr, hostname } = target;
   const done = await session.client.updateRoute({
     listenerAddr,
     route: toMessage(ROUTE.shape, RouteSchema, { ...changes, hostname }),
-    updateMask: maskOf(ROUTE.shape, changes),
+    updateMask,
     closeConnections: close ?? false,
   });
   session.answer(
@@ -123,116 +104,6 @@ export async function removeRoute(
   const done = await session.client.removeRoute({ listenerAddr, hostname, closeConnections });
   session.answer(RemoveRouteResponseSchema, done, ({ liveConnections, closedConnections }) => [
     `removed route ${listenerAddr} ${hostname}${liveWords(liveConnections, closedConnections)}`,
-  ]);
-}
-
-export async function listListeners(session: Session): Promise<void> {
-  const found = await session.client.listListeners({});
-  session.answer(ListListenersResponseSchema, found, ({ listeners }) =>
-    session.table(listeners, [
-      { title: "LISTENER", value: ({ listener }) => listener?.addr ?? "" },
-      { title: "PORT", value: ({ status }) => `${status?.boundPort}`, right: true },
-      { title: "KIND", value: ({ listener }) => listener?.kind || "tls" },
-      { title: "PROXY", value: ({ listener }) => yesNo(listener?.proxyProtocol ?? false) },
-      { title: "ROUTES", value: ({ status }) => `${status?.routeCount}`, right: true },
-      { title: "ACTIVE", value: ({ status }) => `${status?.activeConnections}`, right: true },
-      {
-        title: "LIMIT",
-        value: ({ listener }) => `${listener?.maxConnections || "none"}`,
-        right: true,
-      },
-      { title: "TOTAL", value: ({ status }) => `${status?.totalConnections}`, right: true },
-      { title: "IN", value: ({ status }) => formatBytes(status?.bytesIn ?? 0), right: true },
-      { title: "OUT", value: ({ status }) => formatBytes(status?.bytesOut ?? 0), right: true },
-    ], "no listeners"));
-}
-
-export async function addListener(
-  session: Session,
-  addr: string,
-  flags: FlagValues,
-): Promise<void> {
-  const listener = { ...fieldsOf(LISTENER.shape, flags), addr };
-  const done = await session.client.addListener(
-    toMessage(LISTENER.shape, AddListenerRequestSchema, listener),
-  );
-  session.answer(AddListenerResponseSchema, done, ({ listener, boundPort }) => [
-    `added listener ${listener?.addr}, bound to port ${boundPort}`,
-  ]);
-}
-
-export async function updateListener(
-  session: Session,
-  addr: string,
-  flags: FlagValues,
-): Promise<void> {
-  const changes = fieldsOf(LISTENER.shape, flags);
-  if (Object.keys(changes).length === 0) throw new UsageError("nothing to update: give a flag");
-  const done = await session.client.updateListener({
-    listener: toMessage(LISTENER.shape, ListenerSchema, { ...changes, addr }),
-    updateMask: maskOf(LISTENER.shape, changes),
-  });
-  session.answer(UpdateListenerResponseSchema, done, ({ listener }) => [
-    `updated listener ${listener?.addr}, for new connections`,
-  ]);
-}
-
-/** The fields that changes are about, by their names in the protocol. */
-function maskOf({ fields }: RecordShape, changes: Readonly<Record<string, unknown>>) {
-  return { paths: Object.keys(changes).map((property) => fields.get(property)?.key ?? property) };
-}
-
-export async function removeListener(
-  session: Session,
-  addr: string,
-  { close, drain }: { close?: boolean; drain?: number },
-): Promise<void> {
-  const done = await session.client.removeListener({
-    addr,
-    closeConnections: close === true || drain !== undefined,
-    ...drain !== undefined && { drainTimeout: durationFromMs(drain) },
-  });
-  session.answer(RemoveListenerResponseSchema, done, ({ liveConnections, closedConnections }) => {
-    const live = drain !== undefined && liveConnections > 0
-      ? `; ${count(liveConnections, "live connection")} given time to end`
-      : liveWords(liveConnections, closedConnections);
-    return [`removed listener ${addr}${live}`];
-  });
-}
-
-export async function listPolicies(
-  session: Session,
-  { listener: listenerAddr, hostname }: { listener: string; hostname: string },
-): Promise<void> {
-  const found = await session.client.listL7Policies({ listenerAddr, hostname });
-  session.answer(
-    ListL7PoliciesResponseSchema,
-    found,
-    ({ policies }) => session.table(policies, columnsOf<L7Policy>(POLICY.shape, []), "no policies"),
-  );
-}
-
-/** Which policy of which route. */
-export interface PolicyTarget {
-  readonly listener: string;
-  readonly hostname: string;
-  readonly type: string;
-  readonly value: string;
-}
-
-export async function addPolicy(session: Session, target: PolicyTarget): Promise<void> {
-  const { listener: listenerAddr, hostname, ...policy } = target;
-  const done = await session.client.addL7Policy({ listenerAddr, hostname, policy });
-  session.answer(AddL7PolicyResponseSchema, done, ({ policy: added }) => [
-    `added policy ${added?.type} ${added?.value} to ${listenerAddr} ${hostname}`,
-  ]);
-}
-
-export async function removePolicy(session: Session, target: PolicyTarget): Promise<void> {
-  const { listener: listenerAddr, hostname, ...policy } = target;
-  const done = await session.client.removeL7Policy({ listenerAddr, hostname, policy });
-  session.answer(RemoveL7PolicyResponseSchema, done, () => [
-    `removed policy ${policy.type} ${policy.value} from ${listenerAddr} ${hostname}`,
   ]);
 }
 

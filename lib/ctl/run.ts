@@ -1,6 +1,7 @@
 import { EXIT, nearCommand, plain, UsageError } from "../terminal/mod.ts";
 import { CommanderError } from "commander";
-import { createProgram, type Task } from "./program.ts";
+import type { Task } from "./commands/host.ts";
+import { createProgram } from "./program.ts";
 import { LIVE_VALUES } from "./values.ts";
 import type { GlobalOptions } from "./session.ts";
 

@@ -3,7 +3,8 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { WatchStatusResponse } from "../client/mod.ts";
 import type { Session } from "./session.ts";
 import { Keys } from "./top_keys.ts";
-import { FIRST_CHOICE, renderTop, type Size, type TopChoice } from "./top_view.ts";
+import { FIRST_CHOICE, type TopChoice } from "./top_choice.ts";
+import { renderTop, type Size } from "./top_view.ts";
 
 /** Routes and clients to ask for: more than a tall terminal shows. */
 const ROUTES = 100;

@@ -1,4 +1,5 @@
-import { FIRST_CHOICE, nextRouteOrder, type TopChoice } from "./top_view.ts";
+import { FIRST_CHOICE, type TopChoice } from "./top_choice.ts";
+import { nextRouteOrder } from "./top_rates.ts";
 
 /** As long as a name that somebody types. */
 const MAX_FILTER = 64;

@@ -92,7 +92,7 @@ function optionOf(field: AnyField): Option {
   const { value = "value", about = "" } = flag ?? {};
   const name = flagName(field);
   if (kind.form === "boolean") return new Option(`--${name}`, about);
-  const option = new Option(`--${name} <${value}>`, about);
+  const option = new Option(`--${name} <${value}>`, about + keysOf(field));
   if (kind.words !== undefined) return option.choices(kind.words);
   switch (kind.form) {
     case "integer":
@@ -115,6 +115,13 @@ function optionOf(field: AnyField): Option {
     default:
       return option;
   }
+}
+
+/** What the text of a record may say. */
+function keysOf({ kind }: AnyField): string {
+  if (kind.form !== "record" && kind.form !== "records") return "";
+  const { fields } = kind.shape as RecordShape;
+  return `; keys: ${[...fields.values()].map(({ key }) => key).join(", ")}`;
 }
 
 function flagName({ key, flag }: AnyField): string {

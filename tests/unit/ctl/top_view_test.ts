@@ -3,7 +3,8 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { WatchStatusResponseSchema } from "../../../lib/admin/gen/mod.ts";
 import { Keys } from "../../../lib/ctl/top_keys.ts";
-import { FIRST_CHOICE, renderTop, type TopChoice } from "../../../lib/ctl/top_view.ts";
+import { FIRST_CHOICE, type TopChoice } from "../../../lib/ctl/top_choice.ts";
+import { renderTop } from "../../../lib/ctl/top_view.ts";
 
 /** A look after `seconds` at a proxy with some listeners, routes and rules. */
 function look(seconds: number, sizes = { listeners: 1, routes: 1, rules: 1 }) {
