@@ -5,8 +5,10 @@
  */
 import { renderCtlReference } from "../lib/ctl/mod.ts";
 import { renderConfigReference } from "../lib/config/mod.ts";
+import { renderMcnsReference } from "../lib/dns_config/mod.ts";
 
 await write("config.md", renderConfigReference());
+await write("mcns.md", renderMcnsReference());
 await write("mcproxyctl.md", renderCtlReference());
 
 async function write(name: string, text: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Result } from "../addr/mod.ts";
 import { boolean, duration, filePath, list, oneOf, parsed, prose, table } from "../schema/mod.ts";
+import { httpsUrl } from "../settings/mod.ts";
 import { backendAddress, hostname } from "../state/mod.ts";
 import type { AcmeConfig, AcmeDnsConfig } from "./types.ts";
 
@@ -108,14 +109,6 @@ export const acme = table<AcmeConfig>({
       "change TXT records below `_acme-challenge` alone.",
   },
 });
-
-function httpsUrl(text: string): Result<string> {
-  const url = URL.parse(text);
-  if (url?.protocol !== "https:" || url.username !== "" || url.hash !== "" || text.length > 1024) {
-    return { ok: false, reason: "it is no https URL" };
-  }
-  return { ok: true, value: url.href };
-}
 
 function emailAddress(text: string): Result<string> {
   if (text === "" || /^[^\s@,;<>"()]{1,64}@[^\s@,;<>"()]{1,253}$/.test(text)) {

@@ -1,6 +1,6 @@
 import { type KeyPath, quote, type Report } from "../schema/mod.ts";
 import type { RouteSettings } from "../state/mod.ts";
-import type { ConfigFiles } from "./files.ts";
+import type { ConfigFiles } from "../settings/mod.ts";
 
 /** How the backend of an l7 route is spoken to: each setting needs another one, or a file. */
 export function checkBackendTls(

@@ -1,5 +1,5 @@
 import type { Report } from "../schema/mod.ts";
-import type { ConfigFiles } from "./files.ts";
+import type { ConfigFiles } from "../settings/mod.ts";
 
 /** What the checks need beside the configuration. */
 export interface CheckContext {

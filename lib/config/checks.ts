@@ -2,11 +2,12 @@ import { resolve } from "node:path";
 import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
 import { whyNeverMet } from "../policy/mod.ts";
 import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
+import { checkPair } from "../settings/mod.ts";
 import { ACME, EVERY_NAME, refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
-import { checkTlsPair, coversHost } from "../certificates/mod.ts";
+import { coversHost } from "../certificates/mod.ts";
 import { acmeProblem, checkAcme, dnsWarning } from "./acme_checks.ts";
 import type { AcmeConfig, Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
@@ -128,44 +129,18 @@ function checkAcmeRoute(
 }
 
 function checkTlsFiles(route: RouteSettings, path: KeyPath, context: RouteContext): void {
-  const { report, files } = context;
+  const { report } = context;
   // Whether both are there was checked before.
   if (route.tlsCert === ACME) return checkAcmeRoute(route, path, context);
   if (route.mode === "l4") return;
-  const [certPem, keyPem] = ([["tls_cert", route.tlsCert], ["tls_key", route.tlsKey]] as const).map(
-    ([key, file]) => file === "" ? undefined : files.readText(file, [...path, key], report),
-  );
-  if (certPem !== undefined && keyPem !== undefined) {
-    checkTlsContents(route, { path, certPem, keyPem }, context);
-  }
-}
-
-function checkTlsContents(
-  route: RouteSettings,
-  { path, certPem, keyPem }: { path: KeyPath; certPem: string; keyPem: string },
-  { report, now }: CheckContext,
-): void {
+  const { tlsCert, tlsKey } = route;
   const certPath = [...path, "tls_cert"];
-  const check = checkTlsPair(certPem, keyPem);
-  if (!check.ok) {
-    for (const { part, reason } of check.faults) {
-      const [at, file] = part === "key"
-        ? [[...path, "tls_key"], route.tlsKey]
-        : [certPath, route.tlsCert];
-      report.problem(at, `${quote(file)}: the ${part} ${reason}`);
-    }
-    return;
-  }
-  const { leaf } = check;
-  const file = quote(route.tlsCert);
-  if (leaf.validToDate < now) {
-    report.warning(certPath, `${file}: expired at ${leaf.validToDate.toISOString()}`);
-  }
-  if (leaf.validFromDate > now) {
-    report.warning(certPath, `${file}: not valid before ${leaf.validFromDate.toISOString()}`);
-  }
-  if (route.hostname !== "" && route.hostname !== EVERY_NAME && !coversHost(leaf, route.hostname)) {
-    report.warning(certPath, `${file}: the certificate is not for ${quote(route.hostname)}`);
+  const keyPath = [...path, "tls_key"];
+  const leaf = checkPair({ certPath, keyPath, tlsCert, tlsKey }, context);
+  if (leaf === undefined || route.hostname === "" || route.hostname === EVERY_NAME) return;
+  if (!coversHost(leaf, route.hostname)) {
+    const message = `${quote(tlsCert)}: the certificate is not for ${quote(route.hostname)}`;
+    report.warning(certPath, message);
   }
 }
 

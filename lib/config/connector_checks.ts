@@ -1,7 +1,8 @@
 import { type KeyPath, quote } from "../schema/mod.ts";
 import { describeUnfit } from "../x509/mod.ts";
 import type { CheckContext } from "./check_context.ts";
-import { checkTlsPair, coversHost, readAuthorities } from "../certificates/mod.ts";
+import { coversHost, readAuthorities } from "../certificates/mod.ts";
+import { checkPair } from "../settings/mod.ts";
 import { ACME, type RouteSettings } from "../state/mod.ts";
 import { acmeProblem } from "./acme_checks.ts";
 import type { AcmeConfig, ConnectorConfig } from "./types.ts";
@@ -83,24 +84,10 @@ function checkServerPair(
   }
   if (serverKey === "" && !report.hasProblem(keyPath)) report.problem(keyPath, "is missing");
   // Empty ones are reported already.
-  const certPem = serverCert === "" ? undefined : files.readText(serverCert, certPath, report);
-  const keyPem = serverKey === "" ? undefined : files.readText(serverKey, keyPath, report);
-  if (certPem === undefined || keyPem === undefined) return;
-  const check = checkTlsPair(certPem, keyPem);
-  if (!check.ok) {
-    for (const { part, reason } of check.faults) {
-      const [at, file] = part === "key" ? [keyPath, serverKey] : [certPath, serverCert];
-      report.problem(at, `${quote(file)}: the ${part} ${reason}`);
-    }
-    return;
-  }
-  const file = quote(serverCert);
-  if (check.leaf.validToDate < now) {
-    report.warning(certPath, `${file}: expired at ${check.leaf.validToDate.toISOString()}`);
-  }
-  if (domain !== "" && !coversHost(check.leaf, `*.${domain}`)) {
-    report.warning(certPath, `${file}: the certificate is not for "*.${domain}"`);
-  }
+  const pair = { certPath, keyPath, tlsCert: serverCert, tlsKey: serverKey };
+  const leaf = checkPair(pair, { report, files, now });
+  if (leaf === undefined || domain === "" || coversHost(leaf, `*.${domain}`)) return;
+  report.warning(certPath, `${quote(serverCert)}: the certificate is not for "*.${domain}"`);
 }
 
 function checkDatabase(connector: ConnectorConfig, { report, files }: CheckContext): void {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseDocument, type Problem, Report, tablesByKey } from "../schema/mod.ts";
+import { ConfigFiles, type ReadFile } from "../settings/mod.ts";
 import { checkConfig } from "./checks.ts";
-import { ConfigFiles, type ReadFile } from "./files.ts";
 import { SETTINGS } from "./settings.ts";
 import type { Config } from "./types.ts";
 

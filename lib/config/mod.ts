@@ -11,7 +11,6 @@ export { rulesOf } from "./rules.ts";
 export { type FieldProblem, placeProblems } from "./places.ts";
 export { wholeStateOf } from "./whole_state.ts";
 export { readWantedState, type WantedState } from "./whole_file.ts";
-export { type ReadFile } from "./files.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
 export { acmeProblem } from "./acme_checks.ts";
 export { renderConfigReference } from "./reference.ts";
@@ -26,11 +25,14 @@ export {
   type GrpcConfig,
   type HistoryConfig,
   type L7Config,
-  type LogConfig,
-  type LogFormat,
-  type LogLevel,
-  type MetricsConfig,
   type ProxyConfig,
   type ServerConfig,
   type StateConfig,
 } from "./types.ts";
+export {
+  type LogConfig,
+  type LogFormat,
+  type LogLevel,
+  type MetricsConfig,
+  type ReadFile,
+} from "../settings/mod.ts";

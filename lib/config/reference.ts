@@ -1,4 +1,4 @@
-import { type AnyField, tablesBelow, wrapProse } from "../schema/mod.ts";
+import { renderReference } from "../settings/mod.ts";
 import { SETTINGS } from "./settings.ts";
 
 const INTRODUCTION = `# Configuration
@@ -46,24 +46,5 @@ rate_window = "10s"
 
 /** The reference of all settings, `docs/config.md`, in Markdown. */
 export function renderConfigReference(): string {
-  const sections = [...tablesBelow(SETTINGS.shape)].flatMap(({ title, doc, shape }) => {
-    const values = [...shape.fields.values()].filter(({ kind }) => kind.shape === undefined);
-    return [`## \`${title}\`\n\n${wrapProse(doc)}\n`, ...values.map(describe)];
-  });
-  return [INTRODUCTION, EXAMPLE, ...sections].join("\n");
-}
-
-function describe(setting: AnyField): string {
-  const { key, kind, doc } = setting;
-  let presence = "optional";
-  if ("required" in setting) presence = "required";
-  // A default that could not be written, such as an empty path, stands for "absent".
-  else if ("default" in setting && setting.default !== "") {
-    presence = `default \`${kind.show(setting.default)}\``;
-  }
-  return `### \`${key}\`\n\n${capitalise(kind.doc)}; ${presence}.\n\n${wrapProse(doc)}\n`;
-}
-
-function capitalise(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return renderReference(SETTINGS.shape, [INTRODUCTION, EXAMPLE]);
 }

@@ -1,11 +1,4 @@
-import {
-  formatEndpoint,
-  formatIp,
-  parseBackendEndpoint,
-  parseIp,
-  parseListenEndpoint,
-  type Result,
-} from "../addr/mod.ts";
+import { parseBackendEndpoint, type Result } from "../addr/mod.ts";
 import { MAX_WORKERS } from "../observe/mod.ts";
 import {
   checkPath,
@@ -19,6 +12,7 @@ import {
   records,
   table,
 } from "../schema/mod.ts";
+import { log, MAX_SOCKET_PATH, metrics, serverEndpoint } from "../settings/mod.ts";
 import { LISTENER, MAX_LISTENERS } from "../state/mod.ts";
 import { acme } from "./acme_settings.ts";
 import { bans } from "./ban_settings.ts";
@@ -30,9 +24,6 @@ import type { Config } from "./types.ts";
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-
-/** `sun_path` of Linux's unix(7) is 108 octets with the final NUL. */
-const MAX_SOCKET_PATH = 107;
 
 const database = table<Config["database"]>({
   path: {
@@ -116,21 +107,6 @@ const proxy = table<Config["proxy"]>({
   },
 });
 
-const log = table<Config["log"]>({
-  level: {
-    key: "level",
-    kind: oneOf("debug", "info", "warn", "error"),
-    default: "info",
-    doc: "The least severe events that are written.",
-  },
-  format: {
-    key: "format",
-    kind: oneOf("text", "json"),
-    default: "text",
-    doc: "One line of text, or one JSON object, for each event.",
-  },
-});
-
 const server = table<Config["server"]>({
   workers: {
     key: "workers",
@@ -166,21 +142,6 @@ const resolver = table<Config["resolver"]>({
     doc:
       "Name servers to ask, in this order. Empty: those of `/etc/resolv.conf`, whose search list " +
       "and options count in any case.",
-  },
-});
-
-const metrics = table<NonNullable<Config["metrics"]>>({
-  addr: {
-    key: "addr",
-    kind: parsed(
-      '`":port"`, `"IPv4:port"`, `"[IPv6]:port"` or the path of a Unix socket',
-      (text) => text.includes("/") ? checkPath(text, MAX_SOCKET_PATH) : listenEndpoint(text),
-      (port) => `127.0.0.1:${port}`,
-    ),
-    required: true,
-    doc: "Where Prometheus finds `/metrics`, and a load balancer `/healthz`. Whoever reaches the " +
-      "address may read them, so it should be a loopback or internal one. A value with a slash is " +
-      "a Unix socket, created with mode 0600.",
   },
 });
 
@@ -282,19 +243,4 @@ function socketPath(text: string): Result<string> {
     return { ok: false, reason };
   }
   return checkPath(text, MAX_SOCKET_PATH);
-}
-
-function listenEndpoint(text: string): Result<string> {
-  const endpoint = parseListenEndpoint(text);
-  return endpoint.ok ? { ok: true, value: formatEndpoint(endpoint.value) } : endpoint;
-}
-
-/** A name server: a literal address, at port 53 unless it says otherwise. */
-function serverEndpoint(text: string): Result<string> {
-  const ip = parseIp(text);
-  if (ip.ok) return { ok: true, value: formatEndpoint({ host: formatIp(ip.value), port: 53 }) };
-  const endpoint = parseBackendEndpoint(text);
-  if (!endpoint.ok) return endpoint;
-  if (!parseIp(endpoint.value.host).ok) return { ok: false, reason: "not an IP address" };
-  return { ok: true, value: formatEndpoint(endpoint.value) };
 }

@@ -1,4 +1,5 @@
 import type { HttpLimits } from "../http/mod.ts";
+import type { LogConfig, MetricsConfig } from "../settings/mod.ts";
 import type { ErrorPage, Listener } from "../state/mod.ts";
 
 /**
@@ -67,11 +68,6 @@ export interface StateConfig {
 
 export interface GrpcConfig {
   /** Path of the Unix socket. */
-  readonly addr: string;
-}
-
-export interface MetricsConfig {
-  /** Canonical, such as `127.0.0.1:9100`; one with a slash is the path of a Unix socket. */
   readonly addr: string;
 }
 
@@ -176,14 +172,6 @@ export interface L7Config {
   readonly requestTrailers: readonly string[];
   readonly errorPages: readonly ErrorPage[];
   readonly limits: HttpLimits;
-}
-
-export type LogLevel = "debug" | "info" | "warn" | "error";
-export type LogFormat = "text" | "json";
-
-export interface LogConfig {
-  readonly level: LogLevel;
-  readonly format: LogFormat;
 }
 
 export interface ServerConfig {

@@ -57,4 +57,4 @@ export {
 export { formatSize, parseSize } from "./size.ts";
 export { suggest } from "./suggest.ts";
 export { recordOfText, textOfRecord } from "./text.ts";
-export { wrapProse } from "./wrap.ts";
+export { wrapProse, wrapWords } from "./wrap.ts";
