@@ -8,6 +8,8 @@ const LIST = new URL("equivalents.json", import.meta.url);
  * by a line number, so that it survives edits elsewhere.
  */
 export interface Equivalent extends Pick<Mutant, "file" | "within" | "original" | "replacement"> {
+  /** Which of several that are the same otherwise; the first. */
+  readonly nth?: number;
   /** Why nothing can be observed. */
   readonly why: string;
 }
@@ -22,6 +24,13 @@ export function loadEquivalents(): { has(mutant: Mutant): boolean } {
   return { has: (mutant) => keys.has(keyOf(mutant)) };
 }
 
+/** A mutant as its entry in the list, but for the reason. */
+export function asEquivalent(
+  { file, within, original, replacement, nth }: Mutant,
+): Omit<Equivalent, "why"> {
+  return { file, within, original, replacement, ...nth > 1 && { nth } };
+}
+
 /** Entries of these files whose break cannot be made any more: the code was changed. */
 export function goneEquivalents(mutants: readonly Mutant[]): Equivalent[] {
   const files = new Set(mutants.map(({ file }) => file));
@@ -31,7 +40,7 @@ export function goneEquivalents(mutants: readonly Mutant[]): Equivalent[] {
 
 /** What a mutant and its entry in the list have in common. */
 function keyOf(
-  { file, within, original, replacement }: Omit<Equivalent, "why">,
+  { file, within, original, replacement, nth = 1 }: Omit<Equivalent, "why">,
 ): string {
-  return [file, within, original, replacement].join("\n");
+  return [file, within, original, replacement, nth].join("\n");
 }

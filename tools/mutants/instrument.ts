@@ -15,6 +15,8 @@ export interface Mutant {
   readonly original: string;
   /** What stands there instead. */
   readonly replacement: string;
+  /** Which of those that have all of this in common, from 1: a function may say one thing twice. */
+  readonly nth: number;
 }
 
 export type MutantKind =
@@ -71,6 +73,8 @@ class Instrumenter {
   readonly #file: string;
   readonly #tree: ts.SourceFile;
   readonly #firstId: number;
+  /** How many there are of those that only their order tells apart. */
+  readonly #alike = new Map<string, number>();
 
   constructor(file: string, source: string, firstId: number) {
     this.#file = file;
@@ -166,14 +170,19 @@ class Instrumenter {
     const { line } = this.#tree.getLineAndCharacterOfPosition(node.getStart(this.#tree));
     const original = oneLine(node.getText(this.#tree));
     replacement = oneLine(replacement);
+    const within = nameAround(node);
+    const alike = [within, original, replacement].join("\n");
+    const nth = (this.#alike.get(alike) ?? 0) + 1;
+    this.#alike.set(alike, nth);
     this.mutants.push({
       id,
       file: this.#file,
       line: line + 1,
       kind,
-      within: nameAround(node),
+      within,
       original,
       replacement,
+      nth,
     });
     return `globalThis.${SWITCH}(${id})`;
   }

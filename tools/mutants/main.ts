@@ -1,6 +1,6 @@
 /**
  * Breaks the pure ranks of `lib` in small ways, one at a time, and counts how many of the breaks
- * the tests notice: `deno task mutants [--sample N] [--seed N] [FOLDER | FOLDER/FILE.ts …]`.
+ * the tests notice: `deno task mutants [--sample N] [--seed N] [--list FILE] [FOLDER | FOLDER/FILE.ts …]`.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { libFolder } from "../../tests/support/module_graph.ts";
 import { createRandom } from "../../tests/support/fuzz.ts";
 import type { Mutant } from "./instrument.ts";
-import { goneEquivalents, loadEquivalents } from "./equivalents.ts";
+import { asEquivalent, goneEquivalents, loadEquivalents } from "./equivalents.ts";
 import {
   type Fate,
   runMutants,
@@ -33,6 +33,7 @@ const MEASURED_FOLDERS = [
   "h1",
   "h2",
   "upstream",
+  "balance",
 ];
 /** What the tests have to notice, in hundredths of the mutants that are not equivalent. */
 const WANTED_SCORE = 90;
@@ -67,7 +68,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { sample: { type: "string" }, seed: { type: "string" } },
+    options: { sample: { type: "string" }, seed: { type: "string" }, list: { type: "string" } },
   });
   const named = positionals.length > 0 ? positionals : MEASURED_FOLDERS;
   const folders = [...new Set(named.map((name) => name.replace(/\/[^/]*\.ts$/, "")))];
@@ -84,6 +85,7 @@ export async function main(args: readonly string[]): Promise<number> {
     print(`${chosen.length} of ${wanted.length} mutants, seed ${seed}`);
     const fates = await fatesOf(tree, chosen);
     const scores = report(chosen, fates, folders);
+    if (values.list !== undefined) await writeList(values.list, scores);
     for (const { file, within, original } of goneEquivalents(tree.mutants)) {
       print(`  named as equivalent, but not there any more: ${file}, ${within}: ${original}`);
     }
@@ -193,6 +195,12 @@ function report(
   for (const [folder, score] of scores) print(summary(folder, score));
   for (const { survivors } of scores.values()) survivors.map(describe).forEach(print);
   return [...scores.values()];
+}
+
+/** Writes what survived as entries of the list of equivalents, to which a reason can be added. */
+async function writeList(file: string, scores: readonly Score[]): Promise<void> {
+  const entries = scores.flatMap(({ survivors }) => survivors.map(asEquivalent));
+  await Deno.writeTextFile(file, `${JSON.stringify(entries, undefined, 2)}\n`);
 }
 
 function total(scores: readonly Score[]): Score {

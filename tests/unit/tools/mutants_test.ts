@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import {
+  asEquivalent,
+  goneEquivalents,
+  loadEquivalents,
+} from "../../../tools/mutants/equivalents.ts";
 import { instrument } from "../../../tools/mutants/instrument.ts";
 import { SWITCH } from "../../../tools/mutants/work.ts";
 
@@ -61,6 +66,31 @@ Deno.test("instrument() names what is around a mutant, whatever its line", () =>
     ["6", "outer.inner"],
     ["7", "outer"],
   ]);
+});
+
+Deno.test("instrument() counts what only its order tells apart", () => {
+  const { mutants } = instrument(
+    "a.ts",
+    "function f(a) {\n  if (a > 5) return a;\n  return a > 5;\n}\nfunction g() { return 5; }\n",
+  );
+  const alike = mutants.filter(({ original }) => original === "5")
+    .map(({ line, within, nth }) => [line, within, nth]);
+  assert.deepEqual(alike, [[2, "f", 1], [3, "f", 2], [5, "g", 1]]);
+});
+
+Deno.test("an entry of the list of equivalents is one of several that are alike", () => {
+  const source = Deno.readTextFileSync(
+    new URL("../../../lib/routes/path_table.ts", import.meta.url),
+  );
+  const { mutants } = instrument("lib/routes/path_table.ts", source);
+  const alike = mutants.filter(({ original, within }) =>
+    original === "1" && within === "compilePaths.match"
+  );
+  const equivalents = loadEquivalents();
+  assert.deepEqual(alike.map((mutant) => equivalents.has(mutant)), [true, false]);
+  assert.deepEqual(alike.map((mutant) => asEquivalent(mutant).nth), [undefined, 2]);
+  assert.deepEqual(goneEquivalents(mutants), []);
+  assert.equal(goneEquivalents(mutants.slice(1)).length, 1);
 });
 
 Deno.test("instrument() leaves types, names and long tables alone", () => {
