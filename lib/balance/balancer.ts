@@ -62,23 +62,25 @@ export class Balancer implements PlaceOwner {
       pollMs: limits.pollMs,
       tryNow: (request) => this.#take(request),
     });
-    this.update(route);
+    this.#members = this.#membersOf(route);
   }
 
   /** What the route says now: turns and counts of backends that stay go on. */
   update(route: BalancedRoute): void {
-    if (route === this.#route && this.#members.length > 0) return;
+    if (route === this.#route) return;
     this.#route = route;
+    this.#members = this.#membersOf(route);
+    this.#line.serve();
+  }
+
+  #membersOf({ id, backends }: BalancedRoute): Member[] {
     const before = new Map(this.#members.map((member) => [member.backend.addr, member]));
-    this.#members = route.backends.map((backend) => {
+    return backends.map((backend) => {
+      const member = new Member(backend, this.#host.cell(id, backend.addr));
       const known = before.get(backend.addr);
-      const cell = this.#host.cell(route.id, backend.addr);
-      const member = new Member(backend, cell);
-      member.turn = known?.turn ?? 0;
-      for (const watched of known?.unproven ?? []) member.unproven.add(watched);
+      if (known !== undefined) member.continues(known);
       return member;
     });
-    this.#line.serve();
   }
 
   /** Those that wait. */
@@ -152,13 +154,14 @@ export class Balancer implements PlaceOwner {
   }
 
   #untried(tried: ReadonlySet<string>): readonly Member[] {
-    const { members } = usable(this.#members, this.#host.wallNow());
-    const left = members.filter(({ backend }) => !tried.has(backend.addr));
-    if (left.length > 0 || tried.size === 0) return left;
-    // All primaries were tried: the backups are what they are for.
     const now = this.#host.wallNow();
+    const left = usable(this.#members, now).members.filter(({ backend }) =>
+      !tried.has(backend.addr)
+    );
+    if (left.length > 0) return left;
+    // All primaries that are well were tried: the backups are what they are for.
     return this.#members.filter(({ backend, cell, isEnabled }) =>
-      backend.backup && isEnabled && cell.isWell(now) && !tried.has(backend.addr)
+      isEnabled && cell.isWell(now) && !tried.has(backend.addr)
     );
   }
 

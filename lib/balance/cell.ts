@@ -94,7 +94,7 @@ export class BackendCell {
   // --- health -----------------------------------------------------------------------------------
 
   get check(): CheckResult {
-    return RESULTS[Atomics.load(this.#cells, CHECK)] ?? "unknown";
+    return RESULTS[Atomics.load(this.#cells, CHECK)] as CheckResult;
   }
 
   /** What the checks have found; one that comes back is forgiven what connections met before. */

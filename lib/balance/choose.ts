@@ -44,7 +44,6 @@ function inTurn(members: readonly Member[], { nowMs }: ChoiceContext): Member {
 function leastOfTwo(members: readonly Member[], { nowMs, random }: ChoiceContext): Member {
   const first = Math.floor(random() * members.length);
   const one = members[first] as Member;
-  if (members.length === 1) return one;
   const second = (first + 1 + Math.floor(random() * (members.length - 1))) % members.length;
   const other = members[second] as Member;
   return burden(other, nowMs) < burden(one, nowMs) ? other : one;

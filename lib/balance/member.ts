@@ -26,6 +26,12 @@ export class Member {
     this.hash = hashText(backend.addr);
   }
 
+  /** Takes the place of the one that was this backend before the route was changed. */
+  continues(before: Member): void {
+    this.turn = before.turn;
+    for (const watched of before.unproven) this.unproven.add(watched);
+  }
+
   /** The operator wants it used. */
   get isEnabled(): boolean {
     return this.backend.state === "up";

@@ -8,8 +8,9 @@ export class RetryBudget {
   readonly #limits: BalanceLimits;
   readonly #half: number;
   #startedAt = -Infinity;
-  #dials = [0, 0];
-  #retries = [0, 0];
+  /** Of this half and of the one before, from the first turn on. */
+  #dials: number[] = [];
+  #retries: number[] = [];
 
   constructor(limits: BalanceLimits) {
     this.#limits = limits;
@@ -42,6 +43,6 @@ export class RetryBudget {
   }
 }
 
-function sum([a = 0, b = 0]: readonly number[]): number {
-  return a + b;
+function sum([now, before]: readonly number[]): number {
+  return (now as number) + (before as number);
 }

@@ -26,9 +26,9 @@ export class OutputPool {
     return this.#slab;
   }
 
-  /** `writer` begins anew the next time. */
-  release(writer: Output): void {
-    if (this.#writer === writer) this.#writer = undefined;
+  /** Who wrote last has sealed that, and is kept no longer. */
+  release(): void {
+    this.#writer = undefined;
   }
 }
 
@@ -88,7 +88,8 @@ export class Output {
       this.#readySize += slab.used - this.#start;
     }
     this.#slab = undefined;
-    this.#pool.release(this);
+    // Whoever has a slab is who wrote last: another one would have sealed it.
+    this.#pool.release();
   }
 }
 

@@ -22,7 +22,7 @@ export function compilePaths(paths: readonly RoutePath[]): PathTable {
   return {
     match(path) {
       const found = exact.get(path);
-      if (found !== undefined || prefixes.size === 0) return found;
+      if (found !== undefined) return found;
       // A path may be long, and no prefix is: what is beyond the longest one is not looked at.
       let end = path.length <= longest ? path.length : path.lastIndexOf("/", longest);
       for (; end >= 0; end = end === 0 ? -1 : path.lastIndexOf("/", end - 1)) {

@@ -3,7 +3,7 @@ const PLAIN = /^\/[A-Za-z0-9/_~!$&'()*+,=:@.-]*$/;
 const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
 const ESCAPE = /%[0-9A-Fa-f]{2}/;
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /** A path that every backend reads as the same one, or why it is none. */
 export type RequestPath =

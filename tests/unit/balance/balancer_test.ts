@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   BALANCE_LIMITS,
   type Balancer,
-  Balancers,
   type NoPlace,
   type Place,
 } from "../../../lib/balance/mod.ts";
@@ -67,7 +66,7 @@ Deno.test("a connection that has carried something is an answer, also while it l
   const spoke = { bytesOut: 0 };
   const last = ask(balancer, { tried: ["a:1"] }) as Place;
   last.watch(spoke);
-  spoke.bytesOut = 7;
+  spoke.bytesOut = 1;
   last.release();
   assert.equal(world.cell("b:1").failures, 0);
 });
@@ -141,6 +140,28 @@ Deno.test("whoever has failed goes to another, to backups after all primaries, a
     1,
     1,
   ]);
+});
+
+Deno.test("a backup takes over from one primary, unless it is none that can be used", () => {
+  const world = new BalanceWorld();
+  const after = (more = {}) =>
+    visit(world.balancer(balanced(["a:1", backend("z:1", { backup: true, ...more })])), {
+      tried: ["a:1"],
+    });
+  assert.equal(after(), "z:1");
+  assert.equal(after({ state: "drain" }), "none");
+  world.cell("z:1").checked("failing", world.nowMs);
+  assert.equal(after(), "none");
+});
+
+Deno.test("choices counts the backends that a first attempt could go to", () => {
+  const world = new BalanceWorld();
+  const balancer = world.balancer(
+    balanced(["a:1", "b:1", backend("c:1", { state: "drain" }), backend("z:1", { backup: true })]),
+  );
+  assert.equal(balancer.choices, 2);
+  world.cell("a:1").checked("failing", world.nowMs);
+  assert.equal(balancer.choices, 1);
 });
 
 Deno.test("there is no other backend for one that was to all that are well", () => {
@@ -259,16 +280,87 @@ Deno.test("the line has a length and a time", () => {
   assert.equal(ask(none), "full");
 });
 
+Deno.test("a line without time is none, and one of a millisecond is one", () => {
+  const world = new BalanceWorld();
+  const full = backend("a:1", { maxConnections: 1 });
+  ask(world.balancer(balanced([full])));
+  assert.equal(ask(world.balancer(balanced([full], { queueTimeoutMs: 0 }))), "full");
+  assert.equal(ask(world.balancer(balanced([full], { queueTimeoutMs: 1 }))), "waits");
+});
+
+Deno.test("whoever leaves the line is looked for no more, those behind are", () => {
+  const world = new BalanceWorld();
+  const route = balanced([backend("a:1", { maxConnections: 1 })]);
+  const [one, other] = [world.balancer(route), world.balancer(route, { worker: 1 })];
+  const place = ask(one) as Place;
+  const found: (Place | NoPlace)[] = [];
+  const enter = () =>
+    other.acquire({ source: "", tried: new Set() }, (it) => {
+      found.push(it);
+    });
+  const leaveFirst = enter();
+  const leaveSecond = enter();
+  leaveFirst();
+  assert.equal(world.timers, 1);
+  place.release();
+  world.pass(BALANCE_LIMITS.pollMs);
+  assert.equal((found[0] as Place).addr, "a:1");
+  assert.equal(world.timers, 0);
+  leaveSecond();
+  leaveSecond();
+  const leaveThird = enter();
+  assert.deepEqual([other.waiting, world.timers], [1, 1]);
+  leaveThird();
+  assert.deepEqual([other.waiting, world.timers], [0, 0]);
+  // Served by a place of one's own thread: nobody looks for others' either.
+  enter();
+  (found[0] as Place).release();
+  assert.deepEqual([found.length, other.waiting, world.timers], [2, 0, 0]);
+});
+
+Deno.test("leaving after a place was found, or none, does nothing", () => {
+  const world = new BalanceWorld();
+  const balancer = world.balancer(balanced([backend("a:1", { maxConnections: 1 })], {
+    queueLength: 0,
+  }));
+  const found: (Place | NoPlace)[] = [];
+  const enter = () => balancer.acquire({ source: "", tried: new Set() }, (it) => found.push(it));
+  enter()();
+  enter()();
+  assert.equal((found[0] as Place).addr, "a:1");
+  assert.equal(found[1], "full");
+  assert.equal(world.cell("a:1").open, 1);
+});
+
+Deno.test("a long line of people who leave at once is served without a stack as long", () => {
+  const world = new BalanceWorld();
+  const length = 5000;
+  const balancer = world.balancer(
+    balanced([backend("a:1", { maxConnections: 1 })], { queueLength: length }),
+  );
+  const place = ask(balancer) as Place;
+  let served = 0;
+  for (let i = 0; i < length; i++) {
+    balancer.acquire({ source: "", tried: new Set() }, (found) => {
+      served++;
+      (found as Place).release();
+    });
+  }
+  place.release();
+  assert.deepEqual([served, balancer.waiting, balancer.open], [length, 0, 0]);
+});
+
 Deno.test("a line of the default length and time, where the route says nothing", () => {
   const world = new BalanceWorld();
   const balancer = world.balancer(balanced([backend("a:1", { maxConnections: 1 })]));
   ask(balancer);
   const answers = Array.from({ length: 129 }, () => ask(balancer));
   assert.equal(answers.filter((it) => it === "waits").length, 128);
-  world.pass(4900);
+  world.pass(5000 - BALANCE_LIMITS.pollMs);
   assert.equal(balancer.waiting, 128);
-  world.pass(200);
+  world.pass(BALANCE_LIMITS.pollMs);
   assert.equal(balancer.waiting, 0);
+  assert.equal(world.timers, 0);
 });
 
 Deno.test("a change of the route keeps whose turn it is, and reaches those who wait", () => {
@@ -288,40 +380,16 @@ Deno.test("a change of the route keeps whose turn it is, and reaches those who w
   assert.equal(visit(turns), "b:1");
 });
 
-Deno.test("balancers are those of their routes, and are forgotten with them", () => {
+Deno.test("a change of the route forgets no connection whose backend has yet to answer", () => {
   const world = new BalanceWorld();
-  const shared = world.cell("a:1");
-  let now = 0;
-  let tick = () => {};
-  using balancers = new Balancers({
-    worker: 0,
-    now: () => now,
-    wallNow: () => world.nowMs,
-    random: () => 0,
-    after: (ms, fn) => {
-      assert.equal(ms, 1000);
-      tick = () => {
-        now += ms;
-        fn();
-      };
-      return () => tick = () => assert.fail("it was stopped");
-    },
-  });
-  balancers.setCells([{ route: 1, addr: "a:1", buffer: shared.buffer }], []);
-  const route = balanced(["a:1", "b:1"]);
-  const balancer = balancers.of(route);
-  assert.equal(balancers.of(balanced(["a:1", "b:1"])), balancer);
-  assert.notEqual(balancers.of({ ...route, id: 2 }), balancer);
-  const place = ask(balancer) as Place;
-  assert.equal(shared.open, 1, "the shared memory is used");
-  balancers.changed([balanced(["b:1"])]);
-  assert.equal(visit(balancer), "b:1");
-  balancers.changed([{ id: 1 }]);
-  for (let i = 0; i < 100; i++) tick();
-  assert.equal(balancers.of(route), balancer, "somebody has a place");
-  place.release();
-  for (let i = 0; i < 59; i++) tick();
-  assert.equal(balancers.of(route), balancer);
-  for (let i = 0; i < 60; i++) tick();
-  assert.notEqual(balancers.of(route), balancer);
+  const balancer = world.balancer(balanced(["a:1", "b:1"]));
+  fail(balancer, "b:1", ["a:1"]);
+  const relay = { bytesOut: 0 };
+  (ask(balancer, { tried: ["a:1"] }) as Place).watch(relay);
+  balancer.update(balanced(["b:1", "a:1"]));
+  balancer.tick();
+  assert.equal(world.cell("b:1").failures, 1);
+  relay.bytesOut = 1;
+  balancer.tick();
+  assert.equal(world.cell("b:1").failures, 0);
 });

@@ -82,6 +82,51 @@ Deno.test("times are those of the clock that was given", () => {
   assert.equal(cell.outUntil, T + 5000 + outMs);
 });
 
+Deno.test("how often it was out is kept apart from when it came back", () => {
+  const cell = cellAt();
+  cell.takeOut(T);
+  cell.rise(T + 60_000);
+  assert.equal(cell.timesOut, 1);
+  assert.equal(cell.share(T + 60_000), BALANCE_LIMITS.leastShare);
+});
+
+/** Runs `body`; another thread does `before` just before the first exchange in it. */
+function overtaken(before: () => void, body: () => void): void {
+  const exchange = Atomics.compareExchange;
+  const restore = () => Object.assign(Atomics, { compareExchange: exchange });
+  Object.assign(Atomics, {
+    compareExchange: (...args: Parameters<typeof exchange>) => {
+      restore();
+      before();
+      return exchange(...args);
+    },
+  });
+  try {
+    body();
+  } finally {
+    restore();
+  }
+}
+
+Deno.test("two workers that take their first permit at once are both counted", () => {
+  for (const [first, second] of [[1, 3], [3, 1], [2, 2]] as const) {
+    const cell = cellAt();
+    overtaken(() => cell.acquire(second, 0), () => assert.ok(cell.acquire(first, 0)));
+    assert.equal(cell.open, 2);
+  }
+});
+
+Deno.test("of two threads that take a backend out at once one does", () => {
+  const cell = cellAt();
+  let other: boolean | undefined;
+  overtaken(
+    () => other = cell.takeOut(T + 100),
+    () => assert.equal(cell.takeOut(T), false),
+  );
+  assert.equal(other, true);
+  assert.deepEqual([cell.outAt, cell.timesOut], [T + 100, 1]);
+});
+
 Deno.test("taking out begins the count of failures anew", () => {
   const cell = cellAt();
   for (let i = 0; i < failures; i++) cell.failed();
@@ -106,6 +151,7 @@ Deno.test("a backend that comes back gets its share little by little", () => {
   assert.equal(cell.share(back + slowStartMs / 2), 0.5);
   assert.equal(cell.share(back + slowStartMs - 300), (slowStartMs - 300) / slowStartMs);
   assert.equal(cell.share(back + slowStartMs), 1);
+  assert.equal(cell.share(back + 2 * slowStartMs), 1);
   cell.rise(back + 100_000);
   assert.equal(cell.share(back + 100_000), BALANCE_LIMITS.leastShare);
 });
@@ -124,6 +170,19 @@ Deno.test("checks that succeed again forgive what connections met, others do not
   assert.ok(!cell.isOut(T + 1000));
   assert.ok(cell.isWell(T + 1000));
   assert.equal(cell.share(T + 1000), BALANCE_LIMITS.leastShare);
+  assert.equal(cell.outUntil, 0);
+  cell.takeOut(T + 2000);
+  assert.equal(cell.timesOut, 1, "the count begins anew, however little time has passed");
+});
+
+Deno.test("checks that go on failing, or that end, forgive nothing", () => {
+  const cell = cellAt();
+  cell.checked("failing", T);
+  cell.failed();
+  cell.checked("failing", T + 1000);
+  cell.checked("unknown", T + 2000);
+  assert.equal(cell.failures, 1);
+  assert.equal(cell.share(T + 2000), 1);
 });
 
 Deno.test("a backend nobody has checked is well", () => {

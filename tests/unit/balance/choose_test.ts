@@ -47,6 +47,17 @@ Deno.test("least looks at two different ones, whatever the chance", () => {
   }
 });
 
+Deno.test("least takes the only one, the first of two alike, and of two empty ones the heavier", () => {
+  const first = (backends: Parameters<typeof balanced>[0], random: readonly number[]) =>
+    visit(new BalanceWorld().balancer(balanced(backends, { balance: "least" }), { random }));
+  assert.equal(first(["a:1"], [0.9]), "a:1");
+  assert.equal(first(["a:1", "b:1"], [0, 0]), "a:1");
+  assert.equal(first(["a:1", "b:1"], [0.5, 0]), "b:1");
+  const heavy = [backend("a:1"), backend("b:1", { weight: 4 })];
+  assert.equal(first(heavy, [0, 0]), "b:1");
+  assert.equal(first(heavy, [0.5, 0]), "b:1");
+});
+
 Deno.test("least over the counters of all workers", () => {
   const world = new BalanceWorld();
   const route = balanced(["a:1", "b:1"], { balance: "least" });

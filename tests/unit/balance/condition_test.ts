@@ -27,6 +27,8 @@ Deno.test("stateOf() says how a backend is, the operator's wish before all", () 
     reason: "back, with 10 % of its weight 3",
     open: 1,
   });
+  const half = state({ weight: 3 }, T + BALANCE_LIMITS.slowStartMs / 2);
+  assert.equal(half.reason, "back, with 50 % of its weight 3");
   assert.equal(state({}, T + BALANCE_LIMITS.slowStartMs).condition, "up");
 });
 

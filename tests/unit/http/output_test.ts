@@ -50,6 +50,8 @@ Deno.test("Output hands over nothing of a slab in which nothing was written", ()
   output.reserve(100);
   assert.equal(output.size, 0);
   assert.deepEqual(output.take(), []);
+  write(output, 1, 1);
+  assert.deepEqual(taken(output), [[1, 1]]);
 });
 
 Deno.test("Output writes to a slab as large as is asked for, and no smaller than usual", () => {
@@ -75,6 +77,17 @@ Deno.test("OutputPool lets sessions write one behind the other into one slab", (
     [[3, 1, 1], [11, 3, 3], [4, 2, 2], [7, 4, 4]],
   );
   assert.equal(new Set(pieces.map(({ buffer }) => buffer)).size, 1);
+});
+
+Deno.test("OutputPool gives the last octet of a slab to whoever asks for just that much", () => {
+  const pool = new OutputPool();
+  const [first, second] = [new Output(pool), new Output(pool)];
+  write(first, SLAB - 10, 1);
+  write(second, 10, 2);
+  const [one, other] = [first.take(), second.take()];
+  assert.equal(one[0]?.buffer, other[0]?.buffer);
+  write(second, 1, 3);
+  assert.notEqual(second.take()[0]?.buffer, one[0]?.buffer);
 });
 
 Deno.test("OutputPool never has octets written again that were handed out", () => {

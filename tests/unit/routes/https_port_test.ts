@@ -46,6 +46,18 @@ Deno.test("httpsPlace() gives the route that is there", () => {
   assert.deepEqual(place, { port: 443, route: here });
 });
 
+Deno.test("httpsPlace() of two addresses with one port is the first", () => {
+  const there = { ...here, id: 2 };
+  for (const port of [443, 8443]) {
+    const place = httpsPlace(
+      [listener(port, here), listener(port, there)],
+      "a.example",
+      () => true,
+    );
+    assert.equal(place?.route.id, 1, String(port));
+  }
+});
+
 Deno.test("httpsPlace() passes over listeners that nobody can be sent to", () => {
   assert.equal(placeOf([{ ...listener(443, here), isRedirect: true }, listener(8443, here)]), 8443);
   assert.equal(placeOf([listener(443, route("b.example")), listener(8443, here)]), 8443);

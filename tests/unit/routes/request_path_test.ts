@@ -19,6 +19,8 @@ const TARGETS: readonly (readonly [target: string, path: string | undefined])[] 
   ["/.well-known/x", "/.well-known/x"],
   ["/a.b/..c", "/a.b/..c"],
   ["/100%25", "/100%"],
+  // A mark of byte order is a part of the path as any other character is.
+  ["/%ef%bb%bfa", "/\ufeffa"],
   // Dot segments, however they are written.
   ["/a/../b", undefined],
   ["/a/./b", undefined],
@@ -72,7 +74,28 @@ const TARGETS: readonly (readonly [target: string, path: string | undefined])[] 
 for (const [target, path] of TARGETS) {
   Deno.test(`readRequestPath() of ${JSON.stringify(target)} is ${JSON.stringify(path)}`, () => {
     const read = readRequestPath(target);
+    assert.deepEqual(read.ok, path !== undefined);
     assert.equal(read.ok ? read.path : undefined, path);
+  });
+}
+
+for (
+  const [target, reason] of [
+    ["", "it does not begin with a slash"],
+    ["?/a", "it does not begin with a slash"],
+    ["/a//b", "a segment is empty"],
+    ["/a/..", "a segment is . or .."],
+    ["/%2e%2e", "a segment is . or .."],
+    ["/a;b", "a slash, a backslash or ; is not a plain one"],
+    ["/%", "an escape is none, or not UTF-8"],
+    ["/\x80", "an escape is none, or not UTF-8"],
+    ["/%2541", "it is escaped twice"],
+    ["/\x7f", "it holds a control character"],
+    ["/%00", "it holds a control character"],
+  ] as const
+) {
+  Deno.test(`readRequestPath() of ${JSON.stringify(target)} says: ${reason}`, () => {
+    assert.deepEqual(readRequestPath(target), { ok: false, reason });
   });
 }
 
@@ -84,6 +107,8 @@ Deno.test("compilePaths(): exact before prefix, the longest prefix, and only whe
     { exact: "/only" },
     { prefix: "/ä b" },
   ]);
+  // As long as the longest prefix and shorter, with a slash where one was just looked at.
+  assert.equal(table.match("/api//b")?.prefix, "/api");
   const taken = (path: string) => {
     const rule = table.match(path);
     return rule && (rule.exact === undefined ? `${rule.prefix}*` : rule.exact);
