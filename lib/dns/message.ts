@@ -109,15 +109,21 @@ export interface Query {
   readonly type: number;
   /** Octets that we take over UDP (RFC 6891 §6.2.3); absent: a question without EDNS. */
   readonly udpPayloadBytes?: number;
+  /** Bits of the header beside RD. */
+  readonly flags?: number;
+  /** RFC 3225; without EDNS there is no place for it. */
+  readonly isDnssecOk?: boolean;
 }
 
 /** A question to a recursive server. */
-export function encodeQuery({ id, name, type, udpPayloadBytes }: Query): Uint8Array {
+export function encodeQuery(
+  { id, name, type, udpPayloadBytes, flags = 0, isDnssecOk = false }: Query,
+): Uint8Array {
   const edns = udpPayloadBytes !== undefined;
   const bytes = new Uint8Array(HEADER_BYTES + name.length + 4 + (edns ? OPT_BYTES : 0));
   const view = new DataView(bytes.buffer);
   view.setUint16(0, id);
-  view.setUint16(2, 0x0100); // RD
+  view.setUint16(2, 0x0100 | flags); // RD
   view.setUint16(4, 1);
   view.setUint16(10, edns ? 1 : 0);
   bytes.set(name, HEADER_BYTES);
@@ -129,6 +135,7 @@ export function encodeQuery({ id, name, type, udpPayloadBytes }: Query): Uint8Ar
   // OPT: the root's name, its type, and the size in the place of the class.
   view.setUint16(at + 1, TYPE.OPT);
   view.setUint16(at + 3, udpPayloadBytes);
+  view.setUint16(at + 7, isDnssecOk ? 0x8000 : 0);
   return bytes;
 }
 

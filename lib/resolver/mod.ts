@@ -4,6 +4,6 @@
  *
  * @module
  */
-export { type Exchange, ExchangeError, type Server } from "./exchange.ts";
+export { type Exchange, ExchangeError, type Server } from "../dns_client/mod.ts";
 export { ResolveError, Resolver, type ResolverOptions, type ResolverSettings } from "./resolver.ts";
 export { BusyError } from "./record_cache.ts";

@@ -1,6 +1,6 @@
 import { type ResolvConf, TYPE } from "../dns/mod.ts";
 import { RecordCache, type RecordCacheOptions } from "./record_cache.ts";
-import type { Server } from "./exchange.ts";
+import type { Server } from "../dns_client/mod.ts";
 import { createQuestioner, type QuestionerOptions } from "./questioner.ts";
 
 /** RFC 8305 §3: how long addresses of one family wait for those of the other. */

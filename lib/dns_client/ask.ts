@@ -1,16 +1,7 @@
 import { formatIp, parseIp } from "../addr/mod.ts";
-import {
-  CLASS_IN,
-  encodeQuery,
-  MAX_MESSAGE_BYTES,
-  type Message,
-  nameEquals,
-  parseMessage,
-  type Question,
-} from "../dns/mod.ts";
+import { CLASS_IN, type Message, nameEquals, parseMessage, type Question } from "../dns/mod.ts";
+import { readFramed, writeFramed } from "./framed.ts";
 
-/** RFC 9715 §3.1: what travels without fragments everywhere. */
-const UDP_PAYLOAD_BYTES = 1232;
 /** More than we ask for, from servers that do not look. */
 const UDP_BUFFER_BYTES = 4096;
 /**
@@ -19,7 +10,7 @@ const UDP_BUFFER_BYTES = 4096;
  */
 const MAX_STRANGE_DATAGRAMS = 32;
 
-/** A server that answers recursive questions. */
+/** A server that answers questions. */
 export interface Server {
   /** A literal address. */
   readonly hostname: string;
@@ -43,56 +34,34 @@ export class ExchangeError extends Error {
   }
 }
 
-/** Asks a server one question. */
-export type Exchange = (
-  server: Server,
-  question: Question,
-  options: { readonly timeoutMs: number; readonly signal: AbortSignal; readonly edns: boolean },
-) => Promise<Answer>;
-
-/**
- * Asks over UDP, from a port of its own and with an id that nobody can know; over TCP if the answer
- * is cut off or somebody sends answers that are none.
- *
- * @throws {ExchangeError}
- */
-export const exchange: Exchange = async (server, question, { timeoutMs, signal, edns }) => {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), timeoutMs);
-  const either = AbortSignal.any([timeout.signal, signal]);
-  const id = crypto.getRandomValues(new Uint16Array(1))[0] as number;
-  const query = encodeQuery({
-    id,
-    name: question.name,
-    type: question.type,
-    ...edns && { udpPayloadBytes: UDP_PAYLOAD_BYTES },
-  });
-  const asked = { server, query, id, question, signal: either };
-  try {
-    const answer = await askUdp(asked);
-    return answer === undefined || answer.message.header.isTruncated ? await askTcp(asked) : answer;
-  } catch (error) {
-    if (error instanceof ExchangeError) throw error;
-    if (timeout.signal.aborted) {
-      throw new ExchangeError("timeout", `no answer within ${timeoutMs} ms`, { cause: error });
-    }
-    throw new ExchangeError("network", "the server cannot be asked", { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
-interface Asked {
+/** A question as it is sent to a server. */
+export interface Asked {
   readonly server: Server;
+  /** The whole message. */
   readonly query: Uint8Array;
   readonly id: number;
   readonly question: Question;
   readonly signal: AbortSignal;
+  /** Whether an answer over UDP has to repeat the case of the question's letters. */
+  readonly isCaseKept?: boolean;
+  /** Told of each datagram that is no answer. */
+  readonly onStrange?: () => void;
 }
 
-/** The answer; nothing when too many datagrams came that are none. */
+/**
+ * Asks over UDP, from a port of its own; over TCP if the answer is cut off or somebody sends answers
+ * that are none.
+ *
+ * @throws {ExchangeError} and what sockets throw.
+ */
+export async function askServer(asked: Asked): Promise<Answer> {
+  const answer = await askUdp(asked);
+  return answer === undefined || answer.message.header.isTruncated ? await askTcp(asked) : answer;
+}
+
+/** The answer; nothing when the datagrams that came have to be taken for somebody else's. */
 async function askUdp(asked: Asked): Promise<Answer | undefined> {
-  const { server, query, signal } = asked;
+  const { server, query, signal, isCaseKept = false, onStrange } = asked;
   signal.throwIfAborted();
   const hostname = server.hostname.includes(":") ? "::" : "0.0.0.0";
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
@@ -108,7 +77,10 @@ async function askUdp(asked: Asked): Promise<Answer | undefined> {
     for (let strange = 0; strange < MAX_STRANGE_DATAGRAMS; strange++) {
       const [bytes, from] = await socket.receive(buffer);
       const answer = isFrom(from, server) ? readAnswer(bytes, asked) : undefined;
-      if (answer !== undefined) return answer;
+      if (answer !== undefined && !(isCaseKept && isOtherCase(answer, asked))) return answer;
+      onStrange?.();
+      // The id is right: either a server that does not keep the case, or one good guess too many.
+      if (answer !== undefined) return undefined;
     }
     return undefined;
   } finally {
@@ -117,7 +89,12 @@ async function askUdp(asked: Asked): Promise<Answer | undefined> {
   }
 }
 
-async function askTcp(asked: Asked): Promise<Answer> {
+/**
+ * Asks over TCP, on a connection of its own.
+ *
+ * @throws {ExchangeError} and what sockets throw.
+ */
+export async function askTcp(asked: Asked): Promise<Answer> {
   const { server, query, signal } = asked;
   const connection = await Deno.connect({ ...server, signal });
   let open = true;
@@ -128,12 +105,9 @@ async function askTcp(asked: Asked): Promise<Answer> {
   signal.addEventListener("abort", close, { once: true });
   try {
     signal.throwIfAborted();
-    const framed = new Uint8Array(2 + query.length);
-    framed.set([query.length >> 8, query.length & 255]);
-    framed.set(query, 2);
-    for (let at = 0; at < framed.length;) at += await connection.write(framed.subarray(at));
-    const [high = 0, low = 0] = await readExactly(connection, 2);
-    const bytes = await readExactly(connection, Math.min(high << 8 | low, MAX_MESSAGE_BYTES));
+    await writeFramed(connection, query);
+    const bytes = await readFramed(connection);
+    if (typeof bytes === "string") throw new ExchangeError("invalid", "the answer is cut off");
     const answer = readAnswer(bytes, asked);
     if (answer === undefined) throw new ExchangeError("invalid", "the answer is to something else");
     return answer;
@@ -141,16 +115,6 @@ async function askTcp(asked: Asked): Promise<Answer> {
     signal.removeEventListener("abort", close);
     close();
   }
-}
-
-async function readExactly(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const count = await connection.read(bytes.subarray(at));
-    if (count === null) throw new ExchangeError("invalid", "the answer is cut off");
-    at += count;
-  }
-  return bytes;
 }
 
 /** The message, if it is one and answers what was asked (RFC 5452 §9.1). */
@@ -165,6 +129,11 @@ function readAnswer(bytes: Uint8Array, { id, question }: Asked): Answer | undefi
     asked.type === question.type && asked.class === CLASS_IN &&
     nameEquals(asked.name, question.name);
   return isSame ? { message: parsed.value, bytes: bytes.slice() } : undefined;
+}
+
+function isOtherCase({ message }: Answer, { question }: Asked): boolean {
+  const name = message.questions[0]?.name;
+  return name !== undefined && name.some((octet, i) => octet !== question.name[i]);
 }
 
 function isFrom(from: Deno.Addr, { hostname, port }: Server): boolean {
