@@ -7,7 +7,13 @@ import {
   type ResolvConf,
   ResponseCode,
 } from "../dns/mod.ts";
-import { type Answer, type Exchange, exchange, ExchangeError, type Server } from "../dns_client/mod.ts";
+import {
+  type Answer,
+  type Exchange,
+  exchange,
+  ExchangeError,
+  type Server,
+} from "../dns_client/mod.ts";
 
 /**
  * Where resolv.conf does not say: less than half of the system's five seconds, because a connection
