@@ -26,7 +26,8 @@ export { type Issuance, type IssuanceCounts, type IssuedStatus } from "./issuanc
 export { MemoryGuard } from "./memory_guard.ts";
 export { type Upkeep } from "./upkeep.ts";
 export { type LiveConnections } from "./live_connections.ts";
-export { Replay, type Replayed, type ReplayedClient } from "./replay.ts";
+export { Replay } from "./replay.ts";
+export type { Replayed, ReplayedClient } from "./replay_tally.ts";
 export { MutationError, type Operation } from "./operation.ts";
 export { type ServedState } from "./served_state.ts";
 export {

@@ -1,42 +1,43 @@
 import { chmodSync, closeSync, openSync, renameSync, rmSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { formatIp, ipFromBytes, ipToBytes, parseBlock, parseIp } from "../addr/mod.ts";
-import { isRefusal, type OutcomeName } from "../observe/mod.ts";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type {
   HistoryPage,
   HistoryQuery,
   HistorySettings,
-  KeptConnection,
   PastConnection,
   PastVisits,
   VisitsPage,
 } from "./messages.ts";
+import { conditionsOf } from "./query.ts";
+import { clientOf, FIELDS, IDS_PER_MS, keyOf, timeOf, toConnection, valuesOf } from "./rows.ts";
+import { addVisit } from "./visits.ts";
 
 const MIB = 1024 * 1024;
+
 const DAY_MS = 24 * 3_600_000;
+
 /** Whoever else writes is the process that we take over from. */
 const BUSY_TIMEOUT_MS = 5_000;
+
 /** So many of the oldest rows make room at once: some milliseconds. */
 const PURGE_ROWS = 1_000;
+
 /** So often for each piece that is added: after the limit was lowered it takes a while. */
 const MAX_PURGES = 4;
+
 /** Rows that are added between two looks at the size: of at most 10 kB, which is rarely reached. */
 const ROWS_BETWEEN_LOOKS = 200;
+
 /** How far the file may go above the limit, and how large its log stays. */
 const HEADROOM_BYTES = 4 * MIB;
+
 const LOG_BYTES = 4 * MIB;
-/** Ids are microseconds since 1970, so that a span of time is a span of ids and needs no index. */
-const IDS_PER_MS = 1_000;
+
 /** Pages that are given back to the file system at once when the limit was lowered. */
 const VACUUM_PAGES = 500;
-/** Names that one client asks for, beyond which they are not told apart: who scans asks for many. */
-const MAX_VISITS_OF_CLIENT = 1_000;
 
 /** What is not a database of ours, by SQLite's result codes: SQLITE_CORRUPT, SQLITE_NOTADB. */
 const BROKEN_CODES: ReadonlySet<number> = new Set([11, 26]);
-
-const FIELDS = "client, listener, sni, route, backend, rule, identity, outcome, reason, " +
-  "bytes_in, bytes_out, duration_ms, count";
 
 const SQL = {
   create: `CREATE TABLE IF NOT EXISTS connections (
@@ -211,103 +212,4 @@ function configure(db: DatabaseSync, { megabytes }: HistorySettings): void {
   run(`PRAGMA max_page_count = ${Math.ceil((megabytes * MIB + HEADROOM_BYTES) / pageSize)}`);
   run(SQL.create);
   run(SQL.index);
-}
-
-function valuesOf(it: PastConnection): SQLInputValue[] {
-  const { time, client, listener, sni, route, backend, rule, identity, outcome, reason } = it;
-  const { bytesIn, bytesOut, durationMs, count } = it;
-  const texts = [listener, sni, route, backend, rule, identity, outcome, reason];
-  const id = Math.round(time * IDS_PER_MS);
-  const durations = Math.round(durationMs);
-  return [id, keyOf(client), ...texts, bytesIn, bytesOut, durations, count];
-}
-
-type Row = Readonly<Record<string, unknown>>;
-
-function toConnection(row: Row): KeptConnection {
-  const id = Number(row.id);
-  const text = (name: string) => String(row[name]);
-  return {
-    id,
-    time: timeOf(id),
-    client: clientOf(row.client),
-    listener: text("listener"),
-    sni: text("sni"),
-    route: text("route"),
-    backend: text("backend"),
-    rule: text("rule"),
-    identity: text("identity"),
-    outcome: text("outcome"),
-    reason: text("reason"),
-    bytesIn: Number(row.bytes_in),
-    bytesOut: Number(row.bytes_out),
-    durationMs: Number(row.duration_ms),
-    count: Number(row.count),
-  };
-}
-
-function addVisit(by: Map<string, PastVisits>, client: string, row: Row): void {
-  const [listener, sni, count] = [String(row.listener), String(row.sni), Number(row.count)];
-  const key = `${listener} ${sni}`;
-  const before = by.get(key);
-  if (before === undefined && by.size >= MAX_VISITS_OF_CLIENT) return;
-  const served = isRefusal(row.outcome as OutcomeName) ? 0 : count;
-  by.set(key, {
-    client,
-    listener,
-    sni,
-    connections: (before?.connections ?? 0) + count,
-    served: (before?.served ?? 0) + served,
-    lastMs: Math.max(before?.lastMs ?? 0, timeOf(Number(row.id))),
-  });
-}
-
-function conditionsOf({ client, sni, outcomes, sinceMs, beforeId }: HistoryQuery) {
-  const where = ["id >= ?"];
-  const values: SQLInputValue[] = [sinceMs * IDS_PER_MS];
-  const add = (condition: string, ...more: SQLInputValue[]) => {
-    where.push(condition);
-    values.push(...more);
-  };
-  if (beforeId !== undefined) add("id < ?", beforeId);
-  if (client !== undefined) add("client BETWEEN ? AND ?", ...blockRange(client));
-  if (sni?.startsWith("*.")) {
-    const end = sni.slice(1);
-    add("substr(sni, -length(?)) = ?", end, end);
-  } else if (sni !== undefined) add("sni = ?", sni);
-  if (outcomes !== undefined) {
-    add(`outcome IN (${outcomes.map(() => "?").join(", ")})`, ...outcomes);
-  }
-  return { where, values };
-}
-
-function timeOf(id: number): number {
-  return Math.floor(id / IDS_PER_MS);
-}
-
-/** 16 octets for both families, so that a block of either is one range. */
-function keyOf(client: string): Uint8Array {
-  const ip = parseIp(client);
-  if (!ip.ok) throw new TypeError(`${JSON.stringify(client)}: ${ip.reason}`);
-  return mapped(ipToBytes(ip.value));
-}
-
-function mapped(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 16) return bytes;
-  return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes);
-}
-
-function clientOf(key: unknown): string {
-  return formatIp(ipFromBytes(key as Uint8Array));
-}
-
-/** The first and the last address of a block. */
-function blockRange(text: string): [Uint8Array, Uint8Array] {
-  const block = parseBlock(text);
-  if (!block.ok) throw new TypeError(`${JSON.stringify(text)}: ${block.reason}`);
-  const { address, prefixLength } = block.value;
-  const first = mapped(ipToBytes(address));
-  const kept = prefixLength + (address.family === 4 ? 96 : 0);
-  const last = first.map((octet, i) => octet | 0xff >> Math.min(8, Math.max(0, kept - i * 8)));
-  return [first, last];
 }

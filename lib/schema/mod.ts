@@ -6,6 +6,7 @@
  * @module
  */
 export { columnName, columnType, type ColumnValue, fromColumn, toColumn } from "./column.ts";
+export { complete } from "./complete.ts";
 export { type ParsedDocument, parseDocument } from "./document.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { formatKey, formatKeyPath, type KeyPath } from "./key_path.ts";
@@ -40,21 +41,11 @@ export {
 export { locateKeys, type Position } from "./locate.ts";
 export { fromJson, type Json, recordToJson, recordToToml, same, toJson } from "./plain.ts";
 export { formatProblem, type Problem, Report } from "./problem.ts";
-export {
-  complete,
-  field,
-  identityOf,
-  record,
-  type RecordKind,
-  records,
-  table,
-  tablesBelow,
-  tablesByKey,
-  type TitledTable,
-  unusedFields,
-  type ValueOf,
-} from "./record.ts";
+export { field, record, type RecordKind, table, type ValueOf } from "./record.ts";
+export { identityOf, records } from "./records.ts";
 export { formatSize, parseSize } from "./size.ts";
 export { suggest } from "./suggest.ts";
+export { tablesBelow, tablesByKey, type TitledTable } from "./tables.ts";
 export { recordOfText, textOfRecord } from "./text.ts";
+export { unusedFields } from "./unused.ts";
 export { wrapProse, wrapWords } from "./wrap.ts";

@@ -1,4 +1,4 @@
-import { formatKey, formatKeyPath } from "./key_path.ts";
+import { formatKey } from "./key_path.ts";
 import {
   type AnyField,
   type Field,
@@ -7,14 +7,13 @@ import {
   type Mandatory,
   type Optional,
   type Place,
-  quote,
   type Raw,
   type RecordShape,
   refuseType,
 } from "./kind.ts";
+import { same } from "./plain.ts";
 import { Report } from "./problem.ts";
 import { suggest } from "./suggest.ts";
-import { same } from "./plain.ts";
 
 /** A kind that has fields. */
 export type RecordKind<T> = Kind<T> & {
@@ -66,6 +65,7 @@ export function field<T, const O extends FieldOptions<T>>(
 }
 
 type FieldOptions<T> = DistributiveOmit<Field<NoInfer<T>>, "key" | "kind">;
+
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** A record with exactly these fields, whose type is that of its values. */
@@ -152,121 +152,6 @@ function recordOf<T extends object>(
   };
 }
 
-/** Records, each once: `[[name]]`. Of more than `maxLength` none is looked at. */
-export function records<T extends object>(
-  element: RecordKind<T>,
-  { maxLength = Infinity }: { readonly maxLength?: number } = {},
-): RecordKind<readonly T[]> {
-  const { identity, fields } = element.shape;
-  // An iterator for each of a million records takes its time.
-  const isLong = [...fields.values()].some(({ kind }) => kind.checkInSteps !== undefined);
-  const distinct = (values: readonly T[], place: Place): readonly T[] => {
-    for (const _ of refuseRepeated(values, element.shape, place));
-    return values;
-  };
-  const fits = (values: readonly unknown[], { path, report }: Place): boolean => {
-    if (values.length <= maxLength) return true;
-    report.problem(path, `holds ${values.length}, more than ${maxLength}`);
-    return false;
-  };
-  return {
-    form: "records",
-    doc: "tables",
-    empty: [],
-    read: (value, place) => {
-      if (!Array.isArray(value)) return refuseType(value, "an array of tables", place) ?? [];
-      if (!fits(value, place)) return [];
-      const at = (i: number) => ({ ...place, path: [...place.path, i] });
-      return distinct(value.map((entry, i) => element.read(entry, at(i))), place);
-    },
-    check: (values, place) => {
-      if (!fits(values, place)) return [];
-      const at = (i: number) => ({ ...place, path: [...place.path, i] });
-      return distinct(values.map((value, i) => element.check(value, at(i))), place);
-    },
-    *checkInSteps(values, place) {
-      if (!fits(values, place)) return [];
-      const checked: T[] = [];
-      for (const [i, value] of values.entries()) {
-        const at = { ...place, path: [...place.path, i] };
-        checked.push(isLong ? yield* element.checkInSteps(value, at) : element.check(value, at));
-        yield;
-      }
-      yield* refuseRepeated(checked, element.shape, place);
-      return checked;
-    },
-    show: () => "[]",
-    element,
-    shape: { ...element.shape, repeated: true, identity },
-  };
-}
-
-/** The record with defaults for what it does not say, and so those in it; nothing is checked. */
-export function complete<T extends object>(
-  { shape }: RecordKind<T>,
-  given: Readonly<Partial<T>>,
-): T {
-  const values = given as Readonly<Record<string, unknown>>;
-  const result: Record<string, unknown> = {};
-  for (const [property, field] of shape.fields) {
-    const value = values[property] ?? ("default" in field ? field.default : undefined);
-    if (value === undefined || meansAbsent(field, value)) continue;
-    result[property] = field.apart === true ? value : completeValue(field.kind, value);
-  }
-  return result as T;
-}
-
-function completeValue(kind: AnyField["kind"], value: unknown): unknown {
-  const inner = kind as RecordKind<object>;
-  if (kind.form === "record") return complete(inner, value as object);
-  if (kind.form !== "records") return value;
-  return (value as readonly object[]).map((it) => complete(inner, it));
-}
-
-/** What tells a record from others of its list, as one text; a part that is absent says nothing. */
-export function identityOf(shape: RecordShape, value: object): string {
-  const values = value as Readonly<Record<string, unknown>>;
-  return shape.identity.map((property) => values[property])
-    .filter((part) => part !== undefined).map(String).join(" ");
-}
-
-/** The fields that a record gives a value and that mean nothing in a mode. */
-export function unusedFields(shape: RecordShape, value: object, mode: string): AnyField[] {
-  const values = value as Readonly<Record<string, unknown>>;
-  return [...shape.fields].filter(([property, field]) => {
-    const found = values[property];
-    const isGiven = found !== undefined && !("default" in field && same(found, field.default));
-    return isGiven && field.modes !== undefined && !field.modes.includes(mode);
-  }).map(([, field]) => field);
-}
-
-/** Says which records repeat others, a step for each. */
-function* refuseRepeated(
-  values: readonly object[],
-  shape: RecordShape,
-  { path, report }: Place,
-): Generator<undefined, void> {
-  const last = shape.identity.at(-1);
-  const key = last && shape.fields.get(last)?.key;
-  if (key === undefined) return;
-  // A part that is missing or refused has been reported.
-  const isRefused = (i: number) =>
-    !report.isEmpty &&
-    shape.identity.some((it) => report.hasProblem([...path, i, shape.fields.get(it)?.key ?? ""]));
-  const first = new Map<string, number>();
-  for (const [i, value] of values.entries()) {
-    yield;
-    if (isRefused(i)) continue;
-    const identity = identityOf(shape, value);
-    const other = first.get(identity);
-    if (other === undefined) first.set(identity, i);
-    else {
-      const message = `${quote(identity)} repeats ${formatKeyPath([...path, other])}`;
-      report.problem([...path, i, key], message);
-    }
-  }
-}
-
 function fallback(field: AnyField, place: Place): unknown {
   if ("default" in field) return field.default;
   if ("section" in field) return field.kind.read({}, place);
@@ -275,7 +160,7 @@ function fallback(field: AnyField, place: Place): unknown {
   return field.kind.empty;
 }
 
-function meansAbsent(field: AnyField, value: unknown): boolean {
+export function meansAbsent(field: AnyField, value: unknown): boolean {
   return "optional" in field && field.absent !== undefined && same(field.absent, value);
 }
 
@@ -288,37 +173,4 @@ function refuseKey(
   const meant = elsewhere === undefined ? suggest(key, known) : undefined;
   const message = elsewhere === undefined ? "unknown key" : `belongs in ${elsewhere.join(" or ")}`;
   report.problem([...path, key], message, { suggestion: meant && formatKey(meant) });
-}
-
-/** A table inside another one, with its title as it is written in TOML. */
-export interface TitledTable {
-  readonly title: string;
-  readonly doc: string;
-  readonly shape: RecordShape;
-}
-
-/** Every table below one, outer ones first. */
-export function* tablesBelow(
-  root: RecordShape,
-  path: readonly string[] = [],
-): Generator<TitledTable> {
-  for (const { key, kind, doc } of root.fields.values()) {
-    const { shape } = kind;
-    if (shape === undefined) continue;
-    const name = [...path, key];
-    const title = shape.repeated ? `[[${name.join(".")}]]` : `[${name.join(".")}]`;
-    yield { title, doc, shape };
-    yield* tablesBelow(shape, name);
-  }
-}
-
-/** Which tables have which keys, for {@link Place.tablesByKey}. */
-export function tablesByKey(root: RecordShape): ReadonlyMap<string, readonly string[]> {
-  const tables = new Map<string, string[]>();
-  for (const { title, shape } of tablesBelow(root)) {
-    for (const { key, kind } of shape.fields.values()) {
-      if (kind.shape === undefined) tables.set(key, [...tables.get(key) ?? [], title]);
-    }
-  }
-  return tables;
 }
