@@ -125,7 +125,7 @@ function passFirewall(c: Connection, state: PlaneState): Ending | undefined {
 /** The rules, then the limits of new and of open connections, all on the real client. */
 function checkFirewall(c: Connection, state: PlaneState): Ending | undefined {
   const { clock, worker } = state;
-  const { refusal, permit } = judge(c.client.ip, state, { nowMs: clock.wallNow(), worker });
+  const { refusal, permit } = judge(c.client.ip, state.sources, { nowMs: clock.wallNow(), worker });
   if (permit !== undefined) c.sourcePermit = permit;
   switch (refusal?.outcome) {
     case "blocked": {
@@ -171,7 +171,7 @@ function matchRoute(c: Connection, hello: ClientHello, state: PlaneState): Endin
       : { outcome: "no_route", reason: "no route for this name" };
   }
   c.route = route;
-  if (state.allowList(route)?.holds(c.client.ip) === false) {
+  if (state.sources.allowList(route)?.holds(c.client.ip) === false) {
     return { outcome: "not_allowed", reason: "the route does not allow this client" };
   }
   return passRouteLimits(c, route, state);

@@ -94,11 +94,11 @@ export class DataPlane {
       case "snapshot":
         return await this.#applySnapshot(change.snapshot);
       case "firewall":
-        return this.#state.setFirewall(change.firewall);
+        return this.#state.sources.replace(change.firewall);
       case "rules":
-        return this.#state.setRules(change.rules);
+        return this.#state.sources.setRules(change.rules);
       case "rate_limit":
-        return this.#state.setRateLimit(change.rateLimit);
+        return this.#state.sources.setRateLimit(change.rateLimit);
       case "connector":
         return this.#applyConnector(change.connector);
       case "resolver":
@@ -122,7 +122,7 @@ export class DataPlane {
   }
 
   async #applySnapshot(snapshot: Snapshot): Promise<void> {
-    this.#state.setFirewall(snapshot.firewall);
+    this.#state.sources.replace(snapshot.firewall);
     this.#state.setSettings(snapshot.settings);
     const { tls = [] } = snapshot;
     const used = new Set(tls.map(({ id }) => id));
@@ -206,7 +206,9 @@ export class DataPlane {
     connection.listener.gauge.release(worker);
     this.#descriptors.release(DESCRIPTORS_PER_CONNECTION);
     const { sourcePermit } = connection;
-    if (sourcePermit !== undefined) this.#state.connectionLimiter?.release(sourcePermit, worker);
+    if (sourcePermit !== undefined) {
+      this.#state.sources.connectionLimiter?.release(sourcePermit, worker);
+    }
     connection.routePermits?.release(worker);
     if (connection.spared !== undefined) this.#state.challenges.unspare();
     this.#connections.delete(connection);

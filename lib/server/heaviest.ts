@@ -56,6 +56,6 @@ export class Heaviest {
   }
 
   #visitorOf({ client: { ip }, sni }: Connection): Visitor {
-    return { ip, name: sni, country: this.#state.countryOf(ip) };
+    return { ip, name: sni, country: this.#state.sources.countryOf(ip) };
   }
 }

@@ -39,7 +39,7 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
       // A route that has begun to name others is none for a client that is connected already.
       matchRoute: (host) => {
         const found = c.listener.routes.match(host);
-        const isRefused = found && state.allowList(found)?.holds(c.client.ip) === false;
+        const isRefused = found && state.sources.allowList(found)?.holds(c.client.ip) === false;
         return isRefused ? undefined : found;
       },
     },

@@ -7,10 +7,10 @@ import { compileQuery } from "./query.ts";
 
 /** The connections of one worker that are open, the oldest first: who asks, finds and cuts them. */
 export class LiveConnections {
-  readonly #state: Pick<PlaneState, "firewall" | "clock">;
+  readonly #state: Pick<PlaneState, "sources" | "clock">;
   readonly #ring = new Ring<Connection>();
 
-  constructor(state: Pick<PlaneState, "firewall" | "clock">) {
+  constructor(state: Pick<PlaneState, "sources" | "clock">) {
     this.#state = state;
   }
 
@@ -76,7 +76,7 @@ export class LiveConnections {
   }
 
   #query(query: ConnectionQuery): Connection[] {
-    const matches = compileQuery(query, this.#state);
+    const matches = compileQuery(query, this.#state.sources);
     return [...this].filter(matches);
   }
 }

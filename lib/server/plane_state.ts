@@ -1,18 +1,6 @@
-import { type Endpoint, type IpAddress, parseBackendEndpoint, type Result } from "../addr/mod.ts";
+import { type Endpoint, parseBackendEndpoint, type Result } from "../addr/mod.ts";
 import { Balancers } from "../balance/mod.ts";
 import { type Admission, TrustMemory } from "../connector/mod.ts";
-import {
-  type AllowList,
-  compileAllowList,
-  type ConnectionLimiter,
-  createConnectionLimiter,
-  createFirewall,
-  createRateLimiter,
-  type Firewall,
-  type GeoIp,
-  openGeoIp,
-  type RateLimiter,
-} from "../firewall/mod.ts";
 import {
   type CurrentRoutes,
   EngineLimits,
@@ -28,7 +16,7 @@ import {
   type RequestCounts,
   type RequestEvent,
 } from "../observe/mod.ts";
-import type { FirewallSnapshot, Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
+import type { Settings, Snapshot } from "../plane/mod.ts";
 import {
   BrokenWatch,
   type Clock,
@@ -49,6 +37,7 @@ import { Tallies } from "./accounting.ts";
 import { AttemptDeadlines } from "./attempt_deadlines.ts";
 import { Challenges } from "./challenges.ts";
 import type { Connector } from "./connector.ts";
+import { SourceRules } from "./source_rules.ts";
 import { Streams } from "./streams.ts";
 
 /** For the PROXY header and the ClientHello together (DESIGN: ≤ 5 s). */
@@ -87,6 +76,8 @@ export interface PlaneStateOptions {
  */
 export class PlaneState {
   readonly clock: Clock;
+  /** What is decided by the client's address. */
+  readonly sources: SourceRules;
   readonly counters: Counters;
   /** By rule, route and backend. */
   readonly tallies: Tallies = new Tallies();
@@ -120,13 +111,6 @@ export class PlaneState {
   connector: Connector | undefined;
   readonly #attemptDeadlines = new AttemptDeadlines();
   readonly #wantsRequests: boolean;
-  #firewall: Firewall;
-  #rateLimiter: RateLimiter | undefined;
-  #sources: SourcesSnapshot | undefined;
-  #connectionLimiter: ConnectionLimiter | undefined;
-  #geoip: GeoIp | undefined;
-  /** Compiled when the first connection takes the route. */
-  #allowLists = new WeakMap<Route, AllowList>();
   readonly #targets = new WeakMap<Route, Result<Endpoint>>();
   #settings: Settings;
   #resolver: Resolver | undefined;
@@ -151,10 +135,7 @@ export class PlaneState {
     this.#wantsRequests = onRequest !== undefined;
     this.#settings = settings;
     this.#pressure = settings.pressure && new Pressure(settings.pressure);
-    this.#geoip = openChecked(firewall);
-    this.#firewall = createFirewall(firewall.rules, this.#geoip);
-    this.#setSources(firewall.sources);
-    this.setRateLimit(firewall.rateLimit);
+    this.sources = new SourceRules(firewall);
     this.peekDeadlines = new Deadlines(options.peekTimeoutMs ?? PEEK_TIMEOUT_MS, clock);
     this.connectDeadlines = new ConnectDeadlines(settings.connectTimeoutMs);
     const idle = new Deadlines(settings.idleTimeoutMs, clock);
@@ -215,10 +196,6 @@ export class PlaneState {
     this.#attemptDeadlines[Symbol.dispose]();
   }
 
-  get firewall(): Firewall {
-    return this.#firewall;
-  }
-
   readonly lookup: Lookup = (host) => (this.#resolver?.lookup ?? systemLookup)(host);
 
   /** Whom to ask for names from now on. */
@@ -238,15 +215,6 @@ export class PlaneState {
     for (const release of this.#kept) release();
   }
 
-  get rateLimiter(): RateLimiter | undefined {
-    return this.#rateLimiter;
-  }
-
-  /** Of open connections per source. */
-  get connectionLimiter(): ConnectionLimiter | undefined {
-    return this.#connectionLimiter;
-  }
-
   get pressure(): Pressure | undefined {
     return this.#pressure;
   }
@@ -258,18 +226,6 @@ export class PlaneState {
     return { ...this.relayOptions, idle: this.#idleTimes.of(idleTimeoutMs) };
   }
 
-  /** Who may use a route; nothing: everybody. */
-  allowList(route: Route): AllowList | undefined {
-    const { allowedIps, allowedCidrs, allowedCountries } = route;
-    // Most routes: they are not looked up.
-    if ((allowedIps ?? allowedCidrs ?? allowedCountries) === undefined) return undefined;
-    const known = this.#allowLists.get(route);
-    if (known !== undefined) return known;
-    const list = compileAllowList(route, this.#geoip);
-    if (list !== undefined) this.#allowLists.set(route, list);
-    return list;
-  }
-
   /** Where a route's backend is. */
   targetOf(route: Route): Result<Endpoint> {
     let target = this.#targets.get(route);
@@ -277,43 +233,6 @@ export class PlaneState {
       this.#targets.set(route, target = parseBackendEndpoint(route.backend));
     }
     return target;
-  }
-
-  setFirewall(snapshot: FirewallSnapshot): void {
-    this.#geoip = openChecked(snapshot);
-    this.#allowLists = new WeakMap();
-    this.setRules(snapshot.rules);
-    this.#setSources(snapshot.sources);
-    this.setRateLimit(snapshot.rateLimit);
-  }
-
-  /** The country of an address, if a GeoIP database is open and knows it. */
-  countryOf(ip: IpAddress): string | undefined {
-    return this.#geoip?.country(ip);
-  }
-
-  /** What is counted goes on being counted: the memory is the same. */
-  #setSources(sources: SourcesSnapshot | undefined): void {
-    this.#sources = sources;
-    const { ipv6Prefix, connections } = sources ?? {};
-    this.#connectionLimiter = connections && createConnectionLimiter({
-      ...connections,
-      ...ipv6Prefix !== undefined && { ipv6Prefix },
-    });
-  }
-
-  /** New rules over the GeoIP database that is open. */
-  setRules(rules: FirewallSnapshot["rules"]): void {
-    this.#firewall = createFirewall(rules, this.#geoip);
-  }
-
-  setRateLimit(rateLimit: FirewallSnapshot["rateLimit"]): void {
-    const { ipv6Prefix, siteFactor } = this.#sources ?? {};
-    this.#rateLimiter = rateLimit && createRateLimiter({
-      ...rateLimit,
-      ...ipv6Prefix !== undefined && { ipv6Prefix },
-      ...siteFactor !== undefined && { siteFactor },
-    });
   }
 
   /** Streams that are relayed already keep the deadline they began with. */
@@ -351,9 +270,4 @@ export class PlaneState {
       ...l7?.errorPages && { errorPages: l7.errorPages },
     };
   }
-}
-
-/** The control plane has checked the database: opening it again is cheap. */
-function openChecked({ geoip }: FirewallSnapshot): GeoIp | undefined {
-  return geoip && openGeoIp(new Uint8Array(geoip), { isChecked: true });
 }

@@ -1,7 +1,7 @@
 import { blockOf, cidrContains } from "../addr/mod.ts";
 import type { ConnectionQuery } from "../plane/mod.ts";
 import type { Connection } from "./connection_state.ts";
-import type { PlaneState } from "./plane_state.ts";
+import type { SourceRules } from "./source_rules.ts";
 
 /**
  * The test that a query is.
@@ -10,7 +10,7 @@ import type { PlaneState } from "./plane_state.ts";
  */
 export function compileQuery(
   { listenerId, listener, route, backend, stale, client, blockedBy }: ConnectionQuery,
-  state: Pick<PlaneState, "firewall">,
+  sources: Pick<SourceRules, "firewall">,
 ): (connection: Connection) => boolean {
   const block = client === undefined ? undefined : blockOf(client, "client");
   return (connection) => {
@@ -21,7 +21,7 @@ export function compileQuery(
     if (stale && !isStale(connection)) return false;
     if (block !== undefined && !cidrContains(block, connection.client.ip)) return false;
     if (blockedBy === undefined) return true;
-    const verdict = state.firewall.check(connection.client.ip);
+    const verdict = sources.firewall.check(connection.client.ip);
     return verdict.action === "block" && verdict.rule.id === blockedBy;
   };
 }

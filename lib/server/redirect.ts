@@ -27,7 +27,7 @@ export async function serveRedirect(
 function decideFor(c: Connection, head: RequestHead, state: PlaneState): Decision {
   const { listener, client, spared } = c;
   // A route that names others is none for this client.
-  const isAllowed = (route: Route) => state.allowList(route)?.holds(client.ip) !== false;
+  const isAllowed = (route: Route) => state.sources.allowList(route)?.holds(client.ip) !== false;
   const httpsPort = (name: string) => {
     if (spared !== undefined) return undefined;
     const port = state.httpsPort(name, isAllowed);

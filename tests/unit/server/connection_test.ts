@@ -22,16 +22,18 @@ function asked(refusing: "firewall" | "rate" | "open") {
     clock: { now: () => 1, wallNow: () => 2 },
     worker: 0,
     challenges: new Challenges(),
-    firewall: {
-      skipsRateLimit: () => false,
-      check: (address: IpAddress) =>
-        note("firewall", address)
-          ? { action: "allow" }
-          : { action: "block", rule: { id: 9, type: "ip", value: "192.0.2.1" } },
-    },
-    rateLimiter: { admit: (address: IpAddress) => note("rate", address) },
-    connectionLimiter: {
-      acquire: (address: IpAddress) => note("open", address) ? { slot: 1, tag: 1n } : undefined,
+    sources: {
+      firewall: {
+        skipsRateLimit: () => false,
+        check: (address: IpAddress) =>
+          note("firewall", address)
+            ? { action: "allow" }
+            : { action: "block", rule: { id: 9, type: "ip", value: "192.0.2.1" } },
+      },
+      rateLimiter: { admit: (address: IpAddress) => note("rate", address) },
+      connectionLimiter: {
+        acquire: (address: IpAddress) => note("open", address) ? { slot: 1, tag: 1n } : undefined,
+      },
     },
   } as unknown as PlaneState;
   const connection = {
