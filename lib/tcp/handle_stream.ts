@@ -1,18 +1,16 @@
 import net, { type Socket } from "node:net";
 import { EOF, type TcpHandle } from "./_binding.ts";
 import { type HandleThread, onRead, tellEnd, WriteRequest } from "./_handle_thread.ts";
+import { QueuingStream } from "./_queuing_stream.ts";
 import { ReadMemory } from "./_read_memory.ts";
 import { limitReadAhead } from "./_read_ahead.ts";
 import { SHUTDOWN, streamError } from "./_stream_error.ts";
 import type { TlsCredentials } from "./_tls_binding.ts";
 import { TlsStream } from "./tls_stream.ts";
-import { describeError } from "../observe/mod.ts";
 import {
-  HANDLER_FAILED,
-  MAX_QUEUED,
   NO_HANDLER,
   type SocketName,
-  StreamError,
+  type StreamError,
   type StreamHandler,
   type TcpStream,
   type TlsHandler,
@@ -22,14 +20,10 @@ import {
 const NOTHING = new Uint8Array(0);
 
 /** A {@link TcpStream} on a handle of the runtime. */
-export class HandleStream implements TcpStream {
+export class HandleStream extends QueuingStream implements TcpStream {
   handler: StreamHandler = NO_HANDLER;
-  queued = 0;
   bulk = true;
-  readEnded = false;
-  readError: StreamError | undefined;
   readonly tellsLate = false;
-  readonly #thread: HandleThread;
   readonly #handle: TcpHandle;
   readonly #memory: ReadMemory;
   #reading = false;
@@ -37,25 +31,17 @@ export class HandleStream implements TcpStream {
   #writes = 0;
   /** An octet was read, if only one of the {@link Primer}'s: what waits is not dropped at a FIN. */
   #primed = false;
-  #ended = false;
-  #broken = false;
-  #closed = false;
-  #onFinished: (() => void) | undefined;
   #socket: Socket | undefined;
   #tls: TlsStream | undefined;
 
   constructor(thread: HandleThread, handle: TcpHandle) {
-    this.#thread = thread;
+    super(thread);
     this.#handle = handle;
     this.#memory = new ReadMemory(thread.buffers);
   }
 
-  get full(): boolean {
-    return this.queued > (this.#thread.buffers.scarce ? 0 : MAX_QUEUED);
-  }
-
   get closed(): boolean {
-    return this.#closed || (this.#socket?.destroyed ?? false);
+    return this.isClosed || (this.#socket?.destroyed ?? false);
   }
 
   peerName(): SocketName | undefined {
@@ -69,7 +55,7 @@ export class HandleStream implements TcpStream {
   }
 
   resume(): void {
-    if (this.#reading || this.#closed || this.#isHandedOver) return;
+    if (this.#reading || this.isClosed || this.#isHandedOver) return;
     this.#reading = true;
     if (!this.#prepared) this.#prepare();
     this.#handle.readStart();
@@ -84,30 +70,23 @@ export class HandleStream implements TcpStream {
   }
 
   pause(): void {
-    if (!this.#reading || this.#closed) return;
+    if (!this.#reading || this.isClosed) return;
     this.#reading = false;
     this.#handle.readStop();
   }
 
   /** For {@link onRead}: a read has ended. */
   received(): void {
-    const { binding } = this.#thread;
+    const { binding } = this.thread;
     const count = binding.state[binding.READ] as number;
-    if (this.#closed || count === 0) return;
+    if (this.isClosed || count === 0) return;
     if (count < 0) return this.#stopped(count);
     this.#primed = true;
     const memory = this.#memory;
     this.handler.onData(memory.begin(count));
     memory.end();
-    if (this.#closed || this.#isHandedOver || !this.bulk) return;
+    if (this.isClosed || this.#isHandedOver || !this.bulk) return;
     if (memory.advance(count)) this.#handle.useUserBuffer(memory.bytes);
-  }
-
-  /** Its owner threw, which here would end the thread: the connection is cut instead. */
-  failed(error: unknown): void {
-    const { handler } = this;
-    this.reset();
-    handler.onReadError(new StreamError(HANDLER_FAILED, describeError(error)));
   }
 
   #stopped(status: number): void {
@@ -129,7 +108,7 @@ export class HandleStream implements TcpStream {
   }
 
   write(bytes: Uint8Array): boolean {
-    const { copies } = this.#thread;
+    const { copies } = this.thread;
     // Behind another one it is queued for sure, and gets no more memory than it needs.
     const buffer = this.queued > 0 ? undefined : copies.take(bytes.length);
     if (buffer === undefined) return this.#submit(bytes.slice(), undefined);
@@ -149,20 +128,20 @@ export class HandleStream implements TcpStream {
   }
 
   #submit(bytes: Uint8Array, written: (() => void) | undefined): boolean {
-    if (this.#closed || this.#ended || this.#broken || bytes.length === 0) return true;
+    if (this.takesNothing || bytes.length === 0) return true;
     if (this.#writes++ === 1) this.#handle.setNoDelay(true);
-    const thread = this.#thread;
+    const thread = this.thread;
     const { request, binding } = thread;
     const status = this.#handle.writeBuffer(request, bytes);
     if (status !== 0) {
-      queueMicrotask(() => this.#cannotWrite(status));
+      queueMicrotask(() => this.cannotWrite(status));
       return true;
     }
     if (binding.state[binding.QUEUED] === 0) return true;
     request.stream = this;
     request.bytes = bytes;
     request.written = written;
-    this.#count(bytes.length + WRITE_OVERHEAD);
+    this.count(bytes.length + WRITE_OVERHEAD);
     thread.request = new WriteRequest();
     if (!this.#primed) this.#prime();
     return false;
@@ -170,7 +149,7 @@ export class HandleStream implements TcpStream {
 
   #prime(): void {
     this.#primed = true;
-    this.#thread.primer.prime(this.#handle, {
+    this.thread.primer.prime(this.#handle, {
       ...(this.#prepared && { buffer: this.#memory.bytes }),
       reading: this.#reading && !this.readEnded,
       onLost: (status) => this.#lost(streamError("write", status)),
@@ -179,7 +158,7 @@ export class HandleStream implements TcpStream {
 
   /** The handle has no connection any more. */
   #lost(error: StreamError): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     const { handler } = this;
     this.readError = error;
     this.close();
@@ -188,30 +167,17 @@ export class HandleStream implements TcpStream {
 
   /** For {@link onWritten}: the kernel has all of a write, or never will. */
   written(request: WriteRequest, status: number): void {
-    this.#count(-((request.bytes?.length ?? 0) + WRITE_OVERHEAD));
+    this.count(-((request.bytes?.length ?? 0) + WRITE_OVERHEAD));
     request.bytes = undefined;
     request.written?.();
-    if (this.#closed) return;
-    if (status < 0) this.#cannotWrite(status);
-    if (this.queued > 0) return;
-    if (!this.#broken) this.handler.onDrain();
-    this.#finishIfDrained();
-  }
-
-  #count(octets: number): void {
-    this.queued += octets;
-    this.#thread.buffers.queued += octets;
-  }
-
-  #cannotWrite(status: number): void {
-    if (this.#broken || this.#closed) return;
-    this.#broken = true;
-    this.handler.onWriteError(streamError("write", status));
+    if (this.isClosed) return;
+    if (status < 0) this.cannotWrite(status);
+    if (this.queued === 0) this.tellDrained();
   }
 
   end(): void {
-    if (this.#ended || this.#closed) return;
-    this.#ended = true;
+    if (this.ended || this.isClosed) return;
+    this.ended = true;
     this.#handle.shutdown(SHUTDOWN);
   }
 
@@ -219,21 +185,9 @@ export class HandleStream implements TcpStream {
     this.end();
   }
 
-  finish(done: () => void): void {
-    this.#onFinished = done;
-    this.#finishIfDrained();
-  }
-
-  #finishIfDrained(): void {
-    if (this.#onFinished === undefined || this.queued > 0) return;
-    const done = this.#onFinished;
-    this.close();
-    done();
-  }
-
   reset(): void {
     if (this.#socket !== undefined) this.#socket.resetAndDestroy();
-    else if (!this.#closed) {
+    else if (!this.isClosed) {
       this.#handle.reset();
       this.close();
     }
@@ -241,10 +195,10 @@ export class HandleStream implements TcpStream {
 
   close(): void {
     if (this.#socket !== undefined) this.#socket.destroy();
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     this.handler = NO_HANDLER;
-    this.#onFinished = undefined;
+    this.onFinished = undefined;
     if (this.#socket !== undefined) return;
     if (this.#tls !== undefined) return this.#tls.release(() => this.#handle.close());
     this.#handle.close();
@@ -253,7 +207,7 @@ export class HandleStream implements TcpStream {
 
   isBroken(): boolean {
     // After a FIN in both directions the system has forgotten the peer too.
-    if (this.#closed || this.#ended) return this.#closed;
+    if (this.isClosed || this.ended) return this.isClosed;
     return this.#handle.getpeername({}) !== 0;
   }
 
@@ -265,7 +219,7 @@ export class HandleStream implements TcpStream {
     },
   ): TcpStream {
     const handle = this.#handOver();
-    const tls = new TlsStream(this.#thread, this, { handle, credentials, handler });
+    const tls = new TlsStream(this.thread, this, { handle, credentials, handler });
     this.#tls = tls;
     tls.start(peeked);
     return tls;

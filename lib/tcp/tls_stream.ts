@@ -1,16 +1,14 @@
 import type { Socket } from "node:net";
 import { EOF, type TcpHandle } from "./_binding.ts";
 import type { TlsCredentials, TlsHandle } from "./_tls_binding.ts";
-import { describeError } from "../observe/mod.ts";
 import type { HandleThread } from "./_handle_thread.ts";
+import { QueuingStream } from "./_queuing_stream.ts";
 import { SHUTDOWN, streamError } from "./_stream_error.ts";
 import { listen, type TlsEvents, TlsWrites } from "./_tls_events.ts";
 import {
-  HANDLER_FAILED,
-  MAX_QUEUED,
   NO_HANDLER,
   type SocketName,
-  StreamError,
+  type StreamError,
   type StreamHandler,
   type TcpStream,
   type TlsHandler,
@@ -30,14 +28,10 @@ type Below = Pick<TcpStream, "reset" | "close" | "isBroken" | "peerName" | "loca
  *
  * Whether the kernel has taken a write is told in a later turn, so each counts as queued till then.
  */
-export class TlsStream implements TcpStream, TlsEvents {
+export class TlsStream extends QueuingStream implements TcpStream, TlsEvents {
   handler: StreamHandler;
-  queued = 0;
   bulk = false;
-  readEnded = false;
-  readError: StreamError | undefined;
   readonly tellsLate = true;
-  readonly #thread: HandleThread;
   readonly #below: Below;
   readonly #tcp: TcpHandle;
   readonly #tls: TlsHandle;
@@ -48,10 +42,6 @@ export class TlsStream implements TcpStream, TlsEvents {
   #open = false;
   /** The octets that `onData` looks at; empty outside of it. */
   #data: Uint8Array = NOTHING;
-  #ended = false;
-  #broken = false;
-  #closed = false;
-  #onFinished: (() => void) | undefined;
   /** Called when what was lent has gone out. */
   #lent: (() => void)[] | undefined;
 
@@ -65,7 +55,7 @@ export class TlsStream implements TcpStream, TlsEvents {
     readonly credentials: TlsCredentials;
     readonly handler: TlsHandler;
   }) {
-    this.#thread = thread;
+    super(thread);
     this.#below = below;
     this.#tcp = handle;
     this.#writes = new TlsWrites(this);
@@ -84,18 +74,14 @@ export class TlsStream implements TcpStream, TlsEvents {
   start(peeked: Uint8Array): void {
     const tcp = this.#tcp;
     tcp.setNoDelay(true);
-    tcp.useUserBuffer(this.#thread.tls.cipher);
+    tcp.useUserBuffer(this.thread.tls.cipher);
     this.#tls.start();
     this.#tls.receive(peeked);
-    if (this.#reading && !this.#closed) tcp.readStart();
-  }
-
-  get full(): boolean {
-    return this.queued > (this.#thread.buffers.scarce ? 0 : MAX_QUEUED);
+    if (this.#reading && !this.isClosed) tcp.readStart();
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.isClosed;
   }
 
   peerName(): SocketName | undefined {
@@ -109,30 +95,30 @@ export class TlsStream implements TcpStream, TlsEvents {
   // --- reading ---------------------------------------------------------------------------------
 
   resume(): void {
-    if (this.#reading || this.#closed || this.readEnded) return;
+    if (this.#reading || this.isClosed || this.readEnded) return;
     this.#reading = true;
     if (!this.#open) queueMicrotask(() => this.#tellWhatCame());
     this.#tcp.readStart();
   }
 
   pause(): void {
-    if (!this.#reading || this.#closed) return;
+    if (!this.#reading || this.isClosed) return;
     this.#reading = false;
     this.#tcp.readStop();
   }
 
   /** What was decrypted with the end of the handshake waits for its owner. */
   #tellWhatCame(): void {
-    if (this.#open || this.#closed || !this.#reading) return;
+    if (this.#open || this.isClosed || !this.#reading) return;
     this.#open = true;
     this.#tls.readStart();
   }
 
   /** For {@link onCipher}: a read of the network has ended. */
   received(): void {
-    const { binding, tls: { cipher } } = this.#thread;
+    const { binding, tls: { cipher } } = this.thread;
     const count = binding.state[binding.READ] as number;
-    if (this.#closed || this.readEnded || count === 0) return;
+    if (this.isClosed || this.readEnded || count === 0) return;
     if (count > 0) return this.#tls.receive(cipher.subarray(0, count));
     if (count === EOF) {
       // A handshake that was not finished has nobody who reads.
@@ -144,9 +130,9 @@ export class TlsStream implements TcpStream, TlsEvents {
 
   /** For {@link onPlain}. */
   decrypted(): void {
-    const { binding, tls: { plain } } = this.#thread;
+    const { binding, tls: { plain } } = this.thread;
     const count = binding.state[binding.READ] as number;
-    if (this.#closed || this.readEnded || count === 0) return;
+    if (this.isClosed || this.readEnded || count === 0) return;
     if (count < 0) return this.#tellEnd();
     this.#data = plain.subarray(0, count);
     this.handler.onData(this.#data);
@@ -156,7 +142,7 @@ export class TlsStream implements TcpStream, TlsEvents {
   /** For {@link onHandshakeDone}. */
   established(): void {
     const onSecure = this.#onSecure;
-    if (onSecure === undefined || this.#closed) return;
+    if (onSecure === undefined || this.isClosed) return;
     this.#onSecure = undefined;
     this.pause();
     const out: { alpnProtocol?: string | false } = {};
@@ -166,7 +152,7 @@ export class TlsStream implements TcpStream, TlsEvents {
 
   /** No more can be read: TLS was broken, or the connection is. */
   lost(error: StreamError): void {
-    if (this.#closed || this.readError !== undefined) return;
+    if (this.isClosed || this.readError !== undefined) return;
     this.pause();
     this.readError = error;
     this.handler.onReadError(error);
@@ -180,26 +166,19 @@ export class TlsStream implements TcpStream, TlsEvents {
     this.handler.onEnd();
   }
 
-  /** Its owner threw. */
-  failed(error: unknown): void {
-    const { handler } = this;
-    this.reset();
-    handler.onReadError(new StreamError(HANDLER_FAILED, describeError(error)));
-  }
-
   // --- writing ---------------------------------------------------------------------------------
 
   write(bytes: Uint8Array): boolean {
-    if (this.#closed || this.#ended || this.#broken || bytes.length === 0) return true;
+    if (this.takesNothing || bytes.length === 0) return true;
     const { length } = bytes;
     for (let at = 0; at < length; at += PIECE_OCTETS) {
       const piece = length <= PIECE_OCTETS ? bytes : bytes.subarray(at, at + PIECE_OCTETS);
       const status = this.#tls.writeBuffer(this.#writes, piece);
       if (status === 0) continue;
-      queueMicrotask(() => this.#cannotWrite(status));
+      queueMicrotask(() => this.cannotWrite(status));
       return true;
     }
-    this.#count(length + WRITE_OVERHEAD);
+    this.count(length + WRITE_OVERHEAD);
     return false;
   }
 
@@ -216,51 +195,27 @@ export class TlsStream implements TcpStream, TlsEvents {
 
   /** For {@link onWritten}: the kernel has all that was written, or never will. */
   written(status: number): void {
-    this.#count(-this.queued);
+    this.count(-this.queued);
     const lent = this.#lent;
     this.#lent = undefined;
     for (const done of lent ?? []) done();
-    if (this.#closed) return;
-    if (status < 0) this.#cannotWrite(status);
-    if (!this.#broken) this.handler.onDrain();
-    this.#finishIfDrained();
-  }
-
-  #count(octets: number): void {
-    this.queued += octets;
-    this.#thread.buffers.queued += octets;
-  }
-
-  #cannotWrite(status: number): void {
-    if (this.#broken || this.#closed) return;
-    this.#broken = true;
-    this.handler.onWriteError(streamError("write", status));
+    if (this.isClosed) return;
+    if (status < 0) this.cannotWrite(status);
+    this.tellDrained();
   }
 
   // --- ends ------------------------------------------------------------------------------------
 
   end(): void {
-    if (this.#ended || this.#closed) return;
-    this.#ended = true;
+    if (this.ended || this.isClosed) return;
+    this.ended = true;
     this.#tls.shutdown(SHUTDOWN);
   }
 
   breakOff(): void {
-    if (this.#ended || this.#closed) return;
-    this.#ended = true;
+    if (this.ended || this.isClosed) return;
+    this.ended = true;
     this.#tcp.shutdown(SHUTDOWN);
-  }
-
-  finish(done: () => void): void {
-    this.#onFinished = done;
-    this.#finishIfDrained();
-  }
-
-  #finishIfDrained(): void {
-    if (this.#onFinished === undefined || this.queued > 0) return;
-    const done = this.#onFinished;
-    this.close();
-    done();
   }
 
   reset(): void {
@@ -276,11 +231,11 @@ export class TlsStream implements TcpStream, TlsEvents {
    * called when TLS is gone, and not inside of it.
    */
   release(closeTcp: () => void): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.pause();
-    this.#closed = true;
+    this.isClosed = true;
     this.handler = NO_HANDLER;
-    this.#onFinished = this.#onSecure = undefined;
+    this.onFinished = this.#onSecure = undefined;
     const tls = this.#tls;
     tls.setClosing();
     queueMicrotask(() => {
@@ -289,12 +244,12 @@ export class TlsStream implements TcpStream, TlsEvents {
       tls.owner = undefined;
       this.#tcp.owner = undefined;
       closeTcp();
-      this.#count(-this.queued);
+      this.count(-this.queued);
     });
   }
 
   isBroken(): boolean {
-    return this.#closed || this.#ended ? this.#closed : this.#below.isBroken();
+    return this.isClosed || this.ended ? this.isClosed : this.#below.isBroken();
   }
 
   toSocket(): Socket {
