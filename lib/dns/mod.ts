@@ -31,6 +31,9 @@ export {
 } from "./rdata.ts";
 export { foldCase, octetsOf, type OctetString, octetString } from "./octet_string.ts";
 export { rdataFromText, rdataToText } from "./rdata_text.ts";
+export { rdataKey } from "./rdata_key.ts";
+export { rdataFromValue, txtOf } from "./record_text.ts";
+export { isLaterSerial, nextSerial, serialOfSoa, soaWithSerial } from "./soa.ts";
 export { isDataType, TYPE, typeFromText, typeToText } from "./record_types.ts";
 export { encodeTypeBits } from "./type_bits.ts";
 export { parseZoneFile, type ZoneFile, type ZoneRecord, zoneRecordText } from "./zone_file.ts";
