@@ -16,6 +16,7 @@ import { SNI } from "./sni.ts";
 import { ADDRESSES, CONFIGURATION, DIRECTORY, STATE_FILE } from "./texts.ts";
 import { WORKER_MESSAGES } from "./worker_messages.ts";
 import { CERTIFICATE, DER, REVOCATION_LIST } from "./x509.ts";
+import { EDNS, ZONE, ZONE_ANSWERS, ZONE_FILE } from "./zones.ts";
 
 /** All of them; what is in none of `tests/fuzz` is forgotten by `deno task fuzz` only. */
 export const TARGETS: readonly FuzzTarget[] = [
@@ -32,6 +33,10 @@ export const TARGETS: readonly FuzzTarget[] = [
   REVOCATION_LIST,
   DNS_MESSAGE,
   RESOLVER_FILES,
+  ZONE_FILE,
+  EDNS,
+  ZONE,
+  ZONE_ANSWERS,
   ADDRESSES,
   STATE_FILE,
   CONFIGURATION,
