@@ -150,16 +150,16 @@ export function fromGeoIp(geoip: Status["geoip"]): Init<typeof pb.GeoIPStatusSch
   return { loaded: true, databaseType: type, buildTime: timestampFromMs(builtAt) };
 }
 
-export function fromTally(
-  tally: RouteStatus,
+export function fromCount(
+  counted: RouteStatus,
 ): Init<typeof pb.RouteStatusSchema> {
   return {
-    listenerAddr: tally.listener,
-    hostname: tally.route,
-    activeConnections: tally.active,
-    totalConnections: BigInt(tally.connections),
-    bytesIn: BigInt(tally.bytesIn),
-    bytesOut: BigInt(tally.bytesOut),
+    listenerAddr: counted.listener,
+    hostname: counted.route,
+    activeConnections: counted.active,
+    totalConnections: BigInt(counted.connections),
+    bytesIn: BigInt(counted.bytesIn),
+    bytesOut: BigInt(counted.bytesOut),
   };
 }
 

@@ -10,9 +10,9 @@ import { fromHitter, weightOf } from "./heaviest_handlers.ts";
 import {
   fromConnection,
   fromConnectionEvent,
+  fromCount,
   fromExplanation,
   fromStatus,
-  fromTally,
   optionalMs,
 } from "./messages.ts";
 import { watchConnections } from "./watch_connections.ts";
@@ -66,7 +66,7 @@ export function observeHandlers(
         const busy = busiest(status.routes, before, routes);
         yield {
           status: toMessage(status),
-          routes: busy.map(fromTally),
+          routes: busy.map(fromCount),
           clients: await heaviest(),
         };
         before = new Map(status.routes.map((route) => [keyOf(route), loadOf(route)]));

@@ -4,7 +4,7 @@ import { runInSlices } from "../slices/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { ServedState } from "./served_state.ts";
 import type { Difference } from "./differences.ts";
-import { DriftTally, type TallySource } from "./drift_tally.ts";
+import { type CountSource, DriftCount } from "./drift_count.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { StateAdministration } from "./state_administration.ts";
 
@@ -44,7 +44,7 @@ export class Drift implements Disposable {
   #warning: string | undefined;
   #differences = 0;
   /** Absent: everything has to be compared. */
-  #tally: DriftTally | undefined;
+  #count: DriftCount | undefined;
   /** What was changed since, and the revision that it led to. */
   #touched: { readonly revision: number; readonly changes: readonly Difference[] }[] = [];
   /** A change that is not among those: only who has compared everything since knows its differences. */
@@ -75,16 +75,16 @@ export class Drift implements Disposable {
     const before = this.#warning;
     const started = performance.now();
     this.#isLooking = true;
-    this.#tally = undefined;
+    this.#count = undefined;
     try {
       const operation = { actor: "mc-proxy", action: "Compare" };
       const comparedAt = now();
       const found = await wholeState.apply(desired, { dryRun: true, close: false }, operation);
-      const counting = DriftTally.of(desired, found.differences, this.#source(comparedAt));
-      const tally = await runInSlices(counting);
+      const counting = DriftCount.of(desired, found.differences, this.#source(comparedAt));
+      const counted = await runInSlices(counting);
       this.#touched = this.#touched.filter(({ revision }) => revision > found.revision);
-      if (this.#unknownAt <= found.revision) this.#tally = tally;
-      this.#found(found.revision, tally);
+      if (this.#unknownAt <= found.revision) this.#count = counted;
+      this.#found(found.revision, counted);
     } catch (error) {
       if (error instanceof RefusedError && IS_OVER.has(error.code)) return;
       this.#revision = state.database.audit.revision;
@@ -96,7 +96,7 @@ export class Drift implements Disposable {
     this.#say(before);
   }
 
-  #source(comparedAt: number): TallySource {
+  #source(comparedAt: number): CountSource {
     const { state, firewall } = this.#options;
     return {
       rateLimit: () => firewall.rateLimit,
@@ -108,7 +108,7 @@ export class Drift implements Disposable {
     };
   }
 
-  #found(revision: number, { total }: DriftTally): void {
+  #found(revision: number, { total }: DriftCount): void {
     this.#revision = revision;
     this.#differences = total;
     this.#warning = driftWarning(this.#options.file, total);
@@ -120,7 +120,7 @@ export class Drift implements Disposable {
       return;
     }
     this.#unknownAt = revision;
-    this.#tally = undefined;
+    this.#count = undefined;
     this.#touched = [];
   }
 
@@ -152,12 +152,12 @@ export class Drift implements Disposable {
     // A change is in the database before it is in effect, which is when it is noted.
     if (revision === this.#revision && this.#touched.length === 0) return;
     const touched = this.#touched.splice(0).flatMap(({ changes }) => changes);
-    if (this.#tally?.update(touched) === true) {
+    if (this.#count?.update(touched) === true) {
       const before = this.#warning;
-      this.#found(revision, this.#tally);
+      this.#found(revision, this.#count);
       return this.#say(before);
     }
-    this.#tally = undefined;
+    this.#count = undefined;
     if (performance.now() >= this.#restUntil) await this.look();
   }
 }

@@ -27,7 +27,7 @@ export { MemoryGuard } from "./memory_guard.ts";
 export { type Upkeep } from "./upkeep.ts";
 export { type LiveConnections } from "./live_connections.ts";
 export { Replay } from "./replay.ts";
-export type { Replayed, ReplayedClient } from "./replay_tally.ts";
+export type { Replayed, ReplayedClient } from "./replay_count.ts";
 export { MutationError, type Operation } from "./operation.ts";
 export { type ServedState } from "./served_state.ts";
 export {

@@ -18,7 +18,7 @@ import {
   wantedWays,
   waysOf,
 } from "./replay_deciders.ts";
-import { type Replayed, Tally } from "./replay_tally.ts";
+import { ReplayCount, type Replayed } from "./replay_count.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** As far as anything is kept. */
@@ -119,12 +119,12 @@ export class Replay {
         : await wantedWays(changed.listeners, slices),
     };
     const sinceMs = now() - spanMs;
-    const tally = new Tally();
+    const counted = new ReplayCount();
     for await (const visit of allVisits(history, sinceMs)) {
       if (slices.isOver) await slices.pause();
-      tally.add(visit, decide(visit, before), decide(visit, after));
+      counted.add(visit, decide(visit, before), decide(visit, after));
     }
-    return { sinceMs, ...tally.result() };
+    return { sinceMs, ...counted.result() };
   }
 }
 

@@ -1,7 +1,7 @@
 import { type HitterAnswer, type HitterQuestion, HitterWindows } from "../hitters/mod.ts";
 import { type Database, DatabaseError, type StoredRule } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import type { BackendTally, Plane, RouteTally } from "../plane/mod.ts";
+import type { BackendCount, Plane, RouteCount } from "../plane/mod.ts";
 
 /** How often workers are asked; what a worker counts between is lost if it dies. */
 const TAKE_INTERVAL_MS = 2000;
@@ -16,7 +16,7 @@ const MAX_BACKENDS = 10_000;
 const OTHER = "(other)";
 
 /** What a route carried since the start, and how many connections it carries now. */
-export interface RouteStatus extends RouteTally {
+export interface RouteStatus extends RouteCount {
   readonly active: number;
 }
 
@@ -26,8 +26,8 @@ export class RunningTotals {
   readonly #database: Database;
   readonly #log: LogSink;
   readonly #hits = new Map<number, number>();
-  readonly #ended = new Map<string, RouteTally>();
-  readonly #backends = new Map<string, BackendTally>();
+  readonly #ended = new Map<string, RouteCount>();
+  readonly #backends = new Map<string, BackendCount>();
   readonly #hitters = new HitterWindows();
   readonly #timers: ReturnType<typeof setInterval>[];
   #taking: Promise<void> | undefined;
@@ -59,12 +59,12 @@ export class RunningTotals {
   }
 
   /** What each route carried since the start, as it was taken last: two seconds ago at most. */
-  get taken(): Iterable<RouteTally> {
+  get taken(): Iterable<RouteCount> {
     return this.#ended.values();
   }
 
   /** How each backend served since the start, as it was taken last. */
-  get backends(): Iterable<BackendTally> {
+  get backends(): Iterable<BackendCount> {
     return this.#backends.values();
   }
 
@@ -74,12 +74,12 @@ export class RunningTotals {
     const live = await this.#plane.liveTraffic();
     await this.take();
     const sums = new Map<string, RouteStatus>();
-    for (const [key, tally] of this.#ended) sums.set(key, { ...tally, active: 0 });
-    for (const tally of live) {
-      const key = keyOf(tally);
+    for (const [key, counted] of this.#ended) sums.set(key, { ...counted, active: 0 });
+    for (const counted of live) {
+      const key = keyOf(counted);
       const before = sums.get(key);
-      const active = (before?.active ?? 0) + tally.connections;
-      sums.set(key, { ...add(before, tally), active });
+      const active = (before?.active ?? 0) + counted.connections;
+      sums.set(key, { ...add(before, counted), active });
     }
     return [...sums.values()];
   }
@@ -119,35 +119,35 @@ export class RunningTotals {
   }
 
   async #take(): Promise<void> {
-    const taken = await this.#plane.takeTallies().catch(() => []);
+    const taken = await this.#plane.takeCounts().catch(() => []);
     for (const { ruleHits, routes, backends, hitters } of taken) {
       this.#hitters.add(hitters, performance.now());
       for (const [id, count] of ruleHits) this.#hits.set(id, (this.#hits.get(id) ?? 0) + count);
-      for (const tally of routes) {
-        const key = keyOf(tally);
-        this.#ended.set(key, add(this.#ended.get(key), tally));
+      for (const counted of routes) {
+        const key = keyOf(counted);
+        this.#ended.set(key, add(this.#ended.get(key), counted));
       }
-      for (const tally of backends) this.#addBackend(tally);
+      for (const counted of backends) this.#addBackend(counted);
     }
     if (this.#ended.size > MAX_ROUTES) this.#ended.clear();
   }
 
-  #addBackend(tally: BackendTally): void {
-    const { listener, route, outcome, count } = tally;
+  #addBackend(counted: BackendCount): void {
+    const { listener, route, outcome, count } = counted;
     const nameOf = (backend: string) => `${listener} ${route} ${backend} ${outcome}`;
-    const isKnown = this.#backends.has(nameOf(tally.backend));
-    const backend = isKnown || this.#backends.size < MAX_BACKENDS ? tally.backend : OTHER;
+    const isKnown = this.#backends.has(nameOf(counted.backend));
+    const backend = isKnown || this.#backends.size < MAX_BACKENDS ? counted.backend : OTHER;
     const key = nameOf(backend);
     const before = this.#backends.get(key)?.count ?? 0;
-    this.#backends.set(key, { ...tally, backend, count: before + count });
+    this.#backends.set(key, { ...counted, backend, count: before + count });
   }
 }
 
-function keyOf({ listener, route }: RouteTally): string {
+function keyOf({ listener, route }: RouteCount): string {
   return `${listener} ${route}`;
 }
 
-function add(a: RouteTally | undefined, b: RouteTally): RouteTally {
+function add(a: RouteCount | undefined, b: RouteCount): RouteCount {
   if (a === undefined) return b;
   return {
     ...b,

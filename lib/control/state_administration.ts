@@ -1,4 +1,4 @@
-import type { RouteTally } from "../plane/mod.ts";
+import type { RouteCount } from "../plane/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
@@ -104,7 +104,7 @@ export class StateAdministration {
 }
 
 /** One look at the connections, however many differences there are. */
-function liveOn(traffic: readonly RouteTally[]): Applied["live"] {
+function liveOn(traffic: readonly RouteCount[]): Applied["live"] {
   const live = new Map<string, number>();
   const count = (key: string, more: number) => live.set(key, (live.get(key) ?? 0) + more);
   for (const { listener, route, connections } of traffic) {

@@ -9,10 +9,10 @@ export { SpaceSaving, type Watched } from "./space_saving.ts";
 export {
   HITTER_GROUPS,
   HITTER_WEIGHTS,
+  type HitterCount,
   type HitterGroup,
-  type HitterTally,
   type HitterWeight,
-} from "./tally.ts";
+} from "./count.ts";
 export { HitterTracker, TRACKED_PLACES, type Visitor } from "./tracker.ts";
 export {
   type Hitter,

@@ -1,6 +1,6 @@
 import { formatCidr, formatIp, type IpAddress, ipv4, ipv6 } from "../addr/mod.ts";
 import { SpaceSaving } from "./space_saving.ts";
-import { HITTER_WEIGHTS, type HitterGroup, type HitterTally, type HitterWeight } from "./tally.ts";
+import { HITTER_WEIGHTS, type HitterCount, type HitterGroup, type HitterWeight } from "./count.ts";
 
 /**
  * Keys of a group that are watched at once by one weight: whoever makes more than 1/256 of what
@@ -54,7 +54,7 @@ export class HitterTracker {
   }
 
   /** What was counted since the last time; nothing for what did not occur. */
-  take(): HitterTally[] {
+  take(): HitterCount[] {
     return [
       ...takeGroup("client", this.#clients, clientOf),
       ...takeGroup("network", this.#networks, networkOf),
@@ -80,11 +80,11 @@ function takeGroup<K extends string | number>(
   group: HitterGroup,
   sketches: Sketches<K>,
   textOf: (key: K) => string,
-): HitterTally[] {
+): HitterCount[] {
   return sketches.flatMap((sketch, i) => {
     if (sketch.total === 0) return [];
     const watched = sketch.entries();
-    const tally = {
+    const counted = {
       group,
       by: HITTER_WEIGHTS[i] as HitterWeight,
       keys: watched.map(({ key }) => textOf(key)),
@@ -94,7 +94,7 @@ function takeGroup<K extends string | number>(
       total: sketch.total,
     };
     sketch.clear();
-    return [tally];
+    return [counted];
   });
 }
 

@@ -1,5 +1,5 @@
 import { SpaceSaving } from "./space_saving.ts";
-import { HITTER_WEIGHTS, type HitterGroup, type HitterTally, type HitterWeight } from "./tally.ts";
+import { HITTER_WEIGHTS, type HitterCount, type HitterGroup, type HitterWeight } from "./count.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -75,7 +75,7 @@ export class HitterWindows {
    *
    * @param nowMs On a clock that never steps.
    */
-  add(tallies: readonly HitterTally[], nowMs: number): void {
+  add(counts: readonly HitterCount[], nowMs: number): void {
     for (const ring of this.#rings) {
       const index = Math.floor(nowMs / ring.spanMs);
       let span = ring.spans.at(-1);
@@ -84,7 +84,7 @@ export class HitterWindows {
         ring.spans.push(span);
         ring.spans = ring.spans.filter((it) => it.index > index - ring.count);
       }
-      for (const tally of tallies) addTally(span.sums, tally);
+      for (const counted of counts) addCount(span.sums, counted);
     }
   }
 
@@ -125,20 +125,20 @@ export class HitterWindows {
   }
 }
 
-function addTally(sums: Map<string, Sum>, tally: HitterTally): void {
-  const name = `${tally.group} ${tally.by}`;
+function addCount(sums: Map<string, Sum>, counted: HitterCount): void {
+  const name = `${counted.group} ${counted.by}`;
   let sum = sums.get(name);
   if (sum === undefined) {
     sum = { sketch: new SpaceSaving(SPAN_PLACES), errors: new Map(), missed: 0 };
     sums.set(name, sum);
   }
   const { sketch, errors } = sum;
-  tally.keys.forEach((key, i) => {
-    sketch.add(key, tally.counts[i] ?? 0);
-    const error = tally.errors[i] ?? 0;
+  counted.keys.forEach((key, i) => {
+    sketch.add(key, counted.counts[i] ?? 0);
+    const error = counted.errors[i] ?? 0;
     if (error > 0) errors.set(key, (errors.get(key) ?? 0) + error);
   });
-  sum.missed += tally.missed;
+  sum.missed += counted.missed;
   forgetErrors(sum);
 }
 

@@ -1,5 +1,5 @@
 import { OTHER_ROUTES } from "../observe/mod.ts";
-import type { RouteTally } from "../plane/mod.ts";
+import type { RouteCount } from "../plane/mod.ts";
 import type { BackendStatus } from "../control/mod.ts";
 import type { Families } from "./families.ts";
 import type { MetricsSource } from "./source.ts";
@@ -71,23 +71,23 @@ function isUsed({ condition }: BackendStatus): boolean {
   return condition === "up" || condition === "starting";
 }
 
-function labelsOf({ listener, route }: RouteTally) {
+function labelsOf({ listener, route }: RouteCount) {
   return { listener, route };
 }
 
 /** The first ones by age keep their series, so that none counts backwards. */
-function boundedRoutes({ routes }: MetricsSource): RouteTally[] {
-  const shown = new Map<string, RouteTally>();
-  for (const tally of routes()) {
-    const route = shown.size < MAX_SERIES ? tally.route : OTHER_ROUTES;
-    const key = `${tally.listener} ${route}`;
+function boundedRoutes({ routes }: MetricsSource): RouteCount[] {
+  const shown = new Map<string, RouteCount>();
+  for (const counted of routes()) {
+    const route = shown.size < MAX_SERIES ? counted.route : OTHER_ROUTES;
+    const key = `${counted.listener} ${route}`;
     const before = shown.get(key);
     shown.set(key, {
-      listener: tally.listener,
+      listener: counted.listener,
       route,
-      connections: (before?.connections ?? 0) + tally.connections,
-      bytesIn: (before?.bytesIn ?? 0) + tally.bytesIn,
-      bytesOut: (before?.bytesOut ?? 0) + tally.bytesOut,
+      connections: (before?.connections ?? 0) + counted.connections,
+      bytesIn: (before?.bytesIn ?? 0) + counted.bytesIn,
+      bytesOut: (before?.bytesOut ?? 0) + counted.bytesOut,
     });
   }
   return [...shown.values()];

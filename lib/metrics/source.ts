@@ -1,11 +1,11 @@
 import type { BackendStatus, Health } from "../control/mod.ts";
 import type { HitterWeight } from "../hitters/mod.ts";
 import type {
-  BackendTally,
+  BackendCount,
   ListenerSnapshot,
   PlaneMetrics,
   PlaneStatus,
-  RouteTally,
+  RouteCount,
 } from "../plane/mod.ts";
 
 /** What the metrics are read from, anew for each scrape. */
@@ -19,9 +19,9 @@ export interface MetricsSource {
   readonly listeners: () => readonly Pick<ListenerSnapshot, "addr" | "routes" | "gauge">[];
   readonly health: () => Health;
   /** What routes have carried. */
-  readonly routes: () => Iterable<RouteTally>;
+  readonly routes: () => Iterable<RouteCount>;
   /** How backends have served. */
-  readonly backends: () => Iterable<BackendTally>;
+  readonly backends: () => Iterable<BackendCount>;
   /** How backends are that are looked after. */
   readonly backendStates: () => readonly BackendStatus[];
   /** How many differences there are between the configuration file and what is in effect. */

@@ -5,7 +5,7 @@ import type { Change } from "./change.ts";
 import type { FoundConnections } from "./plane.ts";
 import type { ConnectionQuery } from "./query.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { RouteTally, TakenTallies } from "./tallies.ts";
+import type { RouteCount, TakenCounts } from "./counts.ts";
 
 /** What a worker is given to begin with. */
 export interface StartMessage {
@@ -33,7 +33,7 @@ export type Request =
   | { readonly type: "find_connections"; readonly query: ConnectionQuery; readonly limit: number }
   | { readonly type: "close_connections"; readonly query: ConnectionQuery }
   | { readonly type: "live_traffic" }
-  | { readonly type: "take_tallies" }
+  | { readonly type: "take_counts" }
   | { readonly type: "ping" }
   /** Answered when the last connection has ended. */
   | { readonly type: "drain" }
@@ -53,8 +53,8 @@ export interface ReplyValues {
   readonly "close_connection": boolean;
   readonly "find_connections": FoundConnections;
   readonly "close_connections": number;
-  readonly "live_traffic": readonly RouteTally[];
-  readonly "take_tallies": TakenTallies;
+  readonly "live_traffic": readonly RouteCount[];
+  readonly "take_counts": TakenCounts;
 }
 
 /** The answer to a request; `value` depends on its type. */

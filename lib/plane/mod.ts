@@ -36,4 +36,4 @@ export type {
   SourcesSnapshot,
   TlsProofSnapshot,
 } from "./snapshot.ts";
-export type { BackendTally, RouteTally, TakenTallies } from "./tallies.ts";
+export type { BackendCount, RouteCount, TakenCounts } from "./counts.ts";

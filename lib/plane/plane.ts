@@ -2,7 +2,7 @@ import type { CounterName, HistogramName, HistogramValue, RouteRequests } from "
 import type { Change } from "./change.ts";
 import type { ConnectionQuery } from "./query.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { RouteTally, TakenTallies } from "./tallies.ts";
+import type { RouteCount, TakenCounts } from "./counts.ts";
 
 /** What a live connection looks like to an operator. */
 export interface ConnectionInfo {
@@ -83,10 +83,10 @@ export interface Plane {
   findConnections(query: ConnectionQuery, limit: number): Promise<FoundConnections>;
   /** Cuts off those that a query means; how many there were. */
   closeConnections(query: ConnectionQuery): Promise<number>;
-  /** Open connections by route; what they carry is in the tallies. */
-  liveTraffic(): Promise<RouteTally[]>;
+  /** Open connections by route; what they carry is in the counts. */
+  liveTraffic(): Promise<RouteCount[]>;
   /** What happened since this was asked the last time; of each worker. */
-  takeTallies(): Promise<TakenTallies[]>;
+  takeCounts(): Promise<TakenCounts[]>;
   /** Cuts one connection off; `false` if no worker has it. */
   closeConnection(id: string): Promise<boolean>;
   /** Stops accepting, waits for connections to end, and cuts those open after `timeoutMs`. */

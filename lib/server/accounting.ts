@@ -9,7 +9,7 @@ import {
   type HistogramName,
   type OutcomeName,
 } from "../observe/mod.ts";
-import type { BackendTally, ConnectionInfo, RouteTally, TakenTallies } from "../plane/mod.ts";
+import type { BackendCount, ConnectionInfo, RouteCount, TakenCounts } from "../plane/mod.ts";
 import {
   type Connection,
   type Ending,
@@ -38,8 +38,8 @@ export function takeTraffic(connection: Connection): Traffic {
   return { bytesIn: now.bytesIn - taken.bytesIn, bytesOut: now.bytesOut - taken.bytesOut };
 }
 
-/** Which route's tally a connection counts in. */
-export function routeOf({ listener, route }: Connection): Pick<RouteTally, "listener" | "route"> {
+/** Which route a connection counts for. */
+export function routeOf({ listener, route }: Connection): Pick<RouteCount, "listener" | "route"> {
   return { listener: listener.addr, route: route?.hostname ?? "" };
 }
 
@@ -152,10 +152,10 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * plane does not keep up, which a flood of blocked connections is for; these counts grow with the
  * number of rules and routes that were met, not with the flood.
  */
-export class Tallies {
+export class ServedCounts {
   readonly #ruleHits = new Map<number, number>();
   /** By listener and route. */
-  readonly #routes = new Map<string, Map<string, RouteCounts>>();
+  readonly #routes = new Map<string, Map<string, CountsOfRoute>>();
 
   /** A rule has blocked a connection. */
   countHit(ruleId: number): void {
@@ -163,13 +163,13 @@ export class Tallies {
   }
 
   /** A connection that took a route has ended. */
-  countEnd(route: Pick<RouteTally, "listener" | "route">): void {
+  countEnd(route: Pick<RouteCount, "listener" | "route">): void {
     this.#countsOf(route).connections++;
   }
 
   /** A connection that took a route has carried something. */
   countTraffic(
-    route: Pick<RouteTally, "listener" | "route">,
+    route: Pick<RouteCount, "listener" | "route">,
     { bytesIn, bytesOut }: Traffic,
   ): void {
     if (bytesIn === 0 && bytesOut === 0) return;
@@ -179,19 +179,19 @@ export class Tallies {
   }
 
   /** A backend has served, or failed to. */
-  countBackend(served: Omit<BackendTally, "count">): void {
+  countBackend(served: Omit<BackendCount, "count">): void {
     const { backends } = this.#countsOf(served);
     const outcomes = valueOf(backends, served.backend, () => new Map());
-    const tally = valueOf(outcomes, served.outcome, () => ({ ...served, count: 0 }));
-    tally.count++;
+    const counted = valueOf(outcomes, served.outcome, () => ({ ...served, count: 0 }));
+    counted.count++;
   }
 
   /** The counts, which begin at zero again. */
-  take(): Omit<TakenTallies, "hitters"> {
+  take(): Omit<TakenCounts, "hitters"> {
     const all = [...this.#routes.values()].flatMap((routes) => [...routes.values()]);
     const taken = {
       ruleHits: [...this.#ruleHits],
-      routes: all.filter(hasCounted).map(({ backends: _, ...tally }) => tally),
+      routes: all.filter(hasCounted).map(({ backends: _, ...counted }) => counted),
       backends: all.flatMap(({ backends }) =>
         [...backends.values()].flatMap((outcomes) => [...outcomes.values()])
       ),
@@ -201,8 +201,8 @@ export class Tallies {
     return taken;
   }
 
-  #countsOf({ listener, route }: Pick<RouteTally, "listener" | "route">): RouteCounts {
-    const routes = valueOf(this.#routes, listener, () => new Map<string, RouteCounts>());
+  #countsOf({ listener, route }: Pick<RouteCount, "listener" | "route">): CountsOfRoute {
+    const routes = valueOf(this.#routes, listener, () => new Map<string, CountsOfRoute>());
     return valueOf(routes, route, () => ({
       listener,
       route,
@@ -215,13 +215,13 @@ export class Tallies {
 }
 
 /** What is counted of one route. */
-interface RouteCounts extends Mutable<RouteTally> {
+interface CountsOfRoute extends Mutable<RouteCount> {
   /** By backend and outcome. */
-  readonly backends: Map<string, Map<BackendOutcome, Mutable<BackendTally>>>;
+  readonly backends: Map<string, Map<BackendOutcome, Mutable<BackendCount>>>;
 }
 
 /** Whether more than a backend was counted. */
-function hasCounted({ connections, bytesIn, bytesOut }: RouteTally): boolean {
+function hasCounted({ connections, bytesIn, bytesOut }: RouteCount): boolean {
   return connections > 0 || bytesIn > 0 || bytesOut > 0;
 }
 

@@ -136,7 +136,7 @@ function countFailure(
   { listener, backend = "" }: Connection,
   { hostname }: Route,
   outcome: BackendOutcome,
-  { tallies }: PlaneState,
+  { counts }: PlaneState,
 ): void {
-  tallies.countBackend({ listener: listener.addr, route: hostname, backend, outcome });
+  counts.countBackend({ listener: listener.addr, route: hostname, backend, outcome });
 }

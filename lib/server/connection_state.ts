@@ -95,7 +95,7 @@ export class Connection extends Link {
   backend: string | undefined = undefined;
   /** mtls: to look at the client's certificate again. */
   peerCertificate: TlsPeer | undefined = undefined;
-  /** What of its traffic is in the tallies. */
+  /** What of its traffic is in the counts. */
   taken: Traffic = NO_TRAFFIC;
   /** Whether `Heaviest` has counted it while it lasts, and how many octets of it. */
   isCounted = false;

@@ -5,9 +5,9 @@ import type {
   ConnectorSnapshot,
   FoundConnections,
   ListenerSnapshot,
-  RouteTally,
+  RouteCount,
   Snapshot,
-  TakenTallies,
+  TakenCounts,
 } from "../plane/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
@@ -230,15 +230,15 @@ export class DataPlane {
     countEnded(ended, traffic, { counters, worker, gauge: listener.gauge, ruleType });
     if (event !== undefined) this.#options.onEvent(event);
     this.#heaviest.countEnd(connection, outcome);
-    const { tallies } = this.#state;
-    if (ending.ruleId !== undefined) tallies.countHit(ending.ruleId);
+    const { counts } = this.#state;
+    if (ending.ruleId !== undefined) counts.countHit(ending.ruleId);
     if (connection.route === undefined) return;
-    tallies.countEnd(routeOf(connection));
-    tallies.countTraffic(routeOf(connection), traffic);
+    counts.countEnd(routeOf(connection));
+    counts.countTraffic(routeOf(connection), traffic);
     const seen = backendOutcome(connection, outcome);
     if (seen === undefined) return;
     const { backend = connection.route.backend } = connection;
-    tallies.countBackend({ ...routeOf(connection), backend, outcome: seen });
+    counts.countBackend({ ...routeOf(connection), backend, outcome: seen });
   }
 
   /** The oldest `limit` live connections that a query means. */
@@ -251,8 +251,8 @@ export class DataPlane {
     return this.#connections.close(query);
   }
 
-  /** Open connections by route; what they carry is in the tallies. */
-  liveTraffic(): readonly RouteTally[] {
+  /** Open connections by route; what they carry is in the counts. */
+  liveTraffic(): readonly RouteCount[] {
     return this.#connections.traffic();
   }
 
@@ -262,10 +262,10 @@ export class DataPlane {
   }
 
   /** What happened since this was asked the last time. */
-  takeTallies(): TakenTallies {
+  takeCounts(): TakenCounts {
     this.#countLive();
-    const { tallies } = this.#state;
-    return { ...tallies.take(), hitters: this.#heaviest.take(this.#connections) };
+    const { counts } = this.#state;
+    return { ...counts.take(), hitters: this.#heaviest.take(this.#connections) };
   }
 
   /** Streams count while they run: some never end. */
@@ -276,7 +276,7 @@ export class DataPlane {
       const traffic = takeTraffic(connection);
       if (traffic.bytesIn === 0 && traffic.bytesOut === 0) continue;
       countTraffic(connection, traffic, { counters, worker, gauge: connection.listener.gauge });
-      this.#state.tallies.countTraffic(routeOf(connection), traffic);
+      this.#state.counts.countTraffic(routeOf(connection), traffic);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type HitterTally, HitterTracker, type Visitor } from "../hitters/mod.ts";
+import { type HitterCount, HitterTracker, type Visitor } from "../hitters/mod.ts";
 import { isRefusal, type OutcomeName } from "../observe/mod.ts";
 import type { Connection } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -28,7 +28,7 @@ export class Heaviest {
   }
 
   /** What was counted since the last time, with what live connections have carried meanwhile. */
-  take(live: Iterable<Connection>): HitterTally[] {
+  take(live: Iterable<Connection>): HitterCount[] {
     for (const connection of live) this.#countLive(connection);
     return this.#tracker.take();
   }

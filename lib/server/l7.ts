@@ -31,7 +31,7 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
       route,
       onBackend: ({ hostname }, backend, outcome) => {
         const { addr: listener } = c.listener;
-        state.tallies.countBackend({ listener, route: hostname, backend, outcome });
+        state.counts.countBackend({ listener, route: hostname, backend, outcome });
       },
       onRefused: () => {
         c.refusedRequests++;

@@ -1,6 +1,6 @@
-import type { ConnectionQuery, FoundConnections, RouteTally } from "../plane/mod.ts";
+import type { ConnectionQuery, FoundConnections, RouteCount } from "../plane/mod.ts";
 import { Ring } from "../relay/mod.ts";
-import { routeOf, Tallies, toInfo } from "./accounting.ts";
+import { routeOf, ServedCounts, toInfo } from "./accounting.ts";
 import { type Connection, cutOff } from "./connection_state.ts";
 import type { PlaneState } from "./plane_state.ts";
 import { compileQuery } from "./query.ts";
@@ -66,9 +66,9 @@ export class LiveConnections {
     for (const connection of this) cutOff(connection, "shutdown");
   }
 
-  /** How many there are, by route; what they carry is in the tallies. */
-  traffic(): readonly RouteTally[] {
-    const live = new Tallies();
+  /** How many there are, by route; what they carry is in the counts. */
+  traffic(): readonly RouteCount[] {
+    const live = new ServedCounts();
     for (const connection of this) {
       if (connection.route !== undefined) live.countEnd(routeOf(connection));
     }

@@ -33,7 +33,7 @@ import { RedirectService } from "../redirect/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Handshakes, type HandshakesOptions } from "../tls/mod.ts";
-import { Tallies } from "./accounting.ts";
+import { ServedCounts } from "./accounting.ts";
 import { AttemptDeadlines } from "./attempt_deadlines.ts";
 import { Challenges } from "./challenges.ts";
 import type { Connector } from "./connector.ts";
@@ -80,7 +80,7 @@ export class PlaneState {
   readonly sources: SourceRules;
   readonly counters: Counters;
   /** By rule, route and backend. */
-  readonly tallies: Tallies = new Tallies();
+  readonly counts: ServedCounts = new ServedCounts();
   /** Index of the worker, for what it takes of shared limits. */
   readonly worker: number;
   /** For the PROXY header and the ClientHello together. */

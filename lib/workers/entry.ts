@@ -71,8 +71,8 @@ async function answer(
       return { value: plane.closeConnections(message.query) };
     case "live_traffic":
       return { value: plane.liveTraffic() };
-    case "take_tallies":
-      return { value: plane.takeTallies() };
+    case "take_counts":
+      return { value: plane.takeCounts() };
     case "ping":
       return {};
     case "drain":

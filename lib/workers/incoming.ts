@@ -1,5 +1,5 @@
 import type { SessionRequest } from "../connector/mod.ts";
-import { HITTER_GROUPS, HITTER_WEIGHTS, type HitterTally, TRACKED_PLACES } from "../hitters/mod.ts";
+import { HITTER_GROUPS, HITTER_WEIGHTS, type HitterCount, TRACKED_PLACES } from "../hitters/mod.ts";
 import {
   BACKEND_OUTCOMES,
   type ConnectionEvent,
@@ -10,15 +10,15 @@ import {
   type RequestEvent,
 } from "../observe/mod.ts";
 import type {
-  BackendTally,
+  BackendCount,
   ConnectionInfo,
   FoundConnections,
   FromWorker,
   Reply,
   ReplyValues,
   Request,
-  RouteTally,
-  TakenTallies,
+  RouteCount,
+  TakenCounts,
 } from "../plane/mod.ts";
 import { MAX_CONNECTIONS, MODES } from "../state/mod.ts";
 import {
@@ -105,7 +105,7 @@ const connectionInfo = record<ConnectionInfo>({
   ageMs: finite,
 }, { sni: word, route: word, mode: word, backend: word, identity: long, host: long });
 
-const routeTally = record<RouteTally>({
+const routeCount = record<RouteCount>({
   listener: word,
   route: word,
   connections: amount,
@@ -113,7 +113,7 @@ const routeTally = record<RouteTally>({
   bytesOut: amount,
 }, {});
 
-const backendTally = record<BackendTally>({
+const backendCount = record<BackendCount>({
   listener: word,
   route: word,
   backend: word,
@@ -121,7 +121,7 @@ const backendTally = record<BackendTally>({
   count: amount,
 }, {});
 
-const hitterTally = record<HitterTally>({
+const hitterCount = record<HitterCount>({
   group: oneOf(HITTER_GROUPS),
   by: oneOf(HITTER_WEIGHTS),
   keys: list(word, TRACKED_PLACES),
@@ -153,12 +153,12 @@ const VALUES: { readonly [K in keyof ReplyValues]: Check<ReplyValues[K]> } = {
     total: amount,
   }, {}),
   "close_connections": amount,
-  "live_traffic": list(routeTally, MAX_CONNECTIONS),
-  "take_tallies": record<TakenTallies>({
+  "live_traffic": list(routeCount, MAX_CONNECTIONS),
+  "take_counts": record<TakenCounts>({
     ruleHits: list(ruleHit, MAX_CONNECTIONS),
-    routes: list(routeTally, MAX_CONNECTIONS),
-    backends: list(backendTally, MAX_CONNECTIONS),
-    hitters: list(hitterTally, HITTER_GROUPS.length * HITTER_WEIGHTS.length),
+    routes: list(routeCount, MAX_CONNECTIONS),
+    backends: list(backendCount, MAX_CONNECTIONS),
+    hitters: list(hitterCount, HITTER_GROUPS.length * HITTER_WEIGHTS.length),
   }, {}),
 };
 

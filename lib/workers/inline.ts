@@ -16,9 +16,9 @@ import type {
   Plane,
   PlaneMetrics,
   PlaneStatus,
-  RouteTally,
+  RouteCount,
   Snapshot,
-  TakenTallies,
+  TakenCounts,
 } from "../plane/mod.ts";
 import { DataPlane, type DataPlaneOptions } from "../server/mod.ts";
 import { adopting, createSockets, type InheritedSockets, type SocketsKind } from "../tcp/mod.ts";
@@ -109,12 +109,12 @@ export class InlinePlane implements Plane {
     return Promise.resolve(this.#plane.closeConnections(query));
   }
 
-  liveTraffic(): Promise<RouteTally[]> {
+  liveTraffic(): Promise<RouteCount[]> {
     return Promise.resolve([...this.#plane.liveTraffic()]);
   }
 
-  takeTallies(): Promise<TakenTallies[]> {
-    return Promise.resolve([this.#plane.takeTallies()]);
+  takeCounts(): Promise<TakenCounts[]> {
+    return Promise.resolve([this.#plane.takeCounts()]);
   }
 
   closeConnection(id: string): Promise<boolean> {

@@ -7,9 +7,9 @@ import type {
   Plane,
   PlaneMetrics,
   PlaneStatus,
-  RouteTally,
+  RouteCount,
   Snapshot,
-  TakenTallies,
+  TakenCounts,
 } from "../plane/mod.ts";
 import { appliedWithin, ChangeFeed } from "./change_feed.ts";
 import { lookForInputEveryTurn } from "./event_interval.ts";
@@ -128,12 +128,12 @@ export class WorkerPool implements Plane {
     return closed.reduce((sum, count) => sum + count, 0);
   }
 
-  async liveTraffic(): Promise<RouteTally[]> {
+  async liveTraffic(): Promise<RouteCount[]> {
     return (await this.#questions.ask({ type: "live_traffic" })).flat();
   }
 
-  takeTallies(): Promise<TakenTallies[]> {
-    return this.#questions.takeTallies();
+  takeCounts(): Promise<TakenCounts[]> {
+    return this.#questions.takeCounts();
   }
 
   /** Ends one worker as if it had died; a new one takes its place. */

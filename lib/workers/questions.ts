@@ -1,4 +1,4 @@
-import type { ReplyValues, Request, TakenTallies } from "../plane/mod.ts";
+import type { ReplyValues, Request, TakenCounts } from "../plane/mod.ts";
 import type { Slot } from "./slot.ts";
 
 const QUERY_TIMEOUT_MS = 2000;
@@ -6,7 +6,7 @@ const QUERY_TIMEOUT_MS = 2000;
 /** Asks the workers that serve. One that is late is left out: it would have all of it to answer. */
 export class Questions {
   readonly #slots: readonly Slot[];
-  readonly #lateTallies: TakenTallies[] = [];
+  readonly #lateCounts: TakenCounts[] = [];
 
   constructor(slots: readonly Slot[]) {
     this.#slots = slots;
@@ -35,16 +35,16 @@ export class Questions {
   }
 
   /** What a worker answers too late is not lost: it is there the next time. */
-  async takeTallies(): Promise<TakenTallies[]> {
-    const taken = this.#lateTallies.splice(0);
+  async takeCounts(): Promise<TakenCounts[]> {
+    const taken = this.#lateCounts.splice(0);
     const asked = this.#serving(false).map(async ({ handle }) => {
-      const tallies = handle?.takeTallies();
+      const counts = handle?.takeCounts();
       const late = Promise.withResolvers<undefined>();
       const timer = setTimeout(late.resolve, QUERY_TIMEOUT_MS, undefined);
-      const found = await Promise.race([tallies, late.promise]).catch(() => undefined);
+      const found = await Promise.race([counts, late.promise]).catch(() => undefined);
       clearTimeout(timer);
       if (found !== undefined) taken.push(found);
-      else tallies?.then((value) => this.#lateTallies.push(value), () => {}); // Died with them.
+      else counts?.then((value) => this.#lateCounts.push(value), () => {}); // Died with them.
     });
     await Promise.all(asked);
     return taken;

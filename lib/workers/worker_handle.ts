@@ -8,7 +8,7 @@ import type {
   SessionMessage,
   Snapshot,
   StartMessage,
-  TakenTallies,
+  TakenCounts,
 } from "../plane/mod.ts";
 import { MessageError } from "./checks.ts";
 import { ENTRY_URL } from "./entry_url.ts";
@@ -140,8 +140,8 @@ export class WorkerHandle {
    *
    * @throws {WorkerError} `died`.
    */
-  async takeTallies(): Promise<TakenTallies> {
-    return (await this.#send({ type: "take_tallies" })).value as TakenTallies;
+  async takeCounts(): Promise<TakenCounts> {
+    return (await this.#send({ type: "take_counts" })).value as TakenCounts;
   }
 
   /**

@@ -56,7 +56,7 @@ export class MirrorPlane implements Plane {
   findConnections = () => Promise.resolve({ connections: [], total: 0 });
   closeConnections = () => Promise.resolve(0);
   liveTraffic = () => Promise.resolve([]);
-  takeTallies = () => Promise.resolve([]);
+  takeCounts = () => Promise.resolve([]);
   closeConnection = () => Promise.resolve(false);
   drain = () => Promise.resolve();
 

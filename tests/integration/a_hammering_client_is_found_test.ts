@@ -56,9 +56,9 @@ Deno.test("whoever a policy refuses again and again is refused, while the connec
   });
   await using client = await connectHttp2(proxy);
   const refused = async () => {
-    const [{ hitters = [] } = {}] = await proxy.plane.takeTallies();
-    const tally = hitters.find(({ group, by }) => group === "client" && by === "refused");
-    return tally && [tally.keys, tally.counts];
+    const [{ hitters = [] } = {}] = await proxy.plane.takeCounts();
+    const counted = hitters.find(({ group, by }) => group === "client" && by === "refused");
+    return counted && [counted.keys, counted.counts];
   };
   const ask = async (agent: string) =>
     (await client.ask({ headers: { "user-agent": agent } })).status;

@@ -115,6 +115,6 @@ Deno.test("of a flood of blocked connections every one is counted, and told of a
   assert.ok(plane.events.length >= 100);
   const { counters } = plane.plane.status();
   assert.deepEqual([counters.accepted, counters.blocked, counters.blocked_ip], [400, 400, 400]);
-  const [tallies] = await plane.plane.takeTallies();
-  assert.deepEqual(tallies?.ruleHits, [[1, count]]);
+  const [counts] = await plane.plane.takeCounts();
+  assert.deepEqual(counts?.ruleHits, [[1, count]]);
 });

@@ -105,7 +105,7 @@ for (const [version, odd] of [["HTTP/1.1", oddHttp1], ["HTTP/2", oddHttp2]] as c
     async () => {
       await using proxies = await Differential.start();
       const random = createRandom(SEED);
-      const tally = { passed: 0, refused: 0 };
+      const counted = { passed: 0, refused: 0 };
       for (let number = 0; number < CASES; number++) {
         const input = odd(random);
         const sent = input.sent ?? latin1(input.bytes);
@@ -117,10 +117,10 @@ for (const [version, odd] of [["HTTP/1.1", oddHttp1], ["HTTP/2", oddHttp2]] as c
           problems = problemsOf(input, sent, outcome);
         }
         assert.deepEqual(problems, [], `request ${number} of seed ${SEED}: ${text(sent)}`);
-        tally[outcome.ours.length > 0 ? "passed" : "refused"]++;
+        counted[outcome.ours.length > 0 ? "passed" : "refused"]++;
       }
       // Neither everything nor nothing: or it would compare nothing.
-      assert.ok(tally.passed > CASES / 20 && tally.refused > CASES / 20, text(tally));
+      assert.ok(counted.passed > CASES / 20 && counted.refused > CASES / 20, text(counted));
     },
   );
 }

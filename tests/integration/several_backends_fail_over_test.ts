@@ -48,7 +48,7 @@ Deno.test("l4: connections take turns, and none fails while one backend refuses"
   await plane.event(19);
   assert.ok(one.connections.length >= 8 && other.connections.length >= 8);
   assert.ok(backendsOf(plane).every((it) => it === one.address || it === other.address));
-  const [taken] = await plane.plane.takeTallies();
+  const [taken] = await plane.plane.takeCounts();
   const failed = taken?.backends.find((it) => it.backend === dead);
   assert.equal(failed?.outcome, "backend_unreachable");
   // After five in a row it was not asked any more.
@@ -211,7 +211,7 @@ Deno.test("l7: requests take turns, and none fails while one backend refuses", a
     assert.equal(backend, answers[i] === "one" ? one.address : other.address);
     assert.equal(backendOutcome, "ok");
   }
-  const [taken] = await plane.plane.takeTallies();
+  const [taken] = await plane.plane.takeCounts();
   const failed = taken?.backends.find((it) => it.backend === dead);
   assert.equal(failed?.outcome, "backend_unreachable");
   assert.ok((failed?.count ?? 0) <= 5, `${failed?.count}`);

@@ -49,22 +49,22 @@ interface Tally {
 async function stream(
   port: number,
   names: readonly string[],
-  { stop, chaos, random, tally }: Traffic,
+  { stop, chaos, random, counted }: Traffic,
 ): Promise<void> {
   while (!stop()) {
     const name = random.pick(names);
     const start = performance.now();
     const end = await runStream(port, name, () => random.below(1e6) / 1e6);
-    if (end === "complete") tally.complete++;
-    else if (end !== "cut") tally.wrong.push(end.wrong);
-    else if (name === "flap.test" || chaos.explainsCut(start, performance.now())) tally.cut++;
-    else tally.wrong.push(`${name}: cut without a cause`);
+    if (end === "complete") counted.complete++;
+    else if (end !== "cut") counted.wrong.push(end.wrong);
+    else if (name === "flap.test" || chaos.explainsCut(start, performance.now())) counted.cut++;
+    else counted.wrong.push(`${name}: cut without a cause`);
     if (end === "cut") await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
 /** HTTP over the l7 route, one connection for each request. */
-async function browse(port: number, ca: string, { stop, chaos, tally }: Traffic): Promise<void> {
+async function browse(port: number, ca: string, { stop, chaos, counted }: Traffic): Promise<void> {
   while (!stop()) {
     const start = performance.now();
     try {
@@ -72,10 +72,10 @@ async function browse(port: number, ca: string, { stop, chaos, tally }: Traffic)
       await client.write("GET / HTTP/1.1\r\nHost: web.test\r\nConnection: close\r\n\r\n");
       const { text } = await client.readToEnd();
       if (!/^HTTP\/1\.1 200 [^]*I am web\.test/.test(text)) throw new Error(`answered ${text}`);
-      tally.complete++;
+      counted.complete++;
     } catch (error) {
-      if (chaos.explainsCut(start, performance.now())) tally.cut++;
-      else tally.wrong.push(`web.test: ${error}`);
+      if (chaos.explainsCut(start, performance.now())) counted.cut++;
+      else counted.wrong.push(`web.test: ${error}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -86,7 +86,7 @@ interface Traffic {
   readonly stop: () => boolean;
   readonly chaos: Chaos;
   readonly random: Random;
-  readonly tally: Tally;
+  readonly counted: Tally;
 }
 
 /** Everything at once for a time; then nothing is left open. */
@@ -94,12 +94,12 @@ async function disturb(
   seconds: number,
   { port, ca, chaos, random }: { port: number; ca: string; chaos: Chaos; random: Random },
 ): Promise<Tally> {
-  const tally: Tally = { complete: 0, cut: 0, wrong: [] };
+  const counted: Tally = { complete: 0, cut: 0, wrong: [] };
   await using idle = new IdleConnections(port, "one.test");
   await idle.fill(IDLE);
   const end = performance.now() + seconds * 1000;
-  const stop = () => performance.now() > end || tally.wrong.length > 0;
-  const traffic = { stop, chaos, random, tally };
+  const stop = () => performance.now() > end || counted.wrong.length > 0;
+  const traffic = { stop, chaos, random, counted };
   const refill = async () => {
     while (!stop()) {
       await idle.fill(IDLE);
@@ -115,7 +115,7 @@ async function disturb(
     ),
     ...Array.from({ length: HTTP_CLIENTS }, () => browse(port, ca, traffic)),
   ]);
-  return tally;
+  return counted;
 }
 
 /** Waits until descriptors are back; memory is compared by the caller. */
@@ -190,9 +190,9 @@ Deno.test({
       const warmUp = await disturb(SECONDS / 3, run);
       assert.deepEqual(warmUp.wrong, []);
       const warm = await settled(proxy, before);
-      const tally = await disturb(SECONDS, run);
-      assert.deepEqual(tally.wrong, []);
-      assert.ok(tally.complete > SECONDS * 10, JSON.stringify(tally));
+      const counted = await disturb(SECONDS, run);
+      assert.deepEqual(counted.wrong, []);
+      assert.ok(counted.complete > SECONDS * 10, JSON.stringify(counted));
       const after = await settled(proxy, before);
       assert.ok(
         after.residentBytes < warm.residentBytes * MEMORY_FACTOR + MEMORY_SLACK_BYTES,

@@ -12,7 +12,7 @@ const QUESTIONS = [
   "find_connections",
   "close_connections",
   "live_traffic",
-  "take_tallies",
+  "take_counts",
 ] as const;
 const WORDS = [
   ...["type", "events", "access_log", "requests", "admit", "leave", "log", "reply", "id", "error"],

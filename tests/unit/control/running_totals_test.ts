@@ -2,20 +2,20 @@ import assert from "node:assert/strict";
 import { type Database, DatabaseError } from "../../../lib/db/mod.ts";
 import { RunningTotals } from "../../../lib/control/running_totals.ts";
 import type { LogRecord } from "../../../lib/observe/mod.ts";
-import type { Plane, RouteTally, TakenTallies } from "../../../lib/plane/mod.ts";
+import type { Plane, RouteCount, TakenCounts } from "../../../lib/plane/mod.ts";
 
 /** Totals over a plane that tells what a test puts there, once, and a database that may fail. */
 function setUp() {
   const stored: [number, number][] = [];
   const world = {
-    tallies: [] as TakenTallies[],
-    live: [] as RouteTally[],
+    counts: [] as TakenCounts[],
+    live: [] as RouteCount[],
     failure: undefined as Error | undefined,
     stored,
     logs: [] as LogRecord[],
   };
   const plane = {
-    takeTallies: () => Promise.resolve(world.tallies.splice(0)),
+    takeCounts: () => Promise.resolve(world.counts.splice(0)),
     liveTraffic: () => Promise.resolve(world.live),
   } as unknown as Plane;
   const database = {
@@ -29,20 +29,20 @@ function setUp() {
   return { world, totals: new RunningTotals({ plane, database, log }) };
 }
 
-const hits = (...ruleHits: [number, number][]): TakenTallies => ({
+const hits = (...ruleHits: [number, number][]): TakenCounts => ({
   ruleHits,
   routes: [],
   backends: [],
   hitters: [],
 });
-const tally = (route: string, connections: number): RouteTally => ({
+const counted = (route: string, connections: number): RouteCount => ({
   ...{ listener: ":443", route, connections },
   ...{ bytesIn: 10 * connections, bytesOut: 100 * connections },
 });
 
 Deno.test("RunningTotals keeps hits that could not be stored, and stores each once", async () => {
   const { world, totals } = setUp();
-  world.tallies = [hits([1, 2], [2, 5]), hits([1, 3])];
+  world.counts = [hits([1, 2], [2, 5]), hits([1, 3])];
   await totals.take();
   assert.equal(totals.unstoredHits, 10);
   world.failure = new Error("disk full");
@@ -52,7 +52,7 @@ Deno.test("RunningTotals keeps hits that could not be stored, and stores each on
   world.failure = new DatabaseError("locked", "for a moment");
   totals.store();
   assert.equal(world.logs.length, 1, "that is no news");
-  world.tallies = [hits([1, 1])];
+  world.counts = [hits([1, 1])];
   await totals.take();
   world.failure = undefined;
   totals.store();
@@ -64,18 +64,18 @@ Deno.test("RunningTotals keeps hits that could not be stored, and stores each on
 
 Deno.test("RunningTotals.close() takes and stores what was counted last", async () => {
   const { world, totals } = setUp();
-  world.tallies = [hits([7, 1])];
+  world.counts = [hits([7, 1])];
   await totals.close();
   assert.deepEqual(world.stored, [[7, 1]]);
 });
 
 Deno.test("RunningTotals adds what has ended to what is live, by route", async () => {
   const { world, totals } = setUp();
-  world.tallies = [
-    { ruleHits: [], routes: [tally("a", 1), tally("b", 2)], backends: [], hitters: [] },
-    { ruleHits: [], routes: [tally("a", 4)], backends: [], hitters: [] },
+  world.counts = [
+    { ruleHits: [], routes: [counted("a", 1), counted("b", 2)], backends: [], hitters: [] },
+    { ruleHits: [], routes: [counted("a", 4)], backends: [], hitters: [] },
   ];
-  world.live = [tally("a", 3), tally("c", 1)];
+  world.live = [counted("a", 3), counted("c", 1)];
   const found = (await totals.routes()).map(({ route, connections, active, bytesIn, bytesOut }) => [
     ...[route, connections, active, bytesIn, bytesOut],
   ]);

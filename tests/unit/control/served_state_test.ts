@@ -14,7 +14,7 @@ import type {
   Change,
   ConnectionQuery,
   Plane,
-  RouteTally,
+  RouteCount,
   Snapshot,
 } from "../../../lib/plane/mod.ts";
 import type { RouteSettings } from "../../../lib/state/mod.ts";
@@ -39,7 +39,7 @@ async function setUp(fill: (database: Database) => void) {
   fill(database);
   const applied: Change[][] = [];
   const closed: ConnectionQuery[] = [];
-  const live: RouteTally[] = [];
+  const live: RouteCount[] = [];
   const plane = {
     apply: (changes: readonly Change[]) => {
       applied.push([...changes]);

@@ -112,9 +112,9 @@ fuzzTest(
 
 Deno.test("HitterWindows passes on what a worker may have missed or given to the wrong one", () => {
   const windows = new HitterWindows();
-  const tally = { group: "client", by: "refused" } as const;
-  windows.add([{ ...tally, keys: ["a"], counts: [5], errors: [0], missed: 0, total: 5 }], 0);
-  windows.add([{ ...tally, keys: ["b"], counts: [9], errors: [2], missed: 3, total: 12 }], 0);
+  const counted = { group: "client", by: "refused" } as const;
+  windows.add([{ ...counted, keys: ["a"], counts: [5], errors: [0], missed: 0, total: 5 }], 0);
+  windows.add([{ ...counted, keys: ["b"], counts: [9], errors: [2], missed: 3, total: 12 }], 0);
   const { hitters } = windows.top(asked("refused"), 0);
   assert.deepEqual(hitters.map(({ key, refused, uncertainty }) => [key, refused, uncertainty]), [
     ["b", 7, 2 + 3],

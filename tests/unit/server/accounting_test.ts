@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ipv4 } from "../../../lib/addr/mod.ts";
-import { Tallies, toEvent } from "../../../lib/server/accounting.ts";
+import { ServedCounts, toEvent } from "../../../lib/server/accounting.ts";
 import { Connection } from "../../../lib/server/connection_state.ts";
 import type { ActiveListener } from "../../../lib/server/listener.ts";
 import type { Route } from "../../../lib/routes/mod.ts";
@@ -8,21 +8,21 @@ import { FakeStream } from "../../support/fake_stream.ts";
 
 const at = (listener: string, route: string) => ({ listener, route });
 
-Deno.test("Tallies count by listener and route, by backend and outcome, and begin anew when taken", () => {
-  const tallies = new Tallies();
-  tallies.countEnd(at(":1", "a"));
-  tallies.countEnd(at(":1", "a"));
-  tallies.countEnd(at(":2", "a"));
-  tallies.countTraffic(at(":1", "a"), { bytesIn: 1, bytesOut: 2 });
-  tallies.countTraffic(at(":1", "b"), { bytesIn: 3, bytesOut: 0 });
-  tallies.countTraffic(at(":1", "c"), { bytesIn: 0, bytesOut: 0 });
+Deno.test("ServedCounts count by listener and route, by backend and outcome, and begin anew when taken", () => {
+  const counts = new ServedCounts();
+  counts.countEnd(at(":1", "a"));
+  counts.countEnd(at(":1", "a"));
+  counts.countEnd(at(":2", "a"));
+  counts.countTraffic(at(":1", "a"), { bytesIn: 1, bytesOut: 2 });
+  counts.countTraffic(at(":1", "b"), { bytesIn: 3, bytesOut: 0 });
+  counts.countTraffic(at(":1", "c"), { bytesIn: 0, bytesOut: 0 });
   const served = { ...at(":1", "a"), backend: "b:1", outcome: "ok" } as const;
-  tallies.countBackend(served);
-  tallies.countBackend(served);
-  tallies.countBackend({ ...served, outcome: "backend_timeout" });
-  tallies.countBackend({ ...served, backend: "b:2" });
-  tallies.countHit(7);
-  assert.deepEqual(tallies.take(), {
+  counts.countBackend(served);
+  counts.countBackend(served);
+  counts.countBackend({ ...served, outcome: "backend_timeout" });
+  counts.countBackend({ ...served, backend: "b:2" });
+  counts.countHit(7);
+  assert.deepEqual(counts.take(), {
     ruleHits: [[7, 1]],
     routes: [
       { ...at(":1", "a"), connections: 2, bytesIn: 1, bytesOut: 2 },
@@ -35,14 +35,14 @@ Deno.test("Tallies count by listener and route, by backend and outcome, and begi
       { ...served, backend: "b:2", count: 1 },
     ],
   });
-  assert.deepEqual(tallies.take(), { ruleHits: [], routes: [], backends: [] });
+  assert.deepEqual(counts.take(), { ruleHits: [], routes: [], backends: [] });
 });
 
-Deno.test("Tallies of a backend alone are none of its route", () => {
-  const tallies = new Tallies();
+Deno.test("ServedCounts of a backend alone are none of its route", () => {
+  const counts = new ServedCounts();
   const served = { ...at(":1", "a"), backend: "b:1", outcome: "ok" } as const;
-  tallies.countBackend(served);
-  const { routes, backends } = tallies.take();
+  counts.countBackend(served);
+  const { routes, backends } = counts.take();
   assert.deepEqual([routes, backends], [[], [{ ...served, count: 1 }]]);
 });
 

@@ -43,7 +43,7 @@ const request = {
   reason: "because",
 };
 const info = { id: "abc0-1", listener: ":443", client: "c", bytesIn: 0, bytesOut: 0, ageMs: 1 };
-const tally = { listener: ":443", route: "a.example", connections: 1, bytesIn: 2, bytesOut: 3 };
+const counted = { listener: ":443", route: "a.example", connections: 1, bytesIn: 2, bytesOut: 3 };
 const session = { id: "abc0-1", orgId: "o", userId: "u", connectId: "h", notAfter: 1e12 };
 
 /** What workers say, each with all that it may hold; and what they were asked. */
@@ -72,14 +72,14 @@ const HONEST: readonly [message: Record<string, unknown>, asked?: string][] = [
   [{ type: "reply", id: 1, value: true }, "close_connection"],
   [{ type: "reply", id: 1, value: { connections: [info], total: 5 } }, "find_connections"],
   [{ type: "reply", id: 1, value: 3 }, "close_connections"],
-  [{ type: "reply", id: 1, value: [tally] }, "live_traffic"],
+  [{ type: "reply", id: 1, value: [counted] }, "live_traffic"],
   [
     {
       type: "reply",
       id: 1,
       value: {
         ruleHits: [[1, 2]],
-        routes: [tally],
+        routes: [counted],
         backends: [{
           ...{ listener: ":443", route: "a.test", backend: "10.0.0.1:443" },
           outcome: "backend_reset",
@@ -88,7 +88,7 @@ const HONEST: readonly [message: Record<string, unknown>, asked?: string][] = [
         hitters: [hitters],
       },
     },
-    "take_tallies",
+    "take_counts",
   ],
 ];
 

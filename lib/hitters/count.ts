@@ -11,7 +11,7 @@ export const HITTER_WEIGHTS = ["connections", "refused", "bytes"] as const;
 export type HitterWeight = typeof HITTER_WEIGHTS[number];
 
 /** The heaviest of one group by one weight, over a time; plain data that a worker can send. */
-export interface HitterTally {
+export interface HitterCount {
   readonly group: HitterGroup;
   readonly by: HitterWeight;
   /** Addresses and blocks in canonical form, server names, codes of countries. */

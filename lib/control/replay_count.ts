@@ -30,7 +30,7 @@ export interface Replayed {
 }
 
 /** Clients that a change makes a difference to. They come one after the other. */
-export class Tally {
+export class ReplayCount {
   readonly #refused = new Affected();
   readonly #admitted = new Affected();
   #clients = 0;

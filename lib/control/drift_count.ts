@@ -11,8 +11,8 @@ import type { Steps } from "../slices/mod.ts";
 import type { Difference } from "./differences.ts";
 import { countRouteDifferences, differsInRateLimit, differsInRule } from "./plan.ts";
 
-/** What a {@link DriftTally} looks at. */
-export interface TallySource {
+/** What a {@link DriftCount} looks at. */
+export interface CountSource {
   /** The listener of an address, and its route of a hostname, as they are served. */
   readonly route: (addr: string, hostname: string) => Route | undefined;
   readonly rateLimit: () => RateLimit;
@@ -24,16 +24,16 @@ export interface TallySource {
  * How many differences there are to a wish, kept up to date change by change: comparing a million rules
  * takes seconds, and a change touches a few of them.
  */
-export class DriftTally {
+export class DriftCount {
   readonly #wish: State;
-  readonly #source: TallySource;
+  readonly #source: CountSource;
   readonly #routes: ReadonlyMap<string, RouteSettings>;
   readonly #rules: ReadonlyMap<string, RuleSettings>;
   /** Of routes and of the rate limit, which differ by few; those without any are left out. */
   readonly #counts = new Map<string, number>();
   #total: number;
 
-  private constructor(wish: State, total: number, source: TallySource) {
+  private constructor(wish: State, total: number, source: CountSource) {
     this.#wish = wish;
     this.#source = source;
     const { listeners = [], rules = [] } = wish;
@@ -50,16 +50,16 @@ export class DriftTally {
   static *of(
     wish: State,
     found: readonly Difference[],
-    source: TallySource,
-  ): Steps<DriftTally> {
-    const tally = new DriftTally(wish, found.length, source);
+    source: CountSource,
+  ): Steps<DriftCount> {
+    const counted = new DriftCount(wish, found.length, source);
     for (const difference of found) {
       yield;
       if (difference.rule !== undefined) continue; // A change of a rule says what was there before.
       const key = keyOf(difference);
-      tally.#counts.set(key, (tally.#counts.get(key) ?? 0) + 1);
+      counted.#counts.set(key, (counted.#counts.get(key) ?? 0) + 1);
     }
-    return tally;
+    return counted;
   }
 
   /** How many differences there are. */

@@ -1,8 +1,8 @@
-import type { HitterTally } from "../hitters/mod.ts";
+import type { HitterCount } from "../hitters/mod.ts";
 import type { BackendOutcome } from "../observe/mod.ts";
 
 /** What connections of one route carried: those that ended, with octets of those that go on. */
-export interface RouteTally {
+export interface RouteCount {
   /** The listener's address as configured. */
   readonly listener: string;
   /** The hostname of the route. */
@@ -12,8 +12,8 @@ export interface RouteTally {
   readonly bytesOut: number;
 }
 
-/** How a backend served since the tallies were taken before. */
-export interface BackendTally {
+/** How a backend served since the counts were taken before. */
+export interface BackendCount {
   /** The listener's address as configured. */
   readonly listener: string;
   /** The hostname of the route. */
@@ -25,12 +25,12 @@ export interface BackendTally {
   readonly count: number;
 }
 
-/** What happened since the tallies were taken before. */
-export interface TakenTallies {
+/** What happened since the counts were taken before. */
+export interface TakenCounts {
   /** Connections blocked, by the rule's id. */
   readonly ruleHits: readonly (readonly [id: number, count: number])[];
-  readonly routes: readonly RouteTally[];
-  readonly backends: readonly BackendTally[];
+  readonly routes: readonly RouteCount[];
+  readonly backends: readonly BackendCount[];
   /** Whose connections were the most. */
-  readonly hitters: readonly HitterTally[];
+  readonly hitters: readonly HitterCount[];
 }
