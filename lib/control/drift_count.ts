@@ -25,7 +25,7 @@ export interface CountSource {
  * takes seconds, and a change touches a few of them.
  */
 export class DriftCount {
-  readonly #wish: State;
+  readonly #wanted: State;
   readonly #source: CountSource;
   readonly #routes: ReadonlyMap<string, RouteSettings>;
   readonly #rules: ReadonlyMap<string, RuleSettings>;
@@ -33,10 +33,10 @@ export class DriftCount {
   readonly #counts = new Map<string, number>();
   #total: number;
 
-  private constructor(wish: State, total: number, source: CountSource) {
-    this.#wish = wish;
+  private constructor(wanted: State, total: number, source: CountSource) {
+    this.#wanted = wanted;
     this.#source = source;
-    const { listeners = [], rules = [] } = wish;
+    const { listeners = [], rules = [] } = wanted;
     this.#routes = new Map(
       listeners.flatMap(({ addr, routes }) =>
         routes.map((route) => [`${addr} ${route.hostname}`, route] as const)
@@ -48,11 +48,11 @@ export class DriftCount {
 
   /** @param found everything that differs now; a step for each. */
   static *of(
-    wish: State,
+    wanted: State,
     found: readonly Difference[],
     source: CountSource,
   ): Steps<DriftCount> {
-    const counted = new DriftCount(wish, found.length, source);
+    const counted = new DriftCount(wanted, found.length, source);
     for (const difference of found) {
       yield;
       if (difference.rule !== undefined) continue; // A change of a rule says what was there before.
@@ -83,7 +83,7 @@ export class DriftCount {
 
   #deltaOf({ before, after }: NonNullable<Difference["rule"]>): number {
     const one = before ?? after;
-    if (one === undefined || this.#wish.rules === undefined) return 0;
+    if (one === undefined || this.#wanted.rules === undefined) return 0;
     const wanted = this.#rules.get(identityOf(RULE.shape, one));
     const { comparedAt } = this.#source;
     return Number(differsInRule(wanted, after, comparedAt)) -
@@ -99,13 +99,13 @@ export class DriftCount {
   }
 
   #limits(): number {
-    const { rateLimit } = this.#wish;
+    const { rateLimit } = this.#wanted;
     if (rateLimit === undefined) return 0;
     return Number(differsInRateLimit(this.#source.rateLimit(), rateLimit));
   }
 
   #ofRoute({ subject }: Difference): number {
-    const { listeners } = this.#wish;
+    const { listeners } = this.#wanted;
     const [addr = "", hostname = ""] = subject.split(" ");
     // A listener that is not wanted is one difference, with everything that it has.
     if (listeners === undefined || !listeners.some((it) => it.addr === addr)) return 0;

@@ -16,18 +16,18 @@ import { planState } from "./plan.ts";
  */
 export function planOfFile(
   database: Database,
-  { wish, now }: { readonly wish: Required<State>; readonly now: number },
+  { wanted, now }: { readonly wanted: Required<State>; readonly now: number },
 ): Promise<Difference[]> {
   const { listeners, tables } = present(database);
   const anyGeoIp = new SharedArrayBuffer(0);
-  return planState(wish, {
+  return planState(wanted, {
     state: {
       database,
       snapshot: { listeners, firewall: { geoip: anyGeoIp } },
       table: (id) => tables.get(id),
     },
     tls: { check: () => Promise.resolve() },
-    rateLimit: database.settings.rateLimit ?? wish.rateLimit,
+    rateLimit: database.settings.rateLimit ?? wanted.rateLimit,
     now,
     isWhole: true,
     tryToBind: (_host, port) => Promise.resolve(port),

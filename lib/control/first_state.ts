@@ -37,11 +37,11 @@ export async function firstState(
   const { source } = config.state;
   const isPending = source === "file" || database.settings.source !== source;
   if (source === "database") return { rows: database, isPending };
-  const wish = wholeStateOf(config);
-  const plan = await planOfFile(database, { wish, now });
+  const wanted = wholeStateOf(config);
+  const plan = await planOfFile(database, { wanted, now });
   const isSame = plan.length === 0 && database.settings.rateLimit !== undefined;
   return {
-    rows: isSame ? database : preview(database, { plan, rateLimit: wish.rateLimit }),
+    rows: isSame ? database : preview(database, { plan, rateLimit: wanted.rateLimit }),
     isPending,
   };
 }
@@ -106,8 +106,8 @@ export async function storeFirstState(
     const message = "the database is the truth again, and holds what the file said last";
     return log({ level: "info", message });
   }
-  const wish = wholeStateOf(config);
-  const plan = await planOfFile(database, { wish, now: now() });
+  const wanted = wholeStateOf(config);
+  const plan = await planOfFile(database, { wanted, now: now() });
   if (before !== source && plan.length > 0 && copyTo !== undefined) {
     const copy = copyTo();
     await database.snapshot(copy);
@@ -118,7 +118,7 @@ export async function storeFirstState(
     database.settings.rateLimit === undefined;
   if (!hasChanged) return;
   await written(database, () => {
-    writeRows(database, { plan, rateLimit: wish.rateLimit });
+    writeRows(database, { plan, rateLimit: wanted.rateLimit });
     const time = now();
     for (const difference of plan) {
       database.audit.add(auditEntry(difference, { ...OPERATION, time }));

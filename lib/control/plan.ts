@@ -29,13 +29,13 @@ import type { PairCheck } from "./pair_check.ts";
 /** Rules that are read at once: a few milliseconds. */
 const PAGE = 500;
 
-/** {@link PlanOptions}, the turns that planning takes, and what is wrong with the wish. */
+/** {@link PlanOptions}, the turns that planning takes, and what is wrong with what is wanted. */
 interface PlanContext extends PlanOptions {
   readonly slices: Slices;
   readonly complaints: Complaints;
 }
 
-/** What {@link planState} looks at beside the wish. */
+/** What {@link planState} looks at beside what is wanted. */
 export interface PlanOptions {
   readonly state: PlannedState;
   readonly tls: Pick<PairCheck, "check">;
@@ -64,10 +64,10 @@ export interface PlannedState {
  *
  * @throws {RefusedError} with every field that is wrong.
  */
-export async function planState(wish: State, options: PlanOptions): Promise<Difference[]> {
+export async function planState(wanted: State, options: PlanOptions): Promise<Difference[]> {
   const complaints = new Complaints();
   const context = { ...options, slices: new Slices(), complaints };
-  const { listeners, rules } = wish;
+  const { listeners, rules } = wanted;
   const parts = [
     listeners === undefined ? [] : await planListeners(listeners, context),
     rules === undefined ? [] : await planRules(rules, context),
@@ -75,8 +75,8 @@ export async function planState(wish: State, options: PlanOptions): Promise<Diff
   complaints.refuse();
   // Not by spreading: the arguments of a call lie on the stack, and 300,000 rules overflow it.
   const planned = parts.flat();
-  if (wish.rateLimit !== undefined) {
-    const after = wish.rateLimit;
+  if (wanted.rateLimit !== undefined) {
+    const after = wanted.rateLimit;
     const before = context.rateLimit;
     if (differsInRateLimit(before, after)) planned.push(differences.setRateLimit(before, after));
   }
@@ -123,21 +123,21 @@ function keptPolicies({ policies = [] }: Route, { mode }: RouteSettings): readon
 }
 
 async function planListeners(
-  wish: readonly Listener[],
+  wanted: readonly Listener[],
   context: PlanContext,
 ): Promise<Difference[]> {
-  if (wish.length === 0) throw invalid("state.listeners", "the last listener cannot be removed");
-  const wanted = new Map<string, Wanted>();
-  for (const [i, listener] of wish.entries()) {
+  if (wanted.length === 0) throw invalid("state.listeners", "the last listener cannot be removed");
+  const byAddr = new Map<string, Wanted>();
+  for (const [i, listener] of wanted.entries()) {
     const at = `state.listeners[${i}].`;
-    if (wanted.has(listener.addr)) throw invalid(`${at}listener.addr`, "repeats");
-    wanted.set(listener.addr, { listener, at });
+    if (byAddr.has(listener.addr)) throw invalid(`${at}listener.addr`, "repeats");
+    byAddr.set(listener.addr, { listener, at });
   }
   const present = context.state.snapshot.listeners;
-  const kept = present.filter(({ addr }) => wanted.has(addr));
-  const leaving = present.filter(({ addr }) => !wanted.has(addr));
+  const kept = present.filter(({ addr }) => byAddr.has(addr));
+  const leaving = present.filter(({ addr }) => !byAddr.has(addr));
   const parts: Difference[][] = [leaving.map(differences.removeListener)];
-  for (const one of wanted.values()) {
+  for (const one of byAddr.values()) {
     const before = kept.find(({ addr }) => addr === one.listener.addr);
     if (before === undefined) parts.push(await planNewListener(one, { kept, leaving }, context));
     else parts.push(await planListener(before, one, context));
@@ -145,7 +145,7 @@ async function planListeners(
   return parts.flat();
 }
 
-/** A listener of the wish, and how messages begin the names of its fields. */
+/** A listener that is wanted, and how messages begin the names of its fields. */
 interface Wanted {
   readonly listener: Listener;
   readonly at: string;
@@ -238,7 +238,7 @@ function planPolicies(
 }
 
 async function planRules(
-  wish: readonly RuleSettings[],
+  wanted: readonly RuleSettings[],
   { state, now, slices, complaints, isWhole = false }: PlanContext,
 ): Promise<Difference[]> {
   const left = new Map<string, StoredRule>();
@@ -250,7 +250,7 @@ async function planRules(
     if (slices.isOver) await slices.pause();
   }
   const added: Difference[] = [];
-  for (const [i, rule] of wish.entries()) {
+  for (const [i, rule] of wanted.entries()) {
     if (slices.isOver) await slices.pause();
     if (rule.type === "country" && state.snapshot.firewall.geoip === undefined) {
       const field = `state.firewall.rules[${i}].type`;

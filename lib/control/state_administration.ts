@@ -20,7 +20,7 @@ export interface Applied {
   readonly closed: number;
 }
 
-/** How a wish is applied. */
+/** How a state is applied. */
 export interface ApplyOptions extends CloseOption {
   /** Check and compare only. */
   readonly dryRun: boolean;
@@ -57,26 +57,26 @@ export class StateAdministration {
    *
    * @throws {RefusedError}
    */
-  async apply(wish: State, options: ApplyOptions, operation: Operation): Promise<Applied> {
+  async apply(wanted: State, options: ApplyOptions, operation: Operation): Promise<Applied> {
     return await this.#state.exclusive(async () => {
       const { audit } = this.#state.database;
       const { firewall, expiry } = this.#options;
       const { ifRevision, dryRun, close, isWhole = false } = options;
       refuseOtherRevision(audit.revision, ifRevision);
-      const differences = await this.#plan(wish, isWhole);
+      const differences = await this.#plan(wanted, isWhole);
       const live = liveOn(await this.#state.plane.liveTraffic());
       if (dryRun) return { differences, live, revision: audit.revision, closed: 0 };
       await this.#state.commit(differences, { ...operation, isWish: true });
-      if (wish.rateLimit !== undefined) firewall.adoptRateLimit(wish.rateLimit);
+      if (wanted.rateLimit !== undefined) firewall.adoptRateLimit(wanted.rateLimit);
       expiry.schedule();
       const closed = close ? await this.#closeTouched(differences, live) : 0;
       return { differences, live, revision: audit.revision, closed };
     }, operation.signal);
   }
 
-  #plan(wish: State, isWhole: boolean): Promise<Difference[]> {
+  #plan(wanted: State, isWhole: boolean): Promise<Difference[]> {
     const { firewall, readFile, acme, now } = this.#options;
-    return planState(wish, {
+    return planState(wanted, {
       state: this.#state,
       tls: new PairCheck({ readFile, acme }),
       rateLimit: firewall.rateLimit,

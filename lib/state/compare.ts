@@ -14,10 +14,10 @@ import type { State } from "./state.ts";
  */
 export function countDifferences(
   present: State,
-  wish: State,
+  wanted: State,
   { isWhole = false }: { readonly isWhole?: boolean } = {},
 ): number {
-  const { listeners, rules, rateLimit: limit } = wish;
+  const { listeners, rules, rateLimit: limit } = wanted;
   const before = present.rateLimit ?? { limit: 0, windowMs: 0 };
   const isLimited = limit !== undefined && (limit.limit !== before.limit ||
     (limit.limit > 0 && limit.windowMs !== before.windowMs));
@@ -33,8 +33,8 @@ function countRules(
 ): number {
   const comesAndGoes = isWhole ? isTimedBlock : isAutomaticBan;
   const key = (rule: RuleSettings) => identityOf(RULE.shape, rule);
-  const wished = new Set(after.map(key));
-  const counted = before.filter((rule) => !comesAndGoes(rule) || wished.has(key(rule)));
+  const wantedKeys = new Set(after.map(key));
+  const counted = before.filter((rule) => !comesAndGoes(rule) || wantedKeys.has(key(rule)));
   return count(counted, after, { shape: RULE.shape, key });
 }
 

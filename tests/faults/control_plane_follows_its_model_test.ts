@@ -129,7 +129,7 @@ function chooseChange(random: Random, now: number): Step {
 /** Makes the whole state another one in one step. */
 function chooseApply(model: ReferenceModel, random: Random, now: number): Step {
   const next = nextState(model, random, now);
-  const wish = {
+  const wanted = {
     listeners: [...next.listeners.values()].map(({ settings, routes }) => {
       return { ...settings, routes: [...routes.values()] };
     }),
@@ -147,7 +147,7 @@ function chooseApply(model: ReferenceModel, random: Random, now: number): Step {
       return undefined;
     },
     run: ({ control }) =>
-      control.wholeState.apply(wish, { dryRun: false, close: false }, OPERATION),
+      control.wholeState.apply(wanted, { dryRun: false, close: false }, OPERATION),
   };
 }
 

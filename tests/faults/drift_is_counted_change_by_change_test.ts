@@ -48,7 +48,7 @@ function ruleOf(random: Random) {
 const some = (random: Random, names: readonly string[]) => names.filter(() => random.below(2) > 0);
 
 /** What a file may name: any part of a state, and any of what the steps below make. */
-function wishOf(random: Random, now: number): State {
+function wantedOf(random: Random, now: number): State {
   const routes = some(random, NAMES).map((hostname) => {
     const route = routeOf(random, hostname);
     return route.mode === "l7" ? { ...route, policies: [policyOf(random)] } : route;
@@ -99,17 +99,17 @@ fuzzTest("Drift counts change by change what a comparison of everything finds", 
       return wholeState.apply(...args);
     },
   } as typeof wholeState;
-  let wish = wishOf(random, world.now);
+  let wanted = wantedOf(random, world.now);
   const options = { state, firewall, now: () => world.now, file: "a.toml", log: () => {} };
-  using drift = new Drift(wish, { ...options, wholeState: counting });
+  using drift = new Drift(wanted, { ...options, wholeState: counting });
   let made = 0;
   for (let step = 0; step < STEPS; step++) {
-    if (step % 40 === 0) await drift.look(wish = wishOf(random, world.now));
+    if (step % 40 === 0) await drift.look(wanted = wantedOf(random, world.now));
     await change(tested, random).then(() => made++, () => {});
     if (random.below(3) > 0) continue; // Several are looked at together.
     compared = 0;
     await drift.lookAgain();
-    const { differences } = await wholeState.apply(wish, dryRun, OPERATION);
+    const { differences } = await wholeState.apply(wanted, dryRun, OPERATION);
     assert.equal(drift.differences, differences.length, `step ${step}`);
     assert.equal(compared, 0, "without comparing everything");
   }
@@ -120,9 +120,9 @@ Deno.test("Drift compares everything when a listener comes, when much has change
   const world = await createWorld();
   await using tested = await ControlUnderTest.start(ControlUnderTest.newFolder(), world);
   const { wholeState, state, firewall, routing } = tested.control;
-  const wish = { rules: [] };
+  const wanted = { rules: [] };
   const options = { state, firewall, wholeState, now: () => world.now, log: () => {} };
-  using drift = new Drift(wish, { ...options, file: "a.toml" });
+  using drift = new Drift(wanted, { ...options, file: "a.toml" });
   await drift.look();
   assert.equal(drift.differences, 0);
   const listener = { addr: LISTENER.replace(".11:", ".12:") };

@@ -17,7 +17,7 @@ const world: World = {
   addr: `127.77.${Deno.pid % 250}.9:4430`,
 };
 
-function wish(count: number) {
+function wanted(count: number) {
   const routes = Array.from({ length: count }, (_, i) => ({
     hostname: `h${i}.example`,
     backend: "192.0.2.1:443",
@@ -34,7 +34,7 @@ function wish(count: number) {
 }
 
 const apply = ({ control }: ControlUnderTest, count: number) =>
-  control.wholeState.apply(wish(count), { dryRun: false, close: false }, OPERATION);
+  control.wholeState.apply(wanted(count), { dryRun: false, close: false }, OPERATION);
 
 /** What is seen between the turns of a change, until it has ended. */
 async function watch(tested: ControlUnderTest, change: Promise<unknown>): Promise<number[]> {
@@ -165,7 +165,7 @@ Deno.test("a large state is exported in turns, and as it was when that began", a
     reason: "",
   }));
   const options = { dryRun: false, close: false };
-  await control.wholeState.apply({ ...wish(ROUTES), rules }, options, OPERATION);
+  await control.wholeState.apply({ ...wanted(ROUTES), rules }, options, OPERATION);
   const { revision } = database.audit;
   const context = { control } as unknown as AdminContext;
   const asked = stateHandlers(context).exportState({} as never, call);

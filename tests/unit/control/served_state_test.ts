@@ -148,7 +148,7 @@ Deno.test("apply() closes the connections of what was replaced, and none that ca
     now: () => NOW,
   });
   const [listener] = state.snapshot.listeners;
-  const wish = (backend: string) =>
+  const wanted = (backend: string) =>
     ({
       listeners: [{
         ...listener,
@@ -156,13 +156,13 @@ Deno.test("apply() closes the connections of what was replaced, and none that ca
       }],
     }) as never;
   const kept = await administration.apply(
-    wish("10.0.0.2:443"),
+    wanted("10.0.0.2:443"),
     { dryRun: false, close: false },
     OPERATION,
   );
   assert.deepEqual([kept.closed, closed], [0, []]);
   const options = { dryRun: false, close: true };
-  const done = await administration.apply(wish("10.0.0.3:443"), options, OPERATION);
+  const done = await administration.apply(wanted("10.0.0.3:443"), options, OPERATION);
   assert.equal(done.closed, 1);
   assert.deepEqual(closed, [{ listenerId: listener?.id, route: "a.test", stale: true }]);
 });

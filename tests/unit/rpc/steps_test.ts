@@ -12,7 +12,7 @@ import { runAtOnce } from "../../../lib/slices/mod.ts";
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Lists in messages in lists, scalars on both sides of them, and parts that are empty. */
-function wish(count: number): MessageInitShape<typeof ApplyRequestSchema> {
+function wanted(count: number): MessageInitShape<typeof ApplyRequestSchema> {
   const routes = numbers(count).map((i) => ({
     route: { hostname: `h${i}.example`, backend: "192.0.2.1:443", mode: i % 2 ? "l7" : "" },
     policies: numbers(i % 3).map((j) => ({ type: "block_user_agent", value: `bot ${j}` })),
@@ -37,7 +37,7 @@ function wish(count: number): MessageInitShape<typeof ApplyRequestSchema> {
 
 Deno.test("decodeInSteps() gives what decoding the whole gives, however small its steps", () => {
   for (const count of [0, 1, 40]) {
-    const whole = create(ApplyRequestSchema, wish(count));
+    const whole = create(ApplyRequestSchema, wanted(count));
     const octets = toBinary(ApplyRequestSchema, whole);
     for (const atOnce of [1, 2, 7, 64, 1000, undefined]) {
       assert.deepEqual(runAtOnce(decodeInSteps(ApplyRequestSchema, octets, atOnce)), whole);
@@ -62,7 +62,7 @@ Deno.test("decodeInSteps() reads maps, numbers and times as a whole decoder does
 });
 
 Deno.test("decodeInSteps() merges a message that comes twice, as the encoding wants it", () => {
-  const parts = [wish(3), { state: { firewall: { rules: [{ type: "ip", value: "::1" }] } } }];
+  const parts = [wanted(3), { state: { firewall: { rules: [{ type: "ip", value: "::1" }] } } }];
   const octets = parts.map((it) => toBinary(ApplyRequestSchema, create(ApplyRequestSchema, it)));
   const joined = new Uint8Array(octets.flatMap((it) => [...it]));
   const expected = fromBinary(ApplyRequestSchema, joined);
@@ -71,7 +71,7 @@ Deno.test("decodeInSteps() merges a message that comes twice, as the encoding wa
 });
 
 Deno.test("decodeInSteps() refuses what a whole decoder refuses: cut octets, lengths that lie", () => {
-  const octets = toBinary(ApplyRequestSchema, create(ApplyRequestSchema, wish(5)));
+  const octets = toBinary(ApplyRequestSchema, create(ApplyRequestSchema, wanted(5)));
   const attempt = (decode: () => unknown) => {
     try {
       return { value: decode() };
@@ -97,9 +97,9 @@ Deno.test("decodeInSteps() refuses what a whole decoder refuses: cut octets, len
 
 Deno.test("encodeInSteps() gives octets that decode to the message, however small its steps", () => {
   for (const count of [0, 1, 40]) {
-    const whole = create(ApplyRequestSchema, wish(count));
+    const whole = create(ApplyRequestSchema, wanted(count));
     for (const atOnce of [1, 2, 39, undefined]) {
-      const octets = runAtOnce(encodeInSteps(ApplyRequestSchema, wish(count), atOnce));
+      const octets = runAtOnce(encodeInSteps(ApplyRequestSchema, wanted(count), atOnce));
       assert.deepEqual(fromBinary(ApplyRequestSchema, octets), whole);
       // A message that was made already, too.
       const again = runAtOnce(encodeInSteps(ApplyRequestSchema, whole, atOnce));
@@ -109,7 +109,7 @@ Deno.test("encodeInSteps() gives octets that decode to the message, however smal
 });
 
 Deno.test("no step of a large message is a large part of it", () => {
-  const state = create(StateSchema, wish(5000).state);
+  const state = create(StateSchema, wanted(5000).state);
   const octets = toBinary(StateSchema, state);
   const steps = (work: Generator) => [...work].length;
   assert.ok(steps(decodeInSteps(StateSchema, octets)) > 40);
