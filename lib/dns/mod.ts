@@ -36,7 +36,13 @@ export { rdataFromValue, txtOf } from "./record_text.ts";
 export { isLaterSerial, nextSerial, serialOfSoa, soaWithSerial } from "./soa.ts";
 export { isDataType, TYPE, typeFromText, typeToText } from "./record_types.ts";
 export { encodeTypeBits } from "./type_bits.ts";
-export { parseZoneFile, type ZoneFile, type ZoneRecord, zoneRecordText } from "./zone_file.ts";
+export {
+  parseZoneFile,
+  parseZoneFileInSteps,
+  type ZoneFile,
+  type ZoneRecord,
+  zoneRecordText,
+} from "./zone_file.ts";
 export type { ZoneProblem } from "./zone_lines.ts";
 export { ttlFromText } from "./zone_units.ts";
 export { type Edns, type EdnsOption, encodeOpt, OPTION, readEdns } from "./edns.ts";

@@ -33,6 +33,18 @@ export interface ZoneFile {
  * @param text one character for each octet.
  */
 export function parseZoneFile(text: string, options: { readonly origin: Name }): ZoneFile {
+  const steps = parseZoneFileInSteps(text, options);
+  for (;;) {
+    const next = steps.next();
+    if (next.done === true) return next.value;
+  }
+}
+
+/** {@link parseZoneFile}, a step for each entry. */
+export function parseZoneFileInSteps(
+  text: string,
+  options: { readonly origin: Name },
+): Generator<undefined, ZoneFile> {
   return new ZoneFileParser(options.origin).parse(text);
 }
 
@@ -53,13 +65,14 @@ class ZoneFileParser {
     this.#origin = origin;
   }
 
-  parse(text: string): ZoneFile {
+  *parse(text: string): Generator<undefined, ZoneFile> {
     const lines = new ZoneLines(text);
     for (let line = lines.next(); line !== undefined; line = lines.next()) {
       const [first] = line.words as [ZoneWord];
       if (first.text.startsWith("$") && !line.continuesOwner) this.#directive(line.words);
       else this.#record(line);
       if (this.#problems.length >= MAX_PROBLEMS) break;
+      yield;
     }
     if (lines.problem !== undefined) this.#problems.push(lines.problem);
     return { records: this.#records, problems: this.#problems };

@@ -5,6 +5,8 @@
  * @module
  */
 export { type AnswerOptions, AuthoritativeAnswers } from "./answer.ts";
-export { compileZone, type ZoneResult } from "./compile.ts";
+export { amendZone, applyZoneChange, type SetChange, type ZoneChange } from "./amend.ts";
+export { compileZone, compileZoneInSteps, type ZoneResult } from "./compile.ts";
 export { find, type Found } from "./find.ts";
+export { apexProblems, cutProblems, nodeProblems, type RuleProblem } from "./rules.ts";
 export { LookUp, setOf, type Zone, type ZoneNode, ZoneTable } from "./zone.ts";

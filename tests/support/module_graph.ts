@@ -47,7 +47,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ],
   ["connector", "l7", "history"],
   ["plane", "redirect", "health"],
-  ["server", "control", "rpc", "admin/gen"],
+  ["server", "control", "dns_control", "rpc", "admin/gen"],
   ["workers"],
   ["messages", "rpc_server"],
   ["admin", "client", "metrics"],

@@ -1,0 +1,135 @@
+import { type Name, nameToText, typeFromText } from "../dns/mod.ts";
+import type { AuditEntry } from "../sqlite/mod.ts";
+import { type FieldProblem, invalid, invalidFields, missing } from "../queue/mod.ts";
+import { ZoneTable } from "../zones/mod.ts";
+import { explainName, type Explanation } from "./explain.ts";
+import { readOwner, readType, readZoneName, type RecordView, viewOf } from "./inputs.ts";
+import { RecordChanges } from "./record_changes.ts";
+import { ServedZones, type ServedZonesOptions } from "./served_zones.ts";
+import type { SetName } from "./set_input.ts";
+import { TokenChanges } from "./token_changes.ts";
+import { versionOf } from "./version.ts";
+import { ZoneChanges } from "./zone_changes.ts";
+
+/** A zone as callers see it. */
+export interface ZoneView {
+  /** In full, with its last dot. */
+  readonly name: string;
+  readonly serial: number;
+  readonly records: number;
+  /** Another one after each change. */
+  readonly version: string;
+  /** Why it is not served; absent: it is. */
+  readonly problem?: string;
+}
+
+/** What records to list. */
+export interface RecordQuery {
+  readonly name?: string | undefined;
+  readonly type?: string | undefined;
+  readonly afterId?: number | undefined;
+  readonly limit: number;
+}
+
+/** The one writer of a name server: what is asked of zones, records and tokens. */
+export class DnsControl {
+  readonly #served: ServedZones;
+  readonly records: RecordChanges;
+  readonly zones: ZoneChanges;
+  readonly tokens: TokenChanges;
+
+  private constructor(served: ServedZones) {
+    this.#served = served;
+    this.records = new RecordChanges(served);
+    this.zones = new ZoneChanges(served);
+    this.tokens = new TokenChanges(served);
+  }
+
+  /**
+   * Compiles what the database holds.
+   *
+   * @throws {DatabaseError}
+   */
+  static async open(options: ServedZonesOptions): Promise<DnsControl> {
+    return new DnsControl(await ServedZones.open(options));
+  }
+
+  /** What is served now; the workers' first zones. */
+  get table(): ZoneTable {
+    return this.#served.table;
+  }
+
+  /** Why what is served may not be what the database holds; empty while it is. */
+  get problem(): string {
+    return this.#served.problem;
+  }
+
+  /** The zones, in the order in which they were made. */
+  listZones(): ZoneView[] {
+    return this.#served.database.zones.list().map(({ origin }) => this.zone(origin));
+  }
+
+  /** @throws {RefusedError} `not_found` */
+  zone(origin: Name): ZoneView {
+    const { database } = this.#served;
+    const row = database.zones.find(origin);
+    if (row === undefined) throw missing(`the zone ${nameToText(origin)}`);
+    const serial = database.serial(row);
+    const problem = this.#served.brokenBecause(row.origin);
+    return {
+      name: nameToText(row.origin),
+      serial,
+      records: database.records.count(row.id),
+      version: versionOf(row, { serial }),
+      ...problem !== undefined && { problem },
+    };
+  }
+
+  /** Records of a zone in the order of their ids. */
+  listRecords(origin: Name, { name, type, afterId, limit }: RecordQuery): RecordView[] {
+    const row = this.#row(origin);
+    const problems: FieldProblem[] = [];
+    const reading = { origin: row.origin, problems };
+    const owner = name === undefined ? undefined : readOwner(name, { ...reading, field: "name" });
+    const number = type === undefined ? undefined : readType(type, { problems, field: "type" });
+    if (problems.length > 0) throw invalidFields(problems);
+    const filter = { name: owner, type: number, afterId, limit };
+    return this.#served.database.records.page(row.id, filter).map(viewOf);
+  }
+
+  /** @throws {RefusedError} `not_found` */
+  record(origin: Name, id: number): RecordView {
+    const record = this.#served.database.records.get(this.#row(origin).id, id);
+    if (record === undefined) throw missing(`the record ${id} of the zone ${nameToText(origin)}`);
+    return viewOf(record);
+  }
+
+  /** The records of a name and type; none if there are none. */
+  set(origin: Name, { name, type }: SetName): RecordView[] {
+    const limit = Number.MAX_SAFE_INTEGER;
+    return this.listRecords(origin, { name, type, limit });
+  }
+
+  /** What was changed, the latest first. */
+  audit(options: { readonly limit: number; readonly beforeId?: number | undefined }): AuditEntry[] {
+    return this.#served.database.audit.list(options);
+  }
+
+  /** What a question would be answered from the zones, and why. */
+  explain({ name, type }: SetName): Explanation {
+    const number = typeFromText(type);
+    if (!number.ok) throw invalid("type", number.reason);
+    return explainName(this.table, { name: readZoneName(name, "name"), type: number.value });
+  }
+
+  /** Takes no more changes; resolves when those that were asked for are made or refused. */
+  close(): Promise<void> {
+    return this.#served.close();
+  }
+
+  #row(origin: Name) {
+    const row = this.#served.database.zones.find(origin);
+    if (row === undefined) throw missing(`the zone ${nameToText(origin)}`);
+    return row;
+  }
+}

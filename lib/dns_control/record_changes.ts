@@ -1,0 +1,254 @@
+import {
+  isLaterSerial,
+  type Name,
+  nameEquals,
+  nameToText,
+  nextSerial,
+  rdataKey,
+  serialOfSoa,
+  soaWithSerial,
+  TYPE,
+  typeToText,
+  type ZoneRecord,
+} from "../dns/mod.ts";
+import type { StoredRecord, ZoneEdit, ZoneRow } from "../dns_store/mod.ts";
+import { type FieldProblem, invalid, invalidFields, missing, present } from "../queue/mod.ts";
+import type { RuleProblem, Zone } from "../zones/mod.ts";
+import {
+  DEFAULT_TTL,
+  type ReadRecord,
+  readRecord,
+  type RecordInput,
+  type RecordView,
+  viewOf,
+} from "./inputs.ts";
+import type { DnsOperation, Done } from "./operation.ts";
+import { type ServedZones } from "./served_zones.ts";
+import { compareSets, readSet, readSetName, type SetInput, type SetName } from "./set_input.ts";
+import { amended, isApex, toSetChange, type WantedSet } from "./set_changes.ts";
+import { refuseOtherVersion, versionOf } from "./version.ts";
+
+/** What the zone has, and what of it is asked for. */
+interface Place {
+  readonly row: ZoneRow;
+  readonly zone: Zone;
+}
+
+/** Changes of the records of zones. */
+export class RecordChanges {
+  readonly #served: ServedZones;
+
+  constructor(served: ServedZones) {
+    this.#served = served;
+  }
+
+  /**
+   * Adds a record.
+   *
+   * @throws {RefusedError} `invalid_argument` with the fields; `already_exists`; `aborted`.
+   */
+  add(
+    origin: Name,
+    input: RecordInput,
+    operation: DnsOperation,
+  ): Promise<Done & { readonly record: RecordView }> {
+    return this.#exclusive(origin, operation, async (place) => {
+      const read = this.#read(place, input);
+      const there = this.#records.set(place.row.id, read.name, read.type);
+      const record = { ...read, ttl: ttlFor(read, there) };
+      refuseSame(record, there);
+      const sets = [{ ...record, records: [...there, record] }];
+      const { added, ...done } = await this.#edit(place, { added: [record] }, {
+        sets,
+        operation,
+        fieldOf: fieldOfRecord,
+      });
+      return { ...done, record: viewOf(added[0] as StoredRecord) };
+    });
+  }
+
+  /** Replaces a record; it keeps its id. */
+  replace(
+    origin: Name,
+    id: number,
+    input: RecordInput,
+    operation: DnsOperation,
+  ): Promise<Done & { readonly record: RecordView }> {
+    return this.#exclusive(origin, operation, async (place) => {
+      const before = this.#get(place, id);
+      const read = this.#read(place, input);
+      const isSameSet = nameEquals(read.name, before.name) && read.type === before.type;
+      const others = this.#records.set(place.row.id, read.name, read.type)
+        .filter((other) => other.id !== id);
+      const ttl = read.ttl ?? (others[0]?.ttl ?? before.ttl);
+      const after = { id, ...read, ttl: ttlFor({ ...read, ttl }, others) };
+      refuseSame(after, others);
+      const left = isSameSet ? [] : [{
+        ...before,
+        records: this.#records.set(place.row.id, before.name, before.type)
+          .filter((other) => other.id !== id),
+      }];
+      const edit = { changed: [{ before, after }], ...this.#serialOf(place, after) };
+      const sets = [...left, { ...after, records: [...others, after] }];
+      const done = await this.#edit(place, edit, { sets, operation, fieldOf: fieldOfRecord });
+      const stored = this.#records.get(place.row.id, id) ?? after;
+      return { ...done, record: viewOf(stored) };
+    });
+  }
+
+  /** Removes a record. */
+  remove(origin: Name, id: number, operation: DnsOperation): Promise<Done> {
+    return this.#exclusive(origin, operation, async (place) => {
+      const record = this.#get(place, id);
+      const records = this.#records.set(place.row.id, record.name, record.type)
+        .filter((other) => other.id !== id);
+      const sets = [{ ...record, records }];
+      return await this.#edit(place, { removed: [record] }, {
+        sets,
+        operation,
+        fieldOf: () => "id",
+      });
+    });
+  }
+
+  /** Makes a set what it is to be; records that stay keep their ids. */
+  replaceSet(
+    origin: Name,
+    named: SetName,
+    input: SetInput,
+    operation: DnsOperation,
+  ): Promise<Done & { readonly records: readonly RecordView[] }> {
+    return this.#exclusive(origin, operation, async (place) => {
+      const { name, type } = readSetName(place.row.origin, named);
+      const there = this.#records.set(place.row.id, name, type);
+      const wanted = readSet(place.row.origin, { name, type, there }, input);
+      const { edit, records } = compareSets(there, wanted);
+      const soa = type === TYPE.SOA ? wanted[0] : undefined;
+      const sets = [{ name, type, records }];
+      const done = await this.#edit(
+        place,
+        { ...edit, ...soa !== undefined && this.#serialOf(place, soa) },
+        { sets, operation, fieldOf: fieldOfSet },
+      );
+      return { ...done, records: this.#records.set(place.row.id, name, type).map(viewOf) };
+    });
+  }
+
+  /** Removes a set. */
+  removeSet(origin: Name, named: SetName, operation: DnsOperation): Promise<Done> {
+    return this.#exclusive(origin, operation, async (place) => {
+      const { name, type } = readSetName(place.row.origin, named);
+      const removed = this.#records.set(place.row.id, name, type);
+      if (removed.length === 0) {
+        throw missing(`the set ${nameToText(name)} ${typeToText(type)}`);
+      }
+      const sets = [{ name, type, records: [] }];
+      return await this.#edit(place, { removed }, { sets, operation, fieldOf: () => "type" });
+    });
+  }
+
+  get #records() {
+    return this.#served.database.records;
+  }
+
+  #exclusive<T>(
+    origin: Name,
+    operation: DnsOperation,
+    body: (place: Place) => Promise<T>,
+  ): Promise<T> {
+    return this.#served.exclusive(() => {
+      const place = this.#served.find(origin);
+      refuseOtherVersion(place, operation);
+      return body(place);
+    }, operation.signal);
+  }
+
+  #read({ row: { origin } }: Place, input: RecordInput): ReadRecord {
+    const problems: FieldProblem[] = [];
+    const read = readRecord(input, { origin, problems });
+    if (read === undefined || problems.length > 0) throw invalidFields(problems);
+    return read;
+  }
+
+  #get({ row }: Place, id: number): StoredRecord {
+    const record = this.#records.get(row.id, id);
+    if (record === undefined) {
+      throw missing(`the record ${id} of the zone ${nameToText(row.origin)}`);
+    }
+    return record;
+  }
+
+  /** A serial that an SOA record of a request names counts if it is a later one. */
+  #serialOf({ zone }: Place, { type, data }: ZoneRecord): { serial?: number } {
+    if (type !== TYPE.SOA) return {};
+    const serial = serialOfSoa(data);
+    return isLaterSerial(serial, zone.serial) ? { serial } : {};
+  }
+
+  async #edit(
+    { row, zone }: Place,
+    edit: ZoneEdit,
+    { sets, operation, fieldOf }: {
+      readonly sets: readonly WantedSet[];
+      readonly operation: DnsOperation;
+      readonly fieldOf: (problem: RuleProblem) => string;
+    },
+  ): Promise<Done & { readonly added: readonly StoredRecord[] }> {
+    const { database } = this.#served;
+    const { removed = [], added = [], changed = [] } = edit;
+    const rows = removed.length + added.length + changed.length;
+    if (rows === 0) {
+      return { version: versionOf(row, zone), serial: zone.serial, pendingWorkers: [], added: [] };
+    }
+    const serial = edit.serial ?? nextSerial(zone.serial);
+    const soa = sets.find(({ type, name }) => type === TYPE.SOA && isApex({ name }, zone));
+    const [current] = soa === undefined
+      ? this.#records.set(row.id, row.origin, TYPE.SOA)
+      : soa.records;
+    const others = sets.filter((set) => set !== soa);
+    const nextSoa = current === undefined ? [] : [{
+      ...{ name: row.origin, type: TYPE.SOA },
+      records: [
+        { ...current, data: soaWithSerial(current.data, serial) },
+        ...soa?.records.slice(1) ?? [],
+      ],
+    }];
+    const noSoa = soa !== undefined && current === undefined ? [soa] : [];
+    const changes = [...others, ...nextSoa, ...noSoa].map(toSetChange);
+    amended(zone, changes, fieldOf);
+    const author = { ...operation, time: this.#served.now() };
+    const { result, pendingWorkers } = await this.#served.commit({
+      write: () => database.changeInSteps(row, { ...edit, serial }, author),
+      rows,
+      change: { kind: "amend", origin: zone.origin, sets: changes },
+      back: { kind: "set", zone },
+    }, operation);
+    const version = versionOf(row, { serial });
+    return { version, serial, pendingWorkers, added: result.added };
+  }
+}
+
+/** RFC 2181 §5.2: the records of a set have one TTL. */
+function ttlFor({ ttl }: ReadRecord, [other]: readonly StoredRecord[]): number {
+  if (other === undefined || ttl === other.ttl) return ttl ?? DEFAULT_TTL;
+  if (ttl === undefined) return other.ttl;
+  throw invalid(
+    "ttl",
+    `the other records of this name and type have ${other.ttl}: replace the set`,
+  );
+}
+
+function refuseSame({ type, data }: ZoneRecord, there: readonly StoredRecord[]): void {
+  const key = rdataKey(type, data);
+  const same = there.find((other) => rdataKey(type, other.data) === key);
+  if (same === undefined) return;
+  throw present(`the record ${same.id}, ${nameToText(same.name)} ${typeToText(type)},`);
+}
+
+function fieldOfRecord({ type }: RuleProblem): string {
+  return type === undefined ? "name" : "type";
+}
+
+function fieldOfSet({ type }: RuleProblem): string {
+  return type === undefined ? "name" : "values";
+}
