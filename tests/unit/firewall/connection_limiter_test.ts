@@ -171,3 +171,26 @@ Deno.test("createConnectionLimiter() refuses a key of any other length", () => {
     assert.throws(() => limiterOf({ limit: 1, key: new Uint32Array(length) }), RangeError);
   }
 });
+
+Deno.test("a worker that is overtaken notes the one connection that it has", () => {
+  const limiter = limiterOf({ limit: 5 });
+  const a = ip("192.0.2.1");
+  const { compareExchange } = Atomics;
+  Object.assign(Atomics, {
+    compareExchange: (...args: Parameters<typeof compareExchange>) => {
+      Object.assign(Atomics, { compareExchange });
+      for (let i = 0; i < 3; i++) assert.ok(limiter.acquire(a, 1));
+      return compareExchange(...args);
+    },
+  });
+  try {
+    assert.ok(limiter.acquire(a, 0));
+  } finally {
+    Object.assign(Atomics, { compareExchange });
+  }
+  assert.equal(limiter.count(a), 4);
+  limiter.releaseAll(0);
+  assert.equal(limiter.count(a), 3);
+  limiter.releaseAll(1);
+  assert.equal(limiter.count(a), 0);
+});

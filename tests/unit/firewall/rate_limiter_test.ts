@@ -162,8 +162,9 @@ Deno.test("createRateLimiter() refuses options out of range", () => {
   for (const bad of [{ limit: -1 }, { limit: 1.5 }, { limit: 65_536 }, { limit: NaN }]) {
     assert.throws(() => createRateLimiter({ ...good, ...bad }), RangeError);
   }
-  for (const windowMs of [0, -1, 0.5, 2 ** 32, NaN]) {
-    assert.throws(() => createRateLimiter({ ...good, windowMs }), RangeError);
+  for (const windowMs of [0, -1, 0.5, 1.5, 2 ** 32, NaN]) {
+    const message = new RegExp(`^cannot limit per ${windowMs} ms`);
+    assert.throws(() => createRateLimiter({ ...good, windowMs }), { name: "RangeError", message });
   }
   for (const maxSources of [0, 4, 9, 2 ** 27, NaN]) {
     assert.throws(() => createRateLimiter({ ...good, maxSources }), RangeError);
@@ -397,4 +398,93 @@ Deno.test("look() of a source tells of its own limit when no site has one, or bo
   const both = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY, siteFactor: 2 });
   for (const source of [a, a, b, b]) both.admit(source, 0);
   assert.deepEqual(both.look(a, 0), { count: 2, limit: 2, endsInMs: 1000 });
+});
+
+/** Runs `body`; another thread does `before` just before the first slot is read whole in it. */
+function overtaken(before: () => void, body: () => void): void {
+  const { load } = Atomics;
+  const restore = () => Object.assign(Atomics, { load });
+  Object.assign(Atomics, {
+    load: (array: Uint32Array, index: number) => {
+      if ((array as unknown) instanceof BigUint64Array) {
+        restore();
+        before();
+      }
+      return load(array, index);
+    },
+  });
+  try {
+    body();
+  } finally {
+    restore();
+  }
+}
+
+/** With this key the tag of {@link TAGLESS} is 0, as that of a free slot is. */
+const TAGLESS_KEY = Uint32Array.of(1, 2, 3, 4);
+const TAGLESS = ip("10.6.98.37");
+
+Deno.test("a source whose tag is 0 is no free slot, and counts as any other", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: TAGLESS_KEY });
+  assert.deepEqual(limiter.look(TAGLESS, 1), { count: 0, limit: 2, endsInMs: 0 });
+  assert.equal(admitted(limiter, TAGLESS, [1, 2, 3, 4]), 2);
+  assert.equal(limiter.look(TAGLESS, 4).count, 2);
+  assert.equal(limiter.admit(TAGLESS, 1001), true);
+});
+
+Deno.test("two workers that meet a source at once count it in one slot", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY });
+  overtaken(
+    () => assert.equal(limiter.admit(IP, 5), true),
+    () => assert.equal(limiter.admit(IP, 5), true),
+  );
+  assert.equal(limiter.look(IP, 5).count, 2);
+  assert.equal(limiter.admit(IP, 5), false);
+});
+
+Deno.test("a slot that another source takes meanwhile is left to it", () => {
+  // One set, so that the ninth source takes the slot of the one whose window is the oldest.
+  const limiter = createRateLimiter({ limit: 9, windowMs: 1000, key: KEY, maxSources: 8 });
+  for (let i = 1; i <= 8; i++) limiter.admit(ip(`192.0.2.${i}`), i);
+  const late = ip("192.0.2.9");
+  overtaken(() => limiter.admit(late, 9), () => limiter.admit(IP, 9));
+  assert.equal(limiter.look(late, 10).count, 1);
+  assert.equal(limiter.look(IP, 10).count, 1, "it begins anew elsewhere");
+  // Whoever only looks sees nothing of another source.
+  let seen = limiter.look(ip("192.0.2.3"), 10);
+  assert.equal(seen.count, 1);
+  overtaken(
+    () => {
+      for (let i = 20; i < 28; i++) limiter.admit(ip(`192.0.2.${i}`), 2000);
+    },
+    () => seen = limiter.look(ip("192.0.2.3"), 2000),
+  );
+  assert.equal(seen.count, 0);
+});
+
+Deno.test("a slot that is emptied meanwhile is no window", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: TAGLESS_KEY });
+  limiter.admit(TAGLESS, 1);
+  const words = new BigUint64Array(limiter.buffer, 64);
+  overtaken(() => words.fill(0n), () => assert.equal(limiter.admit(TAGLESS, 500), true));
+  assert.deepEqual(limiter.look(TAGLESS, 500), { count: 1, limit: 2, endsInMs: 1000 });
+});
+
+Deno.test("whoever is overtaken again and again is refused", () => {
+  const limiter = createRateLimiter({ limit: 2, windowMs: 1000, key: KEY });
+  const { compareExchange } = Atomics;
+  try {
+    Object.assign(Atomics, { compareExchange: () => 7n });
+    assert.equal(limiter.admit(IP, 0), false);
+  } finally {
+    Object.assign(Atomics, { compareExchange });
+  }
+});
+
+Deno.test("a long window is counted in 65,536 parts, each rounded up", () => {
+  const limiter = createRateLimiter({ limit: 1, windowMs: 600_000, key: KEY });
+  // Parts of 10 ms: opened at 1, it began at 10.
+  assert.equal(limiter.admit(IP, 1), true);
+  assert.equal(limiter.admit(IP, 600_009), false);
+  assert.equal(limiter.admit(IP, 600_010), true);
 });
