@@ -198,3 +198,23 @@ Deno.test("a pair that says goodbye is over on both sides, and its streams are t
   assert.equal(pair.clientSide.seen(early).reset?.retryable, true, "it never spoke HTTP/2");
   assert.equal(pair.client.closed, true);
 });
+
+Deno.test("DATA that was on its way when an early answer ended the stream is ignored", () => {
+  const peer = new RawPeer();
+  const id = peer.open(false);
+  const stream = peer.recorder.streams.get(id)?.stream;
+  assert(stream);
+  stream.respond({ status: 200, fields: [] });
+  // More than the window: the stream ends when the last octet has gone.
+  stream.sendData(new Uint8Array(70_000), true);
+  stream.reset(ErrorCode.noError);
+  assert.equal(peer.resetCode(id), undefined);
+  peer.send(frame(FrameType.windowUpdate, 0, 0, u32(70_000)));
+  peer.send(frame(FrameType.windowUpdate, 0, id, u32(70_000)));
+  assert.equal(peer.resetCode(id), ErrorCode.noError);
+  peer.send(frame(FrameType.data, 0, id, [1, 2, 3]));
+  assert.deepEqual(
+    peer.frames().filter(({ type }) => type !== FrameType.windowUpdate),
+    [],
+  );
+});

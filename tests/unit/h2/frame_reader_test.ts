@@ -148,3 +148,15 @@ Deno.test("FrameReader.unfinished tells of a frame that has begun, but for conte
   assert.equal(reader.unfinished, false);
   assert.equal(reader.receive(PING.subarray(12)), 5, "and takes whatever comes");
 });
+
+Deno.test("FrameReader waits for nothing behind a DATA frame, padded or not", () => {
+  const ignore = () => {};
+  for (const bytes of FRAMES.filter((bytes) => bytes[3] === FrameType.data)) {
+    const sink = { frame: ignore, dataBegin: ignore, dataPiece: ignore, broken: ignore };
+    const reader = new FrameReader(sink, 16384);
+    reader.receive(bytes);
+    assert.deepEqual([reader.unfinished, reader.frames], [false, 1], String(bytes));
+    reader.receive(bytes.subarray(0, 1));
+    assert.equal(reader.unfinished, true);
+  }
+});

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { ErrorCode, H2FieldError, type RequestHead } from "../../../lib/h2/mod.ts";
+import { FieldKind, NEVER_INDEXED } from "../../../lib/h2/field_names.ts";
+import { HeaderAssembler } from "../../../lib/h2/header_rules.ts";
 import { get, Pair } from "../../support/h2_pair.ts";
 import { frame, RawPeer, REQUEST, u32 } from "../../support/h2_raw.ts";
 
@@ -422,4 +424,28 @@ Deno.test.each([["example.net", undefined, "example.net"], [undefined, "b.exampl
   const head = request([...plain({ ":authority": authority }), ...host ? ["host", host] : []]);
   assert(typeof head !== "string");
   assert.equal(head.authority, want);
+});
+
+/** A block as the decoder hands it over: names, values and tags. */
+function assembled(fields: readonly (readonly [string, string, number])[]): HeaderAssembler {
+  const assembler = new HeaderAssembler(10_000);
+  assembler.begin();
+  for (const [name, value, tag] of fields) assembler.field(name, value, tag);
+  return assembler;
+}
+
+Deno.test("HeaderAssembler passes a response's host on, as nothing is decided by it", () => {
+  const head = assembled([
+    [":status", "200", FieldKind.status],
+    ["host", "b.example", FieldKind.host],
+  ]).response();
+  assert.deepEqual([head?.status, head?.fields], [200, ["host", "b.example"]]);
+});
+
+Deno.test("HeaderAssembler passes on a field that must not be indexed, and says so", () => {
+  const head = assembled([
+    [":status", "200", FieldKind.status],
+    ["x-token", "secret", NEVER_INDEXED],
+  ]).response();
+  assert.deepEqual([head?.fields, head?.neverIndexed], [["x-token", "secret"], ["x-token"]]);
 });

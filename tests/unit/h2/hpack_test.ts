@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { HpackDecoder, HpackEncoder } from "../../../lib/h2/mod.ts";
+import { BAD_VALUE, FieldKind, NEVER_INDEXED } from "../../../lib/h2/field_names.ts";
 import { huffmanDecode, huffmanEncode, huffmanLength } from "../../../lib/h2/huffman.ts";
 import { encodeBlock } from "../../support/hpack.ts";
 
@@ -233,4 +234,32 @@ Deno.test("HpackEncoder stays in step with a decoder while entries come and go",
     assert.deepEqual(decode(decoder, encodeBlock(encoder, list)), list);
     assert.equal(encoder.tableSize, decoder.tableSize);
   }
+});
+
+Deno.test("HpackDecoder ends at an index that is cut off or too long, with nothing behind it", () => {
+  const octets = (...bytes: number[]) => decode(new HpackDecoder(), Uint8Array.from(bytes));
+  assert.equal(octets(0xff), "block ends inside an integer");
+  assert.equal(octets(0xff, 0x80), "block ends inside an integer");
+  assert.equal(octets(0xff, 0x80, 0x80, 0x80, 0x80, 0x80), "integer too long");
+  assert.equal(octets(0x80), "index 0");
+  // Of a name, with what could be a value behind it.
+  assert.equal(octets(0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0x61), "integer too long");
+  assert.equal(octets(0x0f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0x61), "integer too long");
+});
+
+Deno.test("HpackDecoder knows what a name means that stands in the dynamic table", () => {
+  const tags: number[] = [];
+  const decoder = new HpackDecoder();
+  const sink = { field: (_name: string, _value: string, tag: number) => void tags.push(tag) };
+  const text = [..."\x07upgrade\x01 "].map((char) => char.charCodeAt(0));
+  // Entered with a value that is none, then its name with another value, then never indexed.
+  assert(decoder.decode(Uint8Array.from([0x40, ...text]), sink));
+  assert(decoder.decode(Uint8Array.of(0x7e, 1, 0x61, 0x1f, 0x2f, 1, 0x61), sink));
+  const kind = FieldKind.connection;
+  assert.deepEqual(tags, [kind | BAD_VALUE, kind, kind | NEVER_INDEXED]);
+});
+
+Deno.test("HpackEncoder writes the last name of the static table by its index", () => {
+  const [first] = encodeBlock(new HpackEncoder(), ["www-authenticate", "Basic"]);
+  assert.equal(first, 0x40 | 61);
 });
