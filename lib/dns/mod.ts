@@ -47,3 +47,5 @@ export type { ZoneProblem } from "./zone_lines.ts";
 export { ttlFromText } from "./zone_units.ts";
 export { type Edns, type EdnsOption, encodeOpt, OPTION, readEdns } from "./edns.ts";
 export { MessageWriter, type RecordSet, type Section } from "./message_writer.ts";
+export { checkCookie, type CookieCheck } from "./cookie.ts";
+export { sipHash, type SipKey, sipKey } from "./siphash.ts";
