@@ -1,29 +1,27 @@
 import {
   CLASS_IN,
-  type Edns,
+  type EdnsOption,
   encodeOpt,
   foldCase,
-  type Message,
   MessageWriter,
   type OctetString,
-  octetString,
-  parseMessage,
-  type Question,
-  readEdns,
   type RecordSet,
   ResponseCode,
   TYPE,
 } from "../dns/mod.ts";
 import { find } from "./find.ts";
+import { type Query, readQuery } from "./query.ts";
 import { LookUp, setOf, type Zone, type ZoneNode, type ZoneTable } from "./zone.ts";
 
-const HEADER_OCTETS = 12;
 /** What every network passes on in one piece (DNS flag day 2020). */
 const UDP_PAYLOAD = 1232;
 /** RFC 1035 §4.2.1: to whoever does not say more by EDNS. */
 const PLAIN_UDP = 512;
 /** Aliases within the zone that are followed for whoever asks. */
 const MAX_ALIASES = 16;
+/** Of OPT without options, and of the head of each option. */
+const OPT_OCTETS = 11;
+const OPTION_HEAD_OCTETS = 4;
 /** Octets of a name (RFC 1035 §2.3.4). */
 const MAX_NAME = 255;
 
@@ -35,74 +33,77 @@ const CODE = {
   yxDomain: 6,
   badVersion: 16,
 } as const;
-const OPCODE_QUERY = 0;
 
-/** How a question came. */
+/** How a question came, and what is said beside the answer. */
 export interface AnswerOptions {
   readonly zones: ZoneTable;
   readonly transport: "udp" | "tcp";
+  /** Octets of an answer over UDP at most, whatever the client takes. Default: 1,232. */
+  readonly udpPayload?: number;
+  /** Options of EDNS that the answer has, if the question had EDNS. */
+  readonly options?: readonly EdnsOption[];
 }
 
-/** What is asked and how, of one message. */
-interface Asked {
-  readonly question: Question;
-  readonly lookUp: LookUp;
-  readonly edns: Edns | undefined;
-  readonly transport: "udp" | "tcp";
-}
+/** {@link AnswerOptions} of what is not looked up. */
+export type ReplyOptions = Omit<AnswerOptions, "zones">;
 
 /** Answers questions from zones; one for each thread, as it writes into one buffer. */
 export class AuthoritativeAnswers {
   readonly #writer = new MessageWriter();
 
-  /**
-   * The answer to a message; undefined: it gets none, as it is no question at all (answers to answers
-   * have no end).
-   */
-  answer(octets: Uint8Array, { zones, transport }: AnswerOptions): Uint8Array | undefined {
-    if (octets.length < HEADER_OCTETS || ((octets[2] as number) & 0x80) !== 0) return undefined;
-    const message = parseMessage(octets);
-    if (!message.ok) return headOnly(octets, CODE.formatError);
-    const { header, questions } = message.value;
-    if (header.opcode !== OPCODE_QUERY) return headOnly(octets, CODE.notImplemented);
-    const [question] = questions;
-    const edns = readEdns(message.value, octets);
-    if (question === undefined || questions.length > 1 || edns === "invalid") {
-      return headOnly(octets, CODE.formatError);
-    }
-    const lookUp = new LookUp(octetString(question.name));
-    const asked: Asked = { question, lookUp, edns, transport };
-    this.#begin(message.value, asked);
-    const code = this.#fill(asked, zones);
-    this.#end(asked, code);
-    return this.#writer.finish();
+  /** The answer to a message; undefined: it gets none. */
+  answer(octets: Uint8Array, options: AnswerOptions): Uint8Array | undefined {
+    const read = readQuery(octets);
+    if (read.kind === "none") return undefined;
+    return read.kind === "fault" ? read.answer : this.answerQuery(read.query, options);
   }
 
-  #begin({ header }: Message, { question, lookUp, edns, transport }: Asked): void {
-    const udp = edns === undefined ? PLAIN_UDP : Math.min(edns.payloadOctets, UDP_PAYLOAD);
-    const flags = FLAG.response | (header.recursionDesired ? FLAG.recursion : 0);
+  /** The answer to a question. */
+  answerQuery(query: Query, options: AnswerOptions): Uint8Array<ArrayBuffer> {
+    this.#begin(query, options);
+    const code = this.#fill(query, options.zones);
+    return this.#finish(query, code, options);
+  }
+
+  /** An answer that has nothing but its code, and perhaps says that the whole one is to be had over TCP. */
+  reply(
+    query: Query,
+    { code, isTruncated = false }: { readonly code: number; readonly isTruncated?: boolean },
+    options: ReplyOptions,
+  ): Uint8Array<ArrayBuffer> {
+    this.#begin(query, options);
+    if (isTruncated) this.#writer.setFlags(FLAG.truncated);
+    return this.#finish(query, code, options);
+  }
+
+  #begin(query: Query, { transport, udpPayload = UDP_PAYLOAD, options }: ReplyOptions): void {
+    const { id, recursionDesired, question, lookUp, edns } = query;
+    const udp = edns === undefined ? PLAIN_UDP : Math.min(edns.payloadOctets, udpPayload);
     this.#writer.begin({
-      id: header.id,
-      flags,
+      id,
+      flags: FLAG.response | (recursionDesired ? FLAG.recursion : 0),
       limit: transport === "udp" ? udp : 0xffff,
-      reserved: edns === undefined ? 0 : encodeOpt({ payloadOctets: 0, isDnssecOk: false }).length,
+      reserved: edns === undefined ? 0 : octetsOfOpt(options),
     });
     this.#writer.addQuestion(lookUp.name, question);
   }
 
-  #end({ edns }: Asked, code: number): void {
+  #finish(
+    { edns }: Query,
+    code: number,
+    { udpPayload = UDP_PAYLOAD, options = [] }: ReplyOptions,
+  ): Uint8Array<ArrayBuffer> {
     this.#writer.setFlags(code & 15);
-    if (edns === undefined) return;
-    const { isDnssecOk } = edns;
-    const extendedCode = code >> 4;
-    this.#writer.addRaw(
-      "additional",
-      encodeOpt({ payloadOctets: UDP_PAYLOAD, isDnssecOk, extendedCode }),
-    );
+    if (edns !== undefined) {
+      const { isDnssecOk } = edns;
+      const opt = { payloadOctets: udpPayload, isDnssecOk, extendedCode: code >> 4, options };
+      this.#writer.addRaw("additional", encodeOpt(opt));
+    }
+    return this.#writer.finish();
   }
 
   /** Writes the records; the response code. */
-  #fill({ question, lookUp, edns }: Asked, zones: ZoneTable): number {
+  #fill({ question, lookUp, edns }: Query, zones: ZoneTable): number {
     if (edns !== undefined && edns.version !== 0) return CODE.badVersion;
     const { type } = question;
     if (question.class !== CLASS_IN) return CODE.refused;
@@ -244,12 +245,6 @@ export class AuthoritativeAnswers {
 /** Whoever asks wants the addresses of these names next: where they are in the data. */
 const NAME_AT = new Map<number, number>([[TYPE.NS, 0], [TYPE.MX, 2], [TYPE.SRV, 6]]);
 
-/** An answer that says nothing but its code; the question may be what cannot be read. */
-function headOnly(octets: Uint8Array, code: number): Uint8Array {
-  const head = new Uint8Array(HEADER_OCTETS);
-  head.set(octets.subarray(0, 3));
-  // The opcode and RD as they came (RFC 1035 §4.1.1).
-  head[2] = (head[2] as number) & 0x79 | FLAG.response >> 8;
-  head[3] = code;
-  return head;
+function octetsOfOpt(options: readonly EdnsOption[] = []): number {
+  return options.reduce((sum, { value }) => sum + OPTION_HEAD_OCTETS + value.length, OPT_OCTETS);
 }
