@@ -25,7 +25,13 @@ const OPTION_HEAD_OCTETS = 4;
 /** Octets of a name (RFC 1035 §2.3.4). */
 const MAX_NAME = 255;
 
-const FLAG = { response: 0x8000, authoritative: 0x0400, truncated: 0x0200, recursion: 0x0100 };
+const FLAG = {
+  response: 0x8000,
+  authoritative: 0x0400,
+  truncated: 0x0200,
+  recursion: 0x0100,
+  recursionAvailable: 0x0080,
+} as const;
 const CODE = {
   ...ResponseCode,
   serverFailure: 2,
@@ -40,6 +46,8 @@ export interface AnswerOptions {
   readonly transport: "udp" | "tcp";
   /** Octets of an answer over UDP at most, whatever the client takes. Default: 1,232. */
   readonly udpPayload?: number;
+  /** Whether this client's questions are forwarded; default: `false`. */
+  readonly isRecursive?: boolean;
   /** Options of EDNS that the answer has, if the question had EDNS. */
   readonly options?: readonly EdnsOption[];
 }
@@ -76,12 +84,16 @@ export class AuthoritativeAnswers {
     return this.#finish(query, code, options);
   }
 
-  #begin(query: Query, { transport, udpPayload = UDP_PAYLOAD, options }: ReplyOptions): void {
+  #begin(
+    query: Query,
+    { transport, udpPayload = UDP_PAYLOAD, isRecursive = false, options }: ReplyOptions,
+  ): void {
     const { id, recursionDesired, question, lookUp, edns } = query;
     const udp = edns === undefined ? PLAIN_UDP : Math.min(edns.payloadOctets, udpPayload);
     this.#writer.begin({
       id,
-      flags: FLAG.response | (recursionDesired ? FLAG.recursion : 0),
+      flags: FLAG.response | (recursionDesired ? FLAG.recursion : 0) |
+        (isRecursive ? FLAG.recursionAvailable : 0),
       limit: transport === "udp" ? udp : 0xffff,
       reserved: edns === undefined ? 0 : octetsOfOpt(options),
     });

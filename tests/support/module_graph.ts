@@ -49,6 +49,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["plane", "redirect", "health"],
   ["server", "control", "dns_control", "rpc", "admin/gen"],
   ["workers"],
+  ["dns_server"],
   ["messages", "rpc_server"],
   ["admin", "client", "metrics"],
   ["ctl"],

@@ -1,0 +1,17 @@
+/**
+ * The name server's data plane: questions over UDP, TCP and TLS at one address each, answered from
+ * zones in memory.
+ *
+ * @module
+ */
+export { DNS_COUNTER_NAMES, type DnsCounterName, DnsCounters } from "./counters.ts";
+export { type Forwarder } from "./forwarder.ts";
+export { type Client, Responder, type ResponderOptions, type Response } from "./responder.ts";
+export { createRateBuffer } from "./response_rate.ts";
+export {
+  type ConnectionLimits,
+  type RateSettings,
+  type ServingSettings,
+  type TlsMaterial,
+} from "./settings.ts";
+export { UdpServer, type UdpServerOptions } from "./udp_server.ts";
