@@ -1,4 +1,6 @@
+import { parseBackendEndpoint, parseListenEndpoint } from "../addr/mod.ts";
 import { readAuthorities } from "../certificates/mod.ts";
+import { leadsToItself } from "../dns_forward/mod.ts";
 import { type KeyPath, quote, type Report } from "../schema/mod.ts";
 import { checkPair, type ConfigFiles } from "../settings/mod.ts";
 import { refuseOverlaps } from "../state/mod.ts";
@@ -56,6 +58,7 @@ function checkDns(dns: DnsConfig, context: Context): void {
       report.warning(["dns", "trusted_upstreams", i], `${quote(upstream)} is never asked`);
     }
   }
+  refuseLoops(dns, report);
   const zones = new Map<string, number>();
   for (const [i, { zone, upstreams }] of dns.forward.entries()) {
     const path = ["dns", "forward", i];
@@ -86,4 +89,26 @@ function checkTls(
 ): void {
   const certPath = [...path, "tls_cert"];
   checkPair({ certPath, keyPath: [...path, "tls_key"], tlsCert, tlsKey }, context);
+}
+
+/** An upstream that is ourselves would have us ask ourselves. */
+function refuseLoops(dns: DnsConfig, report: Report): void {
+  const all: [KeyPath, string][] = [
+    ...dns.upstreams.map((addr, i): [KeyPath, string] => [["dns", "upstreams", i], addr]),
+    ...dns.forward.flatMap(({ upstreams }, i) =>
+      upstreams.map((addr, j): [KeyPath, string] => [["dns", "forward", i, "upstreams", j], addr])
+    ),
+  ];
+  const own = [dns.listenAddr, ...dns.listenAlsoAt].flatMap((text) => {
+    const endpoint = parseListenEndpoint(text);
+    return endpoint.ok ? [endpoint.value] : [];
+  });
+  for (const [path, addr] of all) {
+    const server = parseBackendEndpoint(addr);
+    if (!server.ok) continue;
+    const { host: hostname, port } = server.value;
+    if (own.some((listen) => leadsToItself({ hostname, port }, listen))) {
+      report.problem(path, `${quote(addr)} is this server itself`);
+    }
+  }
 }

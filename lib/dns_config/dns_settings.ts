@@ -1,5 +1,6 @@
 import type { Result } from "../addr/mod.ts";
 import { nameFromText, nameKey, nameToText, octetsOf } from "../dns/mod.ts";
+import { DEFAULT_ALLOW_RECURSION, DEFAULT_FORWARD_LIMITS } from "../dns_forward/mod.ts";
 import { MAX_CONNECTIONS_PER_SOURCE, MAX_RATE_LIMIT } from "../firewall/mod.ts";
 import {
   boolean,
@@ -34,19 +35,6 @@ const MIB = 1024 * KIB;
 /** More than anybody writes. */
 const MAX_LIST = 1000;
 
-/** Loopback, private (RFC 1918, RFC 4193), link-local and shared (RFC 6598) addresses. */
-const OWN_NETWORKS = [
-  "127.0.0.0/8",
-  "10.0.0.0/8",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "100.64.0.0/10",
-  "169.254.0.0/16",
-  "::1",
-  "fc00::/7",
-  "fe80::/10",
-] as const;
-
 const servers = () =>
   list(parsed('`"IP"`, `"IPv4:port"` or `"[IPv6]:port"`', serverEndpoint), {
     maxLength: MAX_LIST,
@@ -71,25 +59,14 @@ const cache = table<CacheConfig>({
   size: {
     key: "size",
     kind: size({ min: 64 * KIB, max: 16 * 1024 * MIB }),
-    default: 64 * MIB,
-    doc: "Octets that all kept answers may take; those that were not asked for longest give way.",
-  },
-  maxTtlMs: {
-    key: "max_ttl",
-    kind: duration({ min: 0, max: 7 * DAY }),
-    default: DAY,
-    doc: "How long an answer is kept at most, whatever it says itself.",
-  },
-  maxNegativeTtlMs: {
-    key: "max_negative_ttl",
-    kind: duration({ min: 0, max: DAY }),
-    default: HOUR,
-    doc: "How long it is known at most that there is no such name or record.",
+    default: DEFAULT_FORWARD_LIMITS.cacheOctets,
+    doc:
+      "Octets that kept answers may take, at each address; those that were not asked for longest give way.",
   },
   serveStaleMs: {
     key: "serve_stale",
     kind: duration({ min: 0, max: 7 * DAY }),
-    default: HOUR,
+    default: DEFAULT_FORWARD_LIMITS.staleSeconds * SECOND,
     doc: "How long an answer that is too old is given all the same while no upstream answers " +
       '(RFC 8767). `"0s"`: not at all.',
   },
@@ -125,8 +102,10 @@ const rrl = table<RrlConfig>({
   exempt: {
     key: "exempt",
     kind: list(ipOrCidr(), { maxLength: MAX_LIST }),
-    default: [],
-    doc: "Addresses and blocks that are not limited: resolvers of your own.",
+    default: ["127.0.0.0/8", "::1/128"],
+    doc:
+      "Addresses and blocks that are not limited: resolvers of your own. By default those of this " +
+      "machine, which nobody else can forge.",
   },
 });
 
@@ -160,7 +139,8 @@ const limits = table<DnsLimits>({
     key: "tcp_connections",
     kind: integer({ min: 1, max: MAX_CONNECTIONS }),
     default: 1000,
-    doc: "Connections that may be open at one time, at each address; more are closed at once.",
+    doc: "Connections that may be open at one time, at each address. One more takes the place of " +
+      "the one that has been silent longest.",
   },
   tcpPerSource: {
     key: "tcp_per_source",
@@ -173,7 +153,7 @@ const limits = table<DnsLimits>({
     kind: duration({ min: 100, max: HOUR }),
     default: 10 * SECOND,
     doc: "How long a connection may be open without a whole question, and how long an answer may " +
-      "wait to be read. The last tenth of the connections has a tenth of it.",
+      "wait to be read.",
   },
   tcpPipeline: {
     key: "tcp_pipeline",
@@ -234,7 +214,7 @@ export const dns = table<DnsConfig>({
   allowRecursion: {
     key: "allow_recursion",
     kind: list(ipOrCidr(), { maxLength: MAX_LIST }),
-    default: OWN_NETWORKS,
+    default: DEFAULT_ALLOW_RECURSION,
     doc: "Who is told of names of other zones; everybody else is refused.",
   },
   forward: {

@@ -61,8 +61,6 @@ export interface ForwardConfig {
 export interface CacheConfig {
   /** Octets. */
   readonly size: number;
-  readonly maxTtlMs: number;
-  readonly maxNegativeTtlMs: number;
   /** How long an answer that is too old may stand in while no upstream answers; 0: not at all. */
   readonly serveStaleMs: number;
 }

@@ -19,13 +19,13 @@ export const DNS_COUNTER_NAMES = [
   "cookies_valid",
   "cookies_unknown",
   "forwarded",
-  "forward_shed",
   "connections_opened",
   "connections_refused",
   "connections_displaced",
   "connections_cut",
   "connections_open",
   "send_failures",
+  "faults",
 ] as const;
 
 export type DnsCounterName = typeof DNS_COUNTER_NAMES[number];

@@ -1,13 +1,18 @@
 import type { IpAddress } from "../addr/mod.ts";
+import type { EdnsOption } from "../dns/mod.ts";
 
-/** Asks other servers what the zones here do not know. */
+/** Asks other servers what the zones here do not know; lib/dns_forward has one. */
 export interface Forwarder {
-  /**
-   * The answer to a question, whole, with the question's id, in its case, and with EDNS where the
-   * question had it; undefined: there is none, and the client is refused. It never rejects. What is
-   * too long for UDP is cut by whoever asked.
-   *
-   * @param query as it came: one question of class IN, EDNS of version 0 or none.
-   */
-  resolve(query: Uint8Array, client: IpAddress): Promise<Uint8Array | undefined>;
+  /** Whether somebody may have names looked up. */
+  isAllowed(address: IpAddress): boolean;
+  /** The answer to a message, as this client takes it; at once where it is known. */
+  resolve(
+    octets: Uint8Array,
+    client: {
+      readonly address: IpAddress;
+      readonly transport: "udp" | "tcp";
+      /** For the answer's EDNS record, if the question had one. */
+      readonly options?: readonly EdnsOption[];
+    },
+  ): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }

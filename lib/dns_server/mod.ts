@@ -15,3 +15,6 @@ export {
   type TlsMaterial,
 } from "./settings.ts";
 export { UdpServer, type UdpServerOptions } from "./udp_server.ts";
+export { Connections } from "./connections.ts";
+export { StreamServer, type StreamServerOptions, type TlsFront } from "./stream_server.ts";
+export { AddressServer, type AddressServerOptions, type ServedAddress } from "./address_server.ts";

@@ -1,23 +1,27 @@
-import { blockOf, type Cidr, cidrContains, type IpAddress, ipToBytes } from "../addr/mod.ts";
-import { checkCookie, CLASS_IN, type EdnsOption, OPTION, ResponseCode, TYPE } from "../dns/mod.ts";
+import { type IpAddress, ipToBytes } from "../addr/mod.ts";
+import {
+  checkCookie,
+  CLASS_IN,
+  type Edns,
+  type EdnsOption,
+  encodeOpt,
+  OPTION,
+  ResponseCode,
+  TYPE,
+} from "../dns/mod.ts";
 import {
   AuthoritativeAnswers,
   type Query,
+  type QueryRead,
   readQuery,
   type ReplyOptions,
   ZoneTable,
 } from "../zones/mod.ts";
+import { joined } from "../wire/mod.ts";
 import type { DnsCounters } from "./counters.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { type Passage, passOn } from "./passed_answer.ts";
 import { ResponseRate } from "./response_rate.ts";
 import type { ServingSettings } from "./settings.ts";
-
-/**
- * Questions that are being forwarded at one time. More are answered SERVFAIL: they would only wait
- * for each other.
- */
-const MAX_FORWARDED = 4096;
 
 /** Who asks, and how. */
 export interface Client {
@@ -34,6 +38,8 @@ export interface ResponderOptions {
   readonly counters: DnsCounters;
   /** Absent: names of other zones are refused. */
   readonly forwarder?: Forwarder;
+  /** Something threw that should not: a mistake that has to be mended. One question gets no answer. */
+  readonly onFault: (error: unknown) => void;
   /** Milliseconds since 1970; default: `Date.now`. */
   readonly now?: () => number;
 }
@@ -45,19 +51,30 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #answers = new AuthoritativeAnswers();
   readonly #rate: ResponseRate;
-  readonly #allowed: readonly Cidr[];
   readonly #now: () => number;
-  #forwarded = 0;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
     this.#rate = new ResponseRate(options.settings.rate);
-    this.#allowed = options.settings.allowRecursion.map((text) => blockOf(text, "recursion"));
     this.#now = options.now ?? Date.now;
   }
 
-  /** The answer to a message; a promise only where others have to be asked. */
+  /** The answer to a message; a promise only where others have to be asked, which never rejects. */
   respond(octets: Uint8Array, client: Client): Response | Promise<Response> {
+    try {
+      const response = this.#respond(octets, client);
+      return response instanceof Promise ? response.catch((error) => this.#fault(error)) : response;
+    } catch (error) {
+      return this.#fault(error);
+    }
+  }
+
+  #fault(error: unknown): undefined {
+    this.#options.counters.add("faults");
+    this.#options.onFault(error);
+  }
+
+  #respond(octets: Uint8Array, client: Client): Response | Promise<Response> {
     const { counters } = this.#options;
     counters.add(`${client.transport}_messages`);
     const read = readQuery(octets);
@@ -66,8 +83,9 @@ export class Responder {
       return undefined;
     }
     if (read.kind === "fault") return this.#sendFault(read.answer, client);
+    if (read.kind === "cookie") return this.#sendCookie(read, client);
     const { query } = read;
-    const cookie = this.#checkCookie(query, client.ip);
+    const cookie = this.#checkCookie(query.edns, client.ip);
     const reply = this.#replyOptions(client, cookie.option);
     if (client.transport === "udp" && !cookie.isValid) {
       const rating = this.#rate.rate(client.ip, this.#now());
@@ -77,7 +95,7 @@ export class Responder {
       return this.#count(this.#answers.reply(query, { code: ResponseCode.formatError }, reply));
     }
     if (reply.isRecursive === true && this.#isForwarded(query)) {
-      return this.#forward(octets, query, { client, reply });
+      return this.#forward(octets, client, reply);
     }
     return this.#count(this.#answers.answerQuery(query, { ...reply, zones: this.zones }));
   }
@@ -89,6 +107,19 @@ export class Responder {
       return undefined;
     }
     return this.#count(answer);
+  }
+
+  /** RFC 7873 §5.4: no question but for a cookie. */
+  #sendCookie(
+    { query: { edns, head }, answer }: Extract<QueryRead, { kind: "cookie" }>,
+    client: Client,
+  ): Response {
+    const { option, isValid } = this.#checkCookie(edns, client.ip);
+    if (option === undefined) return this.#sendFault(answer, client);
+    const { udpPayload } = this.#options.settings;
+    const opt = encodeOpt({ payloadOctets: udpPayload, isDnssecOk: false, options: [option] });
+    const whole = joined([head, opt]);
+    return isValid ? this.#count(whole) : this.#sendFault(whole, client);
   }
 
   #overRate(rating: "slip" | "drop", query: Query, reply: ReplyOptions): Response {
@@ -104,13 +135,12 @@ export class Responder {
     return {
       transport: transport === "udp" ? "udp" : "tcp",
       udpPayload: settings.udpPayload,
-      isRecursive: forwarder !== undefined &&
-        this.#allowed.some((block) => cidrContains(block, ip)),
+      isRecursive: forwarder?.isAllowed(ip) === true,
       ...cookie !== undefined && { options: [cookie] },
     };
   }
 
-  #checkCookie({ edns }: Query, ip: IpAddress): {
+  #checkCookie(edns: Edns | undefined, ip: IpAddress): {
     readonly isValid: boolean;
     readonly isMalformed: boolean;
     readonly option?: EdnsOption;
@@ -134,37 +164,16 @@ export class Responder {
     return isOrdinary && this.zones.of(lookUp, { isParents: type === TYPE.DS }) === undefined;
   }
 
-  async #forward(
+  #forward(
     octets: Uint8Array,
-    query: Query,
-    { client, reply }: { readonly client: Client; readonly reply: ReplyOptions },
-  ): Promise<Response> {
+    { ip }: Client,
+    { transport, options = [] }: ReplyOptions,
+  ): Response | Promise<Response> {
     const { counters, forwarder } = this.#options;
-    if (this.#forwarded >= MAX_FORWARDED) {
-      counters.add("forward_shed");
-      return this.#count(this.#failed(query, { reply, code: SERVER_FAILURE }));
-    }
     counters.add("forwarded");
-    this.#forwarded++;
-    try {
-      // What was read is read over while this waits.
-      const answer = await forwarder?.resolve(octets.slice(), client.ip);
-      const passage: Passage = { ...reply, edns: query.edns };
-      const passed = answer === undefined ? undefined : passOn(answer, passage);
-      if (answer === undefined) return this.#count(this.#failed(query, { reply, code: REFUSED }));
-      if (passed !== undefined) return this.#count(passed);
-      const said = { code: ResponseCode.noError, isTruncated: true };
-      return this.#count(this.#answers.reply(query, said, reply));
-    } finally {
-      this.#forwarded--;
-    }
-  }
-
-  #failed(
-    query: Query,
-    { reply, code }: { readonly reply: ReplyOptions; readonly code: number },
-  ): Uint8Array {
-    return this.#answers.reply(query, { code }, reply);
+    const answer = forwarder?.resolve(octets, { address: ip, transport, options });
+    if (!(answer instanceof Promise)) return answer && this.#count(answer);
+    return answer.then((octets) => octets && this.#count(octets));
   }
 
   #count(answer: Uint8Array): Uint8Array {
@@ -175,7 +184,5 @@ export class Responder {
   }
 }
 
-const SERVER_FAILURE = 2;
-const REFUSED = 5;
 const NO_COOKIE = { isValid: false, isMalformed: false } as const;
 const MALFORMED_COOKIE = { isValid: false, isMalformed: true } as const;

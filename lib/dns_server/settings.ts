@@ -1,4 +1,5 @@
 import type { SipKey } from "../dns/mod.ts";
+import type { ForwardSettings } from "../dns_forward/mod.ts";
 
 /** How answers over UDP are limited. */
 export interface RateSettings {
@@ -35,7 +36,7 @@ export interface ServingSettings {
   readonly rate: RateSettings;
   /** Absent: clients are given no cookies. */
   readonly cookieSecret?: SipKey;
-  /** Addresses and blocks whose questions are forwarded. */
-  readonly allowRecursion: readonly string[];
+  /** Absent: names of other zones are refused. */
+  readonly forward?: ForwardSettings;
   readonly limits: ConnectionLimits;
 }

@@ -63,7 +63,7 @@ export class AuthoritativeAnswers {
   answer(octets: Uint8Array, options: AnswerOptions): Uint8Array | undefined {
     const read = readQuery(octets);
     if (read.kind === "none") return undefined;
-    return read.kind === "fault" ? read.answer : this.answerQuery(read.query, options);
+    return read.kind === "query" ? this.answerQuery(read.query, options) : read.answer;
   }
 
   /** The answer to a question. */

@@ -1,6 +1,7 @@
 import {
   type Edns,
   octetString,
+  OPTION,
   parseMessage,
   type Question,
   readEdns,
@@ -23,8 +24,17 @@ export interface Query {
   readonly edns: Edns | undefined;
 }
 
+/** A message that asks for a cookie alone (RFC 7873 §5.4). */
+export interface CookieQuery {
+  readonly edns: Edns;
+  /** The head of the answer, without its EDNS record. */
+  readonly head: Uint8Array;
+}
+
 /** What a message is to a server. */
 export type QueryRead =
+  /** Where cookies are not known, `answer` is said. */
+  | { readonly kind: "cookie"; readonly query: CookieQuery; readonly answer: Uint8Array }
   | { readonly kind: "query"; readonly query: Query }
   /** Nothing that it could answer: this is said instead. */
   | { readonly kind: "fault"; readonly answer: Uint8Array }
@@ -42,15 +52,24 @@ export function readQuery(octets: Uint8Array): QueryRead {
   if (opcode !== OPCODE_QUERY) return fault(octets, ResponseCode.notImplemented);
   const [question] = questions;
   const edns = readEdns(message.value, octets);
-  if (question === undefined || questions.length > 1 || edns === "invalid") {
-    return fault(octets, ResponseCode.formatError);
-  }
+  if (questions.length > 1 || edns === "invalid") return fault(octets, ResponseCode.formatError);
+  if (question === undefined) return withoutQuestion(octets, edns);
   const lookUp = new LookUp(octetString(question.name));
   return { kind: "query", query: { id, recursionDesired, question, lookUp, edns } };
 }
 
+function withoutQuestion(octets: Uint8Array, edns: Edns | undefined): QueryRead {
+  const isCookie = edns?.options.some(({ code }) => code === OPTION.cookie) === true;
+  const { answer } = fault(octets, ResponseCode.formatError);
+  if (edns === undefined || !isCookie) return { kind: "fault", answer };
+  const head = answer.slice();
+  head[3] = ResponseCode.noError;
+  head[11] = 1;
+  return { kind: "cookie", query: { edns, head }, answer };
+}
+
 /** An answer that says nothing but its code; the question may be what cannot be read. */
-function fault(octets: Uint8Array, code: number): QueryRead {
+function fault(octets: Uint8Array, code: number): Extract<QueryRead, { kind: "fault" }> {
   const answer = new Uint8Array(HEADER_OCTETS);
   answer.set(octets.subarray(0, 3));
   answer[2] = (answer[2] as number) & REPEATED | RESPONSE;

@@ -36,7 +36,6 @@ export const LAYERS: readonly (readonly string[])[] = [
   [
     "acme",
     "config",
-    "dns_config",
     "db",
     "dns_store",
     "http_io",
@@ -45,7 +44,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "dns_forward",
     "tls",
   ],
-  ["connector", "l7", "history"],
+  ["connector", "l7", "history", "dns_config"],
   ["plane", "redirect", "health"],
   ["server", "control", "dns_control", "rpc", "admin/gen"],
   ["workers"],

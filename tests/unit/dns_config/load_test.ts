@@ -72,13 +72,13 @@ Deno.test("loadMcnsConfig() limits answers, gives cookies and forwards for own n
     slip: 2,
     ipv4Prefix: 24,
     ipv6Prefix: 56,
-    exempt: [],
+    exempt: ["127.0.0.0/8", "::1/128"],
   });
   assert.deepEqual(dns.cookies, { enabled: true });
   assert.equal(dns.limits.udpPayload, 1232);
   assert.equal(dns.dot, undefined);
   assert(dns.allowRecursion.includes("100.64.0.0/10"));
-  assert(dns.allowRecursion.includes("::1"));
+  assert(dns.allowRecursion.includes("::1/128"));
 });
 
 Deno.test("loadMcnsConfig() says every problem with its line and column, and what was meant", () => {
@@ -119,6 +119,17 @@ Deno.test("loadMcnsConfig() refuses two that listen at one address, and a zone t
   assert.match(overlap, /^m:4:19: dns\.listen_also_at\[0\]: /);
   assert.equal(repeated, 'm:9:1: dns.forward[1].zone: "corp.example." repeats dns.forward[0]');
   assert.deepEqual(more, []);
+});
+
+Deno.test("loadMcnsConfig() refuses an upstream that is the server itself", () => {
+  const dns = '[dns]\nlisten_addr = "127.0.0.1:53"\n';
+  assert.deepEqual(problemsOf(`${dns}upstreams = ["127.0.0.2", "127.0.0.1"]\n`), [
+    'm:4:27: dns.upstreams[1]: "127.0.0.1:53" is this server itself',
+  ]);
+  assert.deepEqual(
+    problemsOf(`[[dns.forward]]\nzone = "a"\nupstreams = ["127.0.0.1"]\n`),
+    ['m:4:14: dns.forward[0].upstreams[0]: "127.0.0.1:53" is this server itself'],
+  );
 });
 
 Deno.test("loadMcnsConfig() reads the pair of DNS over TLS and the secret of cookies", () => {

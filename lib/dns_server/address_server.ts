@@ -1,0 +1,157 @@
+import { Forwarder } from "../dns_forward/mod.ts";
+import { createSockets, type SocketsKind } from "../tcp/mod.ts";
+import { Handshakes, StreamAcceptor } from "../tls/mod.ts";
+import type { ZoneTable } from "../zones/mod.ts";
+import { Connections } from "./connections.ts";
+import type { DnsCounters } from "./counters.ts";
+import { Responder } from "./responder.ts";
+import type { ServingSettings, TlsMaterial } from "./settings.ts";
+import { StreamServer, type TlsFront } from "./stream_server.ts";
+import { UdpServer } from "./udp_server.ts";
+
+/** RFC 7858 §3.1 and the registry of ALPN. */
+const ALPN = ["dot"];
+
+/** One address of this machine. */
+export interface ServedAddress {
+  readonly host: string;
+  /** Of UDP and TCP. 0: any that is free for both. */
+  readonly port: number;
+  /** Of DNS over TLS; absent: there is none. */
+  readonly tlsPort?: number;
+}
+
+/** What an {@link AddressServer} needs. */
+export interface AddressServerOptions {
+  readonly address: ServedAddress;
+  readonly settings: ServingSettings;
+  readonly sockets: SocketsKind;
+  readonly zones: ZoneTable;
+  readonly counters: DnsCounters;
+  /** Given with `tlsPort`. */
+  readonly tls?: TlsMaterial;
+  /** See `ResponderOptions.onFault`. */
+  readonly onFault: (error: unknown) => void;
+  /** A socket is gone, for a reason of the system. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Ports that are tried where any will do: one that is free for UDP may be taken for TCP. */
+const PORT_ATTEMPTS = 20;
+
+/** The server of one address: UDP, TCP and TLS over the same zones. */
+export class AddressServer {
+  readonly #responder: Responder;
+  readonly #forwarder: Forwarder | undefined;
+  readonly #connections: Connections;
+  #udp: UdpServer | undefined;
+  #streams: StreamServer[] = [];
+  #acceptor: StreamAcceptor | undefined;
+
+  private constructor({ settings, counters, zones, tls, onFault }: AddressServerOptions) {
+    this.#forwarder = settings.forward && new Forwarder(settings.forward);
+    this.#responder = new Responder({
+      ...{ settings, counters, onFault },
+      ...this.#forwarder && { forwarder: this.#forwarder },
+    });
+    this.#responder.zones = zones;
+    this.#connections = new Connections(settings.limits, { counters });
+    if (tls !== undefined) this.setTls(tls);
+  }
+
+  /**
+   * Binds all sockets, then answers.
+   *
+   * @throws {Error} if one cannot be bound; then none is.
+   */
+  static async open(options: AddressServerOptions): Promise<AddressServer> {
+    const server = new AddressServer(options);
+    try {
+      for (let attempt = 1;; attempt++) {
+        try {
+          await server.#bind(options);
+          break;
+        } catch (error) {
+          if (options.address.port !== 0 || attempt >= PORT_ATTEMPTS) throw error;
+          await server.#unbind();
+        }
+      }
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    server.#udp?.serve();
+    return server;
+  }
+
+  /** The port of UDP and TCP. */
+  get port(): number {
+    return this.#udp?.port ?? 0;
+  }
+
+  /** The port of DNS over TLS; 0: there is none. */
+  get tlsPort(): number {
+    return this.#streams[1]?.port ?? 0;
+  }
+
+  /** The zones that are served; another set takes their place between two questions. */
+  get zones(): ZoneTable {
+    return this.#responder.zones;
+  }
+
+  set zones(zones: ZoneTable) {
+    this.#responder.zones = zones;
+  }
+
+  /** The certificate for handshakes from now on. */
+  setTls({ certPem, keyPem }: TlsMaterial): void {
+    this.#acceptor = new StreamAcceptor({ certPem, keyPem, alpn: ALPN });
+  }
+
+  /** Takes no more questions; resolves when those are answered that came, or after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    for (const streams of this.#streams) streams.drain();
+    const timer = setTimeout(() => this.#connections.cutAll(), timeoutMs);
+    const late = Promise.withResolvers<void>();
+    const lateTimer = setTimeout(late.resolve, timeoutMs);
+    await Promise.race([this.#udp?.drain(), late.promise]);
+    await this.#connections.empty();
+    clearTimeout(timer);
+    clearTimeout(lateTimer);
+    await this.close();
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    this.#connections.cutAll();
+    this.#connections.close();
+    await this.#unbind();
+    this.#forwarder?.[Symbol.dispose]();
+  }
+
+  async #bind(
+    { address, settings, sockets: kind, counters, onFailure }: AddressServerOptions,
+  ): Promise<void> {
+    const { host, port, tlsPort } = address;
+    const responder = this.#responder;
+    this.#udp = new UdpServer({ host, port, responder, counters, onFailure });
+    const common = {
+      ...{ host, responder, connections: this.#connections },
+      sockets: createSockets(kind),
+      pipeline: settings.limits.tcpPipeline,
+    };
+    this.#streams.push(await StreamServer.open({ ...common, port: this.#udp.port }));
+    if (tlsPort === undefined) return;
+    const tls: TlsFront = {
+      acceptor: () => this.#acceptor as StreamAcceptor,
+      handshakes: new Handshakes(),
+    };
+    this.#streams.push(await StreamServer.open({ ...common, port: tlsPort, tls }));
+  }
+
+  async #unbind(): Promise<void> {
+    for (const streams of this.#streams.splice(0)) streams.close();
+    await this.#udp?.close();
+    this.#udp = undefined;
+  }
+}
