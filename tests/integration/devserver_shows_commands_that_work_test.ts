@@ -9,7 +9,7 @@ import { runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { shellCommands } from "../support/markdown.ts";
 import { ROOT } from "../support/module_graph.ts";
-import { unusedPortBlock } from "../support/ports.ts";
+import { unusedPortFamily } from "../support/ports.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 /** `deno task devserver`, started as a user does. */
@@ -179,7 +179,7 @@ function literal(command: string, port: number): string {
 /** A first port whose whole family of ports is free. */
 async function unusedFirstPort(): Promise<number> {
   const { proxyProtocol, sites } = demoPorts(0);
-  return await unusedPortBlock([proxyProtocol, ...sites]);
+  return await unusedPortFamily([proxyProtocol, ...sites]);
 }
 
 testWithCommands(

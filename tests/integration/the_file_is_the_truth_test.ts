@@ -7,7 +7,7 @@ import { runCommand } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { ROOT } from "../support/module_graph.ts";
-import { unusedPortBlock } from "../support/ports.ts";
+import { unusedPortFamily } from "../support/ports.ts";
 import { type ConfigTree, Proxy, startProxy, writeConfig } from "../support/proxy.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
@@ -25,7 +25,7 @@ class Site implements Disposable {
   constructor(readonly port: number) {}
 
   static async create(): Promise<Site> {
-    return new Site(await unusedPortBlock([1, 2]));
+    return new Site(await unusedPortFamily([1, 2]));
   }
 
   addr(i = 0): string {
