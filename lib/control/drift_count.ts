@@ -21,7 +21,7 @@ export interface CountSource {
 }
 
 /**
- * How many differences there are to a wish, kept up to date change by change: comparing a million rules
+ * How many differences there are to a wanted state, kept true change by change: comparing a million rules
  * takes seconds, and a change touches a few of them.
  */
 export class DriftCount {

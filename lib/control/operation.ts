@@ -10,8 +10,8 @@ export interface Operation {
   readonly onPending?: (workers: readonly number[]) => void;
   /** Whether the file that is the truth says it. */
   readonly isOfFile?: boolean;
-  /** Whether it is a wish for a whole state, to which blocks that end on their own belong too. */
-  readonly isWish?: boolean;
+  /** Whether it asks for a whole state, to which blocks that end on their own belong too. */
+  readonly isOfWholeState?: boolean;
   /** Refuse unless the state is at this revision; absent: whatever it is at. */
   readonly ifRevision?: number;
   /** Told the revision of the state with the change. */

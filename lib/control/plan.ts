@@ -41,7 +41,7 @@ export interface PlanOptions {
   readonly tls: Pick<PairCheck, "check">;
   readonly rateLimit: RateLimit;
   readonly now: number;
-  /** Whether the wish is the truth, which leaves nothing else but blocks for a time. */
+  /** Whether the wanted state is the truth, which leaves nothing else but blocks for a time. */
   readonly isWhole?: boolean;
   /** Whether addresses of new listeners can be bound; default: with the system. */
   readonly tryToBind?: TryToBind;

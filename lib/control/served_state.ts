@@ -1,5 +1,5 @@
-import { type Database, DatabaseError, whenFree } from "../db/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Database } from "../db/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
 import type {
   ChallengeSnapshot,
   Change,
@@ -10,21 +10,21 @@ import type {
 } from "../plane/mod.ts";
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
-import { runAtOnce, runInSlices, type Steps } from "../slices/mod.ts";
+import { runInSlices, type Steps } from "../slices/mod.ts";
 import { type Route, type RouteTable } from "../routes/mod.ts";
-import type { BackendBoard, CellChange } from "./backend_board.ts";
+import { withCells, withCertificates } from "./ahead_of_routes.ts";
+import type { BackendBoard } from "./backend_board.ts";
 import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
+import { DurableWrites } from "./durable_writes.ts";
 import { checkListenerAddr } from "./names.ts";
 import { MutationError, type Operation } from "./operation.ts";
+import { refuseOtherRevision } from "./revision.ts";
 import { refuseWhatIsTheFiles } from "./state_source.ts";
 import { RouteTables } from "./route_tables.ts";
 import { resyncSnapshot } from "./resync.ts";
 import { compareTls, type RouteMaterials } from "./route_materials.ts";
 import { STATE_LIMITS, type StateLimits } from "./state_limits.ts";
-
-/** So many rows are written in one go: a few milliseconds. */
-const AT_ONCE = 64;
 
 /** So many listeners are named to whoever asks for one that is not there. */
 const LISTED = 10;
@@ -67,15 +67,16 @@ export class ServedState {
   readonly database: Database;
   readonly plane: Plane;
   readonly #queue = new MutationQueue();
+  readonly #writes: DurableWrites;
   readonly #options: ServedStateOptions;
   readonly #tables = new RouteTables();
   readonly #watchers = new Set<ChangeWatcher>();
   #snapshot: Snapshot;
-  #problem = "";
 
   constructor(options: ServedStateOptions) {
     this.#options = options;
     this.database = options.database;
+    this.#writes = new DurableWrites(this.#queue, options);
     this.plane = options.plane;
     this.#snapshot = options.snapshot;
     this.#tables.replace(options.snapshot.listeners);
@@ -88,7 +89,7 @@ export class ServedState {
 
   /** Why database and data plane may differ; empty while they agree. */
   get problem(): string {
-    return this.#problem;
+    return this.#writes.problem;
   }
 
   /** How much it may hold. */
@@ -153,14 +154,20 @@ export class ServedState {
     refuseOtherRevision(audit.revision, operation.ifRevision);
     refuseWhatIsTheFiles(differences, operation, this.#options.file);
     if (differences.length === 0) return operation.onRevision?.(audit.revision);
-    const { result: compiled, undo } = await this.#store(differences, operation)
-      .catch((error) => this.#writeFailed(error));
-    await this.#reachDisk(undo, operation);
-    const { board } = this.#options;
+    const { result: compiled, undo } = await this.#writes.store(
+      () => this.#write(differences, operation),
+      differences.length,
+      operation,
+    );
+    const { board, materials } = this.#options;
     const cells = board.prepare(compiled.routes);
-    const { changes, snapshot, routes } = withCells(await this.#withTls(compiled), board, cells);
+    const { changes, snapshot, routes } = withCells(
+      await withCertificates(compiled, materials),
+      board,
+      cells,
+    );
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
-    await this.#acknowledge();
+    await this.#writes.acknowledge();
     const before = (listener: number, hostname: string) =>
       this.#tables.get(listener)?.get(hostname);
     board.follow(routes, snapshot.listeners, { ...cells, before });
@@ -214,24 +221,6 @@ export class ServedState {
     await this.#apply([change], { ...before, tls }, operation, () => {});
   }
 
-  /** Brings along the certificates of new routes, before the routes. */
-  async #withTls(compiled: Compiled): Promise<Compiled> {
-    const { changes, snapshot, routes } = compiled;
-    const set = await this.#options.materials.load(
-      routes.flatMap((patch) => [...patch.set.values()]),
-    );
-    const known = new Set(snapshot.tls);
-    const fresh = set.filter((material) => !known.has(material));
-    if (fresh.length === 0) return compiled;
-    const ids = new Set(fresh.map(({ id }) => id));
-    const tls = [...(snapshot.tls ?? []).filter(({ id }) => !ids.has(id)), ...fresh];
-    return {
-      routes,
-      changes: [{ kind: "tls", set: fresh, remove: [] }, ...changes],
-      snapshot: { ...snapshot, tls },
-    };
-  }
-
   /** Replaces what the data plane knows of the connector, which is in no database. */
   async replaceConnector(connector: ConnectorSnapshot, operation: Operation): Promise<void> {
     const snapshot = { ...this.#snapshot, connector };
@@ -251,28 +240,6 @@ export class ServedState {
   async replaceResolver(resolver: ResolverSettings, operation: Operation): Promise<void> {
     const snapshot = { ...this.#snapshot, resolver };
     await this.#apply([{ kind: "resolver", resolver }], snapshot, operation, () => {});
-  }
-
-  /** Whoever asks for health is not to wait for the next look. */
-  #writeFailed(error: unknown): never {
-    const isFull = error instanceof DatabaseError &&
-      (error.code === "disk_full" || error.code === "read_only");
-    if (isFull) this.#options.onWriteFailed?.();
-    throw error;
-  }
-
-  /** Many rows are written in slices: meanwhile questions are answered, from the state before. */
-  async #store(
-    differences: readonly Difference[],
-    operation: Operation,
-  ): Promise<{ result: Compiled; undo: () => void }> {
-    const { database } = this;
-    if (differences.length <= AT_ONCE) {
-      const write = () => runAtOnce(this.#write(differences, operation));
-      return await this.#whenFree(() => database.undoable(write), operation);
-    }
-    const write = () => database.undoableInSlices(this.#write(differences, operation));
-    return await this.#whenFree(write, operation);
   }
 
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */
@@ -318,91 +285,13 @@ export class ServedState {
     }
   }
 
-  /**
-   * Each change waits for the lock of another process until its own time is over, counted from when
-   * it was asked for: those behind it in the queue do not begin to wait when it gives up.
-   */
-  async #whenFree<T>(
-    body: () => T | Promise<T>,
-    { signal }: Pick<Operation, "signal"> = {},
-  ): Promise<T> {
-    const until = this.#queue.askedAt + this.database.busyTimeoutMs;
-    const signals = [this.#queue.closing, ...signal === undefined ? [] : [signal]];
-    try {
-      return await whenFree(body, { until, signals });
-    } catch (error) {
-      if (!signal?.aborted || error !== signal.reason) throw error;
-      throw new RefusedError("cancelled", "the call ended before the database was free");
-    }
-  }
-
-  /** What is not on the disk is not in effect; other questions are answered while it gets there. */
-  async #reachDisk(undo: () => void, { action }: Operation): Promise<void> {
-    try {
-      await this.database.reachDisk();
-    } catch (error) {
-      await this.#takeBack(undo, action);
-      this.#writeFailed(error);
-    }
-  }
-
-  /** From here on a start that finds less than this refuses to run. */
-  async #acknowledge(): Promise<void> {
-    try {
-      await this.database.safekeeping?.acknowledgeMeanwhile();
-    } catch (error) {
-      // The change is on disk and in effect: refusing it now would be the lie.
-      const message = "a change is stored, but a later loss of it would not be noticed";
-      this.#options.log({ level: "error", message, fields: { error: describeError(error) } });
-    }
-  }
-
-  /** In the database. */
-  async #takeBack(undo: () => void, action: string): Promise<void> {
-    try {
-      // Not to be cut short by a shutdown: what is undone was never acknowledged.
-      await whenFree(undo, { until: performance.now() + this.database.busyTimeoutMs });
-    } catch (error) {
-      this.#fail(`${action} is in the database but not in effect until a restart`, error);
-    }
-    // A disk that refuses this too has refused the change itself, or is said by health.
-    await this.database.reachDisk().catch(() => {});
-  }
-
   /** Some workers may have applied the change that another one refused. */
   async #goBack(before: Snapshot, undo: () => void, action: string): Promise<void> {
-    await this.#takeBack(undo, action);
+    await this.#writes.takeBack(undo, action);
     try {
       await this.plane.apply([{ kind: "snapshot", snapshot: before }], before);
     } catch (error) {
-      this.#fail(`${action} was refused, and the state before it cannot be restored`, error);
+      this.#writes.fail(`${action} was refused, and the state before it cannot be restored`, error);
     }
   }
-
-  #fail(problem: string, error: unknown): void {
-    this.#problem = problem;
-    const fields = { error: describeError(error) };
-    this.#options.log({ level: "error", message: problem, fields });
-  }
-}
-
-/** Brings along the shared memory of new backends, before the routes that have them. */
-function withCells(compiled: Compiled, board: BackendBoard, { set, remove }: CellChange): Compiled {
-  if (set.length + remove.length === 0) return compiled;
-  const { changes, snapshot, routes } = compiled;
-  return {
-    routes,
-    changes: [{ kind: "backends", set, remove }, ...changes],
-    snapshot: { ...snapshot, backends: [...board.cells, ...set] },
-  };
-}
-
-/**
- * Refuses a change that was made for another state than this.
- *
- * @throws {RefusedError} `aborted`
- */
-export function refuseOtherRevision(revision: number, wanted: number | undefined): void {
-  if (wanted === undefined || wanted === revision) return;
-  throw new RefusedError("aborted", `the state is at revision ${revision}, not ${wanted}`);
 }

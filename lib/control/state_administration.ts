@@ -9,7 +9,8 @@ import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
 import type { Operation } from "./operation.ts";
-import { refuseOtherRevision, type ServedState } from "./served_state.ts";
+import { refuseOtherRevision } from "./revision.ts";
+import type { ServedState } from "./served_state.ts";
 
 /** What {@link StateAdministration.apply} found or did. */
 export interface Applied {
@@ -26,7 +27,7 @@ export interface ApplyOptions extends CloseOption {
   readonly dryRun: boolean;
   /** Refuse unless the state is at this revision. */
   readonly ifRevision?: number | undefined;
-  /** Whether the wish is the truth, which leaves nothing else but blocks for a time. */
+  /** Whether the wanted state is the truth, which leaves nothing else but blocks for a time. */
   readonly isWhole?: boolean;
 }
 
@@ -53,7 +54,7 @@ export class StateAdministration {
   }
 
   /**
-   * Makes the state equal to a wish, in one step.
+   * Makes the state equal to a wanted one, in one step.
    *
    * @throws {RefusedError}
    */
@@ -66,7 +67,7 @@ export class StateAdministration {
       const differences = await this.#plan(wanted, isWhole);
       const live = liveOn(await this.#state.plane.liveTraffic());
       if (dryRun) return { differences, live, revision: audit.revision, closed: 0 };
-      await this.#state.commit(differences, { ...operation, isWish: true });
+      await this.#state.commit(differences, { ...operation, isOfWholeState: true });
       if (wanted.rateLimit !== undefined) firewall.adoptRateLimit(wanted.rateLimit);
       expiry.schedule();
       const closed = close ? await this.#closeTouched(differences, live) : 0;

@@ -18,11 +18,11 @@ export interface StateSource {
  */
 export function refuseWhatIsTheFiles(
   differences: readonly Difference[],
-  { isOfFile = false, isWish = false }: Operation,
+  { isOfFile = false, isOfWholeState = false }: Operation,
   file: string | undefined,
 ): void {
   if (file === undefined || isOfFile) return;
-  const refused = differences.find(({ isPassing = false }) => isWish || !isPassing);
+  const refused = differences.find(({ isPassing = false }) => isOfWholeState || !isPassing);
   if (refused === undefined) return;
   throw new RefusedError(
     "failed_precondition",

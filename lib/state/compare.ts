@@ -7,10 +7,10 @@ import type { State } from "./state.ts";
 
 /**
  * How many differences there are from one state to another, as `apply` counts them: what is added with a
- * listener or a route counts too, what goes with one does not. Parts that the wish does not have are as
+ * listener or a route counts too, what goes with one does not. Parts that the wanted state does not have are as
  * they should be.
  *
- * @param options `isWhole`: the wish is the truth, which leaves nothing else but blocks for a time.
+ * @param options `isWhole`: the wanted state is the truth, which leaves nothing else but blocks for a time.
  */
 export function countDifferences(
   present: State,
@@ -25,7 +25,7 @@ export function countDifferences(
     (rules === undefined ? 0 : countRules(present.rules ?? [], rules, isWhole)) + Number(isLimited);
 }
 
-/** Bans that the proxy makes on its own come and go, whatever is wished. */
+/** Bans that the proxy makes on its own come and go, whatever is wanted. */
 function countRules(
   before: readonly RuleSettings[],
   after: readonly RuleSettings[],
