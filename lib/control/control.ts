@@ -1,12 +1,9 @@
-import type { ReadFile } from "../certificates/mod.ts";
-import { whenFree } from "../db/mod.ts";
 import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
 import type { History } from "../history/mod.ts";
-import { AutoBans, countsRequests, isProtected } from "./auto_bans.ts";
+import { AutoBans, isProtected } from "./auto_bans.ts";
 import { BackendAdministration } from "./backend_administration.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { BackendWatch } from "./backend_watch.ts";
-import { refuseSharedPorts } from "./binding.ts";
 import {
   type CertificateStatus,
   type CertifiedRoute,
@@ -14,29 +11,29 @@ import {
 } from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
 import { connectorName } from "./connector_files.ts";
-import { DatabaseKeeper } from "./database_keeper.ts";
-import { firstState, storeFirstState } from "./first_state.ts";
-import { removeExpiredRules, RuleExpiry } from "./expiry.ts";
+import { DatabaseCare } from "./database_care.ts";
+import { storeFirstState } from "./first_state.ts";
+import { FirstWrite } from "./first_write.ts";
+import { RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
 import { type Issuance, openIssuance } from "./open_issuance.ts";
-import { IssuanceStore } from "./issuance_store.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { Replay } from "./replay.ts";
-import { ResolverFilesWatch } from "./resolver_files.ts";
+import { type ResolverFilesWatch, watchResolverFiles } from "./resolver_files.ts";
 import type { RouteMaterials } from "./route_materials.ts";
 import { RoutingAdministration } from "./routing_administration.ts";
 import { ACME } from "../state/mod.ts";
 import { RunningTotals } from "./running_totals.ts";
 import { ServedState } from "./served_state.ts";
-import { compileStartUp, type StartUp } from "./start_up.ts";
+import { type StartedPlane, type StartOptions, startPlane } from "./plane_start.ts";
 import { StateAdministration } from "./state_administration.ts";
 import type { StateSource } from "./state_source.ts";
 import { problemOf, readStatus, type Status } from "./status.ts";
-import { type Noter, Tap } from "./tap.ts";
+import type { Noter, Tap } from "./tap.ts";
 import { Upkeep } from "./upkeep.ts";
-import { writeBack, type WrittenBack } from "./write_back.ts";
+import type { WrittenBack } from "./write_back.ts";
 
 /**
  * The control plane: the single writer. It turns database rows and settings into the snapshot that
@@ -57,13 +54,13 @@ export class Control {
   readonly issuance: Issuance | undefined;
   /** For questions; changes go through the three above. */
   readonly state: ServedState;
-  readonly #options: ControlOptions;
-  readonly #readFile: ReadFile;
+  readonly #options: StartOptions;
   readonly #now: () => number;
   readonly #expiry: RuleExpiry;
   readonly #startedAt: number;
   readonly #resolver: ResolverFilesWatch | undefined;
-  readonly #keeper: DatabaseKeeper;
+  readonly #care: DatabaseCare;
+  readonly #firstWrite: FirstWrite;
   readonly #watch: BackendWatch;
   readonly #materials: RouteMaterials;
   readonly #bans: AutoBans;
@@ -71,16 +68,15 @@ export class Control {
   readonly replay: Replay;
   #keepReachable: () => Promise<void> = () => Promise.resolve();
   #onWriteFailed: () => void = () => {};
-  #tap: Tap | undefined;
-  #held: PromiseWithResolvers<void> | undefined;
+  readonly #tap: Tap;
 
-  private constructor(options: ControlOptions, startUp: StartUp, plane: Plane) {
-    const { database, log, readFile = readRegularFile, now = Date.now, compile } = options;
+  private constructor(options: StartOptions, { startUp, plane, tap }: StartedPlane) {
+    const { database, log, readFile, now, compile } = options;
     const { snapshot, geoip, rateLimit, materials, board } = startUp;
     database.neverBlock();
     this.#options = options;
-    this.#readFile = readFile;
     this.#now = now;
+    this.#tap = tap;
     this.#startedAt = now();
     this.#materials = materials;
     const state = new ServedState({
@@ -97,6 +93,7 @@ export class Control {
       ...options.limits && { limits: options.limits },
     });
     this.state = state;
+    this.#firstWrite = new FirstWrite(state);
     this.board = board;
     this.#watch = new BackendWatch({ board, snapshot: () => state.snapshot, now });
     this.totals = new RunningTotals({ plane, database, log });
@@ -124,13 +121,17 @@ export class Control {
       log,
       onRead: (refusal) => this.upkeep.noteGeoIp(refusal),
     });
-    this.#resolver = this.#watchResolver(startUp);
-    this.#bans = this.#watchOffenders();
+    this.#resolver = watchResolverFiles(startUp.resolver, { ...options, state });
+    this.#bans = new AutoBans({
+      bans: options.config.bans,
+      ipv6Prefix: options.config.firewall.ipv6Prefix,
+      isProtected: (ip) => isProtected(ip, state.snapshot, this.geoip.loaded?.geoip),
+      ...{ state, expiry, now, log },
+    });
     const { history } = options;
     this.replay = new Replay({ history, state, geoip: () => this.geoip.loaded?.geoip, now });
-    this.#keeper = new DatabaseKeeper({
-      ...{ database, log },
-      onRegained: () => this.#regain(),
+    this.#care = new DatabaseCare({
+      ...{ state, expiry, issuance: this.issuance, log },
       whileHeld: () => this.#keepReachable(),
     });
     expiry.schedule();
@@ -145,34 +146,13 @@ export class Control {
    * @throws {Error} if a listener cannot be bound.
    */
   static async start(options: ControlOptions): Promise<Control> {
-    const { database, log, onEvent, readFile = readRegularFile, now = Date.now } = options;
-    removeExpiredRules(database, now());
-    const { rows, isPending } = await firstState(database, {
-      config: options.config,
-      now: now(),
-    });
-    const issued = options.config.acme && new IssuanceStore(database);
-    const startUp = await compileStartUp({ ...options, rows, readFile, now, issued });
-    database.safekeeping?.acknowledge();
-    if (options.takeOver !== true) {
-      const { isInherited = () => false } = options;
-      await refuseSharedPorts(startUp.snapshot.listeners.filter((it) => !isInherited(it)));
-    }
-    const { config: { l7, bans }, onRequest, admission } = options;
-    // Refused requests come also without an access log, for those who count them.
-    const tap = new Tap({ onEvent, onRequest: l7.accessLog ? onRequest : undefined });
-    const wantsRequests = onRequest !== undefined || countsRequests(bans);
-    const plane = await options.startPlane(startUp.snapshot, {
-      onEvent: tap.onEvent,
-      log,
-      ...wantsRequests && { onRequest: tap.onRequest },
-      ...admission && { admission },
-    });
-    const control = new Control(options, startUp, plane);
-    if (isPending) control.#holdChanges();
-    control.#tap = tap;
-    tap.add(control.#bans);
-    if (options.history !== undefined) tap.add(options.history);
+    const { readFile = readRegularFile, now = Date.now, history } = options;
+    const complete = { ...options, readFile, now };
+    const started = await startPlane(complete);
+    const control = new Control(complete, started);
+    if (started.isPending) control.#firstWrite.hold();
+    control.#tap.add(control.#bans);
+    if (history !== undefined) control.#tap.add(history);
     return control;
   }
 
@@ -185,30 +165,11 @@ export class Control {
    */
   async keep<T extends AsyncDisposable | undefined>(open: () => Promise<T>): Promise<T> {
     const { config, database, log, file } = this.#options;
-    const openAndStore = async () => {
-      await using stack = new AsyncDisposableStack();
-      const opened = await open();
-      if (opened !== undefined) stack.use(opened);
-      await storeFirstState(database, {
+    return await this.#firstWrite.after(open, () =>
+      storeFirstState(database, {
         ...{ config, log, now: this.#now },
         ...file && { file: file.path, copyTo: file.copyTo },
-      });
-      stack.move();
-      return opened;
-    };
-    if (this.#held === undefined) return await this.state.exclusive(openAndStore);
-    try {
-      return await openAndStore();
-    } finally {
-      this.#held.resolve();
-    }
-  }
-
-  /** Rows have ids already that are not written yet: a ban that came now would take one of them. */
-  #holdChanges(): void {
-    const held = Promise.withResolvers<void>();
-    this.#held = held;
-    this.state.exclusive(() => held.promise).catch(() => {}); // The program ends before.
+      }));
   }
 
   /** Where the listeners are bound, in the order of the snapshot. */
@@ -234,12 +195,12 @@ export class Control {
 
   /** Why the proxy is not healthy; empty if it is. */
   get problem(): string {
-    return problemOf(this.state) || (this.#keeper.problem ?? "");
+    return problemOf(this.state) || (this.#care.problem ?? "");
   }
 
   /** Why the database cannot be trusted with changes, if it cannot. */
   get databaseProblem(): string | undefined {
-    return this.#keeper.problem;
+    return this.#care.problem;
   }
 
   /**
@@ -248,13 +209,7 @@ export class Control {
    * @throws {RefusedError} if there is nothing to write back, or not from here.
    */
   async writeBack(signal?: AbortSignal): Promise<WrittenBack> {
-    const { database, log } = this.#options;
-    return await this.state.exclusive(async () => {
-      const written = await writeBack(database);
-      await this.#keeper.look();
-      log({ level: "warn", message: "database written back", fields: { ...written } });
-      return written;
-    }, signal);
+    return await this.#care.writeBack(signal);
   }
 
   /**
@@ -263,10 +218,7 @@ export class Control {
    * @throws {DatabaseError} if nothing can be written.
    */
   async checkDatabase(): Promise<void> {
-    const { database } = this.#options;
-    const until = performance.now() + database.busyTimeoutMs;
-    await whenFree(() => database.checkWritable(), { until });
-    await database.reachDisk();
+    await this.#care.check();
   }
 
   /** What is known of the certificates of routes, see {@link certifiedRoutes}. */
@@ -321,7 +273,7 @@ export class Control {
 
   /** Passes on what connections leave behind, until what it returns is disposed of. */
   watchEvents(noter: Noter): Disposable {
-    return this.#tap?.add(noter) ?? { [Symbol.dispose]: () => {} };
+    return this.#tap.add(noter);
   }
 
   /** Calls `body` when a change could not be written for want of room or of rights. */
@@ -329,53 +281,12 @@ export class Control {
     this.#onWriteFailed = body;
   }
 
-  async #regain(): Promise<void> {
-    const { database, log } = this.#options;
-    const operation = { actor: "mc-proxy", action: "TakeBack" };
-    await this.state.exclusive(async () => {
-      if (database.safekeeping?.isBehind) await this.state.resync(operation);
-      this.issuance?.reread();
-      database.safekeeping?.note();
-      await database.safekeeping?.acknowledgeMeanwhile();
-    });
-    this.#expiry.schedule();
-    log({
-      level: "warn",
-      message: "a process that was to take over failed, changes are taken again",
-    });
-  }
-
-  #watchOffenders(): AutoBans {
-    const { config, log } = this.#options;
-    const { state } = this;
-    return new AutoBans({
-      bans: config.bans,
-      state,
-      expiry: this.#expiry,
-      isProtected: (ip) => isProtected(ip, state.snapshot, this.geoip.loaded?.geoip),
-      ipv6Prefix: config.firewall.ipv6Prefix,
-      now: this.#now,
-      log,
-    });
-  }
-
-  #watchResolver({ resolver: files }: StartUp): ResolverFilesWatch | undefined {
-    if (files === undefined) return undefined;
-    const { config, log } = this.#options;
-    const operation = { actor: "mc-proxy", action: "ReloadResolver" };
-    return new ResolverFilesWatch(
-      files,
-      { config, log, readFile: this.#readFile },
-      (settings) => this.state.exclusive(() => this.state.replaceResolver(settings, operation)),
-    );
-  }
-
   /** Finishes the changes in progress, stops accepting, lets connections end, then cuts them. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#held?.resolve();
+    this.#firstWrite.release();
     this.#expiry.close();
     this.#bans.close();
-    this.#keeper[Symbol.dispose]();
+    this.#care[Symbol.dispose]();
     this.#watch[Symbol.dispose]();
     this.upkeep[Symbol.dispose]();
     this.#resolver?.[Symbol.dispose]();

@@ -4,6 +4,7 @@ import { parseHosts, parseResolvConf } from "../dns/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ResolverSettings, Server } from "../resolver/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
+import type { ServedState } from "./served_state.ts";
 
 const HOSTS = "/etc/hosts";
 const RESOLV_CONF = "/etc/resolv.conf";
@@ -119,4 +120,18 @@ export async function openResolverFiles(
     source.log({ level: "warn", message, fields });
     return undefined;
   }
+}
+
+/** Has the data plane use what the files say, as soon as they say something else. */
+export function watchResolverFiles(
+  files: ResolverFiles | undefined,
+  { state, ...source }: ResolverSource & { readonly log: LogSink; readonly state: ServedState },
+): ResolverFilesWatch | undefined {
+  if (files === undefined) return undefined;
+  const operation = { actor: "mc-proxy", action: "ReloadResolver" };
+  return new ResolverFilesWatch(
+    files,
+    source,
+    (settings) => state.exclusive(() => state.replaceResolver(settings, operation)),
+  );
 }
