@@ -73,17 +73,15 @@ export class DurableWrites {
       // Not to be cut short by a shutdown: what is undone was never acknowledged.
       await whenFree(undo, { until: performance.now() + database.busyTimeoutMs });
     } catch (error) {
-      this.fail(`${action} is in the database but not in effect until a restart`, error);
+      this.#fail(`${action} is in the database but not in effect until a restart`, error);
     }
     // A disk that refuses this too has refused the change itself, or is said by health.
     await database.reachDisk().catch(() => {});
   }
 
-  /** From here on {@link problem} is said. */
-  fail(problem: string, error: unknown): void {
-    this.#problem = problem;
-    const fields = { error: describeError(error) };
-    this.#options.log({ level: "error", message: problem, fields });
+  /** The data plane, too, is not what the database holds. */
+  noteSplit(action: string, error: unknown): void {
+    this.#fail(`${action} was refused, and the state before it cannot be restored`, error);
   }
 
   /** Other questions are answered while it gets there. */
@@ -120,5 +118,12 @@ export class DurableWrites {
       if (!signal?.aborted || error !== signal.reason) throw error;
       throw new RefusedError("cancelled", "the call ended before the database was free");
     }
+  }
+
+  /** From here on {@link problem} is said. */
+  #fail(problem: string, error: unknown): void {
+    this.#problem = problem;
+    const fields = { error: describeError(error) };
+    this.#options.log({ level: "error", message: problem, fields });
   }
 }

@@ -291,7 +291,7 @@ export class ServedState {
     try {
       await this.plane.apply([{ kind: "snapshot", snapshot: before }], before);
     } catch (error) {
-      this.#writes.fail(`${action} was refused, and the state before it cannot be restored`, error);
+      this.#writes.noteSplit(action, error);
     }
   }
 }
