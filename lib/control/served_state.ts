@@ -1,4 +1,5 @@
 import type { Database } from "../db/mod.ts";
+import { DurableWrites } from "../durable/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type {
   ChallengeSnapshot,
@@ -16,7 +17,6 @@ import { withCells, withCertificates } from "./ahead_of_routes.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
-import { DurableWrites } from "./durable_writes.ts";
 import { checkListenerAddr } from "./names.ts";
 import { MutationError, type Operation } from "./operation.ts";
 import { refuseOtherRevision } from "./revision.ts";

@@ -1,9 +1,9 @@
 import { type Name, nameToText, octetString, type ZoneRecord } from "../dns/mod.ts";
 import type { DnsDatabase, ZoneRow } from "../dns_store/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
+import { DurableWrites } from "../durable/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
-import { runAtOnce, runInSlices, type Steps } from "../slices/mod.ts";
-import { whenFree } from "../sqlite/mod.ts";
+import { runInSlices, type Steps } from "../slices/mod.ts";
 import {
   applyZoneChange,
   compileZoneInSteps,
@@ -13,9 +13,6 @@ import {
 } from "../zones/mod.ts";
 import { DnsMutationError, type DnsOperation } from "./operation.ts";
 import type { DnsPlane } from "./plane.ts";
-
-/** So many rows are written in one go: a few milliseconds. */
-const AT_ONCE = 64;
 
 /** What {@link ServedZones} is made of. */
 export interface ServedZonesOptions {
@@ -49,8 +46,8 @@ export class ServedZones {
   readonly #plane: DnsPlane;
   readonly #log: LogSink;
   readonly #queue = new MutationQueue();
+  readonly #writes: DurableWrites;
   #table = new ZoneTable();
-  #problem = "";
   /** Zones of the database that are not served, and why. */
   readonly #broken = new Map<string, string>();
 
@@ -58,6 +55,7 @@ export class ServedZones {
     this.database = database;
     this.#plane = plane;
     this.#log = log;
+    this.#writes = new DurableWrites(this.#queue, { database, log });
     this.now = now;
   }
 
@@ -81,7 +79,7 @@ export class ServedZones {
   /** Why what is served may not be what the database holds; empty while it is. */
   get problem(): string {
     const [first] = this.#broken.values();
-    return this.#problem || (first ?? "");
+    return this.#writes.problem || (first ?? "");
   }
 
   /**
@@ -124,33 +122,10 @@ export class ServedZones {
     prepared: Prepared<T>,
     operation: DnsOperation,
   ): Promise<{ readonly result: T; readonly pendingWorkers: readonly number[] }> {
-    const { result, undo } = await this.#store(prepared, operation);
-    try {
-      await this.database.reachDisk();
-    } catch (error) {
-      await this.#takeBack(undo, operation);
-      throw error;
-    }
+    const { result, undo } = await this.#writes.store(prepared.write, prepared.rows, operation);
     const pendingWorkers = await this.#apply(prepared, operation, undo);
-    await this.#acknowledge();
+    await this.#writes.acknowledge();
     return { result, pendingWorkers };
-  }
-
-  async #store<T>({ write, rows }: Prepared<T>, operation: DnsOperation) {
-    const { database } = this;
-    const body = () =>
-      rows <= AT_ONCE
-        ? Promise.resolve(database.undoable(() => runAtOnce(write())))
-        : database.undoableInSlices(write());
-    const until = this.#queue.askedAt + database.busyTimeoutMs;
-    const { signal } = operation;
-    const signals = [this.#queue.closing, ...signal === undefined ? [] : [signal]];
-    try {
-      return await whenFree(body, { until, signals });
-    } catch (error) {
-      if (!signal?.aborted || error !== signal.reason) throw error;
-      throw new RefusedError("cancelled", "the call ended before the database was free");
-    }
   }
 
   async #apply(
@@ -166,43 +141,14 @@ export class ServedZones {
       if (change.kind === "set") this.#broken.clear();
       return pendingWorkers;
     } catch (cause) {
-      await this.#takeBack(undo, operation);
+      await this.#writes.takeBack(undo, operation.action);
       try {
         if (back !== undefined) await this.#plane.apply(back);
       } catch (error) {
-        this.#fail(
-          `${operation.action} was refused, and what was served cannot be restored`,
-          error,
-        );
+        this.#writes.noteSplit(operation.action, error);
       }
       throw new DnsMutationError(operation.action, cause);
     }
-  }
-
-  /** From here on a start that finds less than this refuses to run. */
-  async #acknowledge(): Promise<void> {
-    try {
-      await this.database.safekeeping?.acknowledgeMeanwhile();
-    } catch (error) {
-      // The change is on disk and in effect: refusing it now would be the lie.
-      const message = "a change is stored, but a later loss of it would not be noticed";
-      this.#log({ level: "error", message, fields: { error: describeError(error) } });
-    }
-  }
-
-  async #takeBack(undo: () => void, { action }: DnsOperation): Promise<void> {
-    try {
-      await whenFree(undo, { until: performance.now() + this.database.busyTimeoutMs });
-    } catch (error) {
-      this.#fail(`${action} is in the database but not in effect until a restart`, error);
-    }
-    // A disk that refuses this too has refused the change itself.
-    await this.database.reachDisk().catch(() => {});
-  }
-
-  #fail(problem: string, error: unknown): void {
-    this.#problem = problem;
-    this.#log({ level: "error", message: problem, fields: { error: describeError(error) } });
   }
 
   async #load(row: ZoneRow): Promise<void> {

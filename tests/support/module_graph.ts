@@ -31,7 +31,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["routes"],
   ["slices"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509", "dns_client"],
-  ["certificates", "acme_tls"],
+  ["certificates", "acme_tls", "durable"],
   ["settings"],
   [
     "acme",

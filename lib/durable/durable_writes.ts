@@ -1,15 +1,22 @@
-import { type Database, DatabaseError, whenFree } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { type MutationQueue, RefusedError } from "../queue/mod.ts";
 import { runAtOnce, type Steps } from "../slices/mod.ts";
-import type { Operation } from "./operation.ts";
+import { DatabaseError, type StateDatabase, whenFree } from "../sqlite/mod.ts";
 
 /** So many rows are written in one go: a few milliseconds. */
 const AT_ONCE = 64;
 
+/** Who asks for a write. */
+export interface WriteRequest {
+  /** Such as `AddRoute`. */
+  readonly action: string;
+  /** Aborted when nobody waits for the change any more. */
+  readonly signal?: AbortSignal;
+}
+
 /** What {@link DurableWrites} is made of. */
 export interface DurableWritesOptions {
-  readonly database: Database;
+  readonly database: StateDatabase;
   readonly log: LogSink;
   /** The database could not be written for want of room or of rights. */
   readonly onWriteFailed?: () => void;
@@ -43,15 +50,15 @@ export class DurableWrites {
   async store<T>(
     write: () => Steps<T>,
     rows: number,
-    operation: Operation,
+    request: WriteRequest,
   ): Promise<{ result: T; undo: () => void }> {
     const { database } = this.#options;
     const body = rows <= AT_ONCE
       ? () => database.undoable(() => runAtOnce(write()))
       : () => database.undoableInSlices(write());
-    const stored = await this.#whenFree(body, operation)
+    const stored = await this.#whenFree(body, request)
       .catch((error) => this.#writeFailed(error));
-    await this.#reachDisk(stored.undo, operation);
+    await this.#reachDisk(stored.undo, request);
     return stored;
   }
 
@@ -85,7 +92,7 @@ export class DurableWrites {
   }
 
   /** Other questions are answered while it gets there. */
-  async #reachDisk(undo: () => void, { action }: Operation): Promise<void> {
+  async #reachDisk(undo: () => void, { action }: WriteRequest): Promise<void> {
     try {
       await this.#options.database.reachDisk();
     } catch (error) {
@@ -108,7 +115,7 @@ export class DurableWrites {
    */
   async #whenFree<T>(
     body: () => T | Promise<T>,
-    { signal }: Pick<Operation, "signal"> = {},
+    { signal }: WriteRequest,
   ): Promise<T> {
     const until = this.#queue.askedAt + this.#options.database.busyTimeoutMs;
     const signals = [this.#queue.closing, ...signal === undefined ? [] : [signal]];
