@@ -12,20 +12,11 @@ import type {
 import { type Clock, systemClock } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import { AcceptFailures } from "./accept_failures.ts";
-import {
-  backendOutcome,
-  countEnded,
-  countTraffic,
-  routeOf,
-  takeTraffic,
-  toEvent,
-} from "./accounting.ts";
-import { BlockedLog } from "./blocked_log.ts";
+import { Bookkeeping } from "./bookkeeping.ts";
 import { serve } from "./connection.ts";
 import { Connection, type Ending, socketAddress, withCut } from "./connection_state.ts";
 import { Connector } from "./connector.ts";
 import type { DataPlaneOptions } from "./data_plane_options.ts";
-import { Heaviest } from "./heaviest.ts";
 import type { ActiveListener } from "./listener.ts";
 import { Listeners } from "./listeners.ts";
 import { LiveConnections } from "./live_connections.ts";
@@ -47,8 +38,7 @@ export class DataPlane {
   readonly #state: PlaneState;
   readonly #listeners: Listeners;
   readonly #connections: LiveConnections;
-  readonly #heaviest: Heaviest;
-  readonly #blocked: BlockedLog;
+  readonly #books: Bookkeeping;
   #sequence = 0;
   #idle: (() => void) | undefined;
 
@@ -63,9 +53,8 @@ export class DataPlane {
     const more = { clock: this.#clock, currentRoutes, httpsPort, ownPorts, descriptors };
     this.#state = new PlaneState({ ...options, ...more }, snapshot);
     this.#connections = new LiveConnections(this.#state);
-    this.#heaviest = new Heaviest(this.#state);
+    this.#books = new Bookkeeping(options, this.#state);
     const { sockets, counters, log } = options;
-    this.#blocked = new BlockedLog({ clock: this.#clock, log });
     this.#listeners = new Listeners({
       sockets,
       onStream: (stream, listener) => this.#accept(stream, listener),
@@ -218,27 +207,9 @@ export class DataPlane {
 
   /** Step 7: the one place that closes what is open, counts and logs. */
   #settle(connection: Connection, ending: Ending): void {
-    const { stream, listener } = connection;
+    const { stream } = connection;
     if (!stream.closed) stream.reset();
-    const { counters, worker } = this.#options;
-    const now = this.#clock.now();
-    const { outcome, rule = "", ruleType } = ending;
-    const isTold = outcome !== "blocked" || this.#blocked.tells(listener.addr, rule, now);
-    const event = isTold ? toEvent(connection, ending, now) : undefined;
-    const ended = event ?? { outcome, durationMs: now - connection.startedAt };
-    const traffic = takeTraffic(connection);
-    countEnded(ended, traffic, { counters, worker, gauge: listener.gauge, ruleType });
-    if (event !== undefined) this.#options.onEvent(event);
-    this.#heaviest.countEnd(connection, outcome);
-    const { counts } = this.#state;
-    if (ending.ruleId !== undefined) counts.countHit(ending.ruleId);
-    if (connection.route === undefined) return;
-    counts.countEnd(routeOf(connection));
-    counts.countTraffic(routeOf(connection), traffic);
-    const seen = backendOutcome(connection, outcome);
-    if (seen === undefined) return;
-    const { backend = connection.route.backend } = connection;
-    counts.countBackend({ ...routeOf(connection), backend, outcome: seen });
+    this.#books.end(connection, ending);
   }
 
   /** The oldest `limit` live connections that a query means. */
@@ -263,21 +234,7 @@ export class DataPlane {
 
   /** What happened since this was asked the last time. */
   takeCounts(): TakenCounts {
-    this.#countLive();
-    const { counts } = this.#state;
-    return { ...counts.take(), hitters: this.#heaviest.take(this.#connections) };
-  }
-
-  /** Streams count while they run: some never end. */
-  #countLive(): void {
-    const { counters, worker } = this.#options;
-    for (const connection of this.#connections) {
-      if (connection.carrier === undefined) continue;
-      const traffic = takeTraffic(connection);
-      if (traffic.bytesIn === 0 && traffic.bytesOut === 0) continue;
-      countTraffic(connection, traffic, { counters, worker, gauge: connection.listener.gauge });
-      this.#state.counts.countTraffic(routeOf(connection), traffic);
-    }
+    return this.#books.take(this.#connections);
   }
 
   /** Stops accepting; resolves when the last connection has ended. */
@@ -287,7 +244,7 @@ export class DataPlane {
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => this.#idle = resolve);
     }
-    this.#blocked.flush();
+    this.#books.flush();
     this.#state.endDials();
     this.#state.l7.close();
     this.#state.balancers[Symbol.dispose]();
