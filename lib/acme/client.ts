@@ -167,12 +167,6 @@ export class AcmeClient {
     jsonOf(await this.#post(url, { doing, signal, payload: {} }), doing);
   }
 
-  /** Gives the proof of a name up: what is pending counts against the CA's limits. */
-  async deactivateAuthorization(url: string, { signal }: Call = {}): Promise<void> {
-    const doing = "giving up an authorization";
-    jsonOf(await this.#post(url, { doing, signal, payload: { status: "deactivated" } }), doing);
-  }
-
   /** Asks for the certificate of an order whose names are proved. */
   async finalize(order: Order, csr: Uint8Array, { signal }: Call = {}): Promise<Order> {
     const doing = "finalizing the order";

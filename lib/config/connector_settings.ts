@@ -11,6 +11,7 @@ import {
   table,
 } from "../schema/mod.ts";
 import { hostname, ipOrCidr, listenAddress, MAX_CONNECTIONS } from "../state/mod.ts";
+import { parseTrustDomain } from "../x509/mod.ts";
 import type { ConnectorConfig } from "./types.ts";
 
 const SECOND = 1_000;
@@ -21,9 +22,6 @@ const MAX_PATH = 4_095;
 const MAX_DATABASE_TEXT = 1_024;
 
 const SQLITE = "sqlite:";
-
-/** SPIFFE-ID §2.1, in lower case: letters, digits, dots, dashes, underscores; 255 octets. */
-const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 
 /** `[connector]`; the defaults are those of the flags of `mc-proxy connector`. */
 export const connector = table<ConnectorConfig>({
@@ -90,7 +88,7 @@ export const connector = table<ConnectorConfig>({
   },
   issuer: {
     key: "issuer",
-    kind: parsed("SPIFFE trust domain", trustDomain),
+    kind: parsed("SPIFFE trust domain", parseTrustDomain),
     default: "tinyscale.com",
     doc: "The trust domain that every client's identity must have.",
   },
@@ -195,12 +193,6 @@ export const connector = table<ConnectorConfig>({
     doc: "How long live sessions go on while the database does not answer. New ones are refused.",
   },
 });
-
-function trustDomain(text: string): Result<string> {
-  return TRUST_DOMAIN.test(text)
-    ? { ok: true, value: text }
-    : { ok: false, reason: "a trust domain has lower-case letters, digits, dots, - and _" };
-}
 
 function databaseName(text: string): Result<string> {
   if (text === "postgres") return { ok: true, value: text };

@@ -1,6 +1,6 @@
 import { type Certificate, KEY_USAGE, parseCertificate } from "../x509/mod.ts";
 import { createHash } from "node:crypto";
-import { MAX_SPIFFE_ID, parseUserSpiffeId } from "./spiffe.ts";
+import { MAX_SPIFFE_ID, parseUserSpiffeId } from "../x509/mod.ts";
 
 /** Whom a verified client certificate names, and what logs and the relay need of it. */
 export interface ClientIdentity {

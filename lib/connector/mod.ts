@@ -4,14 +4,6 @@
  *
  * @module
  */
-export {
-  MAX_SPIFFE_ID,
-  parseSpiffeId,
-  parseTrustDomain,
-  parseUserSpiffeId,
-  type SpiffeId,
-  type UserSpiffeId,
-} from "./spiffe.ts";
 export { type Certificate, parseCertificate } from "../x509/mod.ts";
 export {
   type ClientIdentity,

@@ -11,19 +11,5 @@ export const STATE_TABLES = [
   "seeded",
 ] as const;
 
-/**
- * What is not: records of what happened, what the database knows of itself, and certificates, which
- * come again.
- */
-export const OTHER_TABLES = [
-  "audit_log",
-  "identity",
-  "schema_migrations",
-  "acme_accounts",
-  "acme_certificates",
-  "acme_orders",
-  "acme_attempts",
-] as const;
-
 /** Columns of state tables that count and do not say: they change without anybody's wish. */
 export const STATISTICS: ReadonlySet<string> = new Set(["firewall_rules.hits"]);

@@ -19,9 +19,6 @@ export interface LogRecord {
 /** Where log events go. */
 export type LogSink = (record: LogRecord) => void;
 
-/** Drops every event. */
-export const nullSink: LogSink = () => {};
-
 /** The message of an error and of its causes, on one line and without stack traces. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];

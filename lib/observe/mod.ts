@@ -52,11 +52,4 @@ export {
 } from "./descriptors.ts";
 export { ConnectionGauge, GAUGE_BYTES, MAX_WORKERS } from "./gauge.ts";
 export { Permits, PERMITS_BYTES } from "./permits.ts";
-export {
-  describeError,
-  LOG_LEVELS,
-  type LogLevel,
-  type LogRecord,
-  type LogSink,
-  nullSink,
-} from "./log.ts";
+export { describeError, LOG_LEVELS, type LogLevel, type LogRecord, type LogSink } from "./log.ts";

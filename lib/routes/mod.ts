@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { BackendProtocol, Mode, Route } from "../state/mod.ts";
+export type { Mode, Route } from "../state/mod.ts";
 export { compileL7Policies, type L7Policy, parseL7Policy, type PolicySet } from "../policy/mod.ts";
 export { type HttpsListener, type HttpsPlace, httpsPlace } from "./https_port.ts";
 export {

@@ -69,7 +69,6 @@ export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
 export { ACME } from "./edge.ts";
 export {
-  type BackendProtocol,
   type Mode,
   MODES,
   ROUTE,

@@ -32,9 +32,6 @@ export type Mode = typeof MODES[number];
 /** What the backend of an l7 route may be said to speak; `auto`: it is found out. */
 const BACKEND_PROTOCOLS = ["auto", "h2", "http1"] as const;
 
-/** One of {@link BACKEND_PROTOCOLS}. */
-export type BackendProtocol = typeof BACKEND_PROTOCOLS[number];
-
 /** In characters. */
 const MAX_DESCRIPTION = 256;
 

@@ -1,6 +1,7 @@
 /**
  * X.509 as far as a gate needs it: DER, certificates, authorities, revocation lists and their
- * signatures. Octets in, values out; signatures are checked by node:crypto.
+ * signatures. Octets in, values out; signatures are checked by node:crypto. And the identity
+ * that a certificate names.
  *
  * @module
  */
@@ -23,3 +24,11 @@ export {
 } from "./crl.ts";
 export { DerError, DerReader, integerHex, TAG } from "./der.ts";
 export { verifySignature } from "./signature.ts";
+export {
+  MAX_SPIFFE_ID,
+  parseSpiffeId,
+  parseTrustDomain,
+  parseUserSpiffeId,
+  type SpiffeId,
+  type UserSpiffeId,
+} from "./spiffe.ts";

@@ -13,8 +13,9 @@ import {
   parseListenEndpoint,
 } from "../../../lib/addr/mod.ts";
 import { loadConfig } from "../../../lib/config/mod.ts";
-import { importDirectory, parseSpiffeId } from "../../../lib/connector/mod.ts";
+import { importDirectory } from "../../../lib/connector/mod.ts";
 import { readStateFile, writeStateFile } from "../../../lib/state/mod.ts";
+import { parseSpiffeId } from "../../../lib/x509/mod.ts";
 import type { Random } from "../../support/fuzz.ts";
 import { bytesOf, disturb, type FuzzTarget, textOf } from "../../support/fuzz_target.ts";
 

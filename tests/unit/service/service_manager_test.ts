@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ServiceManager } from "../../../lib/service/service_manager.ts";
-import { type LogRecord, nullSink } from "../../../lib/observe/mod.ts";
+import type { LogRecord } from "../../../lib/observe/mod.ts";
 import { NotifySocket } from "../../support/notify_socket.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 
@@ -12,7 +12,7 @@ Deno.test("ServiceManager says ready, reloading and stopping in order", async ()
   const path = join(folder.path, "notify");
   using systemd = new NotifySocket(path);
   {
-    await using manager = new ServiceManager({ notifySocket: path }, nullSink);
+    await using manager = new ServiceManager({ notifySocket: path }, () => {});
     manager.ready(() => HEALTHY);
     manager.reloading();
     manager.reloaded();
@@ -30,7 +30,7 @@ Deno.test("ServiceManager says ready, reloading and stopping in order", async ()
 Deno.test("ServiceManager speaks to a socket in the abstract namespace", async () => {
   const name = `mc-proxy-test-${crypto.randomUUID()}`;
   using systemd = new NotifySocket(`\0${name}`);
-  await using manager = new ServiceManager({ notifySocket: `@${name}` }, nullSink);
+  await using manager = new ServiceManager({ notifySocket: `@${name}` }, () => {});
   manager.ready(() => HEALTHY);
   await systemd.line("READY=1");
 });
@@ -42,7 +42,7 @@ Deno.test("ServiceManager feeds the watchdog only while the service is alive", a
   let pulse = HEALTHY;
   await using manager = new ServiceManager(
     { notifySocket: path, watchdogUsec: "20000" },
-    nullSink,
+    () => {},
   );
   manager.ready(() => pulse);
   await systemd.line("WATCHDOG=1", 3);
@@ -56,7 +56,7 @@ Deno.test("ServiceManager feeds the watchdog only while the service is alive", a
 
 Deno.test("ServiceManager does nothing without systemd", async () => {
   for (const notifySocket of [undefined, ""]) {
-    await using manager = new ServiceManager({ notifySocket, watchdogUsec: "1000" }, nullSink);
+    await using manager = new ServiceManager({ notifySocket, watchdogUsec: "1000" }, () => {});
     manager.ready(() => assert.fail("asked for a pulse that nobody hears"));
     manager.stopping(0);
   }

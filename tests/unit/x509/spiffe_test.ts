@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseSpiffeId, parseTrustDomain, parseUserSpiffeId } from "../../../lib/connector/mod.ts";
+import { parseSpiffeId, parseTrustDomain, parseUserSpiffeId } from "../../../lib/x509/mod.ts";
 import { vectorTest } from "../../support/vectors.ts";
 
 interface Vector {
