@@ -38,7 +38,6 @@ export interface BackendDialerOptions {
 
 /** What is offered in TLS (ALPN), in order of preference. */
 const PROTOCOLS: Readonly<Record<Offer, readonly HttpProtocol[]>> = {
-  tcp: [],
   auto: ["h2", "http/1.1"],
   h2: ["h2"],
   "http/1.1": ["http/1.1"],
@@ -101,7 +100,6 @@ export class BackendDialer implements Dialer<BackendConnection> {
   }
 
   #agreed({ secure }: Dialled, offer: Offer): HttpProtocol | undefined {
-    if (offer === "tcp") return undefined;
     if (secure === undefined) return offer === "auto" ? "h2" : offer;
     if (secure.alpnProtocol === "h2") return offer === "http/1.1" ? undefined : "h2";
     return offer === "h2" ? undefined : "http/1.1";

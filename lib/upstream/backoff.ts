@@ -7,15 +7,9 @@ const LONGEST_PAUSE_MS = 1000;
  * was restarted is there at once. Attempts that were under way together count as one failure.
  */
 export class Backoff {
-  readonly #pauses: boolean;
   #failures = 0;
   #failedAt = -Infinity;
   #readyAt = -Infinity;
-
-  /** `pauses`: or failures are counted and nothing else. */
-  constructor(pauses = true) {
-    this.#pauses = pauses;
-  }
 
   /** Until when nothing is dialled. */
   get readyAt(): number {
@@ -29,14 +23,14 @@ export class Backoff {
 
   /** One connection at a time: whether the backend is back is for it to find out. */
   get probing(): boolean {
-    return this.#pauses && this.#failures > 1;
+    return this.#failures > 1;
   }
 
   failed(startedAt: number, now: number): void {
     if (startedAt < this.#failedAt) return;
     this.#failures++;
     this.#failedAt = now;
-    if (!this.#pauses || this.#failures < 2) return;
+    if (this.#failures < 2) return;
     this.#readyAt = now + Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 2), LONGEST_PAUSE_MS);
   }
 

@@ -1,7 +1,7 @@
-import type { Heard, LinkProtocol, Offer } from "./link.ts";
+import type { Heard, HttpProtocol, Offer } from "./link.ts";
 
 /** What a backend is said to speak; `auto`: find out which HTTP. */
-export type Expectation = LinkProtocol | "auto";
+export type Expectation = HttpProtocol | "auto";
 
 /**
  * What a backend is believed to speak. Over TLS each handshake tells (ALPN); over plain TCP the
@@ -11,7 +11,7 @@ export type Expectation = LinkProtocol | "auto";
 export class Knowledge {
   readonly #expectation: Expectation;
   readonly #overTls: boolean;
-  #speaks: LinkProtocol | undefined;
+  #speaks: HttpProtocol | undefined;
 
   constructor(expectation: Expectation, overTls: boolean) {
     this.#expectation = expectation;
@@ -20,7 +20,7 @@ export class Knowledge {
   }
 
   /** Undefined: nobody knows. */
-  get speaks(): LinkProtocol | undefined {
+  get speaks(): HttpProtocol | undefined {
     return this.#speaks;
   }
 
@@ -46,7 +46,7 @@ export class Knowledge {
   }
 
   /** A handshake or a greeting told. */
-  learned(protocol: LinkProtocol): void {
+  learned(protocol: HttpProtocol): void {
     if (this.#expectation === "auto") this.#speaks = protocol;
   }
 

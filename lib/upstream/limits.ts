@@ -27,8 +27,6 @@ export interface PoolLimits {
    * the preface, which is a complete request to it, with an error.
    */
   readonly detectMs: number;
-  /** Pauses between attempts after two failures, and one attempt at a time until one succeeds. */
-  readonly backsOff: boolean;
 }
 
 /** nginx allows 128 streams on each HTTP/2 connection, everybody else at least 100. */
@@ -45,20 +43,4 @@ export const POOL_LIMITS: PoolLimits = Object.freeze({
   assumedStreams: 100,
   maxAttempts: 3,
   detectMs: 2000,
-  backsOff: true,
-});
-
-/**
- * For streams that are relayed as they are: each client has a connection of its own, and what bounds
- * them are the listener's limits. A failure is one client's, told at once.
- */
-export const STREAM_LIMITS: PoolLimits = Object.freeze({
-  ...POOL_LIMITS,
-  maxConnections: Infinity,
-  clientShare: 1,
-  maxWaiting: Infinity,
-  maxIdle: Infinity,
-  // One whose client gave up while it was opened; nobody reads it and sees it end.
-  idleMs: 1000,
-  backsOff: false,
 });

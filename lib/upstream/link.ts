@@ -1,12 +1,9 @@
 /** What requests are framed in on a connection. */
 export type HttpProtocol = "h2" | "http/1.1";
 
-/** `tcp`: nothing frames anything, and a connection serves one client from its start to its end. */
-export type LinkProtocol = HttpProtocol | "tcp";
-
 /** One open connection to a backend as the pool sees it; whoever does the framing implements it. */
 export interface Link {
-  readonly protocol: LinkProtocol;
+  readonly protocol: HttpProtocol;
   /** It carries requests: HTTP/1.1 at once, HTTP/2 when the peer's SETTINGS have come. */
   readonly greeted: boolean;
   /** Requests that it carries at once, in all; 1 for all but HTTP/2. */
@@ -74,7 +71,7 @@ export interface AttemptEvents<L extends Link> extends LinkEvents {
 }
 
 /** What to say first on a new connection; `auto`: what TLS agrees on. */
-export type Offer = LinkProtocol | "auto";
+export type Offer = HttpProtocol | "auto";
 
 /** Opens connections for a pool. */
 export interface Dialer<L extends Link> {

@@ -7,7 +7,7 @@
 export type { ConnectionState } from "./connection.ts";
 export type { Expectation } from "./knowledge.ts";
 export type { Lease, RequestNeeds, Upstream, Waiter } from "./lane.ts";
-export { POOL_LIMITS, type PoolLimits, STREAM_LIMITS } from "./limits.ts";
+export { POOL_LIMITS, type PoolLimits } from "./limits.ts";
 export type {
   AttemptEvents,
   Dialer,
@@ -16,7 +16,6 @@ export type {
   Link,
   LinkEnd,
   LinkEvents,
-  LinkProtocol,
   Offer,
   PoolFailure,
   Timers,

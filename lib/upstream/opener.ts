@@ -39,7 +39,7 @@ export class Opener<L extends Link> {
     this.#limits = pool.limits;
     this.#roster = pool.roster;
     this.#alarm = pool.alarm;
-    this.backoff = new Backoff(pool.limits.backsOff);
+    this.backoff = new Backoff();
     this.knowledge = new Knowledge(options.expects, options.overTls);
   }
 

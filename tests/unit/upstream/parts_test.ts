@@ -3,11 +3,11 @@ import { Alarm } from "../../../lib/upstream/alarm.ts";
 import { Backoff } from "../../../lib/upstream/backoff.ts";
 import { costOf, expectedCost } from "../../../lib/upstream/costs.ts";
 import { Knowledge } from "../../../lib/upstream/knowledge.ts";
-import { POOL_LIMITS, STREAM_LIMITS } from "../../../lib/upstream/mod.ts";
+import { POOL_LIMITS } from "../../../lib/upstream/mod.ts";
 import { type Share, Shares } from "../../../lib/upstream/share.ts";
 import { FakeClock } from "../../support/clock.ts";
 
-Deno.test("POOL_LIMITS and STREAM_LIMITS are what the documents say", () => {
+Deno.test("POOL_LIMITS are what the documents say", () => {
   assert.deepEqual({ ...POOL_LIMITS }, {
     maxConnections: 512,
     maxH2Connections: 32,
@@ -19,17 +19,7 @@ Deno.test("POOL_LIMITS and STREAM_LIMITS are what the documents say", () => {
     assumedStreams: 100,
     maxAttempts: 3,
     detectMs: 2000,
-    backsOff: true,
   });
-  const { maxConnections, clientShare, maxWaiting, maxIdle, idleMs, backsOff } = STREAM_LIMITS;
-  assert.deepEqual([maxConnections, clientShare, maxWaiting, maxIdle, idleMs, backsOff], [
-    Infinity,
-    1,
-    Infinity,
-    Infinity,
-    1000,
-    false,
-  ]);
 });
 
 Deno.test("Backoff pauses from the second failure on: 50, 100, … 1000 ms", () => {
@@ -48,17 +38,10 @@ Deno.test("Backoff pauses from the second failure on: 50, 100, … 1000 ms", () 
   assert.deepEqual([backoff.failures, backoff.readyAt, backoff.probing], [0, -Infinity, false]);
 });
 
-Deno.test("Backoff that does not pause counts, and never probes", () => {
-  const backoff = new Backoff(false);
-  for (let now = 0; now < 5; now++) backoff.failed(now, now);
-  assert.deepEqual([backoff.failures, backoff.readyAt, backoff.probing], [5, -Infinity, false]);
-});
-
 Deno.test("costOf() is a connection for HTTP/1.1, and a stream's part of one for HTTP/2", () => {
   const of = (protocol: string, capacity: number) =>
     costOf({ link: { protocol, capacity } } as never, POOL_LIMITS);
   assert.equal(of("http/1.1", 1), 1 / 512);
-  assert.equal(of("tcp", 1), 1 / 512);
   assert.equal(of("h2", 100), 1 / 3200);
   assert.equal(of("h2", 0), 1 / 32);
   assert.equal(of("h2", 1024), 1 / (32 * 1024));
@@ -120,7 +103,7 @@ Deno.test("Knowledge: what is offered first, and what answers teach", () => {
   tls.learned("http/1.1");
   tls.notGreeted("nothing");
   assert.equal(tls.speaks, "http/1.1", "over TLS the handshake has told");
-  for (const fixed of ["h2", "http/1.1", "tcp"] as const) {
+  for (const fixed of ["h2", "http/1.1"] as const) {
     const known = new Knowledge(fixed, false);
     known.learned("h2");
     known.notGreeted("http/1.1");

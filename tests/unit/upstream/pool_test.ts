@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { STREAM_LIMITS } from "../../../lib/upstream/mod.ts";
 import { FakeBackend, type FakeWaiter } from "../../support/fake_links.ts";
 
 const served = (waiters: readonly FakeWaiter[]) => waiters.filter(({ lease }) => lease).length;
@@ -537,43 +536,4 @@ Deno.test("a connection that ends under its request gives its place back at once
   assert.ok(second.lease);
   first.breakOff(); // Its exchange notices later.
   assert.equal(backend.pool.load.active, 1);
-});
-
-Deno.test("tcp: each request has a connection of its own, which nobody has after it", () => {
-  const backend = new FakeBackend({ expects: "tcp" }, STREAM_LIMITS);
-  const first = backend.ask();
-  const link = backend.last.succeed("tcp");
-  assert.equal(backend.last.offer, "tcp");
-  assert.equal(first.lease?.link, link);
-  const more = backend.askMany(2000);
-  assert.equal(backend.attempts.length, 2001, "the listener bounds them, nobody else");
-  for (const attempt of backend.attempts.slice(1)) attempt.succeed("tcp");
-  assert.equal(served(more), 2000);
-  link.settled = false;
-  first.lease?.release();
-  assert.equal(link.closed, true);
-  assert.equal(backend.pool.size, 2000);
-  for (const waiter of more) waiter.breakOff();
-  assert.equal(backend.pool.isEmpty, true);
-});
-
-Deno.test("tcp: every failure is told at once, with its cause, and nothing pauses", () => {
-  const backend = new FakeBackend({ expects: "tcp" }, STREAM_LIMITS);
-  for (let i = 0; i < 10; i++) {
-    const waiter = backend.ask();
-    const cause = new Error("refused");
-    backend.last.fail({ kind: "unreachable", reason: "refused", cause });
-    assert.equal(waiter.failure?.cause, cause);
-  }
-  assert.equal(backend.attempts.length, 10);
-  assert.equal(backend.clock.now(), 0);
-});
-
-Deno.test("tcp: a connection that opens after its request has gone is closed within a second", () => {
-  const backend = new FakeBackend({ expects: "tcp" }, STREAM_LIMITS);
-  const waiter = backend.ask();
-  backend.pool.cancel(waiter);
-  const link = backend.last.succeed("tcp");
-  backend.advance(2000);
-  assert.equal(link.closed, true);
 });
