@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { join } from "node:path";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { connect as connectSecure } from "node:tls";
 import { type Backend, startEchoBackend } from "../support/backends.ts";
@@ -18,7 +17,7 @@ import {
 import { CAN_READ_USAGE, readUsage, socketsReturnTo } from "../support/leaks.ts";
 import type { Peer } from "../support/peer.ts";
 import type { TestPlane } from "../support/plane.ts";
-import { startProxy } from "../support/proxy.ts";
+import { startL7Proxy } from "../support/l7_proxy.ts";
 import { recordClientHello } from "../support/recorded_hello.ts";
 
 const alice = await issueClient("acme", "alice");
@@ -160,23 +159,8 @@ Deno.test({
   name: "clients that leave in the middle of their handshakes leave no descriptor behind",
   ignore: !CAN_READ_USAGE,
   async fn() {
-    const { certPem, keyPem } = await identity();
     await using backend = await startWeb();
-    await using proxy = await startProxy({
-      files: { "a.pem": certPem, "a.key": keyPem },
-      config: (folder) => ({
-        listeners: [{
-          addr: "127.0.0.1:0",
-          routes: [{
-            hostname: HOST,
-            backend: backend.address,
-            mode: "l7",
-            tls_cert: join(folder, "a.pem"),
-            tls_key: join(folder, "a.key"),
-          }],
-        }],
-      }),
-    });
+    await using proxy = await startL7Proxy({ backend: backend.address });
     const hello = await recordClientHello(HOST);
     {
       await using honest = await connectHttp2({ port: proxy.port() });

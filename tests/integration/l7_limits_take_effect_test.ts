@@ -7,9 +7,9 @@ import { eventually } from "../support/deadline.ts";
 import { frame } from "../support/h2_raw.ts";
 import { requestText, Wire } from "../support/h1_wire.ts";
 import { kernelOctets } from "../support/kernel_octets.ts";
-import { HOST, identity, startHttpBackend, startL7 } from "../support/l7.ts";
+import { HOST, startHttpBackend, startL7 } from "../support/l7.ts";
 import type { TestPlane } from "../support/plane.ts";
-import { startProxy } from "../support/proxy.ts";
+import { startL7Proxy } from "../support/l7_proxy.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -261,24 +261,11 @@ Deno.test("content_buffer is what a connection over HTTP/1.1 holds of an upload"
 });
 
 Deno.test("[l7.limits] of the file reach the workers", async () => {
-  const { certPem, keyPem } = await identity();
   await using backend = await startReplying(OK);
-  await using proxy = await startProxy({
-    files: { "a.pem": certPem, "a.key": keyPem },
-    config: (folder) => ({
-      listeners: [{
-        addr: "127.0.0.1:0",
-        routes: [{
-          hostname: HOST,
-          backend: backend.address,
-          mode: "l7",
-          backend_protocol: "http1",
-          tls_cert: `${folder}/a.pem`,
-          tls_key: `${folder}/a.key`,
-        }],
-      }],
-      l7: { limits: { max_request_head: "1KiB", max_requests: 2 } },
-    }),
+  await using proxy = await startL7Proxy({
+    backend: backend.address,
+    route: () => ({ backend_protocol: "http1" }),
+    more: () => ({ l7: { limits: { max_request_head: "1KiB", max_requests: 2 } } }),
   });
   const at = { port: proxy.port() };
   using long = await Wire.connect(at);

@@ -4,6 +4,7 @@ import { createAuthority, halfWritten, issueCertificate } from "../support/certi
 import { connectTls } from "../support/clients.ts";
 import { eventually } from "../support/deadline.ts";
 import { connectHttp2, HOST, Http2Client, identity, startHttpBackend } from "../support/l7.ts";
+import { startL7Proxy } from "../support/l7_proxy.ts";
 import { startProxy } from "../support/proxy.ts";
 import http2 from "node:http2";
 import { once } from "node:events";
@@ -36,21 +37,7 @@ Deno.test("certificates are read anew without a restart; a broken pair leaves th
   const ca = authority.certPem;
   const [first, second] = [await issue(authority, "first"), await issue(authority, "second")];
   await using backend = await startHttpBackend("h2c", (_, response) => response.end("ok"));
-  await using proxy = await startProxy({
-    files: { "a.pem": first.certPem, "a.key": first.keyPem },
-    config: (folder) => ({
-      listeners: [{
-        addr: "127.0.0.1:0",
-        routes: [{
-          hostname: HOST,
-          backend: backend.address,
-          mode: "l7",
-          tls_cert: join(folder, "a.pem"),
-          tls_key: join(folder, "a.key"),
-        }],
-      }],
-    }),
-  });
+  await using proxy = await startL7Proxy({ backend: backend.address, pair: first });
   const port = proxy.port();
   await using open = await connect(port, ca);
   assert.equal((await open.ask({ path: "/secret?token=1" })).body, "ok");
@@ -120,27 +107,18 @@ Deno.test("a certificate that is never usable refuses its route's connections, n
 });
 
 Deno.test("authorities of a backend that are replaced count at once, and the old ones no more", async () => {
-  const { certPem, keyPem, authority } = await identity();
+  const { authority } = await identity();
   const other = await createAuthority({ commonName: "another root" });
   // Not node:http2, whose server may end the whole process at a GOAWAY (Deno 2.9.6).
   await using backend = await startHttpBackend("http1-tls", (_, response) => response.end("ok"));
-  await using proxy = await startProxy({
-    files: { "a.pem": certPem, "a.key": keyPem, "ca.pem": authority.certPem },
-    config: (folder) => ({
-      listeners: [{
-        addr: "127.0.0.1:0",
-        routes: [{
-          hostname: HOST,
-          backend: backend.address,
-          mode: "l7",
-          tls_cert: join(folder, "a.pem"),
-          tls_key: join(folder, "a.key"),
-          backend_tls: true,
-          backend_tls_verify: true,
-          backend_ca: join(folder, "ca.pem"),
-          backend_server_name: HOST,
-        }],
-      }],
+  await using proxy = await startL7Proxy({
+    backend: backend.address,
+    files: { "ca.pem": authority.certPem },
+    route: (folder) => ({
+      backend_tls: true,
+      backend_tls_verify: true,
+      backend_ca: join(folder, "ca.pem"),
+      backend_server_name: HOST,
     }),
   });
   await using open = await connectHttp2({ port: proxy.port() });

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { CLIENT_PREFACE, FrameFlag, FrameType } from "../../lib/h2/mod.ts";
 import { connectRaw } from "../support/clients.ts";
 import { commandPath } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { frame, u32 } from "../support/h2_raw.ts";
 import { buildClientHello } from "../support/hello.ts";
-import { connectHttp2, connectRawTls, HOST, identity, startHttpBackend } from "../support/l7.ts";
+import { connectHttp2, connectRawTls, HOST, startHttpBackend } from "../support/l7.ts";
 import { CAN_READ_USAGE, readUsage, socketsReturnTo } from "../support/leaks.ts";
-import { startProxy } from "../support/proxy.ts";
+import { startL7Proxy } from "../support/l7_proxy.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
 
 /** How long to abuse it. `ABUSE_SECONDS=3600 deno test …` for an hour. */
@@ -82,27 +81,14 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   fn: async () => {
-    const { certPem, keyPem } = await identity();
     const large = new Uint8Array(4 * 1024 * 1024);
     await using backend = await startHttpBackend("http1", (request, response) => {
       request.resume();
       response.end(request.url === "/large" ? large : "ok");
     });
-    await using proxy = await startProxy({
-      files: { "a.pem": certPem, "a.key": keyPem },
-      config: (folder) => ({
-        listeners: [{
-          addr: "127.0.0.1:0",
-          routes: [{
-            hostname: HOST,
-            backend: backend.address,
-            mode: "l7",
-            tls_cert: join(folder, "a.pem"),
-            tls_key: join(folder, "a.key"),
-          }],
-        }],
-        l7: { access_log: false },
-      }),
+    await using proxy = await startL7Proxy({
+      backend: backend.address,
+      more: () => ({ l7: { access_log: false } }),
     });
     const port = proxy.port();
     // The first half is for the heap and the kernel's buffers to reach the size that load needs.

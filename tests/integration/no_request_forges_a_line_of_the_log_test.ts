@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { startBackend } from "../support/backends.ts";
 import { eventually } from "../support/deadline.ts";
 import { requestText, Wire } from "../support/h1_wire.ts";
-import { HOST, identity } from "../support/l7.ts";
-import { startProxy } from "../support/proxy.ts";
+import { HOST } from "../support/l7.ts";
+import { startL7Proxy } from "../support/l7_proxy.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
 
 /** Octets that end lines, move cursors or close quotes, as far as a request may carry them. */
@@ -16,29 +16,16 @@ function octets(text: string): Uint8Array {
 
 for (const format of ["text", "json"] as const) {
   Deno.test(`what requests carry forges no line of the log as ${format}, over either version`, async () => {
-    const { certPem, keyPem } = await identity();
     await using backend = await startBackend({
       onConnection: ({ socket }) => {
         socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
         socket.on("end", () => socket.end());
       },
     });
-    await using proxy = await startProxy({
-      files: { "a.pem": certPem, "a.key": keyPem },
-      config: (folder) => ({
-        log: { level: "info", format },
-        listeners: [{
-          addr: "127.0.0.1:0",
-          routes: [{
-            hostname: HOST,
-            backend: backend.address,
-            mode: "l7",
-            backend_protocol: "http1",
-            tls_cert: `${folder}/a.pem`,
-            tls_key: `${folder}/a.key`,
-          }],
-        }],
-      }),
+    await using proxy = await startL7Proxy({
+      backend: backend.address,
+      route: () => ({ backend_protocol: "http1" }),
+      more: () => ({ log: { level: "info", format } }),
     });
     const { lines } = proxy.process;
     const listening = lines.find((line) => line.includes("listening")) ?? "";

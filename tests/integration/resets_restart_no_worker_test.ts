@@ -4,8 +4,8 @@ import { createClient } from "../../lib/client/mod.ts";
 import { FrameType } from "../../lib/h2/mod.ts";
 import { frame, u32 } from "../support/h2_raw.ts";
 import { beHonest } from "../support/honest.ts";
-import { HOST, identity, startHttpBackend } from "../support/l7.ts";
-import { startProxy } from "../support/proxy.ts";
+import { HOST, startHttpBackend } from "../support/l7.ts";
+import { startL7Proxy } from "../support/l7_proxy.ts";
 import { RawHttp2Client } from "../support/raw_http2.ts";
 
 const RESETS = 5000;
@@ -21,23 +21,12 @@ for (const [name, code] of Object.entries(CODES)) {
     sanitizeOps: false,
     sanitizeResources: false,
     async fn() {
-      const { certPem, keyPem } = await identity();
       await using backend = await startHttpBackend("http1", (_, response) => response.end("ok"));
-      await using proxy = await startProxy({
-        files: { "a.pem": certPem, "a.key": keyPem },
-        config: (folder) => ({
+      await using proxy = await startL7Proxy({
+        backend: backend.address,
+        more: (folder) => ({
           server: { workers: 1 }, // The one that is attacked serves the honest client too.
           grpc: { addr: join(folder, "admin.sock") },
-          listeners: [{
-            addr: "127.0.0.1:0",
-            routes: [{
-              hostname: HOST,
-              backend: backend.address,
-              mode: "l7",
-              tls_cert: join(folder, "a.pem"),
-              tls_key: join(folder, "a.key"),
-            }],
-          }],
         }),
       });
       const port = proxy.port();
