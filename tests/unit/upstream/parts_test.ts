@@ -4,8 +4,12 @@ import { Backoff } from "../../../lib/upstream/backoff.ts";
 import { costOf, expectedCost } from "../../../lib/upstream/costs.ts";
 import { Knowledge } from "../../../lib/upstream/knowledge.ts";
 import { POOL_LIMITS } from "../../../lib/upstream/mod.ts";
+import { Lane, type Waiting } from "../../../lib/upstream/lane.ts";
+import { Lobby } from "../../../lib/upstream/lobby.ts";
+import { Roster } from "../../../lib/upstream/roster.ts";
 import { type Share, Shares } from "../../../lib/upstream/share.ts";
 import { FakeClock } from "../../support/clock.ts";
+import { type FakeLink, FakeWaiter } from "../../support/fake_links.ts";
 
 Deno.test("POOL_LIMITS are what the documents say", () => {
   assert.deepEqual({ ...POOL_LIMITS }, {
@@ -79,6 +83,28 @@ Deno.test("Alarm rings once, at the earliest time it was told of, and again when
   assert.deepEqual(rings, [2000, 6000, 8000]);
 });
 
+Deno.test("Lobby knows the queues that somebody stands in", () => {
+  const lobby = new Lobby<FakeLink>({ maxWaiting: 4, cost: () => 0.1 });
+  const share = new Shares<Waiting<FakeLink>>(0.5).of("a");
+  const { any: queue } = new Lane<FakeLink>(undefined);
+  const waiting = { waiter: new FakeWaiter(), queue, share, dueAt: 7, attempts: 0 };
+  assert.equal(lobby.dueAt, Infinity);
+  assert.equal(lobby.enter(waiting), true);
+  assert.deepEqual([[...lobby.queues], lobby.dueAt], [[queue], 7]);
+  lobby.leave(waiting);
+  assert.deepEqual([lobby.queues.size, lobby.size], [0, 0]);
+});
+
+Deno.test("Roster knows a lane until it is forgotten", () => {
+  const roster = new Roster<FakeLink>(POOL_LIMITS);
+  const affinity = {};
+  const lane = roster.laneOf(affinity);
+  assert.equal(roster.laneOf(affinity), lane);
+  roster.forget(lane);
+  assert.equal(roster.lanes.size, 0);
+  assert.notEqual(roster.laneOf(affinity), lane);
+});
+
 Deno.test("Knowledge: what is offered first, and what answers teach", () => {
   const plain = new Knowledge("auto", false);
   assert.deepEqual([plain.speaks, plain.detects, plain.offer(false)], [undefined, true, "h2"]);
@@ -135,6 +161,13 @@ Deno.test("Share admits up to its limit, the first request always, and is forgot
   assert.equal(share.admits(0.5), true, "nothing is left of sums of fractions");
   share.leave();
   assert.equal(shares.size, 0);
+  for (const cost of [0.25, 0.125, 0.125]) share.take(cost);
+  share.give(0.125);
+  share.give(0.125);
+  assert.deepEqual([share.admits(0.25), share.admits(0.26)], [true, false], "the last one counts");
+  share.give(0.25);
+  share.take(0.25);
+  assert.equal(share.admits(0.25), true, "and leaves nothing when it goes");
   const other = shares.of("b");
   other.take(0.1);
   other.settle();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { POOL_LIMITS } from "../../../lib/upstream/mod.ts";
-import { FakeBackend, type FakeWaiter } from "../../support/fake_links.ts";
+import { Pool, POOL_LIMITS } from "../../../lib/upstream/mod.ts";
+import { FakeBackend, FakeWaiter } from "../../support/fake_links.ts";
 
 const served = (waiters: readonly FakeWaiter[]) => waiters.filter(({ lease }) => lease).length;
 const failed = (waiters: readonly FakeWaiter[]) => waiters.filter(({ failure }) => failure).length;
@@ -298,4 +298,237 @@ Deno.test("an idle connection of HTTP/2 that ends is not closed again to make ro
   link.end("other");
   const other = backend.ask({ affinity: two, client: "b" });
   assert.equal(backend.last.succeed("h2"), other.lease?.link);
+});
+
+Deno.test("a pool has the limits that the documents say, where nobody says others", () => {
+  const dialer = { open: () => () => {} };
+  const timers = { now: () => 0, after: () => () => {} };
+  const options = {
+    dialer,
+    timers,
+    expects: "h2",
+    overTls: false,
+    connectTimeoutMs: 5000,
+  } as const;
+  const pool = new Pool(options);
+  pool.acquire(new FakeWaiter(), { client: "c", affinity: undefined, tunnel: false });
+  assert.deepEqual([pool.isEmpty, pool.load.waiting], [false, 1]);
+});
+
+Deno.test("isEmpty: a request that waits for a backend to come back is there", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" });
+  for (let i = 0; i < 3; i++) {
+    backend.ask();
+    backend.last.fail();
+    backend.clock.advance(1000);
+  }
+  backend.ask();
+  backend.last.fail();
+  const waiting = backend.ask();
+  assert.deepEqual([backend.pool.size, backend.pool.load.waiting], [0, 1]);
+  assert.equal(backend.pool.isEmpty, false);
+  backend.pool.cancel(waiting);
+  assert.equal(backend.pool.isEmpty, true);
+});
+
+Deno.test("a retired pool says that the route has changed, so that another one is asked", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" });
+  const waiting = backend.ask();
+  backend.pool.retire();
+  const failure = { kind: "busy", reason: "the route has changed", retired: true };
+  assert.deepEqual([waiting.failure, backend.ask().failure], [failure, failure]);
+});
+
+Deno.test("a retired pool lets a connection that drains already end with its last request", () => {
+  const backend = new FakeBackend({ expects: "h2" });
+  const waiter = backend.ask();
+  const link = backend.last.succeed("h2");
+  link.begin();
+  link.draining = true;
+  link.events.onDraining();
+  backend.pool.retire();
+  assert.equal(link.closed, false);
+  waiter.finish();
+});
+
+Deno.test("no timer is left when nobody waits any more", () => {
+  const backend = new FakeBackend({ expects: "http/1.1", connectTimeoutMs: 1000 });
+  backend.ask();
+  backend.clock.advance(1000);
+  assert.notEqual(backend.last.abandoned, undefined);
+  assert.equal(backend.clock.pending, 0);
+});
+
+Deno.test("each connection that does not open in time is given up, also one that nobody waits for", () => {
+  const backend = new FakeBackend({ expects: "http/1.1", connectTimeoutMs: 1000 });
+  backend.ask({ client: "a" });
+  backend.clock.advance(400);
+  const other = backend.ask({ client: "b" });
+  const [first, second] = backend.attempts;
+  backend.pool.cancel(other);
+  backend.clock.advance(600);
+  assert.deepEqual([first?.waiting, second?.waiting], [false, true]);
+  backend.clock.advance(400);
+  assert.equal(second?.waiting, false);
+});
+
+Deno.test("a connection of ours that we end before it has greeted teaches nothing", () => {
+  const backend = new FakeBackend();
+  const affinity = {};
+  const waiter = backend.ask({ affinity });
+  backend.last.open("h2");
+  backend.pool.cancel(waiter);
+  backend.pool.forget(affinity);
+  assert.equal(backend.pool.size, 0);
+  backend.ask();
+  assert.equal(backend.last.offer, "h2");
+});
+
+Deno.test("a tunnel's connection teaches nothing of other requests, and is given to none of them", () => {
+  const backend = new FakeBackend();
+  const tunnels = [backend.ask({ tunnel: true }), backend.ask({ tunnel: true })];
+  assert.deepEqual(backend.attempts.map(({ offer }) => offer), ["http/1.1", "http/1.1"], "at once");
+  for (const attempt of backend.attempts) attempt.succeed("http/1.1");
+  assert.equal(served(tunnels), 2);
+  tunnels[0]?.finish();
+  const request = backend.ask();
+  assert.equal(served([request]), 0);
+  assert.deepEqual([backend.attempts.length, backend.last.offer], [3, "h2"]);
+});
+
+Deno.test("nobody who asks while others are served overtakes them", () => {
+  for (const count of [2, 3]) assert.equal(orderOf(count), "123".slice(0, count));
+});
+
+/** In which order so many are served by one connection, of whom the first asks once more. */
+function orderOf(count: number): string {
+  const backend = new FakeBackend({ expects: "h2" });
+  let order = "";
+  const note = (name: string, onLease = () => {}) => {
+    const waiter = new FakeWaiter();
+    backend.pool.acquire({
+      onLease(lease) {
+        order += name;
+        waiter.onLease(lease);
+        onLease();
+      },
+      onUnavailable: (failure) => waiter.onUnavailable(failure),
+    }, { client: "c", affinity: undefined, tunnel: false });
+  };
+  note("1", () => note("late"));
+  for (let i = 2; i <= count; i++) note(String(i));
+  backend.last.succeed("h2", count);
+  return order;
+}
+
+Deno.test("nothing is opened for a client that has its share", () => {
+  const backend = new FakeBackend({ expects: "h2" }, { maxH2Connections: 3 });
+  const mine = backend.askMany(2);
+  backend.last.succeed("h2", 1);
+  assert.equal(backend.attempts.length, 2);
+  backend.last.succeed("h2", 1);
+  assert.equal(served(mine), 1, "two thirds would be too much");
+  assert.equal(backend.attempts.length, 2);
+});
+
+Deno.test("cancel() has a connection opened for a request of another kind that it made room for", () => {
+  const backend = new FakeBackend({}, { maxConnections: 2 });
+  const lined = backend.ask();
+  backend.ask({ tunnel: true });
+  assert.equal(backend.attempts.length, 1);
+  backend.pool.cancel(lined);
+  assert.deepEqual([backend.attempts.length, backend.last.offer], [2, "http/1.1"]);
+});
+
+Deno.test("a request is in line once, however often its client gave something back", () => {
+  const backend = new FakeBackend({ expects: "http/1.1" }, { maxConnections: 4 });
+  const held = backend.askMany(2);
+  for (const attempt of [...backend.attempts]) attempt.succeed("http/1.1");
+  const later = [backend.ask()];
+  assert.equal(backend.attempts.length, 2, "it is beyond the client's share");
+  for (const waiter of held) waiter.breakOff();
+  later.push(backend.ask());
+  assert.equal(backend.attempts.length, 4, "one connection each");
+  for (const attempt of backend.attempts.slice(2)) attempt.succeed("http/1.1");
+  assert.equal(served(later), 2);
+});
+
+Deno.test("a request that stands in line since the protocol is known is not parked besides", () => {
+  const limits = { maxH2Connections: 2, assumedStreams: 1, maxConnections: 4 };
+  const backend = new FakeBackend({}, limits);
+  const [first, second] = backend.askMany(2);
+  assert.ok(first && second);
+  backend.last.open("h2").end("http/1.1");
+  assert.deepEqual(backend.attempts.map(({ offer }) => offer), ["h2", "http/1.1", "http/1.1"]);
+  backend.attempts[1]?.succeed("http/1.1");
+  first.finish();
+  assert.equal(served([second]), 1);
+  const third = backend.ask();
+  backend.attempts[2]?.succeed("http/1.1");
+  assert.equal(served([third]), 1);
+});
+
+Deno.test("room is made by connections that are there, not by those that have ended", () => {
+  for (const how of ["in use", "idle"] as const) {
+    const backend = new FakeBackend({ expects: "h2" }, { maxConnections: 2, clientShare: 1 });
+    const open = () => {
+      const waiter = backend.ask({ affinity: {} });
+      return { waiter, link: backend.last.succeed("h2") };
+    };
+    const ended = open();
+    if (how === "idle") ended.waiter.finish();
+    ended.link.end("other");
+    if (how === "in use") ended.waiter.breakOff();
+    const idle = open();
+    idle.waiter.finish();
+    open();
+    assert.equal(backend.pool.size, 2);
+    const last = open();
+    assert.equal(idle.link.closed, true, how);
+    assert.equal(last.waiter.lease?.link, last.link);
+  }
+});
+
+Deno.test("a connection of HTTP/2 that takes no request for now rests all the same", () => {
+  const backend = new FakeBackend({ expects: "h2" });
+  const waiter = backend.ask();
+  const link = backend.last.succeed("h2");
+  link.capacity = 0; // SETTINGS_MAX_CONCURRENT_STREAMS.
+  waiter.finish();
+  backend.advance(POOL_LIMITS.h2IdleMs + 1000);
+  assert.equal(link.closed, true);
+});
+
+Deno.test("when the last attempt fails those who wait fail, unless a connection serves them later", () => {
+  for (
+    const [name, protocol, drains, lost] of [
+      ["HTTP/1.1 in use", "http/1.1", false, 1],
+      ["HTTP/1.1 that drains", "http/1.1", true, 3],
+      ["HTTP/2 that drains", "h2", true, 3],
+    ] as const
+  ) {
+    const backend = new FakeBackend({ expects: protocol }, {
+      ...{ maxConnections: 2, clientShare: 1, assumedStreams: 1 },
+    });
+    backend.ask({ client: "holder" });
+    const link = backend.last.succeed(protocol, 1);
+    if (drains) {
+      link.draining = true;
+      link.events.onDraining();
+    }
+    const waiting = ["x", "y", "z"].map((client) => backend.ask({ client }));
+    assert.equal(backend.attempts.length, 2, name);
+    backend.last.fail();
+    assert.equal(failed(waiting), lost, name);
+  }
+});
+
+Deno.test("tunnels are not served by a connection of HTTP/2, and fail with their last attempt", () => {
+  const backend = new FakeBackend({}, { maxConnections: 2, clientShare: 1 });
+  backend.ask({ client: "holder" });
+  backend.last.succeed("h2");
+  const tunnels = ["x", "y"].map((client) => backend.ask({ client, tunnel: true }));
+  assert.equal(backend.attempts.length, 2);
+  backend.last.fail();
+  assert.equal(failed(tunnels), 2);
 });
