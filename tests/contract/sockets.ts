@@ -107,6 +107,23 @@ async function openPair(sockets: Sockets, options?: { keeps: boolean }): Promise
   return new Pair(new Recorder(client, options), new Recorder(server, options), listener);
 }
 
+/**
+ * Octets of others go there and back some times: what was sent before would have been told by now,
+ * if it were told at all.
+ */
+async function others(sockets: Sockets): Promise<void> {
+  await using pair = await openPair(sockets);
+  const { client, server } = pair;
+  client.stream.resume();
+  server.stream.resume();
+  for (let i = 1; i <= 2; i++) {
+    client.stream.write(Uint8Array.of(i));
+    await server.receives(i);
+    server.stream.write(Uint8Array.of(i));
+    await client.receives(i);
+  }
+}
+
 /** Registers the suite for one kind of sockets. */
 export function testSockets(kind: SocketsKind): void {
   const sockets = createSockets(kind);
@@ -197,13 +214,13 @@ function testReading(sockets: Sockets, test: Test): void {
     await using pair = await openPair(sockets);
     const { client, server } = pair;
     client.stream.write(Uint8Array.of(1, 2, 3));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await others(sockets);
     assert.equal(server.length, 0);
     server.stream.resume();
     await server.receives(3);
     server.stream.pause();
     client.stream.write(Uint8Array.of(4));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await others(sockets);
     assert.equal(server.length, 3);
     server.stream.resume();
     await server.receives(4);
@@ -419,7 +436,7 @@ function testEnds(sockets: Sockets, test: Test): void {
     await server.receives(MORE_THAN_BUFFERS);
     client.stream.pause();
     server.stream.write(Uint8Array.of(4));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await others(sockets);
     assert.equal(client.length, 3);
   });
 
@@ -427,16 +444,18 @@ function testEnds(sockets: Sockets, test: Test): void {
     await using pair = await openPair(sockets);
     const { client, server } = pair;
     const sent = patterned(10 * MB);
+    const written = Promise.withResolvers<void>();
     server.stream.handler = {
       ...nothing,
       onEnd() {
         server.stream.write(sent);
         server.stream.end();
+        written.resolve();
       },
     };
     server.stream.resume();
     client.stream.end();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await withinDeadline(written.promise, "the FIN is told");
     client.stream.resume();
     await client.isTold("end");
     assert(Buffer.from(sent).equals(client.bytes));
@@ -448,7 +467,7 @@ function testEnds(sockets: Sockets, test: Test): void {
     // Less than any window of a socket that has not been read: all of it is at the other side.
     server.stream.write(new Uint8Array(30_000));
     await eventually(() => server.stream.queued === 0, "the kernel has it");
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await others(sockets);
     server.stream.reset();
     await eventually(() => client.stream.isBroken(), "it is broken");
     client.stream.write(Uint8Array.of(1));
@@ -494,7 +513,7 @@ function testEnds(sockets: Sockets, test: Test): void {
     const { client, server } = pair;
     server.stream.end();
     client.stream.end();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await others(sockets);
     assert.equal(server.stream.isBroken(), false);
     assert.equal(client.stream.isBroken(), false);
   });

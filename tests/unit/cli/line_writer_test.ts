@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ByteWriter, LineWriter } from "../../../lib/cli/line_writer.ts";
+import { eventually } from "../../support/deadline.ts";
 
 const options = {
   describeDropped: (count: number) => `dropped ${count}\n`,
@@ -21,11 +22,13 @@ function recorder(step = Infinity) {
 function stalled() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const target = recorder();
+  let asked = 0;
   const write = async (bytes: Uint8Array) => {
+    asked++;
     await promise;
     return await target.write(bytes);
   };
-  return { write, release: resolve, text: target.text };
+  return { write, release: resolve, text: target.text, asked: () => asked };
 }
 
 Deno.test("LineWriter writes lines in order, also to a target that takes a few octets at a time", async () => {
@@ -46,7 +49,7 @@ Deno.test("LineWriter drops lines for a stalled target, and says later how many"
     for (let i = 0; i < 5000; i++) writer.write(line);
     target.release();
     // Room again, once what was queued is written.
-    while (target.text().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => target.text().length > 0, "it is written");
     writer.write("last\n");
   }
   assert.equal(target.text().split(line).length - 1, 4096);
@@ -75,7 +78,7 @@ Deno.test("LineWriter goes on when its target fails", async () => {
   {
     await using writer = new LineWriter(target, options);
     writer.write("one\n");
-    while (calls === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(() => calls > 0, "it is tried");
     writer.write("two\n");
   }
   assert.equal(calls, 2);
@@ -86,19 +89,17 @@ Deno.test("LineWriter counts lines that cannot be written, and says so when it c
   let full = true;
   const write = (bytes: Uint8Array) =>
     full ? Promise.reject(new Error("no space left on device")) : target.write(bytes);
-  const flushed = () => new Promise((resolve) => setTimeout(resolve, 60));
   await using writer = new LineWriter({ write }, options);
   for (let i = 0; i < 3; i++) writer.write(`lost ${i}\n`);
-  await flushed();
+  await eventually(() => writer.lost === 3, "they are lost");
   writer.write("lost too\n");
-  await flushed();
-  assert.equal(writer.lost, 4);
+  await eventually(() => writer.lost === 4, "it is lost too");
   full = false;
   writer.write("read\n");
-  await flushed();
+  await eventually(() => target.text() !== "", "it is written");
   assert.equal(target.text(), "read\nfailed 4\n");
   writer.write("and on\n");
-  await flushed();
+  await eventually(() => target.text().endsWith("on\n"), "it is written");
   assert.equal(target.text(), "read\nfailed 4\nand on\n");
   assert.equal(writer.lost, 4);
 });
@@ -115,7 +116,7 @@ Deno.test("LineWriter does not count lines that were written before the disk was
   };
   await using writer = new LineWriter({ write }, options);
   for (const line of ["one\n", "two\n", "three\n", "four\n"]) writer.write(line);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await eventually(() => writer.lost > 0, "the disk is full");
   assert.equal(text, "one\ntwo\n");
   assert.equal(writer.lost, 2);
 });
@@ -124,13 +125,11 @@ Deno.test("LineWriter has all of its room again after a stall", async () => {
   const target = stalled();
   const line = "x".repeat(1023) + "\n";
   await using writer = new LineWriter(target, options);
-  const flushed = () => new Promise((resolve) => setTimeout(resolve, 60));
   for (let i = 0; i < 2000; i++) writer.write(line);
-  await flushed();
+  await eventually(() => target.asked() === 1, "the first batch is under way");
   for (let i = 0; i < 2000; i++) writer.write(line);
-  await flushed();
   target.release();
-  await flushed();
+  await eventually(() => target.text().length === 4000 * line.length, "all is written");
   for (let i = 0; i < 4097; i++) writer.write(line);
   assert.equal(writer.lost, 1);
 });

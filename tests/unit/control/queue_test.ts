@@ -64,9 +64,12 @@ Deno.test("MutationQueue.close() does not wait for a step that hangs", async () 
 Deno.test("MutationQueue.askedAt is when a step was asked for, not when its turn came", async () => {
   const queue = new MutationQueue();
   const asked = performance.now();
-  const first = queue.run(() => new Promise((resolve) => setTimeout(resolve, 30)));
+  const gate = Promise.withResolvers<void>();
+  const first = queue.run(() => gate.promise);
   const second = queue.run(() => Promise.resolve(queue.askedAt));
   const after = performance.now();
+  while (performance.now() === after);
+  gate.resolve();
   await first;
   const askedAt = await second;
   assert.ok(askedAt >= asked && askedAt <= after, `${asked} ${askedAt} ${after}`);

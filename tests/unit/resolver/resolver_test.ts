@@ -153,15 +153,16 @@ Deno.test("Resolver remembers that a name has no address, for as long as the zon
 
 Deno.test("Resolver asks again when an answer is over, and answers with it while servers are silent", async () => {
   let now = 0;
+  const budget = new DescriptorBudget(new SharedArrayBuffer(DESCRIPTORS_BYTES));
   await using it = start((asked) => respondWith(asked, "192.0.2.1", 10), {
-    options: { now: () => now },
+    options: { now: () => now, descriptors: budget.of(0) },
   });
   assert.deepEqual(await it.lookup("a.test"), ["192.0.2.1"]);
   it.server.behave = silent;
   now = 10_000;
   assert.deepEqual(await it.lookup("a.test"), ["192.0.2.1"]);
   await eventually(() => it.server.count("a.test", 1) === 2, "it is asked again");
-  await new Promise((resolve) => setTimeout(resolve, 500)); // The question has failed by now.
+  await eventually(() => budget.used === 0, "the question has failed");
   for (let i = 0; i < 5; i++) assert.deepEqual(await it.lookup("a.test"), ["192.0.2.1"]);
   assert.equal(it.server.count("a.test", 1), 2);
   // A day later it is too old.
