@@ -5,7 +5,7 @@ import { H2Io, Turns } from "../../../lib/http_io/mod.ts";
 import { eventually } from "../../support/deadline.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
 import { Recorder } from "../../support/h2_pair.ts";
-import { frame, REQUEST, setting } from "../../support/h2_raw.ts";
+import { frame, REQUEST, setting, u32 } from "../../support/h2_raw.ts";
 import { encodeBlock } from "../../support/hpack.ts";
 
 /** A server session of a client, or a client session of a backend, on such a socket. */
@@ -143,3 +143,43 @@ Deno.test("H2Io reads nothing while its peer takes nothing, and goes on when it 
 function answers(socket: FakeSocket): number {
   return socket.frames.filter(({ type, flags }) => type === FrameType.ping && flags === 1).length;
 }
+
+Deno.test("H2Io reads nothing while so much waits for a client that does not read, and then goes on", async () => {
+  using it = join("client");
+  const { socket, session, recorder } = it;
+  const block = encodeBlock(new HpackEncoder(), REQUEST);
+  const requests = 90;
+  recorder.request = ({ stream }) => {
+    stream.respond({ status: 200, fields: [] });
+    stream.sendData(new Uint8Array(60_000), true);
+  };
+  socket.receive(frame(FrameType.windowUpdate, 0, 0, u32(requests * 60_000)));
+  socket.full = true;
+  socket.receive(Buffer.concat(
+    Array.from({ length: requests }, (_, i) => frame(FrameType.headers, 5, 2 * i + 1, block)),
+  ));
+  assert.ok(session.congested && socket.paused);
+  assert.ok(recorder.streams.size < requests, "what was read with it is not looked at either");
+  await eventually(() => {
+    socket.drain();
+    return recorder.streams.size === requests && !session.congested && !socket.paused;
+  }, "all is answered and read again");
+});
+
+Deno.test("H2Io reads nothing more of a client once a single read has made so much wait", () => {
+  using it = join("client");
+  const { socket, session, recorder } = it;
+  const block = encodeBlock(new HpackEncoder(), REQUEST);
+  recorder.request = ({ stream }) => {
+    stream.respond({ status: 200, fields: [] });
+    stream.sendData(new Uint8Array(60_000), true);
+  };
+  socket.receive(frame(FrameType.windowUpdate, 0, 0, u32(90 * 60_000)));
+  socket.full = true;
+  for (let id = 1; !session.congested; id += 2) {
+    assert.equal(socket.paused, false);
+    assert.ok(id < 180, "it is never too much");
+    socket.receive(frame(FrameType.headers, 5, id, block));
+  }
+  assert.equal(socket.paused, true);
+});
