@@ -349,6 +349,18 @@ Deno.test("a 101 opens the tunnel, and only then octets flow through it", () => 
   assert.equal(server.requests.length, 1);
 });
 
+Deno.test("a tunnel whose backend has ended goes on for the client, until that ends too", () => {
+  const { server, stream, seen } = asked(UPGRADE);
+  stream.respond({ status: 101, fields: [] });
+  stream.sendData(octets("bye"), true);
+  assert.match(server.flush(), /\r\n\r\nbye$/);
+  assert.equal(server.open, true, "the client has not ended");
+  server.receive("still here");
+  assert.equal(seen.body, "still here");
+  server.session.receiveEnd(1);
+  assert.deepEqual([seen.ended, server.open], [true, false]);
+});
+
 Deno.test("a refused upgrade is answered, and nothing behind it is read", () => {
   const { server, stream, seen } = asked(`${UPGRADE}${request("/hidden")}`);
   stream.respond({ status: 403, fields: ["content-length", "2"] });

@@ -278,3 +278,20 @@ Deno.test.each([["1f", 1], ["10", -1], ["1fff", -1], ["ffffffff", -1], ["", 0], 
     assert.equal(huffmanDecode(bytes, 0, bytes.length, new Uint8Array(16)), want);
   },
 );
+
+Deno.test.each([
+  // 0 is 00000: what follows is padding, up to seven ones.
+  ["07", 1],
+  ["07ff", -1],
+  ["ff", -1],
+  // Three of them leave one bit of an octet.
+  ["0001", 3],
+  ["0001ff", -1],
+  // EOS, thirty ones, ends in the first half of an octet, and in the second.
+  ["07ffffffff", -1],
+  ["ffffffff", -1],
+  ["0001ffffffff", -1],
+])("huffmanDecode() of %s with its padding is %i octets long", (octets, want) => {
+  const bytes = Uint8Array.fromHex(octets);
+  assert.equal(huffmanDecode(bytes, 0, bytes.length, new Uint8Array(16)), want);
+});
