@@ -193,6 +193,11 @@ function report(
     else score.survivors.push(mutant);
   }
   for (const [folder, score] of scores) print(summary(folder, score));
+  for (const mutant of mutants) {
+    const fate = fates.get(mutant.id);
+    if (fate?.kind !== "killed" || !equivalents.has(mutant)) continue;
+    print(`  named as equivalent, but noticed by "${fate.test}":\n  ${describe(mutant)}`);
+  }
   for (const { survivors } of scores.values()) survivors.map(describe).forEach(print);
   return [...scores.values()];
 }
