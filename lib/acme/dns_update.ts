@@ -1,24 +1,19 @@
+import { CLASS_IN, type Name, nameFromText, parseMessage, ResponseCode, TYPE } from "../dns/mod.ts";
+import { readFramed, writeFramed } from "../dns_client/mod.ts";
 import {
-  CLASS_IN,
-  type Name,
-  nameEquals,
-  nameFromText,
-  parseMessage,
-  readName,
-  ResponseCode,
-} from "../dns/mod.ts";
-import { concat } from "../wire/mod.ts";
+  createTsigKey,
+  findTsig,
+  signMessage,
+  TSIG_ERROR,
+  type TsigKey,
+  verifyMessage,
+} from "../tsig/mod.ts";
+import { concat, u16, u32 } from "../wire/mod.ts";
 import { AcmeError } from "./error.ts";
 
 const OPCODE_UPDATE = 5;
-const TYPE = { soa: 6, txt: 16, tsig: 250 } as const;
 /** RFC 2136 §2.5.4: of a record that is to go. */
 const CLASS_NONE = 254;
-const CLASS_ANY = 255;
-const HEADER_BYTES = 12;
-const HMAC_SHA256 = wireName("hmac-sha256");
-/** What clocks may differ, in seconds (RFC 8945 §10). */
-const FUDGE = 300;
 const TIMEOUT_MS = 10_000;
 /** Of a proof, in seconds. */
 const TTL = 60;
@@ -56,10 +51,19 @@ export async function updateText(
   },
 ): Promise<void> {
   const id = crypto.getRandomValues(new Uint16Array(1))[0] as number;
-  const request = await signUpdate(encodeUpdate(change, id), { server, id, nowMs });
+  const key = keyOf(server);
+  const time = Math.floor(nowMs / 1000);
+  const request = await signMessage(encodeUpdate(change, id), { key, time });
   const ends = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const answer = await exchange(request.message, { server, signal: ends });
-  await checkAnswer(answer, { id, server, requestMac: request.mac });
+  const answer = await exchange(request.octets, { server, signal: ends });
+  await checkAnswer(answer, { id, key, time, requestMac: request.mac });
+}
+
+function keyOf({ keyName: name, key: secret }: DnsUpdateServer): TsigKey {
+  // How long it is was the name server's choice.
+  const key = createTsigKey({ name, secret }, { leastOctets: 1 });
+  if (!key.ok) throw failed(`the key for it: ${key.reason}`);
+  return key.value;
 }
 
 /** An UPDATE of one record, without its signature. */
@@ -71,99 +75,45 @@ export function encodeUpdate(change: TextChange, id: number): Uint8Array<ArrayBu
     u16(id),
     u16(OPCODE_UPDATE << 11),
     ...[1, 0, 1, 0].map(u16),
-    ...[wireName(change.zone), u16(TYPE.soa), u16(CLASS_IN)],
-    ...[wireName(change.name), u16(TYPE.txt), u16(recordClass), u32(ttl), u16(data.length), data],
+    ...[wireName(change.zone), u16(TYPE.SOA), u16(CLASS_IN)],
+    ...[wireName(change.name), u16(TYPE.TXT), u16(recordClass), u32(ttl), u16(data.length), data],
   );
-}
-
-async function signUpdate(
-  message: Uint8Array<ArrayBuffer>,
-  { server, id, nowMs }: {
-    readonly server: DnsUpdateServer;
-    readonly id: number;
-    readonly nowMs: number;
-  },
-): Promise<{ readonly message: Uint8Array; readonly mac: Uint8Array }> {
-  const time = u48(Math.floor(nowMs / 1000));
-  const name = wireName(server.keyName);
-  const mac = await hmac(server.key, concat(message, variables(name, time, u16(0), u16(0))));
-  const data = concat(
-    ...[HMAC_SHA256, time, u16(FUDGE), u16(mac.length), mac, u16(id), u16(0), u16(0)],
-  );
-  const record = concat(name, u16(TYPE.tsig), u16(CLASS_ANY), u32(0), u16(data.length), data);
-  const signed = concat(message, record);
-  signed.set(u16(1), 10); // One additional record.
-  return { message: signed, mac };
-}
-
-/** RFC 8945 §4.3.3; `error` and the length of other data, of which there is none here. */
-function variables(name: Uint8Array, time: Uint8Array, error: Uint8Array, other: Uint8Array) {
-  return concat(name, u16(CLASS_ANY), u32(0), HMAC_SHA256, time, u16(FUDGE), error, other);
 }
 
 async function checkAnswer(
-  answer: Uint8Array<ArrayBuffer>,
-  { id, server, requestMac }: {
+  octets: Uint8Array,
+  { id, ...options }: {
     readonly id: number;
-    readonly server: DnsUpdateServer;
+    readonly key: TsigKey;
+    readonly time: number;
     readonly requestMac: Uint8Array;
   },
 ): Promise<void> {
-  const parsed = parseMessage(answer);
+  const parsed = parseMessage(octets);
   if (!parsed.ok) throw failed(`its answer is malformed: ${parsed.reason}`);
-  const { header, additionals } = parsed.value;
-  const wireKey = wireName(server.keyName);
+  const message = parsed.value;
+  const { header } = message;
   if (!header.isResponse || header.opcode !== OPCODE_UPDATE || header.id !== id) {
     throw failed("its answer is to something else");
   }
   const { responseCode } = header;
-  const record = additionals.at(-1);
   if (responseCode !== ResponseCode.noError) {
-    const isTsig = record?.type === TYPE.tsig && record.data.end <= answer.length;
-    const said = isTsig
-      ? tsigError(answer.subarray(record.data.start, record.data.end))
-      : undefined;
+    const found = findTsig(message, octets);
+    const said = found.kind === "signed" ? TSIG_ERRORS[found.record.error] : undefined;
     throw failed(`it refuses: ${said ?? REFUSALS[responseCode] ?? `code ${responseCode}`}`);
   }
-  const name = wireKey;
-  const end = record?.data.end ?? 0;
-  const start = (record?.data.start ?? 0) - 10 - name.length;
-  if (
-    record?.type !== TYPE.tsig || end !== answer.length || start < HEADER_BYTES ||
-    !nameEquals(record.name, name)
-  ) throw failed("its answer is not signed");
-  const algorithm = readName(answer, record.data.start);
-  if (algorithm === undefined || !nameEquals(algorithm.name, HMAC_SHA256)) {
-    throw failed("its answer is signed in another way");
-  }
-  const at = algorithm.next;
-  const size = (answer[at + 8] as number) << 8 | (answer[at + 9] as number);
-  const mac = answer.subarray(at + 10, at + 10 + size);
-  const unsigned = answer.slice(0, start);
-  unsigned.set(u16(additionals.length - 1), 10);
-  const time = answer.slice(at, at + 6);
-  const wanted = await hmac(
-    server.key,
-    concat(u16(requestMac.length), requestMac, unsigned, variables(name, time, u16(0), u16(0))),
-  );
-  if (!isSame(mac, wanted)) throw failed("the signature of its answer is wrong");
-}
-
-/** What the data of a signature says is wrong with ours (RFC 8945 §3). */
-function tsigError(data: Uint8Array): string | undefined {
-  const algorithm = readName(data, 0);
-  if (algorithm === undefined) return undefined;
-  const at = algorithm.next;
-  const u16At = (i: number) => (data[i] ?? 0) << 8 | (data[i + 1] ?? 0);
-  const error = u16At(at + 10 + u16At(at + 8) + 2);
-  return TSIG_ERRORS[error];
+  const { key, time, requestMac } = options;
+  const verdict = await verifyMessage({ message, octets }, { keys: [key], time, requestMac });
+  if (verdict.kind === "verified") return;
+  if (verdict.kind !== "refused") throw failed("its answer is not signed");
+  throw failed(`the signature of its answer is wrong: ${TSIG_ERRORS[verdict.error]}`);
 }
 
 const TSIG_ERRORS: Readonly<Record<number, string>> = {
-  16: "BADSIG, its key of that name is another one: compare key_file",
-  17:
+  [TSIG_ERROR.badSig]: "BADSIG, its key of that name is another one: compare key_file",
+  [TSIG_ERROR.badKey]:
     "BADKEY, it takes no such change with a key of that name: compare key_name, hmac-sha256, and whose zone it is",
-  18: "BADTIME, its clock and this one differ by minutes",
+  [TSIG_ERROR.badTime]: "BADTIME, its clock and this one differ by minutes",
 };
 
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -194,11 +144,10 @@ async function exchange(
   signal.addEventListener("abort", close);
   try {
     connection = await Deno.connect({ hostname, port, signal });
-    const writer = connection.writable.getWriter();
-    await writer.write(concat(u16(message.length), message));
-    writer.releaseLock();
-    const prefix = await readExactly(connection, 2);
-    return await readExactly(connection, (prefix[0] as number) << 8 | (prefix[1] as number));
+    await writeFramed(connection, message);
+    const answer = await readFramed(connection);
+    if (typeof answer === "string") throw failed("its answer is cut off");
+    return answer;
   } catch (error) {
     if (error instanceof AcmeError) throw error;
     const why = signal.aborted ? "it does not answer in time" : "it cannot be reached";
@@ -209,60 +158,12 @@ async function exchange(
   }
 }
 
-async function readExactly(
-  connection: Deno.TcpConn,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const octets = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const count = await connection.read(octets.subarray(at));
-    if (count === null) throw failed("its answer is cut off");
-    at += count;
-  }
-  return octets;
-}
-
-async function hmac(
-  base64: string,
-  octets: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  let key: CryptoKey;
-  try {
-    const raw = Uint8Array.fromBase64(base64.trim()) as Uint8Array<ArrayBuffer>;
-    key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, [
-      "sign",
-    ]);
-  } catch {
-    throw failed("the key for it is not base64");
-  }
-  return new Uint8Array(await crypto.subtle.sign("HMAC", key, octets));
-}
-
 function failed(why: string): AcmeError {
   return new AcmeError("failed", `the name server does not take the proof: ${why}`);
 }
 
-/** Lower case, as signatures want it (RFC 8945 §4.3.3). */
 function wireName(text: string): Name {
   const name = nameFromText(text.toLowerCase());
   if (!name.ok) throw new AcmeError("failed", `${JSON.stringify(text)} is no name: ${name.reason}`);
   return name.value;
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) difference |= (a[i] ?? 0) ^ (b[i] as number);
-  return difference === 0;
-}
-
-function u16(value: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.of(value >> 8 & 0xff, value & 0xff);
-}
-
-function u32(value: number): Uint8Array<ArrayBuffer> {
-  return concat(u16(Math.floor(value / 0x10000)), u16(value % 0x10000));
-}
-
-function u48(value: number): Uint8Array<ArrayBuffer> {
-  return concat(u16(Math.floor(value / 0x100000000)), u32(value % 0x100000000));
 }

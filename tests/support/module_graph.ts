@@ -27,7 +27,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "hitters",
     "balance",
   ],
-  ["state", "zones"],
+  ["state", "zones", "tsig"],
   ["routes"],
   ["slices"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509", "dns_client"],

@@ -1,0 +1,16 @@
+/**
+ * Signatures of messages with shared keys (TSIG, RFC 8945). Pure: octets, keys and the time in, octets
+ * and verdicts out.
+ *
+ * @module
+ */
+export {
+  createTsigKey,
+  isTsigAlgorithm,
+  TSIG_ALGORITHMS,
+  type TsigAlgorithm,
+  type TsigKey,
+} from "./key.ts";
+export { findTsig, type FoundTsig, TSIG_ERROR, type TsigRecord } from "./record.ts";
+export { type Signed, signError, signMessage, TsigStream } from "./sign.ts";
+export { type TsigVerdict, TsigVerifier, verifyMessage } from "./verify.ts";
