@@ -49,3 +49,5 @@ export { type Edns, type EdnsOption, encodeOpt, OPTION, readEdns } from "./edns.
 export { MessageWriter, type RecordSet, type Section } from "./message_writer.ts";
 export { checkCookie, type CookieCheck } from "./cookie.ts";
 export { sipHash, type SipKey, sipKey } from "./siphash.ts";
+export { answerCode } from "./code_only.ts";
+export { isNewerSerial, serialIn, timersIn } from "./serial.ts";

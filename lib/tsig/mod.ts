@@ -12,5 +12,13 @@ export {
   type TsigKey,
 } from "./key.ts";
 export { findTsig, type FoundTsig, TSIG_ERROR, type TsigRecord } from "./record.ts";
-export { type Signed, signError, signMessage, TsigStream } from "./sign.ts";
+export {
+  answerRefused,
+  type RefusedSignature,
+  type Signed,
+  signError,
+  signMessage,
+  TsigStream,
+} from "./sign.ts";
 export { type TsigVerdict, TsigVerifier, verifyMessage } from "./verify.ts";
+export { type RespondOptions, respondSigned, type SignedResponse } from "./respond.ts";

@@ -1,6 +1,14 @@
 import { concat, joined, u16 } from "../wire/mod.ts";
 import { macOf, type TsigKey } from "./key.ts";
-import { appendTsig, FUDGE_SECONDS, timersOf, type TsigRecord, variablesOf } from "./record.ts";
+import {
+  appendTsig,
+  FUDGE_SECONDS,
+  timersOf,
+  TSIG_ERROR,
+  type TsigRecord,
+  u48,
+  variablesOf,
+} from "./record.ts";
 
 const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
@@ -8,6 +16,14 @@ const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 export interface Signed {
   readonly octets: Uint8Array<ArrayBuffer>;
   readonly mac: Uint8Array<ArrayBuffer>;
+}
+
+/** A signature that was not taken. */
+export interface RefusedSignature {
+  readonly error: number;
+  readonly record: TsigRecord;
+  /** Absent: nothing can be signed for whoever made it. */
+  readonly key?: TsigKey;
 }
 
 /** How a message is signed. */
@@ -39,6 +55,28 @@ export function signError(
   { record, error }: { readonly record: TsigRecord; readonly error: number },
 ): Uint8Array<ArrayBuffer> {
   return appendTsig(unsigned, { ...record, mac: NOTHING, error, other: NOTHING });
+}
+
+/**
+ * Answers a message whose signature was refused: signed where the key is known and the signature was
+ * its own, with our time where theirs is wrong (RFC 8945 §5.2.3).
+ */
+export async function answerRefused(
+  unsigned: Uint8Array,
+  { refused: { key, error, record }, time }: {
+    readonly refused: RefusedSignature;
+    /** Seconds since 1970. */
+    readonly time: number;
+  },
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (key === undefined) return signError(unsigned, { record, error });
+  const isLate = error === TSIG_ERROR.badTime;
+  const { octets } = await signMessage(unsigned, {
+    ...{ key, requestMac: record.mac, error },
+    time: isLate ? record.time : time,
+    ...isLate && { other: u48(time) },
+  });
+  return octets;
 }
 
 /** Signs the messages of one answer, each with what was signed before it (RFC 8945 §5.3.1). */

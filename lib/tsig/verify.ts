@@ -2,7 +2,7 @@ import { type Message, nameEquals, parseMessage } from "../dns/mod.ts";
 import { concat, joined } from "../wire/mod.ts";
 import { macOf, TSIG_ALGORITHMS, type TsigKey } from "./key.ts";
 import { findTsig, timersOf, TSIG_ERROR, type TsigRecord, variablesOf } from "./record.ts";
-import { withLength } from "./sign.ts";
+import { type RefusedSignature, withLength } from "./sign.ts";
 
 /** RFC 8945 §5.2.2.1: a signature is never shorter than this, or than half of what the hash gives. */
 const LEAST_MAC_OCTETS = 10;
@@ -22,13 +22,7 @@ export type TsigVerdict =
   /** FORMERR. */
   | { readonly kind: "malformed" }
   /** NOTAUTH, and `error` in the answer's own signature. */
-  | {
-    readonly kind: "refused";
-    readonly error: number;
-    readonly record: TsigRecord;
-    /** Absent: the answer cannot be signed. */
-    readonly key?: TsigKey;
-  };
+  | { readonly kind: "refused" } & RefusedSignature;
 
 /** Who may have signed, and when. */
 export interface VerifyOptions {

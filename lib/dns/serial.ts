@@ -1,0 +1,32 @@
+import type { OctetString } from "./octet_string.ts";
+
+const HALF = 2 ** 31;
+const WHOLE = 2 ** 32;
+/** Of a SOA record's data, at its end: serial, refresh, retry, expire and minimum. */
+const FIELDS_OCTETS = 20;
+
+/** Whether a serial comes after another one; they wrap around (RFC 1982 §3.2). */
+export function isNewerSerial(serial: number, than: number): boolean {
+  const ahead = (serial - than + WHOLE) % WHOLE;
+  return ahead > 0 && ahead < HALF;
+}
+
+/** The serial in the data of a SOA record. */
+export function serialIn(data: OctetString): number {
+  return soaField(data, 0);
+}
+
+/** The seconds that a SOA record has its secondaries wait (RFC 1035 §3.3.13). */
+export function timersIn(data: OctetString): {
+  readonly refresh: number;
+  readonly retry: number;
+  readonly expire: number;
+} {
+  return { refresh: soaField(data, 1), retry: soaField(data, 2), expire: soaField(data, 3) };
+}
+
+function soaField(data: OctetString, index: number): number {
+  const at = data.length - FIELDS_OCTETS + 4 * index;
+  const octet = (i: number) => data.charCodeAt(at + i);
+  return octet(0) * 2 ** 24 + (octet(1) << 16 | octet(2) << 8 | octet(3));
+}
