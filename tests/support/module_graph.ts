@@ -28,7 +28,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "balance",
   ],
   ["state", "zones", "tsig"],
-  ["routes", "transfer", "dns_update"],
+  ["routes", "transfer", "dns_update", "dnssec"],
   ["slices"],
   ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509", "dns_client"],
   ["certificates", "acme_tls", "durable"],

@@ -12,6 +12,7 @@ import {
   octetsOf,
   type OctetString,
   parseMessage,
+  readEdns,
 } from "../../lib/dns/mod.ts";
 import { readFramed, writeFramed } from "../../lib/dns_client/mod.ts";
 import { type PlannedUpdate, type UpdateGrant, Updates } from "../../lib/dns_update/mod.ts";
@@ -22,6 +23,7 @@ import {
   Transfers,
   zoneRecords,
 } from "../../lib/transfer/mod.ts";
+import { AnswerSigner, type SignedZone, signZone, type ZoneKey } from "../../lib/dnssec/mod.ts";
 import { createTsigKey, respondSigned, type TsigKey } from "../../lib/tsig/mod.ts";
 import { AuthoritativeAnswers, compileZone, type Zone, ZoneTable } from "../../lib/zones/mod.ts";
 import { unusedPort } from "./ports.ts";
@@ -79,6 +81,8 @@ export interface ZoneServerOptions {
   readonly grants?: (key: TsigKey) => readonly UpdateGrant[];
   readonly now?: () => number;
   readonly port?: number;
+  /** Of the zone: its answers are signed. */
+  readonly zoneKeys?: readonly ZoneKey[];
 }
 
 /** A running server. */
@@ -92,6 +96,9 @@ export class ZoneServer implements AsyncDisposable {
   readonly transfers: number[] = [];
   notifies = 0;
   onNotify = () => {};
+  readonly signer: AnswerSigner;
+  signed: SignedZone & { readonly of: Zone } | undefined;
+  readonly #zoneKeys: readonly ZoneKey[];
   #isClosed = false;
   readonly #answers = new AuthoritativeAnswers();
   readonly #udp: Deno.DatagramConn;
@@ -107,6 +114,8 @@ export class ZoneServer implements AsyncDisposable {
     this.port = port;
     const { keys = [], addresses = [], grants = () => [] } = options;
     const { now = () => Math.floor(Date.now() / 1000) } = options;
+    this.#zoneKeys = options.zoneKeys ?? [];
+    this.signer = new AnswerSigner({ now });
     this.#signing = { keys, time: now };
     const zoneAt = (origin: OctetString) =>
       foldCase(origin) === this.zone.apexKey ? this.zone : undefined;
@@ -172,12 +181,29 @@ export class ZoneServer implements AsyncDisposable {
       this.onNotify();
       return yield answerCode(octets, 0);
     }
-    const plain = (unsigned: Uint8Array) =>
-      this.#answers.answer(unsigned, { zones: new ZoneTable([this.zone]), transport });
+    const plain = (unsigned: Uint8Array) => this.#answer(unsigned, transport);
     const { keys, time } = this.#signing;
     const signed = await respondSigned(octets, { keys, time: time(), transport, respond: plain });
-    const answer = signed.kind === "answer" ? signed.octets : plain(octets);
+    const answer = signed.kind === "answer" ? signed.octets : await plain(octets);
     if (answer !== undefined) yield answer;
+  }
+
+  async #answer(octets: Uint8Array, transport: "udp" | "tcp"): Promise<Uint8Array | undefined> {
+    const message = parseMessage(octets);
+    const edns = message.ok ? readEdns(message.value, octets) : undefined;
+    if (this.#zoneKeys.length === 0) {
+      return this.#answers.answer(octets, { zones: new ZoneTable([this.zone]), transport });
+    }
+    if (this.signed?.of !== this.zone) {
+      this.signed = { of: this.zone, ...await signZone(this.zone, this.#zoneKeys) };
+    }
+    const zones = new ZoneTable([this.signed.zone]);
+    if (edns === undefined || edns === "invalid" || !edns.isDnssecOk) {
+      return this.#answers.answer(octets, { zones, transport });
+    }
+    const answer = this.#answers.answer(octets, { zones, transport: "tcp" });
+    const limit = transport === "tcp" ? 0xffff : Math.min(edns.payloadOctets, 1232);
+    return answer && await this.signer.sign(answer, { signed: this.signed, limit });
   }
 
   async #serveUdp(): Promise<void> {
