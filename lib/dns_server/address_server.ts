@@ -8,6 +8,7 @@ import { Responder } from "./responder.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { StreamServer, type TlsFront } from "./stream_server.ts";
 import { UdpServer } from "./udp_server.ts";
+import { ZoneServices } from "./zone_services.ts";
 
 /** RFC 7858 §3.1 and the registry of ALPN. */
 const ALPN = ["dot"];
@@ -48,11 +49,15 @@ export class AddressServer {
   #streams: StreamServer[] = [];
   #acceptor: StreamAcceptor | undefined;
 
-  private constructor({ settings, counters, zones, tls, onFault }: AddressServerOptions) {
+  private constructor(
+    { settings, counters, zones, tls, onFault }: AddressServerOptions,
+    services: ZoneServices | undefined,
+  ) {
     this.#forwarder = settings.forward && new Forwarder(settings.forward);
     this.#responder = new Responder({
       ...{ settings, counters, onFault },
       ...this.#forwarder && { forwarder: this.#forwarder },
+      ...services && { services },
     });
     this.#responder.zones = zones;
     this.#connections = new Connections(settings.limits, { counters });
@@ -65,7 +70,10 @@ export class AddressServer {
    * @throws {Error} if one cannot be bound; then none is.
    */
   static async open(options: AddressServerOptions): Promise<AddressServer> {
-    const server = new AddressServer(options);
+    const { settings } = options;
+    const now = () => Math.floor(Date.now() / 1000);
+    const services = settings.services && await ZoneServices.create(settings.services, { now });
+    const server = new AddressServer(options, services);
     try {
       for (let attempt = 1;; attempt++) {
         try {

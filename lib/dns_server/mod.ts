@@ -18,3 +18,9 @@ export { UdpServer, type UdpServerOptions } from "./udp_server.ts";
 export { Connections } from "./connections.ts";
 export { StreamServer, type StreamServerOptions, type TlsFront } from "./stream_server.ts";
 export { AddressServer, type AddressServerOptions, type ServedAddress } from "./address_server.ts";
+export {
+  type KeySettings,
+  type ServicesSettings,
+  ZoneServices,
+  type ZoneServiceSettings,
+} from "./zone_services.ts";

@@ -1,10 +1,12 @@
 import { type IpAddress, ipToBytes } from "../addr/mod.ts";
 import {
+  answerCode,
   checkCookie,
   CLASS_IN,
   type Edns,
   type EdnsOption,
   encodeOpt,
+  MAX_MESSAGE_BYTES,
   OPTION,
   ResponseCode,
   TYPE,
@@ -18,10 +20,12 @@ import {
   ZoneTable,
 } from "../zones/mod.ts";
 import { joined } from "../wire/mod.ts";
+import type { SignedZone } from "../dnssec/mod.ts";
 import type { DnsCounters } from "./counters.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { ResponseRate } from "./response_rate.ts";
 import type { ServingSettings } from "./settings.ts";
+import { mayBeSpecial, type ZoneServices } from "./zone_services.ts";
 
 /** Who asks, and how. */
 export interface Client {
@@ -38,6 +42,8 @@ export interface ResponderOptions {
   readonly counters: DnsCounters;
   /** Absent: names of other zones are refused. */
   readonly forwarder?: Forwarder;
+  /** Absent: nothing is signed, and no zone leaves as a whole. */
+  readonly services?: ZoneServices;
   /** Something threw that should not: a mistake that has to be mended. One question gets no answer. */
   readonly onFault: (error: unknown) => void;
   /** Milliseconds since 1970; default: `Date.now`. */
@@ -46,8 +52,9 @@ export interface ResponderOptions {
 
 /** Decides what a message is answered, whatever it came over. */
 export class Responder {
-  /** Replaced whole, between two questions. */
-  zones: ZoneTable = new ZoneTable();
+  #zones: ZoneTable = new ZoneTable();
+  /** The same, those that are signed with their keys. */
+  #answered: ZoneTable = this.#zones;
   readonly #options: ResponderOptions;
   readonly #answers = new AuthoritativeAnswers();
   readonly #rate: ResponseRate;
@@ -57,6 +64,46 @@ export class Responder {
     this.#options = options;
     this.#rate = new ResponseRate(options.settings.rate);
     this.#now = options.now ?? Date.now;
+  }
+
+  /** Replaced whole, between two questions. */
+  get zones(): ZoneTable {
+    return this.#zones;
+  }
+
+  set zones(zones: ZoneTable) {
+    this.#zones = zones;
+    this.#answered = this.#options.services?.withKeys(zones) ?? zones;
+  }
+
+  /**
+   * The messages that answer a question for a zone as a whole, over TCP; undefined: it is another one,
+   * for {@link respond}. They end early if something fails under way.
+   */
+  respondAtLength(octets: Uint8Array, client: Client): AsyncIterable<Uint8Array> | undefined {
+    const { services, counters } = this.#options;
+    if (services === undefined || client.transport === "udp") return undefined;
+    if (mayBeSpecial(octets) !== "transfer") return undefined;
+    counters.add(`${client.transport}_messages`);
+    return this.#transfer(services, octets.slice(), client);
+  }
+
+  async *#transfer(
+    services: ZoneServices,
+    octets: Uint8Array,
+    { ip, transport }: Client,
+  ): AsyncGenerator<Uint8Array> {
+    const reply = await services.transfer(octets, {
+      ...{ address: ip, zones: this.#zones },
+      transport: transport === "udp" ? "udp" : "tcp",
+    });
+    if (reply === undefined) return yield this.#count(answerCode(octets, ResponseCode.formatError));
+    if (reply === "busy") return yield this.#count(answerCode(octets, ResponseCode.serverFailure));
+    let isFirst = true;
+    for await (const message of reply.messages) {
+      yield isFirst ? this.#count(message) : message;
+      isFirst = false;
+    }
   }
 
   /** The answer to a message; a promise only where others have to be asked, which never rejects. */
@@ -77,6 +124,34 @@ export class Responder {
   #respond(octets: Uint8Array, client: Client): Response | Promise<Response> {
     const { counters } = this.#options;
     counters.add(`${client.transport}_messages`);
+    const { services } = this.#options;
+    const special = services && mayBeSpecial(octets);
+    return services === undefined || special === undefined
+      ? this.#respondPlainly(octets, client)
+      : this.#respondSpecially(services, { octets, special }, client);
+  }
+
+  /** What few ask for: a signed answer, or the changes of a zone over UDP. */
+  #respondSpecially(
+    services: ZoneServices,
+    { octets, special }: { readonly octets: Uint8Array; readonly special: "transfer" | "signed" },
+    client: Client,
+  ): Response | Promise<Response> {
+    const isUdp = client.transport === "udp";
+    // A signature takes a while to look at: not for whoever floods us with them.
+    if (isUdp && this.#rate.rate(client.ip, this.#now()) !== "send") {
+      this.#options.counters.add("rate_dropped");
+      return undefined;
+    }
+    const own = octets.slice(); // The next message takes the place of this one.
+    if (special === "transfer") return firstOf(this.#transfer(services, own, client));
+    const respond = (unsigned: Uint8Array) => this.#respondPlainly(unsigned, client);
+    return services.respondSigned(own, { transport: isUdp ? "udp" : "tcp", respond })
+      .then((response) => response.kind === "answer" ? response.octets : respond(own));
+  }
+
+  #respondPlainly(octets: Uint8Array, client: Client): Response | Promise<Response> {
+    const { counters } = this.#options;
     const read = readQuery(octets);
     if (read.kind === "none") {
       counters.add("ignored");
@@ -97,7 +172,31 @@ export class Responder {
     if (reply.isRecursive === true && this.#isForwarded(query)) {
       return this.#forward(octets, client, reply);
     }
-    return this.#count(this.#answers.answerQuery(query, { ...reply, zones: this.zones }));
+    return this.#answer(query, reply);
+  }
+
+  #answer(query: Query, reply: ReplyOptions): Response | Promise<Response> {
+    const zones = this.#answered;
+    const signed = query.edns?.isDnssecOk === true ? this.#signedZoneOf(query) : undefined;
+    const { services, settings: { udpPayload } } = this.#options;
+    if (signed === undefined || services === undefined || query.edns === undefined) {
+      return this.#count(this.#answers.answerQuery(query, { ...reply, zones }));
+    }
+    const answer = this.#answers.answerQuery(query, { ...reply, zones, transport: "tcp" });
+    const limit = reply.transport === "udp"
+      ? Math.min(query.edns.payloadOctets, udpPayload)
+      : MAX_MESSAGE_BYTES;
+    const whole = services.signer.sign(answer, { signed, limit });
+    return whole instanceof Promise
+      ? whole.then((octets) => this.#count(octets))
+      : this.#count(whole);
+  }
+
+  #signedZoneOf({ question, lookUp }: Query): SignedZone | undefined {
+    const { services } = this.#options;
+    if (services === undefined || question.class !== CLASS_IN) return undefined;
+    const zone = this.#answered.of(lookUp, { isParents: question.type === TYPE.DS });
+    return zone && services.signedZone(zone);
   }
 
   #sendFault(answer: Uint8Array, { ip, transport }: Client): Response {
@@ -186,3 +285,8 @@ export class Responder {
 
 const NO_COOKIE = { isValid: false, isMalformed: false } as const;
 const MALFORMED_COOKIE = { isValid: false, isMalformed: true } as const;
+
+async function firstOf(messages: AsyncIterable<Uint8Array>): Promise<Response> {
+  for await (const message of messages) return message;
+  return undefined;
+}

@@ -39,6 +39,7 @@ export class Session {
   /** Everything was said. */
   #ended = false;
   #over = false;
+  #onDrained = () => {};
 
   constructor(stream: TcpStream, options: SessionOptions) {
     this.#stream = stream;
@@ -68,6 +69,7 @@ export class Session {
   }
 
   onDrain(): void {
+    this.#onDrained();
     this.#options.onActivity();
     this.#goOn();
   }
@@ -82,6 +84,7 @@ export class Session {
   cut(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#onDrained();
     this.#stream.reset();
     this.#options.onEnd();
   }
@@ -108,6 +111,8 @@ export class Session {
 
   #answer(message: Uint8Array): Response {
     const { responder, ip, transport } = this.#options;
+    const messages = responder.respondAtLength(message, { ip, transport });
+    if (messages !== undefined) return this.#answerAtLength(messages);
     const response = responder.respond(message, { ip, transport });
     if (!(response instanceof Promise)) return response;
     this.#waiting++;
@@ -119,6 +124,30 @@ export class Session {
       this.#goOn();
     }, () => this.cut());
     return undefined;
+  }
+
+  /** Writes the messages of a long answer, each when the client has taken those before it. */
+  #answerAtLength(messages: AsyncIterable<Uint8Array>): undefined {
+    this.#waiting++;
+    const writing = async () => {
+      for await (const answer of messages) {
+        if (this.#over) return;
+        this.#stream.write(framed([answer]));
+        this.#options.onActivity();
+        if (this.#stream.full) await this.#drained();
+      }
+    };
+    writing().then(() => {
+      this.#waiting--;
+      this.#goOn();
+    }, () => this.cut());
+  }
+
+  /** Resolves when the client has taken what was written, or is gone. */
+  #drained(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onDrained = resolve;
+    return promise;
   }
 
   /** Reads on, or takes what was read already, or waits until there is room. */

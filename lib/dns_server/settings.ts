@@ -1,5 +1,6 @@
 import type { SipKey } from "../dns/mod.ts";
 import type { ForwardSettings } from "../dns_forward/mod.ts";
+import type { ServicesSettings } from "./zone_services.ts";
 
 /** How answers over UDP are limited. */
 export interface RateSettings {
@@ -39,4 +40,6 @@ export interface ServingSettings {
   /** Absent: names of other zones are refused. */
   readonly forward?: ForwardSettings;
   readonly limits: ConnectionLimits;
+  /** Keys, and who may have which zone as a whole; absent: nothing of it. */
+  readonly services?: ServicesSettings;
 }

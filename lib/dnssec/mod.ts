@@ -16,5 +16,5 @@ export {
   type ZoneKey,
 } from "./key.ts";
 export { delegationSigners } from "./delegation.ts";
-export { type SignedZone, signZone } from "./signed_zone.ts";
+export { type SignedZone, signZone, type ZoneKeys, zoneKeysOf } from "./signed_zone.ts";
 export { AnswerSigner, type SignerOptions, type SignerStatus } from "./answer_signer.ts";

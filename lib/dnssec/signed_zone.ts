@@ -13,14 +13,28 @@ export interface SignedZone {
   readonly keys: readonly ZoneKey[];
 }
 
-/** A zone with its keys, and what its parent should know of them (RFC 7344). */
-export async function signZone(zone: Zone, keys: readonly ZoneKey[]): Promise<SignedZone> {
-  const signers = await delegationSigners(zone.origin, keys);
-  const own: RecordSet[] = [
+/** The keys of a zone as its records. */
+export interface ZoneKeys {
+  readonly keys: readonly ZoneKey[];
+  readonly sets: readonly RecordSet[];
+}
+
+/** Keys of a zone, and what its parent should know of them (RFC 7344). */
+export async function zoneKeysOf(
+  origin: OctetString,
+  keys: readonly ZoneKey[],
+): Promise<ZoneKeys> {
+  const signers = await delegationSigners(origin, keys);
+  const sets = [
     setOf(TYPE.DNSKEY, keys.map(({ data }) => data)),
     setOf(TYPE.CDS, signers),
     setOf(TYPE.CDNSKEY, keysForParents(keys).map(({ data }) => data)),
   ];
+  return { keys, sets };
+}
+
+/** A zone with its keys among its records. */
+export function signZone(zone: Zone, { keys, sets: own }: ZoneKeys): SignedZone {
   const types = new Set(own.map(({ type }) => type));
   const sets = [...zone.apex.sets.filter(({ type }) => !types.has(type)), ...own];
   const apex: ZoneNode = { name: zone.apex.name, sets };

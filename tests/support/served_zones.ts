@@ -14,6 +14,7 @@ import {
   type TlsMaterial,
 } from "../../lib/dns_server/mod.ts";
 import { type Zone, ZoneTable } from "../../lib/zones/mod.ts";
+import { concat } from "../../lib/wire/mod.ts";
 import { withinDeadline } from "./deadline.ts";
 
 /** RFC 9018, appendix A. */
@@ -194,7 +195,7 @@ export class StreamClient implements Disposable {
         throw error;
       }
       if (count === null) return "fin";
-      this.#held = Uint8Array.of(...this.#held, ...buffer.subarray(0, count));
+      this.#held = concat(this.#held, buffer.subarray(0, count));
     }
   }
 

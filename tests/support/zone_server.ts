@@ -23,7 +23,13 @@ import {
   Transfers,
   zoneRecords,
 } from "../../lib/transfer/mod.ts";
-import { AnswerSigner, type SignedZone, signZone, type ZoneKey } from "../../lib/dnssec/mod.ts";
+import {
+  AnswerSigner,
+  type SignedZone,
+  signZone,
+  type ZoneKey,
+  zoneKeysOf,
+} from "../../lib/dnssec/mod.ts";
 import { createTsigKey, respondSigned, type TsigKey } from "../../lib/tsig/mod.ts";
 import { AuthoritativeAnswers, compileZone, type Zone, ZoneTable } from "../../lib/zones/mod.ts";
 import { unusedPort } from "./ports.ts";
@@ -195,7 +201,10 @@ export class ZoneServer implements AsyncDisposable {
       return this.#answers.answer(octets, { zones: new ZoneTable([this.zone]), transport });
     }
     if (this.signed?.of !== this.zone) {
-      this.signed = { of: this.zone, ...await signZone(this.zone, this.#zoneKeys) };
+      this.signed = {
+        of: this.zone,
+        ...signZone(this.zone, await zoneKeysOf(this.zone.origin, this.#zoneKeys)),
+      };
     }
     const zones = new ZoneTable([this.signed.zone]);
     if (edns === undefined || edns === "invalid" || !edns.isDnssecOk) {

@@ -19,6 +19,7 @@ import {
   type SignedZone,
   signZone,
   type ZoneKey,
+  zoneKeysOf,
 } from "../../../lib/dnssec/mod.ts";
 import { AuthoritativeAnswers, ZoneTable } from "../../../lib/zones/mod.ts";
 import { nameOf } from "../../support/dns_server.ts";
@@ -107,7 +108,7 @@ const u32 = (data: Uint8Array, at: number) =>
 
 Deno.test("AnswerSigner signs a set in canonical order, from an hour ago to a week and up to a day on", async () => {
   const key = await keyIn("active");
-  const signed = await signZone(ZONE, [key]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [key]));
   const { answers, header } = await ask(new AnswerSigner({ now: () => TIME }), signed);
   assert.equal(header.isAuthoritative, true);
   const [first, second, signature, ...more] = answers;
@@ -126,7 +127,7 @@ Deno.test("AnswerSigner signs a set in canonical order, from an hour ago to a we
 Deno.test("AnswerSigner lets signatures of different names end at different times", async () => {
   const names = Array.from({ length: 8 }, (_, i) => `n${i}`);
   const zone = zoneOf("z.example.", APEX + names.map((name) => `${name} A 192.0.2.1\n`).join(""));
-  const signed = await signZone(zone, [await keyIn("active")]);
+  const signed = signZone(zone, await zoneKeysOf(zone.origin, [await keyIn("active")]));
   const signer = new AnswerSigner({ now: () => TIME });
   const ends = new Set<number>();
   for (const name of names) {
@@ -138,7 +139,7 @@ Deno.test("AnswerSigner lets signatures of different names end at different time
 
 Deno.test("AnswerSigner makes a signature once, until it has three days left", async () => {
   let now = TIME;
-  const signed = await signZone(ZONE, [await keyIn("active")]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [await keyIn("active")]));
   const signer = new AnswerSigner({ now: () => now });
   const first = await ask(signer, signed);
   const zones = new ZoneTable([signed.zone]);
@@ -160,14 +161,14 @@ Deno.test("AnswerSigner makes a signature once, until it has three days left", a
 });
 
 Deno.test("AnswerSigner makes a signature once for all who ask at the same time", async () => {
-  const signed = await signZone(ZONE, [await keyIn("active")]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [await keyIn("active")]));
   const signer = new AnswerSigner({ now: () => TIME });
   await Promise.all(Array.from({ length: 20 }, () => ask(signer, signed)));
   assert.equal(signer.status.made, 1);
 });
 
 Deno.test("names at random fill the memory of what is not there, and no other", async () => {
-  const signed = await signZone(ZONE, [await keyIn("active")]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [await keyIn("active")]));
   const limits = { signatureOctets: 10_000, denialOctets: 3000 };
   const signer = new AnswerSigner({ now: () => TIME, limits });
   await ask(signer, signed);
@@ -183,7 +184,7 @@ Deno.test("names at random fill the memory of what is not there, and no other", 
 });
 
 Deno.test("AnswerSigner answers SERVFAIL when it has too much to sign at once", async () => {
-  const signed = await signZone(ZONE, [await keyIn("active")]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [await keyIn("active")]));
   const signer = new AnswerSigner({ now: () => TIME });
   const all = await Promise.all(
     Array.from({ length: 600 }, (_, i) => ask(signer, signed, { name: `x${i}.z.example` })),
@@ -195,7 +196,7 @@ Deno.test("AnswerSigner answers SERVFAIL when it has too much to sign at once", 
 });
 
 Deno.test("AnswerSigner cuts an answer off that does not fit, at the set or its signature", async () => {
-  const signed = await signZone(ZONE, [await keyIn("active")]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [await keyIn("active")]));
   const signer = new AnswerSigner({ now: () => TIME });
   const question = { name: "long.z.example", type: TYPE.TXT };
   const whole = await ask(signer, signed, question);
@@ -220,7 +221,7 @@ for (
 ) {
   Deno.test(`signZone() with ${what}: all sign the keys, those that sign sign the rest`, async () => {
     const keys = await Promise.all(roles.map(keyIn));
-    const signed = await signZone(ZONE, keys);
+    const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, keys));
     const signer = new AnswerSigner({ now: () => TIME });
     const count = async (type: number) => {
       const { answers } = await ask(signer, signed, { name: "z.example", type, limit: 4096 });
@@ -277,7 +278,7 @@ Deno.test("delegationSigners() and key tags are those of RFC 6605 §6.1", async 
 
 /** What an NSEC record in an answer says comes next. */
 async function nextOf(name: string): Promise<number[]> {
-  const signed = await signZone(ZONE, [await keyIn("active")]);
+  const signed = signZone(ZONE, await zoneKeysOf(ZONE.origin, [await keyIn("active")]));
   const { authorities } = await ask(new AnswerSigner({ now: () => TIME }), signed, { name });
   const nsec = authorities.find(({ type }) => type === TYPE.NSEC);
   assert(nsec !== undefined);
