@@ -50,4 +50,4 @@ export { MessageWriter, type RecordSet, type Section } from "./message_writer.ts
 export { checkCookie, type CookieCheck } from "./cookie.ts";
 export { sipHash, type SipKey, sipKey } from "./siphash.ts";
 export { answerCode } from "./code_only.ts";
-export { isNewerSerial, serialIn, timersIn } from "./serial.ts";
+export { serialIn, timersIn } from "./soa_fields.ts";

@@ -6,6 +6,7 @@ import { checkPair, type ConfigFiles } from "../settings/mod.ts";
 import { refuseOverlaps } from "../state/mod.ts";
 import { parseCookieSecret } from "./cookie_secret.ts";
 import type { DnsConfig, McnsConfig } from "./types.ts";
+import { checkZones } from "./zone_checks.ts";
 
 interface Context {
   readonly report: Report;
@@ -79,6 +80,7 @@ function checkDns(dns: DnsConfig, context: Context): void {
       report.problem(at, `${quote(secretFile)} does not hold 32 hexadecimal digits`);
     }
   }
+  checkZones(dns, context);
   if (dns.dot !== undefined) checkTls(["dns", "dot"], dns.dot, context);
 }
 

@@ -1,5 +1,3 @@
-import type { Result } from "../addr/mod.ts";
-import { nameFromText, nameKey, nameToText, octetsOf } from "../dns/mod.ts";
 import { DEFAULT_ALLOW_RECURSION, DEFAULT_FORWARD_LIMITS } from "../dns_forward/mod.ts";
 import { MAX_CONNECTIONS_PER_SOURCE, MAX_RATE_LIMIT } from "../firewall/mod.ts";
 import {
@@ -24,6 +22,7 @@ import type {
   ForwardConfig,
   RrlConfig,
 } from "./types.ts";
+import { key, zone, zoneName } from "./zone_settings.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -223,6 +222,18 @@ export const dns = table<DnsConfig>({
     default: [],
     doc: "Zones that servers of their own know (split DNS).",
   },
+  keys: {
+    key: "keys",
+    kind: records(key, { maxLength: MAX_LIST }),
+    default: [],
+    doc: "Keys that are shared with other servers and clients (TSIG).",
+  },
+  zones: {
+    key: "zones",
+    kind: records(zone, { maxLength: MAX_LIST }),
+    default: [],
+    doc: "What zones of the database are served with beside their records.",
+  },
   cache: { key: "cache", kind: cache, section: true, doc: "Answers of other servers." },
   rrl: {
     key: "rrl",
@@ -246,8 +257,3 @@ export const dns = table<DnsConfig>({
     doc: "How long questions may go on being answered after SIGTERM or SIGINT.",
   },
 });
-
-function zoneName(text: string): Result<string> {
-  const name = nameFromText(text);
-  return name.ok ? { ok: true, value: nameToText(octetsOf(nameKey(name.value))) } : name;
-}

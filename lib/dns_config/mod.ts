@@ -17,8 +17,10 @@ export {
   type DnsLimits,
   type DotConfig,
   type ForwardConfig,
+  type KeyConfig,
   type ManagementConfig,
   type McIasConfig,
   type McnsConfig,
   type RrlConfig,
+  type ZoneConfig,
 } from "./types.ts";

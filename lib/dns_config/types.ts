@@ -1,3 +1,4 @@
+import type { TsigAlgorithm } from "../tsig/mod.ts";
 import type { LogConfig, MetricsConfig } from "../settings/mod.ts";
 
 /**
@@ -40,6 +41,8 @@ export interface DnsConfig {
   /** Addresses and blocks. */
   readonly allowRecursion: readonly string[];
   readonly forward: readonly ForwardConfig[];
+  readonly keys: readonly KeyConfig[];
+  readonly zones: readonly ZoneConfig[];
   readonly cache: CacheConfig;
   readonly rrl: RrlConfig;
   readonly cookies: CookieConfig;
@@ -55,6 +58,24 @@ export interface ForwardConfig {
   readonly zone: string;
   /** Canonical endpoints; at least one. */
   readonly upstreams: readonly string[];
+}
+
+/** A key that is shared with another server (TSIG). */
+export interface KeyConfig {
+  /** Canonical, with the last dot, as all names here. */
+  readonly name: string;
+  readonly algorithm: TsigAlgorithm;
+  readonly secretFile: string;
+}
+
+/** What a zone is served with beside its records. */
+export interface ZoneConfig {
+  readonly zone: string;
+  /** Addresses and blocks. */
+  readonly allowTransfer: readonly string[];
+  readonly transferKeys: readonly string[];
+  /** Absent: it is not signed. */
+  readonly dnssecKeys?: string;
 }
 
 /** Answers of upstreams that are kept. */

@@ -24,3 +24,4 @@ export {
   ZoneServices,
   type ZoneServiceSettings,
 } from "./zone_services.ts";
+export { readServices } from "./read_services.ts";

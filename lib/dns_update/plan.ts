@@ -1,4 +1,4 @@
-import { isNewerSerial, type OctetString, serialIn, TYPE } from "../dns/mod.ts";
+import { isLaterSerial, type OctetString, serialIn, TYPE } from "../dns/mod.ts";
 import type { Zone } from "../zones/mod.ts";
 import { allows, isBelow, type UpdateGrant } from "./grant.ts";
 import { type Change, type ChangedRecord, type Update, UPDATE_CODE } from "./message.ts";
@@ -80,7 +80,7 @@ function add(record: ChangedRecord, sets: Sets, isApex: boolean): void {
   const { type, data } = record;
   if (type === TYPE.SOA) {
     const [own] = sets.get(TYPE.SOA)?.keys() ?? [];
-    const isNewer = own !== undefined && isNewerSerial(serialIn(data), serialIn(own));
+    const isNewer = own !== undefined && isLaterSerial(serialIn(data), serialIn(own));
     if (!isApex || !isNewer) return;
   }
   const isAlias = type === TYPE.CNAME;

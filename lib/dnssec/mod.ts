@@ -18,3 +18,4 @@ export {
 export { delegationSigners } from "./delegation.ts";
 export { type SignedZone, signZone, type ZoneKeys, zoneKeysOf } from "./signed_zone.ts";
 export { AnswerSigner, type SignerOptions, type SignerStatus } from "./answer_signer.ts";
+export { formatZoneKeys, parseZoneKeys } from "./key_file.ts";

@@ -1,4 +1,4 @@
-import { isNewerSerial, type Name } from "../dns/mod.ts";
+import { isLaterSerial, type Name } from "../dns/mod.ts";
 import type { TransferResult } from "../transfer/mod.ts";
 import { fetchSerial, fetchZone, type Primary } from "./fetch.ts";
 
@@ -131,7 +131,7 @@ export class Secondary implements Disposable {
       const own = held();
       if (own !== undefined) {
         const serial = await fetchSerial(primary, zone, options);
-        if (!isNewerSerial(serial, own.serial)) return;
+        if (!isLaterSerial(serial, own.serial)) return;
       }
       const result = await fetchZone(primary, { zone, serial: own?.serial }, options);
       if (result.kind !== "current") await apply(result);

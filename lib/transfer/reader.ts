@@ -1,7 +1,7 @@
 import {
   CLASS_IN,
   foldCase,
-  isNewerSerial,
+  isLaterSerial,
   type Message,
   type Name,
   nameEquals,
@@ -92,7 +92,7 @@ export class TransferReader {
     // RFC 1995 §4: one SOA record alone, no newer than ours.
     const only = isLone && this.#serial !== undefined ? this.#first : undefined;
     const isCurrent = only !== undefined &&
-      !isNewerSerial(serialIn(only.data), this.#serial as number);
+      !isLaterSerial(serialIn(only.data), this.#serial as number);
     return isCurrent ? { kind: "end", result: { kind: "current" } } : NEED;
   }
 
@@ -140,7 +140,7 @@ export class TransferReader {
     }
     const serial = serialIn(own.data);
     if (step !== undefined && !this.#isAdding) {
-      if (!isNewerSerial(serial, step.from)) return failed("changes that lead back");
+      if (!isLaterSerial(serial, step.from)) return failed("changes that lead back");
       step.to = serial;
       step.added.push(own);
       this.#isAdding = true;

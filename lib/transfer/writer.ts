@@ -1,6 +1,6 @@
 import {
   CLASS_IN,
-  isNewerSerial,
+  isLaterSerial,
   MAX_MESSAGE_BYTES,
   MessageWriter,
   type OctetString,
@@ -57,7 +57,7 @@ export function* transferMessages(
     readonly transport: "udp" | "tcp";
   },
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const isCurrent = query.serial !== undefined && !isNewerSerial(zone.serial, query.serial);
+  const isCurrent = query.serial !== undefined && !isLaterSerial(zone.serial, query.serial);
   const records = isCurrent ? [soaOf(zone)] : differenceOf(query, zone, steps) ?? wholeOf(zone);
   if (transport === "tcp") return yield* written(query, records);
   // Who is behind by more than a datagram comes back over TCP.

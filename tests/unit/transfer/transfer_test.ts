@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   encodeQuery,
-  isNewerSerial,
+  isLaterSerial,
   octetString,
   parseMessage,
   TYPE,
@@ -78,8 +78,8 @@ for (
     [0x8000_0001, 0, false],
   ] as const
 ) {
-  Deno.test(`isNewerSerial(): ${serial} ${isNewer ? "is" : "is not"} newer than ${than}`, () => {
-    assert.equal(isNewerSerial(serial, than), isNewer);
+  Deno.test(`isLaterSerial(): ${serial} ${isNewer ? "is" : "is not"} newer than ${than}`, () => {
+    assert.equal(isLaterSerial(serial, than), isNewer);
   });
 }
 

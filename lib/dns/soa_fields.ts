@@ -1,15 +1,7 @@
 import type { OctetString } from "./octet_string.ts";
 
-const HALF = 2 ** 31;
-const WHOLE = 2 ** 32;
 /** Of a SOA record's data, at its end: serial, refresh, retry, expire and minimum. */
 const FIELDS_OCTETS = 20;
-
-/** Whether a serial comes after another one; they wrap around (RFC 1982 §3.2). */
-export function isNewerSerial(serial: number, than: number): boolean {
-  const ahead = (serial - than + WHOLE) % WHOLE;
-  return ahead > 0 && ahead < HALF;
-}
 
 /** The serial in the data of a SOA record. */
 export function serialIn(data: OctetString): number {

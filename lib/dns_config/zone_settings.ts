@@ -1,0 +1,72 @@
+import type { Result } from "../addr/mod.ts";
+import { nameFromText, nameKey, nameToText, octetsOf } from "../dns/mod.ts";
+import { filePath, list, oneOf, parsed, table } from "../schema/mod.ts";
+import { ipOrCidr } from "../state/mod.ts";
+import { TSIG_ALGORITHMS } from "../tsig/mod.ts";
+import type { KeyConfig, ZoneConfig } from "./types.ts";
+
+/** More than anybody writes. */
+const MAX_LIST = 1000;
+
+const [FIRST_ALGORITHM, ...OTHER_ALGORITHMS] = Object.keys(TSIG_ALGORITHMS) as [
+  KeyConfig["algorithm"],
+  ...KeyConfig["algorithm"][],
+];
+
+const domainName = (what: string) => parsed(what, zoneName);
+
+/** `[[dns.keys]]`. */
+export const key = table<KeyConfig>({
+  name: {
+    key: "name",
+    kind: domainName("name of a key"),
+    required: true,
+    doc: "What both servers call it.",
+  },
+  algorithm: {
+    key: "algorithm",
+    kind: oneOf(FIRST_ALGORITHM, ...OTHER_ALGORITHMS),
+    default: "hmac-sha256",
+    doc: "How messages are signed with it (RFC 8945).",
+  },
+  secretFile: {
+    key: "secret_file",
+    kind: filePath(),
+    required: true,
+    doc: "Holds the secret, base64, as `tsig-keygen` and `keymgr` print it.",
+  },
+});
+
+/** `[[dns.zones]]`. */
+export const zone = table<ZoneConfig>({
+  zone: {
+    key: "zone",
+    kind: domainName("name of a zone"),
+    required: true,
+    doc: "A zone of the database; its records are managed there.",
+  },
+  allowTransfer: {
+    key: "allow_transfer",
+    kind: list(ipOrCidr(), { maxLength: MAX_LIST }),
+    default: [],
+    doc: "Addresses and blocks that may have it as a whole (AXFR, IXFR). Better name keys.",
+  },
+  transferKeys: {
+    key: "transfer_keys",
+    kind: list(domainName("name of a key"), { maxLength: MAX_LIST }),
+    default: [],
+    doc: "Keys of `[[dns.keys]]` with which one may, from anywhere.",
+  },
+  dnssecKeys: {
+    key: "dnssec_keys",
+    kind: filePath(),
+    optional: true,
+    doc: "Its keys, as `mcns keys` writes them: answers are signed. Absent: they are not.",
+  },
+});
+
+/** The canonical text of a name, with its last dot. */
+export function zoneName(text: string): Result<string> {
+  const name = nameFromText(text);
+  return name.ok ? { ok: true, value: nameToText(octetsOf(nameKey(name.value))) } : name;
+}
