@@ -4,6 +4,13 @@
  *
  * @module
  */
+export {
+  type KeySettings,
+  type ServicesSettings,
+  ZoneServices,
+  type ZoneServiceSettings,
+} from "./zone_services.ts";
+export { readServices } from "./read_services.ts";
 export { DNS_COUNTER_NAMES, type DnsCounterName, DnsCounters } from "./counters.ts";
 export { type Forwarder } from "./forwarder.ts";
 export { type Client, Responder, type ResponderOptions, type Response } from "./responder.ts";
@@ -18,10 +25,3 @@ export { UdpServer, type UdpServerOptions } from "./udp_server.ts";
 export { Connections } from "./connections.ts";
 export { StreamServer, type StreamServerOptions, type TlsFront } from "./stream_server.ts";
 export { AddressServer, type AddressServerOptions, type ServedAddress } from "./address_server.ts";
-export {
-  type KeySettings,
-  type ServicesSettings,
-  ZoneServices,
-  type ZoneServiceSettings,
-} from "./zone_services.ts";
-export { readServices } from "./read_services.ts";
