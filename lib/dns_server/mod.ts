@@ -25,3 +25,6 @@ export { UdpServer, type UdpServerOptions } from "./udp_server.ts";
 export { Connections } from "./connections.ts";
 export { StreamServer, type StreamServerOptions, type TlsFront } from "./stream_server.ts";
 export { AddressServer, type AddressServerOptions, type ServedAddress } from "./address_server.ts";
+export { DNS_ENTRY_URL } from "./entry_url.ts";
+export { type AddressStatus, DnsPool, type DnsPoolOptions } from "./pool.ts";
+export { DnsWorkerError } from "./worker_handle.ts";

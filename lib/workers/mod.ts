@@ -6,6 +6,9 @@
  */
 export { ENTRY_URL } from "./entry_url.ts";
 export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
+export { installLastResort } from "./last_resort.ts";
+export { LoopWatch } from "./loop_watch.ts";
+export { VITAL_SIGNS_BYTES, VitalSigns } from "./vital_signs.ts";
 export { startLagProbe } from "./lag_probe.ts";
 export { type PoolOptions, WorkerPool } from "./pool.ts";
 export { WorkerError } from "./worker_error.ts";

@@ -5,7 +5,13 @@
  * @module
  */
 export { type AnswerOptions, AuthoritativeAnswers, type ReplyOptions } from "./answer.ts";
-export { amendZone, applyZoneChange, type SetChange, type ZoneChange } from "./amend.ts";
+export {
+  type AmendOptions,
+  amendZone,
+  applyZoneChange,
+  type SetChange,
+  type ZoneChange,
+} from "./amend.ts";
 export { compileZone, compileZoneInSteps, type ZoneResult } from "./compile.ts";
 export { type CookieQuery, type Query, type QueryRead, readQuery } from "./query.ts";
 export { find, type Found } from "./find.ts";

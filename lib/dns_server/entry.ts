@@ -1,0 +1,90 @@
+/// <reference lib="deno.worker" />
+/**
+ * The server of one address. It runs with no permission but the network: whatever a hostile datagram
+ * makes it do, there are no files, no environment and no subprocess to reach. Everything it knows
+ * comes in messages.
+ *
+ * @module
+ */
+import { describeError } from "../observe/mod.ts";
+import { installLastResort, startLagProbe, VitalSigns } from "../workers/mod.ts";
+import { ZoneTable } from "../zones/mod.ts";
+import { AddressServer } from "./address_server.ts";
+import { DnsCounters } from "./counters.ts";
+import type { FromWorker, Numbered, StartMessage } from "./messages.ts";
+import { ZoneAssembly } from "./zone_slices.ts";
+
+/** Faults that are told in a second; a mistake that any question meets must not flood the log. */
+const MAX_FAULTS = 10;
+
+// Connections that end in a RST make errors, whose traces cost more than the connection.
+Error.stackTraceLimit = 0;
+
+installLastResort(self, {
+  log: (record) => say({ type: "log", record }),
+  now: () => performance.now(),
+});
+
+const assembly = new ZoneAssembly();
+let zones = new ZoneTable();
+let start: StartMessage | undefined;
+let signs: VitalSigns | undefined;
+let server: AddressServer | undefined;
+let faults = 0;
+
+self.onmessage = ({ data: message }: MessageEvent<Numbered>) => {
+  signs?.turn();
+  take(message).then(
+    (ports) => say({ type: "reply", id: message.id, ...ports && { ports } }),
+    (error) => say({ type: "reply", id: message.id, error: describeError(error) }),
+  );
+};
+
+async function take(
+  message: Numbered,
+): Promise<{ readonly port: number; readonly tlsPort: number } | undefined> {
+  switch (message.type) {
+    case "start":
+      start = message;
+      signs = new VitalSigns(message.vitalSigns);
+      signs.turn();
+      startLagProbe(() => {
+        faults = 0;
+        signs?.turn();
+      });
+      return;
+    case "slice":
+      zones = assembly.take(zones, message.slice);
+      if (server !== undefined) server.zones = zones;
+      return;
+    case "serve":
+      return await serve(message);
+    case "tls":
+      server?.setTls(message.tls);
+      return;
+    case "drain":
+      await server?.drain(message.timeoutMs);
+      return;
+  }
+}
+
+async function serve({ address, tls }: Extract<Numbered, { type: "serve" }>) {
+  if (start === undefined) throw new Error("the worker was not started");
+  const { settings, sockets, counters } = start;
+  server = await AddressServer.open({
+    ...{ address, settings, sockets, zones, counters: new DnsCounters(counters) },
+    ...tls && { tls },
+    onFault: (error) => {
+      if (++faults > MAX_FAULTS) return;
+      const fields = { reason: describeError(error) };
+      say({ type: "log", record: { level: "error", message: "a question got no answer", fields } });
+    },
+    onFailure: (error) => say({ type: "failed", reason: describeError(error) }),
+  });
+  const { port, tlsPort } = server;
+  return { port, tlsPort };
+}
+
+function say(message: FromWorker): void {
+  self.postMessage(message);
+}

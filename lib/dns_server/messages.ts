@@ -1,0 +1,38 @@
+import type { LogRecord } from "../observe/mod.ts";
+import type { SocketsKind } from "../tcp/mod.ts";
+import type { ServedAddress } from "./address_server.ts";
+import type { ServingSettings, TlsMaterial } from "./settings.ts";
+import type { ZoneSlice } from "./zone_slices.ts";
+
+/** What the server of an address begins with; it binds after its zones have come. */
+export interface StartMessage {
+  readonly type: "start";
+  readonly settings: ServingSettings;
+  readonly sockets: SocketsKind;
+  readonly counters: SharedArrayBuffer;
+  readonly vitalSigns: SharedArrayBuffer;
+}
+
+/** What a worker is told; each is answered. */
+export type Request =
+  | StartMessage
+  | { readonly type: "slice"; readonly slice: ZoneSlice }
+  /** All zones are there: bind and answer. */
+  | { readonly type: "serve"; readonly address: ServedAddress; readonly tls?: TlsMaterial }
+  | { readonly type: "tls"; readonly tls: TlsMaterial }
+  | { readonly type: "drain"; readonly timeoutMs: number };
+
+/** A request with the number that its answer has. */
+export type Numbered = Request & { readonly id: number };
+
+/** What a worker says. */
+export type FromWorker =
+  | {
+    readonly type: "reply";
+    readonly id: number;
+    readonly error?: string;
+    readonly ports?: { readonly port: number; readonly tlsPort: number };
+  }
+  | { readonly type: "log"; readonly record: LogRecord }
+  /** Its socket is gone. */
+  | { readonly type: "failed"; readonly reason: string };

@@ -1,0 +1,112 @@
+import type { LogSink } from "../observe/mod.ts";
+import { VITAL_SIGNS_BYTES, VitalSigns } from "../workers/mod.ts";
+import { DNS_ENTRY_URL } from "./entry_url.ts";
+import type { FromWorker, Request } from "./messages.ts";
+
+/** The permissions of a worker: the network as far as we have it, nothing else. */
+const PERMISSIONS = {
+  net: "inherit",
+  read: false,
+  write: false,
+  run: false,
+  env: false,
+  sys: false,
+  ffi: false,
+  import: false,
+} as const;
+
+/** What is said of itself by a worker that serves. */
+export type Ports = { readonly port: number; readonly tlsPort: number };
+
+/** What a {@link DnsWorkerHandle} is given. */
+export interface DnsWorkerHandleOptions {
+  readonly name: string;
+  readonly log: LogSink;
+  /** Default: the server of an address. */
+  readonly entry?: URL;
+  /** Called once when it has ended on its own, or its sockets have. */
+  readonly onDeath: (reason: string) => void;
+}
+
+/** The worker is gone, or has refused what it was told. */
+export class DnsWorkerError extends Error {
+  override readonly name = "DnsWorkerError";
+
+  constructor(readonly code: "died" | "refused", message: string) {
+    super(message);
+  }
+}
+
+/** One incarnation of the server of an address: requests, each with its answer, and its end. */
+export class DnsWorkerHandle {
+  readonly #worker: Worker;
+  readonly #options: DnsWorkerHandleOptions;
+  readonly #pending = new Map<number, (reply: Ports | undefined | DnsWorkerError) => void>();
+  readonly vitalSigns = new SharedArrayBuffer(VITAL_SIGNS_BYTES);
+  /** Whether its event loop turns. */
+  readonly signs = new VitalSigns(this.vitalSigns);
+  #nextId = 1;
+  #dead = false;
+
+  constructor(options: DnsWorkerHandleOptions) {
+    this.#options = options;
+    this.#worker = new Worker(options.entry ?? DNS_ENTRY_URL, {
+      type: "module",
+      name: options.name,
+      deno: { permissions: PERMISSIONS },
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault(); // Or the error would end the whole process.
+      this.#die(event.message);
+    };
+  }
+
+  /**
+   * Asks the worker for something, and waits for the answer however late it is.
+   *
+   * @throws {DnsWorkerError}
+   */
+  async request(request: Request): Promise<Ports | undefined> {
+    if (this.#dead) throw new DnsWorkerError("died", `${this.#options.name} is gone`);
+    const id = this.#nextId++;
+    const { promise, resolve } = Promise.withResolvers<Ports | undefined | DnsWorkerError>();
+    this.#pending.set(id, resolve);
+    this.#worker.postMessage({ ...request, id });
+    const reply = await promise;
+    if (reply instanceof DnsWorkerError) throw reply;
+    return reply;
+  }
+
+  /** Ends the worker at once; what it was asked for fails with `died`. */
+  terminate(reason: string): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#worker.terminate();
+    const error = new DnsWorkerError("died", `${this.#options.name}: ${reason}`);
+    for (const settle of this.#pending.values()) settle(error);
+    this.#pending.clear();
+  }
+
+  #die(reason: string): void {
+    if (this.#dead) return;
+    this.terminate(reason);
+    this.#options.onDeath(reason);
+  }
+
+  #receive(message: FromWorker): void {
+    if (this.#dead) return;
+    switch (message.type) {
+      case "log":
+        return this.#options.log(message.record);
+      case "failed":
+        return this.#die(message.reason);
+      case "reply": {
+        const settle = this.#pending.get(message.id);
+        this.#pending.delete(message.id);
+        const { error, ports } = message;
+        settle?.(error === undefined ? ports : new DnsWorkerError("refused", error));
+      }
+    }
+  }
+}
