@@ -88,6 +88,44 @@ export function serverFlags({ source, data, notify }: Folders): string[] {
   ];
 }
 
+/** The environment that `mcns` sees: systemd's wishes, and whether another allocator was preloaded. */
+const MCNS_VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "LD_PRELOAD"] as const;
+
+/** Where `deploy/install-mcns.sh` puts the name server; the program is that of the proxy. */
+export const MCNS_INSTALLED = { source: "/opt/mc-proxy", data: "/srv/mcns" } as const;
+
+/** An installation of the name server that is run by systemd. */
+export const MCNS_SERVICE = { ...MCNS_INSTALLED, notify: "/run/systemd/notify" } as const;
+
+/**
+ * Deno's flags for `mcns server` and its other commands: those of {@link serverFlags}, but that it reads
+ * no system files, and may know which addresses the machine has, since it serves each by itself.
+ *
+ * @example
+ * ```ts
+ * import { MCNS_INSTALLED, mcnsFlags } from "./runtime.ts";
+ *
+ * console.assert(mcnsFlags(MCNS_INSTALLED).includes("--allow-write=/srv/mcns"));
+ * ```
+ */
+export function mcnsFlags({ source, data, notify }: Folders): string[] {
+  return [
+    "--no-prompt",
+    "--frozen",
+    "--no-remote",
+    "--deny-import",
+    "--unstable-worker-options",
+    "--unstable-net",
+    "--allow-net",
+    "--allow-sys=networkInterfaces",
+    `--allow-env=${MCNS_VARIABLES.join(",")}`,
+    "--ignore-env",
+    `--allow-read=${source},${data}`,
+    `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
+    `--v8-flags=${V8_FLAGS.join(",")}`,
+  ];
+}
+
 /**
  * Deno's flags for `mcproxyctl`: the proxy's socket, and where the operator is. Deno checks a Unix socket as
  * network, reading and writing at once.

@@ -1,7 +1,7 @@
 /**
- * `deno task bundle`: writes the proxy and its client as one script each, `dist/mc-proxy.js` and
- * `dist/mcproxyctl.js`, which need Deno and nothing else beside them: no source tree, no package
- * cache, no lock file.
+ * `deno task bundle`: writes the proxy, its client and the name server as one script each,
+ * `dist/mc-proxy.js`, `dist/mcproxyctl.js` and `dist/mcns.js`, which need Deno and nothing else beside
+ * them: no source tree, no package cache, no lock file.
  *
  * @module
  */
@@ -10,13 +10,15 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** How the bundle contains the lines of each `entry_url.ts`: in lib/workers, lib/history, lib/sqlite. */
+/** How a bundle contains the lines of each `entry_url.ts`. */
 const ENTRY_LINE = `new URL("./entry.ts", import.meta.url)`;
-/** Kinds of threads, each with such a line. */
-const THREADS = 3;
+/** Kinds of threads of the proxy, each with such a line: in lib/workers, lib/history, lib/sqlite. */
+const PROXY_THREADS = 3;
+/** Those of the name server: in lib/dns_server, lib/sqlite, and lib/workers, which it never starts. */
+const MCNS_THREADS = 3;
 
 /** A thread or the program: only one part is ever evaluated. The last does what `main.ts` does. */
-const ENTRY_MODULE = `
+const PROXY_MODULE = `
 if ("WorkerGlobalScope" in globalThis && self.name === "history") {
   await import("${import.meta.resolve("../lib/history/entry.ts")}");
 } else if ("WorkerGlobalScope" in globalThis && self.name === "checkpoint") {
@@ -29,6 +31,18 @@ if ("WorkerGlobalScope" in globalThis && self.name === "history") {
 }
 `;
 
+/** A thread or the name server. */
+const MCNS_MODULE = `
+if ("WorkerGlobalScope" in globalThis && self.name === "checkpoint") {
+  await import("${import.meta.resolve("../lib/sqlite/entry.ts")}");
+} else if ("WorkerGlobalScope" in globalThis) {
+  await import("${import.meta.resolve("../lib/dns_server/entry.ts")}");
+} else {
+  const { runMcns } = await import("${import.meta.resolve("../lib/cli/mcns_command.ts")}");
+  Deno.exit(await runMcns(Deno.args));
+}
+`;
+
 /**
  * Bundles the proxy with its workers. The script finds out which of the two it is: a worker is
  * started from the same file.
@@ -36,17 +50,33 @@ if ("WorkerGlobalScope" in globalThis && self.name === "history") {
  * @param output Where to write the script.
  */
 export async function bundleProxy(output: string): Promise<void> {
+  await bundleProgram(PROXY_MODULE, { output, threads: PROXY_THREADS });
+}
+
+/**
+ * Bundles the name server with its workers, as {@link bundleProxy} does.
+ *
+ * @param output Where to write the script.
+ */
+export async function bundleMcns(output: string): Promise<void> {
+  await bundleProgram(MCNS_MODULE, { output, threads: MCNS_THREADS });
+}
+
+async function bundleProgram(
+  module: string,
+  { output, threads }: { readonly output: string; readonly threads: number },
+): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
     const entry = join(folder, "entry.ts");
     const script = join(folder, "script.js");
-    await Deno.writeTextFile(entry, ENTRY_MODULE);
+    await Deno.writeTextFile(entry, module);
     await bundle(entry, script);
     const code = await Deno.readTextFile(script);
     const parts = code.split(ENTRY_LINE);
-    if (parts.length !== THREADS + 1) {
+    if (parts.length !== threads + 1) {
       const found = parts.length - 1;
-      throw new Error(`the bundle has ${found} places that start a thread, not ${THREADS}`);
+      throw new Error(`the bundle has ${found} places that start a thread, not ${threads}`);
     }
     await Deno.writeTextFile(output, parts.join("new URL(import.meta.url)"));
   } finally {
@@ -75,4 +105,5 @@ if (import.meta.main) {
   await Deno.mkdir(folder, { recursive: true });
   await bundleProxy(join(folder, "mc-proxy.js"));
   await bundleClient(join(folder, "mcproxyctl.js"));
+  await bundleMcns(join(folder, "mcns.js"));
 }

@@ -34,7 +34,11 @@ export interface Logging extends AsyncDisposable {
  * Sets the log up: logfmt (`format = "text"`) or JSON lines, in UTC, to `target`. Both formatters
  * escape control characters, so that a name sent by a stranger cannot forge a line.
  */
-export async function setUpLogging(config: LogConfig, target: ByteWriter): Promise<Logging> {
+export async function setUpLogging(
+  config: LogConfig,
+  target: ByteWriter,
+  { program = "mc-proxy" }: { readonly program?: string } = {},
+): Promise<Logging> {
   const format = config.format === "json"
     ? getJsonLinesFormatter({ properties: "flatten" })
     : getLogfmtFormatter();
@@ -48,11 +52,11 @@ export async function setUpLogging(config: LogConfig, target: ByteWriter): Promi
     reset: true,
     sinks: { lines: (record) => writer.write(format(record)) },
     loggers: [
-      { category: ["mc-proxy"], lowestLevel: TAPE_LEVEL[config.level], sinks: ["lines"] },
+      { category: [program], lowestLevel: TAPE_LEVEL[config.level], sinks: ["lines"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
     ],
   });
-  const logger = getLogger(["mc-proxy"]);
+  const logger = getLogger([program]);
   const log: LogSink = ({ level, message, fields }) => {
     // Braces would be a template: a path in a warning may have them.
     const text = /[{}]/.test(message) ? message.replaceAll(/[{}]/g, "$&$&") : message;

@@ -1,9 +1,9 @@
-import { Command, CommanderError } from "commander";
-import { addRequiredOption, nearCommand, renderCompletions, SHELLS } from "../terminal/mod.ts";
-import { describeError } from "../observe/mod.ts";
+import { Command } from "commander";
+import { addRequiredOption, renderCompletions, SHELLS } from "../terminal/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
 import { checkFile, okWords } from "./check.ts";
+import { EXIT_FAILED, EXIT_OK, print, runCommandLine } from "./command_line.ts";
 import { describeProblems } from "./load.ts";
 import { runServer } from "./server.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
@@ -11,11 +11,6 @@ import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
 import { runStatus } from "./status.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
-
-/** Exit codes: done, failed, called wrongly. */
-const EXIT_OK = 0;
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 
 /**
  * Runs the `mc-proxy` command. Resolves with the exit code; every failure is one line on stderr
@@ -119,38 +114,9 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .action((shell: typeof SHELLS[number]) => {
       print(Deno.stdout, renderCompletions(program, shell).trimEnd());
     });
-  try {
-    await program.parseAsync(args, { from: "user" });
-    return exitCode;
-  } catch (error) {
-    // Commander has written its message, or the help or version that was asked for.
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return EXIT_OK;
-      const near = error.code === "commander.excessArguments" && nearCommand(program, args);
-      if (near) print(Deno.stderr, `(Did you mean ${near}?)`);
-      return EXIT_USAGE;
-    }
-    printProblem(error);
-    return EXIT_FAILED;
-  }
+  return await runCommandLine(program, args) ?? exitCode;
 }
 
 function addConfigOption(command: Command): Command {
   return addRequiredOption(command, "-c, --config <file>", "configuration (TOML)");
-}
-
-/** A failure that nobody foresaw is one line too: its trace would say nothing to an operator. */
-function printProblem(error: unknown): void {
-  const text = error instanceof CommandError
-    ? error.message
-    : `unexpected failure: ${describeError(error)}`;
-  try {
-    print(Deno.stderr, text.split("\n").map((line) => `mc-proxy: ${line}`).join("\n"));
-  } catch {
-    // Nobody reads it; the exit code still tells.
-  }
-}
-
-function print(target: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  target.writeSync(new TextEncoder().encode(`${text}\n`));
 }

@@ -21,7 +21,7 @@ export interface PermissionCheck {
 }
 
 /** One thing that the program has to be allowed, and the flag that allows it. */
-interface Need {
+export interface Need {
   readonly flag: string;
   readonly purpose: string;
   readonly descriptor: Deno.PermissionDescriptor;
@@ -52,10 +52,21 @@ interface Need {
  * ```
  */
 export function checkPermissions(check: PermissionCheck): string[] {
-  const query = check.query ?? Deno.permissions.querySync;
+  return requirePermissions(needs(check), check.query);
+}
+
+/**
+ * {@link checkPermissions} for whatever a program needs.
+ *
+ * @throws {CommandError}
+ */
+export function requirePermissions(
+  needed: Iterable<Need>,
+  query: QueryPermission = Deno.permissions.querySync,
+): string[] {
   const granted = (descriptor: Deno.PermissionDescriptor) => query(descriptor).state === "granted";
   const missing = new Map<string, string>();
-  for (const { flag, purpose, descriptor } of needs(check)) {
+  for (const { flag, purpose, descriptor } of needed) {
     if (!granted(descriptor) && !missing.has(flag)) missing.set(flag, purpose);
   }
   if (missing.size > 0) {
@@ -81,26 +92,28 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   // Whole: routes name their backends while the program runs.
   yield { flag: "--allow-net", purpose: "listeners and backends", descriptor: { name: "net" } };
   // Without a path it is in memory.
-  if (config.database.path !== "") yield* folder(config.database.path, "the database");
-  if (config.history !== undefined) yield* folder(config.history.path, "the history");
+  if (config.database.path !== "") yield* folderNeeds(config.database.path, "the database");
+  if (config.history !== undefined) yield* folderNeeds(config.history.path, "the history");
   if (config.connector !== undefined) yield* connectorNeeds(config.connector);
-  if (config.grpc !== undefined) yield* folder(config.grpc.addr, "the admin socket");
-  if (config.metrics?.addr.includes("/")) yield* folder(config.metrics.addr, "the metrics socket");
+  if (config.grpc !== undefined) yield* folderNeeds(config.grpc.addr, "the admin socket");
+  if (config.metrics?.addr.includes("/")) {
+    yield* folderNeeds(config.metrics.addr, "the metrics socket");
+  }
   const { geoipDb } = config.firewall;
-  if (geoipDb !== undefined) yield file("read", geoipDb, "the GeoIP database");
+  if (geoipDb !== undefined) yield fileNeed("read", geoipDb, "the GeoIP database");
   const { caCert, eabKeyFile, dns } = config.acme ?? {};
   for (const path of [caCert, eabKeyFile, dns?.keyFile]) {
-    if (path !== undefined) yield file("read", path, "the authority's files");
+    if (path !== undefined) yield fileNeed("read", path, "the authority's files");
   }
   for (const { tlsCert, tlsKey } of config.listeners.flatMap(({ routes }) => routes)) {
     if (tlsCert === ACME) continue;
     for (const path of [tlsCert, tlsKey]) {
-      if (path !== "") yield file("read", path, "certificates");
+      if (path !== "") yield fileNeed("read", path, "certificates");
     }
   }
-  if (notifySocket?.startsWith("/")) yield file("write", notifySocket, "systemd's socket");
+  if (notifySocket?.startsWith("/")) yield fileNeed("write", notifySocket, "systemd's socket");
   if (workerModule?.protocol === "file:") {
-    yield file("read", fileURLToPath(workerModule), "the program's own workers");
+    yield fileNeed("read", fileURLToPath(workerModule), "the program's own workers");
   }
 }
 
@@ -108,21 +121,22 @@ function* connectorNeeds(connector: ConnectorConfig): Generator<Need> {
   const { caCerts, crls, serverCert, serverKey, db, dbCa, dbPasswordFile } = connector;
   const pair = serverCert === ACME ? [] : [serverCert, serverKey];
   const files = [...caCerts, ...crls, ...pair];
-  for (const path of files) yield file("read", path, "the connector's certificates");
+  for (const path of files) yield fileNeed("read", path, "the connector's certificates");
   for (const path of [dbCa, dbPasswordFile]) {
-    if (path !== undefined) yield file("read", path, "the connector's database");
+    if (path !== undefined) yield fileNeed("read", path, "the connector's database");
   }
   const path = sqlitePath(db);
-  if (path !== undefined) yield* folder(path, "the connector's database");
+  if (path !== undefined) yield* folderNeeds(path, "the connector's database");
 }
 
 /** A file that gets companions beside it: SQLite's journal, a socket before it is renamed. */
-function* folder(path: string, purpose: string): Generator<Need> {
-  yield file("read", dirname(resolve(path)), purpose);
-  yield file("write", dirname(resolve(path)), purpose);
+export function* folderNeeds(path: string, purpose: string): Generator<Need> {
+  yield fileNeed("read", dirname(resolve(path)), purpose);
+  yield fileNeed("write", dirname(resolve(path)), purpose);
 }
 
-function file(name: "read" | "write", path: string, purpose: string): Need {
+/** A file, by the flag that allows it. */
+export function fileNeed(name: "read" | "write", path: string, purpose: string): Need {
   const absolute = resolve(path);
   return { flag: `--allow-${name}=${absolute}`, purpose, descriptor: { name, path: absolute } };
 }

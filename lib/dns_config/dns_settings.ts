@@ -174,7 +174,7 @@ const dot = table<DotConfig>({
     key: "tls_cert",
     kind: filePath(),
     required: true,
-    doc: "The certificate and those that it needs, PEM. It is read again when it changes.",
+    doc: "The certificate and those that it needs, PEM. SIGHUP reads it again.",
   },
   tlsKey: { key: "tls_key", kind: filePath(), required: true, doc: "Its key, PEM." },
 });
@@ -187,8 +187,8 @@ export const dns = table<DnsConfig>({
     default: ":53",
     doc:
       "Where questions are answered, over UDP and TCP. `:53` is every address that this machine " +
-      "has when the program starts and at SIGHUP, each with a socket of its own, so that answers " +
-      "come from the address that was asked.",
+      "has when the program starts, each with a socket of its own, so that answers come from the " +
+      "address that was asked.",
   },
   listenAlsoAt: {
     key: "listen_also_at",

@@ -29,7 +29,7 @@ const server = table<ManagementConfig>({
     key: "tls_cert",
     kind: filePath(),
     required: true,
-    doc: "The certificate of both and those that it needs, PEM. It is read again when it changes.",
+    doc: "The certificate of both and those that it needs, PEM. SIGHUP reads it again.",
   },
   tlsKey: { key: "tls_key", kind: filePath(), required: true, doc: "Its key, PEM." },
 });

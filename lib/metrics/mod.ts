@@ -5,5 +5,6 @@
  * @module
  */
 export { EndpointError, type EndpointOptions, MetricsEndpoint } from "../metrics_endpoint/mod.ts";
+export { Families } from "./families.ts";
 export { Metrics } from "./metrics.ts";
 export type { MetricsSource } from "./source.ts";

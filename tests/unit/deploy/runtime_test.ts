@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { clientFlags, DENO_VERSION, INSTALLED, serverFlags } from "../../../deploy/runtime.ts";
+import {
+  clientFlags,
+  DENO_VERSION,
+  INSTALLED,
+  MCNS_INSTALLED,
+  mcnsFlags,
+  serverFlags,
+} from "../../../deploy/runtime.ts";
 import { ROOT } from "../../support/module_graph.ts";
 import { repositoryFiles } from "../../support/repository.ts";
 
@@ -45,6 +52,19 @@ Deno.test("the compile task bakes in the deployed flags, without reading any sou
 Deno.test("the compile task gives the client the socket of an installation, and nothing else", () => {
   const want = clientFlags(`${INSTALLED.data}/mc-proxy.sock`);
   assert.deepEqual(compiledFlags(1).slice(0, want.length), want);
+});
+
+Deno.test("the mcns task and the compiled name server run under exactly the deployed flags", () => {
+  assert.deepEqual(flagsOf("mcns", "run"), mcnsFlags({ source: ".", data: "srv" }));
+  const want = mcnsFlags(MCNS_INSTALLED)
+    .map((flag) => flag.replace(`${MCNS_INSTALLED.source},`, ""));
+  assert.deepEqual(compiledFlags(2).slice(0, want.length), want);
+});
+
+Deno.test("the name server may neither run programs, load libraries, nor fetch code", () => {
+  for (const flag of mcnsFlags(MCNS_INSTALLED)) {
+    assert.doesNotMatch(flag, /^(-A|--allow-(all|run|ffi|import|sys$))/);
+  }
 });
 
 Deno.test("the server may neither run programs, load libraries, nor fetch code", () => {

@@ -1,0 +1,75 @@
+import { Command } from "commander";
+import { addRequiredOption, renderCompletions, SHELLS } from "../terminal/mod.ts";
+import { CommandError } from "./command_error.ts";
+import { EXIT_FAILED, EXIT_OK, print, runCommandLine } from "./command_line.ts";
+import { checkMcnsFile } from "./mcns_load.ts";
+import { runMcnsServer } from "./mcns_server.ts";
+import { runMcnsSnapshot } from "./mcns_snapshot.ts";
+import { describeProblems } from "./load.ts";
+import type { SnapshotOptions } from "./snapshot.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Runs the `mcns` command. Resolves with the exit code; every failure is one line on stderr (a
+ * configuration's problems one line each), never a stack trace.
+ *
+ * @param args The arguments after the program's name.
+ */
+export async function runMcns(args: readonly string[]): Promise<number> {
+  let exitCode = EXIT_OK;
+  const program = new Command("mcns")
+    .description("authoritative name server, its zones managed while it runs")
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError("(mcns --help shows the usage)");
+  addConfig(
+    program.command("server")
+      .description("serve until SIGTERM or SIGINT; SIGHUP reads certificates again"),
+  ).action(async ({ config }: { config: string }) => {
+    exitCode = await runMcnsServer(config);
+  });
+  addConfig(
+    program.command("check")
+      .description("check a configuration and what it names; changes nothing"),
+  )
+    .option("--json", "print what was found as JSON, for machines")
+    .action(({ config, json }: { config: string; json?: true }) => {
+      if (!check(config, json === true)) exitCode = EXIT_FAILED;
+    });
+  addConfig(
+    program.command("snapshot").description("copy the database, also while the server runs"),
+  )
+    .option("-o, --output <file>", "where to; default: beside the database, with the time")
+    .option("--overwrite", "replace the file if it is there")
+    .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
+      print(Deno.stdout, await runMcnsSnapshot(config, options));
+    });
+  program.command("version").description("print the version").action(() => {
+    print(Deno.stdout, VERSION);
+  });
+  program.command("completions")
+    .description("print a completion script for a shell")
+    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
+    .action((shell: typeof SHELLS[number]) => {
+      print(Deno.stdout, renderCompletions(program, shell).trimEnd());
+    });
+  return await runCommandLine(program, args) ?? exitCode;
+}
+
+function addConfig(command: Command): Command {
+  return addRequiredOption(command, "-c, --config <file>", "configuration (TOML)");
+}
+
+/** Whether a start with the file would succeed. */
+function check(path: string, asJson: boolean): boolean {
+  const { problems, warnings } = checkMcnsFile(path);
+  const ok = problems.length === 0;
+  if (asJson) {
+    print(Deno.stdout, JSON.stringify({ file: path, ok, problems, warnings }, null, 2));
+    return ok;
+  }
+  if (!ok) throw new CommandError(describeProblems(path, problems).join("\n"));
+  for (const warning of describeProblems(path, warnings)) print(Deno.stderr, `warning: ${warning}`);
+  print(Deno.stdout, `${path}: ok`);
+  return ok;
+}

@@ -1,0 +1,104 @@
+import type { McnsConfig } from "../dns_config/mod.ts";
+import { DnsControl, type DnsPlane } from "../dns_control/mod.ts";
+import { type AddressStatus, DnsPool, type TlsMaterial } from "../dns_server/mod.ts";
+import type { DnsDatabase } from "../dns_store/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { chooseSockets } from "../tcp/mod.ts";
+import { ZoneTable } from "../zones/mod.ts";
+import { servedAddresses, servingSettings } from "./mcns_serving.ts";
+
+/** What {@link Mcns} is made of. */
+export interface McnsOptions {
+  readonly config: McnsConfig;
+  readonly database: DnsDatabase;
+  readonly log: LogSink;
+  /** The worker of an address loops and cannot be ended. */
+  readonly onStuck: (host: string) => void;
+}
+
+/** A running name server: the zones' one writer, and the workers that answer from them. */
+export class Mcns implements AsyncDisposable {
+  readonly control: DnsControl;
+  readonly #pool: DnsPool;
+  readonly #log: LogSink;
+
+  private constructor(control: DnsControl, pool: DnsPool, log: LogSink) {
+    this.control = control;
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /**
+   * Compiles the zones of the database, and serves them at every address.
+   *
+   * @throws {Error} if an address cannot be bound, or the database not be read.
+   */
+  static async start({ config, database, log, onStuck }: McnsOptions): Promise<Mcns> {
+    const parts: { control?: DnsControl; pool?: DnsPool } = {};
+    const plane: DnsPlane = {
+      apply: async (change) => await parts.pool?.apply(change) ?? { pendingWorkers: [] },
+    };
+    const control = parts.control = await DnsControl.open({ database, plane, log, now: Date.now });
+    const { kind: sockets, problem } = await chooseSockets("auto");
+    if (problem !== undefined) {
+      const message = "the runtime's TCP handles do not work as known, node:net is used instead";
+      log({ level: "warn", message, fields: { problem } });
+    }
+    const tls = readTls(config);
+    const pool = parts.pool = await DnsPool.start({
+      addresses: servedAddresses(config),
+      settings: servingSettings(config),
+      sockets,
+      ...tls && { tls },
+      zones: () => parts.control?.table ?? new ZoneTable(),
+      log,
+      onStuck: ({ host }) => onStuck(host),
+    });
+    return new Mcns(control, pool, log);
+  }
+
+  /** How the servers of the addresses are. */
+  get status(): AddressStatus[] {
+    return this.#pool.status;
+  }
+
+  /** What is wrong, one sentence each. */
+  get problems(): string[] {
+    const { problem } = this.control;
+    const away = this.status.filter(({ state }) => state === "restarting");
+    return [
+      ...problem === "" ? [] : [problem],
+      ...away.map(({ address: { host } }) => `${host} is not served: its worker is being replaced`),
+    ];
+  }
+
+  /** Takes the certificate of DNS over TLS as it is in its files now. */
+  async reload(config: McnsConfig): Promise<void> {
+    try {
+      const tls = readTls(config);
+      if (tls !== undefined) await this.#pool.setTls(tls);
+    } catch (error) {
+      const fields = { error: describeError(error) };
+      this.#log({ level: "error", message: "a certificate cannot be read again", fields });
+    }
+  }
+
+  /** Takes no more changes and questions; answers those that came. */
+  async drain(timeoutMs: number): Promise<void> {
+    await this.control.close();
+    await this.#pool.drain(timeoutMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.control.close();
+    await this.#pool[Symbol.asyncDispose]();
+  }
+}
+
+function readTls({ dns: { dot } }: McnsConfig): TlsMaterial | undefined {
+  if (dot === undefined) return undefined;
+  return {
+    certPem: Deno.readTextFileSync(dot.tlsCert),
+    keyPem: Deno.readTextFileSync(dot.tlsKey),
+  };
+}

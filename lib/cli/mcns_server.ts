@@ -1,0 +1,116 @@
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { McnsConfig } from "../dns_config/mod.ts";
+import { DNS_ENTRY_URL } from "../dns_server/mod.ts";
+import { type DnsDatabase, openDnsDatabase } from "../dns_store/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import { readServiceEnvironment, ServiceManager } from "../service/mod.ts";
+import { ServingLock, whenFree } from "../sqlite/mod.ts";
+import { CommandError } from "./command_error.ts";
+import { setUpLogging } from "./logging.ts";
+import { loadMcnsFile } from "./mcns_load.ts";
+import { monitorMcns } from "./mcns_monitoring.ts";
+import { Mcns } from "./mcns_plane.ts";
+import { serveMcns } from "./mcns_serve.ts";
+import { patienceFor } from "./patience.ts";
+import { fileNeed, folderNeeds, type Need, requirePermissions } from "./permissions.ts";
+import { Signals } from "./signals.ts";
+
+/**
+ * `mcns server`: serves until SIGTERM or SIGINT, then drains. Resolves with the exit code.
+ *
+ * @throws {CommandError} if it cannot start.
+ */
+export async function runMcnsServer(configPath: string): Promise<number> {
+  using signals = new Signals();
+  const { config, warnings } = loadMcnsFile(configPath);
+  const environment = readServiceEnvironment();
+  const excess = requirePermissions(needs(config, environment.notifySocket));
+  await using logging = await setUpLogging(config.log, Deno.stderr, { program: "mcns" });
+  const { log, lostLines } = logging;
+  for (const warning of warnings) log({ level: "warn", message: warning });
+  if (excess.length > 0) {
+    const fields = { permissions: excess.join(", ") };
+    log({ level: "warn", message: "Deno was given permissions that nothing needs", fields });
+  }
+  await using manager = new ServiceManager(environment, log);
+  using _serving = refuseSecond(config);
+  const patienceMs = patienceFor(config.database.path);
+  if (patienceMs !== undefined) await manager.starting(patienceMs);
+  using database = openClaimed(config);
+  const stuck = Promise.withResolvers<string>();
+  await using mcns = await startServing({ config, database, log, onStuck: stuck.resolve });
+  await using monitoring = await monitorMcns({ config, mcns, log, lostLines });
+  // Until here whoever had the database before gets it back when something fails.
+  await confirmRole(database);
+  const running = { config, configPath, mcns, monitoring, manager, signals, log };
+  return await serveMcns({ ...running, stuck: stuck.promise });
+}
+
+async function startServing(parts: Parameters<typeof Mcns.start>[0]): Promise<Mcns> {
+  try {
+    return await Mcns.start(parts);
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}
+
+/** Before the database is migrated or claimed. */
+function refuseSecond({ database: { path } }: McnsConfig): Disposable {
+  const lock = asCommandError(() => ServingLock.take(resolve(path), { takeOver: false }));
+  if (lock !== undefined) return lock;
+  throw new CommandError(`another process serves the database ${path}: stop it first`);
+}
+
+function openClaimed({ database: { path } }: McnsConfig): DnsDatabase {
+  const database = asCommandError(() => openDnsDatabase(path));
+  try {
+    asCommandError(() => database.role?.claim());
+    asCommandError(() => database.safekeeping?.acknowledge());
+    return database;
+  } catch (error) {
+    database[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The database may be in use for a moment, by its own checkpoint. */
+async function confirmRole(database: DnsDatabase): Promise<void> {
+  const until = performance.now() + database.busyTimeoutMs;
+  try {
+    await whenFree(() => database.role?.confirm(), { until });
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}
+
+function* needs(config: McnsConfig, notifySocket: string | undefined): Generator<Need> {
+  yield {
+    flag: "--allow-net",
+    purpose: "questions and their answers",
+    descriptor: { name: "net" },
+  };
+  yield* folderNeeds(config.database.path, "the database");
+  const { server, dns, mcias, metrics } = config;
+  const files = [server?.tlsCert, server?.tlsKey, dns.dot?.tlsCert, dns.dot?.tlsKey];
+  for (const path of [...files, mcias?.caCert, dns.cookies.secretFile]) {
+    if (path) yield fileNeed("read", path, "certificates and secrets");
+  }
+  if (metrics?.addr.includes("/")) yield* folderNeeds(metrics.addr, "the metrics socket");
+  if ([dns.listenAddr, ...dns.listenAlsoAt].some((addr) => /^(:|0\.0\.0\.0:|\[::\]:)/.test(addr))) {
+    const descriptor = { name: "sys", kind: "networkInterfaces" } as const;
+    yield { flag: "--allow-sys=networkInterfaces", purpose: "the addresses to serve", descriptor };
+  }
+  if (notifySocket?.startsWith("/")) yield fileNeed("write", notifySocket, "systemd's socket");
+  if (!Deno.build.standalone && DNS_ENTRY_URL.protocol === "file:") {
+    yield fileNeed("read", fileURLToPath(DNS_ENTRY_URL), "the program's own workers");
+  }
+}
+
+function asCommandError<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw new CommandError(describeError(error), { cause: error });
+  }
+}
