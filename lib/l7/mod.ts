@@ -8,7 +8,7 @@ export { GUESS_WINDOW_MS } from "./basic_auth_step.ts";
 export { type L7Connection } from "./l7_connection.ts";
 export { hostOfAuthority } from "./authority.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
-export { GuardedH1Server } from "./guarded_sessions.ts";
+export { GuardedH1Server, GuardedH2Session } from "./guarded_sessions.ts";
 export { DEFAULT_HTTP_LIMITS, EngineLimits, type HttpLimits } from "./http_limits.ts";
 export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";

@@ -46,13 +46,13 @@ export const LAYERS: readonly (readonly string[])[] = [
     "tls",
   ],
   ["connector", "l7", "history", "dns_config"],
-  ["plane", "redirect", "health"],
+  ["plane", "redirect", "health", "api_server"],
   ["server", "control", "dns_control", "rpc", "admin/gen"],
   ["workers"],
   ["dns_server"],
   ["messages", "rpc_server"],
-  ["admin", "client", "metrics"],
-  ["ctl"],
+  ["admin", "dns_admin", "client", "metrics"],
+  ["ctl", "dns_ctl"],
   ["cli"],
 ];
 
