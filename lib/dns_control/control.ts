@@ -69,6 +69,11 @@ export class DnsControl {
     return this.#served.database.zones.list().map(({ origin }) => this.zone(origin));
   }
 
+  /** Whether there is such a zone. */
+  has(origin: Name): boolean {
+    return this.#served.database.zones.find(origin) !== undefined;
+  }
+
   /** @throws {RefusedError} `not_found` */
   zone(origin: Name): ZoneView {
     const { database } = this.#served;
@@ -120,6 +125,27 @@ export class DnsControl {
     const number = typeFromText(type);
     if (!number.ok) throw invalid("type", number.reason);
     return explainName(this.table, { name: readZoneName(name, "name"), type: number.value });
+  }
+
+  /**
+   * Writes a database that was removed or replaced while the program runs back from what is open.
+   *
+   * @throws {DatabaseError}
+   */
+  writeBack(signal?: AbortSignal): Promise<{ readonly aside: string | undefined }> {
+    const { safekeeping } = this.#served.database;
+    return this.#served.exclusive(async () => {
+      if (safekeeping === undefined) throw missing("the database's file");
+      const { aside } = await safekeeping.writeBack();
+      return { aside };
+    }, signal);
+  }
+
+  /** How much there is. */
+  get counts(): { readonly zones: number; readonly records: number; readonly revision: number } {
+    const { database } = this.#served;
+    const { zones, records, audit } = database;
+    return { zones: zones.list().length, records: records.count(), revision: audit.revision };
   }
 
   /** Takes no more changes; resolves when those that were asked for are made or refused. */

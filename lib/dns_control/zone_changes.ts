@@ -10,6 +10,7 @@ import {
   type ZoneRecord,
   zoneRecordText,
 } from "../dns/mod.ts";
+import type { DnsDatabase, ZoneRow } from "../dns_store/mod.ts";
 import { invalid, invalidFields, present, RefusedError } from "../queue/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import { compare, serialOfFile, tidied, withSerial } from "./comparison.ts";
@@ -104,21 +105,14 @@ export class ZoneChanges {
     return await this.#served.exclusive(() => this.#replace(origin, wanted, operation), signal);
   }
 
-  /** The lines of a zone file that says the zone, its SOA record first. */
-  async export(origin: Name, write: (lines: string) => Promise<void> | void): Promise<void> {
-    const { database, find } = { database: this.#served.database, find: this.#served.find(origin) };
-    using frozen = database.frozen();
-    const source = frozen ?? database;
-    const soa = source.records.soa(find.row.id, find.row.origin);
-    if (soa !== undefined) await write(`${zoneRecordText(soa)}\n`);
-    for (let afterId = 0;;) {
-      const page = source.records.page(find.row.id, { afterId, limit: EXPORT_PAGE });
-      if (page.length === 0) return;
-      afterId = page.at(-1)?.id ?? Infinity;
-      const lines = page.filter(({ id }) => id !== soa?.id).map(zoneRecordText);
-      if (lines.length > 0) await write(`${lines.join("\n")}\n`);
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+  /**
+   * A zone file that says the zone as it is now, its SOA record first; some thousand lines at a time.
+   *
+   * @throws {RefusedError} `not_found`, before the first of them.
+   */
+  export(origin: Name): AsyncGenerator<string> {
+    const { row } = this.#served.find(origin);
+    return lines(this.#served.database, row);
   }
 
   async #create(
@@ -197,3 +191,18 @@ export class ZoneChanges {
 const NOWHERE = { row: { id: 0, origin: new Uint8Array(1) }, zone: { serial: 0 } };
 /** Rows between two turns of the thread. */
 const EXPORT_PAGE = 1000;
+
+async function* lines(database: DnsDatabase, { id, origin }: ZoneRow): AsyncGenerator<string> {
+  using frozen = database.frozen();
+  const { records } = frozen ?? database;
+  const soa = records.soa(id, origin);
+  if (soa !== undefined) yield `${zoneRecordText(soa)}\n`;
+  for (let afterId = 0;;) {
+    const page = records.page(id, { afterId, limit: EXPORT_PAGE });
+    if (page.length === 0) return;
+    afterId = page.at(-1)?.id ?? Infinity;
+    const others = page.filter((record) => record.id !== soa?.id);
+    yield others.map((record) => `${zoneRecordText(record)}\n`).join("");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}

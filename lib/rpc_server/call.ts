@@ -8,6 +8,7 @@ import {
 } from "../rpc/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import { encodeStatusMessage, frameMessage, MessageReader, parseTimeout } from "./frames.ts";
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { CallContext, Method } from "./service.ts";
 
 /** Bounds on what callers can make the server hold, and where its errors go. */
@@ -24,6 +25,11 @@ export interface CallLimits {
   readonly large?: Readonly<Record<string, Pick<CallLimits, "maxCallMs" | "maxMessageBytes">>>;
   /** Requests of a stream that wait for their handler; more are refused. */
   readonly maxWaitingRequests: number;
+  /**
+   * Looks whether a call may be made, from its head alone; until it resolves no more of the request is
+   * read than the window of a stream. What it throws ends the call.
+   */
+  readonly admit?: (context: CallContext, method: DescMethod) => Promise<void>;
   /** Turns errors of the service into `RpcError`s; what it does not know it returns as it is. */
   readonly translate: (error: unknown) => unknown;
   /** An error that is still no `RpcError`: the caller is told `internal` and nothing else. */
@@ -47,9 +53,13 @@ export class GrpcCall {
   readonly #method: Method;
   readonly #limits: CallLimits;
   readonly #load: Load;
+  readonly #address: string | undefined;
   readonly #kind: "calls" | "streams";
   readonly #reader: MessageReader;
   readonly #aborter = new AbortController();
+  #isAdmitted: boolean;
+  /** Octets that came before it was. */
+  #held = 0;
   /** Not decoded yet. */
   readonly #requests: Uint8Array[] = [];
   #arrived = Promise.withResolvers<void>();
@@ -61,12 +71,20 @@ export class GrpcCall {
   constructor(
     stream: H2Stream,
     head: RequestHead,
-    { method, limits, load }: { method: Method; limits: CallLimits; load: Load },
+    { method, limits, load, address }: {
+      readonly method: Method;
+      readonly limits: CallLimits;
+      readonly load: Load;
+      /** The caller's; absent: it came over a Unix socket. */
+      readonly address?: string | undefined;
+    },
   ) {
+    this.#address = address;
     this.#stream = stream;
     this.#head = head;
     this.#method = method;
     this.#limits = { ...limits, ...limits.large?.[method.desc.name] };
+    this.#isAdmitted = limits.admit === undefined;
     this.#load = load;
     this.#kind = method.desc.methodKind === "unary" ? "calls" : "streams";
     this.#reader = new MessageReader(this.#limits.maxMessageBytes);
@@ -83,13 +101,16 @@ export class GrpcCall {
     }
     this.#load[this.#kind]++;
     this.#setDeadline();
-    this.#answer()
+    this.#admitAndAnswer()
       .then(() => this.#finish(), (error) => this.#fail(error))
       .finally(() => this.#load[this.#kind]--);
   }
 
   /** Octets of the request. */
   receive(bytes: Uint8Array): void {
+    // What is read is bounded by the longest message, not by the window.
+    if (this.#isAdmitted) this.#stream.consume(bytes.length);
+    else this.#held += bytes.length;
     if (this.#over) return;
     try {
       for (const message of this.#reader.receive(bytes)) this.#take(message);
@@ -127,6 +148,15 @@ export class GrpcCall {
     }
     this.#requests.push(octets);
     this.#arrived.resolve();
+  }
+
+  async #admitAndAnswer(): Promise<void> {
+    if (!this.#isAdmitted) {
+      await this.#limits.admit?.(this.#context(), this.#method.desc);
+      this.#isAdmitted = true;
+      this.#stream.consume(this.#held);
+    }
+    await this.#answer();
   }
 
   async #answer(): Promise<void> {
@@ -242,7 +272,12 @@ export class GrpcCall {
   }
 
   #context(): CallContext {
-    return { signal: this.#aborter.signal, metadata: (key) => this.#field(key) };
+    const address = this.#address;
+    return {
+      signal: this.#aborter.signal,
+      metadata: (key) => this.#field(key),
+      ...address !== undefined && { address },
+    };
   }
 
   #field(name: string): string | undefined {

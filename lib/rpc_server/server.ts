@@ -9,7 +9,7 @@ import {
   type RequestHead,
 } from "../h2/mod.ts";
 import { H2Io, Turns } from "../http_io/mod.ts";
-import { NodeStream } from "../tcp/mod.ts";
+import { NodeStream, type TcpStream } from "../tcp/mod.ts";
 import { type CallLimits, GrpcCall, type Load } from "./call.ts";
 import type { Method } from "./service.ts";
 
@@ -25,7 +25,7 @@ export interface GrpcLimits extends CallLimits {
 const TICK_MS = 1000;
 
 /** For callers on this machine: larger windows, and as many cancelled calls as they like. */
-function sessionLimits(maxConcurrentStreams: number): Limits {
+function localLimits(maxConcurrentStreams: number): Limits {
   return {
     ...EDGE_LIMITS,
     maxConcurrentStreams,
@@ -46,7 +46,7 @@ export class GrpcServer {
   readonly #load: Load = { calls: 0, streams: 0 };
   readonly #turns = new Turns();
   readonly #pool = new OutputPool();
-  readonly #sessions = new Map<Socket, H2Session>();
+  readonly #sessions = new Map<TcpStream, H2Session>();
   #server: Server | undefined;
   readonly #ticks: ReturnType<typeof setInterval>;
 
@@ -79,7 +79,7 @@ export class GrpcServer {
     );
     for (const session of this.#sessions.values()) session.shutdown();
     const cut = setTimeout(() => {
-      for (const socket of this.#sessions.keys()) socket.destroy();
+      for (const stream of this.#sessions.keys()) stream.reset();
     }, graceMs);
     await closed;
     clearTimeout(cut);
@@ -88,34 +88,57 @@ export class GrpcServer {
 
   #accept(socket: Socket): void {
     socket.on("error", () => {});
+    const ended = this.#serve(new NodeStream(socket), {
+      limits: localLimits(this.#limits.maxCallsPerConnection),
+    });
+    socket.once("close", ended.resolve);
+  }
+
+  /**
+   * Serves a connection of the network, whose TLS is done; resolves when it has ended.
+   *
+   * @param address of the caller.
+   */
+  async serve(stream: TcpStream, address: string): Promise<void> {
+    const limits = { ...EDGE_LIMITS, maxConcurrentStreams: this.#limits.maxCallsPerConnection };
+    await this.#serve(stream, { limits, address }).promise;
+  }
+
+  #serve(
+    stream: TcpStream,
+    { limits, address }: { readonly limits: Limits; readonly address?: string },
+  ): PromiseWithResolvers<void> {
+    const ended = Promise.withResolvers<void>();
     const session: H2Session = new H2Session({
       role: "server",
-      handler: this.#handler(() => io),
-      limits: sessionLimits(this.#limits.maxCallsPerConnection),
+      handler: this.#handler(() => io, address),
+      limits,
       pool: this.#pool,
       now: performance.now(),
     });
-    const io = new H2Io(new NodeStream(socket), session, {
+    const io = new H2Io(stream, session, {
       now: () => performance.now(),
       turns: this.#turns,
       peer: "client",
       onLost: () => {},
+      onGone: () => ended.resolve(),
     });
-    this.#sessions.set(socket, session);
-    socket.once("close", () => this.#sessions.delete(socket));
+    this.#sessions.set(stream, session);
+    ended.promise.finally(() => this.#sessions.delete(stream));
     io.schedule();
+    return ended;
   }
 
-  #handler(io: () => H2Io): H2Handler {
+  #handler(io: () => H2Io, address: string | undefined): H2Handler {
     return {
       onOutput: () => io().schedule(),
       onClose: () => io().close(),
-      onRequest: (stream, head, endStream) => this.#open(stream, head, endStream),
+      onRequest: (stream, head, endStream) => this.#open(stream, { head, endStream, address }),
       onData: (stream, bytes, endStream) => {
         const call = callOf(stream);
+        // Whose call was refused may go on for a moment.
+        if (call === undefined) stream.consume(bytes.length);
         call?.receive(bytes);
-        // What is read is bounded by the longest message, not by the window.
-        stream.consume(bytes.length);
         if (endStream) call?.end();
       },
       onTrailers: (stream) => callOf(stream)?.end(),
@@ -124,7 +147,14 @@ export class GrpcServer {
     };
   }
 
-  #open(stream: H2Stream, head: RequestHead, endStream: boolean): void {
+  #open(
+    stream: H2Stream,
+    { head, endStream, address }: {
+      readonly head: RequestHead;
+      readonly endStream: boolean;
+      readonly address: string | undefined;
+    },
+  ): void {
     const refusal = this.#refusal(head);
     if (refusal !== undefined) {
       stream.respond(refusal, true);
@@ -138,7 +168,8 @@ export class GrpcServer {
       stream.reset(0);
       return;
     }
-    const call = new GrpcCall(stream, head, { method, limits: this.#limits, load: this.#load });
+    const means = { method, limits: this.#limits, load: this.#load, address };
+    const call = new GrpcCall(stream, head, means);
     stream.context = call;
     if (endStream) call.end();
     call.start();

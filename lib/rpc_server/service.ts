@@ -16,6 +16,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** A value of the call's metadata. */
   metadata(key: string): string | undefined;
+  /** The caller's address; absent: it came over a Unix socket. */
+  readonly address?: string;
 }
 
 /** One function for each method of a service. */

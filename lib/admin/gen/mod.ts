@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./mc_proxy/v1/admin_pb.ts";
+export * as mcns from "./mcns/v1/zones_pb.ts";
 export * as health from "./grpc/health/v1/health_pb.ts";
 export * as reflection from "./grpc/reflection/v1/reflection_pb.ts";
 export * as reflectionAlpha from "./grpc/reflection/v1alpha/reflection_pb.ts";

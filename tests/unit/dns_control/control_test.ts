@@ -76,7 +76,7 @@ function octets(text: string): Uint8Array {
 
 async function exported(control: DnsControl): Promise<string> {
   let text = "";
-  await control.zones.export(ORIGIN, (lines) => void (text += lines));
+  for await (const lines of control.zones.export(ORIGIN)) text += lines;
   return text;
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { H2Stream, RequestHead } from "../../../lib/h2/mod.ts";
 import { GrpcCall } from "../../../lib/rpc_server/call.ts";
 import { frameMessage } from "../../../lib/rpc_server/frames.ts";
+import { RpcError } from "../../../lib/rpc/mod.ts";
 import type { Method } from "../../../lib/rpc_server/mod.ts";
 import { ProxyAdminService } from "../../../lib/admin/gen/mc_proxy/v1/admin_pb.ts";
 import { FakeTimers } from "../../support/fake_timers.ts";
@@ -23,6 +24,7 @@ class FakeCallStream {
   responded = false;
   messages = 0;
   full = false;
+  consumed = 0;
   status: string | undefined;
 
   respond({ fields }: { fields: readonly string[] }): void {
@@ -41,6 +43,10 @@ class FakeCallStream {
 
   reset(): void {}
 
+  consume(octets: number): void {
+    this.consumed += octets;
+  }
+
   #note(fields: readonly string[]): void {
     const at = fields.indexOf("grpc-status");
     if (at >= 0) this.status = fields[at + 1];
@@ -50,9 +56,10 @@ class FakeCallStream {
 function call(
   name: "getStatus" | "watchStatus" | "watchConnections" | "apply",
   handle: Method["handle"],
-  { load = { calls: 0, streams: 0 }, timeout }: {
+  { load = { calls: 0, streams: 0 }, timeout, admit }: {
     load?: { calls: number; streams: number };
     timeout?: string;
+    admit?: () => Promise<void>;
   } = {},
 ) {
   const stream = new FakeCallStream();
@@ -61,7 +68,7 @@ function call(
   const started = new GrpcCall(
     stream as unknown as H2Stream,
     { path: name, fields } as unknown as RequestHead,
-    { method, limits: LIMITS, load },
+    { method, limits: { ...LIMITS, ...admit !== undefined && { admit } }, load },
   );
   started.start();
   return { call: started, stream, load };
@@ -188,4 +195,35 @@ Deno.test("a reader that is slow is waited for with one message, and left when i
   running.cancel();
   await turns();
   assert.deepEqual([ended, load.streams], [true, 0]);
+});
+
+Deno.test("of a call that is not admitted yet nothing is consumed, and of one that is all", async () => {
+  const admitted = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const { call: started, stream } = call("getStatus", () => answered.resolve(), {
+    admit: () => admitted.promise,
+  });
+  started.receive(EMPTY.subarray(0, 2));
+  started.receive(EMPTY.subarray(2));
+  started.end();
+  assert.equal(stream.consumed, 0);
+  admitted.resolve();
+  await answered.promise;
+  assert.equal(stream.consumed, EMPTY.length);
+  started.receive(EMPTY);
+  assert.equal(stream.consumed, 2 * EMPTY.length);
+});
+
+Deno.test("a call that is refused is never handled", async () => {
+  const refused = Promise.withResolvers<void>();
+  const { call: started, stream } = call("getStatus", () => assert.fail("it was handled"), {
+    admit: () => refused.promise,
+  });
+  started.receive(EMPTY);
+  started.end();
+  refused.reject(new RpcError("unauthenticated", "who?"));
+  await refused.promise.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(stream.status, "16");
+  assert.equal(stream.consumed, 0);
 });

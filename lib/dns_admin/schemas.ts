@@ -1,0 +1,164 @@
+import { type JsonSchema, object } from "./json_schema.ts";
+
+const string = (description: string): JsonSchema => ({ type: "string", description });
+const integer = (description: string, minimum?: number, maximum?: number): JsonSchema => ({
+  ...{ type: "integer", description, minimum: minimum ?? 0 },
+  ...maximum !== undefined && { maximum },
+});
+const list = (description: string, items: JsonSchema, maxItems?: number): JsonSchema => ({
+  ...{ type: "array", description, items },
+  ...maxItems !== undefined && { maxItems },
+});
+
+const MAX_TTL = 0x7fff_ffff;
+const NAME = string("Relative to the zone unless it ends in a dot; `@` is the zone itself.");
+const FULL_NAME = string("In full, with its last dot.");
+const TYPE = string("Such as `A`, or `TYPE65280`.");
+const TTL = integer("Seconds.", 0, MAX_TTL);
+const VALUE = string(
+  "As a zone file has it. A TXT value that does not begin with a quotation mark is one text.",
+);
+const SERIAL = integer("Of the zone, after the change.", 0, 0xffff_ffff);
+const VERSION = string("Of the zone; the ETag, without its quotation marks.");
+const PENDING = list(
+  "Workers that make the change a little later.",
+  integer("A worker."),
+);
+
+export const RECORD: JsonSchema = object({
+  id: integer("Stays as long as the record is there."),
+  name: FULL_NAME,
+  type: TYPE,
+  value: VALUE,
+  ttl: TTL,
+});
+
+export const NEW_RECORD: JsonSchema = object({ name: NAME, type: TYPE, value: VALUE, "ttl?": TTL });
+
+export const DONE: JsonSchema = object({
+  serial: SERIAL,
+  version: VERSION,
+  pending_workers: PENDING,
+});
+
+export const CHANGED_RECORD: JsonSchema = object({
+  ...{ id: integer("Stays as long as the record is there."), name: FULL_NAME, type: TYPE },
+  ...{ value: VALUE, ttl: TTL, serial: SERIAL, version: VERSION, pending_workers: PENDING },
+});
+
+export const ZONE: JsonSchema = object({
+  name: FULL_NAME,
+  serial: SERIAL,
+  records: integer("How many it has."),
+  version: VERSION,
+  "problem?": string("Why it is not served; absent: it is."),
+});
+
+export const ZONES: JsonSchema = object({ zones: list("Those that the token may read.", ZONE) });
+
+export const NEW_ZONE: JsonSchema = object({
+  name: string("Of the zone, in full; a last dot may be left out."),
+  name_servers: list("Names, relative to the zone unless they end in a dot.", NAME, 64),
+  "mailbox?": string("Whom to write to, as a name; default: `hostmaster` of the zone."),
+  "ttl?": TTL,
+});
+
+export const CREATED_ZONE: JsonSchema = object({
+  ...{ name: FULL_NAME, serial: SERIAL, version: VERSION, pending_workers: PENDING },
+});
+
+export const RECORDS: JsonSchema = object({
+  records: list("In the order of their ids.", RECORD),
+  serial: SERIAL,
+  version: VERSION,
+  "next?": integer("There are more: give it as `after`."),
+});
+
+export const SET: JsonSchema = object({
+  ...{ ttl: TTL, "values": list("Each as a zone file has it.", VALUE, 4096) },
+});
+
+export const NEW_SET: JsonSchema = object({
+  ...{ "ttl?": TTL, "values": list("Each as a zone file has it.", VALUE, 4096) },
+});
+
+export const CHANGED_SET: JsonSchema = object({
+  records: list("Of the set.", RECORD),
+  ...{ serial: SERIAL, version: VERSION, pending_workers: PENDING },
+});
+
+export const IMPORTED: JsonSchema = object({
+  records: integer("How many the zone has now."),
+  added: integer("Records that came."),
+  removed: integer("Records that went."),
+  changed: integer("Records that have another TTL or spelling."),
+  ...{ serial: SERIAL, version: VERSION, pending_workers: PENDING },
+});
+
+export const EXPLANATION: JsonSchema = object({
+  verdict: string("`answer`, `no_data`, `no_name`, `delegation` or `not_authoritative`."),
+  "zone?": FULL_NAME,
+  steps: list("What was looked at.", string("A sentence.")),
+  records: list("As zone files have them.", string("A record.")),
+  "recursion?": string("What becomes of a question of the client that no zone answers."),
+});
+
+export const STATUS: JsonSchema = object({
+  version: string("Of the program."),
+  zones: integer("How many there are."),
+  records: integer("How many there are."),
+  revision: integer("Grows with each change."),
+  problem: string("Why it is not healthy; empty: it is."),
+});
+
+export const HEALTH: JsonSchema = object({ status: string("`ok` or `unhealthy`.") });
+
+export const AUDIT: JsonSchema = object({
+  entries: list(
+    "The latest first.",
+    object({
+      id: integer("Grows."),
+      time: string("When it was, in UTC."),
+      actor: string("Whose token it was."),
+      action: string("What was called."),
+      subject: string("What was changed."),
+      before: string("JSON; empty if there was nothing."),
+      after: string("JSON; empty if there is nothing."),
+    }),
+  ),
+});
+
+const TOKEN_PROPERTIES = {
+  name: string("Of the token."),
+  scopes: list("`admin`, `read:ZONE` or `write:ZONE`; `*` is every zone.", string("A scope."), 64),
+  "created_at": string("When it was made, in UTC."),
+  "expires_at?": string("When it ends, in UTC; absent: never."),
+};
+
+export const TOKENS: JsonSchema = object({
+  tokens: list("All of them.", object(TOKEN_PROPERTIES)),
+});
+
+export const NEW_TOKEN: JsonSchema = object({
+  ...{ name: TOKEN_PROPERTIES.name, scopes: TOKEN_PROPERTIES.scopes },
+  "ttl?": integer("Seconds until it ends; absent: it never does.", 1, 10 * 365 * 86_400),
+});
+
+export const CREATED_TOKEN: JsonSchema = object({
+  ...TOKEN_PROPERTIES,
+  token: string("What to show. It is not stored and cannot be shown again."),
+});
+
+export const WRITTEN_BACK: JsonSchema = object({
+  "aside?": string("Where the file is now that was in the database's place."),
+});
+
+export const PROBLEM: JsonSchema = object({
+  status: integer("Of HTTP."),
+  code: string("For programs."),
+  title: string("For people."),
+  "fields?": list(
+    "What is wrong with fields of the request.",
+    object({ field: string("Its path."), message: string("What is wrong.") }),
+  ),
+});
