@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type {
   DescMessage,
@@ -28,16 +29,27 @@ export interface CallOptions {
 /** Of one message: a listing of 100,000 routes has about 15 MB, a million rules 25 to 60. */
 const MAX_MESSAGE_BYTES = 96 * 1024 * 1024;
 
-/** A connection to a gRPC server on a Unix socket, made at the first call. */
+/** Where a gRPC server is: the path of a Unix socket, or an address that is spoken to over TLS. */
+export type ChannelTarget = string | {
+  /** `host:port`. */
+  readonly address: string;
+  /** PEM of the authorities of its certificate; absent: those of the runtime. */
+  readonly caPem?: string | undefined;
+};
+
+/** A connection to a gRPC server, made at the first call. */
 export class Channel implements Disposable {
   readonly #client: Client;
   readonly #metadata: Metadata;
   /** Calls in flight: gRPC would let them go on after {@link close}. */
   readonly #calls = new Set<{ cancel(): void }>();
 
-  constructor(socketPath: string, metadata: Readonly<Record<string, string>> = {}) {
+  constructor(target: ChannelTarget, metadata: Readonly<Record<string, string>> = {}) {
     deferGoaway();
-    this.#client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
+    const [address, security] = typeof target === "string"
+      ? [`unix:${target}`, credentials.createInsecure()]
+      : [target.address, tlsTo(target.caPem)];
+    this.#client = new Client(address, security, {
       "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
       "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
       // Nobody configures a channel to a local socket from outside.
@@ -134,6 +146,10 @@ export class Channel implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function tlsTo(caPem: string | undefined) {
+  return credentials.createSsl(caPem === undefined ? null : Buffer.from(caPem));
 }
 
 function callOptions({ timeoutMs }: CallOptions) {

@@ -2,11 +2,12 @@ import type {
   DescMessage,
   DescMethodServerStreaming,
   DescMethodUnary,
+  DescService,
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
 import { health, ProxyAdminService } from "../admin/gen/mod.ts";
-import { type CallOptions, Channel } from "./channel.ts";
+import { type CallOptions, Channel, type ChannelTarget } from "./channel.ts";
 import { toAdminError } from "./error.ts";
 
 export type { CallOptions };
@@ -25,17 +26,15 @@ export interface ClientOptions {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-type Methods = typeof ProxyAdminService["method"];
-
 /**
- * One function for each method of `proto/mc_proxy/v1/admin.proto`: a promise of the answer, or for
- * `watchStatus` an iterable of answers. All of them throw {@link AdminError}.
+ * One function for each method of a service: a promise of the answer, or an iterable of answers. All
+ * of them throw {@link AdminError}.
  */
-export type AdminClient =
+export type ServiceClient<S extends DescService> =
   & {
-    readonly [K in keyof Methods]: Methods[K] extends DescMethodUnary<infer I, infer O>
+    readonly [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
       ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
-      : Methods[K] extends DescMethodServerStreaming<infer I, infer O> ? (
+      : S["method"][K] extends DescMethodServerStreaming<infer I, infer O> ? (
           request: MessageInitShape<I>,
           options?: CallOptions,
         ) => AsyncGenerator<MessageShape<O>, void, undefined>
@@ -43,11 +42,25 @@ export type AdminClient =
   }
   & Disposable
   & {
-    /** Whether the proxy says that it serves (`grpc.health.v1`). */
+    /** Whether the program says that it serves (`grpc.health.v1`). */
     healthy(options?: CallOptions): Promise<boolean>;
     /** Ends the connection; calls in flight fail. */
     close(): void;
   };
+
+/** The client of `proto/mc_proxy/v1/admin.proto`. */
+export type AdminClient = ServiceClient<typeof ProxyAdminService>;
+
+/** How a client of any service is made. */
+export interface ServiceClientOptions {
+  readonly target: ChannelTarget;
+  /** Sent with every call. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** How long a call may take that has no `timeoutMs` of its own. Default: 30 s. */
+  readonly timeoutMs?: number | undefined;
+  /** Fields of requests that have them and do not say it themselves, by their names. */
+  readonly usual?: Readonly<Record<string, unknown>>;
+}
 
 /**
  * Makes a client; the connection is made by the first call and again when it is lost.
@@ -74,15 +87,28 @@ export type AdminClient =
  * ```
  */
 export function createClient(options: ClientOptions): AdminClient {
-  const { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS, actor, ifRevision } = options;
-  const channel = new Channel(socketPath, actor === undefined ? {} : { "mc-proxy-actor": actor });
+  const { socketPath, timeoutMs, actor, ifRevision } = options;
+  return createServiceClient(ProxyAdminService, {
+    ...{ target: socketPath, timeoutMs },
+    metadata: actor === undefined ? {} : { "mc-proxy-actor": actor },
+    usual: ifRevision === undefined ? {} : { ifRevision },
+  });
+}
+
+/** Makes a client of any service; the connection is made by the first call. */
+export function createServiceClient<S extends DescService>(
+  service: S,
+  options: ServiceClientOptions,
+): ServiceClient<S> {
+  const { target, metadata = {}, timeoutMs = DEFAULT_TIMEOUT_MS, usual = {} } = options;
+  const channel = new Channel(target, metadata);
   const methods: Record<string, unknown> = {};
-  for (const method of ProxyAdminService.methods) {
+  for (const method of service.methods) {
     methods[method.localName] = method.methodKind === "unary"
-      ? unary(channel, method as DescMethodUnary, { timeoutMs, ...changeOnly(method, ifRevision) })
+      ? unary(channel, method as DescMethodUnary, { timeoutMs, usual: usualOf(method, usual) })
       : stream(channel, method as DescMethodServerStreaming);
   }
-  const check = unary(channel, health.Health.method.check, { timeoutMs });
+  const check = unary(channel, health.Health.method.check, { timeoutMs, usual: {} });
   return {
     ...methods,
     healthy: async (call?: CallOptions) =>
@@ -90,19 +116,25 @@ export function createClient(options: ClientOptions): AdminClient {
     close: () => channel.close(),
     [Symbol.dispose]: () => channel.close(),
     // Made from the same descriptor that the type is made from.
-  } as AdminClient;
+  } as ServiceClient<S>;
 }
 
-/** What requests that change the state say unless told otherwise. */
-function changeOnly({ input }: { readonly input: DescMessage }, ifRevision: bigint | undefined) {
-  const isChange = input.fields.some(({ name }) => name === "if_revision");
-  return isChange && ifRevision !== undefined ? { ifRevision } : {};
+/** Those of the usual fields that a method's requests have. */
+function usualOf(
+  { input }: { readonly input: DescMessage },
+  usual: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const has = (name: string) => input.fields.some(({ localName }) => localName === name);
+  return Object.fromEntries(Object.entries(usual).filter(([name]) => has(name)));
 }
 
 function unary<I extends DescMessage, O extends DescMessage>(
   channel: Channel,
   method: DescMethodUnary<I, O>,
-  { timeoutMs, ...usual }: { readonly timeoutMs: number; readonly ifRevision?: bigint },
+  { timeoutMs, usual }: {
+    readonly timeoutMs: number;
+    readonly usual: Readonly<Record<string, unknown>>;
+  },
 ): (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>> {
   return async (request, options = {}) => {
     try {

@@ -4,7 +4,16 @@
  *
  * @module
  */
-export { type AdminClient, type CallOptions, type ClientOptions, createClient } from "./client.ts";
+export {
+  type AdminClient,
+  type CallOptions,
+  type ClientOptions,
+  createClient,
+  createServiceClient,
+  type ServiceClient,
+  type ServiceClientOptions,
+} from "./client.ts";
+export type { ChannelTarget } from "./channel.ts";
 export {
   AbortedError,
   AdminError,

@@ -1,5 +1,4 @@
-import type { Argument, Command, Option } from "commander";
-import { wrapProse } from "../schema/mod.ts";
+import { renderCommands } from "../terminal/mod.ts";
 import { createProgram } from "./program.ts";
 
 const INTRODUCTION = `# mcproxyctl
@@ -56,47 +55,5 @@ making it nobody else can change the state: \`apply\` then fails and changes not
 /** `docs/mcproxyctl.md`, made from the commands themselves. */
 export function renderCtlReference(): string {
   const host = { run: () => Promise.resolve(), completions: () => Promise.resolve(), version: "" };
-  const program = createProgram(host);
-  const sections = [
-    INTRODUCTION,
-    "## Options of every command\n",
-    `${program.options.map(optionLine).join("\n")}\n`,
-    "## Commands\n",
-    ...program.createHelp().visibleCommands(program)
-      .filter((command) => command.name() !== "help")
-      .flatMap((command) => commandSections(command, [])),
-  ];
-  return sections.join("\n");
-}
-
-function commandSections(command: Command, parents: readonly string[]): string[] {
-  const path = [...parents, command.name()];
-  if (command.commands.length > 0) {
-    return command.commands.flatMap((sub) => commandSections(sub, path));
-  }
-  const words = ["mcproxyctl", ...path, ...command.registeredArguments.map(argumentWord)];
-  const lines = [
-    ...command.registeredArguments.map((it) => `- \`${argumentWord(it)}\`: ${it.description}`),
-    ...command.options.map(optionLine),
-  ];
-  const list = lines.length === 0 ? "" : `\n${lines.join("\n")}\n`;
-  return [`### \`${words.join(" ")}\`\n\n${sentence(command.description())}\n${list}`];
-}
-
-function argumentWord(argument: Argument): string {
-  const name = argument.name();
-  return argument.required ? `<${name}>` : `[${name}]`;
-}
-
-function optionLine(
-  { flags, description, argChoices, defaultValue, defaultValueDescription }: Option,
-) {
-  const choices = argChoices === undefined ? "" : ` (${argChoices.join(", ")})`;
-  const shown = defaultValueDescription ?? (Array.isArray(defaultValue) ? undefined : defaultValue);
-  const fallback = shown === undefined || typeof shown === "boolean" ? "" : ` (default: ${shown})`;
-  return wrapProse(`- \`${flags}\`: ${description}${choices}${fallback}`, "  ");
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return renderCommands(createProgram(host), INTRODUCTION);
 }

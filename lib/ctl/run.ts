@@ -1,4 +1,4 @@
-import { EXIT, nearCommand, plain, UsageError } from "../terminal/mod.ts";
+import { EXIT, nearCommand, plain, UsageError, writeText } from "../terminal/mod.ts";
 import { CommanderError } from "commander";
 import type { Task } from "./commands/host.ts";
 import { createProgram } from "./program.ts";
@@ -23,7 +23,7 @@ export async function runMcproxyctl(
     },
     completions: async (shell) => {
       const { renderCompletions } = await import("../terminal/mod.ts");
-      write(Deno.stdout, renderCompletions(program, shell, LIVE_VALUES));
+      writeText(Deno.stdout, renderCompletions(program, shell, LIVE_VALUES));
     },
   });
   try {
@@ -34,7 +34,7 @@ export async function runMcproxyctl(
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok;
       const near = error.code === "commander.excessArguments" && nearCommand(program, args);
-      if (near) write(Deno.stderr, `(Did you mean ${near}?)\n`);
+      if (near) writeText(Deno.stderr, `(Did you mean ${near}?)\n`);
       return EXIT.usage;
     }
     return await explainFailure(error, program.opts<GlobalOptions>());
@@ -44,7 +44,7 @@ export async function runMcproxyctl(
 async function runTask(task: Task, options: GlobalOptions): Promise<number> {
   const { Session } = await import("./session.ts");
   const to = (target: typeof Deno.stdout | typeof Deno.stderr) => ({
-    write: (text: string) => write(target, text),
+    write: (text: string) => writeText(target, text),
   });
   using session = new Session(options, to(Deno.stdout), to(Deno.stderr));
   return await task(session) ?? EXIT.ok;
@@ -54,7 +54,7 @@ async function runTask(task: Task, options: GlobalOptions): Promise<number> {
 async function explainFailure(error: unknown, { socket }: GlobalOptions): Promise<number> {
   const fail = (code: number, message: string) => {
     // A file may have several problems.
-    for (const line of message.split("\n")) write(Deno.stderr, `mcproxyctl: ${plain(line)}\n`);
+    for (const line of message.split("\n")) writeText(Deno.stderr, `mcproxyctl: ${plain(line)}\n`);
     return code;
   };
   if (error instanceof UsageError) return fail(EXIT.usage, error.message);
@@ -66,14 +66,4 @@ async function explainFailure(error: unknown, { socket }: GlobalOptions): Promis
   if (error instanceof DeadlineError) return fail(EXIT.unreachable, "no answer in time");
   if (error instanceof AdminError) return fail(EXIT.failed, error.message);
   throw error;
-}
-
-function write(target: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  try {
-    for (let at = 0; at < bytes.length;) at += target.writeSync(bytes.subarray(at));
-  } catch (error) {
-    // The reader has seen enough, as in `mcproxyctl audit | head -1`.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
 }

@@ -1,6 +1,7 @@
-import { type Column, plain, renderTable } from "../terminal/mod.ts";
-import { create, type DescMessage, type MessageShape, toJsonString } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type AdminClient, createClient } from "../client/mod.ts";
+import { messageToJson } from "../rpc/mod.ts";
+import { Answers, type Output } from "../terminal/mod.ts";
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -11,49 +12,21 @@ export interface GlobalOptions {
   readonly ifRevision?: bigint;
 }
 
-/** Where a command writes. */
-export interface Output {
-  write(text: string): void;
-}
-
 /** One run of a command against a running proxy. */
-export class Session implements Disposable {
+export class Session extends Answers implements Disposable {
   readonly options: GlobalOptions;
   readonly client: AdminClient;
-  readonly #output: Output;
-  readonly #notes: Output;
 
-  constructor(options: GlobalOptions, output: Output, notes: Output = output) {
-    this.#notes = notes;
+  constructor(options: GlobalOptions, output: Output, notes?: Output) {
+    super("mcproxyctl", { json: options.json ?? false, output, notes });
     const { socket: socketPath, timeout: timeoutMs, as, ifRevision } = options;
     this.options = options;
-    this.#output = output;
     this.client = createClient({
       socketPath,
       timeoutMs,
       ...as !== undefined && { actor: as },
       ...ifRevision !== undefined && { ifRevision },
     });
-  }
-
-  /** Whether the output is for machines. */
-  get json(): boolean {
-    return this.options.json ?? false;
-  }
-
-  /** Writes lines for people; text of others in them cannot move the cursor. */
-  print(...lines: readonly string[]): void {
-    this.#output.write(lines.map((line) => `${plain(line)}\n`).join(""));
-  }
-
-  /** Says something beside the answer, which a machine may read. */
-  note(line: string): void {
-    this.#notes.write(`mcproxyctl: ${plain(line)}\n`);
-  }
-
-  /** Writes text as it is. */
-  raw(text: string): void {
-    this.#output.write(text);
   }
 
   /** An answer, as JSON with the names of the protocol or in words. */
@@ -63,13 +36,7 @@ export class Session implements Disposable {
     inWords: (message: MessageShape<D>) => readonly string[],
   ): void {
     if (!this.json) return this.print(...inWords(message), ...pendingWords(message));
-    const options = { alwaysEmitImplicit: true, useProtoFieldName: true, prettySpaces: 2 };
-    this.raw(`${toJsonString(desc, create(desc, message as never), options)}\n`);
-  }
-
-  /** Rows below titles; `none` instead if there are none. */
-  table<T>(rows: readonly T[], columns: readonly Column<T>[], none: string): readonly string[] {
-    return rows.length === 0 ? [none] : renderTable(rows, columns);
+    this.raw(`${messageToJson(desc, message)}\n`);
   }
 
   [Symbol.dispose](): void {

@@ -7,6 +7,7 @@
 export { type RpcCode, rpcCodeOf, RpcError } from "./error.ts";
 export { type Parsed, parser, pathOf, serializer } from "./codec.ts";
 export { decodeInSteps } from "./decode.ts";
+export { messageToJson } from "./json.ts";
 export { encodeInSteps } from "./encode.ts";
 export {
   decodeBadRequest,

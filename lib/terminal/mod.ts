@@ -5,6 +5,8 @@
  * @module
  */
 export { type LiveValues, renderCompletions, type Shell, SHELLS } from "./completions.ts";
+export { Answers, type Output } from "./answers.ts";
+export { renderCommands } from "./command_reference.ts";
 export { EXIT, UsageError } from "./exit.ts";
 export {
   addFieldFlags,
@@ -26,3 +28,4 @@ export {
   parseDuration,
   yesNo,
 } from "./units.ts";
+export { writeText } from "./write.ts";

@@ -1,0 +1,84 @@
+import { CommanderError } from "commander";
+import {
+  EXIT,
+  type LiveValues,
+  nearCommand,
+  plain,
+  UsageError,
+  writeText,
+} from "../terminal/mod.ts";
+import { createProgram, type Task } from "./program.ts";
+import type { GlobalOptions } from "./session.ts";
+
+/** Arguments and values of options, and what a running server knows of them. */
+const LIVE_VALUES: LiveValues = { zone: "zones" };
+
+/**
+ * Runs the `mcnsctl` command. Resolves with the exit code; every failure is a line on stderr, never a
+ * stack trace.
+ *
+ * @param args The arguments after the program's name.
+ */
+export async function runMcnsctl(
+  args: readonly string[],
+  { version }: { readonly version: string },
+): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = createProgram({
+    version,
+    run: async (task) => {
+      code = await runTask(task, program.opts<GlobalOptions>());
+    },
+    completions: async (shell) => {
+      const { renderCompletions } = await import("../terminal/mod.ts");
+      writeText(Deno.stdout, renderCompletions(program, shell, LIVE_VALUES));
+    },
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    // Commander has written its message, or the help or version that was asked for.
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      const near = error.code === "commander.excessArguments" && nearCommand(program, args);
+      if (near) writeText(Deno.stderr, `(Did you mean ${near}?)\n`);
+      return EXIT.usage;
+    }
+    return await explainFailure(error, program.opts<GlobalOptions>());
+  }
+}
+
+async function runTask(task: Task, options: GlobalOptions): Promise<number> {
+  const { Session } = await import("./session.ts");
+  const to = (target: typeof Deno.stdout | typeof Deno.stderr) => ({
+    write: (text: string) => writeText(target, text),
+  });
+  using session = new Session(options, to(Deno.stdout), to(Deno.stderr));
+  return await task(session) ?? EXIT.ok;
+}
+
+/** One line for each problem, and the exit code that belongs to them. */
+async function explainFailure(
+  error: unknown,
+  { socket, server = socket }: GlobalOptions,
+): Promise<number> {
+  const fail = (code: number, message: string) => {
+    for (const line of message.split("\n")) writeText(Deno.stderr, `mcnsctl: ${plain(line)}\n`);
+    return code;
+  };
+  if (error instanceof UsageError) return fail(EXIT.usage, error.message);
+  const { AdminError, DeadlineError, InvalidArgumentError, UnreachableError } = await import(
+    "../client/mod.ts"
+  );
+  if (error instanceof UnreachableError) {
+    return fail(EXIT.unreachable, `nobody answers on ${server}: ${error.message}`);
+  }
+  if (error instanceof DeadlineError) return fail(EXIT.unreachable, "no answer in time");
+  if (error instanceof InvalidArgumentError && error.problems.length > 1) {
+    const lines = error.problems.map(({ field, description }) => `${field}: ${description}`);
+    return fail(EXIT.failed, lines.join("\n"));
+  }
+  if (error instanceof AdminError) return fail(EXIT.failed, error.message);
+  throw error;
+}
