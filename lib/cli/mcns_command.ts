@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addRequiredOption, renderCompletions, SHELLS } from "../terminal/mod.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT_FAILED, EXIT_OK, print, runCommandLine } from "./command_line.ts";
+import { runMcnsImport } from "./mcns_import.ts";
 import { checkMcnsFile } from "./mcns_load.ts";
 import { runMcnsServer } from "./mcns_server.ts";
 import { runMcnsSnapshot } from "./mcns_snapshot.ts";
@@ -44,6 +45,14 @@ export async function runMcns(args: readonly string[]): Promise<number> {
     .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
       print(Deno.stdout, await runMcnsSnapshot(config, options));
     });
+  addConfig(
+    program.command("import")
+      .description("make a zone what a zone file says, also while the server runs")
+      .argument("<zone>", "name of the zone; one that is not there is made")
+      .argument("<file>", "the zone file; -: the standard input"),
+  ).action(async (zone: string, file: string, { config }: { config: string }) => {
+    print(Deno.stdout, await runMcnsImport(config, { zone, file }));
+  });
   program.command("version").description("print the version").action(() => {
     print(Deno.stdout, VERSION);
   });

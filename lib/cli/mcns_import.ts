@@ -1,11 +1,15 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { mcns } from "../admin/gen/mod.ts";
-import { createServiceClient } from "../client/mod.ts";
+import { createServiceClient, InvalidArgumentError } from "../client/mod.ts";
 import { DnsControl, NO_PLANE, readZoneName } from "../dns_control/mod.ts";
 import { openDnsDatabase } from "../dns_store/mod.ts";
-import type { LogSink } from "../observe/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { RefusedError } from "../queue/mod.ts";
 import { answers } from "../service/mod.ts";
 import { ServingLock } from "../sqlite/mod.ts";
+import { CommandError } from "./command_error.ts";
+import { print } from "./command_line.ts";
+import { loadMcnsFile } from "./mcns_load.ts";
 
 /** A large zone takes minutes. */
 const TIMEOUT_MS = 600_000;
@@ -80,4 +84,38 @@ function wordsOf(
 ): string {
   return `imported the zone ${zone}: ${records} records (${added} added, ${removed} removed, ` +
     `${changed} changed), serial ${serial}`;
+}
+
+/**
+ * `mcns import` with a configuration: {@link importIntoDatabase} of a file.
+ *
+ * @throws {CommandError} with everything that is wrong, one a line; nothing is changed then.
+ */
+export async function runMcnsImport(
+  configPath: string,
+  { zone, file }: { readonly zone: string; readonly file: string },
+): Promise<string> {
+  const { config } = loadMcnsFile(configPath);
+  const actor = "mcns import";
+  try {
+    // What the program may not read, a shell can give it.
+    const octets = file === "-"
+      ? new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer())
+      : await Deno.readFile(file);
+    const log: LogSink = ({ message }) => print(Deno.stderr, message);
+    return await importIntoDatabase(config.database.path, { zone, file: octets, actor, log });
+  } catch (error) {
+    throw new CommandError(problemsOf(error, file).join("\n"), { cause: error });
+  }
+}
+
+/** Each problem of a file on a line of its own, with its place. */
+function problemsOf(error: unknown, file: string): readonly string[] {
+  if (error instanceof RefusedError && error.problems.length > 0) {
+    return error.problems.map(({ field, message }) => `${file}: ${field}: ${message}`);
+  }
+  if (error instanceof InvalidArgumentError && error.problems.length > 0) {
+    return error.problems.map(({ field, description }) => `${file}: ${field}: ${description}`);
+  }
+  return [describeError(error)];
 }

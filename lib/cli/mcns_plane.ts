@@ -3,7 +3,7 @@ import { DnsControl, type DnsPlane } from "../dns_control/mod.ts";
 import { type AddressStatus, DnsPool, type TlsMaterial } from "../dns_server/mod.ts";
 import type { DnsDatabase } from "../dns_store/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { chooseSockets } from "../tcp/mod.ts";
+import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
 import { servedAddresses, servingSettings } from "./mcns_serving.ts";
 
@@ -19,11 +19,18 @@ export interface McnsOptions {
 /** A running name server: the zones' one writer, and the workers that answer from them. */
 export class Mcns implements AsyncDisposable {
   readonly control: DnsControl;
+  /** Those that the runtime was found to have. */
+  readonly sockets: SocketsKind;
   readonly #pool: DnsPool;
   readonly #log: LogSink;
 
-  private constructor(control: DnsControl, pool: DnsPool, log: LogSink) {
+  private constructor(
+    control: DnsControl,
+    pool: DnsPool,
+    { sockets, log }: { readonly sockets: SocketsKind; readonly log: LogSink },
+  ) {
     this.control = control;
+    this.sockets = sockets;
     this.#pool = pool;
     this.#log = log;
   }
@@ -54,7 +61,7 @@ export class Mcns implements AsyncDisposable {
       log,
       onStuck: ({ host }) => onStuck(host),
     });
-    return new Mcns(control, pool, log);
+    return new Mcns(control, pool, { sockets, log });
   }
 
   /** How the servers of the addresses are. */

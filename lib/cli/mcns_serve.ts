@@ -3,6 +3,7 @@ import { describeError, type LogSink } from "../observe/mod.ts";
 import { readVariable, type ServiceManager, type WatchdogReport } from "../service/mod.ts";
 import { allocatorName } from "./allocator.ts";
 import { loadMcnsFile } from "./mcns_load.ts";
+import type { McnsManagement } from "./mcns_admin.ts";
 import type { McnsMonitoring } from "./mcns_monitoring.ts";
 import type { Mcns } from "./mcns_plane.ts";
 import type { Signals } from "./signals.ts";
@@ -17,6 +18,7 @@ export interface RunningMcns {
   readonly configPath: string;
   readonly mcns: Mcns;
   readonly monitoring: McnsMonitoring;
+  readonly management: McnsManagement;
   readonly manager: ServiceManager;
   readonly signals: Signals;
   /** Resolves with the address whose worker loops and cannot be ended. */
@@ -26,7 +28,7 @@ export interface RunningMcns {
 
 /** From ready to stopped; resolves with the exit code. */
 export async function serveMcns(running: RunningMcns): Promise<number> {
-  const { config, mcns, monitoring, manager, signals, stuck, log } = running;
+  const { config, mcns, monitoring, management, manager, signals, stuck, log } = running;
   signals.onReload(() => reload(running));
   for (const { address: { host }, port, tlsPort } of mcns.status) {
     const fields = { host, port, ...tlsPort > 0 && { tlsPort } };
@@ -48,7 +50,7 @@ export async function serveMcns(running: RunningMcns): Promise<number> {
   const timeoutMs = config.dns.shutdownTimeoutMs;
   manager.stopping(timeoutMs);
   log({ level: "info", message: "draining", fields: { signal: stop.signal, timeoutMs } });
-  await monitoring.close();
+  await Promise.all([monitoring.close(), management.close()]);
   const ended = await Promise.race([
     mcns.drain(timeoutMs).then(() => "drained" as const),
     signals.stopAgain.then(() => "cut short" as const),
@@ -58,12 +60,13 @@ export async function serveMcns(running: RunningMcns): Promise<number> {
 }
 
 /** SIGHUP: certificates, if the file that names them still holds. */
-async function reload({ configPath, mcns, manager, log }: RunningMcns): Promise<void> {
+async function reload({ configPath, mcns, management, manager, log }: RunningMcns): Promise<void> {
   manager.reloading();
   try {
     const { config, warnings } = loadMcnsFile(configPath);
     for (const warning of warnings) log({ level: "warn", message: warning });
     await mcns.reload(config);
+    management.reload(config);
     log({ level: "info", message: "reloaded" });
   } catch (error) {
     for (const problem of describeError(error).split("\n")) {

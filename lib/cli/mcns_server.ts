@@ -8,6 +8,7 @@ import { readServiceEnvironment, ServiceManager } from "../service/mod.ts";
 import { ServingLock, whenFree } from "../sqlite/mod.ts";
 import { CommandError } from "./command_error.ts";
 import { setUpLogging } from "./logging.ts";
+import { McnsManagement } from "./mcns_admin.ts";
 import { loadMcnsFile } from "./mcns_load.ts";
 import { monitorMcns } from "./mcns_monitoring.ts";
 import { Mcns } from "./mcns_plane.ts";
@@ -41,9 +42,14 @@ export async function runMcnsServer(configPath: string): Promise<number> {
   const stuck = Promise.withResolvers<string>();
   await using mcns = await startServing({ config, database, log, onStuck: stuck.resolve });
   await using monitoring = await monitorMcns({ config, mcns, log, lostLines });
+  await using management = await McnsManagement.start({
+    ...{ config, control: mcns.control, sockets: mcns.sockets, log },
+    problem: () => mcns.problems[0] ?? "",
+  });
   // Until here whoever had the database before gets it back when something fails.
   await confirmRole(database);
-  const running = { config, configPath, mcns, monitoring, manager, signals, log };
+  const parts = { mcns, monitoring, management, manager, signals, log };
+  const running = { config, configPath, ...parts };
   return await serveMcns({ ...running, stuck: stuck.promise });
 }
 
