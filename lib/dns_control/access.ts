@@ -18,7 +18,8 @@ const ALL = "*";
  * import assert from "node:assert/strict";
  *
  * const access = Access.of(["write:Example.NET"]);
- * assert(access?.may("read", "example.net."));
+ * assert(access);
+ * assert(access.may("read", "example.net."));
  * assert(!access.may("read", "sub.example.net."));
  * assert.equal(Access.of(["write:"]), undefined);
  * ```
