@@ -49,10 +49,10 @@ export function backendHandlers(
 
 /** A backend as it is told to clients. */
 export function fromBackendStatus(status: BackendStatus) {
-  const { listener: listenerAddr, route: hostname, condition, isRemoved, since, reason, open } =
-    status;
+  const { listener: listenerAddr, route: hostname, path, reason, open } = status;
+  const { condition, isRemoved, since } = status;
   return {
-    ...{ listenerAddr, hostname, reason, open },
+    ...{ listenerAddr, hostname, path, reason, open },
     condition: isRemoved ? "removed" : condition,
     backend: toMessage(BACKEND.shape, pb.BackendSchema, status.backend),
     ...since > 0 && { since: timestampFromMs(since) },

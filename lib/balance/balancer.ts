@@ -7,9 +7,11 @@ import type { NoPlace, PlaceRequest } from "./place_request.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { WaitingLine } from "./waiting_line.ts";
 
-/** What a route says of its backends. */
+/** What a route says of its backends, or one of its paths of those that are its own. */
 export interface BalancedRoute {
   readonly id: number;
+  /** Of a path: see {@link CellName.path}. */
+  readonly pathName?: string | undefined;
   readonly backends: readonly BalancedBackend[];
   readonly balance?: BalancePolicy;
   readonly queueLength?: number;
@@ -26,7 +28,7 @@ export interface BalancerHost {
   /** Calls `fn` once, `ms` from now, unless the returned function is called. */
   readonly after: (ms: number, fn: () => void) => () => void;
   /** The shared memory of a backend. */
-  readonly cell: (route: number, addr: string) => BackendCell;
+  readonly cell: (addr: string) => BackendCell;
 }
 
 /** How many wait, and for how long, where a route says nothing of it. */
@@ -73,10 +75,10 @@ export class Balancer implements PlaceOwner {
     this.#line.serve();
   }
 
-  #membersOf({ id, backends }: BalancedRoute): Member[] {
+  #membersOf({ backends }: BalancedRoute): Member[] {
     const before = new Map(this.#members.map((member) => [member.backend.addr, member]));
     return backends.map((backend) => {
-      const member = new Member(backend, this.#host.cell(id, backend.addr));
+      const member = new Member(backend, this.#host.cell(backend.addr));
       const known = before.get(backend.addr);
       if (known !== undefined) member.continues(known);
       return member;

@@ -1,12 +1,10 @@
 import { type BalancedRoute, Balancer, type BalancerHost } from "./balancer.ts";
 import { BackendCell } from "./cell.ts";
+import { cellKey, type CellName } from "./cell_name.ts";
 import { BALANCE_LIMITS, type BalanceLimits } from "./limits.ts";
 
-/** The shared memory of one backend of one route. */
-export interface SharedCell {
-  /** Of the route. */
-  readonly route: number;
-  readonly addr: string;
+/** The shared memory of one backend of one route, or of one path of it. */
+export interface SharedCell extends CellName {
   readonly buffer: SharedArrayBuffer;
 }
 
@@ -20,11 +18,11 @@ interface Entry {
   usedAt: number;
 }
 
-/** The balancers of one thread, by the ids of their routes. */
+/** The balancers of one thread, by their routes and paths. */
 export class Balancers implements Disposable {
   readonly #host: Omit<BalancerHost, "cell">;
   readonly #limits: BalanceLimits;
-  readonly #balancers = new Map<number, Entry>();
+  readonly #balancers = new Map<number | string, Entry>();
   readonly #cells = new Map<string, BackendCell>();
   #stop: (() => void) | undefined;
 
@@ -34,39 +32,41 @@ export class Balancers implements Disposable {
   }
 
   /** Shared memory that comes, and that no route uses any more. */
-  setCells(set: readonly SharedCell[], remove: readonly Omit<SharedCell, "buffer">[]): void {
-    for (const { route, addr } of remove) this.#cells.delete(`${route} ${addr}`);
-    for (const { route, addr, buffer } of set) {
-      const key = `${route} ${addr}`;
-      if (this.#cells.get(key)?.buffer === buffer) continue;
-      this.#cells.set(key, new BackendCell(buffer, this.#limits));
+  setCells(set: readonly SharedCell[], remove: readonly CellName[]): void {
+    for (const name of remove) this.#cells.delete(cellKey(name));
+    for (const cell of set) {
+      const key = cellKey(cell);
+      if (this.#cells.get(key)?.buffer === cell.buffer) continue;
+      this.#cells.set(key, new BackendCell(cell.buffer, this.#limits));
     }
   }
 
-  /** The balancer of a route, which says `route` from now on. */
+  /** The balancer of a route, or of a path of it, which says `route` from now on. */
   of(route: BalancedRoute): Balancer {
     const usedAt = this.#host.now();
-    const known = this.#balancers.get(route.id);
+    const key = keyOf(route);
+    const known = this.#balancers.get(key);
     if (known !== undefined) {
       known.usedAt = usedAt;
       known.balancer.update(route);
       return known.balancer;
     }
     const { worker, now, wallNow, random, after } = this.#host;
-    const cell: BalancerHost["cell"] = (id, addr) => this.#cell(id, addr);
+    const { id, pathName: path } = route;
+    const cell: BalancerHost["cell"] = (addr) => this.#cell({ route: id, path, addr });
     const host = { worker, now, wallNow, random, after, cell };
     const balancer = new Balancer(route, host, this.#limits);
-    this.#balancers.set(route.id, { balancer, usedAt });
+    this.#balancers.set(key, { balancer, usedAt });
     this.#tickLater();
     return balancer;
   }
 
-  /** Routes have changed: those who wait for a place are to hear of it. */
-  changed(routes: Iterable<{ readonly id: number; readonly backends?: unknown }>): void {
+  /** Routes have changed, or paths of theirs: those who wait for a place are to hear of it. */
+  changed(routes: Iterable<Changed>): void {
     if (this.#balancers.size === 0) return;
     for (const route of routes) {
-      const { id, backends } = route;
-      if (backends !== undefined) this.#balancers.get(id)?.balancer.update(route as BalancedRoute);
+      if (route.backends === undefined) continue;
+      this.#balancers.get(keyOf(route))?.balancer.update(route as BalancedRoute);
     }
   }
 
@@ -87,16 +87,16 @@ export class Balancers implements Disposable {
 
   #tick(): void {
     const now = this.#host.now();
-    for (const [id, { balancer, usedAt }] of this.#balancers) {
+    for (const [key, { balancer, usedAt }] of this.#balancers) {
       balancer.tick();
       if (balancer.open > 0 || balancer.waiting > 0 || now - usedAt < IDLE_MS) continue;
-      this.#balancers.delete(id);
+      this.#balancers.delete(key);
     }
   }
 
   /** Without shared memory, as in tests of a plane alone, a thread keeps the counts to itself. */
-  #cell(route: number, addr: string): BackendCell {
-    const key = `${route} ${addr}`;
+  #cell(name: CellName): BackendCell {
+    const key = cellKey(name);
     let cell = this.#cells.get(key);
     if (cell === undefined) {
       cell = new BackendCell(BackendCell.create(this.#host.wallNow()), this.#limits);
@@ -104,4 +104,12 @@ export class Balancers implements Disposable {
     }
     return cell;
   }
+}
+
+/** A route that has several backends, or not. */
+type Changed = Pick<BalancedRoute, "id" | "pathName"> & { readonly backends?: unknown };
+
+/** Routes are asked for with each connection: theirs costs no text. */
+function keyOf({ id, pathName }: Pick<BalancedRoute, "id" | "pathName">): number | string {
+  return pathName === undefined ? id : `${id} ${pathName}`;
 }

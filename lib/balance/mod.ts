@@ -7,6 +7,7 @@
  */
 export { type BalancedRoute, Balancer, type BalancerHost, DEFAULT_QUEUE } from "./balancer.ts";
 export { Balancers, type SharedCell } from "./balancers.ts";
+export { cellKey, type CellName } from "./cell_name.ts";
 export { BackendCell, CELL_BYTES, type CheckResult } from "./cell.ts";
 export { type BalancePolicy, POLICIES, usable } from "./choose.ts";
 export { type BackendState, type Condition, CONDITIONS, stateOf } from "./condition.ts";

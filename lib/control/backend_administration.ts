@@ -1,18 +1,20 @@
 import type { ConnectionQuery, ListenerSnapshot } from "../plane/mod.ts";
-import { invalid, missing, present, RefusedError, refuseProblems } from "../queue/mod.ts";
+import { invalid, missing, present, refuseProblems } from "../queue/mod.ts";
 import { Report } from "../schema/mod.ts";
 import {
   type Backend,
   backendAddress,
   backendsOf,
   type BackendState,
-  ROUTE,
   type Route,
-  type RouteSettings,
+  waysOf,
 } from "../state/mod.ts";
-import type { BackendBoard, BackendStatus } from "./backend_board.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import type { BackendStatus } from "./backend_status.ts";
+import { findPath, pathsNamed } from "./path_named.ts";
 import { checkHostname } from "./names.ts";
 import type { Operation } from "./operation.ts";
+import { refuseLast, refuseUnknown, withBackends } from "./route_backends.ts";
 import type { RoutingAdministration } from "./routing_administration.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -24,6 +26,8 @@ export interface RouteName {
   readonly hostname: string;
   /** Empty: the one that has the hostname. */
   readonly listenerAddr: string;
+  /** One of its paths, see {@link findPath}; empty: its own backends are meant, or all of them. */
+  readonly path: string;
 }
 
 /** A backend of a route. */
@@ -60,7 +64,8 @@ export class BackendAdministration {
   }
 
   /** The backends of one route, or of all routes that have several, a limit or checks. */
-  list({ hostname, listenerAddr }: RouteName): BackendStatus[] {
+  list({ hostname, listenerAddr, path }: RouteName): BackendStatus[] {
+    if (hostname === "" && path !== "") throw invalid("hostname", "is missing beside path");
     const listeners = listenerAddr === ""
       ? this.#state.snapshot.listeners
       : [this.#state.listener("listener_addr", listenerAddr)];
@@ -74,10 +79,19 @@ export class BackendAdministration {
     });
     if (routes.length === 0) throw missing(`the route ${name}`);
     const watched = found.filter((status) => status.route === name);
-    const plain = routes.filter(({ listener, route }) =>
-      route.backend !== "" && !watched.some((it) => it.listenerId === listener.id && !it.isRemoved)
+    const isWatched = ({ id }: ListenerSnapshot, { pathName = "" }: Route) =>
+      watched.some((it) => it.listenerId === id && it.path === pathName && !it.isRemoved);
+    const plain = routes.flatMap(({ listener, route }) => [
+      ...waysOf(route).filter((way) => way.backend !== "" && !isWatched(listener, way))
+        .map((way) => plainStatus(listener, way)),
+    ]);
+    const all = [...plain, ...watched];
+    if (path === "") return all;
+    const names = new Set(
+      routes.flatMap(({ route }) => pathsNamed(route, path).map((it) => it.name)),
     );
-    return [...plain.map(plainStatus), ...watched];
+    if (names.size === 0) throw missing(`the path ${path} of ${name}`);
+    return all.filter((status) => names.has(status.path));
   }
 
   /** Adds a backend to a route. */
@@ -152,6 +166,9 @@ export class BackendAdministration {
     change: (backends: readonly Backend[], subject: string) => readonly Backend[],
   ): Promise<ConnectionQuery> {
     const { listener, hostname } = this.#locate(name);
+    const route = this.#state.route(listener, hostname);
+    const path = name.path === "" ? "" : findPath(route, name.path).name;
+    const subject = [listener.addr, hostname, path].filter((it) => it !== "").join(" ");
     await this.#routing.updateRoute({
       addr: listener.addr,
       hostname,
@@ -160,13 +177,13 @@ export class BackendAdministration {
         if (before.mode === "mtls") {
           throw invalid("hostname", "the authoriser of an mtls route names the host");
         }
-        return withBackends(before, change(backendsOf(before), `${listener.addr} ${hostname}`));
+        return withBackends(before, name.path, (backends) => change(backends, subject));
       },
     }, operation);
-    return { listenerId: listener.id, route: hostname };
+    return { listenerId: listener.id, route: hostname, path };
   }
 
-  #locate({ hostname, listenerAddr }: RouteName): {
+  #locate({ hostname, listenerAddr }: Omit<RouteName, "path">): {
     readonly listener: ListenerSnapshot;
     readonly hostname: string;
   } {
@@ -185,8 +202,9 @@ export class BackendAdministration {
 
   #statusOf({ addr, ...name }: BackendName): BackendStatus {
     const { listener, hostname } = this.#locate(name);
-    const found = this.list({ hostname, listenerAddr: listener.addr })
-      .find(({ backend }) => backend.addr === addr);
+    const { path } = name;
+    const found = this.list({ hostname, listenerAddr: listener.addr, path })
+      .find((it) => it.backend.addr === addr && (path !== "" || it.path === ""));
     if (found === undefined) throw missing(`the backend ${addr} of ${listener.addr} ${hostname}`);
     return found;
   }
@@ -226,36 +244,6 @@ export class BackendAdministration {
   }
 }
 
-/** The route with other backends, in the one form that there is for them. */
-function withBackends(before: Route, backends: readonly Backend[]): RouteSettings {
-  const { policies: _, id: __, ...settings } = before;
-  const report = new Report();
-  const route = ROUTE.check({ ...settings, backend: "", backends }, { path: [], report });
-  refuseProblems(report);
-  return route;
-}
-
-interface Named {
-  readonly addr: string;
-  readonly subject: string;
-}
-
-function refuseUnknown(backends: readonly Backend[], { addr, subject }: Named): void {
-  if (backends.some((backend) => backend.addr === addr)) return;
-  throw missing(`the backend ${addr} of ${subject}`);
-}
-
-/** A route whose backends are all out would refuse everybody, which nobody means by this. */
-function refuseLast(backends: readonly Backend[], named: Named): void {
-  refuseUnknown(backends, named);
-  const { addr, subject } = named;
-  if (backends.some((other) => other.addr !== addr && other.state === "up")) return;
-  throw new RefusedError(
-    "failed_precondition",
-    `${addr} is the last backend of ${subject} that is up: add another one, or bring one up, first`,
-  );
-}
-
 function checkAddr(text: string): string {
   const report = new Report();
   const addr = backendAddress().check(text, { path: ["addr"], report });
@@ -269,13 +257,12 @@ function checkDeadline(ms: number | undefined): void {
 }
 
 /** A backend that is alone is not looked after. */
-function plainStatus(
-  { listener, route }: { readonly listener: ListenerSnapshot; readonly route: Route },
-): BackendStatus {
+function plainStatus({ addr, id }: ListenerSnapshot, route: Route): BackendStatus {
   return {
-    listener: listener.addr,
-    listenerId: listener.id,
+    listener: addr,
+    listenerId: id,
     route: route.hostname,
+    path: route.pathName ?? "",
     backend: backendsOf(route)[0] as Backend,
     condition: "up",
     reason: "the only one: it is always used",

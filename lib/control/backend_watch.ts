@@ -5,7 +5,8 @@ import { connectWith, type Lookup, systemLookup } from "../relay/mod.ts";
 import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { createSockets } from "../tcp/mod.ts";
-import { type BackendBoard, keyOf, watchedBackends } from "./backend_board.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import { keyOf, watchedBackends } from "./watched_backends.ts";
 
 /** How soon the log says that a backend has changed, and new routes are checked. */
 const LOOK_MS = 1000;
@@ -41,7 +42,7 @@ export class BackendWatch implements Disposable {
   /** Follows what routes there are, and what became of their backends. */
   look(): void {
     const { board } = this.#options;
-    this.#checker.follow([...board.routes].flatMap(({ route }) => this.#targets(route)));
+    this.#checker.follow(board.routes.flatMap(({ route }) => this.#targets(route)));
     board.look();
   }
 
@@ -56,8 +57,8 @@ export class BackendWatch implements Disposable {
     if (health === undefined) return [];
     const caPem = this.#caOf(route);
     return watchedBackends(route).flatMap(({ addr, state }) => {
-      const key = keyOf(route.id, addr);
-      const cell = this.#options.board.cell(route.id, addr);
+      const key = keyOf(route, addr);
+      const cell = this.#options.board.cell(route, addr);
       // One that drains is looked after: it may come back.
       if (cell === undefined || state === "down") return [];
       return [{ key, cell, addr, health, route: reached(route), caPem }];

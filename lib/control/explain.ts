@@ -21,7 +21,7 @@ import { explainRedirect } from "./explain_redirect.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { explainBackends } from "./explain_backends.ts";
 import type { PendingDrain } from "./routing_administration.ts";
-import { explainPath, isLedElsewhere } from "./explain_path.ts";
+import { explainPath, wayOf } from "./explain_path.ts";
 import { explainRouteLimits } from "./explain_limits.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -233,10 +233,8 @@ function explainRoute(
   steps.push(...limits.steps);
   if (limits.outcome !== undefined) return { verdict: "block", outcome: limits.outcome, route };
   steps.push(...explainRequests(route, path));
-  const isLed = path !== "" && isLedElsewhere(route.paths ?? [], path);
-  if (route.maintenance !== true && route.respond === undefined && !isLed) {
-    steps.push(...explainBackends(route, ip, { board, nowMs }));
-  }
+  const way = route.maintenance === true ? undefined : wayOf(route, path);
+  if (way !== undefined) steps.push(...explainBackends(way, ip, { board, nowMs }));
   return { verdict: "allow", route };
 }
 

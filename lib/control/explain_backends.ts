@@ -1,7 +1,8 @@
 import { type IpAddress, sourceKey } from "../addr/mod.ts";
 import { type BackendCell, Member, POLICIES, stateOf, usable } from "../balance/mod.ts";
 import type { Route } from "../routes/mod.ts";
-import { type BackendBoard, watchedBackends } from "./backend_board.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import { watchedBackends } from "./watched_backends.ts";
 
 const BECAUSE = {
   primary: "",
@@ -21,7 +22,7 @@ export function* explainBackends(
   { board, nowMs }: { readonly board: BackendBoard; readonly nowMs: number },
 ): Generator<string> {
   const backends = watchedBackends(route).flatMap((backend) => {
-    const cell: BackendCell | undefined = board.cell(route.id, backend.addr);
+    const cell: BackendCell | undefined = board.cell(route, backend.addr);
     return cell === undefined ? [] : [{ backend, cell }];
   });
   if (backends.length === 0) return;

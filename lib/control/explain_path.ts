@@ -1,5 +1,5 @@
 import { compilePaths, readRequestPath } from "../routes/mod.ts";
-import type { RoutePath } from "../state/mod.ts";
+import { pathRoute, type Route, type RoutePath } from "../state/mod.ts";
 
 /** What a route's paths say of a request. */
 export interface ExplainedPath {
@@ -26,16 +26,24 @@ export function explainPath(paths: readonly RoutePath[], target: string): Explai
     ? ` and answers ${rule.respond.status}`
     : rule.backend === undefined
     ? ""
-    : ` to ${rule.backend}`;
+    : ` to ${whereTo(rule)}`;
   const skipsAuth = rule.skipAuth === true;
   const free = skipsAuth ? ", without authentication" : "";
   return { words: `path: ${how} takes ${asked}${where}${free}`, isEnd: false, skipsAuth };
 }
 
-/** Whether a request does not come to the route's own backends. */
-export function isLedElsewhere(paths: readonly RoutePath[], target: string): boolean {
-  if (paths.length === 0) return false;
+function whereTo({ backend = "", backends = [] }: RoutePath): string {
+  return backends.length > 1 ? `one of ${backends.length} backends` : backend;
+}
+
+/** The route as a request for `target` has it; nothing: no backend is asked. */
+export function wayOf(route: Route, target: string): Route | undefined {
+  const { paths = [], respond } = route;
+  const own = respond === undefined ? route : undefined;
+  if (paths.length === 0 || target === "") return own;
   const read = readRequestPath(target);
-  const rule = read.ok ? compilePaths(paths).match(read.path) : undefined;
-  return !read.ok || rule?.backend !== undefined || rule?.respond !== undefined;
+  if (!read.ok) return undefined;
+  const rule = compilePaths(paths).match(read.path);
+  if (rule?.backend !== undefined) return pathRoute(route, rule);
+  return rule?.respond === undefined ? own : undefined;
 }

@@ -12,7 +12,8 @@ export {
   readConnectorFiles,
 } from "./connector_files.ts";
 export { AutoBans, type AutoBansOptions } from "./auto_bans.ts";
-export { type BackendBoard, type BackendStatus } from "./backend_board.ts";
+export { type BackendBoard } from "./backend_board.ts";
+export { type BackendStatus } from "./backend_status.ts";
 export { type CertificateStatus, certifiedRoutes } from "./certificate_list.ts";
 export { Control } from "./control.ts";
 export { type ControlOptions, type PlaneSinks, type StateFileOptions } from "./control_options.ts";

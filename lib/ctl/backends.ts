@@ -12,21 +12,26 @@ import { BACKEND, type BackendState } from "../state/mod.ts";
 import { fieldsOf, type FlagValues, formatTime } from "../terminal/mod.ts";
 import { count, type Session } from "./session.ts";
 
-/** The route that a command is about. */
+/** The route that a command is about, or which of its paths. */
 interface RouteFlags {
   readonly listener?: string;
+  readonly path?: string;
 }
 
 /** `backends`: how they are. */
 export async function listBackends(
   session: Session,
   hostname: string | undefined,
-  { listener: listenerAddr = "" }: RouteFlags,
+  { listener: listenerAddr = "", path = "" }: RouteFlags,
 ): Promise<void> {
-  const found = await session.client.listBackends({ hostname: hostname ?? "", listenerAddr });
+  const found = await session.client.listBackends({
+    ...{ hostname: hostname ?? "", listenerAddr, path },
+  });
+  const hasPaths = found.backends.some((it) => it.path !== "");
   const columns = [
     { title: "LISTENER", value: ({ listenerAddr }: BackendStatus) => listenerAddr },
     { title: "HOSTNAME", value: ({ hostname }: BackendStatus) => hostname },
+    ...hasPaths ? [{ title: "PATH", value: ({ path }: BackendStatus) => path }] : [],
     { title: "BACKEND", value: ({ backend }: BackendStatus) => backend?.addr ?? "" },
     { title: "STATE", value: ({ condition }: BackendStatus) => condition },
     { title: "SINCE", value: sinceOf },
@@ -64,15 +69,16 @@ export interface BackendTarget {
 export async function addBackend(
   session: Session,
   { hostname, addr }: BackendTarget,
-  { listener: listenerAddr = "", ...flags }: RouteFlags & FlagValues,
+  { listener: listenerAddr = "", path = "", ...flags }: RouteFlags & FlagValues,
 ): Promise<void> {
   const backend = toMessage(BACKEND.shape, BackendSchema, {
     ...fieldsOf(BACKEND.shape, flags),
     addr,
   });
-  const done = await session.client.addBackend({ hostname, listenerAddr, backend });
+  const done = await session.client.addBackend({ hostname, listenerAddr, path, backend });
   session.answer(AddBackendResponseSchema, done, ({ backend: added }) => [
-    `added backend ${added?.backend?.addr} to ${added?.listenerAddr} ${added?.hostname}`,
+    `added backend ${added?.backend?.addr} to ${added?.listenerAddr} ` +
+    placeWords(added?.hostname ?? "", added?.path ?? ""),
   ]);
 }
 
@@ -85,14 +91,15 @@ interface DeadlineFlag {
 export async function removeBackend(
   session: Session,
   { hostname, addr }: BackendTarget,
-  { listener: listenerAddr = "", deadline }: RouteFlags & DeadlineFlag,
+  { listener: listenerAddr = "", path = "", deadline }: RouteFlags & DeadlineFlag,
 ): Promise<void> {
+  const from = placeWords(hostname, path);
   const done = await session.client.removeBackend({
-    ...{ hostname, listenerAddr, addr },
+    ...{ hostname, listenerAddr, path, addr },
     ...deadline !== undefined && { deadline: durationFromMs(deadline) },
   });
   session.answer(RemoveBackendResponseSchema, done, ({ liveConnections, closedConnections }) => [
-    `removed backend ${addr} from ${hostname}${endWords(liveConnections, closedConnections)}`,
+    `removed backend ${addr} from ${from}${endWords(liveConnections, closedConnections)}`,
   ]);
 }
 
@@ -106,15 +113,21 @@ const DONE: Readonly<Record<BackendState, string>> = {
 export async function setBackendState(
   session: Session,
   { hostname, addr, state }: BackendTarget & { readonly state: BackendState },
-  { listener: listenerAddr = "", deadline }: RouteFlags & DeadlineFlag,
+  { listener: listenerAddr = "", path = "", deadline }: RouteFlags & DeadlineFlag,
 ): Promise<void> {
+  const of = placeWords(hostname, path);
   const done = await session.client.setBackendState({
-    ...{ hostname, listenerAddr, addr, state },
+    ...{ hostname, listenerAddr, path, addr, state },
     ...deadline !== undefined && { deadline: durationFromMs(deadline) },
   });
   session.answer(SetBackendStateResponseSchema, done, ({ liveConnections, closedConnections }) => [
-    `backend ${addr} of ${hostname} ${DONE[state]}${endWords(liveConnections, closedConnections)}`,
+    `backend ${addr} of ${of} ${DONE[state]}${endWords(liveConnections, closedConnections)}`,
   ]);
+}
+
+/** A route, or one of its paths. */
+function placeWords(hostname: string, path: string): string {
+  return path === "" ? hostname : `${hostname} (${path})`;
 }
 
 /** What becomes of connections that are open. */

@@ -195,16 +195,20 @@ export class BackendPools {
     for (const hostname of hostnames) {
       for (const [route, material] of current(hostname)) {
         if (route.mode !== "l7") continue;
-        for (const { addr, state } of backendsOf(route)) {
-          // One that drains ends its connections with their last request.
-          if (state === "up" && this.#keyOf(route, addr, material) === key) return true;
-        }
+        if (this.#leadsTo(route, material, key)) return true;
         for (const [way, trust] of otherWays(route, material)) {
-          if (this.#keyOf(way, way.backend, trust) === key) return true;
+          if (this.#leadsTo(way, trust, key)) return true;
         }
       }
     }
     return false;
+  }
+
+  /** One that drains ends its connections with their last request. */
+  #leadsTo(route: Route, material: TlsMaterial, key: string): boolean {
+    return backendsOf(route).some(({ addr, state }) =>
+      state === "up" && this.#keyOf(route, addr, material) === key
+    );
   }
 
   #keyOf(route: Route, backend: string, { backendCaPem = "" }: TlsMaterial): string {

@@ -10,7 +10,7 @@ import { hostOfAuthority } from "./authority.ts";
 import type { Pages } from "./error_pages.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOwner } from "./exchange_owner.ts";
-import type { ExchangeRecord } from "./exchange_record.ts";
+import type { BackendUse, ExchangeRecord } from "./exchange_record.ts";
 import type { L7Connection } from "./l7_connection.ts";
 import type { BackendConnection, DownstreamStream } from "./message.ts";
 import type { ClientFacts } from "./request_fields.ts";
@@ -206,14 +206,14 @@ export class DownstreamConnection implements ExchangeOwner {
   }
 
   /** Whether a request that is open is at this backend. */
-  usesBackend(addr: string): boolean {
-    return this.#exchanges.some(({ backend }) => backend === addr);
+  usesBackend(backend: BackendUse): boolean {
+    return this.#exchanges.some((exchange) => exchange.isAt(backend));
   }
 
   /** Ends the requests that are at this backend: who takes it out does not wait for them. */
-  cutBackend(addr: string): void {
+  cutBackend(backend: BackendUse): void {
     for (const exchange of [...this.#exchanges]) {
-      if (exchange.backend === addr) exchange.cutOff("the backend was taken out");
+      if (exchange.isAt(backend)) exchange.cutOff("the backend was taken out");
     }
   }
 

@@ -13,6 +13,13 @@ export interface TakenRequest {
   readonly protocol: RequestEvent["protocol"];
 }
 
+/** A backend as a route has it, or one of its paths. */
+export interface BackendUse {
+  readonly addr: string;
+  /** What the path is called; empty: the route itself; absent: whichever. */
+  readonly path?: string | undefined;
+}
+
 /** What is known of an exchange, for the log and the counters. */
 export abstract class ExchangeRecord {
   readonly head: RequestHead;
@@ -59,6 +66,12 @@ export abstract class ExchangeRecord {
     let edited = fields;
     for (const change of this.#edits ?? []) edited = change(edited);
     return edited;
+  }
+
+  /** Whether it is at this backend. */
+  isAt({ addr, path }: BackendUse): boolean {
+    if (this.backend !== addr) return false;
+    return path === undefined || path === (this.route?.pathName ?? "");
   }
 
   /** Octets of content from the client. */

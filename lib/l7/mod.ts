@@ -14,6 +14,7 @@ export { type L7Ending, type L7Session } from "./session.ts";
 export { type H2TransportName } from "./backend_dialer.ts";
 export { type BackendTls, connectBackend } from "./backend_address.ts";
 export { probeHttp, type ProbeTarget } from "./probe.ts";
+export { type BackendUse } from "./exchange_record.ts";
 export { type CurrentRoutes } from "./backend_pools.ts";
 export { L7Service, type L7ServiceOptions, type L7Settings } from "./service.ts";
 export { type TlsMaterial, tlsMaterialId } from "./tls_material.ts";

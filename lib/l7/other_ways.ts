@@ -1,5 +1,5 @@
 import type { Route } from "../routes/mod.ts";
-import { authTarget, type RoutePath } from "../state/mod.ts";
+import { authTarget, pathRoute, type RoutePath } from "../state/mod.ts";
 import type { TlsMaterial } from "./tls_material.ts";
 
 /** Of those whose certificates are checked against the system's authorities. */
@@ -35,16 +35,12 @@ function makeAuthRoute({ id, hostname }: Route, url: string): Route | undefined 
 
 const ways = new WeakMap<Route, Map<RoutePath, Route>>();
 
-/** A route as a path of it has it; the same one every time. */
-export function pathRoute(route: Route, path: RoutePath): Route {
+/** The way of requests that a path takes, as a route; the same one every time. */
+export function pathWay(route: Route, path: RoutePath): Route {
   let ofRoute = ways.get(route);
   if (ofRoute === undefined) ways.set(route, ofRoute = new Map());
   let found = ofRoute.get(path);
-  if (found === undefined) {
-    const { backends: _, health: __, ...rest } = route;
-    found = { ...rest, backend: path.backend ?? route.backend };
-    ofRoute.set(path, found);
-  }
+  if (found === undefined) ofRoute.set(path, found = pathRoute(route, path));
   return found;
 }
 
@@ -56,6 +52,6 @@ export function* otherWays(
   const auth = authRoute(route);
   if (auth !== undefined) yield [auth, NO_MATERIAL];
   for (const path of route.paths ?? []) {
-    if (path.backend !== undefined) yield [pathRoute(route, path), material];
+    if (path.backend !== undefined) yield [pathWay(route, path), material];
   }
 }

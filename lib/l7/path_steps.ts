@@ -7,7 +7,7 @@ import { compilePaths, readRequestPath, type Route } from "../routes/mod.ts";
 import type { RoutePath } from "../state/mod.ts";
 import type { Answer } from "./answer.ts";
 import { respondStep } from "./fixed_steps.ts";
-import { pathRoute } from "./other_ways.ts";
+import { pathWay } from "./other_ways.ts";
 import type { Step } from "./step.ts";
 
 /** Finds the rule for a request's path. One that can be read in two ways is nobody's. */
@@ -18,7 +18,7 @@ export function pathStep(route: Route, paths: readonly RoutePath[]): Step {
     if (!read.ok) return { status: 400, reason: `ambiguous path: ${read.reason}` };
     const rule = table.match(read.path);
     exchange.path = rule;
-    if (rule?.backend !== undefined) exchange.way = pathRoute(route, rule);
+    if (rule?.backend !== undefined) exchange.way = pathWay(route, rule);
     return undefined;
   };
 }

@@ -1,6 +1,7 @@
 import type { OutcomeName } from "../observe/mod.ts";
 import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
+import type { BackendUse } from "./exchange_record.ts";
 import type { L7Connection } from "./l7_connection.ts";
 
 /** How a connection ended. */
@@ -56,13 +57,13 @@ export class L7Session {
   }
 
   /** Whether a request that is open is at this backend. */
-  usesBackend(addr: string): boolean {
-    return this.#client?.usesBackend(addr) === true;
+  usesBackend(backend: BackendUse): boolean {
+    return this.#client?.usesBackend(backend) === true;
   }
 
   /** Ends the requests that are at this backend. */
-  cutBackend(addr: string): void {
-    this.#client?.cutBackend(addr);
+  cutBackend(backend: BackendUse): void {
+    this.#client?.cutBackend(backend);
   }
 
   /** The handshake is done and the front speaks. */

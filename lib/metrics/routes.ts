@@ -46,9 +46,10 @@ export function addRouteMetrics(families: Families, source: MetricsSource): void
 /** How backends are of which the proxy knows: of routes with several, a limit or checks. */
 export function addBackendMetrics(families: Families, { backendStates }: MetricsSource): void {
   const shown = () => backendStates().filter(({ isRemoved }) => !isRemoved).slice(0, MAX_SERIES);
-  const labels = ["listener", "route", "backend"] as const;
-  const named = ({ listener, route, backend }: BackendStatus) => {
-    return { listener, route, backend: backend.addr };
+  const labels = ["listener", "route", "path", "backend"] as const;
+  // An empty label is none: that of a backend of the route itself.
+  const named = ({ listener, route, path, backend }: BackendStatus) => {
+    return { listener, route, path, backend: backend.addr };
   };
   families.gauge({
     name: "mc_proxy_backend_up",

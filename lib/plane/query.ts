@@ -8,6 +8,8 @@ export interface ConnectionQuery {
   readonly route?: string;
   /** Where they go, of several backends; of l7: where requests of theirs go that are open. */
   readonly backend?: string;
+  /** With that: of which path's; empty: of the route itself. */
+  readonly path?: string;
   /** The address of the real client, or a block that it is in. */
   readonly client?: string;
   /** Only those that took a route which has been replaced or removed since. */

@@ -1,6 +1,7 @@
 import { formatIp, parseIp } from "../addr/mod.ts";
 import type { TlsPeer } from "../connector/mod.ts";
 import type { FirewallRule, SourcePermit } from "../firewall/mod.ts";
+import type { BackendUse } from "../l7/mod.ts";
 import type { OutcomeName, Permits } from "../observe/mod.ts";
 import type { TlsProofSnapshot } from "../plane/mod.ts";
 import type { SocketAddress } from "../proxyproto/mod.ts";
@@ -36,8 +37,8 @@ export interface Carrier {
   /** Ends both sides at once. */
   cut(outcome: CutBy): void;
   /** Of a session of requests: whether one of them is at this backend, and the end of those. */
-  usesBackend?(addr: string): boolean;
-  cutBackend?(addr: string): void;
+  usesBackend?(backend: BackendUse): boolean;
+  cutBackend?(backend: BackendUse): void;
   /** Ends with what is under way; absent: when both sides have ended. */
   shutdown?(): void;
 }

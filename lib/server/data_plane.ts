@@ -10,6 +10,7 @@ import type {
   TakenCounts,
 } from "../plane/mod.ts";
 import { type Clock, systemClock } from "../relay/mod.ts";
+import { waysOf } from "../state/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import { Bookkeeping } from "./bookkeeping.ts";
@@ -100,7 +101,7 @@ export class DataPlane {
         return this.#listeners.stage(change);
       case "routes":
         this.#listeners.changeRoutes(change);
-        return this.#state.balancers.changed(change.set);
+        return this.#state.balancers.changed(change.set.values().flatMap(waysOf));
       case "backends":
         return this.#state.balancers.setCells(change.set, change.remove);
       case "challenges":
@@ -126,7 +127,8 @@ export class DataPlane {
 
   async #addListener(listener: ListenerSnapshot): Promise<void> {
     const { balancers } = this.#state;
-    balancers.changed(await this.#listeners.add(listener));
+    const routes = await this.#listeners.add(listener);
+    balancers.changed(Iterator.from(routes).flatMap(waysOf));
   }
 
   #applyConnector(snapshot: ConnectorSnapshot): void {

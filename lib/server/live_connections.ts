@@ -41,7 +41,8 @@ export class LiveConnections {
   /** Cuts off those that a query means; how many there were. */
   close(query: ConnectionQuery): number {
     const found = this.#query(query);
-    const { backend } = query;
+    const { backend: addr, path } = query;
+    const backend = addr === undefined ? undefined : { addr, path };
     for (const connection of found) {
       const { carrier } = connection;
       // Its other requests, and what it asks for next, are none of this backend's.

@@ -1,5 +1,6 @@
 import { blockOf, cidrContains } from "../addr/mod.ts";
 import type { ConnectionQuery } from "../plane/mod.ts";
+import type { BackendUse } from "../l7/mod.ts";
 import type { Connection } from "./connection_state.ts";
 import type { SourceRules } from "./source_rules.ts";
 
@@ -9,9 +10,10 @@ import type { SourceRules } from "./source_rules.ts";
  * @throws {TypeError} if `client` is neither an address nor a block.
  */
 export function compileQuery(
-  { listenerId, listener, route, backend, stale, client, blockedBy }: ConnectionQuery,
+  { listenerId, listener, route, backend: addr, path, stale, client, blockedBy }: ConnectionQuery,
   sources: Pick<SourceRules, "firewall">,
 ): (connection: Connection) => boolean {
+  const backend = addr === undefined ? undefined : { addr, path };
   const block = client === undefined ? undefined : blockOf(client, "client");
   return (connection) => {
     if (listenerId !== undefined && connection.listener.id !== listenerId) return false;
@@ -26,10 +28,10 @@ export function compileQuery(
   };
 }
 
-function usesBackend(connection: Connection, backend: string): boolean {
+function usesBackend(connection: Connection, backend: BackendUse): boolean {
   const { route, carrier, backend: own = route?.backend } = connection;
   if (route?.mode === "l7") return carrier?.usesBackend?.(backend) === true;
-  return own === backend;
+  return own === backend.addr;
 }
 
 /** A replaced route is another object, even when it says the same. */

@@ -63,7 +63,8 @@ export {
   MAX_ROUTES,
   MAX_RULES,
 } from "./limits.ts";
-export { ROUTE_PATH, type RoutePath } from "./path.ts";
+export { pathName, ROUTE_PATH, type RoutePath } from "./path.ts";
+export { pathRoute, waysOf } from "./path_route.ts";
 export { ERROR_PAGE, type ErrorPage } from "./error_page.ts";
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";

@@ -1,7 +1,18 @@
 import { Buffer } from "node:buffer";
 import type { Result } from "../addr/mod.ts";
-import { boolean, field, parsed, type Place, record, type ValueOf } from "../schema/mod.ts";
+import {
+  boolean,
+  field,
+  oneOf,
+  parsed,
+  type Place,
+  record,
+  records,
+  type ValueOf,
+} from "../schema/mod.ts";
 import { backendAddress } from "./address.ts";
+import { BACKEND, type Backend, BALANCE_POLICIES, checkBackends, HEALTH } from "./backend.ts";
+import { MAX_BACKENDS } from "./limits.ts";
 import { RESPOND } from "./respond.ts";
 
 /** In octets. */
@@ -22,6 +33,20 @@ export const ROUTE_PATH = record({
   backend: field("backend", backendAddress(), {
     optional: true,
     doc: "Where these requests go, spoken to as the route's `backend` is. Absent: there.",
+  }),
+  backends: field("backends", records(BACKEND, { maxLength: MAX_BACKENDS }), {
+    optional: true,
+    absent: [],
+    doc: "Several backends for these requests, with counts, limits and states of their own, also " +
+      "where the route has them too. `backend` is then the first of them, and need not be written.",
+  }),
+  balance: field("balance", oneOf(...BALANCE_POLICIES), {
+    optional: true,
+    doc: "Which of these backends gets a request. Absent: the route's `balance`.",
+  }),
+  health: field("health", HEALTH, {
+    optional: true,
+    doc: "Checks of these backends. Absent: with `backends`, the route's `health`.",
   }),
   respond: field("respond", RESPOND, {
     optional: true,
@@ -57,31 +82,48 @@ function parsePath(text: string): Result<string> {
   return path.ok && path.value !== "/" ? { ok: true, value: path.value.replace(/\/$/, "") } : path;
 }
 
-interface Checked {
+interface Named {
   readonly prefix?: string;
   readonly exact?: string;
+}
+
+interface Checked extends Named {
   readonly backend?: string;
+  readonly backends?: readonly Backend[];
+  readonly balance?: string;
+  readonly health?: object;
   readonly respond?: object;
 }
 
-function checkPath(
-  { prefix, exact, backend, respond }: Checked,
-  { path, report }: Place,
-): undefined {
+/** What tells a path from the others of its route, for people and for machines. */
+export function pathName({ prefix, exact }: Named): string {
+  return exact === undefined ? `prefix ${prefix}` : `exact ${exact}`;
+}
+
+function checkPath(rule: Checked, place: Place) {
+  const { prefix, exact, balance, health, respond } = rule;
+  const { path, report } = place;
   const isRefused = ["prefix", "exact"].some((key) => report.hasProblem([...path, key]));
   if (!isRefused && (prefix === undefined) === (exact === undefined)) {
     report.problem(path, "needs one of prefix and exact");
   }
+  const balanced = checkBackends({ ...rule, backend: rule.backend ?? "" }, place);
+  const { backend = rule.backend } = balanced ?? {};
   if (backend !== undefined && respond !== undefined) {
     report.problem([...path, "respond"], "is too much beside backend");
   }
+  if (backend === undefined) {
+    const needing = balance === undefined ? health && "health" : "balance";
+    if (needing !== undefined) report.problem([...path, needing], "is too much without backends");
+  }
+  return balanced;
 }
 
 /** Says which paths repeat others. */
-export function refuseRepeatedPaths(paths: readonly Checked[], { path, report }: Place): void {
+export function refuseRepeatedPaths(paths: readonly Named[], { path, report }: Place): void {
   const seen = new Set<string>();
-  for (const [i, { prefix, exact }] of paths.entries()) {
-    const key = exact === undefined ? `prefix ${prefix}` : `exact ${exact}`;
+  for (const [i, rule] of paths.entries()) {
+    const key = pathName(rule);
     const at = [...path, "paths", i];
     if (seen.has(key) && !report.hasProblem(at)) report.problem(at, `repeats ${key}`);
     seen.add(key);

@@ -192,6 +192,8 @@ export interface Route extends Omit<RouteSettings, "policies"> {
   readonly policies?: readonly (Policy & { readonly id: number })[];
   /** What all workers count in for it; the control plane makes it. */
   readonly memory?: RouteMemory | undefined;
+  /** Of a route as one of its paths has it: see `pathRoute()`. */
+  readonly pathName?: string | undefined;
 }
 
 /** Memory that all workers share, for what a route limits. */

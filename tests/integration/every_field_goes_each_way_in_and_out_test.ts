@@ -31,6 +31,7 @@ import {
   POLICY,
   readStateFile,
   ROUTE,
+  ROUTE_PATH,
   type RouteSettings,
   RULE,
   type RuleSettings,
@@ -75,7 +76,15 @@ async function sampleState(folder: string): Promise<Required<State>> {
     hsts: "180d",
     error_pages: [{ status: 503, body: "<p>soon, really", contentType: "text/plain" }],
     paths: [
-      { prefix: "/api", backend: "10.0.0.2:80", skipAuth: true },
+      sampleOf(ROUTE_PATH, {
+        prefix: "/api",
+        backend: "10.0.0.2:80",
+        backends: [
+          sampleOf(BACKEND, { addr: "10.0.0.2:80" }),
+          { addr: "10.0.0.3:80", weight: 3, backup: true, state: "up" },
+        ],
+        health: sampleOf(HEALTH, { path: "/up", status: "200" }),
+      }, { without: ["exact", "respond"] }),
       { exact: "/gone", respond: { status: 410, body: "gone", contentType: "text/html" } },
     ],
     basic_auth: {

@@ -53,7 +53,7 @@ export class BalanceWorld {
         this.#timers.add(timer);
         return () => this.#timers.delete(timer);
       },
-      cell: (_, addr) => this.cell(addr),
+      cell: (addr) => this.cell(addr),
     }, this.limits);
   }
 

@@ -11,6 +11,10 @@ const BACKEND_COMMANDS = {
 } as const;
 
 const LISTENER_FLAG = ["--listener <addr>", "where the hostname is on several"] as const;
+const PATH_FLAG = [
+  "--path <path>",
+  'of one of its paths, such as /api, or "exact /api" where there is "prefix /api" too',
+] as const;
 const BACKEND_ADDR = "address of the backend, such as 10.0.0.7:443";
 
 /** `backends`: those of a route, one by one. */
@@ -21,7 +25,8 @@ export function addBackends(program: Command, { run }: ProgramHost): void {
     backends.command(name).description(description)
       .argument("<hostname>", HOSTNAME)
       .argument("<addr>", BACKEND_ADDR)
-      .option(...LISTENER_FLAG);
+      .option(...LISTENER_FLAG)
+      .option(...PATH_FLAG);
   const deadline = [
     "--deadline <duration>",
     "cut what is still open after this time",
@@ -31,6 +36,7 @@ export function addBackends(program: Command, { run }: ProgramHost): void {
     .description("how backends are, and why; without a hostname: of routes with several")
     .argument("[hostname]", HOSTNAME)
     .option(...LISTENER_FLAG)
+    .option(...PATH_FLAG)
     .action((hostname: string | undefined, flags) =>
       run(async (session) => (await load()).listBackends(session, hostname, flags))
     );
