@@ -126,7 +126,8 @@ export class Balancer implements PlaceOwner {
 
   /** Backends that are left to one that was to some already. */
   attemptsLeft(tried: ReadonlySet<string>): number {
-    return Math.max(0, Math.min(this.#limits.attempts - tried.size, this.#untried(tried).length));
+    const left = this.#untried({ tried });
+    return Math.max(0, Math.min(this.#limits.attempts - tried.size, left.length));
   }
 
   /** Called by places. */
@@ -155,7 +156,13 @@ export class Balancer implements PlaceOwner {
     for (const member of this.#members) member.prove();
   }
 
-  #untried(tried: ReadonlySet<string>): readonly Member[] {
+  #untried({ tried, only }: Pick<PlaceRequest, "tried" | "only">): readonly Member[] {
+    // The last one is never out, and of one alone each is the last.
+    if (only !== undefined) {
+      return this.#members.filter(({ backend: { addr }, isEnabled }) =>
+        addr === only && isEnabled && !tried.has(addr)
+      );
+    }
     const now = this.#host.wallNow();
     const left = usable(this.#members, now).members.filter(({ backend }) =>
       !tried.has(backend.addr)
@@ -167,9 +174,10 @@ export class Balancer implements PlaceOwner {
     );
   }
 
-  #take({ source, tried }: PlaceRequest): Place | NoPlace {
+  #take(request: PlaceRequest): Place | NoPlace {
+    const { source } = request;
     const nowMs = this.#host.wallNow();
-    let members = this.#untried(tried);
+    let members = this.#untried(request);
     if (members.length === 0) return "none";
     const { because } = usable(this.#members, nowMs);
     // Nobody knows which is back first: each is tried in turn.

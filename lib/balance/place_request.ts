@@ -4,6 +4,8 @@ export interface PlaceRequest {
   readonly source: string;
   /** Backends that it has been to. */
   readonly tried: ReadonlySet<string>;
+  /** The one backend that it is for; it is not given another one, however that is. */
+  readonly only?: string | undefined;
 }
 
 /** Why there is no place. */

@@ -93,9 +93,6 @@ interface RouteContext extends CheckContext {
 /** Warns of what is written down and does nothing. */
 function checkRoute(route: RouteSettings, path: KeyPath, context: RouteContext): void {
   const { report } = context;
-  if (route.mode === "mtls" && route.backend !== "") {
-    report.warning([...path, "backend"], "ignored: the authoriser names the host");
-  }
   for (const { key } of unusedFields(ROUTE.shape, route, route.mode)) {
     if (key === "tls_cert" && route.tlsCert === ACME) continue; // It is ordered all the same.
     report.warning([...path, key], `ignored with mode = "${route.mode}"`);

@@ -110,7 +110,8 @@ export const connector = table<ConnectorConfig>({
     kind: list(ipOrCidr()),
     default: [],
     doc:
-      "Where sessions may be led, whatever the database says. Empty: everywhere but to loopback, " +
+      "Where sessions may be led by the database; backends that a route names are the operator's " +
+      "word. Empty: everywhere but to loopback, " +
       "link-local, multicast and reserved addresses and the metadata services of clouds. Such an " +
       'address is reached only if a network names it as closely: `"127.0.0.0/8"` opens loopback, ' +
       '`"0.0.0.0/0"` does not. The proxy\'s own listeners are never reached.',
@@ -120,7 +121,11 @@ export const connector = table<ConnectorConfig>({
     kind: parsed('`"postgres"`, or `"sqlite:"` and the path of a file', databaseName),
     default: "postgres",
     doc: "Where hosts, teams and users are. An SQLite file is the connector's own, made where it " +
-      "is missing and filled by `mc-proxy connector import`.",
+      "is missing and filled by `mc-proxy connector import`. The address in a host's row " +
+      "(`internal_ip_addr`) is where its sessions go, and nowhere else: where it is one of the " +
+      "route's `backends`, that one's limit, queue and state hold, and no other is tried. A row " +
+      "with `route` in its place leaves it to the route: sessions go to its `backend`, or to one " +
+      "of its `backends`.",
   },
   dbHost: {
     key: "db_host",

@@ -25,7 +25,7 @@ export type DenialCause =
 export type Decision =
   | {
     readonly allowed: true;
-    /** `internal_ip_addr` of the host, see `parseHostAddress`. */
+    /** `internal_ip_addr` of the host, see `parseHostAddress` and `ROUTE_BACKENDS`. */
     readonly address: string;
     /** Whom to be on the host, where the table says so. */
     readonly hostUser?: string;

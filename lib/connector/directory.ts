@@ -1,5 +1,5 @@
 import { suggest } from "../schema/mod.ts";
-import { checkConnectId, parseHostAddress } from "./host.ts";
+import { checkConnectId, parseHostAddress, ROUTE_BACKENDS } from "./host.ts";
 
 /** Rows for the three tables of the embedded database, checked against each other. */
 export interface Directory {
@@ -114,7 +114,7 @@ class EntryReader {
     return {
       connectId: this.#id(entry, checkConnectId),
       orgId: this.#text(entry, "org_id", certifiable),
-      internalIpAddr: this.#text(entry, "internal_ip_addr", (text) => parseHostAddress(text, 1)),
+      internalIpAddr: this.#text(entry, "internal_ip_addr", hostAddress),
       userIds: this.#list(entry, "user_ids"),
       teamIds: this.#list(entry, "team_ids"),
       ...hostUser !== "" && { hostUser },
@@ -215,6 +215,9 @@ const storable: Check = (text) =>
   text.includes("\0") || !text.isWellFormed()
     ? { ok: false, reason: "it holds NUL or broken Unicode" }
     : { ok: true };
+
+const hostAddress: Check = (text) =>
+  text === ROUTE_BACKENDS ? { ok: true } : parseHostAddress(text, 1);
 
 const certifiable: Check = (text) =>
   CERTIFIABLE.test(text)

@@ -47,6 +47,12 @@ export function checkConnectId(text: string): Result<string> {
 }
 
 /**
+ * What a row says in the place of an address whose host is where the route leads: to its `backend`,
+ * or to one of its `backends`. A word, so that nothing that was forgotten means it.
+ */
+export const ROUTE_BACKENDS = "route";
+
+/**
  * Where a host's row points: an IP address, alone or with a port (`"10.0.0.5"`, `"10.0.0.5:22"`,
  * `"fd00::5"`, `"[fd00::5]:22"`). A name is refused: it would let whoever answers DNS choose where
  * an authorised user lands.

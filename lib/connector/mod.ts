@@ -29,7 +29,7 @@ export {
   recheckPeer,
   type TlsPeer,
 } from "./peer.ts";
-export { checkConnectId, parseConnectId, parseHostAddress } from "./host.ts";
+export { checkConnectId, parseConnectId, parseHostAddress, ROUTE_BACKENDS } from "./host.ts";
 export { type WallClock, wallClock } from "./clock.ts";
 export {
   type AccessRequest,

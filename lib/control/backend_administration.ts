@@ -173,12 +173,7 @@ export class BackendAdministration {
       addr: listener.addr,
       hostname,
       close: false,
-      change: (before) => {
-        if (before.mode === "mtls") {
-          throw invalid("hostname", "the authoriser of an mtls route names the host");
-        }
-        return withBackends(before, name.path, (backends) => change(backends, subject));
-      },
+      change: (before) => withBackends(before, name.path, (backends) => change(backends, subject)),
     }, operation);
     return { listenerId: listener.id, route: hostname, path };
   }

@@ -233,6 +233,11 @@ function explainRoute(
   steps.push(...limits.steps);
   if (limits.outcome !== undefined) return { verdict: "block", outcome: limits.outcome, route };
   steps.push(...explainRequests(route, path));
+  if (route.mode === "mtls" && route.backend !== "") {
+    steps.push(
+      'authoriser: a host is where its row says, or where the route leads if it says "route"',
+    );
+  }
   const way = route.maintenance === true ? undefined : wayOf(route, path);
   if (way !== undefined) steps.push(...explainBackends(way, ip, { board, nowMs }));
   return { verdict: "allow", route };
@@ -272,7 +277,7 @@ function* explainRequests(route: Route, path: string): Generator<string> {
 function routeWords(route: Route, name: string): string {
   const how = howMatched(route, name);
   const nowhere = route.mode === "l7" ? "a fixed answer" : "the host that the authoriser names";
-  const backend = route.backend === "" ? nowhere : route.backend;
+  const backend = route.backend === "" || route.mode === "mtls" ? nowhere : route.backend;
   const about = route.description === undefined ? "" : `: ${route.description}`;
   return `route: ${how} takes ${name} to ${backend} (${route.mode})${about}`;
 }

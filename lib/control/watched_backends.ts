@@ -10,7 +10,6 @@ export interface WatchedRoute {
 
 /** Those of a route that are looked after: several, or one with a limit or with checks. */
 export function watchedBackends(route: Route): readonly (Backend & BalancedBackend)[] {
-  if (route.mode === "mtls") return [];
   if (route.backends === undefined && route.health === undefined) return [];
   return backendsOf(route);
 }

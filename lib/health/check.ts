@@ -91,7 +91,7 @@ function tlsOf({ route, health, caPem }: CheckTarget): BackendTls | undefined {
     const { backendTlsVerify: verify = false, backendServerName: serverName } = route;
     return { verify, caPem, serverName };
   }
-  if (health.kind === "tcp" || (health.kind === "http" && route.mode === "l7")) return undefined;
+  if (health.kind === "tcp" || (health.kind === "http" && route.mode !== "l4")) return undefined;
   return { verify: false, serverName: exactName(route) };
 }
 

@@ -17,6 +17,8 @@ const NO_PLACE: Readonly<Record<NoPlace, Ending>> = {
 /** A client that goes to one of several backends. */
 interface Balanced extends Stream {
   readonly state: PlaneState;
+  /** The one that it may go to; absent: whichever. */
+  readonly only?: string;
 }
 
 /**
@@ -28,19 +30,19 @@ export async function forwardBalanced(
   route: Route,
   stream: Balanced,
 ): Promise<Ending> {
-  const { state } = stream;
+  const { state, only } = stream;
   const balancer = state.balancers.of(route as BalancedRoute);
-  const request = { source: sourceKey(c.client.ip), tried: new Set<string>() };
+  const request = { source: sourceKey(c.client.ip), tried: new Set<string>(), only };
   let spentMs = 0;
   for (;;) {
     const place = await placeFor(c, balancer, request);
     if (place === undefined) return { outcome: "client_gone", reason: "left while it waited" };
     if (typeof place === "string") {
       c.backend ??= ALL_BACKENDS;
-      return NO_PLACE[place];
+      return only === undefined ? NO_PLACE[place] : noPlaceAt(only, place);
     }
     c.backend = place.addr;
-    const attempts = Math.max(1, balancer.attemptsLeft(request.tried));
+    const attempts = only === undefined ? Math.max(1, balancer.attemptsLeft(request.tried)) : 1;
     request.tried.add(place.addr);
     const startedAt = state.clock.now();
     const timeoutMs = attemptTimeout({ totalMs: state.connectTimeoutMs, spentMs }, attempts);
@@ -51,12 +53,19 @@ export async function forwardBalanced(
     } catch (error) {
       spentMs += state.clock.now() - startedAt;
       const ending = failure(c, place, error);
-      const isOver = ending.isLast || spentMs >= state.connectTimeoutMs ||
+      const isOver = ending.isLast || spentMs >= state.connectTimeoutMs || only !== undefined ||
         !balancer.mayRetry(request.tried);
       if (isOver) return ending;
       countFailure(c, route, ending.outcome as BackendOutcome, state);
     }
   }
+}
+
+/** Why the one backend that it is for does not take a connection. */
+function noPlaceAt(addr: string, found: NoPlace): Ending {
+  return found === "full"
+    ? { outcome: "backend_full", reason: `${addr} has as many connections as it may` }
+    : { outcome: "backend_unreachable", reason: `${addr} was drained or taken down` };
 }
 
 /** A place at a backend, waited for if need be; nothing if the connection was cut meanwhile. */

@@ -7,12 +7,14 @@ import {
   identifyPeer,
   parseConnectId,
   parseHostAddress,
+  ROUTE_BACKENDS,
   type SessionEnd,
 } from "../connector/mod.ts";
 import { tlsMaterialId } from "../l7/mod.ts";
 import { authorityTlv, encodeProxyV2, sslTlv } from "../proxyproto/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { NodeStream } from "../tcp/mod.ts";
+import { forwardBalanced } from "./balanced.ts";
 import {
   type Connection,
   cutOff,
@@ -22,7 +24,7 @@ import {
 } from "./connection_state.ts";
 import type { Connector } from "./connector.ts";
 import { createDestinationGuard } from "./destination_guard.ts";
-import { forward } from "./forward.ts";
+import { forward, type Stream } from "./forward.ts";
 import { CERTIFICATE_PENDING, withoutCertificate } from "./l7.ts";
 import type { Arrival } from "./mode.ts";
 import type { PlaneState } from "./plane_state.ts";
@@ -107,6 +109,10 @@ async function connect(
     readonly decision: Extract<Decision, { allowed: true }>;
   },
 ): Promise<Ending> {
+  const first = route.sendProxyProtocol ? proxyHeader(c, secure, identity) : NOTHING;
+  const client = new NodeStream(secure, { below: c.stream });
+  const stream = { client, first, state };
+  if (decision.address === ROUTE_BACKENDS) return await forwardByRoute(c, route, stream);
   const { snapshot: { defaultPort }, destinations } = state.connector as Connector;
   const target = parseHostAddress(decision.address, defaultPort);
   if (!target.ok) {
@@ -114,10 +120,29 @@ async function connect(
     return { outcome: "backend_unreachable", reason };
   }
   c.backend = formatEndpoint(target.value);
-  const first = route.sendProxyProtocol ? proxyHeader(c, secure, identity) : NOTHING;
+  // One that the operator names too: what the route says of it holds for whoever is led there.
+  if (route.backends?.some(({ addr }) => addr === c.backend)) {
+    return await forwardBalanced(c, route, { ...stream, only: c.backend });
+  }
   const guard = createDestinationGuard(destinations, state.ownPorts);
-  const client = new NodeStream(secure, { below: c.stream });
-  return await forward(c, target.value, { client, first, guard, state });
+  return await forward(c, target.value, { ...stream, guard });
+}
+
+/** The row leaves it to the route where the host is: the operator's word, which nothing guards. */
+async function forwardByRoute(
+  c: Connection,
+  route: Route,
+  stream: Stream & { readonly state: PlaneState },
+): Promise<Ending> {
+  if (route.backends !== undefined) return await forwardBalanced(c, route, stream);
+  if (route.backend === "") {
+    const reason = `the row of ${c.host} leaves its address to the route, which has no backends`;
+    return { outcome: "backend_unreachable", reason };
+  }
+  const target = stream.state.targetOf(route);
+  if (!target.ok) return { outcome: "internal_error", reason: `backend: ${target.reason}` };
+  c.backend = route.backend;
+  return await forward(c, target.value, stream);
 }
 
 const NOTHING = new Uint8Array(0);

@@ -85,7 +85,8 @@ export const HEALTH = record({
   kind: field("kind", oneOf(...HEALTH_KINDS), {
     default: "tcp",
     doc: "`tcp`: a connection opens. `tls`: a TLS handshake succeeds. `http`: a GET is answered " +
-      "with one of `status`, over TLS where the backend of the route is spoken to in TLS.",
+      "with one of `status`, over TLS where the route's connections to its backend are TLS (`l4`, " +
+      "and `l7` with `backend_tls`).",
   }),
   path: field("path", parsed("path of a URL", parsePath), {
     default: "/",
@@ -116,17 +117,15 @@ export const HEALTH = record({
 /** How backends are checked. */
 export type Health = ValueOf<typeof HEALTH>;
 
-const RELAYED = ["l4", "l7"] as const;
-
 /** The fields of a route that are about several backends. */
 export const BALANCING = {
   backends: field("backends", records(BACKEND, { maxLength: MAX_BACKENDS }), {
     optional: true,
     absent: [],
     since: 15,
-    modes: RELAYED,
     doc: "Several backends instead of one; `backend` is then the first of them, and need not be " +
-      "written. A list of one without further settings is the same as `backend`.",
+      "written. A list of one without further settings is the same as `backend`. With `mtls`: " +
+      "where hosts are whose row says `route`; see `connector.db`.",
     flag: {
       value: "host:port,…",
       about: "one of several, such as a.example:443,weight=2; may be repeated",
@@ -136,7 +135,6 @@ export const BALANCING = {
     optional: true,
     absent: "round_robin",
     since: 15,
-    modes: RELAYED,
     doc:
       "Which of the backends gets a connection (`l7`: a request). `round_robin`, which is also " +
       "what an absent key means: in turn, by weight. `least`: of two taken by chance the one with " +
@@ -147,7 +145,6 @@ export const BALANCING = {
   health: field("health", HEALTH, {
     optional: true,
     since: 15,
-    modes: RELAYED,
     doc: "Checks of the backends. Absent: what becomes of connections alone tells how they are.",
     flag: { value: "key=value,…", about: "check the backends, such as kind=http,path=/healthz" },
   }),
@@ -155,7 +152,6 @@ export const BALANCING = {
     optional: true,
     absent: DEFAULT_QUEUE.length,
     since: 15,
-    modes: RELAYED,
     doc: "How many may wait, in each worker, while every backend is at its `max_connections`. " +
       "Whoever comes after them is refused (`backend_full`).",
     flag: { value: "n", about: "how many may wait while every backend is full" },
@@ -164,7 +160,6 @@ export const BALANCING = {
     optional: true,
     absent: DEFAULT_QUEUE.timeoutMs,
     since: 15,
-    modes: RELAYED,
     doc: "How long they wait until they are refused.",
     flag: { value: "duration", about: "how long they wait" },
   }),

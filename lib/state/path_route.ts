@@ -22,6 +22,7 @@ export function pathRoute(route: Route, rule: RoutePath): Route {
 /** A route, and the same as each of its paths has it that leads somewhere of its own. */
 export function* waysOf(route: Route): Generator<Route> {
   yield route;
+  if (route.mode !== "l7") return;
   for (const rule of route.paths ?? []) {
     if (rule.backend !== undefined) yield pathRoute(route, rule);
   }

@@ -55,7 +55,8 @@ export const ROUTE = record({
   backend: field("backend", backendAddress(), {
     default: "",
     doc: "Where connections go: an IP address or a name, which is looked up for each connection. " +
-      "Required, but for `mtls` routes, whose authoriser names the host, and with `backends`.",
+      "Required, but with `backends`, and for `mtls` routes, whose authoriser names the host; of " +
+      "those it is where hosts are whose row says `route`.",
     title: "BACKEND",
     flag: { value: "host:port", about: "where the connections go" },
   }),

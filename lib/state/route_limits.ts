@@ -57,7 +57,6 @@ export const ROUTE_LIMITS = {
   idleTimeoutMs: field("idle_timeout", duration({ min: 100, max: 24 * HOUR }), {
     optional: true,
     since: 18,
-    modes: ["l4", "l7"],
     doc: "Instead of `proxy.idle_timeout`: after so long without an octet in either direction a " +
       "relayed connection is cut, and an `l7` request is answered 504 or broken off.",
     flag: { value: "duration", about: "instead of the proxy's idle_timeout" },

@@ -103,20 +103,27 @@ export function balanced(
   };
 }
 
+/** What is asked for. */
+interface Asking {
+  readonly source?: string;
+  readonly tried?: readonly string[];
+  readonly only?: string;
+}
+
 /** Asks once; a place stays taken. */
 export function ask(
   balancer: Balancer,
-  { source = "", tried = [] }: { source?: string; tried?: readonly string[] } = {},
+  { source = "", tried = [], only }: Asking = {},
 ): Place | NoPlace | "waits" {
   let found: Place | NoPlace | "waits" = "waits";
-  balancer.acquire({ source, tried: new Set(tried) }, (place) => found = place);
+  balancer.acquire({ source, tried: new Set(tried), only }, (place) => found = place);
   return found;
 }
 
 /** Asks once, gives the place back, and says where it was. */
 export function visit(
   balancer: Balancer,
-  request: { source?: string; tried?: readonly string[] } = {},
+  request: Asking = {},
 ): string {
   const found = ask(balancer, request);
   if (typeof found === "string") return found;

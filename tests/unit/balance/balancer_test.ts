@@ -393,3 +393,22 @@ Deno.test("a change of the route forgets no connection whose backend has yet to 
   balancer.tick();
   assert.equal(world.cell("b:1").failures, 0);
 });
+
+Deno.test("Balancer.acquire() gives who is for one backend that one or none, however it is", () => {
+  const world = new BalanceWorld();
+  const balancer = world.balancer(balanced([
+    "a:1",
+    backend("b:1", { backup: true, maxConnections: 1 }),
+    backend("c:1", { state: "drain" }),
+  ], { queueLength: 0 }));
+  const at = (only: string) => visit(balancer, { only });
+  assert.equal(at("b:1"), "b:1", "a backup, although the primary is well");
+  world.cell("b:1").checked("failing", world.nowMs);
+  assert.equal(at("b:1"), "b:1", "one that fails, as it is the last there is");
+  const place = ask(balancer, { only: "b:1" });
+  assert.equal(at("b:1"), "full", "not more than it may have, and not another one");
+  assert.ok(typeof place !== "string");
+  place.release();
+  assert.equal(at("c:1"), "none", "not one that drains");
+  assert.equal(at("d:1"), "none");
+});

@@ -258,7 +258,6 @@ trusted_proxies = ["10.0.0.1"]
     '8:1: listeners[0].routes[0].tls_cert: ignored with mode = "l4"',
     '9:1: listeners[0].routes[0].tls_key: ignored with mode = "l4"',
     "12:1: listeners[0].routes[1].mode: connections are refused without the section [connector]",
-    "13:1: listeners[0].routes[1].backend: ignored: the authoriser names the host",
     '14:1: listeners[0].routes[1].backend_tls: ignored with mode = "mtls"',
     "17:1: listeners[1].trusted_proxies: ignored without proxy_protocol",
   ]);
