@@ -8,7 +8,8 @@
 
 CREATE TABLE IF NOT EXISTS backend_hosts (
   connect_id TEXT PRIMARY KEY,               -- one DNS label below the connector's domain
-  internal_ip_addr TEXT NOT NULL,            -- "10.0.0.5", "10.0.0.5:22", "fd00::5", "[fd00::5]:22"
+  internal_ip_addr TEXT NOT NULL,            -- "10.0.0.5", "10.0.0.5:22", "fd00::5", "[fd00::5]:22",
+                                             -- or "route": where the route's backends are
   org_id TEXT NOT NULL,
   user_ids TEXT[] NOT NULL DEFAULT '{}',     -- users who may connect
   team_ids TEXT[] NOT NULL DEFAULT '{}',     -- teams whose users may connect

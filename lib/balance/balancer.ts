@@ -5,7 +5,7 @@ import { type BalancedBackend, Member } from "./member.ts";
 import { Place, type PlaceOwner } from "./place.ts";
 import type { NoPlace, PlaceRequest } from "./place_request.ts";
 import { RetryBudget } from "./retry_budget.ts";
-import { WaitingLine } from "./waiting_line.ts";
+import { WaitingLines } from "./waiting_lines.ts";
 
 /** What a route says of its backends, or one of its paths of those that are its own. */
 export interface BalancedRoute {
@@ -42,7 +42,7 @@ export const DEFAULT_QUEUE = { length: 128, timeoutMs: 5000 } as const;
 export class Balancer implements PlaceOwner {
   readonly #host: BalancerHost;
   readonly #limits: BalanceLimits;
-  readonly #line: WaitingLine;
+  readonly #lines: WaitingLines;
   readonly #budget: RetryBudget;
   #route: BalancedRoute;
   #members: readonly Member[] = [];
@@ -58,7 +58,7 @@ export class Balancer implements PlaceOwner {
     this.#limits = limits;
     this.#route = route;
     this.#budget = new RetryBudget(limits);
-    this.#line = new WaitingLine({
+    this.#lines = new WaitingLines({
       now: () => host.now(),
       after: (ms, fn) => host.after(ms, fn),
       pollMs: limits.pollMs,
@@ -72,7 +72,7 @@ export class Balancer implements PlaceOwner {
     if (route === this.#route) return;
     this.#route = route;
     this.#members = this.#membersOf(route);
-    this.#line.serve();
+    this.#lines.serve();
   }
 
   #membersOf({ backends }: BalancedRoute): Member[] {
@@ -87,7 +87,7 @@ export class Balancer implements PlaceOwner {
 
   /** Those that wait. */
   get waiting(): number {
-    return this.#line.size;
+    return this.#lines.size;
   }
 
   /** Backends that a first attempt could go to. */
@@ -104,9 +104,10 @@ export class Balancer implements PlaceOwner {
     const { queueLength = DEFAULT_QUEUE.length, queueTimeoutMs = DEFAULT_QUEUE.timeoutMs } =
       this.#route;
     // Whoever waits was there before.
-    const found = this.#line.size === 0 ? this.#take(request) : "full";
-    const isFull = found === "full" && this.#line.size < queueLength && queueTimeoutMs > 0;
-    if (isFull) return this.#line.enter(request, onPlace, queueTimeoutMs);
+    const line = this.#lines.of(request.only);
+    const found = line.size === 0 ? this.#take(request) : "full";
+    const isFull = found === "full" && line.size < queueLength && queueTimeoutMs > 0;
+    if (isFull) return line.enter(request, onPlace, queueTimeoutMs);
     onPlace(found);
     return () => {};
   }
@@ -133,7 +134,7 @@ export class Balancer implements PlaceOwner {
   /** Called by places. */
   released(): void {
     this.open--;
-    this.#line.serve();
+    this.#lines.serve();
   }
 
   /** Called by places: the backend of one has failed. */

@@ -412,3 +412,30 @@ Deno.test("Balancer.acquire() gives who is for one backend that one or none, how
   assert.equal(at("c:1"), "none", "not one that drains");
   assert.equal(at("d:1"), "none");
 });
+
+Deno.test("who waits for one backend alone holds up nobody whom another one would do", () => {
+  const world = new BalanceWorld();
+  const balancer = world.balancer(balanced([
+    backend("a:1", { maxConnections: 1 }),
+    backend("b:1", { maxConnections: 1 }),
+  ], { queueLength: 1 }));
+  const held = ask(balancer, { only: "a:1" });
+  const order: string[] = [];
+  const wait = (name: string, only?: string) =>
+    balancer.acquire({ source: "", tried: new Set(), only }, (found) => {
+      order.push(`${name} ${typeof found === "string" ? found : found.addr}`);
+    });
+  wait("alone", "a:1");
+  assert.equal(balancer.waiting, 1);
+  wait("first");
+  assert.deepEqual(order, ["first b:1"], "the other one is free");
+  wait("second");
+  assert.equal(balancer.waiting, 2, "each line has a length of its own");
+  wait("late", "a:1");
+  assert.deepEqual(order, ["first b:1", "late full"]);
+  assert.ok(typeof held !== "string");
+  held.release();
+  world.pass(BALANCE_LIMITS.pollMs);
+  assert.equal(order.length, 3, "one place, one of the two");
+  assert.equal(balancer.waiting, 1);
+});

@@ -71,6 +71,17 @@ Deno.test("importDirectory() reads the same from TOML and from CSV", () => {
   assert.deepEqual(importDirectory(`\ufeff${CSV}`, "csv"), { ok: true, directory: DIRECTORY });
 });
 
+Deno.test("importDirectory() takes a host whose address is the route's, by that word alone", () => {
+  const read = (address: string) =>
+    importDirectory(`[[hosts]]\nconnect_id = "h"\norg_id = "o"\n${address}`, "toml");
+  const found = read('internal_ip_addr = "route"');
+  assert.ok(found.ok);
+  assert.equal(found.directory.hosts[0]?.internalIpAddr, "route");
+  for (const other of ['internal_ip_addr = "Route"', 'internal_ip_addr = ""', ""]) {
+    assert.equal(read(other).ok, false, other);
+  }
+});
+
 Deno.test("importDirectory() reads an empty directory", () => {
   const empty = { ok: true, directory: { hosts: [], teams: [], users: [] } };
   assert.deepEqual(importDirectory("", "toml"), empty);

@@ -218,8 +218,9 @@ export type Route = Message<"mc_proxy.v1.Route"> & {
   allowedCountries: string[];
 
   /**
-   * Several backends instead of one, at most 64, of l4 and l7. backend is then the first of them, and
-   * need not be given. A list of one without further settings is the same as backend.
+   * Several backends instead of one, at most 64. backend is then the first of them, and need not be
+   * given. A list of one without further settings is the same as backend. Of mtls: where hosts are
+   * whose row says "route".
    *
    * @generated from field: repeated mc_proxy.v1.Backend backends = 16;
    */
@@ -290,7 +291,7 @@ export type Route = Message<"mc_proxy.v1.Route"> & {
   maxConnections: number;
 
   /**
-   * l4, l7: instead of the configuration's proxy.idle_timeout, 100 ms to 24 h.
+   * Instead of the configuration's proxy.idle_timeout, 100 ms to 24 h.
    *
    * @generated from field: google.protobuf.Duration idle_timeout = 45;
    */
