@@ -228,9 +228,9 @@ export class BackendPools {
   }
 
   /** All that a request may be offered to have to be connected to within the timeout together. */
-  #connectTimeout({ backends = [] }: Route): number {
+  #connectTimeout({ backends = [], connectTimeoutMs }: Route): number {
     const attempts = Math.max(1, Math.min(backends.length, BALANCE_LIMITS.attempts));
-    return this.#settings.connectTimeoutMs / attempts;
+    return (connectTimeoutMs ?? this.#settings.connectTimeoutMs) / attempts;
   }
 
   #create(route: Route, backend: string, { backendCaPem }: TlsMaterial): Pool<BackendConnection> {

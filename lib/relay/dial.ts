@@ -62,6 +62,11 @@ export class ConnectDeadlines implements Disposable {
     this.#now = now;
   }
 
+  /** Signals that have not fired yet. */
+  get size(): number {
+    return this.#live.size;
+  }
+
   /** A signal that aborts with a {@link DialError} `timeout`, not before the timeout from now. */
   signal(): AbortSignal {
     if (this.#closed) return AbortSignal.abort(closing());

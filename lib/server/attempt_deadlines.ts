@@ -3,15 +3,25 @@ import { ConnectDeadlines } from "../relay/mod.ts";
 /** Attempts get multiples of this part of the whole time, so that few deadlines serve all. */
 const PARTS = 12;
 
-/** Deadlines for attempts that share the time of one connection: see {@link ConnectDeadlines}. */
+/**
+ * Deadlines for attempts that share the time of one connection, and for connections of routes that have
+ * a time of their own: see {@link ConnectDeadlines}.
+ */
 export class AttemptDeadlines implements Disposable {
   readonly #byTimeout = new Map<number, ConnectDeadlines>();
   #closed = false;
+
+  /** Times that are known. */
+  get size(): number {
+    return this.#byTimeout.size;
+  }
 
   /** A signal for an attempt of so long. */
   signal(timeoutMs: number): AbortSignal {
     let deadlines = this.#byTimeout.get(timeoutMs);
     if (deadlines === undefined) {
+      // Those of times that nobody dials within any more: routes come and go.
+      for (const [ms, { size }] of this.#byTimeout) if (size === 0) this.#byTimeout.delete(ms);
       deadlines = new ConnectDeadlines(timeoutMs);
       this.#byTimeout.set(timeoutMs, deadlines);
       if (this.#closed) deadlines[Symbol.dispose]();

@@ -31,6 +31,7 @@ export async function forwardBalanced(
   stream: Balanced,
 ): Promise<Ending> {
   const { state, only } = stream;
+  const totalMs = state.connectTimeoutOf(route);
   const balancer = state.balancers.of(route as BalancedRoute);
   const request = { source: sourceKey(c.client.ip), tried: new Set<string>(), only };
   let spentMs = 0;
@@ -45,7 +46,7 @@ export async function forwardBalanced(
     const attempts = only === undefined ? Math.max(1, balancer.attemptsLeft(request.tried)) : 1;
     request.tried.add(place.addr);
     const startedAt = state.clock.now();
-    const timeoutMs = attemptTimeout({ totalMs: state.connectTimeoutMs, spentMs }, attempts);
+    const timeoutMs = attemptTimeout({ totalMs, spentMs }, attempts);
     try {
       const backend = await connect(place, { ...stream, timeoutMs });
       state.counters.observe("backend_connect", (state.clock.now() - startedAt) / 1000);
@@ -53,7 +54,7 @@ export async function forwardBalanced(
     } catch (error) {
       spentMs += state.clock.now() - startedAt;
       const ending = failure(c, place, error);
-      const isOver = ending.isLast || spentMs >= state.connectTimeoutMs || only !== undefined ||
+      const isOver = ending.isLast || spentMs >= totalMs || only !== undefined ||
         !balancer.mayRetry(request.tried);
       if (isOver) return ending;
       countFailure(c, route, ending.outcome as BackendOutcome, state);

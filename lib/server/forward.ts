@@ -33,7 +33,7 @@ export async function forward(
   let backend: TcpStream;
   const dialledAt = state.clock.now();
   try {
-    backend = await state.streams.dial(target, guard);
+    backend = await state.streams.dial(target, guard, c.route?.connectTimeoutMs);
   } catch (error) {
     const outcome = OUTCOMES[error instanceof DialError ? error.code : "unreachable"];
     return { outcome, reason: describeError(error) };

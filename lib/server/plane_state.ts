@@ -185,9 +185,9 @@ export class PlaneState {
     });
   }
 
-  /** For connecting to a backend, however many are tried. */
-  get connectTimeoutMs(): number {
-    return this.#settings.connectTimeoutMs;
+  /** For connecting to a backend of a route, however many are tried. */
+  connectTimeoutOf({ connectTimeoutMs }: Route): number {
+    return connectTimeoutMs ?? this.#settings.connectTimeoutMs;
   }
 
   /** Gives up whatever is being dialled, and whatever would be. */

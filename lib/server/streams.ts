@@ -26,7 +26,7 @@ export class Streams {
   /**
    * A connection of one's own, which the caller closes.
    *
-   * @param timeoutMs of an attempt that may take less than others.
+   * @param timeoutMs of an attempt, or of a route, that has a time of its own.
    * @throws {DialError}
    */
   dial(

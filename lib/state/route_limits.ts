@@ -1,7 +1,8 @@
 import { MAX_RATE_LIMIT } from "../firewall/mod.ts";
 import { duration, field, integer, type Place, record, size, type ValueOf } from "../schema/mod.ts";
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 /** What the protocol's numbers can say. */
 const MAX_SIZE = 4095 * 1024 * 1024;
 /** As a listener's. */
@@ -60,6 +61,13 @@ export const ROUTE_LIMITS = {
     doc: "Instead of `proxy.idle_timeout`: after so long without an octet in either direction a " +
       "relayed connection is cut, and an `l7` request is answered 504 or broken off.",
     flag: { value: "duration", about: "instead of the proxy's idle_timeout" },
+  }),
+  connectTimeoutMs: field("connect_timeout", duration({ min: 10, max: 5 * MINUTE }), {
+    optional: true,
+    since: 21,
+    doc: "Instead of `proxy.connect_timeout`: how long connecting to a backend may take, however " +
+      "many are tried; of `l7` with TLS and the first words of HTTP.",
+    flag: { value: "duration", about: "instead of the proxy's connect_timeout" },
   }),
   maxRequestBody: field("max_request_body", size({ min: 1, max: MAX_SIZE }), {
     optional: true,

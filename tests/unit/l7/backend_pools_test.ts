@@ -47,6 +47,7 @@ const APART: Record<string, readonly [Partial<Route>, Partial<TlsMaterial>?]> = 
   "a certificate that is verified": [{ backendTlsVerify: true }],
   "another name in TLS": [{ backendServerName: "b.test" }],
   "another authority": [{}, { backendCaPem: "other" }],
+  "another time to connect": [{ connectTimeoutMs: 999 }],
 };
 
 for (const [what, [change, material]] of Object.entries(APART)) {
