@@ -1,8 +1,7 @@
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type BackendStatus, invalid } from "../control/mod.ts";
-import { toMessage } from "../messages/mod.ts";
+import { invalid } from "../control/mod.ts";
 import type { Handlers } from "../rpc_server/mod.ts";
 import { BACKEND, BACKEND_STATES } from "../state/mod.ts";
+import { fromBackendStatus } from "./backend_messages.ts";
 import { type AdminContext, operation } from "./context.ts";
 import * as pb from "./gen/mod.ts";
 import { optionalMs, toRecord } from "./messages.ts";
@@ -44,17 +43,5 @@ export function backendHandlers(
         ...by.done,
       };
     },
-  };
-}
-
-/** A backend as it is told to clients. */
-export function fromBackendStatus(status: BackendStatus) {
-  const { listener: listenerAddr, route: hostname, path, reason, open } = status;
-  const { condition, isRemoved, since } = status;
-  return {
-    ...{ listenerAddr, hostname, path, reason, open },
-    condition: isRemoved ? "removed" : condition,
-    backend: toMessage(BACKEND.shape, pb.BackendSchema, status.backend),
-    ...since > 0 && { since: timestampFromMs(since) },
   };
 }

@@ -28,7 +28,11 @@ import type { ConnectionInfo, WorkerStatus } from "../plane/mod.ts";
 import { type KeyPath, type RecordKind, Report } from "../schema/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import { LISTENER, type ListenerSettings, ROUTE, type Route, type State } from "../state/mod.ts";
+import { fromBackendStatus } from "./backend_messages.ts";
 import * as pb from "./gen/mod.ts";
+
+/** Backends that a status tells of one by one. */
+const MAX_STATUS_BACKENDS = 1000;
 
 type Init<S extends Parameters<typeof import("@bufbuild/protobuf").create>[0]> = MessageInitShape<
   S
@@ -133,6 +137,8 @@ export function fromStatus(
     healthy: problem === "",
     problem,
     warnings: [...warnings],
+    backends: status.backends.slice(0, MAX_STATUS_BACKENDS).map(fromBackendStatus),
+    totalBackends: status.backends.length,
     responses: Object.fromEntries(
       [...status.responses].map(([name, count]) => [name, BigInt(count)]),
     ),

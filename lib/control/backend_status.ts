@@ -52,6 +52,13 @@ export function statusOf(
   };
 }
 
+/** Those that are not well first, then what an operator has taken out and what starts, then the rest. */
+export function worstFirst(statuses: readonly BackendStatus[]): BackendStatus[] {
+  const rank = ({ condition, isRemoved }: BackendStatus) =>
+    !isRemoved && isSick(condition) ? 0 : condition === "up" ? 2 : 1;
+  return statuses.toSorted((a, b) => rank(a) - rank(b));
+}
+
 /** Backends that are not well, one sentence each; what an operator wanted is no warning. */
 export function warningsOf(statuses: readonly BackendStatus[]): string[] {
   const sick = statuses.filter(({ condition, isRemoved }) => !isRemoved && isSick(condition));

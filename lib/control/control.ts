@@ -234,6 +234,7 @@ export class Control {
     return readStatus({
       state: this.state,
       totals: this.totals,
+      board: this.board,
       geoip: this.geoip.loaded,
       rateLimit: this.firewall.rateLimit,
       startedAt: this.#startedAt,

@@ -3,6 +3,8 @@ import { countRules } from "../firewall/mod.ts";
 import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
 import type { WorkerStatus } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import { type BackendStatus, worstFirst } from "./backend_status.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
 import type { RouteStatus, RunningTotals } from "./running_totals.ts";
 import type { ServedState } from "./served_state.ts";
@@ -36,6 +38,8 @@ export interface Status {
   readonly source: StateSource;
   readonly revision: number;
   readonly active: number;
+  /** Those that are looked after, the worst first. */
+  readonly backends: readonly BackendStatus[];
   /** Answered requests by the class of their status, such as `2xx`. */
   readonly responses: ReadonlyMap<string, number>;
   /** Empty while everything is as it should be. */
@@ -58,6 +62,7 @@ export interface FirewallStatus {
 export interface StatusContext {
   readonly state: ServedState;
   readonly totals: RunningTotals;
+  readonly board: BackendBoard;
   readonly geoip: LoadedGeoIp | undefined;
   readonly rateLimit: RateLimit;
   readonly startedAt: number;
@@ -70,7 +75,7 @@ const TOP_RULES = 10;
 
 /** Looks at the proxy. */
 export async function readStatus(context: StatusContext): Promise<Status> {
-  const { state, totals, geoip, rateLimit, startedAt, source, now } = context;
+  const { state, totals, board, geoip, rateLimit, startedAt, source, now } = context;
   const routes = await totals.routes();
   const listeners = listenerStatuses(state, routes);
   const { workers, counters } = state.plane.status();
@@ -88,6 +93,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     databaseVersion: state.database.version,
     revision: state.database.audit.revision,
     active: listeners.reduce((sum, { active }) => sum + active, 0),
+    backends: worstFirst(board.status()),
     responses: responsesOf(state),
     problem: problemOf(state),
   };

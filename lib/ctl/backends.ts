@@ -9,7 +9,7 @@ import {
 } from "../admin/gen/mod.ts";
 import { toMessage } from "../messages/mod.ts";
 import { BACKEND, type BackendState } from "../state/mod.ts";
-import { fieldsOf, type FlagValues, formatTime } from "../terminal/mod.ts";
+import { type Column, fieldsOf, type FlagValues, formatTime } from "../terminal/mod.ts";
 import { count, type Session } from "./session.ts";
 
 /** The route that a command is about, or which of its paths. */
@@ -27,8 +27,20 @@ export async function listBackends(
   const found = await session.client.listBackends({
     ...{ hostname: hostname ?? "", listenerAddr, path },
   });
-  const hasPaths = found.backends.some((it) => it.path !== "");
-  const columns = [
+  session.answer(
+    ListBackendsResponseSchema,
+    found,
+    ({ backends }) =>
+      session.table(backends, backendColumns(backends), "no route has several backends"),
+  );
+}
+
+/** What of backends is shown. */
+export function backendColumns(
+  backends: readonly BackendStatus[],
+): readonly Column<BackendStatus>[] {
+  const hasPaths = backends.some((it) => it.path !== "");
+  return [
     { title: "LISTENER", value: ({ listenerAddr }: BackendStatus) => listenerAddr },
     { title: "HOSTNAME", value: ({ hostname }: BackendStatus) => hostname },
     ...hasPaths ? [{ title: "PATH", value: ({ path }: BackendStatus) => path }] : [],
@@ -44,11 +56,15 @@ export async function listBackends(
     { title: "WEIGHT", value: weightOf, right: true },
     { title: "REASON", value: ({ reason }: BackendStatus) => reason },
   ];
-  session.answer(
-    ListBackendsResponseSchema,
-    found,
-    ({ backends }) => session.table(backends, columns, "no route has several backends"),
-  );
+}
+
+/** How many backends are in which condition; nothing if there are none. */
+export function conditionWords(backends: readonly BackendStatus[], total: number): string {
+  if (total > backends.length) return `${total}, of which ${backends.length} are told of`;
+  const counts = new Map<string, number>();
+  for (const { condition } of backends) counts.set(condition, (counts.get(condition) ?? 0) + 1);
+  const words = [...counts].map(([condition, number]) => `${number} ${condition}`);
+  return `${total}: ${words.join(", ")}`;
 }
 
 function sinceOf({ since }: BackendStatus): string {

@@ -19,8 +19,12 @@ import {
 } from "../admin/gen/mod.ts";
 import type { Status } from "../client/mod.ts";
 import { OUTCOMES } from "../observe/mod.ts";
+import { backendColumns, conditionWords } from "./backends.ts";
 import { rateLimitWords } from "./firewall.ts";
 import { count, type Session } from "./session.ts";
+
+/** Backends that a status for people names. */
+const MAX_BACKENDS = 20;
 
 /** `status`: 0 if the proxy is healthy. */
 export async function showStatus(session: Session): Promise<number> {
@@ -60,6 +64,9 @@ export function statusLines(status: Status): string[] {
     ["state", stateWords(status)],
     ["database", `version ${status.databaseVersion}, revision ${status.revision}`],
     ["workers", workersWords(status.workers)],
+    ...status.totalBackends === 0
+      ? []
+      : [["backends", conditionWords(status.backends, status.totalBackends)] as const],
   ] as const;
   const width = Math.max(...facts.map(([name]) => name.length));
   // Each connection once: the counters tell some of them apart further.
@@ -75,6 +82,7 @@ export function statusLines(status: Status): string[] {
       { title: "ACTIVE", value: ({ activeConnections }) => `${activeConnections}`, right: true },
       { title: "TOTAL", value: ({ totalConnections }) => `${totalConnections}`, right: true },
     ]),
+    ...backendLines(status),
     ...outcomes.length === 0 ? [] : [
       "",
       ...renderTable(outcomes, [
@@ -82,6 +90,18 @@ export function statusLines(status: Status): string[] {
         { title: "COUNT", value: ([, number]) => `${number}`, right: true },
       ]),
     ],
+  ];
+}
+
+/** Those that are looked after, the worst first; `backends list` shows all of them. */
+function backendLines({ backends, totalBackends }: Status): string[] {
+  if (backends.length === 0) return [];
+  const shown = backends.slice(0, MAX_BACKENDS);
+  const more = totalBackends - shown.length;
+  return [
+    "",
+    ...renderTable(shown, backendColumns(shown)),
+    ...more > 0 ? [`${more} more: mcproxyctl backends list`] : [],
   ];
 }
 

@@ -62,6 +62,11 @@ export function addBackendMetrics(families: Families, { backendStates }: Metrics
     labels: [...labels, "condition"],
   }, () => shown().map((it) => [{ ...named(it), condition: it.condition }, 1]));
   families.gauge({
+    name: "mc_proxy_backend_condition_since_seconds",
+    help: "When a backend came into the condition that it is in, in seconds since 1970.",
+    labels: [...labels],
+  }, () => shown().map((it) => [named(it), it.since / 1000]));
+  families.gauge({
     name: "mc_proxy_backend_open",
     help: "Connections of l4, requests of l7 that a backend has.",
     labels: [...labels],

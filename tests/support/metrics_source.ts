@@ -72,7 +72,7 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
       count: 5,
     }],
     backendStates: () => [{
-      path: "",
+      path: "exact /a",
       ...{ listener: ":443", listenerId: 1, route: "a.test", isRemoved: false, since: NOW },
       backend: { addr: "10.0.0.2:443", weight: 1, backup: false, state: "up" },
       ...{ condition: "out", reason: "5 failures in a row", open: 6 },

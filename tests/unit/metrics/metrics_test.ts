@@ -23,6 +23,12 @@ Deno.test("Metrics renders what its source says, with cumulative buckets", async
       "mc_proxy_tls_handshake_seconds_count 1",
       `mc_proxy_http_requests_total{route="a.test",status="5xx",protocol="h2"} 1`,
       `mc_proxy_http_request_duration_seconds_bucket{route="a.test",le="0.05"} 1`,
+      'mc_proxy_backend_up{listener=":443",route="a.test",path="exact /a",backend="10.0.0.2:443"} 0',
+      'mc_proxy_backend_condition{listener=":443",route="a.test",path="exact /a",backend="10.0.0.2:443",condition="out"} 1',
+      `mc_proxy_backend_condition_since_seconds{listener=":443",route="a.test",path="exact /a",backend="10.0.0.2:443"} ${
+        NOW / 1000
+      }`,
+      'mc_proxy_backend_open{listener=":443",route="a.test",path="exact /a",backend="10.0.0.2:443"} 6',
       "mc_proxy_log_lines_lost_total 7",
       "mc_proxy_history_missing_total 4",
       "mc_proxy_worker_restarts_total 2",
