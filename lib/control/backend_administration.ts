@@ -100,7 +100,8 @@ export class BackendAdministration {
     backend: Backend,
     operation: Operation,
   ): Promise<BackendStatus> {
-    await this.#change(name, operation, (backends, subject) => {
+    const inFile = `add { addr = "${backend.addr}" } to the backends of ${wordsOf(name)}`;
+    await this.#change(name, { ...operation, inFile }, (backends, subject) => {
       if (backends.some(({ addr }) => addr === backend.addr)) {
         throw present(`the backend ${backend.addr} of ${subject}`);
       }
@@ -117,7 +118,8 @@ export class BackendAdministration {
   ): Promise<Omit<BackendChange, "status">> {
     checkDeadline(deadlineMs);
     const addr = checkAddr(name.addr);
-    const query = await this.#change(name, operation, (backends, subject) => {
+    const inFile = `take ${addr} out of the backends of ${wordsOf(name)}`;
+    const query = await this.#change(name, { ...operation, inFile }, (backends, subject) => {
       refuseLast(backends, { addr, subject });
       return backends.filter((backend) => backend.addr !== addr);
     });
@@ -141,7 +143,8 @@ export class BackendAdministration {
       throw invalid("deadline", "only a backend that drains has one");
     }
     const addr = checkAddr(name.addr);
-    const query = await this.#change(name, operation, (backends, subject) => {
+    const inFile = `write state = "${state}" at the backend ${addr} of ${wordsOf(name)}`;
+    const query = await this.#change(name, { ...operation, inFile }, (backends, subject) => {
       if (state === "up") refuseUnknown(backends, { addr, subject });
       else refuseLast(backends, { addr, subject });
       return backends.map((backend) => backend.addr === addr ? { ...backend, state } : backend);
@@ -237,6 +240,10 @@ export class BackendAdministration {
     clearTimeout(this.#deadlines.get(key));
     this.#deadlines.delete(key);
   }
+}
+
+function wordsOf({ hostname, path }: RouteName): string {
+  return path === "" ? hostname : `${hostname} (${path})`;
 }
 
 function checkAddr(text: string): string {

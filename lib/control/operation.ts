@@ -12,6 +12,8 @@ export interface Operation {
   readonly isOfFile?: boolean;
   /** Whether it asks for a whole state, to which blocks that end on their own belong too. */
   readonly isOfWholeState?: boolean;
+  /** What to write into the file instead, where that is the truth. Absent: it is plain. */
+  readonly inFile?: string;
   /** Refuse unless the state is at this revision; absent: whatever it is at. */
   readonly ifRevision?: number;
   /** Told the revision of the state with the change. */

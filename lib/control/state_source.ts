@@ -18,7 +18,7 @@ export interface StateSource {
  */
 export function refuseWhatIsTheFiles(
   differences: readonly Difference[],
-  { isOfFile = false, isOfWholeState = false }: Operation,
+  { isOfFile = false, isOfWholeState = false, inFile = "edit it" }: Operation,
   file: string | undefined,
 ): void {
   if (file === undefined || isOfFile) return;
@@ -26,7 +26,7 @@ export function refuseWhatIsTheFiles(
   if (refused === undefined) return;
   throw new RefusedError(
     "failed_precondition",
-    `${file} says what is served (state.source = "file"): edit it, then \`mcproxyctl reload\`; ` +
+    `${file} says what is served (state.source = "file"): ${inFile}, then \`mcproxyctl reload\`; ` +
       "here only blocks that end on their own are taken (`mcproxyctl firewall add ... --ttl 1h`)",
   );
 }
