@@ -40,34 +40,35 @@ Deno.test("a backend is drained by the file where that is the truth, as the refu
     config: configOf({ addr: one.address }),
   });
   using client = createClient({ socketPath });
-  const ctl = (...args: string[]) => runCtl({ socketPath }, args);
-  const refusal = (cure: string) =>
-    `${file} says what is served (state.source = "file"): ${cure}, then \`mcproxyctl reload\`; `;
+  const refused = (cure: string) => {
+    const message =
+      `${file} says what is served (state.source = "file"): ${cure}, then \`mcproxyctl reload\`; ` +
+      "here only blocks that end on their own are taken (`mcproxyctl firewall add ... --ttl 1h`)";
+    return { code: "failed_precondition", message };
+  };
+  const at = { hostname, addr: one.address };
+  const written = (state: string) =>
+    `write state = "${state}" at the backend ${one.address} of a.test`;
   for (
-    const [args, cure] of [
+    const [change, cure] of [
+      [() => client.setBackendState({ ...at, state: "drain" }), written("drain")],
+      [() => client.setBackendState({ ...at, state: "down" }), written("down")],
       [
-        ["drain", hostname, one.address],
-        `write state = "drain" at the backend ${one.address} of a.test`,
+        () => client.addBackend({ hostname, backend: { addr: "10.0.0.9:1" } }),
+        'add { addr = "10.0.0.9:1" } to the backends of a.test',
       ],
-      [
-        ["down", hostname, one.address],
-        `write state = "down" at the backend ${one.address} of a.test`,
-      ],
-      [["add", hostname, "10.0.0.9:1"], 'add { addr = "10.0.0.9:1" } to the backends of a.test'],
-      [["remove", hostname, one.address], `take ${one.address} out of the backends of a.test`],
+      [() => client.removeBackend(at), `take ${one.address} out of the backends of a.test`],
     ] as const
-  ) {
-    const { code, stderr } = await ctl("backends", ...args);
-    assert.notEqual(code, 0);
-    assert.ok(stderr.includes(refusal(cure)), stderr);
-  }
+  ) await assert.rejects(change, refused(cure));
+  const { code, stderr } = await runCtl({ socketPath }, ["backends", "drain", hostname, at.addr]);
+  assert.notEqual(code, 0);
+  assert.ok(stderr.includes(written("drain")), stderr);
   const states = async () =>
     (await client.listBackends({ hostname })).backends.map(({ condition }) => condition);
   assert.deepEqual(await states(), ["up", "up"], "which has changed nothing");
   await using live = await open(port);
   await writeConfig(folder.path, { config: configOf({ addr: one.address, state: "drain" }) });
-  const reloaded = await ctl("reload");
-  assert.equal(reloaded.code, 0, reloaded.stderr);
+  await client.reload({});
   assert.deepEqual(await states(), ["drain", "up"]);
   const before = one.connections.length;
   for (let i = 0; i < 4; i++) {
@@ -76,10 +77,7 @@ Deno.test("a backend is drained by the file where that is the truth, as the refu
   assert.equal(one.connections.length, before, "it gets nothing new");
   await live.write("still here");
   assert.equal(new TextDecoder().decode(await live.read(10)), "still here");
-  const up = await ctl("backends", "up", hostname, one.address);
-  assert.ok(
-    up.stderr.includes(refusal(`write state = "up" at the backend ${one.address} of a.test`)),
-  );
+  await assert.rejects(client.setBackendState({ ...at, state: "up" }), refused(written("up")));
   live.end();
   await live.ending;
 });

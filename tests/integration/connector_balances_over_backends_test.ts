@@ -1,13 +1,12 @@
 /** Several backends of an mtls route, and what a row of the directory says of them. */
 import assert from "node:assert/strict";
-import { type AdminFixture, startAdmin } from "../support/admin.ts";
+import { startAdmin } from "../support/admin.ts";
 import { type Backend, startEchoBackend } from "../support/backends.ts";
 import { backend } from "../support/balancing.ts";
 import type { TlsPeer } from "../support/clients.ts";
 import { DOMAIN, issueClient, startConnector, type TestConnector } from "../support/connector.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { startHttpBackend } from "../support/l7.ts";
-import { runCtl } from "../support/mcproxyctl.ts";
 import { unusedPort } from "../support/ports.ts";
 
 const alice = await issueClient("acme", "alice");
@@ -205,12 +204,6 @@ Deno.test("a route that is relayed by the connector has an idle timeout of its o
 
 const hostname = `*.${DOMAIN}`;
 
-async function ctl(admin: AdminFixture, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runCtl(admin, args);
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
-}
-
 const interval = { seconds: 0n, nanos: 100_000_000 };
 
 Deno.test("backends of an mtls route are checked in plain text, listed, drained and explained", async () => {
@@ -243,11 +236,12 @@ Deno.test("backends of an mtls route are checked in plain text, listed, drained 
     `backends: least over ${well.address}`,
   ]);
   const late = await deadAddress();
-  await ctl(admin, "backends", "add", hostname, late, "--weight", "3", "--backup");
-  await ctl(admin, "backends", "drain", hostname, sick.address);
+  await client.addBackend({ hostname, backend: { addr: late, weight: 3, backup: true } });
+  const at = { hostname, addr: sick.address };
+  await client.setBackendState({ ...at, state: "drain" });
   assert.equal((await conditions()).split(",")[1], "drain");
-  await ctl(admin, "backends", "up", hostname, sick.address);
-  await ctl(admin, "backends", "remove", hostname, sick.address);
+  await client.setBackendState({ ...at, state: "up" });
+  await client.removeBackend(at);
   const { route } = await client.getRoute({ listenerAddr, hostname });
   assert.deepEqual(route?.backends.map(({ addr, weight, backup }) => [addr, weight, backup]), [
     [well.address, 1, false],
