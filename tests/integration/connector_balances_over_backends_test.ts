@@ -59,7 +59,7 @@ Deno.test("sessions of rows that say `route` take turns, and none fails while on
     assert.equal(outcome, "relayed");
     assert.ok(backend === one.address || backend === other.address);
   }
-  const [taken] = await connector.plane.plane.takeTallies();
+  const [taken] = await connector.plane.plane.takeCounts();
   const failed = taken?.backends.find((it) => it.backend === dead);
   assert.equal(failed?.outcome, "backend_unreachable");
   assert.ok((failed?.count ?? 0) >= 1 && (failed?.count ?? 0) <= 5, `${failed?.count}`);

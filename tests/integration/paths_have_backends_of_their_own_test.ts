@@ -50,7 +50,7 @@ Deno.test("requests of a path take turns at its backends, and none fails while o
     assert.ok(answers.filter((it) => it === "other").length >= 4);
     assert.equal((await client.ask({ path: "/" })).body, "home");
   }
-  const [taken] = await plane.plane.takeTallies();
+  const [taken] = await plane.plane.takeCounts();
   const failed = taken?.backends.find((it) => it.backend === dead);
   assert.deepEqual([failed?.route, failed?.outcome], [hostname, "backend_unreachable"]);
 });
