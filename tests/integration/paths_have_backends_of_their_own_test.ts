@@ -258,3 +258,65 @@ Deno.test("a path's backends are checked, explained and warned of by the path's 
   status = 200;
   await eventually(async () => (await stateOf())?.condition === "starting", "it is back");
 });
+
+Deno.test("what is taken down at a path is not cut at the route, nor the other way round", async () => {
+  const answers = new Map<string, () => void>();
+  await using shared = await startHttpBackend("h2c", (request, response) => {
+    answers.set(request.url ?? "", () => response.end("shared"));
+  });
+  await using spare = await naming("spare");
+  await using admin = await startWithPath(shared, [shared, spare]);
+  const { client } = admin;
+  await client.addBackend({ hostname, backend: { addr: spare.address, backup: true } });
+  await using one = await connectHttp2(admin);
+  const take = async (down: { path: string; kept: string; cut: string }) => {
+    answers.clear();
+    const kept = one.ask({ path: down.kept });
+    const cut = one.ask({ path: down.cut });
+    await eventually(() => answers.size === 2, "both are asked");
+    const at = { hostname, addr: shared.address, path: down.path };
+    const { closedConnections } = await client.setBackendState({ ...at, state: "down" });
+    assert.equal(closedConnections, 1);
+    assert.equal((await cut).status, 503);
+    answers.get(down.kept)?.();
+    assert.equal((await kept).body, "shared");
+    assert.equal((await one.ask({ path: down.cut })).body, "spare");
+  };
+  // The path's turn begins with its first backend.
+  await take({ path: "/api", kept: "/", cut: "/api" });
+  await client.removeBackend({ hostname, path: "/api", addr: shared.address });
+  await client.updateRoute({
+    listenerAddr: admin.addr,
+    route: { hostname, paths: [{ prefix: "/api", backend: shared.address }] },
+    updateMask: { paths: ["paths"] },
+  });
+  await take({ path: "", kept: "/api", cut: "/" });
+});
+
+Deno.test("who waits for a place of a path goes to the backend that is added to it", async () => {
+  const answers: (() => void)[] = [];
+  await using home = await naming("home");
+  await using busy = await startHttpBackend("h2c", (_, response) => {
+    answers.push(() => response.end("busy"));
+  });
+  await using added = await naming("added");
+  await using admin = await startWithPath(home, [busy]);
+  const { client } = admin;
+  await client.updateRoute({
+    listenerAddr: admin.addr,
+    route: {
+      hostname,
+      queueTimeout: { seconds: 600n },
+      paths: [{ prefix: "/api", backends: [{ addr: busy.address, maxConnections: 1 }] }],
+    },
+    updateMask: { paths: ["paths", "queue_timeout"] },
+  });
+  await using one = await connectHttp2(admin);
+  const first = one.ask({ path: "/api" });
+  await eventually(() => answers.length === 1, "the place is taken");
+  const second = one.ask({ path: "/api" });
+  await client.addBackend({ hostname, path: "/api", backend: { addr: added.address } });
+  assert.equal((await second).body, "added");
+  answers.shift()?.();
+  assert.equal((await first).body, "busy");
+});

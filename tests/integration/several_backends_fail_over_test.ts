@@ -13,6 +13,7 @@ import { buildClientHello } from "../support/hello.ts";
 import { connectHttp2, type HttpBackend, startHttpBackend, startL7 } from "../support/l7.ts";
 import { startPlane, type TestPlane } from "../support/plane.ts";
 import { unusedPort } from "../support/ports.ts";
+import { proxyV1 } from "../support/proxy_header.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
 
@@ -123,6 +124,29 @@ Deno.test("l4: source sends one client to one backend, and the PROXY header goes
   assert.equal(new Set(home.values()).size, 2);
 });
 
+Deno.test("l4: source goes by the client that the PROXY header names, not by who sends it", async () => {
+  await using one = await startEchoBackend();
+  await using other = await startEchoBackend();
+  await using plane = await startPlane({
+    routes: [route([one.address, other.address], { balance: "source" })],
+    listener: { proxyProtocol: true },
+  });
+  const homes = new Map<string, string>();
+  for (let i = 0; i < 24; i++) {
+    const address = `192.0.2.${i % 12 + 1}`;
+    await using client = await connectRaw({ port: plane.port });
+    client.socket.write(proxyV1(address, "192.0.2.99"));
+    await client.write(hello);
+    await client.read(hello.length);
+    client.end();
+    await client.ending;
+    const { backend = "" } = await plane.event(i);
+    assert.equal(homes.get(address) ?? backend, backend);
+    homes.set(address, backend);
+  }
+  assert.equal(new Set(homes.values()).size, 2);
+});
+
 Deno.test("l4: who finds every backend full waits its turn, and not for ever", async () => {
   await using echo = await startEchoBackend();
   const backends = [backend(echo.address, { maxConnections: 1 })];
@@ -215,6 +239,24 @@ Deno.test("l7: requests take turns, and none fails while one backend refuses", a
   const failed = taken?.backends.find((it) => it.backend === dead);
   assert.equal(failed?.outcome, "backend_unreachable");
   assert.ok((failed?.count ?? 0) <= 5, `${failed?.count}`);
+});
+
+Deno.test("l7: source sends all requests of one client to one backend, whatever connection they are on", async () => {
+  await using one = await naming("one");
+  await using other = await naming("other");
+  await using plane = await l7([one.address, other.address], { balance: "source" });
+  const homes = new Set<string>();
+  for (let i = 1; i <= 8; i++) {
+    const localAddress = `127.0.0.${i}`;
+    const bodies = new Set<string>();
+    for (let connection = 0; connection < 2; connection++) {
+      await using client = await connectHttp2({ port: plane.port, localAddress });
+      for (let n = 0; n < 3; n++) bodies.add((await client.ask()).body);
+    }
+    assert.equal(bodies.size, 1, localAddress);
+    for (const body of bodies) homes.add(body);
+  }
+  assert.equal(homes.size, 2);
 });
 
 Deno.test("l7: a safe request whose backend broke off is asked of another, another request is not", async () => {
