@@ -181,6 +181,22 @@ Deno.test("who waits for a place is let in when one is free; who loses the right
   await fourth.ending;
 });
 
+Deno.test("sessions at one backend are found and cut, and those at another go on", async () => {
+  await using one = await startEchoBackend();
+  await using other = await startEchoBackend();
+  await using connector = await start("route", several([one.address, other.address]));
+  await using first = await open(connector);
+  await using second = await open(connector);
+  const { plane } = connector.plane;
+  const query = { route: `*.${DOMAIN}`, backend: one.address, path: "" };
+  assert.equal((await plane.findConnections(query, 9)).total, 1);
+  assert.equal(await plane.closeConnections(query), 1);
+  await withinDeadline(Promise.race([first.ending, second.ending]), "one is cut");
+  const { backend, outcome } = await connector.plane.event();
+  assert.deepEqual([backend, outcome], [one.address, "closed_by_operator"]);
+  assert.equal((await plane.findConnections({}, 9)).total, 1);
+});
+
 Deno.test("a session that the route led ends when its row names an address", async () => {
   await using echo = await startEchoBackend();
   await using connector = await start("route", { backend: echo.address });
