@@ -1,11 +1,11 @@
 import { parseBackendEndpoint, sourceKey } from "../addr/mod.ts";
-import type { BalancedRoute, Balancer, NoPlace, Place } from "../balance/mod.ts";
+import type { BalancedRoute, Balancer, NoPlace, Place, PlaceRequest } from "../balance/mod.ts";
 import { ALL_BACKENDS, type BackendOutcome, describeError } from "../observe/mod.ts";
-import { DialError, Relay } from "../relay/mod.ts";
+import { type BrokenWatch, DialError, Link, Relay } from "../relay/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import { attemptTimeout } from "./attempt_deadlines.ts";
-import type { Connection, Ending } from "./connection_state.ts";
+import type { Carrier, Connection, Ending } from "./connection_state.ts";
 import { OUTCOMES, type Stream } from "./forward.ts";
 import type { PlaneState } from "./plane_state.ts";
 
@@ -36,7 +36,7 @@ export async function forwardBalanced(
   const request = { source: sourceKey(c.client.ip), tried: new Set<string>(), only };
   let spentMs = 0;
   for (;;) {
-    const place = await placeFor(c, balancer, request);
+    const place = await placeFor(c, balancer, { request, watch: state.relayOptions.watch });
     if (place === undefined) return { outcome: "client_gone", reason: "left while it waited" };
     if (typeof place === "string") {
       c.backend ??= ALL_BACKENDS;
@@ -73,27 +73,57 @@ function noPlaceAt(addr: string, found: NoPlace): Ending {
 function placeFor(
   c: Connection,
   balancer: Balancer,
-  request: Parameters<Balancer["acquire"]>[0],
+  { request, watch }: {
+    readonly request: PlaceRequest;
+    readonly watch: BrokenWatch;
+  },
 ): Promise<Place | NoPlace | undefined> | Place | NoPlace {
   let found: Place | NoPlace | undefined;
+  let waiting: Waiting | undefined;
   const { promise, resolve } = Promise.withResolvers<Place | NoPlace | undefined>();
-  const leave = balancer.acquire(request, (place) => {
-    found = place;
+  const end = (place: Place | NoPlace | undefined) => {
+    if (waiting !== undefined) watch.delete(waiting);
     c.carrier = undefined;
     resolve(place);
+  };
+  const leave = balancer.acquire(request, (place) => {
+    found = place;
+    end(place);
   });
   if (found !== undefined) return found;
-  c.carrier = {
-    bytesIn: 0,
-    bytesOut: 0,
-    cut() {
-      leave();
-      c.carrier = undefined;
-      c.stream.reset();
-      resolve(undefined);
-    },
-  };
+  c.carrier = waiting = new Waiting(c.stream, () => {
+    leave();
+    end(undefined);
+  });
+  watch.add(waiting);
   return promise;
+}
+
+/** A client that waits for a place. Nobody reads it, and one that has broken off is to leave the line. */
+class Waiting extends Link implements Carrier {
+  readonly bytesIn = 0;
+  readonly bytesOut = 0;
+  readonly #stream: TcpStream;
+  readonly #leave: () => void;
+
+  constructor(stream: TcpStream, leave: () => void) {
+    super();
+    this.#stream = stream;
+    this.#leave = leave;
+  }
+
+  cut(): void {
+    this.#stream.reset();
+    this.#leave();
+  }
+
+  isBroken(): boolean {
+    return this.#stream.isBroken();
+  }
+
+  onBroken(): void {
+    this.#leave();
+  }
 }
 
 /** @throws {DialError} */

@@ -176,6 +176,36 @@ Deno.test("l4: who finds every backend full waits its turn, and not for ever", a
   await second.ending;
 });
 
+Deno.test("l4: who breaks off while it waits leaves the line to the next", async () => {
+  await using echo = await startEchoBackend();
+  await using plane = await startPlane({
+    routes: [{
+      hostname: "a.test",
+      backend: echo.address,
+      backends: [backend(echo.address, { maxConnections: 1 })],
+      queueLength: 1,
+      queueTimeoutMs: 600_000,
+    }],
+  });
+  await using first = await connectRaw({ port: plane.port });
+  await first.write(hello);
+  await first.read(hello.length);
+  await using second = await connectRaw({ port: plane.port });
+  await second.write(hello);
+  await eventually(() => plane.active === 2, "the second waits");
+  second.reset();
+  const { outcome, reason } = await plane.event();
+  assert.deepEqual([outcome, reason], ["client_gone", "left while it waited"]);
+  await using third = await connectRaw({ port: plane.port });
+  await third.write(hello);
+  await eventually(() => plane.active === 2, "the third waits");
+  first.end();
+  await third.read(hello.length);
+  assert.equal(echo.connections.length, 2);
+  third.end();
+  await third.ending;
+});
+
 Deno.test("l4: who waits for a place is cut when the plane ends", async () => {
   await using echo = await startEchoBackend();
   await using plane = await startPlane({
