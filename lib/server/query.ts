@@ -29,9 +29,11 @@ export function compileQuery(
 }
 
 function usesBackend(connection: Connection, backend: BackendUse): boolean {
-  const { route, carrier, backend: own = route?.backend } = connection;
+  const { route, carrier, backend: own } = connection;
   if (route?.mode === "l7") return carrier?.usesBackend?.(backend) === true;
-  return own === backend.addr;
+  // Whoever waits for a place at one of several, or for what the authoriser says, is at none yet.
+  const isPlain = route?.mode === "l4" && route.backends === undefined;
+  return (own ?? (isPlain ? route.backend : undefined)) === backend.addr;
 }
 
 /** A replaced route is another object, even when it says the same. */

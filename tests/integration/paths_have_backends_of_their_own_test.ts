@@ -148,7 +148,8 @@ Deno.test("backends of a path are listed, drained, taken down, added and removed
     `prefix /api ${slow.address} drain 0`,
     `prefix /api ${quick.address} up 0`,
   ]);
-  await ctl(admin, "backends", "up", hostname, slow.address, ...at);
+  const there = { hostname, path: "/api", addr: slow.address };
+  await client.setBackendState({ ...there, state: "up" });
   let last: Promise<{ status: number }> | undefined;
   await eventually(() => {
     last ??= one.ask({ path: "/api" }).then((answer) => {
@@ -157,16 +158,14 @@ Deno.test("backends of a path are listed, drained, taken down, added and removed
     });
     return answers.length === 1;
   }, "it is asked again");
-  const down = await client.setBackendState({
-    ...{ hostname, path: "/api", addr: slow.address, state: "down" },
-  });
+  const down = await client.setBackendState({ ...there, state: "down" });
   assert.deepEqual([down.liveConnections, down.closedConnections], [1, 1]);
   assert.equal((await last)?.status, 503);
   assert.match(
     await ctl(admin, "backends", "add", hostname, late.address, "--weight", "2", ...at),
     new RegExp(`^added backend ${late.address} to .* ${hostname} \\(prefix /api\\)$`),
   );
-  await ctl(admin, "backends", "remove", hostname, slow.address, ...at);
+  await client.removeBackend(there);
   assert.deepEqual(await statesOf("/api"), [
     `prefix /api ${quick.address} up 0`,
     `prefix /api ${late.address} starting 0`,

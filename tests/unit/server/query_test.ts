@@ -76,3 +76,39 @@ Deno.test("a query for a rule means those that it would block now, and no other 
   assert.equal(matches({ blockedBy: 6 }, blocked), false);
   assert.equal(matches({ blockedBy: 5 }), false);
 });
+
+Deno.test("a connection is at the backend that it has gone to, and while it waits for one at none", () => {
+  const at = { backend: "10.0.0.1:443", path: "" };
+  const other = "10.0.0.2:443";
+  const several = { ...first, backends: [] } as unknown as Route;
+  const mtls = { ...first, mode: "mtls" } as Route;
+  assert.equal(matches(at), true, "the only one of l4");
+  assert.equal(matches(at, connection({ route: several })), false, "it waits for a place");
+  assert.equal(
+    matches(at, connection({ route: mtls })),
+    false,
+    "it is not known where its host is",
+  );
+  for (const route of [first, several, mtls]) {
+    assert.equal(matches(at, connection({ route, backend: "10.0.0.1:443" })), true);
+    assert.equal(matches(at, connection({ route, backend: other })), false);
+  }
+});
+
+Deno.test("a connection of l7 is where its carrier says, of the route or of a path", () => {
+  const asked: unknown[] = [];
+  const carrier = {
+    usesBackend: (backend: unknown) => {
+      asked.push(backend);
+      return true;
+    },
+  };
+  const l7 = connection({ route: { ...first, mode: "l7" }, carrier, backend: "10.0.0.9:1" });
+  assert.equal(matches({ backend: "10.0.0.1:443", path: "exact /a" }, l7), true);
+  assert.equal(matches({ backend: "10.0.0.1:443" }, l7), true);
+  assert.deepEqual(asked, [
+    { addr: "10.0.0.1:443", path: "exact /a" },
+    { addr: "10.0.0.1:443", path: undefined },
+  ]);
+  assert.equal(matches({ backend: "10.0.0.1:443" }, connection({ route: l7.route })), false);
+});
