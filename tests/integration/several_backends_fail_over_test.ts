@@ -1,5 +1,6 @@
 /** Several backends of a route: where connections and requests go, and what becomes of failures. */
 import assert from "node:assert/strict";
+import { BALANCE_LIMITS } from "../../lib/balance/mod.ts";
 import {
   startEchoBackend,
   startRecordingBackend,
@@ -316,6 +317,22 @@ Deno.test("l7: a backend that breaks off five times in a row is out", async () =
   await using client = await connectHttp2(plane);
   for (let i = 0; i < 30; i++) assert.equal((await client.ask()).status, 200);
   assert.equal(seen, 5);
+});
+
+Deno.test("l7: requests whose backend broke off are repeated within the budget, and then no more", async () => {
+  let seen = 0;
+  await using broken = await startHttpBackend("http1", (request) => {
+    seen++;
+    request.socket.destroy();
+  });
+  await using plane = await startL7({
+    backend: broken.address,
+    route: { backends: [backend(broken.address, { maxConnections: 100 })] },
+  });
+  await using client = await connectHttp2(plane);
+  const REQUESTS = 14;
+  for (let i = 0; i < REQUESTS; i++) assert.equal((await client.ask()).status, 502);
+  assert.equal(seen, REQUESTS + BALANCE_LIMITS.leastRetries);
 });
 
 Deno.test("l7: all are down: each is tried in turn, and the first that is back serves", async () => {
