@@ -306,6 +306,17 @@ Deno.test("l7: a safe request whose backend broke off is asked of another, anoth
   assert.deepEqual(posts.sort(), [200, 502]);
 });
 
+Deno.test("l7: who is sent home by its address goes elsewhere when home breaks off, or cannot be reached", async () => {
+  await using broken = await startHttpBackend("http1", (request) => request.socket.destroy());
+  await using good = await naming("good");
+  const dead = await deadAddress();
+  await using plane = await l7([broken.address, dead, good.address], { balance: "source" });
+  for (let i = 1; i <= 9; i++) {
+    await using client = await connectHttp2({ port: plane.port, localAddress: `127.0.0.${i}` });
+    assert.deepEqual([(await client.ask()).body, i], ["good", i]);
+  }
+});
+
 Deno.test("l7: a backend that breaks off five times in a row is out", async () => {
   let seen = 0;
   await using broken = await startHttpBackend("http1", (request) => {
