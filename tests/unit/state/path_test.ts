@@ -93,3 +93,12 @@ Deno.test("waysOf() leaves out paths that lead to the route's own backends", () 
   assert.ok(route !== undefined && !Array.isArray(route));
   assert.deepEqual([...waysOf({ ...route, id: 7 } as Route)], [{ ...route, id: 7 }]);
 });
+
+Deno.test("waysOf() knows no paths of routes that are not l7, where they mean nothing", () => {
+  for (const mode of ["l4", "mtls"] as const) {
+    const route = routeOf('prefix = "/a"\nbackend = "10.0.0.1:80"', 'backend = "10.0.0.9:80"');
+    assert.ok(route !== undefined && !Array.isArray(route));
+    const other = { ...route, id: 7, mode } as Route;
+    assert.deepEqual([...waysOf(other)], [other]);
+  }
+});
