@@ -109,6 +109,8 @@ Deno.test("a backend that is removed keeps what it has until that ends, and is s
   const addr = onOther ? other.address : one.address;
   const removed = await client.removeBackend({ hostname, addr });
   assert.deepEqual([removed.liveConnections, removed.closedConnections], [1, 0]);
+  // Another change forgets what nobody uses any more, and nothing else.
+  await client.addRoute({ listenerAddr, hostname: "b.test", backend: "10.0.0.1:443" });
   const found = (await client.listBackends({ hostname })).backends;
   assert.deepEqual(
     found.filter(({ condition }) => condition === "removed").map(({ backend, open }) => [
