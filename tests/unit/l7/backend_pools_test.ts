@@ -7,6 +7,7 @@ import type { TlsMaterial } from "../../../lib/l7/mod.ts";
 import { Turns } from "../../../lib/http_io/mod.ts";
 import { unlimitedDescriptors } from "../../../lib/observe/mod.ts";
 import type { Route } from "../../../lib/routes/mod.ts";
+import { pathRoute } from "../../../lib/state/mod.ts";
 
 const LIMITS = new EngineLimits();
 const SETTINGS = { connectTimeoutMs: 1000, h2Transport: "own", limits: LIMITS } as const;
@@ -92,5 +93,19 @@ Deno.test("BackendPools.configure() makes later requests use pools of their own,
   }
   backends.configure(SETTINGS);
   assert.equal(backends.of(route(), MATERIAL), before);
+  backends.destroy("over");
+});
+
+Deno.test("BackendPools.prune() keeps what a path alone leads to, until the path is gone", () => {
+  const backends = create();
+  const rule = { prefix: "/a", backend: "10.0.1.1:80" };
+  const leading = route({ paths: [rule] });
+  backends.of(pathRoute(leading, rule), MATERIAL);
+  backends.prune(() => [[leading, MATERIAL]]);
+  backends.tick(1);
+  assert.equal(backends.size, 1);
+  backends.prune(() => [[route(), MATERIAL]]);
+  backends.tick(2);
+  assert.equal(backends.size, 0);
   backends.destroy("over");
 });
