@@ -289,6 +289,7 @@ Deno.test("Forwarder remembers for 2 s that nobody answered", async () => {
   it.pass(1.999);
   assert.equal((await it.ask("a.test A")).code, 2);
   assert.equal(it.sent.length, asked);
+  assert.equal(it.forwarder.status.counts.busy, 0);
   it.pass(0.001);
   await it.ask("a.test A");
   assert.ok(it.sent.length > asked);
@@ -314,6 +315,28 @@ Deno.test("Forwarder remembers so many octets, and counts them down to nothing",
   assert.ok(octets <= 3000);
   it.forwarder.forget();
   assert.deepEqual(it.forwarder.status.cache, { entries: 0, octets: 0 });
+});
+
+Deno.test("Forwarder does not remember an answer that is more than it may, nor forgets others for it", async () => {
+  using it = new TestForwarder((sent) =>
+    sent.name.startsWith("b") || sent.name.startsWith("B")
+      ? {
+        answers: Array.from({ length: 200 }, (_, i) => (
+          { name: sent.name, type: "A", data: `192.0.2.${i}` } as const
+        )),
+      }
+      : address(sent), { limits: { cacheOctets: 3000 } });
+  await it.ask("a.test A");
+  await it.ask("b.test A");
+  await it.ask("a.test A");
+  assert.equal(it.sent.length, 2);
+});
+
+Deno.test("Forwarder does not give what it was not to remember, not even while nobody answers", async () => {
+  using it = new TestForwarder((sent) => address(sent, 0));
+  await it.ask("a.test A");
+  it.doing = () => Promise.reject(new ExchangeError("network", "gone"));
+  assert.equal((await it.ask("a.test A")).code, 2);
 });
 
 Deno.test("Forwarder forgets a name and what is below it", async () => {
@@ -500,6 +523,7 @@ Deno.test("Forwarder turns away a question of its own that comes back", async ()
   assert.equal(await back.promise, 5);
   assert.equal((await first).code, 2);
   assert.ok(it.forwarder.status.counts.loops >= 1);
+  assert.equal(it.forwarder.status.waiting, 0);
 });
 
 Deno.test("Forwarder.update() forgets answers of other upstreams, and keeps what it knows of those that stay", async () => {
