@@ -1,10 +1,11 @@
 import type { McnsConfig } from "../dns_config/mod.ts";
 import { DnsControl, type DnsPlane } from "../dns_control/mod.ts";
-import { type AddressStatus, DnsPool, type TlsMaterial } from "../dns_server/mod.ts";
+import { type AddressStatus, type Ask, DnsPool, type TlsMaterial } from "../dns_server/mod.ts";
 import type { DnsDatabase } from "../dns_store/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
+import { ZoneDesk } from "./mcns_desk.ts";
 import { servedAddresses, servingSettings } from "./mcns_serving.ts";
 
 /** What {@link Mcns} is made of. */
@@ -23,16 +24,22 @@ export class Mcns implements AsyncDisposable {
   readonly sockets: SocketsKind;
   readonly #pool: DnsPool;
   readonly #log: LogSink;
+  readonly #desk: ZoneDesk | undefined;
 
   private constructor(
     control: DnsControl,
     pool: DnsPool,
-    { sockets, log }: { readonly sockets: SocketsKind; readonly log: LogSink },
+    { sockets, log, desk }: {
+      readonly sockets: SocketsKind;
+      readonly log: LogSink;
+      readonly desk: ZoneDesk | undefined;
+    },
   ) {
     this.control = control;
     this.sockets = sockets;
     this.#pool = pool;
     this.#log = log;
+    this.#desk = desk;
   }
 
   /**
@@ -42,8 +49,18 @@ export class Mcns implements AsyncDisposable {
    */
   static async start({ config, database, log, onStuck }: McnsOptions): Promise<Mcns> {
     const parts: { control?: DnsControl; pool?: DnsPool } = {};
+    const settings = servingSettings(config);
+    const { services } = settings;
+    const desk = services && new ZoneDesk({
+      ...{ config, services, database, log },
+      control: () => parts.control,
+    });
     const plane: DnsPlane = {
-      apply: async (change) => await parts.pool?.apply(change) ?? { pendingWorkers: [] },
+      apply: async (change) => {
+        const applied = await parts.pool?.apply(change) ?? { pendingWorkers: [] };
+        desk?.changed(change);
+        return applied;
+      },
     };
     const control = parts.control = await DnsControl.open({ database, plane, log, now: Date.now });
     const { kind: sockets, problem } = await chooseSockets("auto");
@@ -54,14 +71,14 @@ export class Mcns implements AsyncDisposable {
     const tls = readTls(config);
     const pool = parts.pool = await DnsPool.start({
       addresses: servedAddresses(config),
-      settings: servingSettings(config),
-      sockets,
+      ...{ settings, sockets },
+      ...desk && { answer: (what: Ask) => desk.answer(what) },
       ...tls && { tls },
       zones: () => parts.control?.table ?? new ZoneTable(),
       log,
       onStuck: ({ host }) => onStuck(host),
     });
-    return new Mcns(control, pool, { sockets, log });
+    return new Mcns(control, pool, { sockets, log, desk });
   }
 
   /** How the servers of the addresses are. */
@@ -93,11 +110,13 @@ export class Mcns implements AsyncDisposable {
   /** Takes no more changes and questions; answers those that came. */
   async drain(timeoutMs: number): Promise<void> {
     await this.control.close();
+    this.#desk?.[Symbol.dispose]();
     await this.#pool.drain(timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.control.close();
+    this.#desk?.[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
   }
 }

@@ -99,7 +99,11 @@ function* needs(config: McnsConfig, notifySocket: string | undefined): Generator
   yield* folderNeeds(config.database.path, "the database");
   const { server, dns, mcias, metrics } = config;
   const files = [server?.tlsCert, server?.tlsKey, dns.dot?.tlsCert, dns.dot?.tlsKey];
-  for (const path of [...files, mcias?.caCert, dns.cookies.secretFile]) {
+  const keys = [
+    ...dns.keys.map(({ secretFile }) => secretFile),
+    ...dns.zones.map(({ dnssecKeys }) => dnssecKeys),
+  ];
+  for (const path of [...files, ...keys, mcias?.caCert, dns.cookies.secretFile]) {
     if (path) yield fileNeed("read", path, "certificates and secrets");
   }
   if (metrics?.addr.includes("/")) yield* folderNeeds(metrics.addr, "the metrics socket");

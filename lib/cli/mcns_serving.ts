@@ -2,7 +2,12 @@ import { blockOf, formatEndpoint, parseBackendEndpoint, parseListenEndpoint } fr
 import { nameFromText, sipKey } from "../dns/mod.ts";
 import { type McnsConfig, parseCookieSecret } from "../dns_config/mod.ts";
 import type { ForwardSettings, UpstreamSettings } from "../dns_forward/mod.ts";
-import { createRateBuffer, type ServedAddress, type ServingSettings } from "../dns_server/mod.ts";
+import {
+  createRateBuffer,
+  readServices,
+  type ServedAddress,
+  type ServingSettings,
+} from "../dns_server/mod.ts";
 
 /** An address of this machine. */
 export type Interface = Pick<Deno.NetworkInterfaceInfo, "address" | "family">;
@@ -14,12 +19,14 @@ export function servingSettings(
 ): ServingSettings {
   const { rrl, cookies, limits } = dns;
   const forward = forwardSettings(dns);
+  const services = readServices(dns, readFile);
   return {
     udpPayload: limits.udpPayload,
     rate: { ...rrl, buffer: createRateBuffer(rrl.responsesPerSecond) },
     limits,
     ...cookies.enabled && { cookieSecret: sipKey(secretOf(cookies.secretFile, readFile)) },
     ...forward && { forward },
+    ...services && { services },
   };
 }
 

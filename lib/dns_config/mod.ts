@@ -22,5 +22,6 @@ export {
   type McIasConfig,
   type McnsConfig,
   type RrlConfig,
+  type UpdateConfig,
   type ZoneConfig,
 } from "./types.ts";

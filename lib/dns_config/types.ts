@@ -74,8 +74,20 @@ export interface ZoneConfig {
   /** Addresses and blocks. */
   readonly allowTransfer: readonly string[];
   readonly transferKeys: readonly string[];
+  /** Canonical endpoints. */
+  readonly notify: readonly string[];
   /** Absent: it is not signed. */
   readonly dnssecKeys?: string;
+  readonly update: readonly UpdateConfig[];
+}
+
+/** What a key may change in a zone. */
+export interface UpdateConfig {
+  readonly key: string;
+  readonly name: string;
+  readonly below: boolean;
+  /** Empty: all. */
+  readonly types: readonly string[];
 }
 
 /** Answers of upstreams that are kept. */

@@ -36,6 +36,12 @@ export function checkZones({ keys, zones }: DnsConfig, context: Context): void {
     for (const [j, name] of zone.transferKeys.entries()) {
       refuseUnknown(name, [...path, "transfer_keys", j], { names, report });
     }
+    for (const [j, { key, name }] of zone.update.entries()) {
+      refuseUnknown(key, [...path, "update", j, "key"], { names, report });
+      if (name !== zone.zone && !name.endsWith(`.${zone.zone}`)) {
+        report.problem([...path, "update", j, "name"], `${quote(name)} is not in the zone`);
+      }
+    }
     checkZoneKeys(zone.dnssecKeys, [...path, "dnssec_keys"], context);
   }
 }

@@ -1,9 +1,17 @@
 import type { Result } from "../addr/mod.ts";
-import { nameFromText, nameKey, nameToText, octetsOf } from "../dns/mod.ts";
-import { filePath, list, oneOf, parsed, table } from "../schema/mod.ts";
+import {
+  nameFromText,
+  nameKey,
+  nameToText,
+  octetsOf,
+  typeFromText,
+  typeToText,
+} from "../dns/mod.ts";
+import { boolean, filePath, list, oneOf, parsed, records, table } from "../schema/mod.ts";
+import { serverEndpoint } from "../settings/mod.ts";
 import { ipOrCidr } from "../state/mod.ts";
 import { TSIG_ALGORITHMS } from "../tsig/mod.ts";
-import type { KeyConfig, ZoneConfig } from "./types.ts";
+import type { KeyConfig, UpdateConfig, ZoneConfig } from "./types.ts";
 
 /** More than anybody writes. */
 const MAX_LIST = 1000;
@@ -37,6 +45,35 @@ export const key = table<KeyConfig>({
   },
 });
 
+const update = table<UpdateConfig>({
+  key: {
+    key: "key",
+    kind: domainName("name of a key"),
+    required: true,
+    doc: "A key of `[[dns.keys]]`; messages without one change nothing.",
+  },
+  name: {
+    key: "name",
+    kind: domainName("name in the zone"),
+    required: true,
+    doc: "What may be changed, in full.",
+  },
+  below: {
+    key: "below",
+    kind: boolean(),
+    default: false,
+    doc: "Whether the names below it may be changed, too.",
+  },
+  types: {
+    key: "types",
+    kind: list(parsed("type of records", typeName), { maxLength: MAX_LIST }),
+    default: [],
+    doc:
+      "Of which types records may be changed. Empty: of all, which alone lets a name be removed " +
+      "as a whole.",
+  },
+});
+
 /** `[[dns.zones]]`. */
 export const zone = table<ZoneConfig>({
   zone: {
@@ -57,11 +94,25 @@ export const zone = table<ZoneConfig>({
     default: [],
     doc: "Keys of `[[dns.keys]]` with which one may, from anywhere.",
   },
+  notify: {
+    key: "notify",
+    kind: list(parsed('`"IP"`, `"IPv4:port"` or `"[IPv6]:port"`', serverEndpoint), {
+      maxLength: MAX_LIST,
+    }),
+    default: [],
+    doc: "Servers that are told when it changes (NOTIFY), at port 53 unless they say otherwise.",
+  },
   dnssecKeys: {
     key: "dnssec_keys",
     kind: filePath(),
     optional: true,
     doc: "Its keys, as `mcns keys` writes them: answers are signed. Absent: they are not.",
+  },
+  update: {
+    key: "update",
+    kind: records(update, { maxLength: MAX_LIST }),
+    default: [],
+    doc: "Who may change what by dynamic updates (RFC 2136). Empty: nobody.",
   },
 });
 
@@ -69,4 +120,9 @@ export const zone = table<ZoneConfig>({
 export function zoneName(text: string): Result<string> {
   const name = nameFromText(text);
   return name.ok ? { ok: true, value: nameToText(octetsOf(nameKey(name.value))) } : name;
+}
+
+function typeName(text: string): Result<string> {
+  const type = typeFromText(text);
+  return type.ok ? { ok: true, value: typeToText(type.value) } : type;
 }

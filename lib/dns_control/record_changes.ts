@@ -2,8 +2,10 @@ import {
   isLaterSerial,
   type Name,
   nameEquals,
+  nameKey,
   nameToText,
   nextSerial,
+  octetsOf,
   rdataKey,
   serialOfSoa,
   soaWithSerial,
@@ -12,7 +14,14 @@ import {
   type ZoneRecord,
 } from "../dns/mod.ts";
 import type { StoredRecord, ZoneEdit, ZoneRow } from "../dns_store/mod.ts";
-import { type FieldProblem, invalid, invalidFields, missing, present } from "../queue/mod.ts";
+import {
+  type FieldProblem,
+  invalid,
+  invalidFields,
+  missing,
+  present,
+  RefusedError,
+} from "../queue/mod.ts";
 import type { RuleProblem, Zone } from "../zones/mod.ts";
 import {
   DEFAULT_TTL,
@@ -147,6 +156,44 @@ export class RecordChanges {
     });
   }
 
+  /**
+   * Takes records out of a zone and puts others in, in one change; the zone is still the one that they
+   * were looked up in. Records that stay keep their ids.
+   *
+   * @throws {RefusedError} `aborted` if it is another one by now.
+   */
+  exchange(
+    zone: Zone,
+    { removed, added }: {
+      readonly removed: readonly ZoneRecord[];
+      readonly added: readonly ZoneRecord[];
+    },
+    operation: DnsOperation,
+  ): Promise<Done> {
+    return this.#exclusive(octetsOf(zone.origin), operation, async (place) => {
+      if (place.zone !== zone) throw new RefusedError("aborted", "the zone has changed meanwhile");
+      const sets = [...setsOf([...removed, ...added]).values()].map(({ name, type }) => {
+        const isOfSet = (other: ZoneRecord) => other.type === type && nameEquals(other.name, name);
+        const gone = new Set(removed.filter(isOfSet).map(({ data }) => rdataKey(type, data)));
+        const there = this.#records.set(place.row.id, name, type);
+        const kept = there.filter(({ data }) => !gone.has(rdataKey(type, data)));
+        const { edit, records } = compareSets(there, [...kept, ...added.filter(isOfSet)]);
+        return { name, type, records, edit };
+      });
+      const soa = added.find(({ type }) => type === TYPE.SOA);
+      const edit: ZoneEdit = {
+        removed: sets.flatMap(({ edit }) => edit.removed ?? []),
+        added: sets.flatMap(({ edit }) => edit.added ?? []),
+        changed: sets.flatMap(({ edit }) => edit.changed ?? []),
+        ...soa !== undefined && this.#serialOf(place, soa),
+      };
+      const { added: _, ...done } = await this.#edit(place, edit, {
+        ...{ sets, operation, fieldOf: fieldOfRecord },
+      });
+      return done;
+    });
+  }
+
   get #records() {
     return this.#served.database.records;
   }
@@ -226,6 +273,11 @@ export class RecordChanges {
     const version = versionOf(row, { serial });
     return { version, serial, pendingWorkers, added: result.added };
   }
+}
+
+/** The names and types of records, each once. */
+function setsOf(records: readonly ZoneRecord[]): Map<string, Pick<ZoneRecord, "name" | "type">> {
+  return new Map(records.map(({ name, type }) => [`${type} ${nameKey(name)}`, { name, type }]));
 }
 
 /** RFC 2181 §5.2: the records of a set have one TTL. */

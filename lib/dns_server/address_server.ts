@@ -1,9 +1,10 @@
 import { Forwarder } from "../dns_forward/mod.ts";
 import { createSockets, type SocketsKind } from "../tcp/mod.ts";
 import { Handshakes, StreamAcceptor } from "../tls/mod.ts";
-import type { ZoneTable } from "../zones/mod.ts";
+import type { Zone, ZoneTable } from "../zones/mod.ts";
 import { Connections } from "./connections.ts";
 import type { DnsCounters } from "./counters.ts";
+import type { Ask, Told } from "./ask.ts";
 import { Responder } from "./responder.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { StreamServer, type TlsFront } from "./stream_server.ts";
@@ -31,6 +32,8 @@ export interface AddressServerOptions {
   readonly counters: DnsCounters;
   /** Given with `tlsPort`. */
   readonly tls?: TlsMaterial;
+  /** Asks who has the journal, and may change zones; absent: nobody. */
+  readonly ask?: (what: Ask) => Promise<Told | undefined>;
   /** See `ResponderOptions.onFault`. */
   readonly onFault: (error: unknown) => void;
   /** A socket is gone, for a reason of the system. */
@@ -72,7 +75,16 @@ export class AddressServer {
   static async open(options: AddressServerOptions): Promise<AddressServer> {
     const { settings } = options;
     const now = () => Math.floor(Date.now() / 1000);
-    const services = settings.services && await ZoneServices.create(settings.services, { now });
+    const { ask } = options;
+    const services = settings.services && await ZoneServices.create(settings.services, {
+      now,
+      ...ask && {
+        journal: async ({ apexKey: origin }: Zone, serial: number) =>
+          (await ask({ kind: "journal", origin, serial }))?.steps,
+        relay: async (octets: Uint8Array, host: string) =>
+          (await ask({ kind: "message", octets, host }))?.octets,
+      },
+    });
     const server = new AddressServer(options, services);
     try {
       for (let attempt = 1;; attempt++) {

@@ -10,6 +10,7 @@ import { describeError } from "../observe/mod.ts";
 import { installLastResort, startLagProbe, VitalSigns } from "../workers/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
 import { AddressServer } from "./address_server.ts";
+import { Asks } from "./asks.ts";
 import { DnsCounters } from "./counters.ts";
 import type { FromWorker, Numbered, StartMessage } from "./messages.ts";
 import { ZoneAssembly } from "./zone_slices.ts";
@@ -31,6 +32,7 @@ let start: StartMessage | undefined;
 let signs: VitalSigns | undefined;
 let server: AddressServer | undefined;
 let faults = 0;
+const asks = new Asks((ask, what) => say({ type: "ask", ask, what }));
 
 self.onmessage = ({ data: message }: MessageEvent<Numbered>) => {
   signs?.turn();
@@ -62,6 +64,9 @@ async function take(
     case "tls":
       server?.setTls(message.tls);
       return;
+    case "told":
+      asks.take(message.ask, message.told);
+      return;
     case "drain":
       await server?.drain(message.timeoutMs);
       return;
@@ -79,6 +84,7 @@ async function serve({ address, tls }: Extract<Numbered, { type: "serve" }>) {
       const fields = { reason: describeError(error) };
       say({ type: "log", record: { level: "error", message: "a question got no answer", fields } });
     },
+    ask: (what) => asks.ask(what),
     onFailure: (error) => say({ type: "failed", reason: describeError(error) }),
   });
   const { port, tlsPort } = server;

@@ -1,5 +1,6 @@
 import type { LogRecord } from "../observe/mod.ts";
 import type { SocketsKind } from "../tcp/mod.ts";
+import type { Ask, Told } from "./ask.ts";
 import type { ServedAddress } from "./address_server.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import type { ZoneSlice } from "./zone_slices.ts";
@@ -20,7 +21,9 @@ export type Request =
   /** All zones are there: bind and answer. */
   | { readonly type: "serve"; readonly address: ServedAddress; readonly tls?: TlsMaterial }
   | { readonly type: "tls"; readonly tls: TlsMaterial }
-  | { readonly type: "drain"; readonly timeoutMs: number };
+  | { readonly type: "drain"; readonly timeoutMs: number }
+  /** What it has asked; absent: there is no answer. */
+  | { readonly type: "told"; readonly ask: number; readonly told?: Told };
 
 /** A request with the number that its answer has. */
 export type Numbered = Request & { readonly id: number };
@@ -34,5 +37,6 @@ export type FromWorker =
     readonly ports?: { readonly port: number; readonly tlsPort: number };
   }
   | { readonly type: "log"; readonly record: LogRecord }
+  | { readonly type: "ask"; readonly ask: number; readonly what: Ask }
   /** Its socket is gone. */
   | { readonly type: "failed"; readonly reason: string };

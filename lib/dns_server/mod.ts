@@ -28,3 +28,4 @@ export { AddressServer, type AddressServerOptions, type ServedAddress } from "./
 export { DNS_ENTRY_URL } from "./entry_url.ts";
 export { type AddressStatus, DnsPool, type DnsPoolOptions } from "./pool.ts";
 export { DnsWorkerError } from "./worker_handle.ts";
+export type { Ask, Told } from "./ask.ts";

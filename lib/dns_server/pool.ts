@@ -3,6 +3,7 @@ import type { SocketsKind } from "../tcp/mod.ts";
 import { LoopWatch } from "../workers/mod.ts";
 import type { ZoneChange, ZoneTable } from "../zones/mod.ts";
 import type { ServedAddress } from "./address_server.ts";
+import type { Ask, Told } from "./ask.ts";
 import { DNS_COUNTERS_BYTES, DnsCounters } from "./counters.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { DnsWorkerError, DnsWorkerHandle, type Ports } from "./worker_handle.ts";
@@ -29,6 +30,8 @@ export interface DnsPoolOptions {
   readonly log: LogSink;
   /** A worker loops and cannot be ended: it keeps its address until the process ends. */
   readonly onStuck: (address: ServedAddress) => void;
+  /** Answers what workers ask; absent: nothing is known. */
+  readonly answer?: (what: Ask) => Promise<Told | undefined>;
   /** Default: the server of an address. */
   readonly entry?: URL;
 }
@@ -176,10 +179,11 @@ export class DnsPool implements AsyncDisposable {
   }
 
   async #start(slot: Slot): Promise<void> {
-    const { log, settings, sockets, entry } = this.#options;
+    const { log, settings, sockets, entry, answer } = this.#options;
     const handle = new DnsWorkerHandle({
       name: `dns-${slot.index}`,
       ...entry && { entry },
+      ...answer && { answer },
       log,
       onDeath: (reason) => this.#onDeath(slot, handle, reason),
     });

@@ -131,10 +131,13 @@ export class Responder {
       : this.#respondSpecially(services, { octets, special }, client);
   }
 
-  /** What few ask for: a signed answer, or the changes of a zone over UDP. */
+  /** What few ask for: a signed answer, changes of a zone over UDP, or something to be changed. */
   #respondSpecially(
     services: ZoneServices,
-    { octets, special }: { readonly octets: Uint8Array; readonly special: "transfer" | "signed" },
+    { octets, special }: {
+      readonly octets: Uint8Array;
+      readonly special: Exclude<ReturnType<typeof mayBeSpecial>, undefined>;
+    },
     client: Client,
   ): Response | Promise<Response> {
     const isUdp = client.transport === "udp";
@@ -144,6 +147,10 @@ export class Responder {
       return undefined;
     }
     const own = octets.slice(); // The next message takes the place of this one.
+    if (special === "relayed") {
+      const answer = services.relay(own, client.ip)?.then((octets) => this.#count(octets));
+      return answer ?? this.#respondPlainly(own, client);
+    }
     if (special === "transfer") return firstOf(this.#transfer(services, own, client));
     const respond = (unsigned: Uint8Array) => this.#respondPlainly(unsigned, client);
     return services.respondSigned(own, { transport: isUdp ? "udp" : "tcp", respond })

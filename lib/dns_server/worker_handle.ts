@@ -1,5 +1,6 @@
-import type { LogSink } from "../observe/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
 import { VITAL_SIGNS_BYTES, VitalSigns } from "../workers/mod.ts";
+import type { Ask, Told } from "./ask.ts";
 import { DNS_ENTRY_URL } from "./entry_url.ts";
 import type { FromWorker, Request } from "./messages.ts";
 
@@ -24,6 +25,8 @@ export interface DnsWorkerHandleOptions {
   readonly log: LogSink;
   /** Default: the server of an address. */
   readonly entry?: URL;
+  /** Answers what it asks; absent: nothing is known. */
+  readonly answer?: (what: Ask) => Promise<Told | undefined>;
   /** Called once when it has ended on its own, or its sockets have. */
   readonly onDeath: (reason: string) => void;
 }
@@ -94,6 +97,17 @@ export class DnsWorkerHandle {
     this.#options.onDeath(reason);
   }
 
+  async #answer(ask: number, what: Ask): Promise<void> {
+    let told: Told | undefined;
+    try {
+      told = await this.#options.answer?.(what);
+    } catch (error) {
+      const fields = { kind: what.kind, error: describeError(error) };
+      this.#options.log({ level: "error", message: "a worker is not answered", fields });
+    }
+    await this.request({ type: "told", ask, ...told && { told } });
+  }
+
   #receive(message: FromWorker): void {
     if (this.#dead) return;
     switch (message.type) {
@@ -101,6 +115,9 @@ export class DnsWorkerHandle {
         return this.#options.log(message.record);
       case "failed":
         return this.#die(message.reason);
+      case "ask":
+        this.#answer(message.ask, message.what).catch(() => {}); // It is gone, and asks no more.
+        return;
       case "reply": {
         const settle = this.#pending.get(message.id);
         this.#pending.delete(message.id);

@@ -1,5 +1,5 @@
-import { blockOf, type Cidr, type IpAddress } from "../addr/mod.ts";
-import { foldCase, type OctetString, TYPE } from "../dns/mod.ts";
+import { blockOf, type Cidr, formatIp, type IpAddress } from "../addr/mod.ts";
+import { answerCode, foldCase, type OctetString, ResponseCode, TYPE } from "../dns/mod.ts";
 import {
   AnswerSigner,
   importZoneKey,
@@ -54,6 +54,8 @@ export interface ServicesOptions {
   readonly now: () => number;
   /** What changed in a zone since a serial; undefined: not known. */
   readonly journal?: (zone: Zone, serial: number) => Promise<readonly Step[] | undefined>;
+  /** The answer to a message that is no question (UPDATE, NOTIFY); absent: to none of them. */
+  readonly relay?: (octets: Uint8Array, host: string) => Promise<Uint8Array | undefined>;
 }
 
 /** Signatures of messages and of zones, and zones as wholes: what few clients ask for. */
@@ -136,6 +138,13 @@ export class ZoneServices {
     });
   }
 
+  /** The answer to a message that is no question, SERVFAIL if it is late; undefined: nobody answers. */
+  relay(octets: Uint8Array, address: IpAddress): Promise<Uint8Array> | undefined {
+    return this.#options.relay?.(octets, formatIp(address)).then((answer) =>
+      answer ?? answerCode(octets, ResponseCode.serverFailure)
+    );
+  }
+
   /** The messages of a zone as a whole, or of what changed in it; undefined: it is asked for nothing so. */
   async transfer(
     octets: Uint8Array,
@@ -168,12 +177,19 @@ export class ZoneServices {
 
 const NOBODY = { addresses: [], keys: [] } as const;
 const HEADER_OCTETS = 12;
+const OPCODE_NOTIFY = 4;
+const OPCODE_UPDATE = 5;
 
 /**
- * Whether a message may be a question for a zone as a whole, or a signed one: cheap, for every
- * message; those who answer look closely.
+ * Whether a message may be a question for a zone as a whole, a signed one, or none at all: cheap, for
+ * every message; those who answer look closely.
  */
-export function mayBeSpecial(octets: Uint8Array): "transfer" | "signed" | undefined {
+export function mayBeSpecial(
+  octets: Uint8Array,
+): "transfer" | "signed" | "relayed" | undefined {
+  // QR is not set, and the opcode is one of theirs.
+  const head = (octets[2] as number) >> 3;
+  if (head === OPCODE_NOTIFY || head === OPCODE_UPDATE) return "relayed";
   let at = HEADER_OCTETS;
   for (let length = octets[at]; length !== undefined && length !== 0; length = octets[at]) {
     at += 1 + length;

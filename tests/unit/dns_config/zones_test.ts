@@ -38,6 +38,12 @@ zone = "Z.example"
 allow_transfer = ["10.0.0.0/8"]
 transfer_keys = ["xfr-key"]
 dnssec_keys = "/zone.json"
+notify = ["10.0.0.2"]
+  [[dns.zones.update]]
+  key = "xfr-key"
+  name = "dyn.z.example"
+  below = true
+  types = ["txt"]
 `;
 
 Deno.test("loadMcnsConfig() reads keys and zones, and readServices() what their files hold", async () => {
@@ -51,7 +57,9 @@ Deno.test("loadMcnsConfig() reads keys and zones, and readServices() what their 
     zone: "z.example.",
     allowTransfer: ["10.0.0.0/8"],
     transferKeys: ["xfr-key."],
+    notify: ["10.0.0.2:53"],
     dnssecKeys: "/zone.json",
+    update: [{ key: "xfr-key.", name: "dyn.z.example.", below: true, types: ["TXT"] }],
   }]);
   const services = readServices(result.config.dns, (path) => FILES[path] ?? "");
   assert.deepEqual(services, {
@@ -85,6 +93,11 @@ Deno.test("loadMcnsConfig() refuses keys that cannot be used or are there twice,
   assert.deepEqual(problemsOf(zone('transfer_keys = ["k"]\n') + zone("")), [
     'm:4:18: dns.zones[0].transfer_keys[0]: there is no key "k." in [[dns.keys]]',
     'm:6:1: dns.zones[1].zone: there are two of "z.example."',
+  ]);
+  const update = '  [[dns.zones.update]]\n  key = "k"\n  name = "xz.example"\n';
+  assert.deepEqual(problemsOf(zone(update)), [
+    'm:5:3: dns.zones[0].update[0].key: there is no key "k." in [[dns.keys]]',
+    'm:6:3: dns.zones[0].update[0].name: "xz.example." is not in the zone',
   ]);
   assert.deepEqual(problemsOf(zone('dnssec_keys = "/secret"\n')), [
     'm:4:1: dns.zones[0].dnssec_keys: "/secret": it has no keys',

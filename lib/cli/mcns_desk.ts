@@ -1,0 +1,170 @@
+import { parseBackendEndpoint } from "../addr/mod.ts";
+import {
+  answerCode,
+  foldCase,
+  nameFromText,
+  nameKey,
+  nameToText,
+  octetsOf,
+  type OctetString,
+  octetString,
+  parseMessage,
+  typeFromText,
+  type ZoneRecord,
+} from "../dns/mod.ts";
+import type { McnsConfig, ZoneConfig } from "../dns_config/mod.ts";
+import type { DnsControl } from "../dns_control/mod.ts";
+import type { Ask, ServicesSettings, Told } from "../dns_server/mod.ts";
+import type { DnsDatabase } from "../dns_store/mod.ts";
+import { type PlannedUpdate, type UpdateGrant, Updates } from "../dns_update/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { Notifier, type NotifyTarget } from "../replication/mod.ts";
+import type { Step, TransferRecord } from "../transfer/mod.ts";
+import { createTsigKey, type TsigKey } from "../tsig/mod.ts";
+import type { Zone, ZoneChange } from "../zones/mod.ts";
+
+const NOT_AUTHORITATIVE = 9;
+
+/** What a {@link ZoneDesk} is made of. */
+export interface ZoneDeskOptions {
+  readonly config: McnsConfig;
+  readonly services: ServicesSettings;
+  readonly control: () => DnsControl | undefined;
+  readonly database: DnsDatabase;
+  readonly log: LogSink;
+}
+
+/**
+ * What other servers and clients want of zones beside answers: what changed, to be told of it, and
+ * changes. Workers pass it on, as they have neither the journal nor the right.
+ */
+export class ZoneDesk implements Disposable {
+  readonly #options: ZoneDeskOptions;
+  readonly #zones: ReadonlyMap<OctetString, ZoneConfig>;
+  readonly #updates: Updates;
+  readonly #notifier: Notifier;
+
+  constructor(options: ZoneDeskOptions) {
+    this.#options = options;
+    const { config: { dns }, services, log } = options;
+    this.#zones = new Map(dns.zones.map((zone) => [originOf(zone.zone), zone]));
+    const keys = services.keys.flatMap((own) => {
+      const key = createTsigKey(own);
+      return key.ok ? [key.value] : []; // They were checked.
+    });
+    const now = () => Math.floor(Date.now() / 1000);
+    this.#updates = new Updates({
+      ...{ keys, now },
+      zoneAt: (origin) => this.#changeable(origin),
+      grantsOf: (zone, key) => this.#grantsOf(zone, key),
+      apply: (zone, plan, { key }) => this.#apply(zone, plan, key),
+      onAnswer: ({ code, origin, key, reason }) => {
+        if (code === 0) return; // The audit log has it.
+        const fields = {
+          code,
+          ...key && { key: nameToText(key.name) },
+          ...origin !== undefined && { zone: nameToText(octetsOf(origin)) },
+          ...reason !== undefined && { reason },
+        };
+        log({ level: "info", message: "an update was refused", fields });
+      },
+    });
+    this.#notifier = new Notifier({
+      onSilent: ({ hostname, port }, zone) => {
+        const fields = { zone: nameToText(zone), hostname, port };
+        log({ level: "warn", message: "a server does not hear that a zone has changed", fields });
+      },
+    });
+  }
+
+  /** The answer to what a worker asks. */
+  async answer(what: Ask): Promise<Told | undefined> {
+    if (what.kind === "journal") {
+      const steps = this.#journal(what.origin, what.serial);
+      return steps && { steps };
+    }
+    const octets = await this.#updates.respond(what.octets) ?? refuseOther(what.octets);
+    return octets && { octets };
+  }
+
+  /** Zones have changed: whoever follows them is told. */
+  changed(change: ZoneChange): void {
+    const origin = change.kind === "set" ? change.zone.origin : change.origin;
+    const zone = this.#zones.get(foldCase(origin));
+    if (zone === undefined || change.kind === "remove") return;
+    this.#notifier.notify(octetsOf(origin), zone.notify.map(targetOf));
+  }
+
+  [Symbol.dispose](): void {
+    this.#notifier[Symbol.dispose]();
+  }
+
+  #changeable(origin: OctetString): Zone | undefined {
+    const zone = this.#zones.get(foldCase(origin));
+    return zone === undefined || zone.update.length === 0
+      ? undefined
+      : this.#options.control()?.table.at(origin);
+  }
+
+  #grantsOf({ apexKey }: Zone, key: TsigKey): UpdateGrant[] {
+    const grants = this.#zones.get(apexKey)?.update ?? [];
+    return grants.filter((grant) => originOf(grant.key) === nameKey(key.name)).map((grant) => ({
+      name: originOf(grant.name),
+      isTree: grant.below,
+      ...grant.types.length > 0 && {
+        types: grant.types.flatMap((text) => {
+          const type = typeFromText(text);
+          return type.ok ? [type.value] : [];
+        }),
+      },
+    }));
+  }
+
+  async #apply(zone: Zone, { removed, added }: PlannedUpdate, key: TsigKey): Promise<void> {
+    const actor = `key ${nameToText(key.name)}`;
+    const changes = { removed: removed.map(toZoneRecord), added: added.map(toZoneRecord) };
+    try {
+      await this.#options.control()?.records.exchange(zone, changes, { actor, action: "Update" });
+    } catch (error) {
+      const fields = { zone: nameToText(octetsOf(zone.origin)), error: describeError(error) };
+      this.#options.log({ level: "error", message: "an update was not made", fields });
+      throw error;
+    }
+  }
+
+  #journal(origin: OctetString, serial: number): Step[] | undefined {
+    const { database } = this.#options;
+    const row = database.zones.find(octetsOf(origin));
+    const steps = row && database.journal.since(row.id, serial);
+    return steps?.map(({ from, to, removed, added }) => ({
+      ...{ from, to },
+      removed: removed.map(toTransferRecord),
+      added: added.map(toTransferRecord),
+    }));
+  }
+}
+
+/** RFC 1996 §3.11: of zones that we have first nobody has to tell us. */
+function refuseOther(octets: Uint8Array): Uint8Array | undefined {
+  return parseMessage(octets).ok ? answerCode(octets, NOT_AUTHORITATIVE) : answerCode(octets, 1);
+}
+
+function targetOf(text: string): NotifyTarget {
+  const endpoint = parseBackendEndpoint(text);
+  if (!endpoint.ok) throw new TypeError(`${text}: ${endpoint.reason}`); // It was checked.
+  return { hostname: endpoint.value.host, port: endpoint.value.port };
+}
+
+function originOf(text: string): OctetString {
+  const name = nameFromText(text);
+  if (!name.ok) throw new TypeError(`${text}: ${name.reason}`); // It was checked.
+  return nameKey(name.value);
+}
+
+function toZoneRecord({ name, type, ttl, data }: TransferRecord): ZoneRecord {
+  return { name: octetsOf(name), type, ttl, data: octetsOf(data) };
+}
+
+function toTransferRecord({ name, type, ttl, data }: ZoneRecord): TransferRecord {
+  return { name: octetString(name), type, ttl, data: octetString(data) };
+}
