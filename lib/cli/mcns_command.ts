@@ -1,9 +1,11 @@
 import { Command } from "commander";
+import { KEY_ROLES } from "../dnssec/mod.ts";
 import { addRequiredOption, renderCompletions, SHELLS } from "../terminal/mod.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT_FAILED, EXIT_OK, print, runCommandLine } from "./command_line.ts";
 import { runMcnsImport } from "./mcns_import.ts";
 import { checkMcnsFile } from "./mcns_load.ts";
+import { addZoneKey, removeZoneKey, setZoneKeyRole, showZoneKeys } from "./mcns_keys.ts";
 import { runMcnsServer } from "./mcns_server.ts";
 import { runMcnsSnapshot } from "./mcns_snapshot.ts";
 import { describeProblems } from "./load.ts";
@@ -53,6 +55,7 @@ export async function runMcns(args: readonly string[]): Promise<number> {
   ).action(async (zone: string, file: string, { config }: { config: string }) => {
     print(Deno.stdout, await runMcnsImport(config, { zone, file }));
   });
+  addKeys(program.command("keys").description("keys of a zone, with which its answers are signed"));
   program.command("version").description("print the version").action(() => {
     print(Deno.stdout, VERSION);
   });
@@ -63,6 +66,23 @@ export async function runMcns(args: readonly string[]): Promise<number> {
       print(Deno.stdout, renderCompletions(program, shell).trimEnd());
     });
   return await runCommandLine(program, args) ?? exitCode;
+}
+
+function addKeys(keys: Command): void {
+  const tell = async (what: Promise<string>) => print(Deno.stdout, await what);
+  keys.command("new").description("make a key: the first one signs, one more is published")
+    .argument("<file>", "where the keys are kept")
+    .action((file: string) => tell(addZoneKey(file)));
+  keys.command("show").description("print the keys, and the DS records for the parent zone")
+    .argument("<file>", "where the keys are kept").argument("<zone>", "the zone's name")
+    .action((file: string, zone: string) => tell(showZoneKeys(file, zone)));
+  keys.command("role").description(`make a key one of ${KEY_ROLES.join(", ")}`)
+    .argument("<file>", "where the keys are kept").argument("<tag>", "the key's number")
+    .argument("<role>", "what it is for")
+    .action((file: string, tag: string, role: string) => tell(setZoneKeyRole(file, tag, role)));
+  keys.command("remove").description("forget a key that is retired")
+    .argument("<file>", "where the keys are kept").argument("<tag>", "the key's number")
+    .action((file: string, tag: string) => tell(removeZoneKey(file, tag)));
 }
 
 function addConfig(command: Command): Command {
