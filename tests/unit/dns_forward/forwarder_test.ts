@@ -400,6 +400,63 @@ Deno.test("Forwarder cuts answers that are too long for UDP down to the question
   assert.equal((await it.ask("a.test A")).answer.length, 40); // TCP.
 });
 
+Deno.test("Forwarder sends no more than 1,232 octets over UDP, whatever the client says that it takes", async () => {
+  using it = new TestForwarder(({ name }) => ({
+    answers: Array.from({ length: 80 }, (_, i) => (
+      { name, type: "A", data: `192.0.2.${i}` } as const
+    )),
+  }));
+  const query = questionFor("a.test A", { udpPayloadBytes: 4096 });
+  assert.deepEqual(readAnswer(await it.raw(query, clientAt("10.0.0.7", "udp"))).flags, ["tc"]);
+});
+
+Deno.test("Forwarder gives the records of a set the least of their TTLs", async () => {
+  using it = new TestForwarder(({ name }) => ({
+    answers: [300, 10, 200].map((ttl, i) => (
+      { name, type: "A", ttl, data: `192.0.2.${i}` } as const
+    )),
+  }));
+  assert.deepEqual((await it.ask("a.test A")).answer, [
+    "a.test. 10 A 192.0.2.0",
+    "a.test. 10 A 192.0.2.1",
+    "a.test. 10 A 192.0.2.2",
+  ]);
+  it.pass(10);
+  await it.ask("a.test A");
+  assert.equal(it.sent.length, 2);
+});
+
+for (
+  const [trusted, flag] of [[[true, true], 0x20], [[true, false], 0], [[false, true], 0]] as const
+) {
+  Deno.test(`Forwarder passes AD on over two zones if both are trusted: ${trusted}`, async () => {
+    using it = new TestForwarder(({ port, name }) => ({
+      flags: 0x81a0,
+      answers: [
+        port === 1
+          ? { name, type: "CNAME", data: "a.corp.test" }
+          : { name, type: "A", data: "10.1.1.1" },
+      ],
+    }), {
+      upstreams: [upstream(1, trusted[0])],
+      zones: [{ zone: nameOf("corp.test"), upstreams: [upstream(2, trusted[1])] }],
+    });
+    const octets = await it.raw(questionFor("www.test A", { flags: 0x20 }));
+    assert.equal((octets[3] as number) & 0x20, flag);
+    assert.equal(readAnswer(octets).answer.length, 2);
+  });
+}
+
+Deno.test("Forwarder answers FORMERR to a question with octets behind it, or cut off", async () => {
+  using it = new TestForwarder(address);
+  const query = questionFor("a.test A", { udpPayloadBytes: 1232 });
+  assert.equal(codeOf(await it.raw(Uint8Array.from([...query, 0]))), 1);
+  for (let length = 12; length < query.length; length++) {
+    assert.equal(codeOf(await it.raw(query.slice(0, length))), 1, `${length}`);
+  }
+  assert.equal(it.sent.length, 0);
+});
+
 Deno.test("Forwarder asks servers of the longest zone", async () => {
   using it = new TestForwarder(address, {
     zones: [

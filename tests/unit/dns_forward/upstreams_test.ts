@@ -133,6 +133,23 @@ Deno.test("Forwarder asks an upstream last after two failures, and tries it besi
   assert.equal(it.sent.at(-1)?.port, 1);
 });
 
+Deno.test("Forwarder lets an upstream that was back rest as briefly as at first", async () => {
+  using it = new TestForwarder(each({ 1: gone }), { upstreams: [upstream(1), upstream(2)] });
+  for (let i = 0; i < 2; i++) await it.ask(`a${i}.test A`);
+  it.pass(0.5);
+  await it.ask("b.test A"); // Still down: a second.
+  it.doing = good;
+  it.pass(1);
+  await it.ask("c.test A");
+  it.doing = each({ 1: gone });
+  for (let i = 0; i < 2; i++) await it.ask(`d${i}.test A`);
+  assert.deepEqual(upOf(it), [false, true]);
+  it.sent.length = 0;
+  it.pass(0.5);
+  await it.ask("e.test A");
+  assert.deepEqual(portsOf(it).sort(), [1, 2]);
+});
+
 Deno.test("Forwarder lets an upstream that is down rest for 30 s at most", async () => {
   using it = new TestForwarder(each({ 1: gone }), { upstreams: [upstream(1), upstream(2)] });
   for (let i = 0; i < 2; i++) await it.ask(`a${i}.test A`);
