@@ -1,6 +1,7 @@
 /**
- * Copies the database of a running mc-proxy, checks the copy by opening it, and removes the oldest
- * copies. Started every night by `mc-proxy-backup.timer`.
+ * Copies the database of a running mc-proxy, or of a running name server, checks the copy by opening it,
+ * and removes the oldest copies. Started every night by `mc-proxy-backup.timer` and
+ * `mcns-backup.timer`.
  *
  * @module
  */
@@ -8,14 +9,15 @@ import { isAbsolute, join } from "node:path";
 import { parseArgs } from "node:util";
 import { parse as parseToml } from "smol-toml";
 import { openDatabase } from "../lib/db/mod.ts";
+import { openDnsDatabase } from "../lib/dns_store/mod.ts";
 
-const USAGE = "Usage: backup.ts --config FILE --folder FOLDER [--keep N]";
+const USAGE = "Usage: backup.ts [--of mcns] --config FILE --folder FOLDER [--keep N]";
 
 /** Two weeks of nights. */
 const DEFAULT_KEEP = 14;
 
 /** Names of copies: they sort by time, and nothing else in the folder looks like them. */
-const COPY_NAME = /^mc-proxy-\d{8}T\d{6}Z\.db$/;
+const copyName = (program: string) => new RegExp(`^${program}-\\d{8}T\\d{6}Z\\.db$`);
 
 /** Copies hold who may reach what. */
 const FOLDER_MODE = 0o700;
@@ -49,15 +51,45 @@ export interface BackupResult {
  */
 export async function backUp(options: BackupOptions): Promise<BackupResult> {
   const { database, folder, keep, now = new Date() } = options;
-  await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  const time = now.toISOString().replace(/[-:]|\.\d+/g, "");
-  const path = join(folder, `mc-proxy-${time}.db`);
+  const path = await pathOfCopy(folder, "mc-proxy", now);
   {
     using live = openDatabase(database, { readOnly: true });
     await live.snapshot(path);
   }
   const counts = readCounts(path);
-  return { path, ...counts, removed: await prune(folder, keep) };
+  return { path, ...counts, removed: await prune(folder, "mc-proxy", keep) };
+}
+
+/** What {@link backUpZones} did. */
+export interface ZonesBackupResult {
+  readonly path: string;
+  readonly zones: number;
+  readonly records: number;
+  readonly removed: readonly string[];
+}
+
+/**
+ * {@link backUp} of a name server's database.
+ *
+ * @throws {DatabaseError} if the database cannot be read, or the copy not be written or opened.
+ */
+export async function backUpZones(options: BackupOptions): Promise<ZonesBackupResult> {
+  const { database, folder, keep, now = new Date() } = options;
+  const path = await pathOfCopy(folder, "mcns", now);
+  {
+    using live = openDnsDatabase(database, { readOnly: true });
+    await live.snapshot(path);
+  }
+  using copy = openDnsDatabase(path, { readOnly: true });
+  const zones = copy.zones.list();
+  const records = zones.reduce((sum, { id }) => sum + copy.records.ofZone(id).length, 0);
+  return { path, zones: zones.length, records, removed: await prune(folder, "mcns", keep) };
+}
+
+async function pathOfCopy(folder: string, program: string, now: Date): Promise<string> {
+  await Deno.mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  const time = now.toISOString().replace(/[-:]|\.\d+/g, "");
+  return join(folder, `${program}-${time}.db`);
 }
 
 /** Opens a copy and reads every row of it. */
@@ -71,10 +103,11 @@ function readCounts(path: string) {
   };
 }
 
-async function prune(folder: string, keep: number): Promise<string[]> {
+async function prune(folder: string, program: string, keep: number): Promise<string[]> {
+  const isCopy = copyName(program);
   const copies: string[] = [];
   for await (const { name, isFile } of Deno.readDir(folder)) {
-    if (isFile && COPY_NAME.test(name)) copies.push(name);
+    if (isFile && isCopy.test(name)) copies.push(name);
   }
   const old = copies.sort().slice(0, -keep);
   for (const name of old) await Deno.remove(join(folder, name));
@@ -99,17 +132,20 @@ async function main(args: string[]): Promise<string> {
       config: { type: "string" },
       folder: { type: "string" },
       keep: { type: "string", default: String(DEFAULT_KEEP) },
+      of: { type: "string", default: "mc-proxy" },
     },
   });
   const { config, folder } = values;
   const keep = Number(values.keep);
   if (config === undefined || folder === undefined) throw new Error(USAGE);
   if (!Number.isInteger(keep) || keep < 1) throw new Error(`--keep ${values.keep}: not 1 or more`);
-  const { path, listeners, routes, firewallRules, removed } = await backUp({
-    database: await databaseOf(config),
-    folder,
-    keep,
-  });
+  if (values.of !== "mc-proxy" && values.of !== "mcns") throw new Error(USAGE);
+  const what = { database: await databaseOf(config), folder, keep };
+  if (values.of === "mcns") {
+    const { path, zones, records, removed } = await backUpZones(what);
+    return `${path}: ${zones} zones, ${records} records; ${removed.length} old copies removed`;
+  }
+  const { path, listeners, routes, firewallRules, removed } = await backUp(what);
   return `${path}: ${listeners} listeners, ${routes} routes, ${firewallRules} firewall rules; ` +
     `${removed.length} old copies removed`;
 }

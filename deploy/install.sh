@@ -132,7 +132,7 @@ fetch_dependencies() {
     from_cache=(--cached-only)
   fi
   (cd "$NEXT" && DENO_DIR=$NEXT/.deno bin/deno install --quiet --frozen "${from_cache[@]}" \
-    --entrypoint main.ts lib/cli/mcproxyctl.ts deploy/backup.ts) || die "could not get the dependencies"
+    --entrypoint main.ts lib/cli/mcproxyctl.ts lib/cli/mcns.ts deploy/backup.ts) || die "could not get the dependencies"
 }
 
 # The new program has to accept the configuration that is there, and may read for that what the
@@ -157,6 +157,8 @@ warm_up() {
     --ignore-env --allow-read="$OPT" "$OPT/main.ts" --version >/dev/null
   DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
     --ignore-env "$OPT/lib/cli/mcproxyctl.ts" --version >/dev/null
+  DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+    --ignore-env --allow-read="$OPT" "$OPT/lib/cli/mcns.ts" --version >/dev/null
   chmod -R u=rwX,go=rX "$OPT/.deno"
 }
 

@@ -1,6 +1,6 @@
 import { Forwarder } from "../dns_forward/mod.ts";
 import { createSockets, type SocketsKind } from "../tcp/mod.ts";
-import { Handshakes, StreamAcceptor } from "../tls/mod.ts";
+import { HANDSHAKE_TIMEOUT_MS, Handshakes, StreamAcceptor } from "../tls/mod.ts";
 import type { Zone, ZoneTable } from "../zones/mod.ts";
 import { Connections } from "./connections.ts";
 import type { DnsCounters } from "./counters.ts";
@@ -164,7 +164,10 @@ export class AddressServer {
     if (tlsPort === undefined) return;
     const tls: TlsFront = {
       acceptor: () => this.#acceptor as StreamAcceptor,
-      handshakes: new Handshakes(),
+      // Who was cut is forgotten no later than who is silent.
+      handshakes: new Handshakes({
+        timeoutMs: Math.min(HANDSHAKE_TIMEOUT_MS, settings.limits.tcpIdleMs),
+      }),
     };
     this.#streams.push(await StreamServer.open({ ...common, port: tlsPort, tls }));
   }

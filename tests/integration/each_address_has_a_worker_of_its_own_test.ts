@@ -5,6 +5,7 @@ import type { LogRecord } from "../../lib/observe/mod.ts";
 import { amendZone, applyZoneChange, type ZoneChange, ZoneTable } from "../../lib/zones/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { nameOf } from "../support/dns_server.ts";
+import { unusedPort } from "../support/ports.ts";
 import { servingSettings, StreamClient, UdpClient } from "../support/served_zones.ts";
 import { APEX, queryFor, readAnswer, zoneOf } from "../support/zone_samples.ts";
 
@@ -92,8 +93,8 @@ Deno.test("a change that a worker refuses is refused", async () => {
 });
 
 Deno.test("an address that is taken is said, and none is served then", async () => {
-  using taken = new UdpClient({ host: HOSTS[1] as string, port: 53 });
-  const { port } = taken;
+  const port = await unusedPort();
+  using _taken = new UdpClient({ host: HOSTS[1] as string, port: 53 }, { fromPort: port });
   await assert.rejects(
     startPool({ addresses: HOSTS.map((host) => ({ host, port })) }),
     (error: Error) => error.message.startsWith(`cannot serve DNS at 127.0.0.2:${port}: `),

@@ -4,6 +4,9 @@ import {
   clientFlags,
   DENO_VERSION,
   INSTALLED,
+  MCNS_INSTALLED,
+  MCNS_SERVICE,
+  mcnsFlags,
   serverFlags,
   SERVICE,
 } from "../../../deploy/runtime.ts";
@@ -56,6 +59,40 @@ Deno.test("mc-proxy-backup.service may reach the data folder and nothing else", 
   assert.deepEqual(permissions, [`--allow-read=${data}`, `--allow-write=${data}`]);
 });
 
+Deno.test("mcns.service and the installed mcns command run under exactly the deployed flags", async () => {
+  assert.deepEqual(denoArguments(await deployed("mcns.service")), [
+    CACHED,
+    ...mcnsFlags(MCNS_SERVICE),
+    "/opt/mc-proxy/lib/cli/mcns.ts",
+    "server",
+    "--config",
+    "/srv/mcns/mcns.toml",
+  ]);
+  assert.deepEqual(denoArguments(await deployed("bin/mcns")), [
+    CACHED,
+    ...mcnsFlags(MCNS_INSTALLED),
+    "/opt/mc-proxy/lib/cli/mcns.ts",
+    '"$@"',
+  ]);
+  const backup = denoArguments(await deployed("mcns-backup.service"));
+  const { data } = MCNS_INSTALLED;
+  assert.deepEqual(backup.filter((word) => word.startsWith("--allow")), [
+    `--allow-read=${data}`,
+    `--allow-write=${data}`,
+  ]);
+});
+
+Deno.test("mcns.service is MCNS Authoritative DNS, whose one capability is to bind low ports", async () => {
+  const unit = await deployed("mcns.service");
+  assert.match(unit, /^Description=MCNS Authoritative DNS$/m);
+  assert.match(unit, /^User=mcns$/m);
+  const capabilities = [...unit.matchAll(/^(?:Ambient|CapabilityBounding).*=(.*)$/gm)];
+  assert.deepEqual(capabilities.map(([, value]) => value), [
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BIND_SERVICE",
+  ]);
+});
+
 Deno.test("mc-proxy.service waits for the program's word and watches over it", async () => {
   const unit = await deployed("mc-proxy.service");
   for (const line of ["Type=notify", "NotifyAccess=main", "WatchdogSec=120s"]) {
@@ -78,7 +115,14 @@ Deno.test("install.sh installs the version of Deno that everything else names", 
   assert.ok((await deployed("install.sh")).includes(`\nDENO_VERSION=${DENO_VERSION}\n`));
 });
 
-for (const name of ["mc-proxy.service", "mc-proxy-backup.service"]) {
+const SERVICES = [
+  "mc-proxy.service",
+  "mc-proxy-backup.service",
+  "mcns.service",
+  "mcns-backup.service",
+];
+
+for (const name of SERVICES) {
   testWithCommands(
     ["systemd-analyze"],
     `systemd rates the exposure of ${name} at ${MAX_EXPOSURE} or less`,
@@ -105,6 +149,9 @@ testWithCommands(
       "mc-proxy.socket",
       "mc-proxy-backup.service",
       "mc-proxy-backup.timer",
+      "mcns.service",
+      "mcns-backup.service",
+      "mcns-backup.timer",
     ];
     const { stderr } = await runCommand("systemd-analyze", [
       "verify",
@@ -112,7 +159,8 @@ testWithCommands(
       ...names.map((name) => join(ROOT, "deploy", name)),
     ]);
     const complaints = stderr.split("\n").filter((line) =>
-      /mc-proxy[a-z-]*\.(service|socket|timer):/.test(line) && !/is not executable/.test(line)
+      /(mc-proxy|mcns)[a-z-]*\.(service|socket|timer):/.test(line) &&
+      !/is not executable/.test(line)
     );
     assert.deepEqual(complaints, []);
   },
@@ -127,9 +175,15 @@ Deno.test('mc-proxy.socket holds the socket of ":443", and the drop-in gives it 
   assert.match(dropIn, /^Sockets=mc-proxy\.socket$/m);
 });
 
-testWithCommands(["systemd-analyze"], "the backup timer elapses at 02:00 UTC", async () => {
-  const [, calendar = ""] = /^OnCalendar=(.*)$/m.exec(await deployed("mc-proxy-backup.timer")) ??
-    [];
-  const { stdout } = await runCommand("systemd-analyze", ["calendar", calendar]);
-  assert.match(stdout, /Normalized form: \*-\*-\* 02:00:00 UTC/);
-});
+testWithCommands(
+  ["systemd-analyze"],
+  "the backup timers elapse at 02:00 and 02:15 UTC",
+  async () => {
+    for (const [name, time] of [["mc-proxy", "02:00"], ["mcns", "02:15"]]) {
+      const timer = await deployed(`${name}-backup.timer`);
+      const [, calendar = ""] = /^OnCalendar=(.*)$/m.exec(timer) ?? [];
+      const { stdout } = await runCommand("systemd-analyze", ["calendar", calendar]);
+      assert.match(stdout, new RegExp(`Normalized form: \\*-\\*-\\* ${time}:00 UTC`));
+    }
+  },
+);
