@@ -263,10 +263,13 @@ Deno.test.each([
     "3:1: server.workers: 9223372036854775807 is not in 0–256",
   ],
   ["[server]\nworkers = true", "3:1: server.workers: a boolean instead of an integer"],
-  ["[server]\nconnect_timeout = '5s'", "3:1: server.connect_timeout: belongs in [proxy]"],
+  [
+    "[server]\nconnect_timeout = '5s'",
+    "3:1: server.connect_timeout: belongs in [[listeners.routes]] or [proxy]",
+  ],
   [
     "[proxy]\naddr = ':1'",
-    "3:1: proxy.addr: belongs in [[listeners]] or [[listeners.routes.backends]] or [grpc] or [metrics]",
+    "3:1: proxy.addr: belongs in [[listeners]] or [[listeners.routes.backends]] or [[listeners.routes.paths.backends]] or [grpc] or [metrics]",
   ],
   ["[firewall]\nroutes = 1", "3:1: firewall.routes: unknown key"],
   ["[log]\nlevel = ['info']", "3:1: log.level: an array instead of a string"],
