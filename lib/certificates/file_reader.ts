@@ -1,5 +1,5 @@
-/** Reads a whole file or throws. */
-export type ReadFile = (path: string) => Promise<Uint8Array>;
+/** Reads a whole file or throws, as when it is larger than `maxOctets`. */
+export type ReadFile = (path: string, maxOctets?: number) => Promise<Uint8Array>;
 
 /** What tells that a file has not changed; undefined: nobody knows, so it is to be read. */
 export type ReadStamp = (path: string) => Promise<string | undefined>;
@@ -30,14 +30,14 @@ export class FileReader {
   }
 
   /** What the file holds now; the same object as long as that is the same. Throws as `readFile`. */
-  async read(path: string): Promise<Uint8Array> {
+  async read(path: string, maxOctets?: number): Promise<Uint8Array> {
     const before = this.#entries.get(path);
     // Before the content: if it changes in between, the next look sees another stamp.
     const stamp = await this.#readStamp(path);
     if (before !== undefined && stamp !== undefined && before.stamp === stamp) return before.octets;
     let octets: Uint8Array;
     try {
-      octets = await this.#readFile(path);
+      octets = await this.#readFile(path, maxOctets);
     } catch (error) {
       if (before !== undefined) before.stamp = undefined;
       throw error;

@@ -38,7 +38,7 @@ export interface CertificateExpiry {
 /** What somebody asks a store for. */
 export interface InUse {
   readonly pairs: Iterable<PairFiles>;
-  /** Of authorities and of revocation lists. */
+  /** Of authorities, of revocation lists, of error pages. */
   readonly files: Iterable<string>;
   /** Names whose certificates an authority issues. */
   readonly issued: Iterable<string>;
@@ -56,7 +56,7 @@ export interface CertificateStoreOptions {
 
 /**
  * Everything that TLS is made of: the one place that reads pairs, authorities and revocation lists
- * while the program runs. Whoever needs one asks for it, and asking is looking: what is there now is
+ * while the program runs, and the error pages that are files. Whoever needs one asks for it, and asking is looking: what is there now is
  * judged if it has changed, and what cannot be used leaves in use what was. Once in a while, everybody
  * asks again; {@link keepOnly} then forgets what nobody asked for.
  */
@@ -66,6 +66,7 @@ export class CertificateStore {
   readonly #pairs = new Map<string, { readonly files: PairFiles; readonly holder: Holder<Pair> }>();
   readonly #authorities = new Map<string, HeldFile>();
   readonly #lists = new Map<string, Holder<Uint8Array>>();
+  readonly #others = new Map<string, Holder<Uint8Array>>();
   readonly #readIssued: ReadIssued;
   readonly #issued = new Map<string, IssuedPair>();
 
@@ -151,6 +152,27 @@ export class CertificateStore {
     }
   }
 
+  /**
+   * The octets of a file that is no part of TLS, and is looked at as those are: so one look covers all.
+   *
+   * @param options `judge` gives the octets, or why they are not to be used.
+   */
+  async octets(
+    file: string,
+    { maxOctets, judge }: {
+      readonly maxOctets: number;
+      readonly judge: (octets: Uint8Array) => Uint8Array | string;
+    },
+  ): Promise<Held<Uint8Array>> {
+    const holder = entryOf(this.#others, file, () => new Holder<Uint8Array>());
+    try {
+      const octets = await this.#files.read(file, maxOctets);
+      return holder.take([octets], ([octets = NOTHING]) => judge(octets));
+    } catch (error) {
+      return holder.refuse(describeError(error));
+    }
+  }
+
   /** When the certificates in use end, of pairs and of authorities, in the order they came. */
   expiries(): CertificateExpiry[] {
     const found = new Map<string, CertificateExpiry>();
@@ -176,10 +198,8 @@ export class CertificateStore {
     for (const name of this.#issued.keys()) if (!names.has(name)) this.#issued.delete(name);
     const pairNames = new Set<string>();
     const paths = new Set(files);
-    for (const name of [...this.#authorities.keys(), ...this.#lists.keys()]) {
-      if (paths.has(name)) continue;
-      this.#authorities.delete(name);
-      this.#lists.delete(name);
+    for (const entries of [this.#authorities, this.#lists, this.#others]) {
+      for (const name of entries.keys()) if (!paths.has(name)) entries.delete(name);
     }
     for (const pair of pairs) {
       pairNames.add(pairName(pair));

@@ -8,6 +8,7 @@ import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { coversHost } from "../certificates/mod.ts";
+import { checkErrorPages } from "./page_checks.ts";
 import { acmeProblem, checkAcme, dnsWarning } from "./acme_checks.ts";
 import type { AcmeConfig, Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
@@ -32,6 +33,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
       }
     }
   }
+  checkErrorPages(config.l7.errorPages, ["l7"], context);
   checkGeoIp(config, context);
   checkAcme(config, context);
   if (
@@ -99,6 +101,7 @@ function checkRoute(route: RouteSettings, path: KeyPath, context: RouteContext):
   }
   checkTlsFiles(route, path, context);
   checkBackendTls(route, path, context);
+  if (route.mode === "l7") checkErrorPages(route.errorPages, path, context);
 }
 
 /** Warns of policies that refuse everybody. */

@@ -54,8 +54,9 @@ export const l7 = table<L7Config>({
     kind: records(ERROR_PAGE, { maxLength: MAX_ERROR_PAGES }),
     default: [],
     doc:
-      "What clients of `l7` routes are told of errors that are the proxy's own. Those of a route " +
-      "come first.",
+      "What clients of `l7` routes, and of listeners that redirect, are told of errors that are " +
+      "the proxy's own. Those of a route come first, also where no request got to it: then it is " +
+      "the route that the name of the connection (SNI) selected.",
   },
   limits: {
     key: "limits",

@@ -72,7 +72,7 @@ export class Control {
 
   private constructor(options: StartOptions, { startUp, plane, tap }: StartedPlane) {
     const { database, log, readFile, now, compile } = options;
-    const { snapshot, geoip, rateLimit, materials, board } = startUp;
+    const { snapshot, geoip, rateLimit, materials, pages, board } = startUp;
     database.neverBlock();
     this.#options = options;
     this.#now = now;
@@ -86,6 +86,7 @@ export class Control {
       log,
       now,
       materials,
+      pages,
       board,
       onWriteFailed: () => this.#onWriteFailed(),
       ...options.config.state.source === "file" && { file: options.file?.path ?? "the file" },

@@ -24,7 +24,7 @@ import { Complaints } from "./complaints.ts";
 import * as differences from "./differences.ts";
 import type { Difference } from "./differences.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
-import type { PairCheck } from "./pair_check.ts";
+import type { RouteFilesCheck } from "./route_files_check.ts";
 
 /** Rules that are read at once: a few milliseconds. */
 const PAGE = 500;
@@ -38,7 +38,7 @@ interface PlanContext extends PlanOptions {
 /** What {@link planState} looks at beside what is wanted. */
 export interface PlanOptions {
   readonly state: PlannedState;
-  readonly tls: Pick<PairCheck, "check">;
+  readonly tls: Pick<RouteFilesCheck, "check">;
   readonly rateLimit: RateLimit;
   readonly now: number;
   /** Whether the wanted state is the truth, which leaves nothing else but blocks for a time. */

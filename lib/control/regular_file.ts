@@ -8,15 +8,19 @@ const MAX_FILE_BYTES = 1024 * 1024 * 1024;
  * Reads a regular file whole. Anything else that a path can name (a FIFO, a device) may never end, and
  * the change that reads it, with all those behind it, would wait forever.
  *
- * @throws {Deno.errors.InvalidData} if it is none, or too large.
+ * @throws {Deno.errors.InvalidData} if it is none.
+ * @throws {RangeError} if it is too large.
  * @throws {DOMException} `TimeoutError` if it takes too long.
  */
-export async function readRegularFile(path: string): Promise<Uint8Array> {
+export async function readRegularFile(
+  path: string,
+  maxOctets = MAX_FILE_BYTES,
+): Promise<Uint8Array> {
   const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
   const { isFile, isDirectory, size } = await within(Deno.stat(path), signal);
   if (isDirectory) throw new Deno.errors.IsADirectory("it is a directory");
   if (!isFile) throw new Deno.errors.InvalidData("it is not a regular file");
-  if (size > MAX_FILE_BYTES) throw new Deno.errors.InvalidData(`over ${MAX_FILE_BYTES} octets`);
+  if (size > maxOctets) throw new RangeError(`over ${maxOctets} octets`);
   return await within(Deno.readFile(path, { signal }), signal);
 }
 

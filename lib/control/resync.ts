@@ -3,6 +3,7 @@ import { compileFirewallInSteps } from "../firewall/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../plane/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import type { RouteMaterials } from "./route_materials.ts";
+import type { ErrorPageFiles } from "./error_page_files.ts";
 import { withMemory } from "./route_memory.ts";
 import { compileListeners } from "./stored_listeners.ts";
 
@@ -12,16 +13,22 @@ import { compileListeners } from "./stored_listeners.ts";
  */
 export async function resyncSnapshot(
   before: Snapshot,
-  { database, materials }: { readonly database: Database; readonly materials: RouteMaterials },
+  { database, materials, pages }: {
+    readonly database: Database;
+    readonly materials: RouteMaterials;
+    readonly pages: ErrorPageFiles | undefined;
+  },
 ): Promise<Snapshot> {
   const served = new Map(before.listeners.map((listener) => [listener.id, listener]));
   const compiled = await compileListeners(database.listeners(), database);
   const listeners = compiled.map((listener) => onSameSocket(listener, served.get(listener.id)));
+  const routes = listeners.flatMap(({ routes }) => routes);
   const rules = await runInSlices(compileFirewallInSteps(database.firewallRules()));
   return {
     ...before,
     listeners,
-    tls: await materials.load(listeners.flatMap(({ routes }) => routes)),
+    tls: await materials.load(routes),
+    ...pages && { pages: await pages.load(routes) },
     firewall: { ...before.firewall, rules },
   };
 }

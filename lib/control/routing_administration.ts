@@ -10,7 +10,7 @@ import {
 } from "../state/mod.ts";
 import { findBindableEndpoint } from "./binding.ts";
 import * as differences from "./differences.ts";
-import { PairCheck, type PairCheckOptions } from "./pair_check.ts";
+import { RouteFilesCheck, type RouteFilesCheckOptions } from "./route_files_check.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import { checkHostname } from "./names.ts";
 import type { Operation } from "./operation.ts";
@@ -42,10 +42,10 @@ export interface PendingDrain {
  */
 export class RoutingAdministration {
   readonly #state: ServedState;
-  readonly #files: PairCheckOptions;
+  readonly #files: RouteFilesCheckOptions;
   readonly #drains = new Map<ReturnType<typeof setTimeout>, PendingDrain>();
 
-  constructor(options: PairCheckOptions & { readonly state: ServedState }) {
+  constructor(options: RouteFilesCheckOptions & { readonly state: ServedState }) {
     this.#state = options.state;
     this.#files = options;
   }
@@ -225,8 +225,8 @@ export class RoutingAdministration {
     throw invalid(field, `the default route of ${addr} is ${there.hostname}`);
   }
 
-  get #tls(): PairCheck {
-    return new PairCheck(this.#files);
+  get #tls(): RouteFilesCheck {
+    return new RouteFilesCheck(this.#files);
   }
 
   #hasPolicy({ policies = [] }: Route, { type, value }: Policy): boolean {

@@ -23,6 +23,7 @@ import { refuseOtherRevision } from "./revision.ts";
 import { refuseWhatIsTheFiles } from "./state_source.ts";
 import { RouteTables } from "./route_tables.ts";
 import { resyncSnapshot } from "./resync.ts";
+import { comparePages, type ErrorPageFiles, withPages } from "./error_page_files.ts";
 import { compareTls, type RouteMaterials } from "./route_materials.ts";
 import { STATE_LIMITS, type StateLimits } from "./state_limits.ts";
 
@@ -46,6 +47,8 @@ export interface ServedStateOptions {
   readonly now: () => number;
   /** What TLS of routes is made of. */
   readonly materials: RouteMaterials;
+  /** What error pages are made of that are files; absent: none is. */
+  readonly pages?: ErrorPageFiles;
   /** What all threads know of backends. */
   readonly board: BackendBoard;
   /** Compiles what differences have noted; tests make it fail. */
@@ -159,13 +162,10 @@ export class ServedState {
       differences.length,
       operation,
     );
-    const { board, materials } = this.#options;
+    const { board, materials, pages } = this.#options;
     const cells = board.prepare(compiled.routes);
-    const { changes, snapshot, routes } = withCells(
-      await withCertificates(compiled, materials),
-      board,
-      cells,
-    );
+    const filed = await withPages(await withCertificates(compiled, materials), pages);
+    const { changes, snapshot, routes } = withCells(filed, board, cells);
     if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
     await this.#writes.acknowledge();
     const before = (listener: number, hostname: string) =>
@@ -191,8 +191,8 @@ export class ServedState {
    * {@link exclusive}.
    */
   async resync(operation: Operation): Promise<void> {
-    const { database, materials, board } = this.#options;
-    const found = await resyncSnapshot(this.#snapshot, { database, materials });
+    const { database, materials, pages, board } = this.#options;
+    const found = await resyncSnapshot(this.#snapshot, { database, materials, pages });
     board.replace(found.listeners);
     const snapshot = { ...found, backends: board.cells };
     await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
@@ -208,17 +208,19 @@ export class ServedState {
   }
 
   /**
-   * Reads again the certificates that have changed, and forgets those that no route uses. A pair that
-   * is broken, or half written, changes nothing. Only within {@link exclusive}.
+   * Reads again the certificates and error pages that have changed, and forgets those that no route
+   * uses. A pair that is broken, or half written, changes nothing. Only within {@link exclusive}.
    */
-  async refreshTls(operation: Operation): Promise<void> {
+  async refreshFiles(operation: Operation): Promise<void> {
     const before = this.#snapshot;
-    const tls = await this.#options.materials.load(
-      before.listeners.flatMap(({ routes }) => routes),
-    );
-    const change = compareTls(before.tls ?? [], tls);
-    if (change === undefined) return;
-    await this.#apply([change], { ...before, tls }, operation, () => {});
+    const { materials, pages: files } = this.#options;
+    const routes = before.listeners.flatMap(({ routes }) => routes);
+    const tls = await materials.load(routes);
+    const pages = await files?.load(routes) ?? [];
+    const changes = [compareTls(before.tls ?? [], tls), comparePages(before.pages ?? [], pages)]
+      .filter((change) => change !== undefined);
+    if (changes.length === 0) return;
+    await this.#apply(changes, { ...before, tls, pages }, operation, () => {});
   }
 
   /** Replaces what the data plane knows of the connector, which is in no database. */

@@ -15,6 +15,7 @@ import type { IssuanceStore } from "./issuance_store.ts";
 import { MemoryGuard } from "./memory_guard.ts";
 import { readStamp } from "./regular_file.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
+import { ErrorPageFiles } from "./error_page_files.ts";
 import { RouteMaterials } from "./route_materials.ts";
 import type { StoredRows } from "./stored_rows.ts";
 import { challengesOf } from "./kept_proofs.ts";
@@ -35,6 +36,7 @@ export interface StartUp {
   /** What has read the certificates, and reads them again. */
   readonly certificates: CertificateStore;
   readonly materials: RouteMaterials;
+  readonly pages: ErrorPageFiles;
   readonly board: BackendBoard;
   /** Absent: no authority is configured. */
   readonly issued: IssuanceStore | undefined;
@@ -78,6 +80,9 @@ export async function compileStartUp(
   }
   const listeners = await compileListeners(rows, stored);
   const materials = new RouteMaterials({ store: certificates, log });
+  const { l7: { errorPages: common } } = config;
+  const pages = new ErrorPageFiles({ store: certificates, common, log });
+  const routes = listeners.flatMap(({ routes }) => routes);
   const board = new BackendBoard({ now, log });
   board.replace(listeners);
   const resolver = await openResolverFiles(options);
@@ -99,13 +104,14 @@ export async function compileStartUp(
           requestTrailers: config.l7.requestTrailers,
         },
         limits: config.l7.limits,
-        ...config.l7.errorPages.length > 0 && { errorPages: config.l7.errorPages },
+        ...common.length > 0 && { errorPages: common },
         // Events that nobody writes are not worth their way out of the worker.
         accessLog: config.l7.accessLog && LOGS_REQUESTS.has(config.log.level),
         refusedRequests: countsRequests(config.bans),
       },
     },
-    tls: await materials.load(listeners.flatMap(({ routes }) => routes)),
+    tls: await materials.load(routes),
+    pages: await pages.load(routes),
     listeners,
     backends: board.cells,
     firewall: {
@@ -130,6 +136,7 @@ export async function compileStartUp(
     rateLimit,
     certificates,
     materials,
+    pages,
     board,
     issued,
     memory,

@@ -4,7 +4,7 @@ import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";
-import { PairCheck } from "./pair_check.ts";
+import { RouteFilesCheck } from "./route_files_check.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
@@ -79,7 +79,7 @@ export class StateAdministration {
     const { firewall, readFile, acme, now } = this.#options;
     return planState(wanted, {
       state: this.#state,
-      tls: new PairCheck({ readFile, acme }),
+      tls: new RouteFilesCheck({ readFile, acme }),
       rateLimit: firewall.rateLimit,
       now: now(),
       isWhole,

@@ -5,6 +5,7 @@ import type { ConnectorSnapshot } from "../plane/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { ConnectorReloader } from "./connector_reloader.ts";
 import type { MemoryGuard } from "./memory_guard.ts";
+import type { ErrorPageFiles } from "./error_page_files.ts";
 import type { RouteMaterials } from "./route_materials.ts";
 import type { ServedState } from "./served_state.ts";
 import type { StartUp } from "./start_up.ts";
@@ -30,6 +31,7 @@ export class Upkeep implements Disposable {
   readonly #state: ServedState;
   readonly #store: CertificateStore;
   readonly #materials: RouteMaterials;
+  readonly #pages: ErrorPageFiles;
   readonly #memory: MemoryGuard | undefined;
   readonly #connector: ConnectorReloader | undefined;
   readonly #poll: ReturnType<typeof setInterval>;
@@ -41,6 +43,7 @@ export class Upkeep implements Disposable {
     this.#state = state;
     this.#store = startUp.certificates;
     this.#materials = startUp.materials;
+    this.#pages = startUp.pages;
     this.#memory = startUp.memory;
     this.#connector = watchConnector(options);
     this.#poll = setInterval(() => {
@@ -63,6 +66,7 @@ export class Upkeep implements Disposable {
       ...this.#fileRefusal === undefined ? [] : [this.#fileRefusal],
       ...this.#geoipRefusal === undefined ? [] : [`GeoIP: ${this.#geoipRefusal}`],
       ...this.#materials.refusals(this.#state.snapshot.listeners),
+      ...this.#pages.refusals,
     ];
   }
 
@@ -76,13 +80,13 @@ export class Upkeep implements Disposable {
   }
 
   /**
-   * Takes up certificates, keys, authorities and revocation lists whose files have changed; open
-   * connections go on. A file that cannot be used keeps what it held. `reread` tells which files of
+   * Takes up certificates, keys, authorities, revocation lists and error pages whose files have
+   * changed; open connections go on. A file that cannot be used keeps what it held. `reread` tells which files of
    * the connector the configuration names now.
    */
   async lookAtCertificates(reread?: () => ConnectorConfig | undefined): Promise<void> {
     const operation = { actor: "mc-proxy", action: "ReloadTLS" };
-    const refreshed = this.#state.exclusive(() => this.#state.refreshTls(operation));
+    const refreshed = this.#state.exclusive(() => this.#state.refreshFiles(operation));
     // Whatever one of them meets: the other is not to wait for it to be mended.
     await Promise.allSettled([refreshed, this.#connector?.reload(reread)]);
     await refreshed;
@@ -90,7 +94,11 @@ export class Upkeep implements Disposable {
     const connector = this.#connector?.keepOnly;
     this.#store.keepOnly({
       pairs: [...routes.pairs, ...connector?.pairs ?? []],
-      files: [...routes.files, ...connector?.files ?? []],
+      files: [
+        ...routes.files,
+        ...this.#pages.keepOnly(this.#routes),
+        ...connector?.files ?? [],
+      ],
       issued: [...routes.issued, ...connector?.issued ?? []],
     });
   }

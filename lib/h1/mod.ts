@@ -22,4 +22,5 @@ export type {
   H1ServerHandler,
   H1ServerStream,
   H1Stream,
+  RefusalPage,
 } from "./types.ts";

@@ -91,7 +91,8 @@ export class Outgoing {
 
   /** Ready-made octets. */
   text(bytes: Uint8Array): void {
-    this.#copy(bytes);
+    if (bytes.length <= COPY_OCTETS) this.#copy(bytes);
+    else this.#output.push(bytes);
     this.announce();
   }
 

@@ -6,7 +6,7 @@ import { LineReader } from "./line_reader.ts";
 import { HeadDeadline } from "./head_deadline.ts";
 import { HeldInput } from "./held_input.ts";
 import { Outgoing } from "./outgoing.ts";
-import { refusalText } from "./refusal.ts";
+import { refusal } from "./refusal.ts";
 import { assembleRequest } from "./request.ts";
 import { type ResponseEvents, ResponseWriter } from "./response_writer.ts";
 import { ServerStream } from "./server_stream.ts";
@@ -243,11 +243,11 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     const request = assembleRequest(heads.line as RequestLine, heads.fields, {
       ignoresUpgrade: this.#ignoresUpgrades,
     });
-    heads.begin();
     if ("refuse" in request) {
       this.#refuse(request.refuse, request.reason);
       return next;
     }
+    heads.begin();
     const stream = new ServerStream(this.#responses, request);
     if (this.#draining) stream.keepAlive = false;
     this.#stream = stream;
@@ -333,7 +333,9 @@ export class H1ServerSession implements BodySink, ResponseEvents {
 
   /** Answers what never became a request, and ends. */
   #refuse(status: number, reason: string): void {
-    this.#out.text(refusalText(status));
+    const page = this.#handler.pageFor?.(status);
+    const isHead = this.#heads.line?.method === "HEAD";
+    for (const octets of refusal(status, { page, isHead })) this.#out.text(octets);
     this.#handler.onRefusal?.({ status, reason });
     this.#end(status === 408 ? "deadline" : "rules", reason);
   }

@@ -98,6 +98,12 @@ interface H1Handler<Stream> {
   onDrain(stream: Stream): void;
 }
 
+/** The content of an answer to what never became a request. */
+export interface RefusalPage {
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
 /** What a server session tells its owner. */
 export interface H1ServerHandler extends H1Handler<H1ServerStream> {
   /**
@@ -110,6 +116,8 @@ export interface H1ServerHandler extends H1Handler<H1ServerStream> {
    * begun. The connection ends afterwards.
    */
   onInvalid(stream: H1ServerStream, reason: string): void;
+  /** What is said of a status where no request came to be; absent: the status and its name. */
+  pageFor?(status: number): RefusalPage | undefined;
   /** A request was answered in the session itself and never became a stream. */
   onRefusal?(refusal: { readonly status: number; readonly reason: string }): void;
 }

@@ -169,10 +169,17 @@ export class HeaderBlocks {
   /** RFC 9113 §10.5.1 with RFC 6585 §5. */
   #tooLarge(streamId: number): void {
     const connection = this.#connection;
-    const { sender } = connection;
-    sender.headers({ streamId, pseudo: [":status", "431"], fields: [], endStream: true });
-    if (!this.#endStream) sender.reset(streamId, ErrorCode.noError);
-    connection.streams.remember(streamId, !this.#endStream);
+    const { sender, handler } = connection;
+    const ends = this.#endStream;
+    if (handler.onTooLarge === undefined) {
+      sender.headers({ streamId, pseudo: [":status", "431"], fields: [], endStream: true });
+      if (!ends) sender.reset(streamId, ErrorCode.noError);
+      connection.streams.remember(streamId, !ends);
+    } else {
+      const stream = connection.open(streamId);
+      stream.remoteEnded = ends;
+      handler.onTooLarge(stream, this.#assembler.partial, ends);
+    }
     this.#refuse({ streamId, kind: "too-large", reason: "header list too large" });
     connection.spend(connection.guard.resets, "large header lists");
   }

@@ -16,6 +16,7 @@ import type { FieldSink } from "./hpack_decoder.ts";
 import { STATIC_NAMES } from "./hpack_static.ts";
 import { ENTRY_OVERHEAD } from "./hpack_table.ts";
 import { H2FieldError } from "./error_codes.ts";
+import type { PartialRequest } from "./types.ts";
 
 const STATUS = /^[1-5][0-9][0-9]$/;
 /** Names that need no second look before they are sent: most of what is. */
@@ -77,6 +78,11 @@ export class HeaderAssembler implements FieldSink {
     if (this.#size > this.#limit) return;
     if (tag === FieldKind.ordinary) this.#fields.push(name, value);
     else if (this.#problem === "") this.#specialField(name, value, tag);
+  }
+
+  /** What was kept of a block that is too large; nothing of it was checked but each field alone. */
+  get partial(): PartialRequest {
+    return { method: this.#pseudo[FieldKind.method] ?? "", fields: this.#fields };
   }
 
   /** The block as a request, or `undefined` after setting `problem`. */

@@ -26,4 +26,12 @@ export {
   type ResponseHead,
   type ResponseInit,
 } from "../http/mod.ts";
-export type { CloseCause, H2Handler, H2Stream, Refusal, ResetCause, StreamState } from "./types.ts";
+export type {
+  CloseCause,
+  H2Handler,
+  H2Stream,
+  PartialRequest,
+  Refusal,
+  ResetCause,
+  StreamState,
+} from "./types.ts";

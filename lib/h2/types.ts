@@ -94,6 +94,13 @@ export interface Refusal {
   readonly reason: string;
 }
 
+/** What was kept of a header list that is too large: its beginning. */
+export interface PartialRequest {
+  /** Empty: it had not come. */
+  readonly method: string;
+  readonly fields: Fields;
+}
+
 /**
  * What a session tells its owner. Methods are called from inside `receive`, `takeOutput`, `tick`
  * and the owner's own calls; they may call the session again, and must not throw.
@@ -105,6 +112,11 @@ export interface H2Handler {
   onClose(cause: CloseCause): void;
   /** A request (server role). The stream is the owner's until it ends or `onReset`. */
   onRequest?(stream: H2Stream, head: RequestHead, endStream: boolean): void;
+  /**
+   * A request whose header list is too large (server role): the owner answers 431, as to a request of
+   * {@link onRequest}. Absent: the session answers it, without content.
+   */
+  onTooLarge?(stream: H2Stream, request: PartialRequest, endStream: boolean): void;
   /** A response head (client role), final or informational. */
   onResponse?(stream: H2Stream, head: ResponseHead, endStream: boolean): void;
   /** Content. A view of what `receive` got; answer with `stream.consume` when it was passed on. */

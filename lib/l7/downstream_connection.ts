@@ -13,12 +13,13 @@ import type { ExchangeOwner } from "./exchange_owner.ts";
 import type { BackendUse, ExchangeRecord } from "./exchange_record.ts";
 import type { L7Connection } from "./l7_connection.ts";
 import type { BackendConnection, DownstreamStream } from "./message.ts";
+import { requestEvent } from "./request_event.ts";
 import type { ClientFacts } from "./request_fields.ts";
+import { checkShape } from "./request_shape.ts";
 import type { MessageRules } from "./message_rules.ts";
 import type { RoutePlan } from "./route_plan.ts";
 import type { Answer } from "./answer.ts";
 import { meetSteps } from "./step.ts";
-import { WEBSOCKET } from "./websocket.ts";
 
 /**
  * What the windows of all responses to one client may grow by, beyond the 64 KiB that each begins
@@ -37,7 +38,6 @@ export interface DownstreamServices {
   readonly planFor: (route: Route) => RoutePlan;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
-  readonly pages: Pages;
   readonly requests: Pick<RequestCounts, "record">;
   /** Absent: nobody wants an access log. */
   readonly onRequest: ((event: RequestEvent) => void) | undefined;
@@ -58,19 +58,12 @@ export interface DownstreamCodec {
   readonly bytesOut: number;
 }
 
-/** A request that is not forwarded: what the client hears, and what the log says. */
-interface Refusal {
-  readonly status: number;
-  readonly reason: string;
-}
-
 /** One connection of a client whose TLS was terminated, whatever HTTP it speaks. */
 export class DownstreamConnection implements ExchangeOwner {
   readonly connection: L7Connection;
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
-  readonly pages: Pages;
   readonly windows = new WindowBudget(WINDOW_OCTETS);
   readonly idle: Deadlines;
   readonly #services: DownstreamServices;
@@ -92,7 +85,6 @@ export class DownstreamConnection implements ExchangeOwner {
     this.#services = services;
     this.rules = services.rules;
     this.limits = services.limits;
-    this.pages = services.pages;
     // By the peer that speaks HTTP: who sent a PROXY header sits below TLS and cannot have written
     // anything in here.
     const trusted = services.rules.believes(connection.client.ip);
@@ -108,6 +100,14 @@ export class DownstreamConnection implements ExchangeOwner {
   idleFor(rules: MessageRules | undefined): Deadlines {
     const { idleTimeoutMs } = rules ?? {};
     return idleTimeoutMs === undefined ? this.idle : this.#services.idleOf(idleTimeoutMs);
+  }
+
+  /**
+   * What is said of errors of whoever has not got to a route: in the words of the one that the SNI
+   * selected. The fields that it sets are for its own requests.
+   */
+  get pages(): Pages | undefined {
+    return this.#services.planFor(this.connection.currentRoute()).pages;
   }
 
   now(): number {
@@ -144,16 +144,16 @@ export class DownstreamConnection implements ExchangeOwner {
 
   #route(exchange: Exchange): void {
     const { head } = exchange;
+    const route = this.#routeOf(head.authority);
+    const plan = route && this.#services.planFor(route);
+    exchange.route = route;
+    exchange.rules = plan;
     const refusal = checkShape(head, this);
     if (refusal !== undefined) return exchange.refuse(refusal.status, refusal.reason);
-    const route = this.#routeOf(head.authority);
-    if (route === undefined) {
+    if (route === undefined || plan === undefined) {
       return exchange.refuse(421, "the host does not belong to the route of this connection");
     }
-    exchange.route = route;
-    const plan = this.#services.planFor(route);
     const { steps } = plan;
-    exchange.rules = plan;
     if (steps.length === 0) return this.#forward(exchange, route);
     const { connection, facts } = this;
     const met = meetSteps(steps, { exchange, connection, facts, share: this.#share });
@@ -191,7 +191,7 @@ export class DownstreamConnection implements ExchangeOwner {
     });
     if (exchange.policy !== undefined) this.connection.onRefused?.();
     if (onlyRefused && exchange.policy === undefined) return;
-    onRequest?.(requestEvent(exchange, this));
+    onRequest?.(requestEvent(exchange, { connection: this.connection, now: this.now() }));
   }
 
   /** One of several backends did not serve a request that another one is asked for now. */
@@ -254,58 +254,4 @@ export class DownstreamConnection implements ExchangeOwner {
 /** One client, as far as can be told: an address, of IPv6 the network that one gets (RFC 6177). */
 function shareOf({ family, w0, w1, w3 }: IpAddress): string {
   return family === 4 ? String(w3) : `${w0}:${w1}`;
-}
-
-/** Requests that no backend gets to see. */
-function checkShape(
-  head: RequestHead,
-  { rules, limits }: { readonly rules: FieldRules; readonly limits: HttpLimits },
-): Refusal | undefined {
-  if (head.fields.length > 2 * limits.maxFields) return { status: 431, reason: "too many fields" };
-  if (head.method === "CONNECT" && head.protocol === "") {
-    return { status: 501, reason: "CONNECT is for forward proxies" };
-  }
-  // RFC 9113 §11.6: reserved, as it begins the preface of HTTP/2; a backend could take it for one.
-  if (head.method === "PRI") return { status: 501, reason: "PRI is a preface and no method" };
-  if (head.protocol !== "" && head.protocol !== WEBSOCKET) {
-    return { status: 501, reason: "no tunnel but for WebSocket" };
-  }
-  if (head.authority === "") return { status: 400, reason: "the request names no host" };
-  // Over TLS a request for `http` is one that somebody behind us would answer as for another origin.
-  if (head.scheme !== "https") return { status: 400, reason: "the scheme is not https" };
-  if (rules.ambiguousName(head.fields) !== undefined) {
-    return { status: 400, reason: "a field's name can be read as another one" };
-  }
-  return undefined;
-}
-
-function requestEvent(exchange: ExchangeRecord, client: DownstreamConnection): RequestEvent {
-  const { head, route = client.connection.route } = exchange;
-  const query = head.path.indexOf("?");
-  return {
-    request: exchange.id,
-    connection: client.connection.id,
-    client: client.connection.clientText,
-    method: head.method,
-    host: head.authority,
-    path: query < 0 ? head.path : head.path.slice(0, query),
-    route: route.hostname,
-    backend: exchange.backend ?? route.backend,
-    status: exchange.status,
-    ...exchange.backendOutcome !== undefined && { backendOutcome: exchange.backendOutcome },
-    ...exchange.grpcStatus !== undefined && { grpcStatus: exchange.grpcStatus },
-    bytesIn: exchange.bytesIn,
-    bytesOut: exchange.bytesOut,
-    durationMs: round(client.now() - exchange.startedAt),
-    ...exchange.upstreamMs !== undefined && { upstreamMs: round(exchange.upstreamMs) },
-    protocol: exchange.protocol,
-    ...exchange.backendProtocol !== undefined && { backendProtocol: exchange.backendProtocol },
-    ...exchange.policy !== undefined && { policy: exchange.policy },
-    ...exchange.reason !== undefined && { reason: exchange.reason },
-  };
-}
-
-/** To a hundredth of a millisecond. */
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -14,7 +14,7 @@ import type { ExchangeOwner, Way } from "./exchange_owner.ts";
 import { ExchangeRecord, type TakenRequest } from "./exchange_record.ts";
 import { STEPS } from "./exchange_steps.ts";
 import { everyStep, guardMethods } from "./guard.ts";
-import { localReply, STATUS_OF } from "./local_reply.ts";
+import { localReply, type Reply, STATUS_OF } from "./local_reply.ts";
 import type {
   BackendConnection,
   BackendFailure,
@@ -115,8 +115,7 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
     this.reason = reason;
     this.status = status;
     this.#responded = true;
-    const { pages = this.#owner.pages, editResponse: edit } = this.rules ?? {};
-    localReply(this.#front, { status, reply, pages, edit }, this.head);
+    this.#reply(status, reply);
     if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
     this.#finish();
   }
@@ -310,7 +309,10 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
       () => {
         if (this.#responded) return this.#front.reset(ErrorCode.internalError);
         this.status = STATUS_OF.invalid;
-        localReply(this.#front, { status: this.status }, this.head);
+        // What has thrown may be what the route does with answers.
+        if (!everyStep([() => this.#reply(this.status)])) {
+          localReply(this.#front, { status: this.status }, this.head);
+        }
         if (!this.#upload.ended) this.#front.reset(ErrorCode.noError);
       },
       () => this.#finish(),
@@ -329,6 +331,11 @@ export class Exchange extends ExchangeRecord implements ResponseHandler, Waiter<
   #isTooLong(more: number): boolean {
     const { maxRequestBody = Infinity } = this.rules ?? {};
     return this.head.protocol === "" && this.#upload.octets + more > maxRequestBody;
+  }
+
+  #reply(status: number, reply?: Reply): void {
+    const { pages = this.#owner.pages, editResponse: edit } = this.rules ?? {};
+    localReply(this.#front, { status, reply, pages, edit }, this.head);
   }
 
   #acquire({ upstream, client, affinity }: Way): void {

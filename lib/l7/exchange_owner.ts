@@ -15,8 +15,8 @@ export interface ExchangeOwner {
   readonly facts: ClientFacts;
   readonly rules: FieldRules;
   readonly limits: HttpLimits;
-  /** What is said of the proxy's own errors where a route says nothing. */
-  readonly pages: Pages;
+  /** What is said of the proxy's own errors to a request that has not got to a route. */
+  readonly pages: Pages | undefined;
   readonly windows: WindowBudget;
   /** After how long without progress an exchange of a route ends. */
   idleFor(rules: MessageRules | undefined): Deadlines;

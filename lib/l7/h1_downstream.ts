@@ -10,6 +10,7 @@ import {
 import { H1ServerIo, type Turns } from "../http_io/mod.ts";
 import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
+import type { Page } from "./error_pages.ts";
 import type { Exchange } from "./exchange.ts";
 import { GuardedH1Server, type OnCrash } from "./guarded_sessions.ts";
 
@@ -72,6 +73,10 @@ export class H1Downstream implements DownstreamCodec, H1ServerHandler {
     stream.context = exchange;
     if (this.#client.isSpent) this.#session.shutdown();
     this.#client.route(exchange);
+  }
+
+  pageFor(status: number): Page | undefined {
+    return this.#client.pages?.get(status);
   }
 
   onData(stream: H1ServerStream, bytes: Uint8Array, endStream: boolean): void {

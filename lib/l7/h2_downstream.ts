@@ -7,6 +7,7 @@ import {
   type H2Stream,
   type Limits,
   type OutputPool,
+  type PartialRequest,
   type Refusal,
   type RequestHead,
   type ResetCause,
@@ -16,6 +17,9 @@ import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type { DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { GuardedH2Session, type OnCrash } from "./guarded_sessions.ts";
+
+/** Of a request of which too little was kept to say where it should go. */
+const NOWHERE = { scheme: "", authority: "", path: "", protocol: "", contentLength: -1 };
 
 /** The HTTP/2 side of one client. */
 export class H2Downstream implements DownstreamCodec, H2Handler {
@@ -102,6 +106,14 @@ export class H2Downstream implements DownstreamCodec, H2Handler {
     stream.context = exchange;
     if (this.#client.isSpent) this.#session.shutdown();
     this.#client.route(exchange);
+  }
+
+  onTooLarge(stream: H2Stream, request: PartialRequest, endStream: boolean): void {
+    const head = { ...NOWHERE, ...request };
+    const exchange = this.#client.begin(stream, { head, endStream, protocol: "h2" });
+    stream.context = exchange;
+    if (this.#client.isSpent) this.#session.shutdown();
+    exchange.refuse(431, "the header list is too large");
   }
 
   onData(stream: H2Stream, bytes: Uint8Array, endStream: boolean): void {

@@ -14,6 +14,8 @@ export interface L7Connection {
   readonly destination: SocketAddress;
   /** The route that the SNI selected. */
   readonly route: Route;
+  /** What that route is now; as it was where it is there no more. */
+  readonly currentRoute: () => Route;
   /** The route that a hostname selects on the same listener now. */
   readonly matchRoute: (host: string) => Route | undefined;
   /** How the backend of a route served a request. */

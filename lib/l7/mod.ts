@@ -6,6 +6,7 @@
  */
 export { GUESS_WINDOW_MS } from "./basic_auth_step.ts";
 export { type L7Connection } from "./l7_connection.ts";
+export { type Page, type PageContent, type PageOf, type Pages } from "./error_pages.ts";
 export { hostOfAuthority } from "./authority.ts";
 export { DEFAULT_FIELD_SETTINGS, type FieldSettings } from "./field_rules.ts";
 export { GuardedH1Server, GuardedH2Session } from "./guarded_sessions.ts";

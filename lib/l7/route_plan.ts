@@ -4,7 +4,7 @@ import type { Route } from "../routes/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 import { basicAuthStep, GUESS_WINDOW_MS, MAX_GUESSES } from "./basic_auth_step.ts";
 import { maintenanceStep, respondStep } from "./fixed_steps.ts";
-import { compilePages, type Pages } from "./error_pages.ts";
+import { compilePages, type PageOf, type Pages } from "./error_pages.ts";
 import { forwardAuthStep } from "./forward_auth_step.ts";
 import { compileEdits, compileResponseEdits } from "./header_edits.ts";
 import { bodyStep, rateStep } from "./limit_steps.ts";
@@ -30,17 +30,19 @@ export interface PlanServices {
   readonly authUpstream: (way: Route) => Upstream<BackendConnection>;
   readonly deadlines: (ms: number) => Deadlines;
   /** What is said of errors where a route says nothing. */
-  readonly pages: () => Pages;
+  readonly pages: Pages;
+  readonly pageOf: PageOf;
 }
 
 /** Compiles what a route says of its requests: cheap refusals first, and what costs time last. */
 export function compilePlan(route: Route, services: PlanServices): RoutePlan {
-  const { maxRequestBody, requestHeaders, idleTimeoutMs, errorPages = [] } = route;
+  const { maxRequestBody, requestHeaders, idleTimeoutMs, errorPages } = route;
+  const { pages: base, pageOf } = services;
   return {
     steps: [...stepsOf(route, services)],
     editRequest: compileEdits(requestHeaders),
     editResponse: compileResponseEdits(route),
-    pages: errorPages.length === 0 ? services.pages() : compilePages(errorPages, services.pages()),
+    pages: errorPages === undefined ? base : compilePages(errorPages, { pageOf, base }),
     maxRequestBody,
     idleTimeoutMs,
   };

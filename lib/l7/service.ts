@@ -24,20 +24,19 @@ import type { Route } from "../routes/mod.ts";
 import type { ErrorPage } from "../state/mod.ts";
 import type { H2TransportName } from "./backend_dialer.ts";
 import { BackendPools, type CurrentRoutes } from "./backend_pools.ts";
-import { type DownstreamCodec, DownstreamConnection } from "./downstream_connection.ts";
+import { DownstreamConnection } from "./downstream_connection.ts";
 import type { L7Connection } from "./l7_connection.ts";
-import { H2Downstream } from "./h2_downstream.ts";
-import { compilePages, type Pages } from "./error_pages.ts";
+import type { PageOf, Pages } from "./error_pages.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
-import { H1Downstream } from "./h1_downstream.ts";
 import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
+import { openFront } from "./open_front.ts";
 import { NO_MATERIAL } from "./other_ways.ts";
 import { Passwords } from "./passwords.ts";
-import { compilePlan, type PlanServices, type RoutePlan } from "./route_plan.ts";
+import { RoutePlans } from "./route_plans.ts";
 import { L7Session } from "./session.ts";
 import type { TlsMaterial } from "./tls_material.ts";
-import { createHttpAcceptor, terminateTls, type Termination } from "./terminate.ts";
+import { createHttpAcceptor, terminateTls } from "./terminate.ts";
 
 /** How often deadlines of sessions are looked at. */
 const TICK_MS = 1000;
@@ -81,6 +80,8 @@ export interface L7ServiceOptions {
   readonly descriptors?: Descriptors;
   /** What chooses between several backends of a route, with what all workers know of them. */
   readonly balancers: Balancers;
+  /** Default: no page is a file. */
+  readonly pageOf?: PageOf;
 }
 
 /** HTTP for all l7 routes of one worker: its clients, and the backends they share. */
@@ -88,9 +89,7 @@ export class L7Service {
   readonly #options: L7ServiceOptions;
   readonly #sessions = new Set<L7Session>();
   readonly #backends: BackendPools;
-  #plans = new WeakMap<Route, RoutePlan>();
-  #pages: Pages;
-  readonly #planServices: PlanServices;
+  readonly #plans: RoutePlans;
   readonly #acceptors = new WeakMap<TlsMaterial, StreamAcceptor>();
   readonly #pool = new OutputPool();
   readonly #turns = new Turns();
@@ -110,14 +109,13 @@ export class L7Service {
     this.#limits = new EngineLimits(options.settings.limits);
     this.#idle = new Deadlines(options.settings.idleTimeoutMs, options.clock);
     this.#idleTimes = new DeadlinesByTime(options.clock);
-    this.#pages = compilePages(options.settings.errorPages);
-    this.#planServices = {
-      pages: () => this.#pages,
+    this.#plans = new RoutePlans(options.settings.errorPages, {
+      pageOf: options.pageOf ?? (() => undefined),
       clock: options.clock,
       passwords: new Passwords(() => options.clock.now()),
       authUpstream: (way) => this.#backends.of(way, NO_MATERIAL),
       deadlines: (ms) => this.#idleTimes.of(ms),
-    };
+    });
     const { clock, settings, connect, lookup = systemLookup } = options;
     const { descriptors = unlimitedDescriptors, balancers } = options;
     const [pool, turns] = [this.#pool, this.#turns];
@@ -150,8 +148,7 @@ export class L7Service {
     if (settings.limits !== this.#settings.limits) {
       this.#limits = new EngineLimits(settings.limits);
     }
-    this.#pages = compilePages(settings.errorPages);
-    this.#plans = new WeakMap();
+    this.#plans.configure(settings.errorPages ?? []);
     this.#settings = settings;
     this.#backends.configure({ ...settings, limits: this.#limits });
     this.routesChanged();
@@ -160,6 +157,16 @@ export class L7Service {
   /** Routes or their TLS were replaced: pools that none leads to any more are closed soon. */
   routesChanged(): void {
     this.#routesChanged = true;
+  }
+
+  /** What files of error pages hold has changed: new answers say so. */
+  pagesChanged(): void {
+    this.#plans.configure();
+  }
+
+  /** What is said of errors where a route says nothing. */
+  get pages(): Pages {
+    return this.#plans.pages;
   }
 
   /** Pools of connections to backends. */
@@ -210,48 +217,21 @@ export class L7Service {
       now: () => clock.now(),
       upstreamFor: (route) => this.#backends.of(route, this.#trustFor(route, material)),
       onCrash: (request, error) => this.#log("request failed unexpectedly", error, { request }),
-      planFor: (route) => this.#planFor(route),
+      planFor: (route) => this.#plans.of(route),
       rules: this.#rules,
       limits: this.#limits.http,
-      pages: this.#pages,
       requests,
       onRequest: accessLog || refusedRequests ? onRequest : undefined,
       onlyRefused: !accessLog,
     });
-    session.open(tls.stream, client, this.#openFront(tls, client, session));
-  }
-
-  #openFront(
-    { stream, alpn }: Extract<Termination, { ok: true }>,
-    client: DownstreamConnection,
-    session: L7Session,
-  ): DownstreamCodec {
-    const now = () => this.#options.clock.now();
-    if (alpn !== "h2") {
-      return new H1Downstream(stream, client, {
-        pool: this.#pool,
-        limits: this.#limits.h1Front,
-        turns: this.#turns,
-        now,
-        onGone: (error) => session.gone(error),
-        onCrash: (error) => session.fail(error),
-        onClose: ({ by, reason, abrupt }) => {
-          session.closing(by === "owner" ? undefined : reason);
-          if (abrupt) session.reset();
-        },
-      });
-    }
-    return new H2Downstream(stream, client, {
+    const front = openFront(tls, { client, session }, {
       pool: this.#pool,
-      limits: this.#limits.h2Front,
+      limits: this.#limits,
       turns: this.#turns,
-      resets: this.#resets.of(client.connection.client.ip),
-      now,
-      onGone: (error) => session.gone(error),
-      onCrash: (error) => session.fail(error),
-      onClose: (cause) => session.closing(cause.by === "rules" ? cause.reason : undefined),
-      onRefusal: ({ reason }) => session.refused(reason),
+      resets: this.#resets,
+      now: () => clock.now(),
     });
+    session.open(tls.stream, client, front);
   }
 
   /**
@@ -273,12 +253,6 @@ export class L7Service {
       this.#acceptors.set(material, acceptor);
     }
     return acceptor;
-  }
-
-  #planFor(route: Route): RoutePlan {
-    let plan = this.#plans.get(route);
-    if (plan === undefined) this.#plans.set(route, plan = compilePlan(route, this.#planServices));
-    return plan;
   }
 
   #tick(): void {

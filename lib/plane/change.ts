@@ -1,6 +1,6 @@
 import type { SharedCell } from "../balance/mod.ts";
 import type { CompiledFirewall } from "../firewall/mod.ts";
-import type { TlsMaterial } from "../l7/mod.ts";
+import type { PageContent, TlsMaterial } from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type {
@@ -47,6 +47,13 @@ export type Change =
     readonly set: readonly SharedCell[];
     /** Of backends that no route has and nobody uses any more. */
     readonly remove: readonly Omit<SharedCell, "buffer">[];
+  }
+  /** What files of error pages hold, for new answers. */
+  | {
+    readonly kind: "pages";
+    readonly set: readonly PageContent[];
+    /** Files that nobody names any more. */
+    readonly remove: readonly string[];
   }
   /** Certificates and keys for new connections; open ones go on with what they have. */
   | {

@@ -1,7 +1,13 @@
 import type { SharedCell } from "../balance/mod.ts";
 import type { RevocationLists } from "../connector/mod.ts";
 import type { CompiledFirewall } from "../firewall/mod.ts";
-import type { FieldSettings, H2TransportName, HttpLimits, TlsMaterial } from "../l7/mod.ts";
+import type {
+  FieldSettings,
+  H2TransportName,
+  HttpLimits,
+  PageContent,
+  TlsMaterial,
+} from "../l7/mod.ts";
 import type { ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { ErrorPage } from "../state/mod.ts";
@@ -17,6 +23,8 @@ export interface Snapshot {
   readonly firewall: FirewallSnapshot;
   /** Certificates and keys of the routes that terminate TLS, in memory only. */
   readonly tls?: readonly TlsMaterial[];
+  /** What the files of error pages hold. */
+  readonly pages?: readonly PageContent[];
   /** What all threads know of each backend of routes with several, or with checks. */
   readonly backends?: readonly SharedCell[];
   /** Absent: no route of mode mtls is served. */

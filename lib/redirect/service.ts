@@ -1,6 +1,7 @@
 import { type H1Limits } from "../h1/mod.ts";
 import { OutputPool } from "../h2/mod.ts";
 import { Turns } from "../http_io/mod.ts";
+import type { Pages } from "../l7/mod.ts";
 import type { Clock } from "../relay/mod.ts";
 import type { TcpStream } from "../tcp/mod.ts";
 import { RedirectSession, type Visit } from "./session.ts";
@@ -17,6 +18,8 @@ export interface RedirectServiceOptions {
   readonly limits: () => H1Limits;
   /** How long a client may not take an answer. */
   readonly idleTimeoutMs: () => number;
+  /** What is said of errors, whatever the name. */
+  readonly pages: () => Pages;
 }
 
 /** Plain HTTP of one thread. */
@@ -33,13 +36,14 @@ export class RedirectService {
 
   /** Serves a connection, from its first octet of HTTP on. */
   serve(stream: TcpStream, visit: Visit): RedirectSession {
-    const { clock, limits } = this.#options;
+    const { clock, limits, pages } = this.#options;
     const session = new RedirectSession(stream, visit, {
       limits: visit.onlyProofs ? hurried(limits()) : limits(),
       pool: this.#pool,
       turns: this.#turns,
       now: () => clock.now(),
       wallNow: () => clock.wallNow(),
+      pages: pages(),
     });
     this.#sessions.add(session);
     this.#stopTicking ??= clock.every(TICK_MS, () => this.#tick());

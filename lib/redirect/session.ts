@@ -1,7 +1,7 @@
 import type { H1CloseCause, H1Limits, H1ServerHandler, H1ServerStream } from "../h1/mod.ts";
 import { type OutputPool, type RequestHead } from "../h2/mod.ts";
 import { H1ServerIo, type Turns } from "../http_io/mod.ts";
-import { GuardedH1Server } from "../l7/mod.ts";
+import { GuardedH1Server, type Page, type Pages } from "../l7/mod.ts";
 import type { OutcomeName } from "../observe/mod.ts";
 import type { StreamError, TcpStream } from "../tcp/mod.ts";
 import type { Decision } from "./decide.ts";
@@ -37,6 +37,8 @@ export interface SessionMeans {
   readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly wallNow: () => number;
+  /** What is said of errors. */
+  readonly pages: Pages;
 }
 
 /**
@@ -53,17 +55,20 @@ export class RedirectSession implements H1ServerHandler {
   readonly #tcp: TcpStream;
   readonly #visit: Visit;
   readonly #wallNow: () => number;
+  readonly #pages: Pages;
   readonly #session: GuardedH1Server;
   readonly #io: H1ServerIo;
   #ending: RedirectEnding | undefined;
 
-  constructor(tcp: TcpStream, visit: Visit, { limits, pool, turns, now, wallNow }: SessionMeans) {
+  constructor(tcp: TcpStream, visit: Visit, means: SessionMeans) {
+    const { limits, pool, turns, now } = means;
     const { promise, resolve } = Promise.withResolvers<RedirectEnding>();
     this.ended = promise;
     this.#end = resolve;
     this.#tcp = tcp;
     this.#visit = visit;
-    this.#wallNow = wallNow;
+    this.#wallNow = means.wallNow;
+    this.#pages = means.pages;
     const onCrash = (error: unknown) => this.fail(error);
     this.#session = new GuardedH1Server({
       ...{ limits, pool, now: now(), handler: this, onCrash },
@@ -106,18 +111,25 @@ export class RedirectSession implements H1ServerHandler {
         break;
       case "proof":
         this.#ending = { outcome: "acme_proved" };
-        this.#answer(stream, 200, PROOF_FIELDS, {
-          body: decision.keyAuthorization,
+        this.#answer(stream, 200, ["cache-control", "no-store"], {
+          page: proofPage(decision.keyAuthorization),
           isHead: head.method === "HEAD",
         });
         break;
       case "refuse":
         this.#ending = { outcome: "request_refused", reason: decision.reason };
-        this.#answer(stream, decision.status, ["cache-control", "no-store"]);
+        this.#answer(stream, decision.status, ["cache-control", "no-store"], {
+          page: this.pageFor(decision.status),
+          isHead: head.method === "HEAD",
+        });
         break;
       case "reset":
         this.#reset({ outcome: "no_route", reason: decision.reason });
     }
+  }
+
+  pageFor(status: number): Page | undefined {
+    return this.#pages.get(status);
   }
 
   onRefusal({ status, reason }: { readonly status: number; readonly reason: string }): void {
@@ -153,14 +165,15 @@ export class RedirectSession implements H1ServerHandler {
     stream: H1ServerStream,
     status: number,
     fields: readonly string[],
-    { body = "", isHead = false }: { readonly body?: string; readonly isHead?: boolean } = {},
+    { page, isHead = false }: { readonly page?: Page | undefined; readonly isHead?: boolean } = {},
   ): void {
-    const octets = ENCODER.encode(body);
+    const { body, contentType } = page ?? NO_PAGE;
     const date = new Date(this.#wallNow()).toUTCString();
-    const all = [...fields, "content-length", String(octets.length), "date", date];
-    const isWhole = isHead || octets.length === 0;
+    const about = contentType === "" ? [] : ["content-type", contentType];
+    const all = [...about, ...fields, "content-length", String(body.length), "date", date];
+    const isWhole = isHead || body.length === 0;
     stream.respond({ status, fields: all }, isWhole);
-    if (!isWhole) stream.sendData(octets, true);
+    if (!isWhole) stream.sendData(body, true);
     // Whatever of the request has yet to come is not waited for.
     stream.reset();
   }
@@ -184,5 +197,9 @@ export class RedirectSession implements H1ServerHandler {
 }
 
 const FRESH = ["cache-control", `max-age=${FRESH_SECONDS}`] as const;
+const NO_PAGE: Page = { contentType: "", body: new Uint8Array(0) };
+
 /** RFC 8555 §8.3. */
-const PROOF_FIELDS = ["content-type", "application/octet-stream", "cache-control", "no-store"];
+function proofPage(keyAuthorization: string): Page {
+  return { contentType: "application/octet-stream", body: ENCODER.encode(keyAuthorization) };
+}

@@ -108,6 +108,8 @@ export class DataPlane {
         return this.#state.challenges.set(change.challenges);
       case "tls":
         return this.#state.setTls(change.set, change.remove);
+      case "pages":
+        return this.#state.setPages(change.set, change.remove);
     }
   }
 
@@ -117,6 +119,9 @@ export class DataPlane {
     const { tls = [] } = snapshot;
     const used = new Set(tls.map(({ id }) => id));
     this.#state.setTls(tls, [...this.#state.tls.keys()].filter((id) => !used.has(id)));
+    const { pages = [] } = snapshot;
+    const files = new Set(pages.map(({ file }) => file));
+    this.#state.setPages(pages, [...this.#state.pages.keys()].filter((it) => !files.has(it)));
     this.#state.challenges.set(snapshot.challenges ?? []);
     if (snapshot.connector !== undefined) this.#applyConnector(snapshot.connector);
     if (snapshot.resolver !== undefined) this.#state.setResolver(snapshot.resolver);

@@ -29,6 +29,10 @@ export async function serveL7(c: Connection, { route, peeked, state }: Arrival):
         return destinationOf(c);
       },
       route,
+      currentRoute: () => {
+        const now = c.listener.routes.get(route.hostname);
+        return now?.mode === "l7" ? now : route;
+      },
       onBackend: ({ hostname }, backend, outcome) => {
         const { addr: listener } = c.listener;
         state.counts.countBackend({ listener, route: hostname, backend, outcome });

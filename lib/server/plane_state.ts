@@ -6,6 +6,7 @@ import {
   EngineLimits,
   L7Service,
   type L7Settings,
+  type PageContent,
   type TlsMaterial,
 } from "../l7/mod.ts";
 import {
@@ -91,6 +92,8 @@ export class PlaneState {
   readonly httpsPort: HttpsPort;
   /** By {@link TlsMaterial.id}. */
   readonly tls = new Map<string, TlsMaterial>();
+  /** What files of error pages hold, by their paths. */
+  readonly pages = new Map<string, Uint8Array>();
   /** Names that are being proved to a certificate authority. */
   readonly challenges: Challenges = new Challenges();
   /** What is known of clients' certificates, whatever connector they came to. */
@@ -149,6 +152,7 @@ export class PlaneState {
       clock,
       limits: () => new EngineLimits(this.#settings.l7?.limits).h1Front,
       idleTimeoutMs: () => this.#settings.idleTimeoutMs,
+      pages: () => this.l7.pages,
     });
     const connect = connectWith(options.sockets);
     this.balancers = new Balancers({
@@ -182,6 +186,7 @@ export class PlaneState {
       lookup: this.lookup,
       descriptors: options.descriptors,
       balancers: this.balancers,
+      pageOf: (file) => this.pages.get(file),
     });
   }
 
@@ -256,6 +261,12 @@ export class PlaneState {
     for (const id of remove) this.tls.delete(id);
     for (const material of set) this.tls.set(material.id, material);
     this.l7.routesChanged();
+  }
+
+  setPages(set: readonly PageContent[], remove: readonly string[]): void {
+    for (const file of remove) this.pages.delete(file);
+    for (const { file, octets } of set) this.pages.set(file, octets);
+    this.l7.pagesChanged();
   }
 
   #l7Settings({ connectTimeoutMs, idleTimeoutMs, l7 }: Settings): L7Settings {

@@ -65,7 +65,7 @@ export {
 } from "./limits.ts";
 export { pathName, ROUTE_PATH, type RoutePath } from "./path.ts";
 export { pathRoute, waysOf } from "./path_route.ts";
-export { ERROR_PAGE, type ErrorPage } from "./error_page.ts";
+export { ERROR_PAGE, type ErrorPage, judgePage, MAX_PAGE_FILE } from "./error_page.ts";
 export { POLICY, type Policy } from "./policy.ts";
 export { LIMIT, RATE_LIMIT, type RateLimit, WINDOW } from "./rate_limit.ts";
 export { ACME } from "./edge.ts";

@@ -151,6 +151,35 @@ Deno.test("other names get a RST without an octet, and what is no request a stat
   }
 });
 
+Deno.test("errors of plain HTTP are said in the operator's words, proofs and redirects are not", async () => {
+  const page = (status: number) => ({ status, body: `<p>${status}`, contentType: "text/html" });
+  const { plane, port } = await start({
+    challenges: [proof],
+    settings: {
+      l7: { h2Transport: "own", accessLog: true, errorPages: [400, 501, 505].map(page) },
+    },
+  });
+  await using _ = plane;
+  const connect = "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n";
+  for (
+    const [request, status] of [
+      ["GET / HTTP/1.1\r\n\r\n", 400],
+      [connect, 501],
+      ["GET / HTTP/3.0\r\n\r\n", 505],
+    ] as const
+  ) {
+    const { text } = await say(port, request);
+    const [head = "", body] = text.split("\r\n\r\n");
+    assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `));
+    assert.match(head, /\r\ncontent-type: text\/html\r\n/);
+    assert.equal(body, `<p>${status}`);
+  }
+  const { text: head } = await say(port, "HEAD / HTTP/1.1\r\n\r\n");
+  assert.match(head, /^HTTP\/1\.1 400 [^]*\r\ncontent-length: 6\r\n[^]*\r\n\r\n$/);
+  assert.match((await say(port, get("/", "a.example"))).text, /^HTTP\/1\.1 308 [^]*\r\n\r\n$/);
+  assert.deepEqual(await say(port, get("/", "nobody.example")), { text: "", ending: "reset" });
+});
+
 Deno.test("of several listeners 443 is meant, else the lowest port, unless the listener says a port", async () => {
   const [low, high] = [await unusedPort(), await unusedPort()].sort((a, b) => a - b) as [
     number,

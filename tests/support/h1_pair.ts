@@ -14,6 +14,7 @@ import {
   type H1ServerHandler,
   H1ServerSession,
   type H1ServerStream,
+  type RefusalPage,
 } from "../../lib/h1/mod.ts";
 
 /** One octet per character, as HTTP/1.1 heads are. */
@@ -77,6 +78,8 @@ export class TestServer implements H1ServerHandler {
   autoConsume = true;
   /** Called with each request, after it was recorded. */
   request: (seen: SeenRequest, end: boolean) => void = () => {};
+  /** What is said of statuses where no request came to be. */
+  pageFor: (status: number) => RefusalPage | undefined = () => undefined;
   /** Called with content and its end, after they were recorded. */
   data: (seen: SeenRequest, bytes: Uint8Array, end: boolean) => void = () => {};
   invalid: (seen: SeenRequest) => void = ({ stream }) => {

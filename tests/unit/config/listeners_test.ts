@@ -144,7 +144,7 @@ Deno.test.each([
   ["forward_auth = { url = 'https://auth.example' }", undefined],
   ["error_pages = [{ status = 503, body = 'soon' }]", undefined],
   ["error_pages = [{ status = 200, body = 'x' }]", "error_pages[0].status: 200 is not in 400–599"],
-  ["error_pages = [{ status = 503 }]", "error_pages[0].body: is missing"],
+  ["error_pages = [{ status = 503 }]", "error_pages[0]: needs one of body and file"],
   [
     "error_pages = [{ status = 503, body = 'a' }, { status = 503, body = 'b' }]",
     "error_pages",

@@ -5,7 +5,7 @@ import * as differences from "../../../lib/control/differences.ts";
 import { planState } from "../../../lib/control/plan.ts";
 import { ServedState } from "../../../lib/control/served_state.ts";
 import { StateAdministration } from "../../../lib/control/state_administration.ts";
-import { PairCheck } from "../../../lib/control/pair_check.ts";
+import { RouteFilesCheck } from "../../../lib/control/route_files_check.ts";
 import { compileListeners } from "../../../lib/control/stored_listeners.ts";
 import { RouteMaterials } from "../../../lib/control/route_materials.ts";
 import { type Database, openMemoryDatabase } from "../../../lib/db/mod.ts";
@@ -126,7 +126,7 @@ Deno.test("planState() does not bring back rules that have ended, at the very mo
   ];
   const planned = await planState({ rules } as never, {
     state,
-    tls: new PairCheck({ readFile }),
+    tls: new RouteFilesCheck({ readFile }),
     rateLimit: { limit: 0, windowMs: 1000 },
     now: NOW,
   });

@@ -318,3 +318,54 @@ Deno.test("each octet of a name and a value is taken or refused as RFC 9110 says
     assert.equal(value.seen !== undefined, allowed, `value ${octet}`);
   }
 });
+
+/** Everything that is said to a client that never made a request, in words of the owner's. */
+function saidTo(...pieces: (string | number)[]): string {
+  const server = new TestServer();
+  server.pageFor = (status) =>
+    status === 431
+      ? undefined
+      : { contentType: "text/html", body: octets(`${status}`.repeat(5000)) };
+  for (const piece of pieces) {
+    if (typeof piece === "string") server.receive(piece);
+    else server.session.tick(piece);
+  }
+  assert.equal(server.requests.length, 0);
+  return server.flush();
+}
+
+/** The whole answer in the owner's words. */
+function answer(status: string, { content = true } = {}): string {
+  const body = status.slice(0, 3).repeat(5000);
+  return `HTTP/1.1 ${status}\r\ncontent-type: text/html\r\ncontent-length: ${body.length}\r\n` +
+    `cache-control: no-store\r\nconnection: close\r\n\r\n${content ? body : ""}`;
+}
+
+Deno.test("what is refused before it is a request is said in the owner's words, to the octet", () => {
+  assert.equal(saidTo("GET / HTTP/1.1\r\n\r\n"), answer("400 Bad Request"));
+  assert.equal(saidTo("rubbish\r\n"), answer("400 Bad Request"));
+  assert.equal(saidTo("GET / HTTP/2.0\r\n"), answer("505 HTTP Version Not Supported"));
+  assert.equal(saidTo(get("Transfer-Encoding: x")), answer("501 Not Implemented"));
+  const late = H1_EDGE_LIMITS.headerTimeoutMs + 1;
+  assert.equal(saidTo("GET / HT", late), answer("408 Request Timeout"));
+  assert.equal(saidTo("GET / HTTP/1.1\r\nHost: a.test\r\nX-", late), answer("408 Request Timeout"));
+});
+
+Deno.test("where the owner has no words, the status and its name are said", () => {
+  const many = Array.from({ length: H1_EDGE_LIMITS.maxFields + 1 }, (_, i) => `x-${i}: 1`);
+  const body = "431 Request Header Fields Too Large\n";
+  assert.equal(
+    saidTo(get(...many)),
+    `HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+      `content-length: ${body.length}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
+  );
+});
+
+Deno.test("the refusal of a HEAD has no content, wherever it is refused, and tells of its length", () => {
+  const bare = answer("400 Bad Request", { content: false });
+  assert.equal(saidTo("HEAD / HTTP/1.1\r\n\r\n"), bare);
+  assert.equal(saidTo("HEAD / HTTP/1.1\r\nHost : a\r\n"), bare);
+  const late = H1_EDGE_LIMITS.headerTimeoutMs + 1;
+  const timeout = answer("408 Request Timeout", { content: false });
+  assert.equal(saidTo("HEAD / HTTP/1.1\r\nHost: a", late), timeout);
+});

@@ -33,7 +33,6 @@ function asked(sendProxyProtocol: boolean, method = "GET") {
     idle: new Deadlines(60_000, { now: () => 0, wallNow: () => 0, every: () => () => {} }),
     now: () => 0,
     upstreamFor: () => upstream,
-    pages: new Map(),
     idleOf: (ms) => new Deadlines(ms),
     planFor: () => ({ steps: [] }),
     rules: new FieldRules(),
@@ -49,6 +48,7 @@ function asked(sendProxyProtocol: boolean, method = "GET") {
     clientIp: "192.0.2.1",
     destination: address,
     route,
+    currentRoute: () => route,
     matchRoute: () => route,
   }, services);
   const front = {

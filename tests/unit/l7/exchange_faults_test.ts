@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { WindowBudget } from "../../../lib/h2/mod.ts";
-import type { ResponseInit } from "../../../lib/http/mod.ts";
+import type { Fields, ResponseInit } from "../../../lib/http/mod.ts";
 import { Exchange } from "../../../lib/l7/exchange.ts";
 import type { ExchangeOwner } from "../../../lib/l7/exchange_owner.ts";
 import { STEPS } from "../../../lib/l7/exchange_steps.ts";
@@ -42,6 +42,8 @@ class Stage {
   readonly called: string[] = [];
   readonly crashes: unknown[] = [];
   readonly statuses: number[] = [];
+  readonly fields: Fields[] = [];
+  readonly said: string[] = [];
   endings = 0;
   leases = 0;
   readonly exchange: Exchange;
@@ -54,11 +56,15 @@ class Stage {
   constructor(fault?: Call, nth = 1, protocol = "") {
     this.#countdown = nth;
     this.#front = {
-      respond: ({ status }: ResponseInit) => {
+      respond: ({ status, fields }: ResponseInit) => {
         this.#call("front.respond");
         this.statuses.push(status);
+        this.fields.push(fields);
       },
-      sendData: () => this.#call("front.sendData", false),
+      sendData: (bytes: Uint8Array) => {
+        this.said.push(new TextDecoder().decode(bytes));
+        return this.#call("front.sendData", false);
+      },
       sendTrailers: () => this.#call("front.sendTrailers"),
       consume: () => this.#call("front.consume"),
       reset: () => this.#call("front.reset"),
@@ -238,4 +244,31 @@ Deno.test("every public method that a front, a pool or a backend calls is guarde
     return typeof value === "function" && name !== "constructor" && name !== "crash";
   });
   assert.deepEqual(methods.sort(), [...STEPS].sort());
+});
+
+const PAGE = { contentType: "text/html", body: new TextEncoder().encode("<p>sorry") };
+
+Deno.test("whoever meets a fault reads the route's words, with its fields", () => {
+  const stage = new Stage("link.request");
+  stage.exchange.rules = {
+    pages: new Map([[502, PAGE]]),
+    editResponse: (fields) => [...fields, "x-own", "a"],
+  };
+  stage.forward();
+  assert.deepEqual([stage.crashes.length, stage.statuses, stage.said], [1, [502], ["<p>sorry"]]);
+  assert.deepEqual(stage.fields[0]?.slice(0, 2), ["content-type", "text/html"]);
+  assert.deepEqual(stage.fields[0]?.slice(-2), ["x-own", "a"]);
+});
+
+Deno.test("a fault in what a route does with answers is told in the proxy's own words", () => {
+  const stage = new Stage("link.request");
+  stage.exchange.rules = {
+    pages: new Map([[502, PAGE]]),
+    editResponse: () => {
+      throw new Error("fault in an edit");
+    },
+  };
+  stage.forward();
+  assert.deepEqual([stage.statuses, stage.said], [[502], ["502 Bad Gateway\n"]]);
+  assert.equal(stage.exchange.over, true);
 });

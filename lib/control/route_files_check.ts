@@ -1,36 +1,42 @@
 import { invalid } from "../queue/mod.ts";
 import { checkTlsPair, type ReadFile } from "../certificates/mod.ts";
 import { type AcmeConfig, acmeProblem } from "../config/mod.ts";
-import { ACME, type RouteSettings } from "../state/mod.ts";
+import { ACME, judgePage, MAX_PAGE_FILE, type RouteSettings } from "../state/mod.ts";
 
 /** A certificate with its key is a few kilobytes; more is not what the operator meant. */
 const MAX_PEM_BYTES = 1024 * 1024;
 
-/** What a {@link PairCheck} looks at files and authorities with. */
-export interface PairCheckOptions {
+/** What a {@link RouteFilesCheck} looks at files and authorities with. */
+export interface RouteFilesCheckOptions {
   readonly readFile: ReadFile;
   /** Absent: no authority issues anything. */
   readonly acme?: AcmeConfig | undefined;
 }
 
-/** Checks the certificates that routes name; those that several of them share, once. */
-export class PairCheck {
+/** Checks the files that routes name; those that several of them share, once. */
+export class RouteFilesCheck {
   readonly #readFile: ReadFile;
   readonly #checked = new Map<string, Promise<void>>();
-
+  /** Why a file is no page; undefined: it is one. */
+  readonly #pages = new Map<string, Promise<string | undefined>>();
   readonly #acme: AcmeConfig | undefined;
 
-  constructor({ readFile, acme }: PairCheckOptions) {
+  constructor({ readFile, acme }: RouteFilesCheckOptions) {
     this.#readFile = readFile;
     this.#acme = acme;
   }
 
   /**
-   * Checks that the route's certificate and key load and belong together.
+   * Checks that the route's certificate and key load and belong together, and that its error pages do.
    *
    * @throws {RefusedError} naming the field, never the path: the caller wrote it.
    */
   async check(route: RouteSettings, at = ""): Promise<void> {
+    await this.#checkCertificate(route, at);
+    await this.#checkPages(route, at);
+  }
+
+  async #checkCertificate(route: RouteSettings, at: string): Promise<void> {
     const { hostname, mode, tlsCert, tlsKey } = route;
     if (tlsCert === ACME) {
       const problem = acmeProblem(hostname, this.#acme);
@@ -47,9 +53,29 @@ export class PairCheck {
     await checked;
   }
 
+  async #checkPages({ mode, errorPages = [] }: RouteSettings, at: string): Promise<void> {
+    if (mode !== "l7") return;
+    for (const [i, { file }] of errorPages.entries()) {
+      if (file === undefined) continue;
+      let problem = this.#pages.get(file);
+      if (problem === undefined) this.#pages.set(file, problem = this.#pageProblem(file));
+      const reason = await problem;
+      if (reason !== undefined) throw invalid(`${at}error_pages[${i}].file`, reason);
+    }
+  }
+
+  async #pageProblem(file: string): Promise<string | undefined> {
+    try {
+      const judged = judgePage(await this.#readFile(file, MAX_PAGE_FILE));
+      return typeof judged === "string" ? `the file ${judged}` : undefined;
+    } catch (error) {
+      return readProblem(error);
+    }
+  }
+
   async #checkPair(cert: string, key: string, at: string): Promise<void> {
-    const certPem = await this.#read(cert, `${at}tls_cert`);
-    const keyPem = await this.#read(key, `${at}tls_key`);
+    const certPem = await this.#readText(cert, `${at}tls_cert`);
+    const keyPem = await this.#readText(key, `${at}tls_key`);
     const pair = checkTlsPair(certPem, keyPem);
     if (pair.ok) return;
     const [fault] = pair.faults;
@@ -57,10 +83,10 @@ export class PairCheck {
     throw invalid(`${at}${field}`, `the ${fault?.part} ${fault?.reason}`);
   }
 
-  async #read(path: string, field: string): Promise<string> {
+  async #readText(path: string, field: string): Promise<string> {
     let bytes: Uint8Array;
     try {
-      bytes = await this.#readFile(path);
+      bytes = await this.#readFile(path, MAX_PEM_BYTES);
     } catch (error) {
       throw invalid(field, readProblem(error));
     }
@@ -75,5 +101,6 @@ function readProblem(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "the proxy's user may not read it";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
   if (error instanceof Deno.errors.InvalidData) return "it is not a regular file";
+  if (error instanceof RangeError) return error.message;
   return "the file cannot be read";
 }
