@@ -11,7 +11,10 @@ import { unusedPort } from "../support/ports.ts";
 import { startProxy } from "../support/proxy.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
-type Page = Readonly<Record<string, unknown>>;
+interface Page {
+  readonly status: number;
+  readonly file: string;
+}
 
 /** The files of an l7 route, and the route as mcproxyctl is told of it. */
 async function filesIn(folder: string, pages: Readonly<Record<string, string>> = {}) {
@@ -20,16 +23,13 @@ async function filesIn(folder: string, pages: Readonly<Record<string, string>> =
   const files = { "a.pem": certPem, "a.key": keyPem, ...pages };
   for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(path(name), text);
   const backend = `127.0.0.1:${await unusedPort()}`;
-  const flags = (...pages: Page[]) => [
-    ...["--mode", "l7"],
-    ...["--tls-cert", path("a.pem"), "--tls-key", path("a.key")],
-    ...pages.flatMap((page) => ["--error-pages", JSON.stringify(page)]),
-  ];
-  /** To add a route with these pages. */
-  const add = (addr: string, hostname: string, ...pages: Page[]) => [
-    ...["routes", "add", addr, hostname, backend, ...flags(...pages)],
-  ];
-  return { path, backend, flags, add };
+  const keys = ["--tls-cert", path("a.pem"), "--tls-key", path("a.key")];
+  const flags = (page: Page) => ["--mode", "l7", ...keys, "--error-pages", JSON.stringify(page)];
+  const route = (listenerAddr: string, page: Page) => ({
+    ...{ listenerAddr, hostname: HOST, backend, mode: "l7", errorPages: [page] },
+    ...{ tlsCert: path("a.pem"), tlsKey: path("a.key") },
+  });
+  return { path, backend, flags, route };
 }
 
 /** What the one who asks is told when the backend is away. */
@@ -46,7 +46,7 @@ const look = (admin: AdminFixture) => admin.control.upkeep.lookAtCertificates();
 
 Deno.test("a page that changes is said from the next look on, and one that is lost stays", async () => {
   using folder = temporaryFolder();
-  const { path, add } = await filesIn(folder.path, {
+  const { path, route } = await filesIn(folder.path, {
     "502.html": "<p>one",
     "421.html": "<p>all",
   });
@@ -54,8 +54,8 @@ Deno.test("a page that changes is said from the next look on, and one that is lo
     config: `[[l7.error_pages]]\nstatus = 421\nfile = "${path("421.html")}"\n`,
   });
   admin.expectedErrors.push("error page not reloaded");
-  const page = { status: 502, file: path("502.html"), content_type: "text/html" };
-  assert.equal((await runCtl(admin, add(admin.addr, HOST, page))).stderr, "");
+  const page = { status: 502, file: path("502.html") };
+  await admin.client.addRoute(route(admin.addr, page));
   assert.deepEqual(await said(admin.port), [502, "<p>one"]);
   assert.deepEqual(await said(admin.port, "b.test"), [421, "<p>all"]);
 
@@ -82,9 +82,8 @@ Deno.test("a page that changes is said from the next look on, and one that is lo
     assert.ok(refusal.startsWith(`error page ${path("502.html")}: `), refusal);
     assert.ok(refusal.includes(reason), refusal);
     // No other route may name it meanwhile; the one that is served keeps its words.
-    const other = await runCtl(admin, add(admin.addr, "b.test", page));
-    assert.equal(other.code, 1, reason);
-    assert.match(other.stderr, /error_pages\[0\]\.file/);
+    const other = admin.client.addRoute({ ...route(admin.addr, page), hostname: "b.test" });
+    await assert.rejects(other, /error_pages\[0\]\.file/, reason);
   }
   await Deno.remove(path("502.html"));
   await Deno.writeTextFile(path("502.html"), "y".repeat(MAX_PAGE_FILE));
@@ -99,7 +98,7 @@ Deno.test("a page that changes is said from the next look on, and one that is lo
 
 Deno.test("what cannot be read is refused with its place: at a start, by add, update and apply", async () => {
   using folder = temporaryFolder();
-  const { path, flags, add, backend } = await filesIn(folder.path, {
+  const { path, flags, route, backend } = await filesIn(folder.path, {
     "ok.html": "fine",
     "empty.html": "",
     "large.html": "x".repeat(MAX_PAGE_FILE + 1),
@@ -127,14 +126,13 @@ Deno.test("what cannot be read is refused with its place: at a start, by add, up
   ], ["", "directory"]] as const;
   for (const [name, reason] of wrong) {
     const page = { status: 503, file: path(name) };
-    const added = await runCtl(admin, add(admin.addr, HOST, page));
-    assert.equal(added.code, 1, added.stderr);
-    assert.match(added.stderr, new RegExp(`error_pages\\[0\\]\\.file: .*${reason}`));
-    const applied = await runCtl(admin, ["apply", "-f", "-"], toml(admin.addr, name));
-    assert.equal(applied.code, 2, applied.stderr);
-    const place = "listeners\\[0\\]\\.routes\\[0\\]\\.error_pages\\[1\\]\\.file";
-    assert.match(applied.stderr, new RegExp(`${place}: .*${reason}`));
+    const added = admin.client.addRoute(route(admin.addr, page));
+    await assert.rejects(added, new RegExp(`error_pages\\[0\\]\\.file: .*${reason}`));
   }
+  const refused = await runCtl(admin, ["apply", "-f", "-"], toml(admin.addr, "none.html"));
+  assert.equal(refused.code, 2, refused.stderr);
+  const place = /:9:62: listeners\[0\]\.routes\[0\]\.error_pages\[1\]\.file: .*does not exist/;
+  assert.match(refused.stderr, place);
   assert.equal((await runCtl(admin, ["apply", "-f", "-"], toml(admin.addr, "ok.html"))).code, 0);
   const page = { status: 502, file: path("empty.html") };
   const updated = await runCtl(admin, ["routes", "update", admin.addr, HOST, ...flags(page)]);
@@ -147,11 +145,11 @@ Deno.test("what cannot be read is refused with its place: at a start, by add, up
 
 Deno.test("a page that is gone at a restart costs its words alone, until it is there again", async () => {
   using folder = temporaryFolder();
-  const { path, add } = await filesIn(folder.path, { "502.html": "<p>sorry" });
+  const { path, route } = await filesIn(folder.path, { "502.html": "<p>sorry" });
   {
     await using admin = await startAdmin({ folder: folder.path });
     const page = { status: 502, file: path("502.html") };
-    assert.equal((await runCtl(admin, add(admin.addr, HOST, page))).stderr, "");
+    await admin.client.addRoute(route(admin.addr, page));
     assert.deepEqual(await said(admin.port), [502, "<p>sorry"]);
   }
   await Deno.remove(path("502.html"));
