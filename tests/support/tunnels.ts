@@ -71,6 +71,8 @@ async function overHttp2(port: number): Promise<RawTunnel> {
     },
   });
   answered.promise.catch(() => {});
+  // What came with the end of the handshake.
+  session.receive(peer.received, performance.now());
   await withinDeadline(settled.promise, "the proxy's SETTINGS");
   const stream: H2Stream = session.request({
     method: "CONNECT",
