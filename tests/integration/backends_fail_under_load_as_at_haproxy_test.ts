@@ -12,6 +12,7 @@ import { connectRaw } from "../support/clients.ts";
 import { testWithCommands } from "../support/commands.ts";
 import { DeafBackend } from "../support/deaf_backend.ts";
 import { eventually } from "../support/deadline.ts";
+import { type Count, Flapping, inWords, type Killable } from "../support/failing_backends.ts";
 import { startHaproxy } from "../support/foreign_servers.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { unusedPort } from "../support/ports.ts";
@@ -21,56 +22,18 @@ const SECONDS = Number(Deno.env.get("BACKENDS_UNDER_LOAD_SECONDS") ?? 2);
 const CLIENTS = 4;
 const ATTEMPT_MS = 500;
 const CHECK_MS = 200;
-const FLAP_MS = 150;
 
-const startEcho = (port?: number) =>
-  startBackend({
+async function startEcho(port?: number): Promise<Backend & Killable> {
+  const backend = await startBackend({
     ...port !== undefined && { port },
     onConnection: ({ socket }) => void socket.pipe(socket),
   });
-
-/** A backend that is there and then is not, again and again. */
-class Flapping implements AsyncDisposable {
-  readonly port: number;
-  flaps = 0;
-  #backend: Backend | undefined;
-  readonly #stopped = Promise.withResolvers<void>();
-  #isOver = false;
-
-  private constructor(port: number) {
-    this.port = port;
-    this.#run().finally(() => this.#stopped.resolve());
-  }
-
-  static async start(): Promise<Flapping> {
-    return new Flapping(await unusedPort());
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#isOver) {
-      this.#backend = await startEcho(this.port);
-      await new Promise((resolve) => setTimeout(resolve, FLAP_MS));
-      await kill(this.#backend);
-      this.flaps++;
-      await new Promise((resolve) => setTimeout(resolve, FLAP_MS));
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isOver = true;
-    await this.#stopped.promise;
-  }
-}
-
-/** Breaks its connections off and listens no more. */
-async function kill(backend: Backend): Promise<void> {
-  for (const peer of backend.connections) peer.reset();
-  await backend[Symbol.asyncDispose]();
-}
-
-interface Count {
-  ok: number;
-  failed: number;
+  return Object.assign(backend, {
+    async kill() {
+      for (const peer of backend.connections) peer.reset();
+      await backend[Symbol.asyncDispose]();
+    },
+  });
 }
 
 /** Clients that connect, say something, hear it back and leave, one after the other. */
@@ -107,7 +70,7 @@ testWithCommands(
     const killed = await startEcho();
     const killedPort = killed.port;
     using hanging = await DeafBackend.start();
-    await using flapping = await Flapping.start();
+    await using flapping = await Flapping.start(startEcho);
     const third = { killed: killedPort, hanging: hanging.port, flapping: flapping.port };
     const rules = Object.keys(third) as (keyof typeof third)[];
     const ports = {
@@ -154,20 +117,19 @@ testWithCommands(
       ])
     );
     await new Promise((resolve) => setTimeout(resolve, SECONDS * 500));
-    await kill(killed);
+    await killed.kill();
     await new Promise((resolve) => setTimeout(resolve, SECONDS * 500));
     isOver = true;
     const counts = await Promise.all(running);
     for (const [i, [ours, theirs]] of counts.entries()) {
       const rule = rules[i] as keyof typeof third;
-      const words = (count: Count) => `${count.failed} of ${count.ok + count.failed}`;
-      tell(`${rule}: ${words(ours)} failed, at HAProxy ${words(theirs)}`);
+      tell(`${rule}: ${inWords(ours)} failed, at HAProxy ${inWords(theirs)}`);
       assert.ok(ours.ok > 0 && theirs.ok > 0, rule);
       // What was under way when a backend broke off is lost to everybody.
       const breaks = { killed: 1, hanging: 0, flapping: flapping.flaps + 1 }[rule];
       assert.ok(
         ours.failed <= Math.max(theirs.failed, CLIENTS * breaks),
-        `${rule}: ${words(ours)}`,
+        `${rule}: ${inWords(ours)}`,
       );
     }
     await eventually(async () => {
