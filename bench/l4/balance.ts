@@ -3,7 +3,11 @@
  * route with one backend, with one of another checkout (`MC_PROXY_BASE`, a folder) beside it, and for
  * routes with three backends.
  *
- * Usage: `deno run -A bench/l4/balance.ts [ROUNDS] [SECONDS]`
+ * Each gets the same number of connections in turn, in many short slices: whatever else the machine
+ * does falls on all of them. What a proxy costs while nobody asks (timers, looks at files) is taken
+ * off; divided by the few connections of a short run on a busy machine it was hundreds of µs once.
+ *
+ * Usage: `deno run -A bench/l4/balance.ts [ROUNDS] [CONNECTIONS]`
  *
  * @module
  */
@@ -11,11 +15,16 @@ import { join } from "node:path";
 import { serverFlags } from "../../deploy/runtime.ts";
 import { ROOT } from "../../tests/support/module_graph.ts";
 import { unusedPorts } from "../../tests/support/ports.ts";
-import { newConnections } from "./load.ts";
+import { connections } from "./load.ts";
 import { startTarget, type Target } from "./target.ts";
 
-const rounds = Number(Deno.args[0] ?? 5);
-const seconds = Number(Deno.args[1] ?? 2);
+const rounds = Number(Deno.args[0] ?? 20);
+const count = Number(Deno.args[1] ?? 500);
+/** Of each, before anything is counted. */
+const WARM_UP = 2000;
+const IDLE_MS = 5000;
+/** What is left over of a load (garbage, sockets) is gone by then. */
+const REST_MS = 3000;
 const base = Deno.env.get("MC_PROXY_BASE");
 
 await using cleanup = new AsyncDisposableStack();
@@ -35,24 +44,58 @@ const ROUTES: readonly (readonly [name: string, root: string, route: string])[] 
 const targets: Target[] = [];
 for (const [i, entry] of ROUTES.entries()) targets.push(cleanup.use(await start(entry, i)));
 
-const cpus = new Map(targets.map((target) => [target, [] as number[]]));
+/** Microseconds of processor time that each takes in a second in which nobody asks. */
+const idle = new Map<Target, number>();
+for (const { port } of targets) await connections(port, WARM_UP);
+await pause(REST_MS);
+const before = targets.map((target) => target.threadMicros());
+await pause(IDLE_MS);
+for (const [i, target] of targets.entries()) {
+  idle.set(target, (target.threadMicros() - (before[i] as number)) / (IDLE_MS / 1000));
+}
+
+const costs = new Map(targets.map((target) => [target, [] as number[]]));
+let failed = 0;
 for (let round = 0; round < rounds; round++) {
   // Each begins a round once: whoever comes after another finds a warmer machine.
   for (let i = 0; i < targets.length; i++) {
     const target = targets[(i + round) % targets.length] as Target;
-    const before = target.cpuMicros();
-    const { operations } = await newConnections(target.port, seconds);
-    cpus.get(target)?.push((target.cpuMicros() - before) / Math.max(1, operations));
+    const [micros, startedAt] = [target.threadMicros(), performance.now()];
+    failed += (await connections(target.port, count)).errors;
+    const seconds = (performance.now() - startedAt) / 1000;
+    const busy = target.threadMicros() - micros - seconds * (idle.get(target) ?? 0);
+    costs.get(target)?.push(busy / count);
   }
 }
+const [reference] = targets;
 for (const target of targets) {
-  const all = (cpus.get(target) ?? []).sort((x, y) => x - y);
-  const [least = 0] = all;
-  const median = all[all.length >> 1] ?? 0;
-  const line = `${target.name.padEnd(22)} ${median.toFixed(1)} µs each, least ${
-    least.toFixed(1)
-  }\n`;
-  Deno.stdout.writeSync(new TextEncoder().encode(line));
+  const all = costs.get(target) ?? [];
+  // Of a round, not of all: what disturbs a round disturbs both.
+  const beside = all.map((cost, i) => cost - (costs.get(reference as Target)?.[i] ?? 0));
+  const figures = [
+    `${target.name.padEnd(22)} ${quantile(all, 0.5)} µs each (${quantile(all, 0)} to ${
+      quantile(all, 1)
+    })`,
+    `beside the first ${quantile(beside, 0.5)} (half of the rounds ${quantile(beside, 0.25)} to ${
+      quantile(beside, 0.75)
+    })`,
+    `idle ${((idle.get(target) ?? 0) / 1000).toFixed(1)} ms/s`,
+  ];
+  print(figures.join(", "));
+}
+print(`${failed} of ${rounds * count * targets.length} connections failed`);
+
+function quantile(values: readonly number[], part: number): string {
+  const sorted = [...values].sort((x, y) => x - y);
+  return (sorted[Math.round((sorted.length - 1) * part)] ?? 0).toFixed(1);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 async function start(

@@ -54,6 +54,25 @@ export const newConnections: Load = (port, seconds) => {
   });
 };
 
+/** So many of {@link newConnections}, whatever time they take; how many of them failed. */
+export async function connections(port: number, count: number): Promise<{ errors: number }> {
+  let left = count;
+  let errors = 0;
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    const buffer = new Uint8Array(2048);
+    while (left-- > 0) {
+      try {
+        using conn = await Deno.connect({ hostname, port });
+        await conn.write(ECHO);
+        if (await conn.read(buffer) === null) errors++;
+      } catch {
+        errors++;
+      }
+    }
+  }));
+  return { errors };
+}
+
 /** Round trips of 64 octets on 50 open connections. */
 export const pingPong: Load = async (port, seconds) => {
   const conns = await Promise.all(
