@@ -1,7 +1,7 @@
 /**
  * What choosing between several backends costs a new connection: processor time of the proxy for a
- * route with one backend, with one of another checkout (`MC_PROXY_BASE`, a folder) beside it, and for
- * routes with three backends.
+ * route with one backend, with one of another checkout (`MC_PROXY_BASE`, a folder) beside it, for one
+ * that chooses among one, and for routes with three backends.
  *
  * Each gets the same number of connections in turn, in many short slices: whatever else the machine
  * does falls on all of them. What a proxy costs while nobody asks (timers, looks at files) is taken
@@ -37,6 +37,7 @@ const one = `backend = "127.0.0.1:${a}"`;
 const ROUTES: readonly (readonly [name: string, root: string, route: string])[] = [
   ...base === undefined ? [] : [["one backend, base", base, one] as const],
   ["one backend", ROOT, one],
+  ["a list of one", ROOT, `backends = [{ addr = "127.0.0.1:${a}" }]`],
   ["three, round_robin", ROOT, `backends = [${several}]`],
   ["three, least", ROOT, `backends = [${several}]\nbalance = "least"`],
   ["three, source", ROOT, `backends = [${several}]\nbalance = "source"`],

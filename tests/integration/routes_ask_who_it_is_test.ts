@@ -87,8 +87,10 @@ Deno.test("with forward = true the backend gets name and password, and odd ones 
   }
   using wire = await Wire.connect(proxy);
   const twice = [`Authorization: ${headers.authorization}`, "Authorization: Basic eDp4"];
-  await wire.send(requestText("GET", "/", { fields: twice }));
-  assert.equal((await wire.answer()).status, 401, "two of them");
+  for (const fields of [twice, twice.toReversed()]) {
+    await wire.send(requestText("GET", "/", { fields }));
+    assert.equal((await wire.answer()).status, 401, "two of them");
+  }
 });
 
 Deno.test("a name that there is not takes the same path as a wrong password, and guessing ends in 429", async () => {
@@ -215,6 +217,9 @@ for (const front of Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]) {
         cookie: "session=1",
         "remote-user": "root",
         "Remote-Groups": "admin",
+        // To CGI-style backends these are the same two.
+        "remote.user": "root",
+        "Remote.Groups": "admin",
         "x-forwarded-uri": "/harmless",
         "x-forwarded-method": "GET",
         "if-none-match": "*",
@@ -241,12 +246,17 @@ for (const front of Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]) {
         "range",
         "remote-user",
         "remote-groups",
+        "remote.user",
+        "remote.groups",
       ]
     ) {
       assert.deepEqual(said(name), [], name);
     }
     const [seen] = backend.seen;
     assert.ok(seen);
+    for (const name of ["remote.user", "remote.groups"]) {
+      assert.deepEqual(value(seen.raw, name), [], name);
+    }
     assert.deepEqual([seen.method, seen.path, seen.body], ["PUT", "/a%2fb?q=1", "content"]);
     assert.deepEqual(value(seen.raw, "remote-user"), ["alice"]);
     assert.deepEqual(value(seen.raw, "remote-groups"), [], "what was not answered is not there");
