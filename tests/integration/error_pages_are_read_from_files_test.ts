@@ -59,6 +59,14 @@ Deno.test("a page that changes is said from the next look on, and one that is lo
   assert.deepEqual(await said(admin.port), [502, "<p>one"]);
   assert.deepEqual(await said(admin.port, "b.test"), [421, "<p>all"]);
 
+  // A client that is connected already is told what the route says now.
+  await using open = await connectHttp1(admin);
+  assert.equal((await open.ask({ authority: "b.test" })).body, "<p>all");
+  const { listenerAddr, ...fields } = route(admin.addr, page);
+  const errorPages = [page, { status: 421, body: "<p>own" }];
+  await admin.client.updateRoute({ listenerAddr, route: { ...fields, errorPages } });
+  assert.equal((await open.ask({ authority: "b.test" })).body, "<p>own");
+
   await Deno.writeTextFile(path("502.html"), "<p>two");
   await look(admin);
   assert.deepEqual(await said(admin.port), [502, "<p>two"]);
