@@ -32,7 +32,7 @@ const MAX_ROUTES = 1000;
 /** Of the heaviest clients that a stream of looks shows. */
 const CLIENTS_WINDOW_MS = 60_000;
 const DEFAULT_CONNECTIONS = 1000;
-const MAX_CONNECTIONS = 10_000;
+const MAX_LISTED = 10_000;
 
 /** Questions. */
 export function observeHandlers(
@@ -78,7 +78,7 @@ export function observeHandlers(
     },
     async listConnections(request) {
       const { limit } = request;
-      if (limit > MAX_CONNECTIONS) throw invalid("limit", `not in 0–${MAX_CONNECTIONS}`);
+      if (limit > MAX_LISTED) throw invalid("limit", `not in 0–${MAX_LISTED}`);
       const most = limit === 0 ? DEFAULT_CONNECTIONS : limit;
       const { connections, total } = await control.plane.findConnections(queryOf(request), most);
       return { connections: connections.slice(0, most).map(fromConnection), total };

@@ -14,11 +14,9 @@ import {
 import type { Result } from "../addr/mod.ts";
 import { DEFAULT_QUEUE } from "../balance/mod.ts";
 import { backendAddress } from "./address.ts";
-import { MAX_BACKENDS } from "./limits.ts";
+import { MAX_BACKENDS, MAX_CONNECTIONS } from "./limits.ts";
 
 const MAX_WEIGHT = 1000;
-/** As the listener's: more than one host can hold open. */
-const MAX_CONNECTIONS = 10_000_000;
 /** In characters. */
 const MAX_PATH = 1024;
 /** Results in a row; more say nothing that fewer do not. */

@@ -8,6 +8,12 @@
 /** Each is a port, and a descriptor in every worker. */
 export const MAX_LISTENERS = 256;
 
+/**
+ * The highest `max_connections` of a listener, a route or a backend: more than one host can hold open,
+ * so that a slip of the keyboard is noticed.
+ */
+export const MAX_CONNECTIONS = 10_000_000;
+
 /** Of one listener. */
 export const MAX_ROUTES = 200_000;
 

@@ -1,4 +1,4 @@
-import { MAX_ROUTES } from "./limits.ts";
+import { MAX_CONNECTIONS, MAX_ROUTES } from "./limits.ts";
 import { type Endpoint, endpointsOverlap, parseListenEndpoint } from "../addr/mod.ts";
 import {
   boolean,
@@ -18,8 +18,6 @@ import {
 import { ipOrCidr, listenAddress } from "./address.ts";
 import { ROUTE } from "./route.ts";
 
-/** More than one host can hold open, so that a slip of the keyboard is noticed. */
-export const MAX_CONNECTIONS = 10_000_000;
 const MAX_TRUSTED_PROXIES = 1000;
 
 /**

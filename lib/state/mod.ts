@@ -51,12 +51,12 @@ export {
   LISTENER_KINDS,
   type ListenerKind,
   type ListenerSettings,
-  MAX_CONNECTIONS,
   NO_ROUTES_OF_REDIRECT,
   refuseOverlaps,
 } from "./listener.ts";
 export {
   MAX_BACKENDS,
+  MAX_CONNECTIONS,
   MAX_ERROR_PAGES,
   MAX_LISTENERS,
   MAX_POLICIES,

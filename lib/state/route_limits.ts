@@ -1,12 +1,11 @@
 import { MAX_RATE_LIMIT } from "../firewall/mod.ts";
 import { duration, field, integer, type Place, record, size, type ValueOf } from "../schema/mod.ts";
+import { MAX_CONNECTIONS } from "./limits.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 /** What the protocol's numbers can say. */
 const MAX_SIZE = 4095 * 1024 * 1024;
-/** As a listener's. */
-const MAX_CONNECTIONS = 10_000_000;
 
 /** What each client may do on one route in a time. */
 export const ROUTE_RATE = record({
