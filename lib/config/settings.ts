@@ -97,7 +97,7 @@ const proxy = table<Config["proxy"]>({
     key: "idle_timeout",
     kind: duration({ min: 100, max: 7 * 24 * HOUR }),
     default: 300 * SECOND,
-    doc: "How long a connection may carry no byte in either direction before it is closed.",
+    doc: "How long a connection may carry no octet in either direction before it is closed.",
   },
   shutdownTimeoutMs: {
     key: "shutdown_timeout",

@@ -229,7 +229,7 @@ export function checkPath(text: string, maxBytes: number): Result<string> {
   if (text === "") return { ok: false, reason: "the path is empty" };
   if (text.includes("\0")) return { ok: false, reason: "a path cannot hold a NUL" };
   if (Buffer.byteLength(text) > maxBytes) {
-    return { ok: false, reason: `the path is over ${maxBytes} bytes` };
+    return { ok: false, reason: `the path is over ${maxBytes} octets` };
   }
   return { ok: true, value: text };
 }

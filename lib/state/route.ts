@@ -62,7 +62,7 @@ export const ROUTE = record({
   }),
   mode: field("mode", oneOf(...MODES), {
     default: "l4",
-    doc: "`l4` relays the bytes as they are, TLS and all. `l7` terminates TLS and proxies HTTP. " +
+    doc: "`l4` relays the octets as they are, TLS and all. `l7` terminates TLS and proxies HTTP. " +
       "`mtls` demands a client certificate and asks a database whether its owner may pass.",
     title: "MODE",
     flag: { value: "mode", about: "relay, terminate TLS, or demand a client certificate" },

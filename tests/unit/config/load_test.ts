@@ -279,7 +279,7 @@ Deno.test.each([
   ],
   [
     "[grpc]\naddr = '" + "a".repeat(108) + "'",
-    `3:1: grpc.addr: "${"a".repeat(80)}…" is invalid: the path is over 107 bytes`,
+    `3:1: grpc.addr: "${"a".repeat(80)}…" is invalid: the path is over 107 octets`,
   ],
   [
     "[grpc]\naddr = '127.0.0.1:24500'",

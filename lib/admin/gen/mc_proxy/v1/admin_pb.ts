@@ -123,7 +123,7 @@ export type Route = Message<"mc_proxy.v1.Route"> & {
   backend: string;
 
   /**
-   * "l4" (relay the bytes as they are), "l7" (terminate TLS, proxy HTTP) or "mtls" (demand a client
+   * "l4" (relay the octets as they are), "l7" (terminate TLS, proxy HTTP) or "mtls" (demand a client
    * certificate). Empty: "l4".
    *
    * @generated from field: string mode = 3;
