@@ -5,7 +5,7 @@
  *
  * Each gets the same number of connections in turn, in many short slices: whatever else the machine
  * does falls on all of them. What a proxy costs while nobody asks (timers, looks at files) is taken
- * off; divided by the few connections of a short run on a busy machine it was hundreds of µs once.
+ * off: divided by the few connections of a short run on a busy machine it would be much.
  *
  * Usage: `deno run -A bench/l4/balance.ts [ROUNDS] [CONNECTIONS]`
  *
