@@ -9,7 +9,13 @@ const PARTS = 12;
  */
 export class AttemptDeadlines implements Disposable {
   readonly #byTimeout = new Map<number, ConnectDeadlines>();
+  readonly #now: (() => number) | undefined;
   #closed = false;
+
+  /** `now` in milliseconds; default: a clock that is never set back. */
+  constructor(now?: () => number) {
+    this.#now = now;
+  }
 
   /** Times that are known. */
   get size(): number {
@@ -22,7 +28,7 @@ export class AttemptDeadlines implements Disposable {
     if (deadlines === undefined) {
       // Those of times that nobody dials within any more: routes come and go.
       for (const [ms, { size }] of this.#byTimeout) if (size === 0) this.#byTimeout.delete(ms);
-      deadlines = new ConnectDeadlines(timeoutMs);
+      deadlines = new ConnectDeadlines(timeoutMs, this.#now);
       this.#byTimeout.set(timeoutMs, deadlines);
       if (this.#closed) deadlines[Symbol.dispose]();
     }
