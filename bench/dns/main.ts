@@ -46,6 +46,7 @@ const SERVERS: Record<string, (port: number) => Promise<[string, string[]]>> = {
   pidfile: "${folder}/pid"
   xfrdfile: "${folder}/xfrd"
   xfrdir: "${folder}"
+  database: ""
   zonelistfile: "${folder}/list"
   logfile: "${folder}/log"
 remote-control:

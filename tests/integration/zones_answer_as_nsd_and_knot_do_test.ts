@@ -69,6 +69,7 @@ const CONFIGURATIONS: Record<string, (folder: string, port: number) => string> =
   pidfile: "${folder}/pid"
   xfrdfile: "${folder}/xfrd"
   xfrdir: "${folder}"
+  database: ""
   zonelistfile: "${folder}/list"
   logfile: "${folder}/log"
 remote-control:

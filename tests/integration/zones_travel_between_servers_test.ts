@@ -248,6 +248,7 @@ function startNsd(zone: string, files: Record<string, string>): Promise<DnsPeer>
   pidfile: "${folder}/pid"
   xfrdfile: "${folder}/xfrd"
   xfrdir: "${folder}"
+  database: ""
   zonelistfile: "${folder}/list"
   logfile: "${folder}/log"
 remote-control:
