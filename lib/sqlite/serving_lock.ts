@@ -1,5 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import { toDatabaseError } from "./errors.ts";
+import { releaseFileLock } from "./file_lock.ts";
 import { FILE_MODE } from "./file_mode.ts";
 
 /** How often a process that takes over tries again, until the one before has ended. */
@@ -47,7 +48,7 @@ export class ServingLock implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#retry);
-    this.#file.close();
+    releaseFileLock(this.#file);
   }
 }
 

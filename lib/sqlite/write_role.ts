@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseError } from "./errors.ts";
+import { releaseFileLock } from "./file_lock.ts";
 import type { Statements } from "./statements.ts";
 
 const SQL = {
@@ -97,7 +98,7 @@ export class WriteRole implements Disposable {
         return this.#statements.write(SQL.takeBack, [this.#token, writer]) > 0;
       });
     } finally {
-      lock.close();
+      releaseFileLock(lock);
     }
   }
 
@@ -143,7 +144,7 @@ export class WriteRole implements Disposable {
   }
 
   #unlock(): void {
-    this.#lock?.close();
+    if (this.#lock !== undefined) releaseFileLock(this.#lock);
     this.#lock = undefined;
   }
 }

@@ -16,6 +16,8 @@ const PREFIX = "mc-proxy-disk-";
 
 const UNMOUNT_TRIES = 50;
 const UNMOUNT_PAUSE_MS = 40;
+/** Threads that were told to end have files open until they do, which a busy machine delays. */
+const PATIENT_UNMOUNT_TRIES = 350;
 
 /** `mount` or `umount` refused. */
 class MountError extends Error {
@@ -75,7 +77,7 @@ export function smallDisk(kibibytes: number): SmallDisk {
     makeWritable: () => run("mount", "-o", "remount,rw", path),
     [Symbol.dispose]: () => release(path),
     async [Symbol.asyncDispose]() {
-      for (let triesLeft = UNMOUNT_TRIES; triesLeft > 0; triesLeft--) {
+      for (let triesLeft = PATIENT_UNMOUNT_TRIES; triesLeft > 0; triesLeft--) {
         if (isUnmounted(path)) return Deno.removeSync(path);
         await new Promise((resolve) => setTimeout(resolve, UNMOUNT_PAUSE_MS));
       }

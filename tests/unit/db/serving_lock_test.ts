@@ -32,3 +32,23 @@ Deno.test("ServingLock says what stands in its way", () => {
     message: /running\.a\.db.*does not exist/,
   });
 });
+
+Deno.test("a lock that was given back is free although children are started all the time", () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/a.db`;
+  // Between fork and exec a child has a copy of every descriptor, and with it of the lock.
+  const source = 'for (;;) await new Deno.Command("true").output();';
+  const starters = [0, 1].map(() =>
+    new Worker(`data:text/javascript,${source}`, { type: "module" })
+  );
+  try {
+    const end = performance.now() + 500;
+    while (performance.now() < end) {
+      const lock = ServingLock.take(path, { takeOver: false });
+      assert.ok(lock !== undefined);
+      lock[Symbol.dispose]();
+    }
+  } finally {
+    for (const starter of starters) starter.terminate();
+  }
+});
