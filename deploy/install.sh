@@ -27,8 +27,8 @@ USER_NAME=mc-proxy
 UNITS=(mc-proxy.service mc-proxy.socket mc-proxy-backup.service mc-proxy-backup.timer)
 PARTS=(main.ts deno.json deno.lock lib proto deploy README.md LICENSE)
 
-die() { echo "install.sh: $*" >&2; exit 1; }
-say() { echo "install.sh: $*"; }
+# shellcheck source-path=SCRIPTDIR source=host.sh
+source "$SOURCE/deploy/host.sh"
 
 usage() { sed -n '2,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
@@ -49,26 +49,12 @@ OPT=$root/opt/mc-proxy
 PREVIOUS=$root/opt/mc-proxy.previous
 NEXT=$root/opt/mc-proxy.next
 DATA=$root/srv/mc-proxy
+CONFIG=$DATA/mc-proxy.toml
 UNIT_DIR=$root/etc/systemd/system
 SYSCTL=$root/etc/sysctl.d/90-mc-proxy.conf
 COMMAND_LINK=$root/usr/local/bin/mc-proxy
 CLIENT_LINK=$root/usr/local/bin/mcproxyctl
 SHELLS=(bash zsh fish)
-
-on_this_host() { [[ -z $root ]]; }
-systemd_runs() { on_this_host && [[ -d /run/systemd/system ]]; }
-
-require_root() {
-  if on_this_host && [[ $(id -u) != 0 ]]; then die "run it as root"; fi
-}
-
-make_user() {
-  on_this_host || return 0
-  id -u "$USER_NAME" >/dev/null 2>&1 && return 0
-  useradd --system --user-group --no-create-home --home-dir /srv/mc-proxy \
-    --shell /usr/sbin/nologin "$USER_NAME"
-  say "made the user $USER_NAME"
-}
 
 install_allocator() {
   on_this_host || return 0
@@ -79,22 +65,6 @@ install_allocator() {
       >/dev/null && return 0
   fi
   say "libjemalloc.so.2 is not installed: l7 routes will run at about half the speed"
-}
-
-# Runs a program as the service's user, with nothing of root's. Below a packager's root: as whoever
-# runs the script.
-as_user() {
-  if ! on_this_host; then "$@"; return; fi
-  setpriv --reuid "$USER_NAME" --regid "$USER_NAME" --init-groups --no-new-privs --reset-env -- "$@"
-}
-
-# Whoever may write below $DATA may put a link there, to have root write, own or read what it points
-# to. /srv is root's, so nobody swaps $DATA itself between the look and the use.
-refuse_links() {
-  local path
-  for path in "$DATA" "$DATA/certs" "$DATA/backups" "$DATA/mc-proxy.toml"; do
-    if [[ -L $path ]]; then die "$path is a link: nothing was changed"; fi
-  done
 }
 
 # The path of a Deno binary of the right version.
@@ -138,10 +108,10 @@ fetch_dependencies() {
 # The new program has to accept the configuration that is there, and may read for that what the
 # service may read: the configuration names files, and its complaints show what is in them.
 check_config() {
-  [[ -f $DATA/mc-proxy.toml ]] || return 0
+  [[ -f $CONFIG ]] || return 0
   as_user env DENO_DIR="$NEXT/.deno" "$NEXT/bin/deno" run --cached-only --no-prompt --frozen \
-    --no-remote --ignore-env --allow-read "$NEXT/main.ts" check -c "$DATA/mc-proxy.toml" ||
-    die "the new version refuses $DATA/mc-proxy.toml: nothing was changed"
+    --no-remote --ignore-env --allow-read "$NEXT/main.ts" check -c "$CONFIG" ||
+    die "the new version refuses $CONFIG: nothing was changed"
 }
 
 swap_in() {
@@ -160,20 +130,6 @@ warm_up() {
   DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
     --ignore-env --allow-read="$OPT" "$OPT/lib/cli/mcns.ts" --version >/dev/null
   chmod -R u=rwX,go=rX "$OPT/.deno"
-}
-
-make_folders() {
-  local owner=()
-  if on_this_host; then owner=(-o "$USER_NAME" -g "$USER_NAME"); fi
-  install -d "${owner[@]}" -m 0700 "$DATA"
-  as_user mkdir -p -m 0700 "$DATA/certs" "$DATA/backups"
-  if [[ ! -e $DATA/mc-proxy.toml ]]; then
-    # Through a pipe, because the user need not be able to read the sources; excl follows no link.
-    (umask 077 && as_user dd status=none conv=excl of="$DATA/mc-proxy.toml" \
-      <"$SOURCE/deploy/examples/public-edge.toml")
-    say "wrote an example configuration to $DATA/mc-proxy.toml: edit it"
-    new_config=yes
-  fi
 }
 
 # Where a shell looks for the completions of a program.
@@ -234,6 +190,8 @@ restart() {
   systemctl -q enable mc-proxy.service
   systemctl -q enable --now mc-proxy-backup.timer
   "$OPT/bin/mc-proxy-restart" --if-running
+  # It runs the same program, and its workers are loaded from there whenever one is replaced.
+  if [[ -e $UNIT_DIR/mcns.service ]]; then systemctl try-restart mcns.service; fi
 }
 
 do_install() {
@@ -246,12 +204,13 @@ do_install() {
   build_next
   check_config
   local new_config=''
-  make_folders
+  if [[ ! -e $CONFIG ]]; then new_config=yes; fi
+  make_folders "$SOURCE/deploy/examples/public-edge.toml"
   swap_in
   install_system_files
   restart
   if [[ -n $new_config ]]; then
-    say "installed; edit $DATA/mc-proxy.toml, then: systemctl start mc-proxy"
+    say "installed; edit $CONFIG, then: systemctl start mc-proxy"
   else
     say "installed"
   fi
@@ -273,6 +232,9 @@ do_rollback() {
 
 do_uninstall() {
   require_root
+  if [[ -e $UNIT_DIR/mcns.service ]]; then
+    die "the name server runs this program, remove it first: deploy/install-mcns.sh uninstall"
+  fi
   if systemd_runs; then
     systemctl -q disable --now mc-proxy.service mc-proxy-backup.timer 2>/dev/null || true
     systemctl -q stop mc-proxy@next.service 2>/dev/null || true
@@ -283,13 +245,7 @@ do_uninstall() {
   rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK"
   remove_completions
   rm -rf "$OPT" "$PREVIOUS" "$NEXT"
-  if [[ -n $purge ]]; then
-    rm -rf "$DATA"
-    if on_this_host && id -u "$USER_NAME" >/dev/null 2>&1; then userdel "$USER_NAME"; fi
-    say "removed, with $DATA"
-  else
-    say "removed; $DATA is still there"
-  fi
+  remove_data "$purge"
 }
 
 case $command in

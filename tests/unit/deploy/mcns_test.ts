@@ -75,6 +75,15 @@ Deno.test("install-mcns.sh makes private folders, keeps a configuration, and fol
   for (const unit of ["mcns.service", "mcns-backup.service", "mcns-backup.timer"]) {
     await Deno.stat(join(root.path, "etc/systemd/system", unit));
   }
+  // The program is the proxy's: it does not go while the name server needs it.
+  const removed = await runCommand(join(ROOT, "deploy/install.sh"), [
+    "uninstall",
+    "--root",
+    root.path,
+  ]);
+  assert.equal(removed.code, 1);
+  assert.match(removed.stderr, /^install\.sh: the name server runs this program, remove it first/);
+  await Deno.stat(join(root.path, "opt/mc-proxy/lib/cli/mcns.ts"));
   await Deno.remove(join(data, "certs"));
   await Deno.symlink("/etc", join(data, "certs"));
   const linked = await run("install");
