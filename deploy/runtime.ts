@@ -37,6 +37,9 @@ export const SYSTEM_FILES = ["/etc/hosts", "/etc/resolv.conf"] as const;
  */
 const V8_FLAGS = ["--initial-old-space-size=96", "--min-semi-space-size=16"] as const;
 
+/** Nothing is asked, and no code comes from elsewhere. */
+const SEALED = ["--no-prompt", "--frozen", "--no-remote", "--deny-import"] as const;
+
 /** Where an installation keeps its files. */
 export interface Folders {
   /** `main.ts`, `lib`, `deno.json`, `deno.lock`. */
@@ -71,21 +74,8 @@ export const SERVICE = { ...INSTALLED, notify: "/run/systemd/notify" } as const;
  * ```
  */
 export function serverFlags({ source, data, notify }: Folders): string[] {
-  return [
-    "--no-prompt",
-    "--frozen",
-    "--no-remote",
-    "--deny-import",
-    // Workers with fewer permissions, and datagrams over a Unix socket, to notify systemd.
-    "--unstable-worker-options",
-    "--unstable-net",
-    "--allow-net",
-    `--allow-env=${VARIABLES.join(",")}`,
-    "--ignore-env",
-    `--allow-read=${[source, data, ...SYSTEM_FILES].join(",")}`,
-    `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
-    `--v8-flags=${V8_FLAGS.join(",")}`,
-  ];
+  const read = [source, data, ...SYSTEM_FILES];
+  return programFlags({ data, notify }, { read, variables: VARIABLES });
 }
 
 /** The environment that `mcns` sees: systemd's wishes, and whether another allocator was preloaded. */
@@ -109,21 +99,8 @@ export const MCNS_SERVICE = { ...MCNS_INSTALLED, notify: "/run/systemd/notify" }
  * ```
  */
 export function mcnsFlags({ source, data, notify }: Folders): string[] {
-  return [
-    "--no-prompt",
-    "--frozen",
-    "--no-remote",
-    "--deny-import",
-    "--unstable-worker-options",
-    "--unstable-net",
-    "--allow-net",
-    "--allow-sys=networkInterfaces",
-    `--allow-env=${MCNS_VARIABLES.join(",")}`,
-    "--ignore-env",
-    `--allow-read=${source},${data}`,
-    `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
-    `--v8-flags=${V8_FLAGS.join(",")}`,
-  ];
+  const sees = { read: [source, data], variables: MCNS_VARIABLES };
+  return programFlags({ data, notify }, { ...sees, system: ["networkInterfaces"] });
 }
 
 /**
@@ -139,14 +116,35 @@ export function mcnsFlags({ source, data, notify }: Folders): string[] {
  */
 export function clientFlags(socket: string): string[] {
   return [
-    "--no-prompt",
-    "--frozen",
-    "--no-remote",
-    "--deny-import",
+    ...SEALED,
     `--allow-env=${CLIENT_VARIABLES.join(",")}`,
     "--ignore-env",
     `--allow-net=unix:${socket}`,
     `--allow-read=${socket}`,
     `--allow-write=${socket}`,
+  ];
+}
+
+/** The flags of a program that serves: it has the network, writes its data, and is told what it reads. */
+function programFlags(
+  { data, notify }: { readonly data: string; readonly notify: string | undefined },
+  { read, variables, system = [] }: {
+    readonly read: readonly string[];
+    readonly variables: readonly string[];
+    readonly system?: readonly string[];
+  },
+): string[] {
+  return [
+    ...SEALED,
+    // Workers with fewer permissions, and datagrams over a Unix socket, to notify systemd.
+    "--unstable-worker-options",
+    "--unstable-net",
+    "--allow-net",
+    ...system.length > 0 ? [`--allow-sys=${system.join(",")}`] : [],
+    `--allow-env=${variables.join(",")}`,
+    "--ignore-env",
+    `--allow-read=${read.join(",")}`,
+    `--allow-write=${notify === undefined ? data : `${data},${notify}`}`,
+    `--v8-flags=${V8_FLAGS.join(",")}`,
   ];
 }
