@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { addRequiredOption, renderCompletions, SHELLS } from "../terminal/mod.ts";
+import { addCompletions, addRequiredOption, EXIT } from "../terminal/mod.ts";
 import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
 import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
 import { checkFile, okWords } from "./check.ts";
-import { EXIT_FAILED, EXIT_OK, print, runCommandLine } from "./command_line.ts";
+import { print, runCommandLine } from "./command_line.ts";
 import { describeProblems } from "./load.ts";
 import { runServer } from "./server.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
@@ -19,7 +19,7 @@ import { VERSION } from "./version.ts";
  * @param args The arguments after the program's name.
  */
 export async function runMcProxy(args: readonly string[]): Promise<number> {
-  let exitCode = EXIT_OK;
+  let exitCode: number = EXIT.ok;
   const program = new Command("mc-proxy")
     .description("TLS proxy and router: one listener, many hostnames")
     .version(VERSION)
@@ -44,7 +44,7 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .action(({ config, json }: { config: string; json?: boolean }) => {
       const { problems, warnings, state } = checkFile(config);
       const ok = problems.length === 0;
-      if (!ok) exitCode = EXIT_FAILED;
+      if (!ok) exitCode = EXIT.failed;
       if (json) {
         print(
           Deno.stdout,
@@ -108,12 +108,7 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
       const { runHashPassword } = await import("./hash_password.ts");
       print(Deno.stdout, await runHashPassword());
     });
-  program.command("completions")
-    .description("print a completion script for a shell")
-    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
-    .action((shell: typeof SHELLS[number]) => {
-      print(Deno.stdout, renderCompletions(program, shell).trimEnd());
-    });
+  addCompletions(program);
   return await runCommandLine(program, args) ?? exitCode;
 }
 

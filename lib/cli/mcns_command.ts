@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { KEY_ROLES } from "../dnssec/mod.ts";
-import { addRequiredOption, renderCompletions, SHELLS } from "../terminal/mod.ts";
+import { addCompletions, addRequiredOption, EXIT } from "../terminal/mod.ts";
 import { CommandError } from "./command_error.ts";
-import { EXIT_FAILED, EXIT_OK, print, runCommandLine } from "./command_line.ts";
+import { print, runCommandLine } from "./command_line.ts";
 import { runMcnsImport } from "./mcns_import.ts";
 import { checkMcnsFile } from "./mcns_load.ts";
 import { addZoneKey, removeZoneKey, setZoneKeyRole, showZoneKeys } from "./mcns_keys.ts";
@@ -19,7 +19,7 @@ import { VERSION } from "./version.ts";
  * @param args The arguments after the program's name.
  */
 export async function runMcns(args: readonly string[]): Promise<number> {
-  let exitCode = EXIT_OK;
+  let exitCode: number = EXIT.ok;
   const program = new Command("mcns")
     .description("authoritative name server, its zones managed while it runs")
     .version(VERSION)
@@ -37,7 +37,7 @@ export async function runMcns(args: readonly string[]): Promise<number> {
   )
     .option("--json", "print what was found as JSON, for machines")
     .action(({ config, json }: { config: string; json?: true }) => {
-      if (!check(config, json === true)) exitCode = EXIT_FAILED;
+      if (!check(config, json === true)) exitCode = EXIT.failed;
     });
   addConfig(
     program.command("snapshot").description("copy the database, also while the server runs"),
@@ -59,12 +59,7 @@ export async function runMcns(args: readonly string[]): Promise<number> {
   program.command("version").description("print the version").action(() => {
     print(Deno.stdout, VERSION);
   });
-  program.command("completions")
-    .description("print a completion script for a shell")
-    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
-    .action((shell: typeof SHELLS[number]) => {
-      print(Deno.stdout, renderCompletions(program, shell).trimEnd());
-    });
+  addCompletions(program);
   return await runCommandLine(program, args) ?? exitCode;
 }
 

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { type Shell, SHELLS } from "../terminal/mod.ts";
+import { addCompletions } from "../terminal/mod.ts";
 import { bigint, duration } from "./commands/arguments.ts";
 import { addBackends } from "./commands/backends.ts";
 import { addCertificates } from "./commands/certificates.ts";
@@ -13,6 +13,7 @@ import { addQuestions } from "./commands/questions.ts";
 import { addRoutes } from "./commands/routes.ts";
 import { addState } from "./commands/state.ts";
 import { addExamples } from "./examples.ts";
+import { LIVE_VALUES } from "./values.ts";
 
 /** Where an installation has its socket. */
 const DEFAULT_SOCKET = "/srv/mc-proxy/mc-proxy.sock";
@@ -51,10 +52,7 @@ export function createProgram(host: ProgramHost): Command {
   addQuestions(program, host);
   addCertificates(program, host);
   addState(program, host);
-  program.command("completions")
-    .description("print a completion script for a shell")
-    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
-    .action((shell: Shell) => host.completions(shell));
+  addCompletions(program, LIVE_VALUES);
   // For completion scripts.
   program.command("values", { hidden: true })
     .argument("<kind>", "listeners or hostnames")

@@ -54,6 +54,6 @@ making it nobody else can change the state: \`apply\` then fails and changes not
 
 /** `docs/mcproxyctl.md`, made from the commands themselves. */
 export function renderCtlReference(): string {
-  const host = { run: () => Promise.resolve(), completions: () => Promise.resolve(), version: "" };
+  const host = { run: () => Promise.resolve(), version: "" };
   return renderCommands(createProgram(host), INTRODUCTION);
 }

@@ -1,8 +1,6 @@
-import { EXIT, nearCommand, plain, UsageError, writeText } from "../terminal/mod.ts";
-import { CommanderError } from "commander";
+import { EXIT, plain, runProgram, UsageError, writeText } from "../terminal/mod.ts";
 import type { Task } from "./commands/host.ts";
 import { createProgram } from "./program.ts";
-import { LIVE_VALUES } from "./values.ts";
 import type { GlobalOptions } from "./session.ts";
 
 /**
@@ -21,24 +19,9 @@ export async function runMcproxyctl(
     run: async (task) => {
       code = await runTask(task, program.opts<GlobalOptions>());
     },
-    completions: async (shell) => {
-      const { renderCompletions } = await import("../terminal/mod.ts");
-      writeText(Deno.stdout, renderCompletions(program, shell, LIVE_VALUES));
-    },
   });
-  try {
-    await program.parseAsync(args, { from: "user" });
-    return code;
-  } catch (error) {
-    // Commander has written its message, or the help or version that was asked for.
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return EXIT.ok;
-      const near = error.code === "commander.excessArguments" && nearCommand(program, args);
-      if (near) writeText(Deno.stderr, `(Did you mean ${near}?)\n`);
-      return EXIT.usage;
-    }
-    return await explainFailure(error, program.opts<GlobalOptions>());
-  }
+  const explain = (error: unknown) => explainFailure(error, program.opts<GlobalOptions>());
+  return await runProgram(program, args, explain) ?? code;
 }
 
 async function runTask(task: Task, options: GlobalOptions): Promise<number> {

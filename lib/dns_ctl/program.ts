@@ -1,5 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { asArgument, parseDuration, parseInteger, type Shell, SHELLS } from "../terminal/mod.ts";
+import {
+  addCompletions,
+  asArgument,
+  type LiveValues,
+  parseDuration,
+  parseInteger,
+} from "../terminal/mod.ts";
 import { addExamples } from "./examples.ts";
 import type { Session } from "./session.ts";
 
@@ -14,9 +20,11 @@ export type Task = (session: Session) => Promise<number | void>;
 /** What the commands do with their tasks, and what needs no server. */
 export interface ProgramHost {
   run(task: Task): Promise<void>;
-  completions(shell: Shell): Promise<void>;
   readonly version: string;
 }
+
+/** Arguments and values of options, and what a running server knows of them. */
+const LIVE_VALUES: LiveValues = { zone: "zones" };
 
 /** The commands and their flags; what they do is loaded when they run. */
 export function createProgram(host: ProgramHost): Command {
@@ -41,10 +49,7 @@ export function createProgram(host: ProgramHost): Command {
   addRecords(program, host);
   addQuestions(program, host);
   addTokens(program, host);
-  program.command("completions")
-    .description("print a completion script for a shell")
-    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
-    .action((shell: Shell) => host.completions(shell));
+  addCompletions(program, LIVE_VALUES);
   // For completion scripts.
   program.command("values", { hidden: true })
     .argument("<kind>", "zones")

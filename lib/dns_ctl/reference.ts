@@ -49,6 +49,6 @@ input. Over the network it is \`--allow-net=HOST:PORT\`, and \`--allow-read\` of
 
 /** `docs/mcnsctl.md`, made from the commands themselves. */
 export function renderMcnsctlReference(): string {
-  const host = { run: () => Promise.resolve(), completions: () => Promise.resolve(), version: "" };
+  const host = { run: () => Promise.resolve(), version: "" };
   return renderCommands(createProgram(host), INTRODUCTION);
 }

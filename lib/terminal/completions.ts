@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { writeText } from "./write.ts";
 
 /** A shell that {@link renderCompletions} knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -45,6 +46,14 @@ export function renderCompletions(program: Command, shell: Shell, live: LiveValu
     case "fish":
       return fish(name, nodes, optionValues(program, live));
   }
+}
+
+/** Adds the command that prints {@link renderCompletions}. */
+export function addCompletions(program: Command, live: LiveValues = {}): void {
+  program.command("completions")
+    .description("print a completion script for a shell")
+    .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
+    .action((shell: Shell) => writeText(Deno.stdout, renderCompletions(program, shell, live)));
 }
 
 /** A file that zsh loads at the first tab has to answer that tab too. */

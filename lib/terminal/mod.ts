@@ -4,7 +4,13 @@
  *
  * @module
  */
-export { type LiveValues, renderCompletions, type Shell, SHELLS } from "./completions.ts";
+export {
+  addCompletions,
+  type LiveValues,
+  renderCompletions,
+  type Shell,
+  SHELLS,
+} from "./completions.ts";
 export { Answers, type Output } from "./answers.ts";
 export { renderCommands } from "./command_reference.ts";
 export { EXIT, UsageError } from "./exit.ts";
@@ -17,6 +23,7 @@ export {
   type FlagValues,
   parseInteger,
 } from "./fields.ts";
+export { runProgram } from "./run_program.ts";
 export { addRequiredOption, nearCommand } from "./slips.ts";
 export { type Column, cut, pad, plain, renderTable } from "./table.ts";
 export {

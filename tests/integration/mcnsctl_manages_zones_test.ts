@@ -14,7 +14,6 @@ function shell(...options: string[]) {
     let text = "";
     const program = createProgram({
       version: "0",
-      completions: () => Promise.resolve(),
       run: async (task) => {
         const output = { write: (part: string) => void (text += part) };
         using session = new Session(program.opts<GlobalOptions>(), output);

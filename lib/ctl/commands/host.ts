@@ -1,14 +1,11 @@
-import type { Shell } from "../../terminal/mod.ts";
 import type { Session } from "../session.ts";
 
 /** What a command does in a session; an exit code, or nothing for success. */
 export type Task = (session: Session) => Promise<number | void>;
 
-/** What the commands do with their tasks, and the two that need no proxy. */
+/** What the commands do with their tasks. */
 export interface ProgramHost {
   /** Runs a task. */
   run(task: Task): Promise<void>;
-  /** Writes a completion script. */
-  completions(shell: Shell): Promise<void>;
   readonly version: string;
 }

@@ -7,7 +7,6 @@ import { renderMcnsctlReference } from "../../../lib/dns_ctl/mod.ts";
 const ran: string[] = [];
 const host = {
   run: () => Promise.resolve(void ran.push("task")),
-  completions: () => Promise.resolve(void ran.push("completions")),
   version: "0.0.0-test",
 };
 
@@ -37,7 +36,11 @@ Deno.test("every example of mcnsctl is a command that there is", async () => {
       quoted ?? bare ?? ""
     );
     ran.length = 0;
-    await createProgram(host).parseAsync(args.slice(1), { from: "user" });
+    const program = createProgram(host);
+    // It needs nobody, and would print its script here.
+    program.commands.find((it) => it.name() === "completions")
+      ?.action(() => void ran.push("completions"));
+    await program.parseAsync(args.slice(1), { from: "user" });
     assert.equal(ran.length, 1, words);
   }
   const known = [...leaves(createProgram(host), [])].map(([words]) => words);
