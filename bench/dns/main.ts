@@ -8,6 +8,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { knotConfig, nsdConfig } from "../../tests/support/dns_peers.ts";
 
 const { values } = parseArgs({
   options: {
@@ -35,50 +36,23 @@ const SERVERS: Record<string, (port: number) => Promise<[string, string[]]>> = {
   },
   nsd: async (port) => {
     const file = join(folder, "nsd.conf");
-    await Deno.writeTextFile(
-      file,
-      `server:
-  ip-address: 127.0.0.1@${port}
-  server-count: 1
-  rrl-ratelimit: 0
-  username: ""
-  zonesdir: "${folder}"
-  pidfile: "${folder}/pid"
-  xfrdfile: "${folder}/xfrd"
-  xfrdir: "${folder}"
-  database: ""
-  zonelistfile: "${folder}/list"
-  logfile: "${folder}/log"
-remote-control:
-  control-enable: no
-zone:
-  name: ${ORIGIN}
-  zonefile: zone
-`,
-    );
+    const zones = `zone:\n  name: ${ORIGIN}\n  zonefile: zone\n`;
+    const server = "  server-count: 1\n  rrl-ratelimit: 0\n";
+    await Deno.writeTextFile(file, nsdConfig({ folder, port }, zones, server));
     return ["nsd", ["-d", "-c", file]];
   },
   knotd: async (port) => {
     const file = join(folder, "knot.conf");
-    await Deno.writeTextFile(
-      file,
-      `server:
-    rundir: ${folder}
-    listen: 127.0.0.1@${port}
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-database:
-    storage: ${folder}
-zone:
+    const zones = `zone:
   - domain: ${ORIGIN}
     storage: ${folder}
     file: zone
     semantic-checks: off
     zonefile-sync: -1
     journal-content: none
-`,
-    );
+`;
+    const server = "    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n";
+    await Deno.writeTextFile(file, knotConfig({ folder, port }, zones, server));
     return ["knotd", ["-c", file]];
   },
 };

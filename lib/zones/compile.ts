@@ -29,8 +29,8 @@ interface Node {
  * records' TTLs (RFC 2181 §5.2).
  *
  * What resolvers would read differently is refused: names outside of the zone, other data beside an
- * alias, several aliases, names below a DNAME, a zone without its one SOA record or without name
- * servers.
+ * alias, several aliases, a delegation beside a DNAME or names below one, a zone without its one SOA
+ * record or without name servers.
  */
 export function compileZone(origin: Name, records: readonly ZoneRecord[]): ZoneResult {
   const steps = compileZoneInSteps(origin, records);

@@ -65,6 +65,9 @@ export function nodeProblems(key: OctetString, names: ZoneNames): RuleProblem[] 
     const other = node.sets.find(({ type }) => !BESIDE_ALIASES.has(type));
     if (other !== undefined) note(`${text}: ${typeToText(other.type)} beside CNAME`);
   }
+  // Its names would be both elsewhere and with other servers; Knot DNS refuses such a zone, too.
+  const isCut = key !== names.apexKey && setIn(node, TYPE.NS) !== undefined;
+  if (isCut && setIn(node, TYPE.DNAME) !== undefined) note(`${text}: NS beside DNAME`);
   for (const type of node.name.startsWith(WILDCARD) ? [TYPE.NS, TYPE.DNAME] : []) {
     if (setIn(node, type)) note(`${text}: ${typeToText(type)} at a wildcard`, type);
   }

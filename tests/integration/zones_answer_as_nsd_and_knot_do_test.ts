@@ -4,6 +4,7 @@ import { parseZoneFile, typeToText } from "../../lib/dns/mod.ts";
 import { AuthoritativeAnswers, compileZone, type Zone, ZoneTable } from "../../lib/zones/mod.ts";
 import { commandPath, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
+import { knotConfig, nsdConfig, type PeerPlace } from "../support/dns_peers.ts";
 import { nameOf } from "../support/dns_server.ts";
 import { createRandom, type Random } from "../support/fuzz.ts";
 import { unusedPort } from "../support/ports.ts";
@@ -59,39 +60,21 @@ function randomZone(random: Random): { zone: Zone; text: string } {
   return { zone, text: `${lines.join("\n")}\n` };
 }
 
-const CONFIGURATIONS: Record<string, (folder: string, port: number) => string> = {
-  nsd: (folder, port) =>
-    `server:
-  ip-address: 127.0.0.1@${port}
-  rrl-ratelimit: 0
-  username: ""
-  zonesdir: "${folder}"
-  pidfile: "${folder}/pid"
-  xfrdfile: "${folder}/xfrd"
-  xfrdir: "${folder}"
-  database: ""
-  zonelistfile: "${folder}/list"
-  logfile: "${folder}/log"
-remote-control:
-  control-enable: no
-zone:
-  name: ${ORIGIN}
-  zonefile: zone
-`,
-  knotd: (folder, port) =>
-    `server:
-    rundir: ${folder}
-    listen: 127.0.0.1@${port}
-database:
-    storage: ${folder}
-zone:
+const CONFIGURATIONS: Record<string, (place: PeerPlace) => string> = {
+  nsd: (place) =>
+    nsdConfig(place, `zone:\n  name: ${ORIGIN}\n  zonefile: zone\n`, "  rrl-ratelimit: 0\n"),
+  knotd: (place) =>
+    knotConfig(
+      place,
+      `zone:
   - domain: ${ORIGIN}
-    storage: ${folder}
+    storage: ${place.folder}
     file: zone
     semantic-checks: off
     zonefile-sync: -1
     journal-content: none
 `,
+    ),
 };
 
 /** A name server of others that answers one question after the other. */
@@ -100,7 +83,7 @@ async function startServer(command: string, zoneText: string) {
   const port = await unusedPort();
   const file = join(folder, "server.conf");
   await Deno.writeTextFile(join(folder, "zone"), zoneText);
-  await Deno.writeTextFile(file, CONFIGURATIONS[command]?.(folder, port) ?? "");
+  await Deno.writeTextFile(file, CONFIGURATIONS[command]?.({ folder, port }) ?? "");
   const args = command === "nsd" ? ["-d", "-c", file] : ["-c", file];
   const child = new Deno.Command(commandPath(command) ?? command, {
     ...{ args, stdin: "null", stdout: "null", stderr: "null" },

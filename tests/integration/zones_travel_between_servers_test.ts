@@ -6,7 +6,7 @@ import { encodeTransferQuery, zoneRecords } from "../../lib/transfer/mod.ts";
 import type { Zone } from "../../lib/zones/mod.ts";
 import { runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
-import { type DnsPeer, startDnsPeer } from "../support/dns_peers.ts";
+import { type DnsPeer, knotConfig, nsdConfig, startDnsPeer } from "../support/dns_peers.ts";
 import { nameOf } from "../support/dns_server.ts";
 import { zoneOf } from "../support/zone_samples.ts";
 import { keyNamed, TRANSFER_SECRET, zoneOfRecords, ZoneServer } from "../support/zone_server.ts";
@@ -239,27 +239,18 @@ function startNsd(zone: string, files: Record<string, string>): Promise<DnsPeer>
   return startDnsPeer({
     ...{ command: "nsd", question: [ORIGIN, "SOA"] },
     args: ({ folder }) => ["-d", "-c", `${folder}/nsd.conf`],
-    files: ({ folder, port }) => ({
+    files: (place) => ({
       ...files,
-      "nsd.conf": `server:
-  ip-address: 127.0.0.1@${port}
-  username: ""
-  zonesdir: "${folder}"
-  pidfile: "${folder}/pid"
-  xfrdfile: "${folder}/xfrd"
-  xfrdir: "${folder}"
-  database: ""
-  zonelistfile: "${folder}/list"
-  logfile: "${folder}/log"
-remote-control:
-  control-enable: no
-key:
+      "nsd.conf": nsdConfig(
+        place,
+        `key:
   name: xfr-key
   algorithm: hmac-sha256
   secret: "${SECRET}"
 zone:
   name: ${ORIGIN}
 ${zone}`,
+      ),
     }),
   });
 }
@@ -268,21 +259,19 @@ function startKnot(more: string, zone: string, files: Record<string, string>): P
   return startDnsPeer({
     ...{ command: "knotd", question: [ORIGIN, "SOA"] },
     args: ({ folder }) => ["-c", `${folder}/knot.conf`],
-    files: ({ folder, port }) => ({
+    files: (place) => ({
       ...files,
-      "knot.conf": `server:
-    rundir: ${folder}
-    listen: 127.0.0.1@${port}
-database:
-    storage: ${folder}
-key:
+      "knot.conf": knotConfig(
+        place,
+        `key:
   - id: xfr-key
     algorithm: hmac-sha256
     secret: ${SECRET}
 ${more}zone:
   - domain: ${ORIGIN}
-    storage: ${folder}
+    storage: ${place.folder}
 ${zone}`,
+      ),
     }),
   });
 }

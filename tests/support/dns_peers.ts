@@ -33,6 +33,36 @@ export interface PeerPlace {
   readonly port: number;
 }
 
+/**
+ * A configuration of NSD that keeps everything in its folder: also the database, which versions before
+ * 4.8 otherwise share between all that run.
+ */
+export function nsdConfig({ folder, port }: PeerPlace, zones: string, server = ""): string {
+  return `server:
+  ip-address: 127.0.0.1@${port}
+  username: ""
+  zonesdir: "${folder}"
+  pidfile: "${folder}/pid"
+  xfrdfile: "${folder}/xfrd"
+  xfrdir: "${folder}"
+  database: ""
+  zonelistfile: "${folder}/list"
+  logfile: "${folder}/log"
+${server}remote-control:
+  control-enable: no
+${zones}`;
+}
+
+/** A configuration of Knot DNS that keeps everything in its folder. */
+export function knotConfig({ folder, port }: PeerPlace, rest: string, server = ""): string {
+  return `server:
+    rundir: ${folder}
+    listen: 127.0.0.1@${port}
+${server}database:
+    storage: ${folder}
+${rest}`;
+}
+
 /** Starts a name server, and waits until it answers. */
 export async function startDnsPeer(options: DnsPeerOptions): Promise<DnsPeer> {
   const { command, files, args, question } = options;

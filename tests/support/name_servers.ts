@@ -4,9 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { commandPath, runCommand } from "./commands.ts";
-import { eventually } from "./deadline.ts";
-import { unusedPort } from "./ports.ts";
+import { type DnsPeerOptions, knotConfig, startDnsPeer } from "./dns_peers.ts";
 
 /** A name server that runs. */
 export interface NameServer extends AsyncDisposable {
@@ -45,13 +43,13 @@ _acme-challenge CNAME b.proofs.a.example.
 
 /** Knot DNS with the zone a.example. */
 export function startKnot(): Promise<NameServer> {
-  return start("knotd", (folder, port) => ({
-    "knot.conf": `server:
-    rundir: ${folder}
-    listen: 127.0.0.1@${port}
-database:
-    storage: ${folder}
-key:
+  return start({
+    command: "knotd",
+    args: ({ folder }) => ["-c", join(folder, "knot.conf")],
+    files: (place) => ({
+      "knot.conf": knotConfig(
+        place,
+        `key:
   - id: ${UPDATE_KEY.name}
     algorithm: hmac-sha256
     secret: ${UPDATE_KEY.secret}
@@ -61,77 +59,46 @@ acl:
     action: update
 zone:
   - domain: a.example
-    storage: ${folder}
+    storage: ${place.folder}
     file: zone
     acl: acme
   - domain: b.example
-    storage: ${folder}
+    storage: ${place.folder}
     file: other
 `,
-    other: OTHER_ZONE,
-    args: ["-c", join(folder, "knot.conf")],
-  }));
+      ),
+      zone: ZONE,
+      other: OTHER_ZONE,
+    }),
+  });
 }
 
 /** BIND with the zone a.example. */
 export function startBind(): Promise<NameServer> {
-  return start("named", (folder, port) => ({
-    "named.conf": `options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; };
+  return start({
+    command: "named",
+    args: ({ folder, port }) => ["-g", "-c", join(folder, "named.conf"), "-p", String(port)],
+    files: ({ folder, port }) => ({
+      "named.conf": `options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; };
   listen-on-v6 { none; }; recursion no; pid-file "${folder}/pid"; session-keyfile "${folder}/session"; };
 controls { };
 key "${UPDATE_KEY.name}" { algorithm hmac-sha256; secret "${UPDATE_KEY.secret}"; };
 zone "a.example" { type primary; file "${folder}/zone"; allow-update { key "${UPDATE_KEY.name}"; }; };
 `,
-    args: ["-g", "-c", join(folder, "named.conf"), "-p", String(port)],
-  }));
+      zone: ZONE,
+    }),
+  });
 }
 
-async function start(
-  command: string,
-  configure: (folder: string, port: number) => Record<string, string | string[]>,
-): Promise<NameServer> {
-  const folder = await Deno.makeTempDir();
-  const port = await unusedPort();
-  const { args = [], ...files } = configure(folder, port);
-  for (const [name, text] of Object.entries({ zone: ZONE, ...files })) {
-    await Deno.writeTextFile(join(folder, name), String(text));
-  }
-  const child = new Deno.Command(commandPath(command) ?? command, {
-    args: args as string[],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let output = "";
-  const read = async (stream: ReadableStream<Uint8Array>) => {
-    for await (const chunk of stream) output += new TextDecoder().decode(chunk);
-  };
-  const reading = Promise.all([read(child.stdout), read(child.stderr)]);
-  const dig = async (name: string, type: string) => {
-    const at = ["@127.0.0.1", "-p", String(port), "+short", "+time=1", "+tries=1"];
-    const { stdout, code } = await runCommand("dig", [...at, name, type]);
-    return code === 0 ? stdout.split("\n").filter((line) => line !== "") : [];
-  };
-  const self: NameServer = {
-    port,
-    texts: (name) => dig(name, "TXT"),
-    output: () => output,
-    async [Symbol.asyncDispose]() {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-      await child.status;
-      await reading;
-      await Deno.remove(folder, { recursive: true });
+async function start(options: Omit<DnsPeerOptions, "question">): Promise<NameServer> {
+  const peer = await startDnsPeer({ ...options, question: ["ns.a.example", "A"] });
+  return {
+    port: peer.port,
+    output: peer.output,
+    async texts(name) {
+      const printed = await peer.dig("+short", "+time=1", "+tries=1", name, "TXT");
+      return printed.split("\n").filter((line) => line !== "" && !line.startsWith(";"));
     },
+    [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose](),
   };
-  try {
-    await eventually(async () => (await dig("ns.a.example", "A")).includes("127.0.0.1"), command);
-  } catch (error) {
-    await self[Symbol.asyncDispose]();
-    throw new Error(output, { cause: error });
-  }
-  return self;
 }

@@ -20,6 +20,7 @@ for (
     ["with SOA below", `${APEX}a SOA ns h 1 1 1 1 1\n`, "a.z.: SOA is not at the zone's apex"],
     ["with data beside an alias", `${APEX}a CNAME b\na A 192.0.2.1\n`, "a.z.: A beside CNAME"],
     ["with an alias at its apex", `${APEX}@ CNAME b\n`, "z.: SOA beside CNAME"],
+    ["with a delegation beside a DNAME", `${APEX}a DNAME b\na NS b\n`, "a.z.: NS beside DNAME"],
     ["with two aliases", `${APEX}a CNAME b\na CNAME c\n`, "a.z.: 2 CNAME records instead of one"],
     ["with two DNAMEs", `${APEX}a DNAME b\na DNAME c\n`, "a.z.: 2 DNAME records instead of one"],
     [
