@@ -90,6 +90,8 @@ function step(
       const target = owner.name.slice(0, -found.node.name.length) + found.alias.data[0];
       steps.push(`${textOf(found.node.name)} is a DNAME: ${text} is ${textOf(target)}`);
       records.push(...linesOf(found.node.name, found.alias));
+      // It is all that was asked for.
+      if (type === TYPE.CNAME) return "answer";
       return { target };
     }
     case "node": {

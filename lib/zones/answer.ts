@@ -153,7 +153,7 @@ export class AuthoritativeAnswers {
       case "delegation":
         return this.#refer(zone, found);
       case "below_alias":
-        return this.#substitute(owner, found);
+        return this.#substitute(owner, { ...found, type });
       case "no_name":
         this.#authoritative();
         this.#negative(zone);
@@ -202,17 +202,25 @@ export class AuthoritativeAnswers {
     return CODE.noError;
   }
 
-  /** RFC 6672 §3.1: the alias, and one for the name alone that every resolver knows to read. */
+  /**
+   * RFC 6672 §3.1: the alias, and one for the name alone that every resolver knows to read. To who asks
+   * for aliases that is all there is to say, whether its target is there or not.
+   */
   #substitute(
     owner: LookUp,
-    { node, alias }: { readonly node: ZoneNode; readonly alias: RecordSet },
+    { node, alias, type }: {
+      readonly node: ZoneNode;
+      readonly alias: RecordSet;
+      readonly type: number;
+    },
   ): number | OctetString {
     this.#authoritative();
     if (!this.#add(node.name, alias)) return CODE.noError;
     const target = owner.name.slice(0, -node.name.length) + alias.data[0];
     if (target.length > MAX_NAME) return CODE.yxDomain;
     const one: RecordSet = { type: TYPE.CNAME, ttl: alias.ttl, data: [target] };
-    return this.#add(owner.name, one) ? target : CODE.noError;
+    const isOver = !this.#add(owner.name, one) || type === TYPE.CNAME;
+    return isOver ? CODE.noError : target;
   }
 
   #authoritative(): void {

@@ -455,6 +455,11 @@ Deno.test("explain() follows a question as answers do", async () => {
     "no_name",
     "old.example.net. 300 IN DNAME new.example.net.",
   ]);
+  // The alias itself was asked for.
+  assert.deepEqual(verdict("x.old.example.net", "CNAME"), [
+    "answer",
+    "old.example.net. 300 IN DNAME new.example.net.",
+  ]);
   assert.deepEqual(verdict("example.org"), ["not_authoritative"]);
   await add(control, { name: "l1", type: "CNAME", value: "l2" });
   await add(control, { name: "l2", type: "CNAME", value: "l1" });

@@ -193,6 +193,17 @@ Deno.test("the innermost of two zones answers, and its parent what belongs to th
   assert.deepEqual(ask([child], "sub.z. DS").authority.length, 1);
 });
 
+Deno.test("who asks for the alias below a DNAME gets it, whatever its target is", () => {
+  const zone = zoneOf("z.", `${APEX}d DNAME z.\nwww CNAME ns\n`);
+  for (const name of ["gone", "ns", "www"]) {
+    const found = ask([zone], `${name}.d.z. CNAME`);
+    const made = `${name}.d.z. 300 CNAME ${name}.z.`;
+    assert.deepEqual([found.code, found.answer], [0, ["d.z. 300 DNAME z.", made]]);
+    assert.deepEqual(found.authority, []);
+  }
+  assert.equal(ask([zone], "gone.d.z. A").code, 3);
+});
+
 Deno.test("an alias of a name that would be too long is YXDOMAIN", () => {
   const long = `${"a".repeat(60)}.`.repeat(3);
   const zone = zoneOf("z.", `${APEX}d DNAME ${long}other.\n`);
