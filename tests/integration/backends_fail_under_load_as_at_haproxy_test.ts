@@ -107,7 +107,7 @@ testWithCommands(
 `;
     await using _haproxy = await startHaproxy({
       config: rules.map(section).join(""),
-      port: ports.killed,
+      port: Object.values(ports),
     });
     let isOver = false;
     const running = rules.map((rule) =>

@@ -36,6 +36,7 @@ const KNOWN = [
   "/public?/../secret",
   "/public#/../secret",
   "/publicx",
+  "/public/deep/x",
   "/PUBLIC",
   "/Public/x",
   "/healthz",

@@ -182,7 +182,7 @@ testWithCommands(
 `;
     await using _haproxy = await startHaproxy({
       config: RULES.map(section).join(""),
-      port: portOf("killed"),
+      port: ports,
       files: { "pair.pem": `${certPem}\n${keyPem}` },
     });
     let isOver = false;

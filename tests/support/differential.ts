@@ -119,12 +119,15 @@ export class Differential implements AsyncDisposable {
     const plane = building.use(await startL7({ backend, route: { backendProtocol: "http1" } }));
     const nginxBackend = await backends.nginx.listen();
     building.use(
-      await startNginx({ port: nginx, config: nginxConfig(nginx, nginxH2, nginxBackend) }),
+      await startNginx({
+        port: [nginx, nginxH2],
+        config: nginxConfig(nginx, nginxH2, nginxBackend),
+      }),
     );
     const haproxyBackend = await backends.haproxy.listen();
     building.use(
       await startHaproxy({
-        port: haproxy,
+        port: [haproxy, haproxyH2],
         config: haproxyConfig(haproxy, haproxyH2, haproxyBackend),
       }),
     );

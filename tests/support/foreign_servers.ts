@@ -33,8 +33,8 @@ export class ForeignServer implements AsyncDisposable {
 export interface ForeignServerOptions {
   /** The configuration; for nginx without the directives that every test needs. */
   readonly config: string;
-  /** A port that it listens on. */
-  readonly port: number;
+  /** The port that it listens on, or all of them: it binds one after the other. */
+  readonly port: number | readonly number[];
   /** Files beside the configuration, which it may name by `%DIR%`. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -79,7 +79,9 @@ async function start(
   }).spawn();
   const server = new ForeignServer(child, folder);
   try {
-    await eventually(() => answers(port), `${name} answers on port ${port}`);
+    for (const one of [port].flat()) {
+      await eventually(() => answers(one), `${name} answers on port ${one}`);
+    }
     return server;
   } catch (error) {
     await server[Symbol.asyncDispose]();
