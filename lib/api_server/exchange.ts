@@ -55,6 +55,17 @@ export interface ApiResponse {
 /** Of either protocol. */
 type ServerStream = H1ServerStream | H2Stream;
 
+/** What an {@link ApiExchange} begins with. */
+export interface ApiExchangeOptions {
+  readonly head: RequestHead;
+  /** Nothing follows the head. */
+  readonly isWhole: boolean;
+  /** The client's address. */
+  readonly address: string;
+  /** How long the rest of a request that was answered early may come, in milliseconds. */
+  readonly restMs: number;
+}
+
 /** One request and its answer. */
 export class ApiExchange implements ApiRequest {
   readonly method: string;
@@ -62,25 +73,22 @@ export class ApiExchange implements ApiRequest {
   readonly address: string;
   readonly #stream: ServerStream;
   readonly #head: RequestHead;
+  readonly #restMs: number;
   readonly #aborter = new AbortController();
   #chunks: Uint8Array[] = [];
   #received = 0;
   #isWhole: boolean;
   #invalid = false;
   #isWanted = false;
+  #isAnswered = false;
+  #rest: ReturnType<typeof setTimeout> | undefined;
   #arrived = Promise.withResolvers<void>();
   #drained = Promise.withResolvers<void>();
 
-  constructor(
-    stream: ServerStream,
-    { head, isWhole, address }: {
-      readonly head: RequestHead;
-      readonly isWhole: boolean;
-      readonly address: string;
-    },
-  ) {
+  constructor(stream: ServerStream, { head, isWhole, address, restMs }: ApiExchangeOptions) {
     this.#stream = stream;
     this.#head = head;
+    this.#restMs = restMs;
     this.#isWhole = isWhole;
     this.method = head.method;
     this.target = head.path;
@@ -129,11 +137,16 @@ export class ApiExchange implements ApiRequest {
 
   /** Content of the request. */
   receive(bytes: Uint8Array, end: boolean): void {
+    if (this.#isAnswered) {
+      // Dropped, and no window given for more.
+      if (end) this.#whole();
+      return;
+    }
     // A copy: what a session hands out is its own.
     if (bytes.length > 0) this.#chunks.push(bytes.slice());
     this.#received += bytes.length;
     if (this.#isWanted) this.#stream.consume(bytes.length);
-    if (end) this.#isWhole = true;
+    if (end) this.#whole();
     this.#arrived.resolve();
   }
 
@@ -150,6 +163,7 @@ export class ApiExchange implements ApiRequest {
 
   /** Nobody waits any more. */
   gone(): void {
+    clearTimeout(this.#rest);
     this.#aborter.abort();
     this.#arrived.resolve();
     this.#drained.resolve();
@@ -173,13 +187,30 @@ export class ApiExchange implements ApiRequest {
       stream.respond({ status, fields: all }, isHead);
       if (!isHead) await this.#sendAll(body);
     }
-    // Whatever of the request has yet to come is not waited for.
-    if (!this.#isWhole) stream.reset(NO_ERROR);
+    this.#isAnswered = true;
+    this.#chunks = [];
+    if (!this.#isWhole) this.#refuseRest();
   }
 
   /** Breaks an answer off that cannot be finished. */
   fail(): void {
     this.#stream.reset(INTERNAL_ERROR);
+  }
+
+  #whole(): void {
+    this.#isWhole = true;
+    clearTimeout(this.#rest);
+  }
+
+  /**
+   * Of the request, nothing more is wanted. RFC 9113, section 8.1 lets the stream be reset at once;
+   * but what a client is sending then fails in some (curl 7.88 among them), and takes the answer
+   * with it. What its window still lets it send is dropped for a moment before.
+   */
+  #refuseRest(): void {
+    const stream = this.#stream;
+    if (this.#restMs === 0) return stream.reset(NO_ERROR);
+    this.#rest = setTimeout(() => stream.reset(NO_ERROR), this.#restMs);
   }
 
   async #sendAll(body: AsyncIterable<Uint8Array>): Promise<void> {

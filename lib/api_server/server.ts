@@ -1,15 +1,23 @@
 import { H1_EDGE_LIMITS, type H1ServerStream } from "../h1/mod.ts";
-import { EDGE_LIMITS, type H2Stream, OutputPool, type RequestHead } from "../h2/mod.ts";
+import { EDGE_LIMITS, type H2Stream, OutputPool } from "../h2/mod.ts";
 import { H1ServerIo, H2Io, Turns } from "../http_io/mod.ts";
 import { GuardedH1Server, GuardedH2Session } from "../l7/mod.ts";
 import { describeError } from "../observe/mod.ts";
-import { ApiExchange, type ApiRequest, type ApiResponse, BodyError } from "./exchange.ts";
+import {
+  ApiExchange,
+  type ApiExchangeOptions,
+  type ApiRequest,
+  type ApiResponse,
+  BodyError,
+} from "./exchange.ts";
 import { type SecureConnection, SecureListener, type SecureListenerOptions } from "./listener.ts";
 
 /** How often sessions look at their deadlines. */
 const TICK_MS = 1000;
 /** A connection without a request for so long is closed. */
 const IDLE_MS = 60_000;
+/** What a client of HTTP/2 sends on after its answer is dropped for so long before it is told. */
+const REST_MS = 1000;
 /** Requests of one connection that are answered at one time. */
 const MAX_STREAMS = 32;
 
@@ -110,7 +118,8 @@ export class ApiServer {
       handler: {
         onOutput: () => io?.schedule(),
         onClose: () => io?.close(),
-        onRequest: (own, head, end) => this.#begin(own, { head, isWhole: end, address }),
+        onRequest: (own, head, isWhole) =>
+          this.#begin(own, { head, isWhole, address, restMs: REST_MS }),
         onData: (own, bytes, end) => exchangeOf(own).receive(bytes, end),
         onTrailers: (own) => exchangeOf(own).receive(NOTHING, true),
         onReset: (own) => exchangeOf(own).gone(),
@@ -147,7 +156,8 @@ export class ApiServer {
           stream.reset();
           onGone();
         },
-        onRequest: (own, head, end) => this.#begin(own, { head, isWhole: end, address }),
+        // The session itself reads on for a moment when it closes.
+        onRequest: (own, head, isWhole) => this.#begin(own, { head, isWhole, address, restMs: 0 }),
         onData: (own, bytes, end) => exchangeOf(own).receive(bytes, end),
         onTrailers: (own) => exchangeOf(own).receive(NOTHING, true),
         onReset: (own) => exchangeOf(own).gone(),
@@ -167,14 +177,7 @@ export class ApiServer {
     };
   }
 
-  #begin(
-    stream: H1ServerStream | H2Stream,
-    request: {
-      readonly head: RequestHead;
-      readonly isWhole: boolean;
-      readonly address: string;
-    },
-  ): void {
+  #begin(stream: H1ServerStream | H2Stream, request: ApiExchangeOptions): void {
     const exchange = new ApiExchange(stream, request);
     stream.context = exchange;
     if (this.#exchanges.size >= MAX_EXCHANGES) {

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { connect, type TLSSocket } from "node:tls";
 import { type ApiRequest, type ApiResponse, ApiServer } from "../../../lib/api_server/mod.ts";
+import { FrameFlag, FrameType } from "../../../lib/h2/mod.ts";
 import { createSockets } from "../../../lib/tcp/mod.ts";
 import { createServerIdentity } from "../../support/certificates.ts";
+import { connectTls } from "../../support/clients.ts";
 import { runCommand } from "../../support/commands.ts";
+import { eventually } from "../../support/deadline.ts";
+import { frame } from "../../support/h2_raw.ts";
+import { RawHttp2Client } from "../../support/raw_http2.ts";
 
 const IDENTITY = await createServerIdentity("localhost");
 const DECODER = new TextDecoder();
@@ -108,6 +113,30 @@ Deno.test("content over the limit is refused, whether its length is said or not"
   const chunked = ["-H", "Transfer-Encoding: chunked", "-d", big];
   assert.match(await curl(api.port, "--http1.1", ...chunked, url), / 413/);
   assert.match(await curl(api.port, "--http1.1", "-d", big.slice(1), url), / 200/);
+});
+
+Deno.test("the rest of what was refused over HTTP/2 may come, and is cut off when it does not", async () => {
+  await using api = await start(echo);
+  await using client = await RawHttp2Client.over(
+    await connectTls({
+      ...{ port: api.port, ca: IDENTITY.ca, servername: "localhost", ALPNProtocols: ["h2"] },
+    }),
+  );
+  const head = [":method", "POST", ":scheme", "https", ":authority", "localhost", ":path", "/"];
+  const request = [...head, "content-length", "101"];
+  const resets = (id: number) =>
+    client.frames(id).filter(({ type }) => type === FrameType.rstStream).map((it) => it.payload[3]);
+  await client.write(client.headers(1, request, false));
+  assert.equal(await client.answer(1), "413");
+  const rest = new Uint8Array(101);
+  await client.write(
+    frame(FrameType.data, FrameFlag.endStream, 1, rest),
+    client.headers(3, request, false),
+  );
+  assert.equal(await client.answer(3), "413");
+  await eventually(() => resets(3).length > 0, "the stream whose rest does not come is reset");
+  assert.deepEqual(resets(3), [0]);
+  assert.deepEqual(resets(1), []);
 });
 
 Deno.test("content that does not come is not waited for beyond its time", async () => {
