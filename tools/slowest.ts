@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import { type Failure, readFailures } from "./rerun.ts";
 
 /** How many are listed. */
 const LISTED = 20;
@@ -56,29 +57,51 @@ function jobs(): number {
   return navigator.hardwareConcurrency * FILES_ON_EACH_CORE;
 }
 
-/** Runs tests under `deno test` with these arguments; how it ended and how long each took. */
-export async function runTimed(
-  args: readonly string[],
-): Promise<{ readonly code: number; readonly tests: readonly TimedTest[] }> {
+/** How a run of tests ended. */
+export interface TimedRun {
+  readonly code: number;
+  readonly tests: readonly TimedTest[];
+  readonly failures: readonly Failure[];
+}
+
+/** Runs tests under `deno test` with these arguments; what it prints is shown as it comes. */
+export async function runTimed(args: readonly string[]): Promise<TimedRun> {
   const folder = await Deno.makeTempDir({ prefix: "mc-proxy-tests-" });
   try {
     const report = join(folder, "junit.xml");
-    const { code } = await new Deno.Command(Deno.execPath(), {
+    const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--no-check", "--no-prompt", "-A", `--junit-path=${report}`, ...args],
       env: { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobs()) },
-    }).spawn().status;
+      stdout: "piped",
+    }).spawn();
+    const [output, { code }] = await Promise.all([copyOut(child.stdout), child.status]);
     // Without a single test there is none.
     const xml = await Deno.readTextFile(report).catch(() => "");
-    return { code, tests: readReport(xml) };
+    return { code, tests: readReport(xml), failures: readFailures(output) };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
+/** Passes output on and answers it whole. */
+async function copyOut(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  const pieces: string[] = [];
+  for await (const chunk of stream) {
+    for (let at = 0; at < chunk.length;) at += Deno.stdout.writeSync(chunk.subarray(at));
+    pieces.push(decoder.decode(chunk, { stream: true }));
+  }
+  return pieces.join("");
+}
+
 /** Prints the slowest. */
 export function printSlowest(tests: readonly TimedTest[]): void {
-  const lines = ["", `the slowest ${LISTED}:`, ...listSlowest(tests)];
-  Deno.stdout.writeSync(new TextEncoder().encode(`${lines.join("\n")}\n`));
+  printLines(["", `the slowest ${LISTED}:`, ...listSlowest(tests)]);
+}
+
+/** Prints lines. */
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 if (import.meta.main) {
