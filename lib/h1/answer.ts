@@ -14,6 +14,11 @@ export interface Answer {
   readonly opensTunnel: boolean;
 }
 
+/** Why what was read is no answer that can be passed on. */
+export interface BrokenAnswer {
+  readonly broken: string;
+}
+
 /** What was asked. */
 export interface Asked {
   readonly isHead: boolean;
@@ -29,19 +34,19 @@ export function assembleAnswer(
   { status, version }: StatusLine,
   lines: FieldLines,
   { isHead, protocol }: Asked,
-): Answer | string {
+): Answer | BrokenAnswer {
   const { contentLength, coding, announced } = lines;
   const { connectionUpgrade, upgrade } = lines;
   if (coding !== "none") {
-    if (contentLength >= 0) return "Content-Length with Transfer-Encoding";
-    if (version === "1.0") return "Transfer-Encoding in HTTP/1.0";
-    if (coding === "unknown") return "an unknown transfer coding";
+    if (contentLength >= 0) return broken("Content-Length with Transfer-Encoding");
+    if (version === "1.0") return broken("Transfer-Encoding in HTTP/1.0");
+    if (coding === "unknown") return broken("an unknown transfer coding");
   }
   const opensTunnel = status === 101 && protocol !== "";
   if (status === 101) {
-    if (!opensTunnel) return "a 101 that nobody asked for";
+    if (!opensTunnel) return broken("a 101 that nobody asked for");
     if (!connectionUpgrade || upgrade.length !== 1 || upgrade[0] !== protocol) {
-      return "a 101 to another protocol";
+      return broken("a 101 to another protocol");
     }
   }
   const persists = version === "1.1" ? !lines.close : lines.keepAlive && !lines.close;
@@ -67,4 +72,8 @@ export function assembleAnswer(
 
 function lengthFraming(octets: number): Framing {
   return { kind: "length", octets };
+}
+
+function broken(reason: string): BrokenAnswer {
+  return { broken: reason };
 }

@@ -1,28 +1,17 @@
 import { type Fields, OutputPool, type RequestInit } from "../http/mod.ts";
-import { type Answer, assembleAnswer } from "./answer.ts";
-import { BodyReader, type BodySink } from "./body_reader.ts";
+import type { Answer } from "./answer.ts";
+import { AnswerReader } from "./answer_reader.ts";
 import type { ClientStream } from "./client_stream.ts";
 import { H1StateError } from "./errors.ts";
-import { HeadReader } from "./head_reader.ts";
-import { H1_BACKEND_LIMITS, type H1Limits } from "./limits.ts";
+import { H1_BACKEND_LIMITS } from "./limits.ts";
 import { LineReader } from "./line_reader.ts";
+import { type ExchangeEvents, OpenExchange } from "./open_exchange.ts";
+import type { ClientOptions } from "./options.ts";
 import { Outgoing } from "./outgoing.ts";
 import { type RequestEvents, RequestWriter } from "./request_writer.ts";
-import type { StatusLine } from "./start_line.ts";
 import type { H1ClientHandler, H1ClientStream, H1CloseCause, H1ResetCause } from "./types.ts";
 
 const NOTHING = new Uint8Array(0);
-
-/** What makes a client session. */
-export interface ClientOptions {
-  readonly handler: H1ClientHandler;
-  /** Default: {@link H1_BACKEND_LIMITS}. */
-  readonly limits?: H1Limits;
-  /** Buffers for output; give one pool to all sessions of a thread. */
-  readonly pool?: OutputPool;
-  /** The owner's clock in milliseconds; any monotonic one. */
-  readonly now: number;
-}
 
 /**
  * One HTTP/1.1 connection to a backend, without I/O and without a clock: one request at a time.
@@ -55,33 +44,28 @@ export interface ClientOptions {
  * assert.equal(session.idle, true);
  * ```
  */
-export class H1ClientSession implements BodySink, RequestEvents {
+export class H1ClientSession implements ExchangeEvents<ClientStream>, RequestEvents {
   readonly #handler: H1ClientHandler;
-  readonly #limits: H1Limits;
-  readonly #heads: HeadReader<StatusLine>;
-  readonly #body: BodyReader;
+  readonly #answers: AnswerReader;
+  readonly #exchange: OpenExchange<ClientStream>;
   readonly #out: Outgoing;
   readonly #requests: RequestWriter;
   #now: number;
-  #stream: ClientStream | undefined;
   #closed = false;
   #draining = false;
   #idleSince: number;
   #receiving = false;
   /** An exchange ended and `onIdle` was not called yet. */
   #settled = false;
-  /** Content has filled the window: nothing is wanted before half of it was consumed. */
-  #windowFull = false;
 
   constructor(
     { handler, limits = H1_BACKEND_LIMITS, pool = new OutputPool(), now }: ClientOptions,
   ) {
     this.#handler = handler;
-    this.#limits = limits;
     this.#now = this.#idleSince = now;
     const lines = new LineReader();
-    this.#heads = HeadReader.ofResponses(limits, lines);
-    this.#body = new BodyReader(this, { limits, lines, isRequest: false });
+    this.#answers = new AnswerReader(limits, lines);
+    this.#exchange = new OpenExchange(handler, this, { limits, lines, isRequest: false });
     const onOutput = () => handler.onOutput();
     this.#out = new Outgoing({ pool, sendBuffer: limits.sendBuffer, onOutput });
     this.#requests = new RequestWriter(this.#out, this);
@@ -96,17 +80,17 @@ export class H1ClientSession implements BodySink, RequestEvents {
 
   /** A request may be sent now. */
   get idle(): boolean {
-    return !this.#closed && !this.#draining && this.#stream === undefined;
+    return !this.#closed && !this.#draining && this.#exchange.stream === undefined;
   }
 
   /** Since when no request is open, on the owner's clock; -1 while one is. */
   get idleSince(): number {
-    return this.#stream === undefined ? this.#idleSince : -1;
+    return this.#exchange.stream === undefined ? this.#idleSince : -1;
   }
 
   /** Nothing should be read from the socket now. */
   get congested(): boolean {
-    return !this.#closed && this.#windowFull;
+    return !this.#closed && this.#exchange.windowFull;
   }
 
   /** Octets waiting for `takeOutput`. */
@@ -124,19 +108,20 @@ export class H1ClientSession implements BodySink, RequestEvents {
    */
   request(init: RequestInit, end = false): H1ClientStream {
     if (!this.idle) throw new H1StateError("a request on a connection that is not idle");
-    this.#stream = this.#requests.begin(init, end);
-    return this.#stream;
+    const stream = this.#requests.begin(init, end);
+    this.#exchange.stream = stream;
+    return stream;
   }
 
   /** Takes no more requests: the one that is open is answered, then the connection ends. */
   shutdown(): void {
     this.#draining = true;
-    if (this.#stream === undefined) this.#end("owner", "shutdown");
+    if (this.#exchange.stream === undefined) this.#end("owner", "shutdown");
   }
 
   /** Ends at once; an open request is told. */
   close(reason: string): void {
-    this.#lose({ by: "lost", reason, untouched: this.#stream?.untouched ?? true });
+    this.#lose("lost", reason);
     this.#end("owner", reason);
   }
 
@@ -154,7 +139,7 @@ export class H1ClientSession implements BodySink, RequestEvents {
   #read(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length && !this.#closed) {
-      const stream = this.#stream;
+      const { stream } = this.#exchange;
       if (stream === undefined) {
         // RFC 9112 §9.2: an answer to nothing. What it belongs to cannot be known.
         return this.#end("rules", "octets that no request asked for", true);
@@ -162,9 +147,9 @@ export class H1ClientSession implements BodySink, RequestEvents {
       // It cannot be an answer to what has not left.
       if (!stream.sent) return this.#break("octets before the request", true);
       stream.untouched = false;
-      if (stream.tunnelOpen) return this.content(bytes.subarray(at), false);
-      if (stream.answerEnded) return void (stream.reusable = false);
-      at = stream.answered ? this.#body.read(bytes, at) : this.#readHead(stream, bytes, at);
+      if (stream.tunnelOpen) return this.#exchange.content(bytes.subarray(at), false);
+      if (stream.received) return void (stream.reusable = false);
+      at = stream.answered ? this.#exchange.read(bytes, at) : this.#readHead(stream, bytes, at);
     }
   }
 
@@ -174,28 +159,27 @@ export class H1ClientSession implements BodySink, RequestEvents {
   /** The backend closed its side. */
   receiveEnd(now: number): void {
     this.#now = now;
-    const stream = this.#stream;
+    const { stream } = this.#exchange;
     if (this.#closed) return;
-    if (stream !== undefined && (stream.tunnelOpen || this.#body.untilClose)) {
+    if (stream !== undefined && (stream.tunnelOpen || this.#exchange.untilClose)) {
       stream.reusable = false;
-      this.#body.stop();
-      if (!stream.answerEnded) this.content(NOTHING, true);
+      if (!stream.received) this.#exchange.content(NOTHING, true);
       // A tunnel may still carry octets the other way.
-      if (!stream.tunnelOpen) this.#leave(stream);
+      if (!stream.tunnelOpen) this.#leave();
       return;
     }
-    if (stream?.answerEnded) return this.#leave(stream);
+    if (stream?.received) return this.#leave();
     const reason = stream?.untouched === false
       ? "the backend left in the middle of its answer"
       : "the backend closed the connection";
-    this.#lose({ by: "peer", reason, untouched: stream?.untouched ?? true });
+    this.#lose("peer", reason);
     this.#end("peer", reason);
   }
 
   /** Everything to write now, in order. It may be called at any time and may give nothing. */
   takeOutput(): Uint8Array[] {
     const taken = this.#out.take();
-    const stream = this.#stream;
+    const { stream } = this.#exchange;
     if (stream !== undefined) stream.sent = true;
     if (this.#out.paused && stream !== undefined) {
       this.#out.paused = false;
@@ -208,22 +192,14 @@ export class H1ClientSession implements BodySink, RequestEvents {
   abort(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#body.stop();
-    this.#lose({ by: "lost", reason, untouched: this.#stream?.untouched ?? true });
+    this.#lose("lost", reason);
   }
 
   #readHead(stream: ClientStream, bytes: Uint8Array, at: number): number {
-    const heads = this.#heads;
-    const result = heads.read(bytes, at);
-    const { next } = heads;
-    if (result === "need") return next;
-    if (result === "bad") {
-      this.#break(heads.problem.reason);
-      return next;
-    }
-    const answer = assembleAnswer(heads.line as StatusLine, heads.fields, stream);
-    heads.begin();
-    if (typeof answer === "string") this.#break(answer);
+    const answer = this.#answers.read(bytes, at, stream);
+    const { next } = this.#answers;
+    if (answer === "need") return next;
+    if ("broken" in answer) this.#break(answer.broken);
     else this.#answer(stream, answer);
     return next;
   }
@@ -237,10 +213,10 @@ export class H1ClientSession implements BodySink, RequestEvents {
     const isReset = head.status === 205 && framing !== undefined;
     if (isReset) stream.reusable = false;
     const end = framing === undefined || isReset;
-    if (end) stream.answerEnded = true;
-    else this.#body.begin(framing);
+    if (end) stream.received = true;
+    else this.#exchange.expect(framing);
     this.#handler.onResponse(stream, head, end);
-    if (end) this.#settle(stream);
+    if (end) this.onMessageEnd(stream);
   }
 
   #openTunnel(stream: ClientStream, fields: Fields): void {
@@ -253,51 +229,22 @@ export class H1ClientSession implements BodySink, RequestEvents {
   }
 
   /** @ignore */
-  content(bytes: Uint8Array, end: boolean): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    stream.unconsumed += bytes.length;
-    if (stream.unconsumed >= this.#limits.window) this.#windowFull = true;
-    if (end) stream.answerEnded = true;
-    this.#handler.onData(stream, bytes, end);
-    if (end) this.#settle(stream);
-  }
-
-  /** @ignore */
-  trailers(fields: Fields): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    stream.answerEnded = true;
-    this.#handler.onTrailers(stream, fields);
-    this.#settle(stream);
-  }
-
-  /** @ignore */
-  broken(reason: string): void {
+  onBroken(reason: string): void {
     this.#break(reason);
   }
 
   // --- the stream's calls ----------------------------------------------------------------------
 
   /** @ignore */
-  onConsume(stream: ClientStream, octets: number): void {
-    stream.unconsumed -= octets;
-    if (!this.#windowFull || stream.unconsumed > this.#limits.window / 2) return;
-    this.#windowFull = false;
-    this.#out.announce();
+  onConsume(octets: number): void {
+    if (this.#exchange.consume(octets)) this.#out.announce();
   }
 
   /** @ignore */
-  onReset(stream: ClientStream): void {
-    stream.closed = true;
-    this.#stream = undefined;
+  onReset(): void {
+    this.#exchange.close();
     // A request that is not wanted any more leaves the connection in no state to be used again.
     this.#end("owner", "the request was given up", true);
-  }
-
-  /** @ignore */
-  onWritten(stream: ClientStream): void {
-    this.#settle(stream);
   }
 
   /** @ignore */
@@ -305,12 +252,10 @@ export class H1ClientSession implements BodySink, RequestEvents {
     this.#break("the request is not as long as it declared");
   }
 
-  /** Ends the exchange when both messages have. */
-  #settle(stream: ClientStream): void {
-    if (stream.closed || !stream.answerEnded || !this.#out.ended) return;
-    stream.closed = true;
-    this.#stream = undefined;
-    this.#windowFull = false;
+  /** @ignore Ends the exchange when both messages have ended. */
+  onMessageEnd(stream: ClientStream): void {
+    if (stream.closed || !stream.received || !this.#out.ended) return;
+    this.#exchange.close();
     this.#idleSince = this.#now;
     if (!stream.reusable || this.#draining) return this.#end("peer", "the last answer was given");
     // Not before everything that came with the answer was looked at: octets behind it would be taken
@@ -325,32 +270,28 @@ export class H1ClientSession implements BodySink, RequestEvents {
   }
 
   /** The answer is complete; who still sends its request need not. */
-  #leave(stream: ClientStream): void {
+  #leave(): void {
     if (this.#closed) return;
-    stream.closed = true;
-    this.#stream = undefined;
+    this.#exchange.close();
     this.#end("peer", "the backend closed the connection");
   }
 
   /** The answer is none that can be passed on. */
   #break(reason: string, untouched = false): void {
-    this.#lose({ by: "rules", reason, untouched });
+    this.#lose("rules", reason, untouched);
     this.#end("rules", reason, true);
   }
 
-  #lose(cause: H1ResetCause): void {
-    const stream = this.#stream;
+  #lose(by: H1ResetCause["by"], reason: string, untouched?: boolean): void {
+    const { stream } = this.#exchange;
     if (stream === undefined) return;
-    stream.closed = true;
-    this.#stream = undefined;
-    this.#body.stop();
-    this.#handler.onReset(stream, cause);
+    this.#exchange.close();
+    this.#handler.onReset(stream, { by, reason, untouched: untouched ?? stream.untouched });
   }
 
   #end(by: H1CloseCause["by"], reason: string, abrupt = false): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#body.stop();
     this.#handler.onClose({ by, reason, abrupt });
   }
 }

@@ -5,8 +5,8 @@ import type { H1ClientStream } from "./types.ts";
 export interface ClientStreamPort {
   sendData(stream: ClientStream, bytes: Uint8Array, end: boolean): boolean;
   sendTrailers(stream: ClientStream, fields: Fields): void;
-  consume(stream: ClientStream, octets: number): void;
-  reset(stream: ClientStream): void;
+  consume(octets: number): void;
+  reset(): void;
 }
 
 /** A request as its session sees it: the public face and the state behind it. */
@@ -23,7 +23,7 @@ export class ClientStream implements H1ClientStream {
   /** A final head has come. */
   answered = false;
   /** All of the answer has come. */
-  answerEnded = false;
+  received = false;
   /** The connection may go on after the answer. */
   reusable = true;
   /** A 101 has opened the tunnel. */
@@ -31,8 +31,6 @@ export class ClientStream implements H1ClientStream {
   /** What the owner gave a tunnel before it was open, and whether it ended it. */
   readonly early: Uint8Array[] = [];
   earlyEnd = false;
-  /** Content handed out and not consumed. */
-  unconsumed = 0;
   readonly #port: ClientStreamPort;
 
   constructor(
@@ -53,10 +51,10 @@ export class ClientStream implements H1ClientStream {
   }
 
   consume(octets: number): void {
-    if (!this.closed) this.#port.consume(this, octets);
+    if (!this.closed) this.#port.consume(octets);
   }
 
   reset(_code = 0): void {
-    if (!this.closed) this.#port.reset(this);
+    if (!this.closed) this.#port.reset();
   }
 }

@@ -10,10 +10,11 @@
  *
  * @module
  */
-export { type ClientOptions, H1ClientSession } from "./client_session.ts";
+export { H1ClientSession } from "./client_session.ts";
 export { H1StateError } from "./errors.ts";
 export { H1_BACKEND_LIMITS, H1_EDGE_LIMITS, type H1Limits } from "./limits.ts";
-export { H1ServerSession, type ServerOptions } from "./server_session.ts";
+export type { ClientOptions, ServerOptions } from "./options.ts";
+export { H1ServerSession } from "./server_session.ts";
 export type {
   H1ClientHandler,
   H1ClientStream,

@@ -8,13 +8,13 @@ const NOTHING = new Uint8Array(0);
 /** What a {@link RequestWriter} tells its session. */
 export interface RequestEvents {
   /** The request is written to its end. */
-  onWritten(stream: ClientStream): void;
+  onMessageEnd(stream: ClientStream): void;
   /** The content is not what its head declared. */
   onMisframed(): void;
   /** Content of the answer was passed on. */
-  onConsume(stream: ClientStream, octets: number): void;
+  onConsume(octets: number): void;
   /** The owner wants no more of the exchange. */
-  onReset(stream: ClientStream): void;
+  onReset(): void;
 }
 
 /** Writes the requests of one connection, as its streams ask. */
@@ -64,7 +64,7 @@ export class RequestWriter implements ClientStreamPort {
       return true;
     }
     const room = this.#out.data(bytes, end);
-    if (end) this.#events.onWritten(stream);
+    if (end) this.#events.onMessageEnd(stream);
     return room;
   }
 
@@ -74,14 +74,14 @@ export class RequestWriter implements ClientStreamPort {
     }
     if (this.#out.ended) return;
     this.#out.trailers(fields);
-    this.#events.onWritten(stream);
+    this.#events.onMessageEnd(stream);
   }
 
-  consume(stream: ClientStream, octets: number): void {
-    this.#events.onConsume(stream, octets);
+  consume(octets: number): void {
+    this.#events.onConsume(octets);
   }
 
-  reset(stream: ClientStream): void {
-    this.#events.onReset(stream);
+  reset(): void {
+    this.#events.onReset();
   }
 }

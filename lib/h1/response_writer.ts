@@ -10,11 +10,11 @@ const NOTHING = new Uint8Array(0);
 /** What a {@link ResponseWriter} tells its session. */
 export interface ResponseEvents {
   /** The response is written to its end. */
-  onResponded(stream: ServerStream): void;
+  onMessageEnd(stream: ServerStream): void;
   /** The content is not what its head declared: the client must not take it for whole. */
   onMisframed(stream: ServerStream): void;
   /** Content of the request was passed on. */
-  onConsume(stream: ServerStream, octets: number): void;
+  onConsume(octets: number): void;
   /** The owner wants no more of the exchange. */
   onReset(stream: ServerStream): void;
 }
@@ -38,7 +38,7 @@ export class ResponseWriter implements ServerStreamPort {
     if (head.status === 101 && stream.isTunnel) return this.#openTunnel(stream, head);
     if (head.status < 200) return this.#inform(stream, head);
     // An error in the middle of an upload is an answer to all of it: the client should stop.
-    if (!stream.requestEnded && (end || head.status >= 400)) stream.keepAlive = false;
+    if (!stream.received && (end || head.status >= 400)) stream.keepAlive = false;
     const { version, isHead, keepAlive } = stream;
     const plan = planResponse(head, { version, isHead, keepAlive, end });
     this.#out.head(plan.head);
@@ -65,11 +65,11 @@ export class ResponseWriter implements ServerStreamPort {
     if (this.#out.ended) return;
     if (!this.#out.fits(0, true)) return this.#events.onMisframed(stream);
     this.#out.trailers(fields);
-    this.#events.onResponded(stream);
+    this.#events.onMessageEnd(stream);
   }
 
-  consume(stream: ServerStream, octets: number): void {
-    this.#events.onConsume(stream, octets);
+  consume(octets: number): void {
+    this.#events.onConsume(octets);
   }
 
   reset(stream: ServerStream): void {
@@ -92,7 +92,7 @@ export class ResponseWriter implements ServerStreamPort {
   #finish(stream: ServerStream, bytes: Uint8Array): void {
     if (!this.#out.fits(bytes.length, true)) return this.#events.onMisframed(stream);
     this.#out.data(bytes, true);
-    this.#events.onResponded(stream);
+    this.#events.onMessageEnd(stream);
   }
 }
 

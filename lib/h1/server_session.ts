@@ -1,36 +1,18 @@
-import { type Fields, OutputPool } from "../http/mod.ts";
-import { BodyReader, type BodySink } from "./body_reader.ts";
-import { HeadReader } from "./head_reader.ts";
-import { H1_EDGE_LIMITS, type H1Limits } from "./limits.ts";
+import { OutputPool } from "../http/mod.ts";
+import { H1_EDGE_LIMITS } from "./limits.ts";
 import { LineReader } from "./line_reader.ts";
 import { HeadDeadline } from "./head_deadline.ts";
 import { HeldInput } from "./held_input.ts";
+import { type ExchangeEvents, OpenExchange } from "./open_exchange.ts";
 import { Outgoing } from "./outgoing.ts";
 import { refusal } from "./refusal.ts";
-import { assembleRequest } from "./request.ts";
+import type { ServerOptions } from "./options.ts";
+import { RequestReader } from "./request_reader.ts";
 import { type ResponseEvents, ResponseWriter } from "./response_writer.ts";
 import { ServerStream } from "./server_stream.ts";
-import type { RequestLine } from "./start_line.ts";
 import type { H1CloseCause, H1ServerHandler } from "./types.ts";
 
 const NOTHING = new Uint8Array(0);
-
-/** What makes a server session. */
-export interface ServerOptions {
-  readonly handler: H1ServerHandler;
-  /** Default: {@link H1_EDGE_LIMITS}. */
-  readonly limits?: H1Limits;
-  /** Buffers for output; give one pool to all sessions of a thread. */
-  readonly pool?: OutputPool;
-  /** The owner's clock in milliseconds; any monotonic one. */
-  readonly now: number;
-  /**
-   * Requests to switch to another protocol are taken without that wish (RFC 9110 §7.8 lets a server
-   * ignore it), for an owner who ends each connection with its first answer. Default: WebSocket is
-   * handed out, any other is refused.
-   */
-  readonly ignoresUpgrades?: boolean;
-}
 
 /**
  * One HTTP/1.1 connection of a client, without I/O and without a clock. The owner passes octets to
@@ -66,33 +48,27 @@ export interface ServerOptions {
  * assert.equal(new TextDecoder().decode(answer), "HTTP/1.1 204 No Content\r\nx-path: /x\r\n\r\n");
  * ```
  */
-export class H1ServerSession implements BodySink, ResponseEvents {
+export class H1ServerSession implements ExchangeEvents<ServerStream>, ResponseEvents {
   readonly #handler: H1ServerHandler;
-  readonly #limits: H1Limits;
-  readonly #heads: HeadReader<RequestLine>;
-  readonly #body: BodyReader;
+  readonly #requests: RequestReader;
+  readonly #exchange: OpenExchange<ServerStream>;
   readonly #out: Outgoing;
   readonly #responses: ResponseWriter;
   #now: number;
-  #stream: ServerStream | undefined;
   #closed = false;
   #draining = false;
   readonly #held = new HeldInput();
-  /** Content has filled the window: nothing is wanted before half of it was consumed. */
-  #windowFull = false;
   readonly #head: HeadDeadline;
-  readonly #ignoresUpgrades: boolean;
 
   constructor(options: ServerOptions) {
     const { handler, limits = H1_EDGE_LIMITS, pool = new OutputPool(), now } = options;
-    this.#ignoresUpgrades = options.ignoresUpgrades ?? false;
+    const { ignoresUpgrades = false } = options;
     this.#handler = handler;
-    this.#limits = limits;
     this.#now = now;
     this.#head = new HeadDeadline(limits, now);
     const lines = new LineReader();
-    this.#heads = HeadReader.ofRequests(limits, lines);
-    this.#body = new BodyReader(this, { limits, lines, isRequest: true });
+    this.#requests = new RequestReader({ limits, lines, ignoresUpgrades });
+    this.#exchange = new OpenExchange(handler, this, { limits, lines, isRequest: true });
     const onOutput = () => handler.onOutput();
     this.#out = new Outgoing({ pool, sendBuffer: limits.sendBuffer, onOutput });
     this.#responses = new ResponseWriter(this.#out, this);
@@ -107,22 +83,23 @@ export class H1ServerSession implements BodySink, ResponseEvents {
 
   /** A request is being answered. */
   get busy(): boolean {
-    return this.#stream !== undefined;
+    return this.#exchange.stream !== undefined;
   }
 
   /** Nothing should be read from the socket now. Octets that are given all the same are kept. */
   get congested(): boolean {
     if (this.#closed) return false;
-    if (this.#held.any || this.#windowFull) return true;
+    if (this.#held.any || this.#exchange.windowFull) return true;
     // An upload goes on beside a response that is not read: the client may read only afterwards.
-    const wantsHead = this.#stream === undefined || this.#body.ended;
+    const wantsHead = !this.busy || this.#exchange.bodyEnded;
     return wantsHead && this.#out.congested;
   }
 
   /** Octets came ahead of their turn, and now it is theirs: `resume` goes on with them. */
   get waiting(): boolean {
     if (!this.#held.any || this.#closed) return false;
-    return this.#stream === undefined ? !this.#out.congested : this.#stream.tunnelOpen;
+    const { stream } = this.#exchange;
+    return stream === undefined ? !this.#out.congested : stream.tunnelOpen;
   }
 
   /** Octets waiting for `takeOutput`. */
@@ -157,10 +134,10 @@ export class H1ServerSession implements BodySink, ResponseEvents {
    */
   receiveEnd(now: number): void {
     this.#now = now;
-    const stream = this.#stream;
+    const { stream } = this.#exchange;
     if (this.#closed) return;
     if (stream?.tunnelOpen) {
-      if (!stream.requestEnded) this.content(NOTHING, true);
+      if (!stream.received) this.#exchange.content(NOTHING, true);
       return;
     }
     const reason = stream === undefined
@@ -173,7 +150,7 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   /** Everything to write now, in order. It may be called at any time and may give nothing. */
   takeOutput(): Uint8Array[] {
     const taken = this.#out.take();
-    const stream = this.#stream;
+    const { stream } = this.#exchange;
     if (this.#out.paused && stream !== undefined) {
       this.#out.paused = false;
       this.#handler.onDrain(stream);
@@ -184,7 +161,7 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   /** Checks the deadlines of heads; those of an exchange are the owner's. */
   tick(now: number): void {
     this.#now = now;
-    if (this.#closed || this.#stream !== undefined) return;
+    if (this.#closed || this.busy) return;
     if (!this.#head.isOver(now)) return;
     if (this.#head.begun) return this.#refuse(408, "a head was not finished in time");
     this.#end("deadline", "idle");
@@ -195,7 +172,6 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     if (this.#closed) return;
     this.#closed = true;
     this.#held.take();
-    this.#body.stop();
     this.#dropStream(reason);
   }
 
@@ -203,8 +179,9 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   shutdown(): void {
     this.#draining = true;
     if (this.#closed) return;
-    if (this.#stream === undefined) this.#end("owner", "shutdown");
-    else if (!this.#stream.isTunnel) this.#stream.keepAlive = false;
+    const { stream } = this.#exchange;
+    if (stream === undefined) this.#end("owner", "shutdown");
+    else if (!stream.isTunnel) stream.keepAlive = false;
   }
 
   // --- input -----------------------------------------------------------------------------------
@@ -213,119 +190,75 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     let at = 0;
     let requests = 0;
     while (at < piece.length && !this.#closed) {
-      const stream = this.#stream;
+      const { stream } = this.#exchange;
       if (stream === undefined) {
         // A client that does not read its answers gets no more of them.
         if (requests > 0 || this.#out.congested) return this.#held.hold(piece, at);
         at = this.#readHead(piece, at);
-        if (this.#stream !== undefined || !this.#head.begun) requests++;
+        if (this.busy || !this.#head.begun) requests++;
       } else if (stream.tunnelOpen) {
-        this.content(piece.subarray(at), false);
-        return;
-      } else if (this.#body.ended) {
+        return this.#exchange.content(piece.subarray(at), false);
+      } else if (this.#exchange.bodyEnded) {
         return this.#held.hold(piece, at);
       } else {
-        at = this.#body.read(piece, at);
+        at = this.#exchange.read(piece, at);
       }
     }
   }
 
   #readHead(piece: Uint8Array, at: number): number {
-    const heads = this.#heads;
     this.#head.begin(this.#now);
-    const result = heads.read(piece, at);
-    const { next } = heads;
-    if (result === "need") return next;
-    if (result === "bad") {
-      this.#refuse(heads.problem.refuse, heads.problem.reason);
-      return next;
-    }
-    const request = assembleRequest(heads.line as RequestLine, heads.fields, {
-      ignoresUpgrade: this.#ignoresUpgrades,
-    });
+    const request = this.#requests.read(piece, at);
+    const { next } = this.#requests;
+    if (request === "need") return next;
     if ("refuse" in request) {
       this.#refuse(request.refuse, request.reason);
       return next;
     }
-    heads.begin();
     const stream = new ServerStream(this.#responses, request);
     if (this.#draining) stream.keepAlive = false;
-    this.#stream = stream;
-    if (request.framing !== undefined) this.#body.begin(request.framing);
-    this.#handler.onRequest(stream, request.head, stream.requestEnded);
+    this.#exchange.stream = stream;
+    if (request.framing !== undefined) this.#exchange.expect(request.framing);
+    this.#handler.onRequest(stream, request.head, stream.received);
     return next;
   }
 
   /** @ignore */
-  content(bytes: Uint8Array, end: boolean): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    stream.unconsumed += bytes.length;
-    if (stream.unconsumed >= this.#limits.window) this.#windowFull = true;
-    if (end) stream.requestEnded = true;
-    this.#handler.onData(stream, bytes, end);
-    if (end) this.#settle(stream);
-  }
-
-  /** @ignore */
-  trailers(fields: Fields): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    stream.requestEnded = true;
-    this.#handler.onTrailers(stream, fields);
-    this.#settle(stream);
-  }
-
-  /** @ignore */
-  broken(reason: string): void {
-    const stream = this.#stream;
-    if (stream === undefined) return;
+  onBroken(reason: string, stream: ServerStream): void {
     stream.keepAlive = false;
-    stream.requestEnded = true;
+    stream.received = true;
     this.#handler.onInvalid(stream, reason);
   }
 
   // --- what the stream asks --------------------------------------------------------------------
 
   /** @ignore */
-  onConsume(stream: ServerStream, octets: number): void {
-    stream.unconsumed -= octets;
-    if (!this.#windowFull || stream.unconsumed > this.#limits.window / 2) return;
-    this.#windowFull = false;
-    this.#out.announce();
+  onConsume(octets: number): void {
+    if (this.#exchange.consume(octets)) this.#out.announce();
   }
 
   /** @ignore */
   onReset(stream: ServerStream): void {
     const complete = stream.responded && this.#out.ended;
     const abrupt = !complete && stream.responded && this.#out.endsWithConnection;
-    stream.closed = true;
-    this.#stream = undefined;
+    this.#exchange.close();
     this.#end("owner", complete ? "the request was not wanted to its end" : "cut off", abrupt);
   }
 
   /** @ignore */
-  onResponded(stream: ServerStream): void {
-    this.#settle(stream);
-  }
-
-  /** @ignore */
   onMisframed(stream: ServerStream): void {
-    stream.closed = true;
-    this.#stream = undefined;
+    this.#exchange.close();
     const reason = "the answer is not as long as it declared";
     this.#handler.onReset(stream, { by: "rules", reason, untouched: false });
     this.#end("rules", reason);
   }
 
-  /** Ends the exchange when both messages have. */
-  #settle(stream: ServerStream): void {
+  /** @ignore Ends the exchange when both messages have ended. */
+  onMessageEnd(stream: ServerStream): void {
     if (stream.closed || !stream.responded || !this.#out.ended) return;
     // A refused upgrade has no content; what came behind it is nobody's.
-    if (!stream.requestEnded && !(stream.isTunnel && !stream.tunnelOpen)) return;
-    stream.closed = true;
-    this.#stream = undefined;
-    this.#windowFull = false;
+    if (!stream.received && !(stream.isTunnel && !stream.tunnelOpen)) return;
+    this.#exchange.close();
     if (!stream.keepAlive) return this.#end("owner", "the last answer was given");
     this.#head.rest(this.#now);
     if (this.#held.any) this.#out.announce();
@@ -334,17 +267,16 @@ export class H1ServerSession implements BodySink, ResponseEvents {
   /** Answers what never became a request, and ends. */
   #refuse(status: number, reason: string): void {
     const page = this.#handler.pageFor?.(status);
-    const isHead = this.#heads.line?.method === "HEAD";
+    const { isHead } = this.#requests;
     for (const octets of refusal(status, { page, isHead })) this.#out.text(octets);
     this.#handler.onRefusal?.({ status, reason });
     this.#end(status === 408 ? "deadline" : "rules", reason);
   }
 
   #dropStream(reason: string): void {
-    const stream = this.#stream;
+    const { stream } = this.#exchange;
     if (stream === undefined) return;
-    stream.closed = true;
-    this.#stream = undefined;
+    this.#exchange.close();
     this.#handler.onReset(stream, { by: "lost", reason, untouched: false });
   }
 
@@ -352,7 +284,6 @@ export class H1ServerSession implements BodySink, ResponseEvents {
     if (this.#closed) return;
     this.#closed = true;
     this.#held.take();
-    this.#body.stop();
     this.#handler.onClose({ by, reason, abrupt });
   }
 }

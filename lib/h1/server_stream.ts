@@ -8,7 +8,7 @@ export interface ServerStreamPort {
   respond(stream: ServerStream, head: ResponseInit, end: boolean): void;
   sendData(stream: ServerStream, bytes: Uint8Array, end: boolean): boolean;
   sendTrailers(stream: ServerStream, fields: Fields): void;
-  consume(stream: ServerStream, octets: number): void;
+  consume(octets: number): void;
   reset(stream: ServerStream): void;
 }
 
@@ -24,11 +24,9 @@ export class ServerStream implements H1ServerStream {
   /** A final head was written. */
   responded = false;
   /** All of the request has come. */
-  requestEnded: boolean;
+  received: boolean;
   /** A 101 has opened the tunnel. */
   tunnelOpen = false;
-  /** Content handed out and not consumed. */
-  unconsumed = 0;
   readonly #port: ServerStreamPort;
 
   constructor(port: ServerStreamPort, request: Request) {
@@ -37,7 +35,7 @@ export class ServerStream implements H1ServerStream {
     this.isHead = request.isHead;
     this.isTunnel = request.head.protocol !== "";
     this.keepAlive = request.keepAlive;
-    this.requestEnded = request.framing === undefined && !this.isTunnel;
+    this.received = request.framing === undefined && !this.isTunnel;
   }
 
   get congested(): boolean {
@@ -57,7 +55,7 @@ export class ServerStream implements H1ServerStream {
   }
 
   consume(octets: number): void {
-    if (!this.closed) this.#port.consume(this, octets);
+    if (!this.closed) this.#port.consume(octets);
   }
 
   reset(_code = 0): void {
