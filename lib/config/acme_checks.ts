@@ -6,7 +6,7 @@ import type { AcmeConfig, Config } from "./types.ts";
 const PATH: KeyPath = ["acme"];
 
 /** The section's files, and what takes two of its settings. */
-export function checkAcme({ acme }: Config, { report, files }: CheckContext): void {
+export function checkAcme({ acme, mcns }: Config, { report, files }: CheckContext): void {
   if (acme === undefined) return;
   if (!acme.agreeTos) {
     report.problem([...PATH, "agree_tos"], "is not true: no authority issues without");
@@ -16,29 +16,54 @@ export function checkAcme({ acme }: Config, { report, files }: CheckContext): vo
     report.problem([...PATH, missing], "is missing: the other half is given");
   }
   if (acme.eabKeyFile) files.read(acme.eabKeyFile, [...PATH, "eab_key_file"], report);
-  if (acme.challenge === "dns-01" && acme.dns === undefined) {
-    report.problem([...PATH, "dns"], 'is missing: challenge = "dns-01" needs it');
+  if (acme.challenge === "dns-01" && acme.dns === undefined && mcns === undefined) {
+    const message = 'is missing: challenge = "dns-01" needs it, or the section [mcns]';
+    report.problem([...PATH, "dns"], message);
   }
   if (acme.dns !== undefined) {
     if (acme.challenge !== "dns-01") report.warning([...PATH, "dns"], "ignored without dns-01");
     files.read(acme.dns.keyFile, [...PATH, "dns", "key_file"], report);
   }
-  if (acme.caCert) {
-    const at = [...PATH, "ca_cert"];
-    const pem = files.readText(acme.caCert, at, report);
-    const read = pem === undefined ? undefined : readAuthorities(pem);
-    if (read?.ok === false) report.problem(at, `${quote(acme.caCert)}: ${read.reason}`);
+  checkAuthorities(acme.caCert, [...PATH, "ca_cert"], { report, files });
+}
+
+/** The files of the section `[mcns]`. */
+export function checkMcns({ mcns }: Config, { report, files }: CheckContext): void {
+  if (mcns === undefined) return;
+  const { tokenFile, caCert, zones } = mcns;
+  const at = ["mcns", "token_file"];
+  const token = files.readText(tokenFile, at, report)?.trim();
+  // What a field of HTTP may hold (RFC 6750 §2.1).
+  if (token !== undefined && !/^[\w.~+/-]+=*$/.test(token)) {
+    report.problem(at, `${quote(tokenFile)} holds no token`);
   }
+  checkAuthorities(caCert, ["mcns", "ca_cert"], { report, files });
+  if (zones.length === 0) report.problem(["mcns", "zones"], "names no zone");
+}
+
+function checkAuthorities(
+  file: string | undefined,
+  at: KeyPath,
+  { report, files }: Pick<CheckContext, "report" | "files">,
+): void {
+  if (!file) return;
+  const pem = files.readText(file, at, report);
+  const read = pem === undefined ? undefined : readAuthorities(pem);
+  if (read?.ok === false) report.problem(at, `${quote(file)}: ${read.reason}`);
 }
 
 /** What `dns-01` takes of a name that is in none of the zones; nothing: it is in one. */
-export function dnsWarning(hostname: string, acme: AcmeConfig | undefined): string | undefined {
+export function dnsWarning(
+  hostname: string,
+  { acme, mcns }: Pick<Config, "acme" | "mcns">,
+): string | undefined {
   if (acme?.challenge !== "dns-01" || hostname === "") return undefined;
   const name = hostname.replace(/^\*\./, "");
-  const { zones = [] } = acme.dns ?? {};
+  const { zones = [] } = acme.dns ?? mcns ?? {};
+  const setting = acme.dns === undefined ? "mcns.zones" : "acme.dns.zones";
   return zones.some((zone) => name === zone || name.endsWith(`.${zone}`))
     ? undefined
-    : `is in none of acme.dns.zones: _acme-challenge.${name} has to be a CNAME that leads into one`;
+    : `is in none of ${setting}: _acme-challenge.${name} has to be a CNAME that leads into one`;
 }
 
 /** Why no authority issues a certificate for a route of that hostname. */

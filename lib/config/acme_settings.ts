@@ -98,7 +98,8 @@ export const acme = table<AcmeConfig>({
       "which has to lead to a listener of this proxy; the firewall lets it through while a name is " +
       "being proved. Not for wildcards. `http-01`: the authority asks port 80 of the name by plain " +
       'HTTP, which has to lead to a listener with `kind = "redirect"`; the firewall lets that ' +
-      "one request through. Not for wildcards. `dns-01`: a name server is told of the proof; see `dns`.",
+      "one request through. Not for wildcards. `dns-01`: a name server is told of the proof, that of " +
+      "`[mcns]` or another one; see `dns`.",
   },
   dns: {
     key: "dns",
@@ -106,7 +107,7 @@ export const acme = table<AcmeConfig>({
     optional: true,
     doc: "The name server that `dns-01` tells of proofs, by dynamic updates (RFC 2136) that are " +
       "signed with a key (TSIG, HMAC-SHA256): knot, bind and PowerDNS take them. The key needs to " +
-      "change TXT records below `_acme-challenge` alone.",
+      "change TXT records below `_acme-challenge` alone. Absent: the one of `[mcns]`.",
   },
 });
 

@@ -9,8 +9,8 @@ import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { coversHost } from "../certificates/mod.ts";
 import { checkErrorPages } from "./page_checks.ts";
-import { acmeProblem, checkAcme, dnsWarning } from "./acme_checks.ts";
-import type { AcmeConfig, Config, ConnectorConfig, FirewallConfig } from "./types.ts";
+import { acmeProblem, checkAcme, checkMcns, dnsWarning } from "./acme_checks.ts";
+import type { Config, ConnectorConfig, FirewallConfig } from "./types.ts";
 
 /** The checks that take more than one setting, or a file. */
 export function checkConfig(config: Config, context: CheckContext): void {
@@ -25,7 +25,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
     checkProxyProtocol(listener, path, context.report);
     checkRedirect(listener, path, { config, report });
     for (const [j, route] of listener.routes.entries()) {
-      checkRoute(route, [...path, "routes", j], { ...context, acme: config.acme });
+      checkRoute(route, [...path, "routes", j], { ...context, config });
       checkPolicies(route, [...path, "routes", j], { config, report });
       if (route.mode === "mtls") {
         const { connector } = config;
@@ -36,6 +36,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
   checkErrorPages(config.l7.errorPages, ["l7"], context);
   checkGeoIp(config, context);
   checkAcme(config, context);
+  checkMcns(config, context);
   if (
     config.history !== undefined && resolve(config.history.path) === resolve(config.database.path)
   ) {
@@ -89,7 +90,7 @@ function listenAddresses({ listeners, metrics }: Config): [KeyPath, string][] {
 }
 
 interface RouteContext extends CheckContext {
-  readonly acme: AcmeConfig | undefined;
+  readonly config: Pick<Config, "acme" | "mcns">;
 }
 
 /** Warns of what is written down and does nothing. */
@@ -120,11 +121,11 @@ function checkPolicies(
 function checkAcmeRoute(
   { hostname }: RouteSettings,
   path: KeyPath,
-  { report, acme }: RouteContext,
+  { report, config }: RouteContext,
 ): void {
-  const problem = acmeProblem(hostname, acme);
+  const problem = acmeProblem(hostname, config.acme);
   if (problem !== undefined) return report.problem([...path, problem.key], problem.reason);
-  const warning = dnsWarning(hostname, acme);
+  const warning = dnsWarning(hostname, config);
   if (warning !== undefined) report.warning([...path, "hostname"], warning);
 }
 

@@ -25,6 +25,7 @@ export {
   type GrpcConfig,
   type HistoryConfig,
   type L7Config,
+  type McnsConfig,
   type ProxyConfig,
   type ServerConfig,
   type StateConfig,

@@ -19,6 +19,7 @@ import { bans } from "./ban_settings.ts";
 import { connector } from "./connector_settings.ts";
 import { firewall } from "./firewall_settings.ts";
 import { l7 } from "./l7_settings.ts";
+import { mcns } from "./mcns_settings.ts";
 import type { Config } from "./types.ts";
 
 const SECOND = 1_000;
@@ -226,6 +227,14 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
     doc: 'Certificates from an authority (ACME), for routes with `tls_cert = "acme"`: they are ' +
       "ordered, kept in the database and renewed without anybody's doing. Until the first one " +
       "is there, connections to the route are refused.",
+  },
+  mcns: {
+    key: "mcns",
+    kind: mcns,
+    optional: true,
+    doc:
+      "The name server beside the proxy (docs/mcns.md), whose records it may change over REST: " +
+      'for `challenge = "dns-01"`. Absent: there is none.',
   },
   metrics: {
     key: "metrics",

@@ -30,6 +30,20 @@ export interface Config {
   readonly connector?: ConnectorConfig;
   /** Absent: no route may have its certificate from an authority. */
   readonly acme?: AcmeConfig;
+  /** Absent: no name server's records are changed. */
+  readonly mcns?: McnsConfig;
+}
+
+/** The name server beside the proxy. */
+export interface McnsConfig {
+  /** An https URL. */
+  readonly server: string;
+  /** Canonical endpoint. */
+  readonly dns: string;
+  readonly caCert?: string;
+  readonly tokenFile: string;
+  readonly zones: readonly string[];
+  readonly propagationMs: number;
 }
 
 /** Certificates from an authority. */
@@ -43,7 +57,7 @@ export interface AcmeConfig {
   readonly eabKeyFile?: string;
   readonly profile?: string;
   readonly challenge: "tls-alpn-01" | "http-01" | "dns-01";
-  /** Where dns-01 shows its proofs; given with it. */
+  /** Where dns-01 shows its proofs; absent: at `mcns`. */
   readonly dns?: AcmeDnsConfig;
 }
 

@@ -110,6 +110,7 @@ export class Control {
       ...{ state, readFile, now, log },
       userAgent: options.userAgent ?? "mc-proxy",
       resolvers: options.config.resolver.servers,
+      mcns: options.config.mcns,
       names: connector?.serverCert === ACME ? [connectorName(connector)] : [],
       activate: () => this.upkeep.lookAtCertificates(),
     });

@@ -43,7 +43,10 @@ export async function findProofPlace(
   const zone = zoneOf(at, zones);
   if (zone !== undefined) return { zone, name: at };
   const where = at === name ? "it is no CNAME, and is" : `it leads to ${at}, which is`;
-  throw new AcmeError("failed", `${name} cannot be written: ${where} in none of acme.dns.zones`);
+  throw new AcmeError(
+    "failed",
+    `${name} cannot be written: ${where} in none of the zones that are ours`,
+  );
 }
 
 /** Whether a name leads where any other name beside it would: `*.example.net CNAME …`. */

@@ -116,7 +116,7 @@ export class Issuance implements AsyncDisposable {
   async #forgetKept(): Promise<void> {
     const { store, prover } = this.#options;
     for (const { name, proof } of store.orders()) {
-      if (proof !== undefined && !this.#running.has(name)) await prover.forget(name);
+      if (proof !== undefined && !this.#running.has(name)) await prover.forget(name, proof);
     }
   }
 
@@ -232,6 +232,7 @@ export class Issuance implements AsyncDisposable {
     clearTimeout(this.#forgetting);
     for (const { controller } of this.#running.values()) controller.abort();
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
+    this.#options.prover.close?.();
     await this.#session[Symbol.asyncDispose]();
   }
 
@@ -284,6 +285,7 @@ export class Issuance implements AsyncDisposable {
   /** One order from its beginning to its end; never fails. */
   async #order(name: string, cancelled: AbortSignal): Promise<void> {
     this.#attempts++;
+    const kept = this.#options.store.order(name)?.proof;
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(ORDER_TIMEOUT_MS)]);
     try {
       await obtainForName(name, signal, this.#context);
@@ -294,7 +296,7 @@ export class Issuance implements AsyncDisposable {
       await noteFailure(name, error, this.#context);
     } finally {
       // What a process before has left, and this one did not need to show again.
-      if (!this.#closed) await this.#options.prover.forget(name);
+      if (!this.#closed) await this.#options.prover.forget(name, kept);
     }
   }
 }

@@ -11,8 +11,10 @@ import type { IssuanceStore } from "./issuance_store.ts";
 
 /** Shows proofs of names, and can be told to show none of a name. */
 export interface NameProver extends Prover {
-  /** Takes back what is shown for a name from before a restart. Never fails. */
-  forget(name: string): Promise<void>;
+  /** Takes back what is shown for a name from before a restart, which was kept. Never fails. */
+  forget(name: string, kept?: KeptProof): Promise<void>;
+  /** Ends what it goes on with on its own. */
+  close?(): void;
 }
 
 /**

@@ -42,6 +42,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "relay",
     "resolver",
     "dns_forward",
+    "dns_rest",
     "replication",
     "tls",
   ],
