@@ -1,14 +1,14 @@
-import type { OutputPool, RequestInit } from "../http/mod.ts";
+import type { OutputPool } from "../http/mod.ts";
 import { AbuseGuard, type Budget } from "./abuse.ts";
-import { ErrorCode, H2StateError } from "./error_codes.ts";
+import { ErrorCode } from "./error_codes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
 import { DEAF, Forsaken } from "./forsaken.ts";
-import { requestPseudo } from "./pseudo_headers.ts";
 import type { Limits } from "./limits.ts";
 import { OwnerCalls, type OwnerHost } from "./owner_calls.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
 import { defaultPeerSettings } from "./settings.ts";
 import { StreamImpl } from "./stream.ts";
+import { type OpenerHost, StreamOpener } from "./stream_opener.ts";
 import { StreamTable } from "./stream_table.ts";
 import type { CloseCause, H2Handler, ResetCause } from "./types.ts";
 
@@ -37,7 +37,7 @@ export interface ConnectionInit {
  * The state both directions of a connection share: its streams, its windows, its budgets, and how
  * streams and the connection end. `Inbound` feeds it, `Sender` writes for it.
  */
-export class Connection implements OwnerHost, SenderEvents {
+export class Connection implements OpenerHost, OwnerHost, SenderEvents {
   readonly role: Role;
   readonly limits: Limits;
   readonly handler: H2Handler;
@@ -45,6 +45,7 @@ export class Connection implements OwnerHost, SenderEvents {
   readonly sender: Sender;
   readonly guard: AbuseGuard;
   readonly forsaken: Forsaken;
+  readonly opener = new StreamOpener(this);
   readonly #calls = new OwnerCalls(this);
   readonly peer = defaultPeerSettings();
   readonly window: ReceiveWindow;
@@ -63,8 +64,6 @@ export class Connection implements OwnerHost, SenderEvents {
   acceptUpTo = Infinity;
   /** Since when no stream is open; meaningless while one is. */
   idleSince: number;
-  /** `canOpenStream` was asked and was false. */
-  #wasFull = false;
 
   constructor(init: ConnectionInit) {
     this.role = init.role;
@@ -93,22 +92,6 @@ export class Connection implements OwnerHost, SenderEvents {
 
   // --- streams -------------------------------------------------------------------------------
 
-  /**
-   * Whether `request` may open another stream now. Not while much output waits: request heads have
-   * no window, and a backend that does not read must not fill our memory with them.
-   */
-  get canOpenStream(): boolean {
-    const open = !this.closed && !this.draining && this.streams.hasLocalId && !this.congested &&
-      this.streams.size < this.streamLimit;
-    if (!open) this.#wasFull = true;
-    return open;
-  }
-
-  /** Streams that may be open at once in the client role. */
-  get streamLimit(): number {
-    return Math.min(this.peer.maxConcurrentStreams, this.limits.maxOwnStreams);
-  }
-
   /** Adds a stream with the windows that hold now. */
   open(id: number): StreamImpl {
     const stream = new StreamImpl(this.#calls, {
@@ -119,26 +102,6 @@ export class Connection implements OwnerHost, SenderEvents {
       now: this.now,
     });
     this.streams.add(stream);
-    return stream;
-  }
-
-  /** Opens a stream with a request head. */
-  request(head: RequestInit, endStream: boolean): StreamImpl {
-    if (!this.canOpenStream) throw new H2StateError("cannot open a stream: none is available");
-    const { fields, neverIndexed } = head;
-    const streamId = this.streams.nextLocalId;
-    const pseudo = requestPseudo(head);
-    this.sender.headers({ streamId, pseudo, fields, neverIndexed, endStream });
-    if (this.closed) throw new H2StateError("cannot open a stream: the session ended");
-    this.streams.takeLocalId();
-    const stream = this.open(streamId);
-    stream.headSent = true;
-    stream.isHead = head.method === "HEAD";
-    stream.isConnect = head.method === "CONNECT";
-    if (endStream) {
-      stream.endQueued = true;
-      this.onLocalEnd(stream);
-    }
     return stream;
   }
 
@@ -157,13 +120,6 @@ export class Connection implements OwnerHost, SenderEvents {
   credit(octets: number): void {
     const increment = this.window.give(octets);
     if (increment > 0 && !this.closed) this.sender.windowUpdate(0, increment);
-  }
-
-  /** Tells a client that waited for a stream. */
-  announceRoom(): void {
-    if (!this.#wasFull || !this.canOpenStream) return;
-    this.#wasFull = false;
-    this.handler.onStreamAvailable?.();
   }
 
   // --- ends ----------------------------------------------------------------------------------
@@ -305,7 +261,7 @@ export class Connection implements OwnerHost, SenderEvents {
     if (stream.unconsumed > 0 && !this.limits.creditOnReceipt) this.credit(stream.unconsumed);
     stream.unconsumed = 0;
     if (this.streams.size === 0) this.idleSince = this.now;
-    this.announceRoom();
+    this.opener.announceRoom();
     this.closeIfDrained();
   }
 }

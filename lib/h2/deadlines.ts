@@ -33,8 +33,7 @@ export function checkDeadlines(connection: Connection, waits: Waits): void {
       if (!late(stream.stalledSince, limits.stallTimeoutMs)) continue;
       // With room in its window it waits for the connection, not for a peer that does not read.
       if (stream.sendWindow.available >= Math.min(limits.minProgress, stream.queue.octets)) {
-        stream.stalledSince = now;
-        stream.progress = 0;
+        stream.beginStall(now);
       } else {
         connection.streamError(stream.id, ErrorCode.cancel, "peer keeps its window closed");
       }

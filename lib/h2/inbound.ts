@@ -220,7 +220,7 @@ export class Inbound implements FrameSink {
     sender.settingsAck();
     sender.pump();
     connection.handler.onSettings?.(peer);
-    connection.announceRoom();
+    connection.opener.announceRoom();
   }
 
   /** RFC 9113 §6.9.2: a new initial window moves the window of every open stream. */

@@ -12,6 +12,7 @@ import { type HeadersFrame, headersRoom, writeHeaders } from "./header_writer.ts
 import { HpackEncoder } from "./hpack_encoder.ts";
 import type { Limits } from "./limits.ts";
 import { DEFAULT_WINDOW } from "./settings.ts";
+import { StallWatch } from "./stall_watch.ts";
 import type { StreamImpl } from "./stream.ts";
 
 /** A DATA frame with less than this was cut by the peer's window, unless it was all there was. */
@@ -52,15 +53,12 @@ export class Sender {
   #announced = true;
   #announcedAt = 0;
   #pumping = false;
-  /** Since when something is queued without pause, or since the last look at it. */
-  #queuedSince = 0;
-  /** How much was queued then, and what was framed of the queues since. */
-  #queuedThen = 0;
-  #progress = 0;
+  readonly #stall: StallWatch;
 
   constructor(pool: OutputPool, limits: Limits, events: SenderEvents) {
     this.#output = new Output(pool);
     this.#limits = limits;
+    this.#stall = new StallWatch(limits);
     this.#events = events;
   }
 
@@ -157,11 +155,8 @@ export class Sender {
       return true;
     }
     if (bytes.length > 0) {
-      if (stream.queue.octets === 0) {
-        stream.stalledSince = this.now;
-        stream.progress = 0;
-      }
-      if (this.queued === 0) this.#restartStall();
+      if (stream.queue.octets === 0) stream.beginStall(this.now);
+      if (this.queued === 0) this.#stall.begin(this.now, 0);
       stream.queue.push(bytes);
       this.queued += bytes.length;
     }
@@ -208,24 +203,9 @@ export class Sender {
     this.#pumping = false;
   }
 
-  /**
-   * Whether the peer has kept the window of the connection nearly closed for the stall time, letting
-   * less through than a reader does. Without this, a window that is opened drop by drop holds the
-   * queues of all streams.
-   */
+  /** Whether the peer has kept the window of the connection nearly closed for too long. */
   stalls(): boolean {
-    const { stallTimeoutMs, minProgress, minDrain } = this.#limits;
-    if (this.queued === 0 || this.now - this.#queuedSince < stallTimeoutMs) return false;
-    const wanted = Math.max(minProgress, this.#queuedThen * minDrain);
-    const stalls = this.window.available < minProgress && this.#progress < wanted;
-    this.#restartStall();
-    return stalls;
-  }
-
-  #restartStall(): void {
-    this.#queuedSince = this.now;
-    this.#queuedThen = this.queued;
-    this.#progress = 0;
+    return this.queued > 0 && this.#stall.stalls(this.now, this);
   }
 
   #hasRoom(): boolean {
@@ -258,8 +238,8 @@ export class Sender {
     stream.queue.take(slab.bytes, slab.used, length);
     slab.used += length;
     this.queued -= length;
-    this.#progress += length;
-    this.#noteProgress(stream, length);
+    this.#stall.progress += length;
+    stream.noteProgress(length, this.now, this.#limits.minProgress);
     this.#dataWritten(stream, length, endStream);
     if (stream.queue.octets === 0 && stream.trailers !== undefined) this.#finish(stream);
     if (stream.paused && stream.queue.cost <= this.#limits.streamSendBuffer >>> 1) {
@@ -283,16 +263,6 @@ export class Sender {
     this.#events.onDataSent(length, length >= FULL_FRAME || stream.queue.octets === 0);
     this.#announce();
     if (endStream) this.#events.onLocalEnd(stream);
-  }
-
-  #noteProgress(stream: StreamImpl, octets: number): void {
-    stream.progress += octets;
-    if (stream.queue.octets === 0) {
-      stream.stalledSince = -1;
-    } else if (stream.progress >= this.#limits.minProgress) {
-      stream.stalledSince = this.now;
-      stream.progress = 0;
-    }
   }
 
   #finish(stream: StreamImpl): void {

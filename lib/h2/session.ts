@@ -4,11 +4,15 @@ import { checkDeadlines } from "./deadlines.ts";
 import type { Budget } from "./abuse.ts";
 import { ErrorCode } from "./error_codes.ts";
 import { FrameReader } from "./frame_reader.ts";
-import { CLIENT_PREFACE, DEFAULT_MAX_FRAME, MAX_31_BITS } from "./frames.ts";
+import { DEFAULT_MAX_FRAME, MAX_31_BITS } from "./frames.ts";
 import { Inbound, type InboundEvents } from "./inbound.ts";
 import { BACKEND_LIMITS, EDGE_LIMITS, type Limits } from "./limits.ts";
-import { DEFAULT_WINDOW, type PeerSettings, SettingId } from "./settings.ts";
+import { greet, PrefaceReader } from "./preface.ts";
+import { DEFAULT_WINDOW, type PeerSettings } from "./settings.ts";
 import type { H2Handler, H2Stream } from "./types.ts";
+import { UnfinishedFrame } from "./unfinished_frame.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** What makes a session. */
 export interface SessionOptions {
@@ -71,11 +75,8 @@ export class H2Session implements InboundEvents {
   readonly #inbound: Inbound;
   readonly #reader: FrameReader;
   readonly #startedAt: number;
-  /** Octets of the client's preface still expected. */
-  #preface: number;
-  /** Since when a frame is unfinished, and how many were read before it; -1: none is. */
-  #frameSince = -1;
-  #framesSeen = 0;
+  readonly #unfinished = new UnfinishedFrame();
+  readonly #preface: PrefaceReader;
   #pingSerial = 0;
   #pingSince = -1;
   #drainSerial = -1;
@@ -93,8 +94,8 @@ export class H2Session implements InboundEvents {
     this.#startedAt = now;
     this.#inbound = new Inbound(this.#connection, this);
     this.#reader = new FrameReader(this.#inbound, DEFAULT_MAX_FRAME);
-    this.#preface = role === "server" ? CLIENT_PREFACE.length : 0;
-    this.#greet(limits);
+    this.#preface = new PrefaceReader(role);
+    greet(this.#connection.sender, { role, limits });
   }
 
   // --- what the owner may ask ------------------------------------------------------------------
@@ -132,12 +133,12 @@ export class H2Session implements InboundEvents {
 
   /** Whether `request` would open a stream now (client role). */
   get canOpenStream(): boolean {
-    return this.#connection.role === "client" && this.#connection.canOpenStream;
+    return this.#connection.role === "client" && this.#connection.opener.canOpen;
   }
 
   /** Streams that may be open at once (client role). */
   get streamLimit(): number {
-    return this.#connection.streamLimit;
+    return this.#connection.opener.limit;
   }
 
   /** The peer's SETTINGS arrived: it does speak HTTP/2. */
@@ -165,20 +166,20 @@ export class H2Session implements InboundEvents {
   receive(bytes: Uint8Array, now: number, work = Infinity): number {
     this.#connection.setNow(now);
     if (this.#connection.closed) return bytes.length;
-    const rest = this.#preface > 0 ? this.#readPreface(bytes) : bytes;
+    const rest = this.#preface.done ? bytes : this.#readPreface(bytes);
     const read = bytes.length - rest.length + this.#reader.receive(rest, work);
     if (this.#connection.closed) {
       this.#reader.stop();
       return bytes.length;
     }
-    this.#noteUnfinished(now);
+    this.#unfinished.note(this.#reader, now);
     return read;
   }
 
   /** Everything to write now, in order. It may be called at any time and may give nothing. */
   takeOutput(): Uint8Array[] {
     const taken = this.#connection.sender.take();
-    this.#connection.announceRoom();
+    this.#connection.opener.announceRoom();
     return taken;
   }
 
@@ -193,7 +194,7 @@ export class H2Session implements InboundEvents {
     connection.forsaken.tick(now);
     checkDeadlines(connection, {
       started: this.#startedAt,
-      frame: this.#frameSince,
+      frame: this.#unfinished.since,
       headerBlock: this.#inbound.blocks.openSince,
       ping: this.#pingSince,
     });
@@ -215,7 +216,7 @@ export class H2Session implements InboundEvents {
    * @throws {H2FieldError} if a field cannot be sent; nothing was written then.
    */
   request(head: RequestInit, endStream = false): H2Stream {
-    return this.#connection.request(head, endStream);
+    return this.#connection.opener.request(head, endStream);
   }
 
   /** Sends a PING; `onPong` tells of its answer, `tick` ends the session without one. */
@@ -265,43 +266,12 @@ export class H2Session implements InboundEvents {
     this.#connection.handler.onPong?.(elapsedMs);
   }
 
-  #greet(limits: Limits): void {
-    const { sender, role } = this.#connection;
-    if (role === "client") sender.raw(CLIENT_PREFACE);
-    sender.settings([
-      role === "client"
-        ? [SettingId.enablePush, 0]
-        : [SettingId.maxConcurrentStreams, limits.maxConcurrentStreams],
-      [SettingId.initialWindowSize, limits.streamWindow],
-      [SettingId.maxHeaderListSize, limits.maxHeaderListSize],
-      ...(role === "server" ? [[SettingId.enableConnectProtocol, 1] as const] : []),
-    ]);
-    const more = limits.connectionWindow - DEFAULT_WINDOW;
-    if (more > 0) sender.windowUpdate(0, more);
-  }
-
-  /** RFC 9113 §3.4. Answers what follows the preface. */
+  /** Answers what follows the client's preface. */
   #readPreface(bytes: Uint8Array): Uint8Array {
-    const seen = CLIENT_PREFACE.length - this.#preface;
-    const length = Math.min(this.#preface, bytes.length);
-    for (let i = 0; i < length; i++) {
-      if (bytes[i] !== CLIENT_PREFACE[seen + i]) {
-        this.#connection.fail(ErrorCode.protocolError, "invalid connection preface");
-        break;
-      }
-    }
-    this.#preface -= length;
-    return bytes.subarray(length);
-  }
-
-  /** A frame may come octet by octet, but not for ever. */
-  #noteUnfinished(now: number): void {
-    if (!this.#reader.unfinished) {
-      this.#frameSince = -1;
-    } else if (this.#frameSince < 0 || this.#reader.frames !== this.#framesSeen) {
-      this.#frameSince = now;
-      this.#framesSeen = this.#reader.frames;
-    }
+    const rest = this.#preface.read(bytes);
+    if (rest !== undefined) return rest;
+    this.#connection.fail(ErrorCode.protocolError, "invalid connection preface");
+    return NOTHING;
   }
 
   #sendPing(): number {

@@ -92,6 +92,19 @@ export class StreamImpl implements H2Stream {
     return this.queue.octets;
   }
 
+  /** What is queued makes no progress from now on. */
+  beginStall(now: number): void {
+    this.stalledSince = now;
+    this.progress = 0;
+  }
+
+  /** So much of the queue was framed; `enough` of it begins a new stretch of time. */
+  noteProgress(octets: number, now: number, enough: number): void {
+    this.progress += octets;
+    if (this.queue.octets === 0) this.stalledSince = -1;
+    else if (this.progress >= enough) this.beginStall(now);
+  }
+
   respond(head: ResponseInit, endStream = false): void {
     this.#port.respond(this, head, endStream);
   }
