@@ -47,7 +47,7 @@ export interface DownstreamServices {
   readonly onCrash: (request: string, error: unknown) => void;
 }
 
-/** What one of the fronts (HTTP/2, HTTP/1.1) does for its client. */
+/** What the codec of a connection (HTTP/2 or HTTP/1.1) does for its client. */
 export interface DownstreamCodec {
   /** No more requests; ends when those that are open have been answered. */
   shutdown(): void;
@@ -120,20 +120,20 @@ export class DownstreamConnection implements ExchangeOwner {
     return maxRequests > 0 && this.#requests >= maxRequests;
   }
 
-  /** Takes a request from a front. */
-  begin(front: DownstreamStream, request: {
+  /** Takes a request from the codec. */
+  begin(downstream: DownstreamStream, request: {
     readonly head: RequestHead;
     readonly endStream: boolean;
     readonly protocol: RequestEvent["protocol"];
   }): Exchange {
     this.#release ??= this.idle.keep();
     const id = `${this.connection.id}-${(this.#requests++).toString(36)}`;
-    const exchange = new Exchange(this, front, { ...request, id });
+    const exchange = new Exchange(this, downstream, { ...request, id });
     this.#exchanges.push(exchange);
     return exchange;
   }
 
-  /** Sends it on its way, or answers it. Called when the front is ready to be written to. */
+  /** Sends it on its way, or answers it. Called when its stream is ready to be written to. */
   route(exchange: Exchange): void {
     try {
       this.#route(exchange);

@@ -27,8 +27,6 @@ export abstract class ExchangeRecord {
   /** Protocol of the client's side. */
   readonly protocol: RequestEvent["protocol"];
   readonly startedAt: number;
-  /** Octets of content to the client. */
-  bytesOut = 0;
   /** What the client was told. */
   status = 0;
   grpcStatus: string | undefined;
@@ -74,6 +72,14 @@ export abstract class ExchangeRecord {
     return path === undefined || path === (this.route?.pathName ?? "");
   }
 
+  /** It asks for a tunnel, which has no content, whatever goes through it. */
+  get isTunnel(): boolean {
+    return this.head.protocol !== "";
+  }
+
   /** Octets of content from the client. */
   abstract get bytesIn(): number;
+
+  /** Octets of content to the client. */
+  abstract get bytesOut(): number;
 }

@@ -7,7 +7,7 @@ import { fieldValue, filterFields } from "./fields.ts";
 import type { Edit } from "./header_edits.ts";
 import { NO_STORE, type Reply } from "./local_reply.ts";
 import type { BackendConnection } from "./message.ts";
-import { backendRequest } from "./request_fields.ts";
+import { requestAfterSteps } from "./outgoing_request.ts";
 import type { Asked, Step } from "./step.ts";
 import { type SubAnswer, Subrequest } from "./subrequest.ts";
 
@@ -78,10 +78,9 @@ function question(
   { exchange, facts }: Asked,
   to: { readonly scheme: string; readonly authority: string; readonly path: string },
 ): RequestInit {
-  const { head, id } = exchange;
-  const version = exchange.protocol === "h2" ? "2" : "1.1";
-  const { fields, neverIndexed } = backendRequest(head, facts, { id, version });
-  const asked = filterFields(exchange.edited(fields), (name) => !NOT_ASKED.test(name));
+  const { head } = exchange;
+  const { fields, neverIndexed } = requestAfterSteps(exchange, facts);
+  const asked = filterFields(fields, (name) => !NOT_ASKED.test(name));
   return {
     ...to,
     method: "GET",

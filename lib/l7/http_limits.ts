@@ -30,16 +30,16 @@ const FRAME = 16_384;
 /** What each engine is given, for as long as the settings stay as they are. */
 export class EngineLimits {
   readonly http: HttpLimits;
-  readonly h1Front: H1Limits;
+  readonly h1Downstream: H1Limits;
   readonly h1Backend: H1Limits;
-  readonly h2Front: Limits;
+  readonly h2Downstream: Limits;
   readonly h2Backend: Limits;
 
   constructor(http: HttpLimits = DEFAULT_HTTP_LIMITS) {
     this.http = http;
     const { maxFields, maxTrailers, maxChunkOverhead, contentBuffer } = http;
     const both = { maxFields, maxTrailers, maxChunkOverhead, sendBuffer: contentBuffer };
-    this.h1Front = {
+    this.h1Downstream = {
       ...H1_EDGE_LIMITS,
       ...both,
       maxHead: http.maxRequestHead,
@@ -53,7 +53,7 @@ export class EngineLimits {
       maxHead: http.maxResponseHead,
       window: 2 * contentBuffer,
     };
-    this.h2Front = {
+    this.h2Downstream = {
       ...EDGE_LIMITS,
       ...blocksOf(http.maxRequestHead),
       prefaceTimeoutMs: http.headerTimeoutMs,

@@ -86,7 +86,7 @@ export const NO_STORE: Fields = ["cache-control", "no-store"];
  * trailers-only response, which its library understands, instead of a page which it does not.
  */
 export function localReply(
-  front: DownstreamStream,
+  downstream: DownstreamStream,
   { status, reply = errorReply(), pages, edit = unchanged }: {
     readonly status: number;
     readonly reply?: Reply | undefined;
@@ -98,15 +98,15 @@ export function localReply(
   request: { readonly method: string; readonly fields: Fields },
 ): void {
   if (isGrpc(request.fields)) {
-    front.respond({ status: 200, fields: edit(grpcFields(status)) }, true);
+    downstream.respond({ status: 200, fields: edit(grpcFields(status)) }, true);
     return;
   }
   const { contentType, body } = reply.page ?? pages?.get(status) ?? plainPage(status);
   const { fields: more } = reply;
   const fields = [...contentFields(status, contentType, body), ...more];
   const hasBody = request.method !== "HEAD" && body.length > 0;
-  front.respond({ status, fields: edit(fields) }, !hasBody);
-  if (hasBody) front.sendData(body, true);
+  downstream.respond({ status, fields: edit(fields) }, !hasBody);
+  if (hasBody) downstream.sendData(body, true);
 }
 
 function unchanged(fields: Fields): Fields {

@@ -30,7 +30,7 @@ import type { PageOf, Pages } from "./error_pages.ts";
 import { FieldRules, type FieldSettings } from "./field_rules.ts";
 import { EngineLimits, type HttpLimits } from "./http_limits.ts";
 import { ResetBudgets } from "./reset_budgets.ts";
-import { openFront } from "./open_front.ts";
+import { openDownstream } from "./open_downstream.ts";
 import { NO_MATERIAL } from "./other_ways.ts";
 import { Passwords } from "./passwords.ts";
 import { RoutePlans } from "./route_plans.ts";
@@ -224,14 +224,14 @@ export class L7Service {
       onRequest: accessLog || refusedRequests ? onRequest : undefined,
       onlyRefused: !accessLog,
     });
-    const front = openFront(tls, { client, session }, {
+    const codec = openDownstream(tls, { client, session }, {
       pool: this.#pool,
       limits: this.#limits,
       turns: this.#turns,
       resets: this.#resets,
       now: () => clock.now(),
     });
-    session.open(tls.stream, client, front);
+    session.open(tls.stream, client, codec);
   }
 
   /**

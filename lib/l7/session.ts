@@ -18,7 +18,7 @@ export class L7Session {
   readonly #end: (ending: L7Ending) => void;
   #secure: TcpStream | undefined;
   #client: DownstreamConnection | undefined;
-  #front: DownstreamCodec | undefined;
+  #codec: DownstreamCodec | undefined;
   #draining = false;
   #over = false;
   #reason: string | undefined;
@@ -36,17 +36,17 @@ export class L7Session {
 
   /** Octets from the client and to it, inside of TLS: heads, frames and content. */
   get bytesIn(): number {
-    return this.#front?.bytesIn ?? 0;
+    return this.#codec?.bytesIn ?? 0;
   }
 
   get bytesOut(): number {
-    return this.#front?.bytesOut ?? 0;
+    return this.#codec?.bytesOut ?? 0;
   }
 
   /** Takes no more requests; the connection ends when those that are open are answered. */
   shutdown(): void {
     this.#draining = true;
-    this.#front?.shutdown();
+    this.#codec?.shutdown();
   }
 
   /** Ends the connection at once. */
@@ -66,20 +66,20 @@ export class L7Session {
     this.#client?.cutBackend(backend);
   }
 
-  /** The handshake is done and the front speaks. */
-  open(secure: TcpStream, client: DownstreamConnection, front: DownstreamCodec): void {
+  /** The handshake is done and the codec speaks. */
+  open(secure: TcpStream, client: DownstreamConnection, codec: DownstreamCodec): void {
     this.#secure = secure;
     this.#client = client;
-    this.#front = front;
-    if (this.#draining) front.shutdown();
+    this.#codec = codec;
+    if (this.#draining) codec.shutdown();
     if (secure.closed) this.gone();
   }
 
   tick(now: number, idleMs: number): void {
-    this.#front?.tick(now, idleMs);
+    this.#codec?.tick(now, idleMs);
   }
 
-  /** The front is closing the connection, within a time of its own. */
+  /** The codec is closing the connection, within a time of its own. */
   closing(reason: string | undefined): void {
     this.#reason ??= reason;
   }

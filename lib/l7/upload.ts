@@ -1,4 +1,5 @@
 import { ChunkQueue, type Fields } from "../h2/mod.ts";
+import { FieldError } from "../http/mod.ts";
 import type { BackendStream, DownstreamStream } from "./message.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -14,7 +15,7 @@ export class Upload {
   ended: boolean;
   /** The end has been handed to the backend. */
   endForwarded = false;
-  readonly #front: DownstreamStream;
+  readonly #downstream: DownstreamStream;
   #stream: BackendStream | undefined;
   readonly #early = new ChunkQueue();
   #trailers: Fields | undefined;
@@ -22,8 +23,8 @@ export class Upload {
   /** Handed on and not yet taken. */
   #unconsumed = 0;
 
-  constructor(front: DownstreamStream, ended: boolean) {
-    this.#front = front;
+  constructor(downstream: DownstreamStream, ended: boolean) {
+    this.#downstream = downstream;
     this.ended = ended;
   }
 
@@ -40,27 +41,31 @@ export class Upload {
     else this.#early.push(bytes);
   }
 
-  /** The end of the content, with trailers. */
-  trailers(fields: Fields): void {
+  /** The end of the content, with trailers. `false`: one of them cannot be sent. */
+  trailers(fields: Fields): boolean {
     this.ended = this.#hasTrailers = true;
     this.#trailers = fields;
-    if (this.#stream !== undefined) this.#sendTrailers(this.#stream, fields);
+    return this.#stream === undefined || this.#sendTrailers(this.#stream, fields);
   }
 
-  /** The request went out on `stream`; `whole`: with its end. */
-  attach(stream: BackendStream, whole: boolean): void {
+  /**
+   * The request went out on `stream`; `whole`: with its end. `false`: a trailer that waited cannot be
+   * sent.
+   */
+  attach(stream: BackendStream, whole: boolean): boolean {
     this.#stream = stream;
     if (whole) {
       this.endForwarded = true;
-      return;
+      return true;
     }
     const chunks = this.#early.drain();
     const endsHere = this.ended && this.#trailers === undefined;
     for (const [i, bytes] of chunks.entries()) {
       this.#send(stream, bytes, endsHere && i === chunks.length - 1);
     }
-    if (this.#trailers !== undefined) this.#sendTrailers(stream, this.#trailers);
-    else if (endsHere && !this.endForwarded) this.#send(stream, NOTHING, true);
+    if (this.#trailers !== undefined) return this.#sendTrailers(stream, this.#trailers);
+    if (endsHere && !this.endForwarded) this.#send(stream, NOTHING, true);
+    return true;
   }
 
   /** The stream is gone; another may be attached. */
@@ -73,7 +78,7 @@ export class Upload {
   drained(): number {
     const octets = this.#unconsumed;
     this.#unconsumed = 0;
-    if (octets > 0) this.#front.consume(octets);
+    if (octets > 0) this.#downstream.consume(octets);
     return octets;
   }
 
@@ -85,13 +90,19 @@ export class Upload {
 
   #send(stream: BackendStream, bytes: Uint8Array, end: boolean): void {
     if (end) this.endForwarded = true;
-    if (stream.sendData(bytes, end)) this.#front.consume(bytes.length);
+    if (stream.sendData(bytes, end)) this.#downstream.consume(bytes.length);
     else this.#unconsumed += bytes.length;
   }
 
-  #sendTrailers(stream: BackendStream, fields: Fields): void {
+  #sendTrailers(stream: BackendStream, fields: Fields): boolean {
     this.endForwarded = true;
-    if (fields.length === 0) stream.sendData(NOTHING, true);
-    else stream.sendTrailers(fields);
+    try {
+      if (fields.length === 0) stream.sendData(NOTHING, true);
+      else stream.sendTrailers(fields);
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      return false;
+    }
+    return true;
   }
 }

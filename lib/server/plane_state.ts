@@ -150,7 +150,7 @@ export class PlaneState {
     this.httpsPort = options.httpsPort;
     this.redirects = new RedirectService({
       clock,
-      limits: () => new EngineLimits(this.#settings.l7?.limits).h1Front,
+      limits: () => new EngineLimits(this.#settings.l7?.limits).h1Downstream,
       idleTimeoutMs: () => this.#settings.idleTimeoutMs,
       pages: () => this.l7.pages,
     });

@@ -157,7 +157,7 @@ export const HAZARDS_OF_BACKENDS: Readonly<Record<string, Hazard>> = {
         "an end that throws costs no other request and no connection over @",
       ],
       "tests/unit/l7/exchange_faults_test.ts": [
-        "every public method that a front, a pool or a backend calls is guarded",
+        "every public method that a client, a pool or a backend calls is guarded",
         "a fault before the answer is a 502, one after it a reset",
       ],
     },

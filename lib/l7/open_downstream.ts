@@ -8,8 +8,8 @@ import type { ResetBudgets } from "./reset_budgets.ts";
 import type { L7Session } from "./session.ts";
 import type { Termination } from "./terminate.ts";
 
-/** What the fronts of one worker share. */
-export interface FrontMeans {
+/** What the codecs of one worker share. */
+export interface DownstreamMeans {
   readonly pool: OutputPool;
   readonly limits: EngineLimits;
   readonly turns: Turns;
@@ -18,15 +18,15 @@ export interface FrontMeans {
 }
 
 /** The HTTP that the client has chosen, over a handshake that is done; its ends are the session's. */
-export function openFront(
+export function openDownstream(
   { stream, alpn }: Extract<Termination, { ok: true }>,
   { client, session }: { readonly client: DownstreamConnection; readonly session: L7Session },
-  { pool, limits, turns, resets, now }: FrontMeans,
+  { pool, limits, turns, resets, now }: DownstreamMeans,
 ): DownstreamCodec {
   if (alpn !== "h2") {
     return new H1Downstream(stream, client, {
       pool,
-      limits: limits.h1Front,
+      limits: limits.h1Downstream,
       turns,
       now,
       onGone: (error) => session.gone(error),
@@ -39,7 +39,7 @@ export function openFront(
   }
   return new H2Downstream(stream, client, {
     pool,
-    limits: limits.h2Front,
+    limits: limits.h2Downstream,
     turns,
     resets: resets.of(client.connection.client.ip),
     now,
