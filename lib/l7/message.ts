@@ -1,6 +1,6 @@
 /**
- * What the parts of a proxied request call each other: a downstream codec (HTTP/2 or HTTP/1.1) on one side, a
- * transport to the backend on the other, an `Exchange` between them. The shapes are those of
+ * What the parts of a proxied request call each other: a downstream codec (HTTP/2 or HTTP/1.1) on one
+ * side, a transport to the backend on the other, an `Exchange` between them. The shapes are those of
  * lib/h2's streams, so that between two HTTP/2 sessions nothing stands in the way.
  *
  * Flow control is by credit on both sides: content counts against a window until `consume` gives it
