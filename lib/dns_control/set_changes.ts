@@ -68,7 +68,8 @@ function hiddenBy(zone: Zone, sets: readonly SetChange[]): OctetString[] {
     return set !== undefined && (type === TYPE.NS || type === TYPE.DNAME);
   }).map(({ name }) => foldCase(name)).filter((key) => {
     const node = zone.nodes.get(key);
-    return node !== undefined && (key !== zone.apexKey || setOf(node, TYPE.DNAME) !== undefined);
+    if (node === undefined || node.below === 0) return false;
+    return key !== zone.apexKey || setOf(node, TYPE.DNAME) !== undefined;
   });
   if (hiding.length === 0) return [];
   return [...zone.nodes.keys()].filter((key) => hiding.some((top) => key.endsWith(top)));

@@ -1,60 +1,64 @@
-import type { OctetString } from "../dns/mod.ts";
 import {
-  type AmendOptions,
   applyZoneChange,
+  type NodeChunk,
+  NodeMap,
   type Zone,
   type ZoneChange,
-  type ZoneNode,
   type ZoneTable,
 } from "../zones/mod.ts";
 
-/** Names in one message: a few milliseconds for whoever reads it, who answers questions in between. */
-const NAMES_IN_SLICE = 1000;
+/**
+ * Chunks of names in one message: less than a millisecond for whoever reads it if they are in shared
+ * memory, a few if they have to be copied; questions are answered in between.
+ */
+const CHUNKS_IN_SLICE = 250;
 
-/** A part of a change, small enough for one turn of whoever takes it. */
+/** A part of a change, small enough for one turn of whoever takes it; it can be sent to another thread. */
 export type ZoneSlice =
-  | { readonly kind: "change"; readonly change: ZoneChange }
+  | { readonly kind: "change"; readonly change: Exclude<ZoneChange, { kind: "set" }> }
   /** A zone begins, its names follow. */
   | { readonly kind: "begin"; readonly zone: Omit<Zone, "nodes" | "apex"> }
-  | { readonly kind: "names"; readonly nodes: readonly (readonly [OctetString, ZoneNode])[] }
+  | { readonly kind: "names"; readonly chunks: readonly NodeChunk[] }
   /** It is whole. */
   | { readonly kind: "end" };
 
 /** A change in slices, in their order. */
 export function* sliceChange(change: ZoneChange): Generator<ZoneSlice> {
-  if (change.kind !== "set" || change.zone.nodes.size <= NAMES_IN_SLICE) {
-    return void (yield { kind: "change", change });
+  if (change.kind !== "set") return void (yield { kind: "change", change });
+  const { origin, apexKey, negative, serial, nodes } = change.zone;
+  const { type, ttl, data } = negative;
+  yield { kind: "begin", zone: { origin, apexKey, serial, negative: { type, ttl, data } } };
+  let chunks: NodeChunk[] = [];
+  for (const chunk of nodes.chunks()) {
+    chunks.push(chunk);
+    if (chunks.length < CHUNKS_IN_SLICE) continue;
+    yield { kind: "names", chunks };
+    chunks = [];
   }
-  const { nodes, apex: _, ...zone } = change.zone;
-  yield { kind: "begin", zone };
-  let slice: (readonly [OctetString, ZoneNode])[] = [];
-  for (const entry of nodes) {
-    slice.push(entry);
-    if (slice.length < NAMES_IN_SLICE) continue;
-    yield { kind: "names", nodes: slice };
-    slice = [];
-  }
-  if (slice.length > 0) yield { kind: "names", nodes: slice };
+  if (chunks.length > 0) yield { kind: "names", chunks };
   yield { kind: "end" };
 }
 
 /** Puts changes together again; until one is whole, the zones stay as they are. */
 export class ZoneAssembly {
   #begun: Omit<Zone, "nodes" | "apex"> | undefined;
-  #nodes = new Map<OctetString, ZoneNode>();
+  #chunks: NodeChunk[] = [];
 
-  /** The zones with a slice taken in. */
+  /**
+   * The zones with a slice taken in.
+   *
+   * @throws {TypeError} if what was sent is no zone.
+   */
   take(table: ZoneTable, slice: ZoneSlice): ZoneTable {
     switch (slice.kind) {
       case "change":
-        // Nobody else has the memory of zones that came in messages.
-        return applyZoneChange(table, slice.change, IN_PLACE);
+        return applyZoneChange(table, slice.change);
       case "begin":
         this.#begun = slice.zone;
-        this.#nodes = new Map();
+        this.#chunks = [];
         return table;
       case "names":
-        for (const [key, node] of slice.nodes) this.#nodes.set(key, node);
+        this.#chunks.push(...slice.chunks);
         return table;
       case "end":
         return this.#end(table);
@@ -63,14 +67,12 @@ export class ZoneAssembly {
 
   #end(table: ZoneTable): ZoneTable {
     const zone = this.#begun;
-    const nodes = this.#nodes;
-    // The very node: it is told from others by what it is.
+    const chunks = this.#chunks;
+    this.#begun = undefined;
+    this.#chunks = [];
+    const nodes = NodeMap.of(chunks);
     const apex = zone && nodes.get(zone.apexKey);
     if (apex === undefined || zone === undefined) throw new TypeError("a zone without an apex");
-    this.#begun = undefined;
-    this.#nodes = new Map();
     return table.with({ ...zone, nodes, apex });
   }
 }
-
-const IN_PLACE: AmendOptions = { inPlace: true };

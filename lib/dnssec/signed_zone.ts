@@ -37,56 +37,11 @@ export async function zoneKeysOf(
 export function signZone(zone: Zone, { keys, sets: own }: ZoneKeys): SignedZone {
   const types = new Set(own.map(({ type }) => type));
   const sets = [...zone.apex.sets.filter(({ type }) => !types.has(type)), ...own];
-  const apex: ZoneNode = { name: zone.apex.name, sets };
-  const nodes = new NodesWithApex(zone.nodes, zone.apexKey, apex);
-  return { zone: { ...zone, apex, nodes }, keys };
+  const { name, below } = zone.apex;
+  const apex: ZoneNode = { name, below, sets };
+  return { zone: { ...zone, apex, nodes: zone.nodes.with([[zone.apexKey, apex]]) }, keys };
 }
 
 function setOf(type: number, data: readonly OctetString[]): RecordSet {
   return { type, ttl: KEY_TTL, data };
-}
-
-/** Names of a zone, of which one is another: a copy of a million takes too long for each change. */
-class NodesWithApex implements ReadonlyMap<OctetString, ZoneNode> {
-  readonly #nodes: ReadonlyMap<OctetString, ZoneNode>;
-  readonly #key: OctetString;
-  readonly #apex: ZoneNode;
-
-  constructor(nodes: ReadonlyMap<OctetString, ZoneNode>, key: OctetString, apex: ZoneNode) {
-    this.#nodes = nodes;
-    this.#key = key;
-    this.#apex = apex;
-  }
-
-  get size(): number {
-    return this.#nodes.size;
-  }
-
-  get(key: OctetString): ZoneNode | undefined {
-    return key === this.#key ? this.#apex : this.#nodes.get(key);
-  }
-
-  has(key: OctetString): boolean {
-    return this.#nodes.has(key);
-  }
-
-  forEach(told: (node: ZoneNode, key: OctetString, map: this) => void): void {
-    for (const [key, node] of this) told(node, key, this);
-  }
-
-  *entries(): MapIterator<[OctetString, ZoneNode]> {
-    for (const [key, node] of this.#nodes) yield [key, key === this.#key ? this.#apex : node];
-  }
-
-  *keys(): MapIterator<OctetString> {
-    yield* this.#nodes.keys();
-  }
-
-  *values(): MapIterator<ZoneNode> {
-    for (const [, node] of this) yield node;
-  }
-
-  [Symbol.iterator](): MapIterator<[OctetString, ZoneNode]> {
-    return this.entries();
-  }
 }

@@ -10,8 +10,9 @@ import {
   TYPE,
 } from "../dns/mod.ts";
 import { find } from "./find.ts";
+import { setOf, type ZoneNode } from "./node_chunk.ts";
 import { type Query, readQuery } from "./query.ts";
-import { LookUp, setOf, type Zone, type ZoneNode, type ZoneTable } from "./zone.ts";
+import { LookUp, type Zone, type ZoneTable } from "./zone.ts";
 
 /** What every network passes on in one piece (DNS flag day 2020). */
 const UDP_PAYLOAD = 1232;

@@ -1,13 +1,7 @@
-import {
-  type Name,
-  nameToText,
-  octetsOf,
-  type OctetString,
-  octetString,
-  TYPE,
-  type ZoneRecord,
-} from "../dns/mod.ts";
+import { type Name, nameToText, octetString, TYPE, type ZoneRecord } from "../dns/mod.ts";
 import { readSoa } from "./negative.ts";
+import { NodeBuilder } from "./node_builder.ts";
+import { setOf } from "./node_chunk.ts";
 import { apexProblems, nodeProblems } from "./rules.ts";
 import { LookUp, type Zone } from "./zone.ts";
 
@@ -18,11 +12,6 @@ export type ZoneResult =
 
 /** A text of more problems than this is read by nobody. */
 const MAX_PROBLEMS = 100;
-
-interface Node {
-  readonly name: OctetString;
-  readonly sets: { readonly type: number; ttl: number; readonly data: OctetString[] }[];
-}
 
 /**
  * Makes a zone of its records. Records that say the same are one; a set has the least of its
@@ -46,64 +35,27 @@ export function* compileZoneInSteps(
   records: Iterable<ZoneRecord>,
 ): Generator<undefined, ZoneResult> {
   const problems: string[] = [];
-  const all = new Map<OctetString, Node>();
-  const { key: apexKey, name } = new LookUp(octetString(origin));
-  const apex = addNode(all, apexKey, name);
+  const builder = new NodeBuilder();
+  const apexLookUp = new LookUp(octetString(origin));
+  const { key: apexKey, name } = apexLookUp;
+  builder.add(apexLookUp, apexKey);
   for (const record of records) {
     const lookUp = new LookUp(octetString(record.name));
-    if (lookUp.isBelow(apexKey)) addRecord(addNames(all, lookUp, apexKey), record);
-    else problems.push(`${textOf(lookUp.name)} is outside of the zone`);
+    if (lookUp.isBelow(apexKey)) builder.addRecord(builder.add(lookUp, apexKey), record);
+    else problems.push(`${nameToText(record.name)} is outside of the zone`);
     yield;
   }
-  const names = { nodes: all, apexKey };
+  const nodes = yield* builder.build();
+  const names = { nodes, apexKey };
   problems.push(...apexProblems(names).map(({ message }) => message));
-  for (const key of all.keys()) {
-    problems.push(...nodeProblems(key, names).map(({ message }) => message));
+  for (let id = 1; id <= builder.count; id++) {
+    problems.push(...nodeProblems(builder.keyOf(id), names).map(({ message }) => message));
     yield;
   }
-  const soa = setIn(apex, TYPE.SOA);
-  if (problems.length > 0 || soa === undefined) {
+  const apex = nodes.get(apexKey);
+  const soa = apex && setOf(apex, TYPE.SOA);
+  if (problems.length > 0 || apex === undefined || soa === undefined) {
     return { ok: false, problems: problems.slice(0, MAX_PROBLEMS) };
   }
-  return { ok: true, zone: { origin: name, apexKey, nodes: all, apex, ...readSoa(soa) } };
-}
-
-/** The node of a name; it and those above it are made if they are missing. */
-function addNames(
-  all: Map<OctetString, Node>,
-  { name, key, starts }: LookUp,
-  apexKey: OctetString,
-): Node {
-  const known = all.get(key);
-  if (known !== undefined) return known;
-  for (const start of starts.slice(1)) {
-    if (key.length - start <= apexKey.length) break;
-    const above = key.slice(start);
-    if (all.has(above)) break;
-    addNode(all, above, name.slice(start));
-  }
-  return addNode(all, key, name);
-}
-
-function addNode(nodes: Map<OctetString, Node>, key: OctetString, name: OctetString): Node {
-  const node: Node = { name, sets: [] };
-  nodes.set(key, node);
-  return node;
-}
-
-function addRecord(node: Node, record: ZoneRecord): void {
-  const { type, ttl } = record;
-  const data = octetString(record.data);
-  const set = setIn(node, type);
-  if (set === undefined) return void node.sets.push({ type, ttl, data: [data] });
-  set.ttl = Math.min(set.ttl, ttl);
-  if (!set.data.includes(data)) set.data.push(data);
-}
-
-function setIn({ sets }: Node, type: number) {
-  return sets.find((set) => set.type === type);
-}
-
-function textOf(name: OctetString): string {
-  return nameToText(octetsOf(name));
+  return { ok: true, zone: { origin: name, apexKey, nodes, apex, ...readSoa(soa) } };
 }

@@ -1,5 +1,6 @@
 import { type RecordSet, TYPE } from "../dns/mod.ts";
-import { type LookUp, setOf, type Zone, type ZoneNode } from "./zone.ts";
+import { setOf, type ZoneNode } from "./node_chunk.ts";
+import { type LookUp, type Zone } from "./zone.ts";
 
 /** What a zone has for a name (RFC 1034 §4.3.2, RFC 4592, RFC 6672). */
 export type Found =
@@ -24,18 +25,20 @@ export function find(
   { isParents = false }: { readonly isParents?: boolean } = {},
 ): Found {
   let encloser = zone.apex;
-  let encloserStart = key.length - zone.origin.length;
-  for (let i = starts.indexOf(encloserStart); i >= 0; i--) {
+  const apexStart = key.length - zone.origin.length;
+  let encloserStart = apexStart;
+  for (let i = starts.indexOf(apexStart); i >= 0; i--) {
     const start = starts[i] as number;
     const isName = i === 0;
-    const node = zone.nodes.get(key.slice(start));
+    const isApex = start === apexStart;
+    const node = isApex ? zone.apex : zone.nodes.get(key.slice(start));
     if (node === undefined) {
       // RFC 4592 §3.3.1: only the one below the closest name that is there can stand for the name.
       const wildcard = zone.nodes.get(WILDCARD + key.slice(encloserStart));
       if (wildcard === undefined) return { kind: "no_name" };
       return { kind: "node", node: wildcard, isWildcard: true };
     }
-    const servers = node === zone.apex ? undefined : setOf(node, TYPE.NS);
+    const servers = isApex ? undefined : setOf(node, TYPE.NS);
     if (servers !== undefined && !(isName && isParents)) {
       return { kind: "delegation", node, servers };
     }

@@ -5,15 +5,11 @@
  * @module
  */
 export { type AnswerOptions, AuthoritativeAnswers, type ReplyOptions } from "./answer.ts";
-export {
-  type AmendOptions,
-  amendZone,
-  applyZoneChange,
-  type SetChange,
-  type ZoneChange,
-} from "./amend.ts";
+export { amendZone, applyZoneChange, type SetChange, type ZoneChange } from "./amend.ts";
 export { compileZone, compileZoneInSteps, type ZoneResult } from "./compile.ts";
 export { type CookieQuery, type Query, type QueryRead, readQuery } from "./query.ts";
 export { find, type Found } from "./find.ts";
 export { apexProblems, cutProblems, nodeProblems, type RuleProblem } from "./rules.ts";
-export { LookUp, setOf, type Zone, type ZoneNode, ZoneTable } from "./zone.ts";
+export { type NodeChunk, setOf, type ZoneNode } from "./node_chunk.ts";
+export { NodeMap } from "./node_map.ts";
+export { LookUp, type Zone, ZoneTable } from "./zone.ts";

@@ -6,7 +6,8 @@ import {
   TYPE,
   typeToText,
 } from "../dns/mod.ts";
-import { LookUp, type ZoneNode } from "./zone.ts";
+import { setOf, type ZoneNode } from "./node_chunk.ts";
+import { LookUp } from "./zone.ts";
 
 const WILDCARD = "\x01*";
 /** What may stand beside a CNAME: it speaks of the name itself (RFC 4034 §3 and §4). */
@@ -84,11 +85,11 @@ export function cutProblems(key: OctetString, names: ZoneNames): RuleProblem[] {
   const node = names.nodes.get(key);
   if (node === undefined) return [];
   const problems: RuleProblem[] = [];
-  const hides = (it: ZoneNode) => {
-    return setIn(it, TYPE.NS) !== undefined && it !== names.nodes.get(names.apexKey);
+  const hides = (it: ZoneNode, own: OctetString) => {
+    return own !== names.apexKey && setIn(it, TYPE.NS) !== undefined;
   };
   const cut = firstAbove(node.name, names, hides);
-  const allowed = cut !== undefined ? GLUE : hides(node) ? AT_CUTS : undefined;
+  const allowed = cut !== undefined ? GLUE : hides(node, key) ? AT_CUTS : undefined;
   for (const { type } of allowed === undefined ? [] : node.sets) {
     if (allowed?.has(type)) continue;
     const where = cut === undefined ? "at" : "below";
@@ -103,19 +104,20 @@ export function cutProblems(key: OctetString, names: ZoneNames): RuleProblem[] {
 function firstAbove(
   name: OctetString,
   { nodes, apexKey }: ZoneNames,
-  holds: (node: ZoneNode) => boolean,
+  holds: (node: ZoneNode, key: OctetString) => boolean,
 ): ZoneNode | undefined {
   const { key, starts } = new LookUp(name);
   for (const start of starts.slice(1)) {
     if (key.length - start < apexKey.length) return undefined;
-    const node = nodes.get(key.slice(start));
-    if (node !== undefined && holds(node)) return node;
+    const above = key.slice(start);
+    const node = nodes.get(above);
+    if (node !== undefined && holds(node, above)) return node;
   }
   return undefined;
 }
 
 function setIn(node: ZoneNode | undefined, type: number): RecordSet | undefined {
-  return node?.sets.find((set) => set.type === type);
+  return node && setOf(node, type);
 }
 
 function textOf(name: OctetString): string {

@@ -1,12 +1,6 @@
 import { foldCase, type OctetString, type RecordSet } from "../dns/mod.ts";
-
-/** A name of a zone, or one that only has names below it (RFC 4592 §2.2.2). */
-export interface ZoneNode {
-  /** As it was written. */
-  readonly name: OctetString;
-  /** One for each type; names have few. */
-  readonly sets: readonly RecordSet[];
-}
+import type { ZoneNode } from "./node_chunk.ts";
+import type { NodeMap } from "./node_map.ts";
 
 /** A zone that can be asked; it never changes, another one takes its place. */
 export interface Zone {
@@ -14,19 +8,11 @@ export interface Zone {
   /** The origin, its case folded. */
   readonly apexKey: OctetString;
   /** Of the names, their case folded; all above them down from the origin are among them. */
-  readonly nodes: ReadonlyMap<OctetString, ZoneNode>;
+  readonly nodes: NodeMap;
   readonly apex: ZoneNode;
   /** The SOA record as negative answers have it: its TTL is how long they last (RFC 2308 §3). */
   readonly negative: RecordSet;
   readonly serial: number;
-}
-
-/** The set of a type that a node has. */
-export function setOf({ sets }: ZoneNode, type: number): RecordSet | undefined {
-  for (const set of sets) {
-    if (set.type === type) return set;
-  }
-  return undefined;
 }
 
 /** A name that is looked up, and what is found out about it once. */

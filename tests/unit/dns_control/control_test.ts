@@ -7,9 +7,10 @@ import {
   type RecordInput,
 } from "../../../lib/dns_control/mod.ts";
 import { type DnsDatabase, openMemoryDnsDatabase } from "../../../lib/dns_store/mod.ts";
+import { sliceChange, ZoneAssembly } from "../../../lib/dns_server/zone_slices.ts";
 import { RefusedError } from "../../../lib/queue/mod.ts";
 import { DatabaseError } from "../../../lib/sqlite/mod.ts";
-import { applyZoneChange, type ZoneChange, ZoneTable } from "../../../lib/zones/mod.ts";
+import { type ZoneChange, ZoneTable } from "../../../lib/zones/mod.ts";
 
 const OPERATION = { actor: "somebody", action: "Test" };
 const ORIGIN = name("example.net");
@@ -37,10 +38,13 @@ class Workers implements DnsPlane {
   table = new ZoneTable();
   changes: ZoneChange[] = [];
   failure: Error | undefined;
+  readonly #assembly = new ZoneAssembly();
 
   apply(change: ZoneChange) {
     this.changes.push(change);
-    this.table = applyZoneChange(this.table, structuredClone(change));
+    for (const slice of sliceChange(change)) {
+      this.table = this.#assembly.take(this.table, structuredClone(slice));
+    }
     const { failure } = this;
     this.failure = undefined;
     return failure === undefined

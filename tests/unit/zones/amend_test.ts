@@ -74,7 +74,7 @@ Deno.test("amendZone() of the apex changes serial and negative answers", () => {
   const next = amendZone(zone, [{ name: zone.origin, type: TYPE.SOA, set }]);
   assert.equal(next.serial, 99);
   assert.equal(next.negative.ttl, 7);
-  assert.equal(next.apex, next.nodes.get(next.apexKey));
+  assert.deepEqual(next.apex.sets, next.nodes.get(next.apexKey)?.sets);
   assert.equal(next.apex.sets.length, 2);
   assert.equal(zone.serial, 1);
 });
