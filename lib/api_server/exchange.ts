@@ -1,6 +1,7 @@
 import type { Fields, RequestHead } from "../http/mod.ts";
 import type { H1ServerStream } from "../h1/mod.ts";
 import type { H2Stream } from "../h2/mod.ts";
+import { joined } from "../wire/mod.ts";
 
 /** From a request's head to the end of its content, in milliseconds. */
 const BODY_TIMEOUT_MS = 60_000;
@@ -128,7 +129,7 @@ export class ApiExchange implements ApiRequest {
         if (late) throw new BodyError(408, `the content did not come within ${timeoutMs} ms`);
       }
       if (this.#received > maxBytes) throw tooLarge(maxBytes);
-      return joined(this.#chunks, this.#received);
+      return joined(this.#chunks);
     } finally {
       clearTimeout(timer);
       this.#chunks = [];
@@ -139,14 +140,14 @@ export class ApiExchange implements ApiRequest {
   receive(bytes: Uint8Array, end: boolean): void {
     if (this.#isAnswered) {
       // Dropped, and no window given for more.
-      if (end) this.#whole();
+      if (end) this.#requestComplete();
       return;
     }
     // A copy: what a session hands out is its own.
     if (bytes.length > 0) this.#chunks.push(bytes.slice());
     this.#received += bytes.length;
     if (this.#isWanted) this.#stream.consume(bytes.length);
-    if (end) this.#whole();
+    if (end) this.#requestComplete();
     this.#arrived.resolve();
   }
 
@@ -197,7 +198,7 @@ export class ApiExchange implements ApiRequest {
     this.#stream.reset(INTERNAL_ERROR);
   }
 
-  #whole(): void {
+  #requestComplete(): void {
     this.#isWhole = true;
     clearTimeout(this.#rest);
   }
@@ -231,14 +232,4 @@ const INTERNAL_ERROR = 2;
 
 function tooLarge(maxBytes: number): BodyError {
   return new BodyError(413, `the content is over ${maxBytes} octets`);
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

@@ -26,10 +26,10 @@ export function parseCsv(text: string): CsvResult {
   let at = 0;
   while (at < text.length || fields.length > 0) {
     FIELD.lastIndex = at;
-    const [whole = "", quoted, plain = ""] = FIELD.exec(text) ?? [];
+    const [match = "", quoted, plain = ""] = FIELD.exec(text) ?? [];
     fields.push(quoted?.replaceAll('""', '"') ?? plain);
-    line += whole.split("\n").length - 1;
-    END.lastIndex = at + whole.length;
+    line += match.split("\n").length - 1;
+    END.lastIndex = at + match.length;
     const end = END.exec(text);
     if (end === null) return { ok: false, line, reason: "a quote is out of place or not closed" };
     at = END.lastIndex;

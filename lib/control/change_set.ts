@@ -144,11 +144,11 @@ export class ChangeSet {
   *#withRoutes(listener: ListenerSnapshot, changes: Change[]): Steps<ListenerSnapshot> {
     const { id } = listener;
     const patch = this.#routes.get(id);
-    const whole = this.#added.has(id) || this.#updated.has(id);
-    if (patch === undefined && !whole) return listener;
+    const isReplaced = this.#added.has(id) || this.#updated.has(id);
+    if (patch === undefined && !isReplaced) return listener;
     const routes = patch === undefined ? listener.routes : yield* this.#patched(listener, patch);
     const next = { ...listener, routes };
-    if (whole) {
+    if (isReplaced) {
       changes.push({ kind: "add_listener", listener: next });
     } else if (patch !== undefined) {
       const { set, removed } = patch;

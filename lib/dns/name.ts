@@ -99,8 +99,10 @@ export function nameFromZoneText(text: string, origin: Name): Result<Name> {
   if (text === "@") return success(origin);
   const name = nameFromText(text);
   if (!name.ok || endsInDot(text)) return name;
-  const whole = concat(name.value.subarray(0, -1), origin);
-  return whole.length <= MAX_NAME ? success(whole) : failure(`the name is over ${MAX_NAME} octets`);
+  const joined = concat(name.value.subarray(0, -1), origin);
+  return joined.length <= MAX_NAME
+    ? success(joined)
+    : failure(`the name is over ${MAX_NAME} octets`);
 }
 
 /** Whether a text ends in a dot that is not part of a label. */

@@ -1,3 +1,5 @@
+import { concat } from "../wire/mod.ts";
+
 /** Octets that a client sent ahead of their turn. */
 export class HeldInput {
   #bytes: Uint8Array | undefined;
@@ -10,10 +12,7 @@ export class HeldInput {
   /** Keeps what comes behind them; `false`: there are none, and it is its turn. */
   add(bytes: Uint8Array): boolean {
     if (this.#bytes === undefined) return false;
-    const whole = new Uint8Array(this.#bytes.length + bytes.length);
-    whole.set(this.#bytes);
-    whole.set(bytes, this.#bytes.length);
-    this.#bytes = whole;
+    this.#bytes = concat(this.#bytes, bytes);
     return true;
   }
 

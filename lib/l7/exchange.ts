@@ -140,10 +140,10 @@ export class Exchange extends WaitingExchange implements ResponseHandler {
   // --- from the pool and the backend -----------------------------------------------------------
 
   protected override send(request: RequestInit, link: BackendConnection): void {
-    const whole = this.#upload.isEmpty;
+    const withEnd = this.#upload.isEmpty;
     this.#sentAt = this.owner.now();
     try {
-      this.#stream = link.request(request, whole, this);
+      this.#stream = link.request(request, withEnd, this);
     } catch (error) {
       if (!(error instanceof FieldError)) throw error;
       return this.refuse(400, "a field that cannot be sent on");
@@ -152,7 +152,7 @@ export class Exchange extends WaitingExchange implements ResponseHandler {
     if (!this.#upload.ended && expectsContinue(this.head.fields)) {
       this.#downstream.respond({ status: 100, fields: [] });
     }
-    if (!this.#upload.attach(this.#stream, whole)) this.#badTrailer();
+    if (!this.#upload.attach(this.#stream, withEnd)) this.#badTrailer();
   }
 
   onResponse(head: ResponseHead, endStream: boolean): void {

@@ -2,6 +2,7 @@ import { ErrorCode, type Fields, type RequestInit, type ResponseHead } from "../
 import { FieldError } from "../http/mod.ts";
 import type { Deadline, Deadlines } from "../relay/mod.ts";
 import type { Lease, PoolFailure, Upstream, Waiter } from "../upstream/mod.ts";
+import { joined } from "../wire/mod.ts";
 import { guardMethods } from "./guard.ts";
 import type {
   BackendConnection,
@@ -131,17 +132,7 @@ export class Subrequest implements ResponseHandler, Waiter<BackendConnection> {
     const head = this.#head;
     if (this.#over || head === undefined) return;
     const { status, fields } = head;
-    this.#end({ status, fields, content: isWhole ? this.#joined() : undefined });
-  }
-
-  #joined(): Uint8Array {
-    const whole = new Uint8Array(this.#octets);
-    let at = 0;
-    for (const bytes of this.#content) {
-      whole.set(bytes, at);
-      at += bytes.length;
-    }
-    return whole;
+    this.#end({ status, fields, content: isWhole ? joined(this.#content) : undefined });
   }
 
   #acquire(): void {

@@ -49,12 +49,12 @@ export class Upload {
   }
 
   /**
-   * The request went out on `stream`; `whole`: with its end. `false`: a trailer that waited cannot be
+   * The request went out on `stream`; `withEnd`: its end too. `false`: a trailer that waited cannot be
    * sent.
    */
-  attach(stream: BackendStream, whole: boolean): boolean {
+  attach(stream: BackendStream, withEnd: boolean): boolean {
     this.#stream = stream;
-    if (whole) {
+    if (withEnd) {
       this.endForwarded = true;
       return true;
     }

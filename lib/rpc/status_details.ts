@@ -38,9 +38,9 @@ export function encodeBadRequest(
   }
   const any = new BinaryWriter();
   any.tag(1, 2).string(BAD_REQUEST).tag(2, 2).bytes(badRequest.finish());
-  const whole = new BinaryWriter();
-  whole.tag(1, 0).int32(status).tag(2, 2).string(message).tag(3, 2).bytes(any.finish());
-  return Buffer.from(whole.finish()).toString("base64").replace(/=+$/, "");
+  const details = new BinaryWriter();
+  details.tag(1, 0).int32(status).tag(2, 2).string(message).tag(3, 2).bytes(any.finish());
+  return Buffer.from(details.finish()).toString("base64").replace(/=+$/, "");
 }
 
 /** The violations of a status; none where the octets say something else. */

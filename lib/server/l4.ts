@@ -1,4 +1,5 @@
 import { encodeProxyV2 } from "../proxyproto/mod.ts";
+import { concat } from "../wire/mod.ts";
 import { forwardBalanced } from "./balanced.ts";
 import { type Connection, destinationOf, type Ending } from "./connection_state.ts";
 import { forward } from "./forward.ts";
@@ -21,8 +22,5 @@ export function serveL4(c: Connection, { route, peeked, state }: Arrival): Promi
 /** Header and hello in one write: some receivers expect all of the header in their first read. */
 function withProxyHeader(c: Connection, peeked: Uint8Array): Uint8Array {
   const header = encodeProxyV2({ source: c.client, destination: destinationOf(c) });
-  const whole = new Uint8Array(header.length + peeked.length);
-  whole.set(header);
-  whole.set(peeked, header.length);
-  return whole;
+  return concat(header, peeked);
 }

@@ -18,7 +18,7 @@ export interface ClientHello {
   readonly hasEch: boolean;
 }
 
-type Draft = { -readonly [K in keyof ClientHello]: ClientHello[K] };
+type HelloInMaking = { -readonly [K in keyof ClientHello]: ClientHello[K] };
 
 const RANDOM = 32;
 const MAX_SESSION_ID = 32;
@@ -76,7 +76,12 @@ function readMessage(message: Uint8Array, size: number): Decoded<ClientHello> {
   if (legacyVersion === undefined || !cursor.skip(RANDOM)) return invalid("the ClientHello is cut");
   const problem = skipNegotiation(cursor);
   if (problem !== undefined) return invalid(problem);
-  const hello: Draft = { alpn: [], versions: [legacyVersion], legacyVersion, hasEch: false };
+  const hello: HelloInMaking = {
+    alpn: [],
+    versions: [legacyVersion],
+    legacyVersion,
+    hasEch: false,
+  };
   // RFC 5246 §7.4.1.2: up to TLS 1.2 a hello may end without extensions.
   if (cursor.remaining > 0) {
     const problem = readExtensions(cursor, hello);
@@ -103,7 +108,7 @@ function skipNegotiation(cursor: Cursor): string | undefined {
 }
 
 /** Fills `hello` from the extensions; returns why the hello is refused, if it is. */
-function readExtensions(cursor: Cursor, hello: Draft): string | undefined {
+function readExtensions(cursor: Cursor, hello: HelloInMaking): string | undefined {
   const extensions = cursor.vector16();
   if (extensions === undefined || cursor.remaining > 0) return "extensions have a wrong length";
   let seen = 0;
@@ -142,7 +147,11 @@ function bitOf(type: number | undefined): number {
   }
 }
 
-function readExtension(type: number | undefined, body: Cursor, hello: Draft): string | undefined {
+function readExtension(
+  type: number | undefined,
+  body: Cursor,
+  hello: HelloInMaking,
+): string | undefined {
   switch (type) {
     case EXTENSION_SERVER_NAME: {
       const name = readServerName(body);

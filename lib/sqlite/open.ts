@@ -55,7 +55,7 @@ export function openStateDatabase<D extends StateDatabase>(
     prepareFile(file, { readOnly, marker });
     db = connect();
     // First: what is no database says so here.
-    checkIntegrity(db, { whole: !readOnly });
+    checkIntegrity(db, { everyPage: !readOnly });
     // Before the first write: a file that is not ours stays as it is.
     refuseNewer(readVersion(db), schema.migrations.length);
     if (marker === undefined) return make(db, { path: file, busyTimeoutMs, schema });
@@ -124,8 +124,8 @@ export function openInMemory<D extends StateDatabase>({ schema, make }: Program<
  *
  * @throws {DatabaseError} `corrupt` if SQLite finds damage in any page.
  */
-export function checkIntegrity(db: DatabaseSync, { whole = false } = {}): void {
-  const check = whole ? "integrity_check" : "quick_check";
+export function checkIntegrity(db: DatabaseSync, { everyPage = false } = {}): void {
+  const check = everyPage ? "integrity_check" : "quick_check";
   const found = db.prepare(`PRAGMA ${check}(1)`).get()?.[check];
   if (found === "ok") return;
   throw new DatabaseError("corrupt", `the file is damaged: ${found}`);

@@ -61,9 +61,9 @@ async function judge(
     nameEquals(own.name, record.keyName) && nameEquals(own.algorithmName, record.algorithmName)
   );
   if (key === undefined) return { kind: "refused", error: TSIG_ERROR.badKey, record };
-  const { octets: whole } = TSIG_ALGORITHMS[key.algorithm];
-  const least = Math.max(LEAST_MAC_OCTETS, whole / 2);
-  if (record.mac.length > whole) return { kind: "malformed" };
+  const { octets: full } = TSIG_ALGORITHMS[key.algorithm];
+  const least = Math.max(LEAST_MAC_OCTETS, full / 2);
+  if (record.mac.length > full) return { kind: "malformed" };
   // An answer that says what is wrong with ours has none; it proves nothing.
   if (record.mac.length < least && record.mac.length > 0) return { kind: "malformed" };
   const mac = await macOf(key, signed);
@@ -74,7 +74,7 @@ async function judge(
     return { kind: "refused", error: TSIG_ERROR.badTime, record, key };
   }
   // Half a signature is guessed in the root of the time.
-  if (record.mac.length < whole) {
+  if (record.mac.length < full) {
     return { kind: "refused", error: TSIG_ERROR.badTrunc, record, key };
   }
   return { kind: "verified", key, record, unsigned };

@@ -141,12 +141,12 @@ function checkList(list: ParsedList, signers: readonly Authority[], nowMs: numbe
 /** CertificateList (RFC 5280 §5.1). */
 function readList(der: Uint8Array): ParsedList {
   const outer = new DerReader(der);
-  const whole = outer.inside(TAG.sequence);
+  const list = outer.inside(TAG.sequence);
   outer.end();
-  const signed = whole.value(TAG.sequence);
-  const algorithm = whole.value(TAG.sequence).encoded.toHex();
-  const value = octetsOfBits(whole.value(TAG.bitString).content);
-  whole.end();
+  const signed = list.value(TAG.sequence);
+  const algorithm = list.value(TAG.sequence).encoded.toHex();
+  const value = octetsOfBits(list.value(TAG.bitString).content);
+  list.end();
 
   const tbs = new DerReader(signed.content);
   tbs.optional(TAG.integer); // version

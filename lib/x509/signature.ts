@@ -37,8 +37,8 @@ function* pss(digest: string, saltLength: number): Generator<readonly [string, S
     const hash = wrap("30", `06096086480165030402${last}${parameters}`);
     const mask = wrap("30", `06092a864886f70d010108${hash}`);
     const salt = wrap("a2", wrap("02", saltLength.toString(16)));
-    const whole = wrap("30", wrap("a0", hash) + wrap("a1", mask) + salt);
-    yield [wrap("30", `06092a864886f70d01010a${whole}`), { digest, saltLength }];
+    const params = wrap("30", wrap("a0", hash) + wrap("a1", mask) + salt);
+    yield [wrap("30", `06092a864886f70d01010a${params}`), { digest, saltLength }];
   }
 }
 
