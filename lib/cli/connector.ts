@@ -4,10 +4,10 @@ import {
   type ConnectorConfig,
   loadConfig,
   type LoadOptions,
-  type OverrideValue,
   type Problem,
 } from "../config/mod.ts";
 import { openMemoryDatabase } from "../db/mod.ts";
+import type { OverrideValue } from "../settings/mod.ts";
 import { CommandError } from "./command_error.ts";
 import { describeProblems, readText } from "./load.ts";
 import { runProxy } from "./server.ts";

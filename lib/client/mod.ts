@@ -24,4 +24,5 @@ export {
   NotFoundError,
   UnreachableError,
 } from "./error.ts";
+export { explainFailure } from "./failure.ts";
 export type * from "../admin/gen/mod.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { loadConfig, type LoadOptions, type LoadResult, type OverrideValue } from "./load.ts";
+export { loadConfig, type LoadOptions, type LoadResult } from "./load.ts";
 export { changedSettings } from "./changed_settings.ts";
 export { rulesOf } from "./rules.ts";
 export { type FieldProblem, placeProblems } from "./places.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 export { parseCookieSecret } from "./cookie_secret.ts";
-export { loadMcnsConfig, type LoadOptions, type LoadResult } from "./load.ts";
+export { loadMcnsConfig, type LoadResult } from "./load.ts";
 export { renderMcnsReference } from "./reference.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
 export { type LogConfig, type MetricsConfig } from "../settings/mod.ts";

@@ -5,6 +5,7 @@ import {
   type LiveValues,
   parseDuration,
   parseInteger,
+  type TaskIn,
 } from "../terminal/mod.ts";
 import { addExamples } from "./examples.ts";
 import type { Session } from "./session.ts";
@@ -15,7 +16,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_LIMIT = 100;
 
 /** What a command does in a session; an exit code, or nothing for success. */
-export type Task = (session: Session) => Promise<number | void>;
+export type Task = TaskIn<Session>;
 
 /** What the commands do with their tasks, and what needs no server. */
 export interface ProgramHost {

@@ -1,9 +1,9 @@
-import { EXIT, plain, runProgram, UsageError, writeText } from "../terminal/mod.ts";
-import { createProgram, type Task } from "./program.ts";
-import type { GlobalOptions } from "./session.ts";
+import { EXIT, runTasks } from "../terminal/mod.ts";
+import { createProgram } from "./program.ts";
+import type { GlobalOptions, Session } from "./session.ts";
 
 /**
- * Runs the `mcnsctl` command. Resolves with the exit code; every failure is a line on stderr, never a
+ * Runs the `mcnsctl` command. Resolves with the exit code; every failure is lines on stderr, never a
  * stack trace.
  *
  * @param args The arguments after the program's name.
@@ -12,47 +12,18 @@ export async function runMcnsctl(
   args: readonly string[],
   { version }: { readonly version: string },
 ): Promise<number> {
-  let code: number = EXIT.ok;
-  const program = createProgram({
-    version,
-    run: async (task) => {
-      code = await runTask(task, program.opts<GlobalOptions>());
+  return await runTasks<Session, GlobalOptions>(args, {
+    name: "mcnsctl",
+    createProgram: (run) => createProgram({ version, run }),
+    openSession: async (options, output, notes) =>
+      new (await import("./session.ts")).Session(options, output, notes),
+    explain: async (error, { socket, server = socket }) => {
+      const { explainFailure, InvalidArgumentError } = await import("../client/mod.ts");
+      if (error instanceof InvalidArgumentError && error.problems.length > 1) {
+        const lines = error.problems.map(({ field, description }) => `${field}: ${description}`);
+        return { code: EXIT.failed, message: lines.join("\n") };
+      }
+      return await explainFailure(error, { server, why: ({ message }) => message });
     },
   });
-  const explain = (error: unknown) => explainFailure(error, program.opts<GlobalOptions>());
-  return await runProgram(program, args, explain) ?? code;
-}
-
-async function runTask(task: Task, options: GlobalOptions): Promise<number> {
-  const { Session } = await import("./session.ts");
-  const to = (target: typeof Deno.stdout | typeof Deno.stderr) => ({
-    write: (text: string) => writeText(target, text),
-  });
-  using session = new Session(options, to(Deno.stdout), to(Deno.stderr));
-  return await task(session) ?? EXIT.ok;
-}
-
-/** One line for each problem, and the exit code that belongs to them. */
-async function explainFailure(
-  error: unknown,
-  { socket, server = socket }: GlobalOptions,
-): Promise<number> {
-  const fail = (code: number, message: string) => {
-    for (const line of message.split("\n")) writeText(Deno.stderr, `mcnsctl: ${plain(line)}\n`);
-    return code;
-  };
-  if (error instanceof UsageError) return fail(EXIT.usage, error.message);
-  const { AdminError, DeadlineError, InvalidArgumentError, UnreachableError } = await import(
-    "../client/mod.ts"
-  );
-  if (error instanceof UnreachableError) {
-    return fail(EXIT.unreachable, `nobody answers on ${server}: ${error.message}`);
-  }
-  if (error instanceof DeadlineError) return fail(EXIT.unreachable, "no answer in time");
-  if (error instanceof InvalidArgumentError && error.problems.length > 1) {
-    const lines = error.problems.map(({ field, description }) => `${field}: ${description}`);
-    return fail(EXIT.failed, lines.join("\n"));
-  }
-  if (error instanceof AdminError) return fail(EXIT.failed, error.message);
-  throw error;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 export { ConfigFiles, type ReadFile } from "./files.ts";
+export { type LoadedSettings, type LoadOptions, loadSettings, type OverrideValue } from "./load.ts";
 export { log, type LogConfig, type LogFormat, type LogLevel } from "./log.ts";
 export { httpsUrl, listenEndpoint, MAX_SOCKET_PATH, serverEndpoint } from "./endpoints.ts";
 export { metrics, type MetricsConfig } from "./metrics.ts";

@@ -1,7 +1,8 @@
+import type { TaskIn } from "../../terminal/mod.ts";
 import type { Session } from "../session.ts";
 
 /** What a command does in a session; an exit code, or nothing for success. */
-export type Task = (session: Session) => Promise<number | void>;
+export type Task = TaskIn<Session>;
 
 /** What the commands do with their tasks. */
 export interface ProgramHost {
