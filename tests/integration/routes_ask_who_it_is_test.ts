@@ -1,6 +1,7 @@
 /** Basic and forward authentication, with real clients and hostile ones. */
 import assert from "node:assert/strict";
 import { hashPassword } from "../../lib/cli/hash_password.ts";
+import { DEFAULT_FIELD_SETTINGS } from "../../lib/l7/mod.ts";
 import { startBackend } from "../support/backends.ts";
 import { testWithCommands } from "../support/commands.ts";
 import { curl, CURL_VERSIONS } from "../support/curl.ts";
@@ -10,6 +11,7 @@ import {
   CLIENTS,
   type Handler,
   HOST,
+  type L7TestOptions,
   seenValues,
   startHttpBackend,
   startL7,
@@ -167,7 +169,10 @@ Deno.test("mc-proxy hash-password reads a line from stdin and writes a hash that
 });
 
 /** A proxy before a backend that sees, which asks `handler` first. */
-async function startAsking(handler: Handler, settings: { readonly timeoutMs?: number } = {}) {
+async function startAsking(
+  handler: Handler,
+  { timeoutMs = 5000, ...more }: { readonly timeoutMs?: number } & Partial<L7TestOptions> = {},
+) {
   const backend = await startSeeingBackend();
   const asked: { method: string; url: string; raw: string[] }[] = [];
   const auth = await startHttpBackend("http1", (request, response) => {
@@ -180,9 +185,10 @@ async function startAsking(handler: Handler, settings: { readonly timeoutMs?: nu
       forwardAuth: {
         url: `http://${auth.address}/verify?for=a`,
         headers: ["remote-user", "remote-groups"],
-        timeoutMs: settings.timeoutMs ?? 5000,
+        timeoutMs,
       },
     },
+    ...more,
   });
   return {
     backend,
@@ -267,6 +273,7 @@ for (const front of Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]) {
 
   Deno.test(`a refusal of forward_auth is the client's answer over ${front}`, async () => {
     let status = 401;
+    let more: Record<string, string> = {};
     await using all = await startAsking((_, response) => {
       response.writeHead(status, {
         "www-authenticate": "Bearer",
@@ -275,6 +282,7 @@ for (const front of Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]) {
         "content-type": "text/html",
         "x-internal": "secret",
         "connection": "keep-alive",
+        ...more,
       });
       response.end("<p>who?");
     });
@@ -289,10 +297,34 @@ for (const front of Object.keys(CLIENTS) as (keyof typeof CLIENTS)[]) {
         undefined,
       ]);
       assert.equal(got.body, "<p>who?");
+      assert.equal(got.headers["cache-control"], "no-store");
     }
+    more = { "cache-control": "private", "content-encoding": "br" };
+    const own = await client.ask();
+    assert.equal(own.headers["cache-control"], "private");
+    assert.notEqual(own.body, "<p>who?", "what is encoded is not passed on without its encoding");
     assert.equal(all.backend.seen.length, 0);
   });
 }
+
+Deno.test("forward_auth hears the method and the path of the request, whatever a trusted client says", async () => {
+  const fields = { ...DEFAULT_FIELD_SETTINGS, trustedForwarding: ["127.0.0.0/8"] };
+  await using all = await startAsking((_, response) => void response.end(), {
+    settings: { l7: { h2Transport: "own", accessLog: true, fields } },
+  });
+  await using client = await CLIENTS["h2"](all.proxy);
+  const headers = {
+    "x-forwarded-for": "192.0.2.1",
+    "x-forwarded-uri": "/harmless",
+    "x-forwarded-method": "GET",
+  };
+  assert.equal((await client.ask({ method: "DELETE", path: "/all", headers })).status, 200);
+  const [question] = all.asked;
+  assert.ok(question);
+  assert.deepEqual(value(question.raw, "x-forwarded-for"), ["192.0.2.1, 127.0.0.1"]);
+  assert.deepEqual(value(question.raw, "x-forwarded-method"), ["DELETE"]);
+  assert.deepEqual(value(question.raw, "x-forwarded-uri"), ["/all"]);
+});
 
 Deno.test("whatever else forward_auth answers, or does not, is 503, and no backend hears of it", async () => {
   const answers: Readonly<Record<string, Handler>> = {
