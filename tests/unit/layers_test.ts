@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   importCycles,
   layerProblems,
+  LAYERS,
   libFolder,
   PURE_FOLDERS,
   readEdges,
@@ -38,6 +39,17 @@ const edges = await readEdges(files);
 Deno.test("every folder of lib imports lower layers only, through their mod.ts", () => {
   assert.ok(edges.length > 0);
   assert.deepEqual(layerProblems(edges), []);
+});
+
+Deno.test("every folder of lib has a rank, and ARCHITECTURE.md shows which", async () => {
+  const folders = new Set(files.map(libFolder).filter((folder) => folder !== undefined));
+  assert.deepEqual(LAYERS.flat().sort(), [...folders].sort());
+  const text = await Deno.readTextFile(join(ROOT, "ARCHITECTURE.md"));
+  const shown = [...text.matchAll(/^\| (\d+) +\| (.*) \|$/gm)].map(([, rank, cell = ""]) => [
+    Number(rank),
+    [...cell.matchAll(/`([a-z0-9_/]+)`/g)].map(([, folder]) => folder).sort(),
+  ]);
+  assert.deepEqual(shown, LAYERS.map((layer, rank) => [rank, [...layer].sort()]));
 });
 
 Deno.test("no folder of lib has files that import each other in a ring", () => {
