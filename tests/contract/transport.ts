@@ -4,21 +4,14 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type Fields, OutputPool, type RequestInit, type ResponseHead } from "../../lib/h2/mod.ts";
-import { BackendDialer, type BackendDialerOptions } from "../../lib/l7/backend_dialer.ts";
-import { unlimitedDescriptors } from "../../lib/observe/mod.ts";
-import { systemLookup } from "../../lib/relay/mod.ts";
-import type {
-  BackendConnection,
-  BackendFailure,
-  BackendStream,
-  ResponseHandler,
-} from "../../lib/l7/message.ts";
-import { Turns } from "../../lib/http_io/mod.ts";
-import { type Expectation, type Lease, Pool, type PoolFailure } from "../../lib/upstream/mod.ts";
+import type { RequestInit } from "../../lib/h2/mod.ts";
+import type { BackendDialerOptions } from "../../lib/l7/backend_dialer.ts";
+import type { BackendStream } from "../../lib/l7/message.ts";
+import type { Expectation } from "../../lib/upstream/mod.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { type BackendKind, type Handler, startHttpBackend } from "../support/l7.ts";
 import { unusedPort } from "../support/ports.ts";
+import { acquire, ended, headOf, poolFor, Recorder } from "../support/recorded_answers.ts";
 
 /** A transport under test: the server it speaks to, and how a pool is told to use it. */
 export interface TransportCase {
@@ -36,116 +29,9 @@ const MAX_UNCONSUMED = 1024 * 1024;
 /** RFC 9113 §7. */
 const INTERNAL_ERROR = 2;
 
-/** Keeps what it was told. */
-class Recorder implements ResponseHandler {
-  readonly heads: ResponseHead[] = [];
-  readonly failures: BackendFailure[] = [];
-  body = new Uint8Array(0);
-  received = 0;
-  trailers: Fields | undefined;
-  ends = 0;
-  drains = 0;
-  stream: BackendStream | undefined;
-  /** The exchange is over, in whatever way. */
-  onOver = () => {};
-  /** Whether content is consumed as it comes. */
-  readonly eager: boolean;
-  #insideRequest = false;
-
-  constructor(eager = true) {
-    this.eager = eager;
-  }
-
-  send(transport: BackendConnection, head: RequestInit, endStream: boolean): BackendStream {
-    this.#insideRequest = true;
-    this.stream = transport.request(head, endStream, this);
-    this.#insideRequest = false;
-    return this.stream;
-  }
-
-  get over(): boolean {
-    return this.ends > 0 || this.failures.length > 0;
-  }
-
-  onResponse(head: ResponseHead, endStream: boolean): void {
-    this.#check();
-    this.heads.push(head);
-    if (endStream) this.#end();
-  }
-
-  onData(bytes: Uint8Array, endStream: boolean): void {
-    this.#check();
-    this.received += bytes.length;
-    if (this.eager) {
-      this.body = Buffer.concat([this.body, bytes]);
-      this.stream?.consume(bytes.length);
-    }
-    if (endStream) this.#end();
-  }
-
-  onTrailers(fields: Fields): void {
-    this.#check();
-    this.trailers = fields;
-    this.#end();
-  }
-
-  onDrain(): void {
-    this.drains++;
-  }
-
-  onFailure(failure: BackendFailure): void {
-    this.#check();
-    this.failures.push(failure);
-    this.onOver();
-  }
-
-  #end(): void {
-    this.ends++;
-    this.onOver();
-  }
-
-  #check(): void {
-    assert.equal(this.#insideRequest, false, "nothing is told from inside request()");
-    assert.equal(this.over, false, "nothing is told after the end");
-  }
-}
-
-function headOf(changes: Partial<RequestInit> = {}): RequestInit {
-  return {
-    method: "GET",
-    scheme: "https",
-    authority: "a.test",
-    path: "/",
-    fields: [],
-    ...changes,
-  };
-}
-
 /** Runs the suite for one transport. */
 export function testTransport({ name, kind, expects, h2Transport }: TransportCase): void {
-  const poolOf = (port: number): Pool<BackendConnection> =>
-    new Pool({
-      dialer: new BackendDialer({
-        address: { endpoint: { host: "127.0.0.1", port } },
-        h2Transport,
-        pool: new OutputPool(),
-        lookup: systemLookup,
-        descriptors: unlimitedDescriptors,
-        turns: new Turns(),
-        onCrash: (error) => assert.fail(String(error)),
-        now: () => performance.now(),
-      }),
-      timers: {
-        now: () => performance.now(),
-        after: (ms, fn) => {
-          const timer = setTimeout(fn, ms);
-          return () => clearTimeout(timer);
-        },
-      },
-      expects,
-      overTls: false,
-      connectTimeoutMs: 5000,
-    });
+  const poolOf = (port: number) => poolFor(port, { expects, h2Transport });
   const claim = (
     text: string,
     handler: Handler,
@@ -375,19 +261,6 @@ type Sender = (
   head: RequestInit,
   endStream?: boolean,
 ) => Promise<BackendStream>;
-
-function acquire(pool: Pool<BackendConnection>): Promise<Lease<BackendConnection>> {
-  const { promise, resolve, reject } = Promise.withResolvers<Lease<BackendConnection>>();
-  const onUnavailable = ({ kind, reason }: PoolFailure) =>
-    reject(Object.assign(new Error(reason), { kind }));
-  const needs = { client: "c", affinity: undefined, tunnel: false };
-  pool.acquire({ onLease: resolve, onUnavailable }, needs);
-  return withinDeadline(promise, "a connection");
-}
-
-async function ended(recorder: Recorder): Promise<void> {
-  await eventually(() => recorder.over, "the response ends");
-}
 
 function ok(text: string): Handler {
   return (_, response) => response.end(text);
