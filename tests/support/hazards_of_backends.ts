@@ -11,6 +11,8 @@ const PERMITS = "tests/integration/l7_tunnels_give_their_permits_back_test.ts";
 const TROUBLE = "tests/integration/l7_backend_trouble_stays_small_test.ts";
 const CLIENT = "tests/unit/h1/client_session_test.ts";
 const POOL = "tests/unit/upstream/pool_test.ts";
+const POOL_LIMITS = "tests/unit/upstream/pool_limits_test.ts";
+const POOL_DETECTION = "tests/unit/upstream/pool_detection_test.ts";
 const LIVENESS = "tests/unit/upstream/liveness_test.ts";
 
 const answer = (what: string) => `${what} is a 502 over @, and the backend is asked again`;
@@ -95,7 +97,7 @@ export const HAZARDS_OF_BACKENDS: Readonly<Record<string, Hazard>> = {
   "a limit of connections that is not enforced": {
     only: "the pool is the same for both",
     tests: {
-      [POOL]: [
+      [POOL_LIMITS]: [
         "maxConnections counts connections being opened, and holds",
         "one client cannot take the pool, and gets what it waited for when it gives back",
         "maxWaiting is the most that wait, half of it for one client",
@@ -117,7 +119,7 @@ export const HAZARDS_OF_BACKENDS: Readonly<Record<string, Hazard>> = {
       [TROUBLE]: ["auto", "h2"].map((protocol) =>
         `${protocol}: a backend that greets late gets one connection, and answers everybody`
       ),
-      [POOL]: ["auto: one request opens one connection, however late the greeting is"],
+      [POOL_DETECTION]: ["auto: one request opens one connection, however late the greeting is"],
     },
   },
   "a backend that closes each connection, or changed its protocol": {
