@@ -30,6 +30,7 @@ export type RdataPart =
 
 const DIGEST: readonly RdataPart[] = ["u16", "u8", "u8", "hex"];
 const KEY: readonly RdataPart[] = ["u16", "u8", "u8", "base64"];
+const ASSOCIATION: readonly RdataPart[] = ["u8", "u8", "u8", "hex"];
 const SERVICE: readonly RdataPart[] = ["u16", "name", "params"];
 
 const LAYOUTS = new Map<number, readonly RdataPart[]>([
@@ -41,20 +42,30 @@ const LAYOUTS = new Map<number, readonly RdataPart[]>([
   [TYPE.HINFO, ["string", "string"]],
   [TYPE.MX, ["u16", "name"]],
   [TYPE.TXT, ["strings"]],
+  [TYPE.RP, ["name", "name"]], // RFC 1183, this and the next
+  [TYPE.AFSDB, ["u16", "name"]],
   [TYPE.AAAA, ["ipv6"]], // RFC 3596
   [TYPE.SRV, ["u16", "u16", "u16", "name"]], // RFC 2782
   [TYPE.NAPTR, ["u16", "u16", "string", "string", "string", "name"]], // RFC 3403
+  [TYPE.KX, ["u16", "name"]], // RFC 2230
   [TYPE.DNAME, ["name"]], // RFC 6672
   [TYPE.DS, DIGEST], // RFC 4034
   [TYPE.SSHFP, ["u8", "u8", "hex"]], // RFC 4255
   [TYPE.RRSIG, ["type", "u8", "u8", "u32", "time", "time", "u16", "name", "base64"]],
   [TYPE.NSEC, ["name", "types"]],
   [TYPE.DNSKEY, KEY],
-  [TYPE.TLSA, ["u8", "u8", "u8", "hex"]], // RFC 6698
+  [TYPE.DHCID, ["base64"]], // RFC 4701
+  [TYPE.TLSA, ASSOCIATION], // RFC 6698
+  [TYPE.SMIMEA, ASSOCIATION], // RFC 8162
   [TYPE.CDS, DIGEST], // RFC 7344
   [TYPE.CDNSKEY, KEY],
+  [TYPE.OPENPGPKEY, ["base64"]], // RFC 7929
+  [TYPE.CSYNC, ["u32", "u16", "types"]], // RFC 7477
+  [TYPE.ZONEMD, ["u32", "u8", "u8", "hex"]], // RFC 8976
   [TYPE.SVCB, SERVICE], // RFC 9460
   [TYPE.HTTPS, SERVICE],
+  [TYPE.SPF, ["strings"]], // RFC 7208 §3.1: no longer asked for, but there
+  [TYPE.URI, ["u16", "u16", "text"]], // RFC 7553
   [TYPE.CAA, ["u8", "tag", "text"]], // RFC 8659
 ]);
 

@@ -7,8 +7,11 @@ const FOLDED: ReadonlySet<number> = new Set([
   TYPE.SOA,
   TYPE.PTR,
   TYPE.MX,
+  TYPE.RP,
+  TYPE.AFSDB,
   TYPE.SRV,
   TYPE.NAPTR,
+  TYPE.KX,
   TYPE.DNAME,
 ]);
 

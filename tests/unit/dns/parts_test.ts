@@ -197,8 +197,20 @@ Deno.test("numbers and times are read up to their bound", () => {
 
 Deno.test("types have the numbers that IANA gave them", () => {
   assert.deepEqual({ ...TYPE }, {
-    ...{ A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, HINFO: 13, MX: 15, TXT: 16, AAAA: 28, SRV: 33 },
-    ...{ NAPTR: 35, DNAME: 39, OPT: 41, DS: 43, SSHFP: 44, RRSIG: 46, NSEC: 47, DNSKEY: 48 },
+    ...{ A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, HINFO: 13, MX: 15, TXT: 16, RP: 17, AFSDB: 18 },
+    ...{ AAAA: 28, SRV: 33, DHCID: 49, SMIMEA: 53, OPENPGPKEY: 61, CSYNC: 62, ZONEMD: 63, SPF: 99 },
+    ...{
+      URI: 256,
+      NAPTR: 35,
+      KX: 36,
+      DNAME: 39,
+      OPT: 41,
+      DS: 43,
+      SSHFP: 44,
+      RRSIG: 46,
+      NSEC: 47,
+      DNSKEY: 48,
+    },
     ...{ TLSA: 52, CDS: 59, CDNSKEY: 60, SVCB: 64, HTTPS: 65, TSIG: 250, IXFR: 251, AXFR: 252 },
     ...{ ANY: 255, CAA: 257 },
   });

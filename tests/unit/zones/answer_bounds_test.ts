@@ -147,6 +147,23 @@ Deno.test("an answer that there is none is cut when its SOA does not fit", () =>
   assert.deepEqual(ask([zone], `${name} A`, { transport: "tcp" }).flags, ["aa"]);
 });
 
+Deno.test("addresses are added of the names that services name, or of their own", () => {
+  const zone = zoneOf(
+    "z.",
+    `${APEX}m MX 0 .\nm A 10.0.0.1\n` +
+      "h HTTPS 1 . alpn=h2\nh AAAA 2001:db8::1\na SVCB 0 ns\nb HTTPS 2 NS port=8443\n" +
+      "*.w HTTPS 1 .\n*.w A 10.0.0.2\nno HTTPS 0 .\nno A 10.0.0.3\n",
+  );
+  const additional = (question: string) => ask([zone], question).additional;
+  assert.deepEqual(additional("a.z. SVCB"), ["ns.z. 300 A 192.0.2.53"]);
+  assert.deepEqual(additional("b.z. HTTPS"), ["NS.z. 300 A 192.0.2.53"]);
+  assert.deepEqual(additional("h.z. HTTPS"), ["h.z. 300 AAAA 2001:db8::1"]);
+  assert.deepEqual(additional("x.w.z. HTTPS"), []); // Of wildcards there are no addresses to find.
+  // Nothing is there, says an alias of the root, and so does the MX record of it (RFC 7505).
+  assert.deepEqual(additional("no.z. HTTPS"), []);
+  assert.deepEqual(additional("m.z. MX"), []);
+});
+
 Deno.test("addresses are added of the names that NS, MX and SRV name", () => {
   const zone = zoneOf("z.", `${APEX}m MX 10 ns\ns SRV 1 2 443 ns\nt TXT ns\n`);
   for (const question of ["z. NS", "m.z. MX", "s.z. SRV"]) {
