@@ -152,7 +152,7 @@ export class ServedZones {
   }
 
   async #load(row: ZoneRow): Promise<void> {
-    const compiled = await compiledInSlices(row.origin, this.database.records.ofZone(row.id));
+    const compiled = await compiledInSlices(row.origin, this.database.records.rowsOfZone(row.id));
     if (compiled.ok) {
       this.#table = this.#table.with(compiled.zone);
       return;
@@ -165,6 +165,6 @@ export class ServedZones {
 }
 
 /** A zone of many records takes seconds, in which others have their turns. */
-export function compiledInSlices(origin: Name, records: readonly ZoneRecord[]) {
+export function compiledInSlices(origin: Name, records: Iterable<ZoneRecord>) {
   return runInSlices(compileZoneInSteps(origin, records));
 }

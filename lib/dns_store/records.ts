@@ -6,7 +6,6 @@ import { RECORD_COLUMNS, recordValues, type StoredRecord, toStoredRecord } from 
 const COLUMNS = `id, ${RECORD_COLUMNS}`;
 
 const SQL = {
-  ofZone: `SELECT ${COLUMNS} FROM records WHERE zone_id = ? ORDER BY id`,
   get: `SELECT ${COLUMNS} FROM records WHERE zone_id = ? AND id = ?`,
   set: `SELECT ${COLUMNS} FROM records WHERE zone_id = ? AND name = ? AND type = ? ORDER BY id`,
   ofName: `SELECT ${COLUMNS} FROM records WHERE zone_id = ? AND name = ? ORDER BY id`,
@@ -16,6 +15,11 @@ const SQL = {
   update: "UPDATE records SET name = ?, type = ?, ttl = ?, data = ? WHERE id = ?",
   remove: "DELETE FROM records WHERE id = ?",
 } as const;
+
+/** Nothing is bound: the zone's id is a number of ours. */
+function sqlOfZone(zoneId: number): string {
+  return `SELECT ${COLUMNS} FROM records WHERE zone_id = ${Number(zoneId)} ORDER BY id`;
+}
 
 /** What to look for; see {@link Records.page}. */
 export interface RecordFilter {
@@ -36,14 +40,22 @@ export class Records {
 
   /** Of a zone, the oldest first. */
   ofZone(zoneId: number): StoredRecord[] {
-    return this.#read(() => this.#statements.all(SQL.ofZone, [zoneId]).map(toStoredRecord));
+    return [...this.rowsOfZone(zoneId)];
   }
 
   /** {@link ofZone}, a step for each row; nothing else may use the connection meanwhile. */
   ofZoneInSteps(zoneId: number): Steps<StoredRecord[]> {
-    // The zone's id is a number of ours: there is nothing to bind.
-    const sql = `SELECT ${COLUMNS} FROM records WHERE zone_id = ${Number(zoneId)} ORDER BY id`;
-    return this.#statements.each(sql, toStoredRecord);
+    return this.#statements.each(sqlOfZone(zoneId), toStoredRecord);
+  }
+
+  /** {@link ofZone}, read when they are taken; nothing else may use the connection meanwhile. */
+  *rowsOfZone(zoneId: number): Generator<StoredRecord> {
+    const rows = this.#statements.rows(sqlOfZone(zoneId));
+    for (;;) {
+      const next = this.#read(() => rows.next());
+      if (next.done === true) return;
+      yield toStoredRecord(next.value);
+    }
   }
 
   /** Some of a zone, in the order of their ids. */

@@ -23,11 +23,16 @@ export class Statements {
   /** {@link all}, a step for each row; nothing else may use the connection meanwhile. */
   *each<T>(sql: string, convert: (row: Row) => T): Generator<undefined, T[]> {
     const found: T[] = [];
-    for (const row of this.#prepareRead(sql).iterate()) {
+    for (const row of this.rows(sql)) {
       found.push(convert(row));
       yield;
     }
     return found;
+  }
+
+  /** {@link all}, read when they are taken; nothing else may use the connection meanwhile. */
+  *rows(sql: string): Generator<Row> {
+    yield* this.#prepareRead(sql).iterate();
   }
 
   /** The first row of a query. */
