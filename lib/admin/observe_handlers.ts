@@ -1,10 +1,10 @@
 import { invalid, RefusedError, type RouteStatus, type Status } from "../control/mod.ts";
 import type { ConnectionQuery } from "../plane/mod.ts";
 import { RpcError } from "../rpc/mod.ts";
-import type { Handlers } from "../rpc_server/mod.ts";
+import { type Handlers, sleep } from "../rpc_server/mod.ts";
 import { type HitterWeight, TRACKED_PLACES } from "../hitters/mod.ts";
 import { parseIpOrCidr } from "../state/mod.ts";
-import { type AdminContext, sleep } from "./context.ts";
+import type { AdminContext } from "./context.ts";
 import type { ListConnectionsRequest, ProxyAdminService } from "./gen/mod.ts";
 import { fromHitter, weightOf } from "./heaviest_handlers.ts";
 import {

@@ -8,12 +8,13 @@ import {
   type Method,
   methodsOf,
   reflectionHandlers,
+  sleep,
 } from "../rpc_server/mod.ts";
 import type { Control, Reload } from "../control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { backendHandlers } from "./backend_handlers.ts";
 import { certificateHandlers } from "./certificate_handlers.ts";
-import { type AdminContext, sleep } from "./context.ts";
+import type { AdminContext } from "./context.ts";
 import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
 import { health, ProxyAdminService, reflection, reflectionAlpha } from "./gen/mod.ts";

@@ -26,15 +26,25 @@ export async function refuseSecond(
       `another process answers on the admin socket ${grpc.addr}: ${remedy}`,
     );
   }
-  if (path === "") return undefined;
+  return path === "" ? undefined : lockServing(path, { takeOver, remedy });
+}
+
+/** Says that this process serves a database, until what it returns is disposed of. */
+export function lockServing(
+  path: string,
+  { takeOver, remedy }: { readonly takeOver: boolean; readonly remedy: string },
+): Disposable {
   const lock = asCommandError(() => ServingLock.take(resolve(path), { takeOver }));
   if (lock !== undefined) return lock;
   throw new CommandError(`another process serves the database ${path}: ${remedy}`);
 }
 
-/** Opens it with the right to write. */
-export function openClaimed({ openDatabase }: ProxyOptions): Database {
-  const database = asCommandError(openDatabase);
+/** A database that one of several processes may write. */
+type Claimable = Disposable & Pick<Database, "role" | "safekeeping" | "busyTimeoutMs">;
+
+/** Opens one with the right to write. */
+export function openClaimed<D extends Claimable>(open: () => D): D {
+  const database = asCommandError(open);
   try {
     // Before anything of the state is read: what another process acknowledges later would be unknown.
     asCommandError(() => database.role?.claim());
@@ -47,7 +57,7 @@ export function openClaimed({ openDatabase }: ProxyOptions): Database {
 }
 
 /** The database may be in use for a moment, by its own checkpoint or by whoever is being replaced. */
-export async function confirmRole(database: Database): Promise<void> {
+export async function confirmRole(database: Claimable): Promise<void> {
   const until = performance.now() + database.busyTimeoutMs;
   try {
     await whenFree(() => database.role?.confirm(), { until });

@@ -1,11 +1,10 @@
-import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { McnsConfig } from "../dns_config/mod.ts";
 import { DNS_ENTRY_URL } from "../dns_server/mod.ts";
-import { type DnsDatabase, openDnsDatabase } from "../dns_store/mod.ts";
+import { openDnsDatabase } from "../dns_store/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { readServiceEnvironment, ServiceManager } from "../service/mod.ts";
-import { ServingLock, whenFree } from "../sqlite/mod.ts";
+import { confirmRole, lockServing, openClaimed } from "./claim.ts";
 import { CommandError } from "./command_error.ts";
 import { setUpLogging } from "./logging.ts";
 import { McnsManagement } from "./mcns_admin.ts";
@@ -35,10 +34,12 @@ export async function runMcnsServer(configPath: string): Promise<number> {
     log({ level: "warn", message: "Deno was given permissions that nothing needs", fields });
   }
   await using manager = new ServiceManager(environment, log);
-  using _serving = refuseSecond(config);
-  const patienceMs = patienceFor(config.database.path);
+  const { path } = config.database;
+  // Before the database is migrated or claimed.
+  using _serving = lockServing(path, { takeOver: false, remedy: "stop it first" });
+  const patienceMs = patienceFor(path);
   if (patienceMs !== undefined) await manager.starting(patienceMs);
-  using database = openClaimed(config);
+  using database = openClaimed(() => openDnsDatabase(path));
   const stuck = Promise.withResolvers<string>();
   await using mcns = await startServing({ config, database, log, onStuck: stuck.resolve });
   await using monitoring = await monitorMcns({ config, mcns, log, lostLines });
@@ -56,35 +57,6 @@ export async function runMcnsServer(configPath: string): Promise<number> {
 async function startServing(parts: Parameters<typeof Mcns.start>[0]): Promise<Mcns> {
   try {
     return await Mcns.start(parts);
-  } catch (error) {
-    throw new CommandError(describeError(error), { cause: error });
-  }
-}
-
-/** Before the database is migrated or claimed. */
-function refuseSecond({ database: { path } }: McnsConfig): Disposable {
-  const lock = asCommandError(() => ServingLock.take(resolve(path), { takeOver: false }));
-  if (lock !== undefined) return lock;
-  throw new CommandError(`another process serves the database ${path}: stop it first`);
-}
-
-function openClaimed({ database: { path } }: McnsConfig): DnsDatabase {
-  const database = asCommandError(() => openDnsDatabase(path));
-  try {
-    asCommandError(() => database.role?.claim());
-    asCommandError(() => database.safekeeping?.acknowledge());
-    return database;
-  } catch (error) {
-    database[Symbol.dispose]();
-    throw error;
-  }
-}
-
-/** The database may be in use for a moment, by its own checkpoint. */
-async function confirmRole(database: DnsDatabase): Promise<void> {
-  const until = performance.now() + database.busyTimeoutMs;
-  try {
-    await whenFree(() => database.role?.confirm(), { until });
   } catch (error) {
     throw new CommandError(describeError(error), { cause: error });
   }
@@ -114,13 +86,5 @@ function* needs(config: McnsConfig, notifySocket: string | undefined): Generator
   if (notifySocket?.startsWith("/")) yield fileNeed("write", notifySocket, "systemd's socket");
   if (!Deno.build.standalone && DNS_ENTRY_URL.protocol === "file:") {
     yield fileNeed("read", fileURLToPath(DNS_ENTRY_URL), "the program's own workers");
-  }
-}
-
-function asCommandError<T>(action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw new CommandError(describeError(error), { cause: error });
   }
 }

@@ -75,7 +75,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   const patienceMs = patienceFor(config.database.path);
   if (patienceMs !== undefined) await manager.starting(patienceMs);
   const migration = await options.beforeOpening?.();
-  using database = openClaimed(options);
+  using database = openClaimed(options.openDatabase);
   logMigration(migration, log);
   await using admission = openConfiguredAdmission(config, log);
   // Closed after the last connection has ended.

@@ -12,6 +12,7 @@ import {
   type Method,
   methodsOf,
   reflectionHandlers,
+  sleep,
 } from "../rpc_server/mod.ts";
 import type { Sockets } from "../tcp/mod.ts";
 import { Authenticator, type Introspector } from "./auth.ts";
@@ -217,18 +218,4 @@ function methodsFor(
     ...methodsOf(reflection.ServerReflection, v1),
     ...methodsOf(reflectionAlpha.ServerReflection, v1alpha),
   ]);
-}
-
-/** Resolves after a time, or as soon as one of the signals is aborted. */
-function sleep(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    if (signals.some(({ aborted }) => aborted)) return resolve();
-    const finish = () => {
-      clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener("abort", finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    for (const signal of signals) signal.addEventListener("abort", finish);
-  });
 }

@@ -7,6 +7,7 @@
 export { healthHandlers, type HealthSource } from "./health.ts";
 export { reflectionHandlers } from "./reflection.ts";
 export { type GrpcLimits, GrpcServer } from "./server.ts";
+export { sleep } from "./sleep.ts";
 export { type CallContext, type Handlers, type Method, methodsOf } from "./service.ts";
 export {
   AdminSocketError,
