@@ -104,7 +104,8 @@ export class Reloader {
   async #readAll(request: ReloadRequest): Promise<Reloaded> {
     const { control, rereadConfig, drift, file, onReloaded } = this.#options;
     const certificates = control.upkeep.lookAtCertificates(() => rereadConfig().connector);
-    await Promise.all([control.reloadGeoIp(), certificates]);
+    // A broken GeoIP file is logged where it is read, and changes nothing.
+    await Promise.all([control.geoip.swap().catch(() => {}), certificates]);
     onReloaded();
     if (control.source.kind === "file") return await this.#applyFile(request);
     const loaded = this.#loadAgain(file);

@@ -257,16 +257,6 @@ export class Control {
   }
 
   /**
-   * Reads the GeoIP file again and swaps it in. A broken file changes nothing: look-ups go on in
-   * the database that was loaded before.
-   *
-   * @returns whether a new database is in use.
-   */
-  async reloadGeoIp(): Promise<boolean> {
-    return await this.geoip.swap().then(() => true, () => false); // Logged where it happened.
-  }
-
-  /**
    * Calls `body` now and then while this process has the right to write: what names it to the outside,
    * as the admin socket does, may have been taken by a process that failed to take over, or removed.
    */

@@ -1,7 +1,6 @@
 import { AcmeError, fromPem } from "../acme/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";
-import type { IssuedCertificate } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
 import { ACME, isRedirect } from "../state/mod.ts";
@@ -9,6 +8,7 @@ import { AcmeSession } from "./acme_session.ts";
 import { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 import { allowedAt } from "./issuance_limits.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
+import { type IssuedStatus, issuedStatus } from "./issued_status.ts";
 import type { NameProver } from "./kept_proofs.ts";
 import { noteFailure, obtainForName, type OrderContext } from "./name_order.ts";
 import { RenewalWatch } from "./renewal_watch.ts";
@@ -40,18 +40,6 @@ export interface IssuanceOptions {
   readonly now: () => number;
   /** Of [0, 1). */
   readonly random?: () => number;
-}
-
-/** How the certificate of a name stands. */
-export interface IssuedStatus {
-  readonly name: string;
-  readonly certificate: IssuedCertificate | undefined;
-  /** When it is ordered next, in milliseconds since 1970. */
-  readonly nextAt: number;
-  readonly failures: number;
-  readonly lastError: string;
-  /** An order is under way. */
-  readonly running: boolean;
 }
 
 /** What was tried since the start. */
@@ -128,19 +116,10 @@ export class Issuance implements AsyncDisposable {
   /** The names that routes want a certificate for, and how it stands. */
   status(): IssuedStatus[] {
     const { store, config } = this.#options;
-    return [...this.#wanted()].sort().map((name) => {
-      const certificate = store.certificate(name);
-      const order = store.order(name);
-      const due = certificate?.directory === config.directory ? certificate.renewAt : 0;
-      return {
-        name,
-        certificate,
-        nextAt: Math.max(due, order?.nextAt ?? 0),
-        failures: order?.failures ?? 0,
-        lastError: order?.lastError ?? "",
-        running: this.#running.has(name),
-      };
-    });
+    return [...this.#wanted()].sort().map((name) => ({
+      ...issuedStatus(name, store, config),
+      running: this.#running.has(name),
+    }));
   }
 
   /** Begins the orders that are due; resolves when they have begun. Never fails. */

@@ -2,7 +2,7 @@ import type { OutputPool } from "../http/mod.ts";
 import { AbuseGuard, type Budget } from "./abuse.ts";
 import { ErrorCode } from "./error_codes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
-import { DEAF, Forsaken } from "./forsaken.ts";
+import { DEAF, Forsaken, type StreamOwner } from "./forsaken.ts";
 import type { Limits } from "./limits.ts";
 import { OwnerCalls, type OwnerHost } from "./owner_calls.ts";
 import { Sender, type SenderEvents } from "./sender.ts";
@@ -112,7 +112,7 @@ export class Connection implements OpenerHost, OwnerHost, SenderEvents {
   }
 
   /** Who is told of a stream. */
-  ownerOf(stream: StreamImpl): H2Handler {
+  ownerOf(stream: StreamImpl): StreamOwner {
     return stream.forsaken ? DEAF : this.handler;
   }
 
@@ -227,7 +227,8 @@ export class Connection implements OpenerHost, OwnerHost, SenderEvents {
   }
 
   onDrain(stream: StreamImpl): void {
-    this.ownerOf(stream).onDrain(stream);
+    // One that is forsaken has nothing queued.
+    this.handler.onDrain(stream);
   }
 
   onDataSent(octets: number, full: boolean): void {

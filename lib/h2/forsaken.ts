@@ -2,15 +2,14 @@ import type { Budget } from "./abuse.ts";
 import type { StreamImpl } from "./stream.ts";
 import type { H2Handler } from "./types.ts";
 
+/** Who hears what comes on a stream, and how it ends. */
+export type StreamOwner = Pick<
+  H2Handler,
+  "onResponse" | "onData" | "onTrailers" | "onReset" | "onEnd"
+>;
+
 /** Hears of streams that nobody waits for. */
-export const DEAF: H2Handler = Object.freeze({
-  onOutput() {},
-  onClose() {},
-  onData() {},
-  onTrailers() {},
-  onReset() {},
-  onDrain() {},
-});
+export const DEAF: StreamOwner = Object.freeze({ onData() {}, onTrailers() {}, onReset() {} });
 
 /**
  * Streams that their owner has reset and whose RST_STREAM has not gone out yet. Peers count the
