@@ -1,6 +1,5 @@
-import { type Certificate, KEY_USAGE, parseCertificate } from "../x509/mod.ts";
 import { createHash } from "node:crypto";
-import { MAX_SPIFFE_ID, parseUserSpiffeId } from "../x509/mod.ts";
+import { type Certificate, KEY_USAGE, MAX_SPIFFE_ID, parseUserSpiffeId } from "../x509/mod.ts";
 
 /** Whom a verified client certificate names, and what logs and the relay need of it. */
 export interface ClientIdentity {
@@ -17,9 +16,6 @@ export interface ClientIdentity {
 
 /** Why a certificate gives no identity. Stable: they are in logs and counters. */
 export type IdentityRefusal =
-  | "no_certificate"
-  | "untrusted"
-  | "malformed_certificate"
   | "expired"
   | "not_yet_valid"
   | "authority_certificate"
@@ -47,7 +43,7 @@ export interface IdentityOptions {
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
 /**
- * Reads the identity from the DER of a leaf certificate whose chain TLS has verified.
+ * Reads the identity from a leaf certificate whose chain TLS has verified.
  *
  * The rules are those of the X.509-SVID standard, §§4–5: exactly one URI among the alternative
  * names of all kinds (other kinds are ignored), not an authority (Deno's TLS lets a CA certificate
@@ -56,10 +52,7 @@ const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
  * anyExtendedKeyUsage does not stand for it, as in Deno's TLS. The validity period is checked here
  * too, because a resumed session does not repeat TLS's check.
  */
-export function readIdentity(der: Uint8Array, options: IdentityOptions): IdentityResult {
-  const parsed = parseCertificate(der);
-  if (!parsed.ok) return refuse("malformed_certificate", parsed.reason);
-  const certificate = parsed.value;
+export function readIdentity(certificate: Certificate, options: IdentityOptions): IdentityResult {
   const misuse = checkUsage(certificate, options.nowMs);
   if (misuse) return refuse(misuse);
 
@@ -80,7 +73,7 @@ export function readIdentity(der: Uint8Array, options: IdentityOptions): Identit
       userId: id.value.userId,
       spiffeId: text,
       notAfter,
-      fingerprint256: fingerprint(der),
+      fingerprint256: fingerprint(certificate.der),
       ...commonName !== undefined && { commonName },
     },
   };

@@ -1,4 +1,4 @@
-import { parseCertificate } from "../x509/mod.ts";
+import { type Certificate, parseCertificate } from "../x509/mod.ts";
 import { type IdentityRefusal, type IdentityResult, readIdentity } from "./identity.ts";
 import { checkTrust, type Trust, type TrustRefusal, type TrustResult } from "./trust.ts";
 import type { TrustMemory } from "./trust_memory.ts";
@@ -28,7 +28,7 @@ export type PeerResult =
   | Extract<IdentityResult, { ok: true }>
   | {
     readonly ok: false;
-    readonly reason: IdentityRefusal | TrustRefusal;
+    readonly reason: "no_certificate" | IdentityRefusal | TrustRefusal;
     readonly detail?: string;
   };
 
@@ -46,18 +46,21 @@ export type PeerResult =
  */
 export function identifyPeer(peer: TlsPeer, { trust, ...options }: PeerOptions): PeerResult {
   // The leaf alone: each further certificate costs a third of a millisecond, and so far a stranger
-  // has sent them.
+  // has sent them. It is parsed this once: what is read of it is what the path is walked from.
   const [leaf] = presentedChain(peer.getPeerCertificate(false));
   if (leaf === undefined) return { ok: false, reason: "no_certificate" };
-  if (peer.authorized !== true) return explainUntrusted(leaf, peer, options.nowMs);
+  const parsed = parseCertificate(leaf);
+  if (!parsed.ok) return malformed(parsed.reason);
+  const certificate = parsed.value;
+  if (peer.authorized !== true) return explainUntrusted(certificate, peer, options.nowMs);
   if (!peer.isSessionReused()) trust.memory.addLeaf(leaf);
   else if (!trust.memory.knowsLeaf(leaf)) {
     return { ok: false, reason: "untrusted", detail: "no handshake has verified what it resumes" };
   }
-  const result = readIdentity(leaf, options);
+  const result = readIdentity(certificate, options);
   if (!result.ok) return result;
-  const chain = presentedChain(peer.getPeerCertificate(true));
-  const held = checkChain(chain, { ...trust, nowMs: options.nowMs });
+  const [, ...others] = presentedChain(peer.getPeerCertificate(true));
+  const held = checkChain([certificate], others, { ...trust, nowMs: options.nowMs });
   if (!held.ok) return held;
   const { identity } = result;
   return { ok: true, identity: { ...identity, notAfter: held.notAfter } };
@@ -65,24 +68,34 @@ export function identifyPeer(peer: TlsPeer, { trust, ...options }: PeerOptions):
 
 /** Whether a peer that was let in would still be: {@link checkTrust} of what it presented. */
 export function recheckPeer(peer: TlsPeer, trust: Trust & { readonly nowMs: number }): TrustResult {
-  return checkChain(presentedChain(peer.getPeerCertificate(true)), trust);
+  return checkChain([], presentedChain(peer.getPeerCertificate(true)), trust);
 }
 
+/** `parsed`: the beginning of the chain, of which the rest follows. */
 function checkChain(
-  chain: readonly Uint8Array[],
+  parsed: readonly Certificate[],
+  rest: readonly Uint8Array[],
   trust: Trust & { readonly nowMs: number },
 ): TrustResult {
-  if (chain.length > MAX_CHAIN) {
+  if (parsed.length + rest.length > MAX_CHAIN) {
     return { ok: false, reason: "untrusted", detail: "the chain is too long" };
+  }
+  const chain = [...parsed];
+  for (const der of rest) {
+    const certificate = parseCertificate(der);
+    if (!certificate.ok) return malformed(certificate.reason);
+    chain.push(certificate.value);
   }
   return checkTrust(chain, trust);
 }
 
-function explainUntrusted(leaf: Uint8Array, peer: TlsPeer, nowMs: number): PeerResult {
-  const parsed = parseCertificate(leaf);
-  if (!parsed.ok) return { ok: false, reason: "malformed_certificate", detail: parsed.reason };
-  if (nowMs > parsed.value.notAfter) return { ok: false, reason: "expired" };
-  if (nowMs < parsed.value.notBefore) return { ok: false, reason: "not_yet_valid" };
+function malformed(detail: string) {
+  return { ok: false, reason: "malformed_certificate", detail } as const;
+}
+
+function explainUntrusted(leaf: Certificate, peer: TlsPeer, nowMs: number): PeerResult {
+  if (nowMs > leaf.notAfter) return { ok: false, reason: "expired" };
+  if (nowMs < leaf.notBefore) return { ok: false, reason: "not_yet_valid" };
   const { authorizationError } = peer;
   return {
     ok: false,

@@ -4,7 +4,6 @@ import {
   type Certificate,
   checkRevocation,
   KEY_USAGE,
-  parseCertificate,
   type RevocationLists,
   type RevocationRefusal,
   type UriConstraints,
@@ -29,7 +28,12 @@ export interface Trust {
 }
 
 /** Why a chain does not hold. */
-export type TrustRefusal = RevocationRefusal | "untrusted" | "expired" | "not_yet_valid";
+export type TrustRefusal =
+  | RevocationRefusal
+  | "untrusted"
+  | "malformed_certificate"
+  | "expired"
+  | "not_yet_valid";
 
 /** A chain holds until `notAfter`, in milliseconds since 1970, or why it does not. */
 export type TrustResult =
@@ -45,20 +49,12 @@ export type TrustResult =
  * Stricter than TLS here (rustls), which ignores KeyUsage of issuers and dates of authorities.
  */
 export function checkTrust(
-  chain: readonly Uint8Array[],
+  chain: readonly Certificate[],
   { authorities, revocationLists, memory = new TrustMemory(), nowMs }: Trust & {
     readonly nowMs: number;
   },
 ): TrustResult {
-  const certificates: Certificate[] = [];
-  for (const der of chain) {
-    const parsed = parseCertificate(der);
-    if (!parsed.ok) {
-      return { ok: false, reason: "malformed_certificate", detail: parsed.reason };
-    }
-    certificates.push(parsed.value);
-  }
-  const [leaf, ...intermediates] = certificates;
+  const [leaf, ...intermediates] = chain;
   if (leaf === undefined) return { ok: false, reason: "untrusted" };
   const search = new PathSearch({ leaf, intermediates, authorities, memory, nowMs });
   const path = search.run();

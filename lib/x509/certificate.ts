@@ -23,6 +23,8 @@ export const KEY_USAGE = { digitalSignature: 0, keyCertSign: 5, cRLSign: 6 } as 
 
 /** The parts of an X.509 certificate that decide whom it names and for how long. */
 export interface Certificate {
+  /** All of it, as it was read. */
+  readonly der: Uint8Array;
   /** The serial number's octets in hexadecimal. */
   readonly serial: string;
   /** The issuer's and the subject's name, DER in hexadecimal: names are compared octet by octet. */
@@ -128,6 +130,7 @@ function readCertificate(der: Uint8Array): Certificate {
 
   const commonName = readCommonName(subject.content);
   return {
+    der,
     serial,
     issuer: issuer.encoded.toHex(),
     subject: subject.encoded.toHex(),

@@ -1,5 +1,5 @@
 import { type Authority, parseAuthorities } from "./authority.ts";
-import { KEY_USAGE, parseCertificate } from "./certificate.ts";
+import { type Certificate, KEY_USAGE } from "./certificate.ts";
 import {
   booleanOf,
   DerError,
@@ -27,7 +27,7 @@ export interface IssuerRevocations {
 export type RevocationLists = ReadonlyMap<string, IssuerRevocations>;
 
 /** Why a chain is refused by the revocation lists. */
-export type RevocationRefusal = "revoked" | "revocation_list_expired" | "malformed_certificate";
+export type RevocationRefusal = "revoked" | "revocation_list_expired";
 
 /** What files of lists amount to. */
 export interface RevocationResult {
@@ -112,15 +112,13 @@ const NO_ISSUER = "its issuer is not among the authorities";
  * path is not known here, and a revoked one among them is reason enough.
  */
 export function checkRevocation(
-  chain: readonly Uint8Array[],
+  chain: readonly Certificate[],
   { lists, nowMs }: { readonly lists: RevocationLists; readonly nowMs: number },
 ): RevocationRefusal | undefined {
-  for (const der of chain) {
-    const parsed = parseCertificate(der);
-    if (!parsed.ok) return "malformed_certificate";
-    const list = lists.get(parsed.value.issuer);
+  for (const { issuer, serial } of chain) {
+    const list = lists.get(issuer);
     if (list === undefined) continue;
-    if (list.serials.has(parsed.value.serial)) return "revoked";
+    if (list.serials.has(serial)) return "revoked";
     if (nowMs > list.nextUpdate) return "revocation_list_expired";
   }
   return undefined;

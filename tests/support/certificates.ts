@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Certificate, parseCertificate } from "../../lib/x509/mod.ts";
 import {
   type Authority,
   type CertificateOptions,
@@ -56,4 +57,11 @@ export async function createServerIdentity(
   const authority = await createAuthority({ commonName: "test root" });
   const issued = await issueCertificate(authority, { dnsNames, usages: ["server"] });
   return { ...issued, authority, ca: authority.certPem };
+}
+
+/** A certificate that parses. */
+export function certificateOf(der: Uint8Array): Certificate {
+  const parsed = parseCertificate(der);
+  if (!parsed.ok) throw new Error(parsed.reason);
+  return parsed.value;
 }

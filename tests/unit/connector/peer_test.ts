@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { parseAuthorities } from "../../../lib/connector/mod.ts";
-import { presentedChain, recheckPeer } from "../../../lib/connector/peer.ts";
+import { identifyPeer, presentedChain, recheckPeer } from "../../../lib/connector/peer.ts";
+import { TrustMemory } from "../../../lib/connector/trust_memory.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 
 const root = await createAuthority({ commonName: "root" });
 const alice = await issueCertificate(root, { usages: ["client"] });
 const raw = new Uint8Array(alice.cert.rawData);
+const named = await issueCertificate(root, {
+  usages: ["client"],
+  uris: ["spiffe://e/orgs/acme/users/alice"],
+});
+const leafOfAlice = new Uint8Array(named.cert.rawData);
 const authority = new Uint8Array(root.cert.rawData);
 
 interface Presented {
@@ -40,6 +46,22 @@ Deno.test("a client may present 16 certificates and not one more", () => {
     reason: "untrusted",
     detail: "the chain is too long",
   });
+});
+
+Deno.test("identifyPeer() parses the leaf once: who it names is whose path is walked", () => {
+  const peer = {
+    authorized: true,
+    authorizationError: undefined,
+    // The second time it is no certificate.
+    getPeerCertificate: (detailed: boolean) =>
+      detailed
+        ? { raw: new Uint8Array(9), issuerCertificate: { raw: authority } }
+        : { raw: leafOfAlice },
+    isSessionReused: () => false,
+  };
+  const trust = { authorities: parseAuthorities([root.certPem]), memory: new TrustMemory() };
+  const result = identifyPeer(peer, { issuer: "e", nowMs: Date.now(), trust });
+  assert.equal(result.ok && result.identity.userId, "alice");
 });
 
 Deno.test("presentedChain() ends at a root, at what is no certificate, and after 17 of any ring", () => {

@@ -13,6 +13,7 @@ import {
 import {
   type Authority,
   type AuthorityOptions,
+  certificateOf,
   createAuthority,
   issueCertificate,
   type IssuedCertificate,
@@ -27,6 +28,7 @@ const HOUR_MS = 3_600_000;
 const root = await createAuthority({ commonName: "root" });
 
 const derOf = ({ cert }: { cert: x509.X509Certificate }) => new Uint8Array(cert.rawData);
+const parsed = (issued: { cert: x509.X509Certificate }) => certificateOf(derOf(issued));
 
 function below(authority: Authority): Promise<IssuedCertificate> {
   return issueCertificate(authority, { uris: [ALICE], usages: ["client"] });
@@ -42,7 +44,7 @@ function trust(
     memory?: TrustMemory;
   } = {},
 ): string {
-  const result = checkTrust(chain.map(derOf), {
+  const result = checkTrust(chain.map(parsed), {
     authorities: parseAuthorities(authorities.map(({ certPem }) => certPem)),
     revocationLists: lists,
     memory,
@@ -99,11 +101,11 @@ Deno.test("checkTrust() refuses a certificate whose octets were changed after it
   forged.set(new TextEncoder().encode("bobby"), at("alice"));
   const authorities = parseAuthorities([root.certPem]);
   const memory = new TrustMemory();
-  assert.ok(checkTrust([der], { authorities, memory, nowMs: NOW }).ok);
-  assert.equal(checkTrust([forged], { authorities, memory, nowMs: NOW }).ok, false);
+  assert.ok(checkTrust([certificateOf(der)], { authorities, memory, nowMs: NOW }).ok);
+  assert.equal(checkTrust([certificateOf(forged)], { authorities, memory, nowMs: NOW }).ok, false);
   const swapped = der.slice();
   swapped[swapped.length - 1] = (swapped.at(-1) ?? 0) ^ 1;
-  assert.equal(checkTrust([swapped], { authorities, memory, nowMs: NOW }).ok, false);
+  assert.equal(checkTrust([certificateOf(swapped)], { authorities, memory, nowMs: NOW }).ok, false);
 });
 
 Deno.test("checkTrust() takes only issuers that may issue certificates of clients", async () => {
@@ -176,7 +178,7 @@ Deno.test("checkTrust() holds every certificate of the path against the clock, e
       [start - 1, start, earliest.getTime(), earliest.getTime() + 1].map(at),
       ["not_yet_valid", "holds", "holds", "expired"],
     );
-    const result = checkTrust(chain.map(derOf), {
+    const result = checkTrust(chain.map(parsed), {
       authorities: parseAuthorities([top.certPem]),
       nowMs: start,
     });
@@ -334,9 +336,9 @@ for (const [name, algorithm] of ALGORITHMS) {
     } as x509.X509CertificateCreateParams);
     const der = new Uint8Array(leaf.rawData);
     const authorities = parseAuthorities([authority.toString("pem")]);
-    assert.deepEqual(checkTrust([der], { authorities, nowMs: NOW }).ok, true);
+    assert.deepEqual(checkTrust([certificateOf(der)], { authorities, nowMs: NOW }).ok, true);
     der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
-    assert.deepEqual(checkTrust([der], { authorities, nowMs: NOW }).ok, false);
+    assert.deepEqual(checkTrust([certificateOf(der)], { authorities, nowMs: NOW }).ok, false);
   });
 }
 
@@ -359,7 +361,10 @@ for (const [name, key, want] of OPENSSL_KEYS) {
     ]);
     const authorities = parseAuthorities([stdout]);
     const der = new x509.X509Certificate(stdout).rawData;
-    const result = checkTrust([new Uint8Array(der)], { authorities, nowMs: Date.now() + 1000 });
+    const result = checkTrust([certificateOf(new Uint8Array(der))], {
+      authorities,
+      nowMs: Date.now() + 1000,
+    });
     assert.equal(result.ok, want);
   });
 }
