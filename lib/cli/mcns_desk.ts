@@ -19,6 +19,7 @@ import type { DnsDatabase } from "../dns_store/mod.ts";
 import { type PlannedUpdate, type UpdateGrant, Updates } from "../dns_update/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { Notifier, type NotifyTarget } from "../replication/mod.ts";
+import type { FollowedZones } from "./mcns_secondaries.ts";
 import type { Step, TransferRecord } from "../transfer/mod.ts";
 import { createTsigKey, type TsigKey } from "../tsig/mod.ts";
 import type { Zone, ZoneChange } from "../zones/mod.ts";
@@ -43,12 +44,16 @@ export class ZoneDesk implements Disposable {
   readonly #zones: ReadonlyMap<OctetString, ZoneConfig>;
   readonly #updates: Updates;
   readonly #notifier: Notifier;
+  /** Of the configuration. */
+  readonly keys: readonly TsigKey[];
+  /** Hears what primaries say; absent: nobody does. */
+  followed: FollowedZones | undefined;
 
   constructor(options: ZoneDeskOptions) {
     this.#options = options;
     const { config: { dns }, services, log } = options;
     this.#zones = new Map(dns.zones.map((zone) => [originOf(zone.zone), zone]));
-    const keys = services.keys.flatMap((own) => {
+    const keys = this.keys = services.keys.flatMap((own) => {
       const key = createTsigKey(own);
       return key.ok ? [key.value] : []; // They were checked.
     });
@@ -83,7 +88,8 @@ export class ZoneDesk implements Disposable {
       const steps = this.#journal(what.origin, what.serial);
       return steps && { steps };
     }
-    const octets = await this.#updates.respond(what.octets) ?? refuseOther(what.octets);
+    const octets = await this.followed?.hear(what.octets, what.host) ??
+      await this.#updates.respond(what.octets) ?? refuseOther(what.octets);
     return octets && { octets };
   }
 
@@ -91,7 +97,8 @@ export class ZoneDesk implements Disposable {
   changed(change: ZoneChange): void {
     const origin = change.kind === "set" ? change.zone.origin : change.origin;
     const zone = this.#zones.get(foldCase(origin));
-    if (zone === undefined || change.kind === "remove") return;
+    const isNews = change.kind === "amend" || (change.kind === "set" && !change.zone.isExpired);
+    if (zone === undefined || !isNews) return;
     this.#notifier.notify(octetsOf(origin), zone.notify.map(targetOf));
   }
 
@@ -100,10 +107,11 @@ export class ZoneDesk implements Disposable {
   }
 
   #changeable(origin: OctetString): Zone | undefined {
-    const zone = this.#zones.get(foldCase(origin));
-    return zone === undefined || zone.update.length === 0
-      ? undefined
-      : this.#options.control()?.table.at(origin);
+    const control = this.#options.control();
+    const isOurs = (this.#zones.get(foldCase(origin))?.update.length ?? 0) > 0;
+    // Of a secondary zone no key may change anything, which is said rather than that it is not here.
+    const isKnown = isOurs || control?.secondaries.primaries(octetsOf(origin)) !== undefined;
+    return isKnown ? control?.table.at(origin) : undefined;
   }
 
   #grantsOf({ apexKey }: Zone, key: TsigKey): UpdateGrant[] {

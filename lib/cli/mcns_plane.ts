@@ -6,6 +6,7 @@ import { describeError, type LogSink } from "../observe/mod.ts";
 import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
 import { ZoneDesk } from "./mcns_desk.ts";
+import { FollowedZones } from "./mcns_secondaries.ts";
 import { servedAddresses, servingSettings } from "./mcns_serving.ts";
 
 /** What {@link Mcns} is made of. */
@@ -25,14 +26,17 @@ export class Mcns implements AsyncDisposable {
   readonly #pool: DnsPool;
   readonly #log: LogSink;
   readonly #desk: ZoneDesk | undefined;
+  /** Zones that other servers have first. */
+  readonly followed: FollowedZones;
 
   private constructor(
     control: DnsControl,
     pool: DnsPool,
-    { sockets, log, desk }: {
+    { sockets, log, desk, followed }: {
       readonly sockets: SocketsKind;
       readonly log: LogSink;
       readonly desk: ZoneDesk | undefined;
+      readonly followed: FollowedZones;
     },
   ) {
     this.control = control;
@@ -40,6 +44,7 @@ export class Mcns implements AsyncDisposable {
     this.#pool = pool;
     this.#log = log;
     this.#desk = desk;
+    this.followed = followed;
   }
 
   /**
@@ -63,6 +68,9 @@ export class Mcns implements AsyncDisposable {
       },
     };
     const control = parts.control = await DnsControl.open({ database, plane, log, now: Date.now });
+    const followed = new FollowedZones({ control, log });
+    if (desk !== undefined) desk.followed = followed;
+    await followed.follow(config, desk?.keys ?? []);
     const { kind: sockets, problem } = await chooseSockets("auto");
     if (problem !== undefined) {
       const message = "the runtime's TCP handles do not work as known, node:net is used instead";
@@ -78,7 +86,8 @@ export class Mcns implements AsyncDisposable {
       log,
       onStuck: ({ host }) => onStuck(host),
     });
-    return new Mcns(control, pool, { sockets, log, desk });
+    followed.start();
+    return new Mcns(control, pool, { sockets, log, desk, followed });
   }
 
   /** How the servers of the addresses are. */
@@ -92,6 +101,7 @@ export class Mcns implements AsyncDisposable {
     const away = this.status.filter(({ state }) => state === "restarting");
     return [
       ...problem === "" ? [] : [problem],
+      ...this.followed.problems,
       ...away.map(({ address: { host } }) => `${host} is not served: its worker is being replaced`),
     ];
   }
@@ -109,12 +119,14 @@ export class Mcns implements AsyncDisposable {
 
   /** Takes no more changes and questions; answers those that came. */
   async drain(timeoutMs: number): Promise<void> {
+    this.followed[Symbol.dispose]();
     await this.control.close();
     this.#desk?.[Symbol.dispose]();
     await this.#pool.drain(timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.followed[Symbol.dispose]();
     await this.control.close();
     this.#desk?.[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();

@@ -188,6 +188,7 @@ export class DnsAdmin {
 const SMALL = { maxCallMs: 10_000, maxMessageBytes: 16_384 };
 const LARGE = {
   ImportZone: WHOLE_ZONE,
+  RefreshZone: { ...SMALL, maxCallMs: WHOLE_ZONE.maxCallMs },
   WriteBack: WHOLE_ZONE,
   Check: SMALL,
   Watch: SMALL,

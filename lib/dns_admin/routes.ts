@@ -12,6 +12,7 @@ import { invalid, missing, present } from "../queue/mod.ts";
 import { AuthError } from "./auth.ts";
 import type { Answer, Call, Parameter, Route } from "./route.ts";
 import * as schema from "./schemas.ts";
+import { secondaryRoutes, timeText, zoneJson } from "./secondary_routes.ts";
 
 /** What routes are made of. */
 export interface RoutesOptions {
@@ -36,6 +37,7 @@ const ENCODER = new TextEncoder();
 export function createRoutes(options: RoutesOptions): readonly Route[] {
   return [
     ...zoneRoutes(options),
+    ...secondaryRoutes(options),
     ...recordRoutes(options),
     ...setRoutes(options),
     ...fileRoutes(options),
@@ -52,7 +54,9 @@ function zoneRoutes({ control }: RoutesOptions): readonly Route[] {
       summary: "The zones that the token may read.",
       output: schema.ZONES,
       handle: ({ caller }) => ({
-        json: { zones: control.listZones().filter(({ name }) => mayRead(caller, name)) },
+        json: {
+          zones: control.listZones().filter(({ name }) => mayRead(caller, name)).map(zoneJson),
+        },
       }),
     },
     {
@@ -343,7 +347,7 @@ function mayRead({ access }: Call["caller"], zone: string): boolean {
 }
 
 function versioned(zone: ZoneView): Answer {
-  return { version: zone.version, json: zone };
+  return { version: zone.version, json: zoneJson(zone) };
 }
 
 function changed({ serial, version, pendingWorkers }: {
@@ -362,10 +366,6 @@ function tokenJson({ name, scopes, createdAt, expiresAt }: {
 }) {
   const end = expiresAt === undefined ? {} : { expires_at: timeText(expiresAt) };
   return { name, scopes, created_at: timeText(createdAt), ...end };
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array> {

@@ -10,7 +10,9 @@ import {
   type RecordInput,
   type RecordView,
   type Right,
+  type SecondaryView,
   type TokenView,
+  type ZoneView,
 } from "../dns_control/mod.ts";
 import { invalid, missing } from "../queue/mod.ts";
 import type { CallContext, Handlers } from "../rpc_server/mod.ts";
@@ -91,7 +93,13 @@ type Some<K extends keyof Handlers<typeof mcns.ZoneService>> = Pick<
 >;
 
 function zoneHandlers({ control }: RpcOptions, gate: Gate): Some<
-  "listZones" | "getZone" | "createZone" | "removeZone" | "importZone" | "exportZone"
+  | "listZones"
+  | "getZone"
+  | "createZone"
+  | "removeZone"
+  | "refreshZone"
+  | "importZone"
+  | "exportZone"
 > {
   return {
     async listZones(_, call) {
@@ -116,6 +124,11 @@ function zoneHandlers({ control }: RpcOptions, gate: Gate): Some<
       const operation = operationOf(caller, "RemoveZone", { ...call, ifVersion });
       const { pendingWorkers } = await control.zones.remove(readZoneName(zone), operation);
       return { pendingWorkers: [...pendingWorkers] };
+    },
+    async refreshZone({ zone: text, whole: isWhole }, call) {
+      const { zone } = await gate.zone(call, text, "write");
+      await control.secondaries.refresh(zone, { isWhole });
+      return { zone: zoneMessage(control.zone(zone)) };
     },
     async importZone({ zone: text, file, ifVersion }, call) {
       const { caller, zone } = await gate.zone(call, text, "write");
@@ -264,14 +277,21 @@ function tokenHandlers({ control: { tokens } }: RpcOptions, gate: Gate): Some<
   };
 }
 
-function zoneMessage({ records, problem = "", ...zone }: {
-  readonly name: string;
-  readonly serial: number;
-  readonly records: number;
-  readonly version: string;
-  readonly problem?: string;
-}) {
-  return { ...zone, records: BigInt(records), problem };
+function zoneMessage({ records, problem = "", secondary, ...zone }: ZoneView) {
+  const message = { ...zone, records: BigInt(records), problem };
+  return secondary === undefined ? message : { ...message, secondary: secondaryMessage(secondary) };
+}
+
+function secondaryMessage(
+  { primaries, primary, isExpired, failures, lastError, ...times }: SecondaryView,
+) {
+  const { refreshedAt, expiresAt, nextAt } = times;
+  return {
+    ...{ primaries: [...primaries], primary, expired: isExpired, failures, lastError },
+    ...refreshedAt !== undefined && { refreshedAt: timestampFromMs(refreshedAt) },
+    ...expiresAt !== undefined && { expiresAt: timestampFromMs(expiresAt) },
+    ...nextAt !== undefined && { nextAt: timestampFromMs(nextAt) },
+  };
 }
 
 function recordMessage({ id, ...record }: RecordView) {

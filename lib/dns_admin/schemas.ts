@@ -52,6 +52,23 @@ export const ZONE: JsonSchema = object({
   records: integer("How many it has."),
   version: VERSION,
   "problem?": string("Why it is not served; absent: it is."),
+  "secondary?": object({
+    primaries: list("In the order in which they are asked.", string("`host:port`.")),
+    primary: string("Who last vouched for it; empty: nobody yet."),
+    expired: { type: "boolean", description: "Whether questions are answered SERVFAIL." },
+    "refreshed_at?": string("When a primary last vouched for it, in UTC."),
+    "expires_at?": string("When it expires unless one does, in UTC."),
+    "next_at?": string("When a primary is asked next, in UTC; absent: it is being asked."),
+    failures: integer("Questions that failed since one did not."),
+    "last_error": string("Why the last one failed; empty: it did not."),
+  }),
+});
+
+export const REFRESH: JsonSchema = object({
+  "whole?": {
+    type: "boolean",
+    description: "As a whole, whatever serial it has; default: `false`.",
+  },
 });
 
 export const ZONES: JsonSchema = object({ zones: list("Those that the token may read.", ZONE) });
@@ -96,7 +113,9 @@ export const IMPORTED: JsonSchema = object({
 });
 
 export const EXPLANATION: JsonSchema = object({
-  verdict: string("`answer`, `no_data`, `no_name`, `delegation` or `not_authoritative`."),
+  verdict: string(
+    "`answer`, `no_data`, `no_name`, `delegation`, `expired` or `not_authoritative`.",
+  ),
   "zone?": FULL_NAME,
   steps: list("What was looked at.", string("A sentence.")),
   records: list("As zone files have them.", string("A record.")),

@@ -100,6 +100,9 @@ function refuseLoops(dns: DnsConfig, report: Report): void {
     ...dns.forward.flatMap(({ upstreams }, i) =>
       upstreams.map((addr, j): [KeyPath, string] => [["dns", "forward", i, "upstreams", j], addr])
     ),
+    ...dns.secondary.flatMap(({ primaries }, i) =>
+      primaries.map((addr, j): [KeyPath, string] => [["dns", "secondary", i, "primaries", j], addr])
+    ),
   ];
   const own = [dns.listenAddr, ...dns.listenAlsoAt].flatMap((text) => {
     const endpoint = parseListenEndpoint(text);

@@ -22,6 +22,7 @@ import type {
   ForwardConfig,
   RrlConfig,
 } from "./types.ts";
+import { secondary } from "./secondary_settings.ts";
 import { key, zone, zoneName } from "./zone_settings.ts";
 
 const SECOND = 1_000;
@@ -233,6 +234,12 @@ export const dns = table<DnsConfig>({
     kind: records(zone, { maxLength: MAX_LIST }),
     default: [],
     doc: "What zones of the database are served with beside their records.",
+  },
+  secondary: {
+    key: "secondary",
+    kind: records(secondary, { maxLength: MAX_LIST }),
+    default: [],
+    doc: "Zones that other servers have first.",
   },
   cache: { key: "cache", kind: cache, section: true, doc: "Answers of other servers." },
   rrl: {

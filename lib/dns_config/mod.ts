@@ -22,6 +22,7 @@ export {
   type McIasConfig,
   type McnsConfig,
   type RrlConfig,
+  type SecondaryConfig,
   type UpdateConfig,
   type ZoneConfig,
 } from "./types.ts";

@@ -43,6 +43,7 @@ export interface DnsConfig {
   readonly forward: readonly ForwardConfig[];
   readonly keys: readonly KeyConfig[];
   readonly zones: readonly ZoneConfig[];
+  readonly secondary: readonly SecondaryConfig[];
   readonly cache: CacheConfig;
   readonly rrl: RrlConfig;
   readonly cookies: CookieConfig;
@@ -79,6 +80,22 @@ export interface ZoneConfig {
   /** Absent: it is not signed. */
   readonly dnssecKeys?: string;
   readonly update: readonly UpdateConfig[];
+}
+
+/** A zone that other servers have first. */
+export interface SecondaryConfig {
+  readonly zone: string;
+  /** Canonical endpoints; at least one. */
+  readonly primaries: readonly string[];
+  /** Of `keys`; absent: nothing is signed. */
+  readonly key?: string;
+  /** Addresses and blocks. */
+  readonly allowNotify: readonly string[];
+  readonly minRefreshMs: number;
+  readonly maxRefreshMs: number;
+  readonly minRetryMs: number;
+  readonly maxRetryMs: number;
+  readonly maxExpireMs: number;
 }
 
 /** What a key may change in a zone. */

@@ -10,7 +10,8 @@ interface Context {
 }
 
 /** Keys that can be used and are there once, and zones that name keys that are there. */
-export function checkZones({ keys, zones }: DnsConfig, context: Context): void {
+export function checkZones(dns: DnsConfig, context: Context): void {
+  const { keys, zones } = dns;
   const { report, files } = context;
   const names = new Set<string>();
   for (const [i, { name, algorithm, secretFile }] of keys.entries()) {
@@ -43,6 +44,38 @@ export function checkZones({ keys, zones }: DnsConfig, context: Context): void {
       }
     }
     checkZoneKeys(zone.dnssecKeys, [...path, "dnssec_keys"], context);
+  }
+  checkSecondaries(dns, { names, report });
+}
+
+/** Zones that have primaries, are not the root, and are changed by nobody else. */
+function checkSecondaries(
+  { secondary, zones }: DnsConfig,
+  { names, report }: { readonly names: ReadonlySet<string>; readonly report: Report },
+): void {
+  const origins = new Set<string>();
+  for (const [i, own] of secondary.entries()) {
+    const path = ["dns", "secondary", i];
+    const { zone, primaries, key } = own;
+    if (zone === ".") report.problem([...path, "zone"], "the root is not served here");
+    if (origins.has(zone)) report.problem([...path, "zone"], `there are two of ${quote(zone)}`);
+    origins.add(zone);
+    if (primaries.length === 0 && !report.hasProblem([...path, "primaries"])) {
+      report.problem([...path, "primaries"], "is empty");
+    }
+    if (key !== undefined) refuseUnknown(key, [...path, "key"], { names, report });
+    for (const what of ["refresh", "retry"] as const) {
+      const [least, most] = what === "refresh"
+        ? [own.minRefreshMs, own.maxRefreshMs]
+        : [own.minRetryMs, own.maxRetryMs];
+      if (least > most) report.problem([...path, `min_${what}`], `is over max_${what}`);
+    }
+    const beside = zones.findIndex((other) => other.zone === zone && other.update.length > 0);
+    if (beside < 0) continue;
+    report.problem(
+      ["dns", "zones", beside, "update"],
+      `${quote(zone)} is a secondary zone: it is changed at its primary`,
+    );
   }
 }
 

@@ -1,10 +1,11 @@
-import { type Name, nameToText, typeFromText } from "../dns/mod.ts";
+import { type Name, nameToText, octetString, typeFromText } from "../dns/mod.ts";
 import type { AuditEntry } from "../sqlite/mod.ts";
 import { type FieldProblem, invalid, invalidFields, missing } from "../queue/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
 import { explainName, type Explanation } from "./explain.ts";
 import { readOwner, readType, readZoneName, type RecordView, viewOf } from "./inputs.ts";
 import { RecordChanges } from "./record_changes.ts";
+import { type FollowState, SecondaryZones } from "./secondary_zones.ts";
 import { ServedZones, type ServedZonesOptions } from "./served_zones.ts";
 import type { SetName } from "./set_input.ts";
 import { TokenChanges } from "./token_changes.ts";
@@ -21,6 +22,15 @@ export interface ZoneView {
   readonly version: string;
   /** Why it is not served; absent: it is. */
   readonly problem?: string;
+  /** Absent: it is our own. */
+  readonly secondary?: SecondaryView;
+}
+
+/** How a zone is followed that other servers have first. */
+export interface SecondaryView extends FollowState {
+  readonly primaries: readonly string[];
+  /** Who last vouched for it; empty: nobody yet. */
+  readonly primary: string;
 }
 
 /** What records to list. */
@@ -37,12 +47,14 @@ export class DnsControl {
   readonly records: RecordChanges;
   readonly zones: ZoneChanges;
   readonly tokens: TokenChanges;
+  readonly secondaries: SecondaryZones;
 
   private constructor(served: ServedZones) {
     this.#served = served;
     this.records = new RecordChanges(served);
     this.zones = new ZoneChanges(served);
     this.tokens = new TokenChanges(served);
+    this.secondaries = new SecondaryZones(served, this.records);
   }
 
   /**
@@ -64,29 +76,41 @@ export class DnsControl {
     return this.#served.problem;
   }
 
-  /** The zones, in the order in which they were made. */
+  /** The zones, in the order in which they were made; at the end those that have not come yet. */
   listZones(): ZoneView[] {
-    return this.#served.database.zones.list().map(({ origin }) => this.zone(origin));
+    const { zones } = this.#served.database;
+    const missing = this.secondaries.origins.filter((origin) => zones.find(origin) === undefined);
+    const rows = zones.list().map(({ origin }) => origin);
+    return [...rows, ...missing].map((origin) => this.zone(origin));
   }
 
   /** Whether there is such a zone. */
   has(origin: Name): boolean {
-    return this.#served.database.zones.find(origin) !== undefined;
+    return this.#served.database.zones.find(origin) !== undefined ||
+      this.secondaries.primaries(origin) !== undefined;
   }
 
   /** @throws {RefusedError} `not_found` */
   zone(origin: Name): ZoneView {
     const { database } = this.#served;
     const row = database.zones.find(origin);
-    if (row === undefined) throw missing(`the zone ${nameToText(origin)}`);
+    const secondary = this.#secondaryOf(origin);
+    if (row === undefined) {
+      if (secondary === undefined) throw missing(`the zone ${nameToText(origin)}`);
+      const problem = "it has not come from its primary yet";
+      const none = { serial: 0, records: 0, version: "0.0" };
+      return { name: nameToText(origin), ...none, problem, secondary };
+    }
     const serial = database.serial(row);
-    const problem = this.#served.brokenBecause(row.origin);
+    const problem = this.#served.brokenBecause(row.origin) ??
+      (secondary?.isExpired ? "it has expired: no primary vouches for it" : undefined);
     return {
       name: nameToText(row.origin),
       serial,
       records: database.records.count(row.id),
       version: versionOf(row, { serial }),
       ...problem !== undefined && { problem },
+      ...secondary !== undefined && { secondary },
     };
   }
 
@@ -151,6 +175,18 @@ export class DnsControl {
   /** Takes no more changes; resolves when those that were asked for are made or refused. */
   close(): Promise<void> {
     return this.#served.close();
+  }
+
+  #secondaryOf(origin: Name): SecondaryView | undefined {
+    const { secondaries } = this;
+    const primaries = secondaries.primaries(origin);
+    if (primaries === undefined) return undefined;
+    const held = secondaries.held(origin);
+    const state = secondaries.follower?.state(origin) ?? {
+      ...{ failures: 0, lastError: "", refreshedAt: held?.refreshedAt },
+      isExpired: this.table.at(octetString(origin))?.isExpired === true,
+    };
+    return { primaries, primary: held?.primary ?? "", ...state };
   }
 
   #row(origin: Name) {

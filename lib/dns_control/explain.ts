@@ -17,6 +17,7 @@ export type Verdict =
   | "no_data"
   | "no_name"
   | "delegation"
+  | "expired"
   | "not_authoritative";
 
 /** Why a question would be answered as it would be. */
@@ -46,6 +47,10 @@ export function explainName(
     return { verdict: "not_authoritative", steps: [step], records: [] };
   }
   const steps = [`${nameToText(name)} is in the zone ${textOf(zone.origin)} (${zone.serial})`];
+  if (zone.isExpired === true) {
+    steps.push("its primary has not vouched for it for too long: the answer is SERVFAIL");
+    return { verdict: "expired", zone: textOf(zone.origin), steps, records: [] };
+  }
   const records: string[] = [];
   const found = { zone: textOf(zone.origin), steps, records };
   const seen = new Set<OctetString>();

@@ -8,6 +8,8 @@ export interface DnsOperation {
   readonly signal?: AbortSignal;
   /** Refuse unless the zone has one of these versions; absent: whatever it has. */
   readonly ifVersion?: readonly string[];
+  /** What is changed came from the zone's primary, the only one that may change it. */
+  readonly isTransfer?: boolean;
 }
 
 /** What a change led to. */

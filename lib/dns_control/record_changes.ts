@@ -204,6 +204,7 @@ export class RecordChanges {
     body: (place: Place) => Promise<T>,
   ): Promise<T> {
     return this.#served.exclusive(() => {
+      if (operation.isTransfer !== true) this.#served.refuseSecondary(origin);
       const place = this.#served.find(origin);
       refuseOtherVersion(place, operation);
       return body(place);

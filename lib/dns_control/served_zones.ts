@@ -1,4 +1,11 @@
-import { type Name, nameToText, octetString, type ZoneRecord } from "../dns/mod.ts";
+import {
+  type Name,
+  nameKey,
+  nameToText,
+  type OctetString,
+  octetString,
+  type ZoneRecord,
+} from "../dns/mod.ts";
 import type { DnsDatabase, ZoneRow } from "../dns_store/mod.ts";
 import { DurableWrites } from "../durable/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
@@ -50,6 +57,8 @@ export class ServedZones {
   #table = new ZoneTable();
   /** Zones of the database that are not served, and why. */
   readonly #broken = new Map<string, string>();
+  /** The primaries of zones that other servers have first, by their folded names. */
+  readonly secondaries = new Map<OctetString, readonly string[]>();
 
   private constructor({ database, plane, log, now }: ServedZonesOptions) {
     this.database = database;
@@ -67,7 +76,11 @@ export class ServedZones {
    */
   static async open(options: ServedZonesOptions): Promise<ServedZones> {
     const served = new ServedZones(options);
-    for (const row of options.database.zones.list()) await served.#load(row);
+    for (const row of options.database.zones.list()) {
+      const secondary = options.database.secondaries.get(row.id);
+      if (secondary !== undefined) served.secondaries.set(nameKey(row.origin), [secondary.primary]);
+      await served.#load(row);
+    }
     return served;
   }
 
@@ -100,6 +113,34 @@ export class ServedZones {
   /** Why a zone of the database is not served; undefined: it is. */
   brokenBecause(origin: Name): string | undefined {
     return this.#broken.get(nameToText(origin));
+  }
+
+  /**
+   * Refuses a change of a zone that is not ours to change.
+   *
+   * @throws {RefusedError} `failed_precondition`
+   */
+  refuseSecondary(origin: Name): void {
+    const primaries = this.secondaries.get(nameKey(origin));
+    if (primaries === undefined) return;
+    const message = `the zone ${nameToText(origin)} is a secondary one: it is changed at its ` +
+      `primary (${primaries.join(", ")})`;
+    throw new RefusedError("failed_precondition", message);
+  }
+
+  /** Serves a zone that the database does not hold. Only within {@link exclusive}. */
+  show(zone: Zone): Promise<void> {
+    return this.#make({ kind: "set", zone });
+  }
+
+  /** Takes back what {@link show} did. Only within {@link exclusive}. */
+  hide(origin: OctetString): Promise<void> {
+    return this.#make({ kind: "remove", origin });
+  }
+
+  /** A zone is answered SERVFAIL, or again not. Only within {@link exclusive}. */
+  expire(origin: OctetString, isExpired: boolean): Promise<void> {
+    return this.#make({ kind: "expire", origin, isExpired });
   }
 
   /** Runs `body` alone: between its look at the state and its {@link commit} nobody changes it. */
@@ -149,6 +190,11 @@ export class ServedZones {
       }
       throw new DnsMutationError(operation.action, cause);
     }
+  }
+
+  async #make(change: ZoneChange): Promise<void> {
+    await this.#plane.apply(change);
+    this.#table = applyZoneChange(this.#table, change);
   }
 
   async #load(row: ZoneRow): Promise<void> {

@@ -49,6 +49,7 @@ export class ZoneChanges {
   async create(origin: Name, wanted: NewZone, operation: DnsOperation): Promise<Done> {
     const records = firstRecords(origin, wanted);
     return await this.#served.exclusive(async () => {
+      this.#served.refuseSecondary(origin);
       if (this.#served.database.zones.find(origin) !== undefined) {
         throw present(`the zone ${nameToText(origin)}`);
       }
@@ -63,6 +64,7 @@ export class ZoneChanges {
   ): Promise<{ readonly pendingWorkers: readonly number[] }> {
     const { database } = this.#served;
     return this.#served.exclusive(async () => {
+      this.#served.refuseSecondary(origin);
       const broken = this.#served.brokenBecause(origin);
       const row = database.zones.find(origin);
       const place = broken === undefined || row === undefined
@@ -143,6 +145,7 @@ export class ZoneChanges {
     wanted: readonly ZoneRecord[],
     operation: DnsOperation,
   ): Promise<Imported> {
+    this.#served.refuseSecondary(origin);
     const { database } = this.#served;
     const row = database.zones.find(origin);
     if (row === undefined) {

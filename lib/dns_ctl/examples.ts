@@ -5,6 +5,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "zones list": "mcnsctl zones list",
   "zones add": "mcnsctl zones add example.net ns1 ns2.example.org. --ttl 300",
   "zones remove": "mcnsctl zones remove example.net",
+  "zones refresh": "mcnsctl zones refresh example.net --whole",
   "import": "mcnsctl import example.net <example.net.zone",
   "export": "mcnsctl export example.net >example.net.zone",
   "records list": "mcnsctl records list example.net --type A",

@@ -85,6 +85,13 @@ function addZones(program: Command, { run }: ProgramHost): void {
     .description("remove a zone with everything in it")
     .argument("<zone>", ZONE)
     .action((zone: string) => run(async (session) => (await load()).removeZone(session, zone)));
+  zones.command("refresh")
+    .description("ask the primaries of a secondary zone for it now")
+    .argument("<zone>", ZONE)
+    .option("--whole", "as a whole, whatever serial it has", false)
+    .action((zone: string, flags: { whole: boolean }) =>
+      run(async (session) => (await load()).refreshZone(session, zone, flags))
+    );
   program.command("import")
     .description("make a zone what a zone file says; one that is not there is made")
     .argument("<zone>", ZONE)

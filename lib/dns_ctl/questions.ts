@@ -8,6 +8,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
   "no_data": "is there, without such records (NODATA)",
   "no_name": "is not there (NXDOMAIN)",
   delegation: "is referred to other servers",
+  expired: "fails: its zone has expired (SERVFAIL)",
   "not_authoritative": "is in no zone of this server",
 };
 

@@ -1,5 +1,6 @@
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { mcns } from "../admin/gen/mod.ts";
-import { UsageError } from "../terminal/mod.ts";
+import { formatTime, UsageError } from "../terminal/mod.ts";
 import { doneWords, type Session } from "./session.ts";
 
 export async function listZones(session: Session): Promise<void> {
@@ -10,8 +11,35 @@ export async function listZones(session: Session): Promise<void> {
       { title: "SERIAL", value: ({ serial }) => `${serial}`, right: true },
       { title: "RECORDS", value: ({ records }) => `${records}`, right: true },
       { title: "VERSION", value: ({ version }) => version },
-      { title: "PROBLEM", value: ({ problem }) => problem },
+      { title: "PRIMARY", value: ({ secondary }) => primaryWords(secondary) },
+      { title: "REFRESHED", value: ({ secondary }) => timeWords(secondary?.refreshedAt) },
+      { title: "EXPIRES", value: ({ secondary }) => timeWords(secondary?.expiresAt) },
+      {
+        title: "PROBLEM",
+        value: ({ problem, secondary }) => problem || secondary?.lastError || "",
+      },
     ], "no zones"));
+}
+
+/** Who last vouched for a zone, or who is asked first; empty: it is our own. */
+function primaryWords(secondary: mcns.Secondary | undefined): string {
+  return secondary === undefined ? "" : secondary.primary || (secondary.primaries[0] ?? "");
+}
+
+function timeWords(time: Timestamp | undefined): string {
+  return time === undefined ? "" : formatTime(timestampMs(time));
+}
+
+/** `zones refresh`: a secondary zone as its primary has it now. */
+export async function refreshZone(
+  session: Session,
+  zone: string,
+  { whole }: { readonly whole: boolean },
+): Promise<void> {
+  const found = await session.client.refreshZone({ zone, whole });
+  session.answer(mcns.RefreshZoneResponseSchema, found, ({ zone: own }) => {
+    return [`the zone ${zone} is at serial ${own?.serial}, from ${primaryWords(own?.secondary)}`];
+  });
 }
 
 export async function addZone(

@@ -9,10 +9,10 @@ import type { ServicesSettings, ZoneServiceSettings } from "./zone_services.ts";
  * @throws {TypeError} if a file has changed since it was checked, and holds something else.
  */
 export function readServices(
-  { keys, zones }: DnsConfig,
+  { keys, zones, secondary }: DnsConfig,
   readFile: (path: string) => string = Deno.readTextFileSync,
 ): ServicesSettings | undefined {
-  if (keys.length === 0 && zones.length === 0) return undefined;
+  if (keys.length === 0 && zones.length === 0 && secondary.length === 0) return undefined;
   return {
     keys: keys.map(({ name, algorithm, secretFile }) => ({
       ...{ name, algorithm, secret: readFile(secretFile).trim() },

@@ -110,7 +110,7 @@ export class ZoneServices {
   withKeys(zones: ZoneTable): ZoneTable {
     return new ZoneTable(Array.from(zones.zones, (zone) => {
       const keys = this.#services.get(zone.apexKey)?.zoneKeys;
-      if (keys === undefined) return zone;
+      if (keys === undefined || zone.isExpired === true) return zone;
       const signed = this.#withKeys.get(zone) ?? signZone(zone, keys);
       this.#withKeys.set(zone, signed);
       this.#signed.set(signed.zone, signed);

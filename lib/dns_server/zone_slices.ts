@@ -25,9 +25,10 @@ export type ZoneSlice =
 /** A change in slices, in their order. */
 export function* sliceChange(change: ZoneChange): Generator<ZoneSlice> {
   if (change.kind !== "set") return void (yield { kind: "change", change });
-  const { origin, apexKey, negative, serial, nodes } = change.zone;
+  const { origin, apexKey, negative, serial, nodes, isExpired = false } = change.zone;
   const { type, ttl, data } = negative;
-  yield { kind: "begin", zone: { origin, apexKey, serial, negative: { type, ttl, data } } };
+  const zone = { origin, apexKey, serial, isExpired, negative: { type, ttl, data } };
+  yield { kind: "begin", zone };
   let chunks: NodeChunk[] = [];
   for (const chunk of nodes.chunks()) {
     chunks.push(chunk);

@@ -13,6 +13,7 @@ import { DatabaseError, type DatabaseParts, StateDatabase } from "../sqlite/mod.
 import { Journal, MAX_JOURNAL_ROWS } from "./journal.ts";
 import { Records } from "./records.ts";
 import type { StoredRecord, ZoneRow } from "./rows.ts";
+import { SecondaryRows } from "./secondaries.ts";
 import { Tokens } from "./tokens.ts";
 import { Zones } from "./zones.ts";
 
@@ -53,6 +54,7 @@ export class DnsDatabase extends StateDatabase {
   readonly records: Records;
   readonly journal: Journal;
   readonly tokens: Tokens;
+  readonly secondaries: SecondaryRows;
   readonly #schema: DatabaseParts["schema"];
 
   /** @private Use `openDnsDatabase`. */
@@ -63,6 +65,7 @@ export class DnsDatabase extends StateDatabase {
     this.records = new Records(this.statements);
     this.journal = new Journal(this.statements, maxJournalRows);
     this.tokens = new Tokens(this.statements);
+    this.secondaries = new SecondaryRows(this.statements);
   }
 
   /**

@@ -12,5 +12,6 @@ export { type RecordFilter, type Records } from "./records.ts";
 export { acceptDnsDatabase, type DnsContents, restoreDnsDatabase } from "./restore.ts";
 export { type StoredRecord, type ZoneRow } from "./rows.ts";
 export { MIGRATIONS, SCHEMA, SCHEMA_VERSION, STATE_TABLES } from "./schema.ts";
+export { type SecondaryRow, type SecondaryRows } from "./secondaries.ts";
 export { type TokenRow, type Tokens } from "./tokens.ts";
 export { type Zones } from "./zones.ts";

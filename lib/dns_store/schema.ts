@@ -45,13 +45,24 @@ export const MIGRATIONS: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    version: 2,
+    statements: [
+      // Zones that another server has first: from whom they came, and when that last vouched for them.
+      `CREATE TABLE secondaries (
+        zone_id INTEGER PRIMARY KEY REFERENCES zones(id) ON DELETE CASCADE,
+        primary_server TEXT NOT NULL,
+        refreshed_at INTEGER NOT NULL
+      )`,
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** What is the state: every row counts, and a change that fails takes each of them back. */
-export const STATE_TABLES = ["zones", "records", "journal", "tokens"] as const;
+export const STATE_TABLES = ["zones", "records", "journal", "tokens", "secondaries"] as const;
 
 /** What lib/sqlite has to know of this program's database. */
 export const SCHEMA: ProgramSchema = {

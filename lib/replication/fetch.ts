@@ -21,10 +21,16 @@ export interface Primary extends Server {
 /** Octets of one transfer; a record takes some forty. */
 const MAX_OCTETS = 256 * 1024 * 1024;
 
+/** Between two messages of a transfer, and until it begins. */
+const SILENCE_MS = 30_000;
+/** How long an answer over UDP is waited for before the question is asked again; a datagram may be lost. */
+const UDP_WAITS_MS = [2000, 4000, 8000] as const;
+
 /** Why a zone could not be had. */
 export class TransferError extends Error {
   override readonly name = "TransferError";
-  readonly code: "network" | "refused" | "invalid" | "unsigned";
+  /** `older`: the primary has a version that comes before ours. */
+  readonly code: "network" | "refused" | "invalid" | "unsigned" | "older";
 
   constructor(code: TransferError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -37,6 +43,8 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
   /** Seconds since 1970. */
   readonly time: () => number;
+  readonly silenceMs?: number | undefined;
+  readonly udpWaitsMs?: readonly number[] | undefined;
 }
 
 /**
@@ -47,16 +55,20 @@ export interface FetchOptions {
 export async function fetchSerial(
   primary: Primary,
   zone: Name,
-  { signal, time }: FetchOptions,
+  { signal, time, udpWaitsMs = UDP_WAITS_MS }: FetchOptions,
 ): Promise<number> {
   const id = randomId();
   const question = { name: zone, type: TYPE.SOA, class: 1 };
   const query = encodeQuery({ id, name: zone, type: TYPE.SOA }).with(2, 0);
   const { key } = primary;
   const signed = key && await signMessage(query, { key, time: time() });
-  const asked = { server: primary, query: signed?.octets ?? query, id, question, signal };
+  const asked = { server: primary, query: signed?.octets ?? query, id, question };
   // A signed answer is a few octets longer than what fits for sure.
-  const { message, bytes } = await onTheNetwork(() => (key ? askTcp : askServer)(asked));
+  const waits = key === undefined ? udpWaitsMs : [sum(udpWaitsMs)];
+  const ask = key === undefined ? askServer : askTcp;
+  const { message, bytes } = await onTheNetwork(() =>
+    patiently(waits, signal, (signal) => ask({ ...asked, signal }))
+  );
   if (key !== undefined && signed !== undefined) {
     const options = { keys: [key], time: time(), requestMac: signed.mac };
     const verdict = await verifyMessage({ message, octets: bytes }, options);
@@ -96,7 +108,7 @@ export async function fetchZone(
 async function fetchOnce(
   primary: Primary,
   { zone, serial }: { readonly zone: Name; readonly serial: number | undefined },
-  { signal, time }: FetchOptions,
+  { signal, time, silenceMs = SILENCE_MS }: FetchOptions,
 ): Promise<TransferResult> {
   const id = randomId();
   const query = encodeTransferQuery({ id, zone, serial });
@@ -104,11 +116,12 @@ async function fetchOnce(
   const signed = key && await signMessage(query, { key, time: time() });
   const verifier = key && signed && new TsigVerifier(key, signed.mac);
   const reader = new TransferReader({ id, zone, serial });
-  return await withConnection(primary, signal, async (connection) => {
+  return await withConnection(primary, { signal, silenceMs }, async (connection, heard) => {
     await writeFramed(connection, signed?.octets ?? query);
     for (let octets = 0; octets <= MAX_OCTETS;) {
       const bytes = await readFramed(connection);
       if (typeof bytes === "string") throw invalid("the transfer ends before the zone does");
+      heard();
       octets += bytes.length;
       const message = parseMessage(bytes);
       if (!message.ok) throw invalid(message.reason);
@@ -127,7 +140,57 @@ async function fetchOnce(
   });
 }
 
+/** Does something again for as long as it takes too long, each time with more patience. */
+async function patiently<T>(
+  waitsMs: readonly number[],
+  signal: AbortSignal,
+  body: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  let last: unknown;
+  for (const waitMs of waitsMs) {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), waitMs);
+    try {
+      return await body(AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      if (!late.signal.aborted || signal.aborted) throw error;
+      last = error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  throw new TransferError("network", "the primary does not answer", { cause: last });
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, own) => all + own, 0);
+}
+
+/** A connection that ends when nothing is heard on it for too long. */
 async function withConnection<T>(
+  { hostname, port }: Server,
+  { signal: outer, silenceMs }: { readonly signal: AbortSignal; readonly silenceMs: number },
+  body: (connection: Deno.TcpConn, heard: () => void) => Promise<T>,
+): Promise<T> {
+  const silent = new AbortController();
+  const signal = AbortSignal.any([outer, silent.signal]);
+  let timer = setTimeout(() => silent.abort(), silenceMs);
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silent.abort(), silenceMs);
+  };
+  try {
+    return await connected({ hostname, port }, signal, (connection) => body(connection, heard));
+  } catch (error) {
+    if (!silent.signal.aborted || outer.aborted) throw error;
+    const message = `the primary says nothing for ${silenceMs} ms`;
+    throw new TransferError("network", message, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function connected<T>(
   { hostname, port }: Server,
   signal: AbortSignal,
   body: (connection: Deno.TcpConn) => Promise<T>,

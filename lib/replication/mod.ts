@@ -5,4 +5,12 @@
  */
 export { Notifier, type NotifierOptions, type NotifyTarget } from "./notifier.ts";
 export { fetchSerial, fetchZone, type Primary, TransferError } from "./fetch.ts";
-export { Secondary, type SecondaryOptions, type SecondaryStatus } from "./secondary.ts";
+export { believeNotify, type NotifySource, type NotifyVerdict } from "./news.ts";
+export {
+  type HeldZone,
+  Secondary,
+  type SecondaryOptions,
+  type SecondaryStatus,
+} from "./secondary.ts";
+export { boundedTimers, DEFAULT_BOUNDS, type TimerBounds, type ZoneTimers } from "./timers.ts";
+export { Turns } from "./turns.ts";

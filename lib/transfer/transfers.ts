@@ -112,7 +112,9 @@ export class Transfers {
     const isKnown = verdict.kind === "verified" &&
       keys.some((name) => nameEquals(octetsOf(name), verdict.key.name));
     const isNear = addresses.some((block) => cidrContains(block, client.address));
-    return isKnown || isNear ? ResponseCode.noError : ResponseCode.refused;
+    if (!isKnown && !isNear) return ResponseCode.refused;
+    // RFC 5936 §2.2.1: what nobody vouches for is not passed on.
+    return zone.isExpired === true ? ResponseCode.serverFailure : ResponseCode.noError;
   }
 
   async *#signed(

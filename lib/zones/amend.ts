@@ -20,7 +20,8 @@ export type ZoneChange =
     readonly origin: OctetString;
     readonly sets: readonly SetChange[];
   }
-  | { readonly kind: "remove"; readonly origin: OctetString };
+  | { readonly kind: "remove"; readonly origin: OctetString }
+  | { readonly kind: "expire"; readonly origin: OctetString; readonly isExpired: boolean };
 
 /**
  * A table with a change made; one about a zone that is not there changes nothing.
@@ -43,6 +44,10 @@ export function applyZoneChange(table: ZoneTable, change: ZoneChange): ZoneTable
     case "amend": {
       const zone = table.at(change.origin);
       return zone === undefined ? table : table.with(amendZone(zone, change.sets));
+    }
+    case "expire": {
+      const zone = table.at(change.origin);
+      return zone === undefined ? table : table.with({ ...zone, isExpired: change.isExpired });
     }
   }
 }

@@ -122,7 +122,8 @@ export class AuthoritativeAnswers {
     if (question.class !== CLASS_IN) return CODE.refused;
     if (type === TYPE.AXFR || type === TYPE.IXFR) return CODE.refused;
     const zone = zones.of(lookUp, { isParents: type === TYPE.DS });
-    return zone === undefined ? CODE.refused : this.#follow(zone, { lookUp, type });
+    if (zone === undefined) return CODE.refused;
+    return zone.isExpired === true ? CODE.serverFailure : this.#follow(zone, { lookUp, type });
   }
 
   /** Follows aliases within the zone. */

@@ -12,4 +12,5 @@ export { find, type Found } from "./find.ts";
 export { apexProblems, cutProblems, nodeProblems, type RuleProblem } from "./rules.ts";
 export { type NodeChunk, setOf, type ZoneNode } from "./node_chunk.ts";
 export { NodeMap } from "./node_map.ts";
+export { unheldZone } from "./unheld.ts";
 export { LookUp, type Zone, ZoneTable } from "./zone.ts";

@@ -13,6 +13,11 @@ export interface Zone {
   /** The SOA record as negative answers have it: its TTL is how long they last (RFC 2308 §3). */
   readonly negative: RecordSet;
   readonly serial: number;
+  /**
+   * Whether nobody knows what it holds now (RFC 1035 §3.3.13): it has never come from its primary, or
+   * that is silent for too long. Such a zone answers SERVFAIL.
+   */
+  readonly isExpired?: boolean;
 }
 
 /** A name that is looked up, and what is found out about it once. */

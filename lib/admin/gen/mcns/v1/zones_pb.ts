@@ -20,6 +20,7 @@
 //   PERMISSION_DENIED    the token is not good for this
 //   NOT_FOUND            the zone, record, set or token does not exist
 //   ALREADY_EXISTS       the same zone, record or token exists
+//   FAILED_PRECONDITION  the zone is a secondary one, or no primary has it
 //   ABORTED              the zone has none of the versions of if_version
 //   RESOURCE_EXHAUSTED   too many calls wait, or too many wrong tokens came from there
 //   UNAVAILABLE          the server is shutting down, or cannot find out about a token
@@ -38,7 +39,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mcns/v1/zones.proto.
  */
 export const file_mcns_v1_zones: GenFile = /*@__PURE__*/
-  fileDesc("ChNtY25zL3YxL3pvbmVzLnByb3RvEgdtY25zLnYxIlcKBFpvbmUSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKA0SDwoHcmVjb3JkcxgDIAEoBBIPCgd2ZXJzaW9uGAQgASgJEg8KB3Byb2JsZW0YBSABKAkiTAoGUmVjb3JkEgoKAmlkGAEgASgEEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRINCgV2YWx1ZRgEIAEoCRILCgN0dGwYBSABKA0iUAoJTmV3UmVjb3JkEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRINCgV2YWx1ZRgDIAEoCRIQCgN0dGwYBCABKA1IAIgBAUIGCgRfdHRsIkAKBERvbmUSDgoGc2VyaWFsGAEgASgNEg8KB3ZlcnNpb24YAiABKAkSFwoPcGVuZGluZ193b3JrZXJzGAMgAygNIhIKEExpc3Rab25lc1JlcXVlc3QiMQoRTGlzdFpvbmVzUmVzcG9uc2USHAoFem9uZXMYASADKAsyDS5tY25zLnYxLlpvbmUiHgoOR2V0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIuCg9HZXRab25lUmVzcG9uc2USGwoEem9uZRgBIAEoCzINLm1jbnMudjEuWm9uZSJiChFDcmVhdGVab25lUmVxdWVzdBIMCgR6b25lGAEgASgJEhQKDG5hbWVfc2VydmVycxgCIAMoCRIPCgdtYWlsYm94GAMgASgJEhAKA3R0bBgEIAEoDUgAiAEBQgYKBF90dGwiMQoSQ3JlYXRlWm9uZVJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiNQoRUmVtb3ZlWm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRISCgppZl92ZXJzaW9uGAIgAygJIi0KElJlbW92ZVpvbmVSZXNwb25zZRIXCg9wZW5kaW5nX3dvcmtlcnMYASADKA0iXAoSTGlzdFJlY29yZHNSZXF1ZXN0EgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFmdGVyGAUgASgEImYKE0xpc3RSZWNvcmRzUmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEg4KBnNlcmlhbBgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEgwKBG5leHQYBCABKAQiLAoQR2V0UmVjb3JkUmVxdWVzdBIMCgR6b25lGAEgASgJEgoKAmlkGAIgASgEIjQKEUdldFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkIlgKEEFkZFJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAMgAygJIlEKEUFkZFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiaAoUUmVwbGFjZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBIiCgZyZWNvcmQYAyABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAQgAygJIlUKFVJlcGxhY2VSZWNvcmRSZXNwb25zZRIfCgZyZWNvcmQYASABKAsyDy5tY25zLnYxLlJlY29yZBIbCgRkb25lGAIgASgLMg0ubWNucy52MS5Eb25lIkMKE1JlbW92ZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBISCgppZl92ZXJzaW9uGAMgAygJIjMKFFJlbW92ZVJlY29yZFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiewoRUmVwbGFjZVNldFJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGdmFsdWVzGAQgAygJEhAKA3R0bBgFIAEoDUgAiAEBEhIKCmlmX3ZlcnNpb24YBiADKAlCBgoEX3R0bCJTChJSZXBsYWNlU2V0UmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiUAoQUmVtb3ZlU2V0UmVxdWVzdBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgppZl92ZXJzaW9uGAQgAygJIjAKEVJlbW92ZVNldFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiQwoRSW1wb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRmaWxlGAIgASgMEhIKCmlmX3ZlcnNpb24YAyADKAkihAEKEkltcG9ydFpvbmVSZXNwb25zZRIPCgdyZWNvcmRzGAEgASgEEg0KBWFkZGVkGAIgASgEEg8KB3JlbW92ZWQYAyABKAQSDwoHY2hhbmdlZBgEIAEoBBIPCgdjcmVhdGVkGAUgASgIEhsKBGRvbmUYBiABKAsyDS5tY25zLnYxLkRvbmUiIQoRRXhwb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIjChJFeHBvcnRab25lUmVzcG9uc2USDQoFbGluZXMYASABKAkiOgoORXhwbGFpblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGZyb20YAyABKAkiYwoPRXhwbGFpblJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGVwcxgDIAMoCRIPCgdyZWNvcmRzGAQgAygJEhEKCXJlY3Vyc2lvbhgFIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0ImcKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDQoFem9uZXMYAiABKAQSDwoHcmVjb3JkcxgDIAEoBBIQCghyZXZpc2lvbhgEIAEoBBIPCgdwcm9ibGVtGAUgASgJIjEKEExpc3RBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGYmVmb3JlGAIgASgEIjkKEUxpc3RBdWRpdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5tY25zLnYxLkF1ZGl0RW50cnkikQEKCkF1ZGl0RW50cnkSCgoCaWQYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB3N1YmplY3QYBSABKAkSDgoGYmVmb3JlGAYgASgJEg0KBWFmdGVyGAcgASgJIoUBCgVUb2tlbhIMCgRuYW1lGAEgASgJEg4KBnNjb3BlcxgCIAMoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0VG9rZW5zUmVxdWVzdCI0ChJMaXN0VG9rZW5zUmVzcG9uc2USHgoGdG9rZW5zGAEgAygLMg4ubWNucy52MS5Ub2tlbiJaChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkQKE0NyZWF0ZVRva2VuUmVzcG9uc2USHQoFdG9rZW4YASABKAsyDi5tY25zLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIiChJSZW1vdmVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNSZW1vdmVUb2tlblJlc3BvbnNlIhIKEFdyaXRlQmFja1JlcXVlc3QiIgoRV3JpdGVCYWNrUmVzcG9uc2USDQoFYXNpZGUYASABKAkyjAsKC1pvbmVTZXJ2aWNlEkIKCUxpc3Rab25lcxIZLm1jbnMudjEuTGlzdFpvbmVzUmVxdWVzdBoaLm1jbnMudjEuTGlzdFpvbmVzUmVzcG9uc2USPAoHR2V0Wm9uZRIXLm1jbnMudjEuR2V0Wm9uZVJlcXVlc3QaGC5tY25zLnYxLkdldFpvbmVSZXNwb25zZRJFCgpDcmVhdGVab25lEhoubWNucy52MS5DcmVhdGVab25lUmVxdWVzdBobLm1jbnMudjEuQ3JlYXRlWm9uZVJlc3BvbnNlEkUKClJlbW92ZVpvbmUSGi5tY25zLnYxLlJlbW92ZVpvbmVSZXF1ZXN0GhsubWNucy52MS5SZW1vdmVab25lUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy5tY25zLnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLm1jbnMudjEuTGlzdFJlY29yZHNSZXNwb25zZRJCCglHZXRSZWNvcmQSGS5tY25zLnYxLkdldFJlY29yZFJlcXVlc3QaGi5tY25zLnYxLkdldFJlY29yZFJlc3BvbnNlEkIKCUFkZFJlY29yZBIZLm1jbnMudjEuQWRkUmVjb3JkUmVxdWVzdBoaLm1jbnMudjEuQWRkUmVjb3JkUmVzcG9uc2USTgoNUmVwbGFjZVJlY29yZBIdLm1jbnMudjEuUmVwbGFjZVJlY29yZFJlcXVlc3QaHi5tY25zLnYxLlJlcGxhY2VSZWNvcmRSZXNwb25zZRJLCgxSZW1vdmVSZWNvcmQSHC5tY25zLnYxLlJlbW92ZVJlY29yZFJlcXVlc3QaHS5tY25zLnYxLlJlbW92ZVJlY29yZFJlc3BvbnNlEkUKClJlcGxhY2VTZXQSGi5tY25zLnYxLlJlcGxhY2VTZXRSZXF1ZXN0GhsubWNucy52MS5SZXBsYWNlU2V0UmVzcG9uc2USQgoJUmVtb3ZlU2V0EhkubWNucy52MS5SZW1vdmVTZXRSZXF1ZXN0GhoubWNucy52MS5SZW1vdmVTZXRSZXNwb25zZRJFCgpJbXBvcnRab25lEhoubWNucy52MS5JbXBvcnRab25lUmVxdWVzdBobLm1jbnMudjEuSW1wb3J0Wm9uZVJlc3BvbnNlEkcKCkV4cG9ydFpvbmUSGi5tY25zLnYxLkV4cG9ydFpvbmVSZXF1ZXN0GhsubWNucy52MS5FeHBvcnRab25lUmVzcG9uc2UwARI8CgdFeHBsYWluEhcubWNucy52MS5FeHBsYWluUmVxdWVzdBoYLm1jbnMudjEuRXhwbGFpblJlc3BvbnNlEkIKCUdldFN0YXR1cxIZLm1jbnMudjEuR2V0U3RhdHVzUmVxdWVzdBoaLm1jbnMudjEuR2V0U3RhdHVzUmVzcG9uc2USQgoJTGlzdEF1ZGl0EhkubWNucy52MS5MaXN0QXVkaXRSZXF1ZXN0GhoubWNucy52MS5MaXN0QXVkaXRSZXNwb25zZRJFCgpMaXN0VG9rZW5zEhoubWNucy52MS5MaXN0VG9rZW5zUmVxdWVzdBobLm1jbnMudjEuTGlzdFRva2Vuc1Jlc3BvbnNlEkgKC0NyZWF0ZVRva2VuEhsubWNucy52MS5DcmVhdGVUb2tlblJlcXVlc3QaHC5tY25zLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USSAoLUmVtb3ZlVG9rZW4SGy5tY25zLnYxLlJlbW92ZVRva2VuUmVxdWVzdBocLm1jbnMudjEuUmVtb3ZlVG9rZW5SZXNwb25zZRJCCglXcml0ZUJhY2sSGS5tY25zLnYxLldyaXRlQmFja1JlcXVlc3QaGi5tY25zLnYxLldyaXRlQmFja1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChNtY25zL3YxL3pvbmVzLnByb3RvEgdtY25zLnYxIn4KBFpvbmUSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKA0SDwoHcmVjb3JkcxgDIAEoBBIPCgd2ZXJzaW9uGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSJQoJc2Vjb25kYXJ5GAYgASgLMhIubWNucy52MS5TZWNvbmRhcnki9QEKCVNlY29uZGFyeRIRCglwcmltYXJpZXMYASADKAkSDwoHcHJpbWFyeRgCIAEoCRIPCgdleHBpcmVkGAMgASgIEjAKDHJlZnJlc2hlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHbmV4dF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbHVyZXMYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSJMCgZSZWNvcmQSCgoCaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBXZhbHVlGAQgASgJEgsKA3R0bBgFIAEoDSJQCglOZXdSZWNvcmQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBXZhbHVlGAMgASgJEhAKA3R0bBgEIAEoDUgAiAEBQgYKBF90dGwiQAoERG9uZRIOCgZzZXJpYWwYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIXCg9wZW5kaW5nX3dvcmtlcnMYAyADKA0iEgoQTGlzdFpvbmVzUmVxdWVzdCIxChFMaXN0Wm9uZXNSZXNwb25zZRIcCgV6b25lcxgBIAMoCzINLm1jbnMudjEuWm9uZSIeCg5HZXRab25lUmVxdWVzdBIMCgR6b25lGAEgASgJIi4KD0dldFpvbmVSZXNwb25zZRIbCgR6b25lGAEgASgLMg0ubWNucy52MS5ab25lImIKEUNyZWF0ZVpvbmVSZXF1ZXN0EgwKBHpvbmUYASABKAkSFAoMbmFtZV9zZXJ2ZXJzGAIgAygJEg8KB21haWxib3gYAyABKAkSEAoDdHRsGAQgASgNSACIAQFCBgoEX3R0bCIxChJDcmVhdGVab25lUmVzcG9uc2USGwoEZG9uZRgBIAEoCzINLm1jbnMudjEuRG9uZSI1ChFSZW1vdmVab25lUmVxdWVzdBIMCgR6b25lGAEgASgJEhIKCmlmX3ZlcnNpb24YAiADKAkiLQoSUmVtb3ZlWm9uZVJlc3BvbnNlEhcKD3BlbmRpbmdfd29ya2VycxgBIAMoDSIxChJSZWZyZXNoWm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRINCgV3aG9sZRgCIAEoCCIyChNSZWZyZXNoWm9uZVJlc3BvbnNlEhsKBHpvbmUYASABKAsyDS5tY25zLnYxLlpvbmUiXAoSTGlzdFJlY29yZHNSZXF1ZXN0EgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFmdGVyGAUgASgEImYKE0xpc3RSZWNvcmRzUmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEg4KBnNlcmlhbBgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEgwKBG5leHQYBCABKAQiLAoQR2V0UmVjb3JkUmVxdWVzdBIMCgR6b25lGAEgASgJEgoKAmlkGAIgASgEIjQKEUdldFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkIlgKEEFkZFJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAMgAygJIlEKEUFkZFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiaAoUUmVwbGFjZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBIiCgZyZWNvcmQYAyABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAQgAygJIlUKFVJlcGxhY2VSZWNvcmRSZXNwb25zZRIfCgZyZWNvcmQYASABKAsyDy5tY25zLnYxLlJlY29yZBIbCgRkb25lGAIgASgLMg0ubWNucy52MS5Eb25lIkMKE1JlbW92ZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBISCgppZl92ZXJzaW9uGAMgAygJIjMKFFJlbW92ZVJlY29yZFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiewoRUmVwbGFjZVNldFJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGdmFsdWVzGAQgAygJEhAKA3R0bBgFIAEoDUgAiAEBEhIKCmlmX3ZlcnNpb24YBiADKAlCBgoEX3R0bCJTChJSZXBsYWNlU2V0UmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiUAoQUmVtb3ZlU2V0UmVxdWVzdBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgppZl92ZXJzaW9uGAQgAygJIjAKEVJlbW92ZVNldFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiQwoRSW1wb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRmaWxlGAIgASgMEhIKCmlmX3ZlcnNpb24YAyADKAkihAEKEkltcG9ydFpvbmVSZXNwb25zZRIPCgdyZWNvcmRzGAEgASgEEg0KBWFkZGVkGAIgASgEEg8KB3JlbW92ZWQYAyABKAQSDwoHY2hhbmdlZBgEIAEoBBIPCgdjcmVhdGVkGAUgASgIEhsKBGRvbmUYBiABKAsyDS5tY25zLnYxLkRvbmUiIQoRRXhwb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIjChJFeHBvcnRab25lUmVzcG9uc2USDQoFbGluZXMYASABKAkiOgoORXhwbGFpblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGZyb20YAyABKAkiYwoPRXhwbGFpblJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGVwcxgDIAMoCRIPCgdyZWNvcmRzGAQgAygJEhEKCXJlY3Vyc2lvbhgFIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0ImcKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDQoFem9uZXMYAiABKAQSDwoHcmVjb3JkcxgDIAEoBBIQCghyZXZpc2lvbhgEIAEoBBIPCgdwcm9ibGVtGAUgASgJIjEKEExpc3RBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGYmVmb3JlGAIgASgEIjkKEUxpc3RBdWRpdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5tY25zLnYxLkF1ZGl0RW50cnkikQEKCkF1ZGl0RW50cnkSCgoCaWQYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB3N1YmplY3QYBSABKAkSDgoGYmVmb3JlGAYgASgJEg0KBWFmdGVyGAcgASgJIoUBCgVUb2tlbhIMCgRuYW1lGAEgASgJEg4KBnNjb3BlcxgCIAMoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0VG9rZW5zUmVxdWVzdCI0ChJMaXN0VG9rZW5zUmVzcG9uc2USHgoGdG9rZW5zGAEgAygLMg4ubWNucy52MS5Ub2tlbiJaChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkQKE0NyZWF0ZVRva2VuUmVzcG9uc2USHQoFdG9rZW4YASABKAsyDi5tY25zLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIiChJSZW1vdmVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNSZW1vdmVUb2tlblJlc3BvbnNlIhIKEFdyaXRlQmFja1JlcXVlc3QiIgoRV3JpdGVCYWNrUmVzcG9uc2USDQoFYXNpZGUYASABKAky1gsKC1pvbmVTZXJ2aWNlEkIKCUxpc3Rab25lcxIZLm1jbnMudjEuTGlzdFpvbmVzUmVxdWVzdBoaLm1jbnMudjEuTGlzdFpvbmVzUmVzcG9uc2USPAoHR2V0Wm9uZRIXLm1jbnMudjEuR2V0Wm9uZVJlcXVlc3QaGC5tY25zLnYxLkdldFpvbmVSZXNwb25zZRJFCgpDcmVhdGVab25lEhoubWNucy52MS5DcmVhdGVab25lUmVxdWVzdBobLm1jbnMudjEuQ3JlYXRlWm9uZVJlc3BvbnNlEkUKClJlbW92ZVpvbmUSGi5tY25zLnYxLlJlbW92ZVpvbmVSZXF1ZXN0GhsubWNucy52MS5SZW1vdmVab25lUmVzcG9uc2USSAoLUmVmcmVzaFpvbmUSGy5tY25zLnYxLlJlZnJlc2hab25lUmVxdWVzdBocLm1jbnMudjEuUmVmcmVzaFpvbmVSZXNwb25zZRJICgtMaXN0UmVjb3JkcxIbLm1jbnMudjEuTGlzdFJlY29yZHNSZXF1ZXN0GhwubWNucy52MS5MaXN0UmVjb3Jkc1Jlc3BvbnNlEkIKCUdldFJlY29yZBIZLm1jbnMudjEuR2V0UmVjb3JkUmVxdWVzdBoaLm1jbnMudjEuR2V0UmVjb3JkUmVzcG9uc2USQgoJQWRkUmVjb3JkEhkubWNucy52MS5BZGRSZWNvcmRSZXF1ZXN0GhoubWNucy52MS5BZGRSZWNvcmRSZXNwb25zZRJOCg1SZXBsYWNlUmVjb3JkEh0ubWNucy52MS5SZXBsYWNlUmVjb3JkUmVxdWVzdBoeLm1jbnMudjEuUmVwbGFjZVJlY29yZFJlc3BvbnNlEksKDFJlbW92ZVJlY29yZBIcLm1jbnMudjEuUmVtb3ZlUmVjb3JkUmVxdWVzdBodLm1jbnMudjEuUmVtb3ZlUmVjb3JkUmVzcG9uc2USRQoKUmVwbGFjZVNldBIaLm1jbnMudjEuUmVwbGFjZVNldFJlcXVlc3QaGy5tY25zLnYxLlJlcGxhY2VTZXRSZXNwb25zZRJCCglSZW1vdmVTZXQSGS5tY25zLnYxLlJlbW92ZVNldFJlcXVlc3QaGi5tY25zLnYxLlJlbW92ZVNldFJlc3BvbnNlEkUKCkltcG9ydFpvbmUSGi5tY25zLnYxLkltcG9ydFpvbmVSZXF1ZXN0GhsubWNucy52MS5JbXBvcnRab25lUmVzcG9uc2USRwoKRXhwb3J0Wm9uZRIaLm1jbnMudjEuRXhwb3J0Wm9uZVJlcXVlc3QaGy5tY25zLnYxLkV4cG9ydFpvbmVSZXNwb25zZTABEjwKB0V4cGxhaW4SFy5tY25zLnYxLkV4cGxhaW5SZXF1ZXN0GhgubWNucy52MS5FeHBsYWluUmVzcG9uc2USQgoJR2V0U3RhdHVzEhkubWNucy52MS5HZXRTdGF0dXNSZXF1ZXN0GhoubWNucy52MS5HZXRTdGF0dXNSZXNwb25zZRJCCglMaXN0QXVkaXQSGS5tY25zLnYxLkxpc3RBdWRpdFJlcXVlc3QaGi5tY25zLnYxLkxpc3RBdWRpdFJlc3BvbnNlEkUKCkxpc3RUb2tlbnMSGi5tY25zLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhsubWNucy52MS5MaXN0VG9rZW5zUmVzcG9uc2USSAoLQ3JlYXRlVG9rZW4SGy5tY25zLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBocLm1jbnMudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJICgtSZW1vdmVUb2tlbhIbLm1jbnMudjEuUmVtb3ZlVG9rZW5SZXF1ZXN0GhwubWNucy52MS5SZW1vdmVUb2tlblJlc3BvbnNlEkIKCVdyaXRlQmFjaxIZLm1jbnMudjEuV3JpdGVCYWNrUmVxdWVzdBoaLm1jbnMudjEuV3JpdGVCYWNrUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A zone.
@@ -74,6 +75,13 @@ export type Zone = Message<"mcns.v1.Zone"> & {
    * @generated from field: string problem = 5;
    */
   problem: string;
+
+  /**
+   * Absent: it is the server's own.
+   *
+   * @generated from field: mcns.v1.Secondary secondary = 6;
+   */
+  secondary?: Secondary | undefined;
 };
 
 /**
@@ -82,6 +90,77 @@ export type Zone = Message<"mcns.v1.Zone"> & {
  */
 export const ZoneSchema: GenMessage<Zone> = /*@__PURE__*/
   messageDesc(file_mcns_v1_zones, 0);
+
+/**
+ * How a zone is followed that other servers have first. It is changed there: here every change of it
+ * is refused with FAILED_PRECONDITION.
+ *
+ * @generated from message mcns.v1.Secondary
+ */
+export type Secondary = Message<"mcns.v1.Secondary"> & {
+  /**
+   * "host:port", in the order in which they are asked.
+   *
+   * @generated from field: repeated string primaries = 1;
+   */
+  primaries: string[];
+
+  /**
+   * Who last vouched for it; empty: nobody yet.
+   *
+   * @generated from field: string primary = 2;
+   */
+  primary: string;
+
+  /**
+   * Nobody vouches for it any more, or has never: questions are answered SERVFAIL.
+   *
+   * @generated from field: bool expired = 3;
+   */
+  expired: boolean;
+
+  /**
+   * When a primary last vouched for it.
+   *
+   * @generated from field: google.protobuf.Timestamp refreshed_at = 4;
+   */
+  refreshedAt?: Timestamp | undefined;
+
+  /**
+   * When it expires unless one does.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 5;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * When a primary is asked next; absent: it is being asked.
+   *
+   * @generated from field: google.protobuf.Timestamp next_at = 6;
+   */
+  nextAt?: Timestamp | undefined;
+
+  /**
+   * Questions that failed since one did not.
+   *
+   * @generated from field: uint32 failures = 7;
+   */
+  failures: number;
+
+  /**
+   * Why the last one failed; empty: it did not.
+   *
+   * @generated from field: string last_error = 8;
+   */
+  lastError: string;
+};
+
+/**
+ * Describes the message mcns.v1.Secondary.
+ * Use `create(SecondarySchema)` to create a new message.
+ */
+export const SecondarySchema: GenMessage<Secondary> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 1);
 
 /**
  * A record.
@@ -124,7 +203,7 @@ export type Record = Message<"mcns.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 1);
+  messageDesc(file_mcns_v1_zones, 2);
 
 /**
  * A record as it is asked for.
@@ -160,7 +239,7 @@ export type NewRecord = Message<"mcns.v1.NewRecord"> & {
  * Use `create(NewRecordSchema)` to create a new message.
  */
 export const NewRecordSchema: GenMessage<NewRecord> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 2);
+  messageDesc(file_mcns_v1_zones, 3);
 
 /**
  * What a change led to.
@@ -189,7 +268,7 @@ export type Done = Message<"mcns.v1.Done"> & {
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema: GenMessage<Done> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 3);
+  messageDesc(file_mcns_v1_zones, 4);
 
 /**
  * @generated from message mcns.v1.ListZonesRequest
@@ -202,7 +281,7 @@ export type ListZonesRequest = Message<"mcns.v1.ListZonesRequest"> & {
  * Use `create(ListZonesRequestSchema)` to create a new message.
  */
 export const ListZonesRequestSchema: GenMessage<ListZonesRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 4);
+  messageDesc(file_mcns_v1_zones, 5);
 
 /**
  * @generated from message mcns.v1.ListZonesResponse
@@ -219,7 +298,7 @@ export type ListZonesResponse = Message<"mcns.v1.ListZonesResponse"> & {
  * Use `create(ListZonesResponseSchema)` to create a new message.
  */
 export const ListZonesResponseSchema: GenMessage<ListZonesResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 5);
+  messageDesc(file_mcns_v1_zones, 6);
 
 /**
  * @generated from message mcns.v1.GetZoneRequest
@@ -236,7 +315,7 @@ export type GetZoneRequest = Message<"mcns.v1.GetZoneRequest"> & {
  * Use `create(GetZoneRequestSchema)` to create a new message.
  */
 export const GetZoneRequestSchema: GenMessage<GetZoneRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 6);
+  messageDesc(file_mcns_v1_zones, 7);
 
 /**
  * @generated from message mcns.v1.GetZoneResponse
@@ -253,7 +332,7 @@ export type GetZoneResponse = Message<"mcns.v1.GetZoneResponse"> & {
  * Use `create(GetZoneResponseSchema)` to create a new message.
  */
 export const GetZoneResponseSchema: GenMessage<GetZoneResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 7);
+  messageDesc(file_mcns_v1_zones, 8);
 
 /**
  * @generated from message mcns.v1.CreateZoneRequest
@@ -289,7 +368,7 @@ export type CreateZoneRequest = Message<"mcns.v1.CreateZoneRequest"> & {
  * Use `create(CreateZoneRequestSchema)` to create a new message.
  */
 export const CreateZoneRequestSchema: GenMessage<CreateZoneRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 8);
+  messageDesc(file_mcns_v1_zones, 9);
 
 /**
  * @generated from message mcns.v1.CreateZoneResponse
@@ -306,7 +385,7 @@ export type CreateZoneResponse = Message<"mcns.v1.CreateZoneResponse"> & {
  * Use `create(CreateZoneResponseSchema)` to create a new message.
  */
 export const CreateZoneResponseSchema: GenMessage<CreateZoneResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 9);
+  messageDesc(file_mcns_v1_zones, 10);
 
 /**
  * @generated from message mcns.v1.RemoveZoneRequest
@@ -328,7 +407,7 @@ export type RemoveZoneRequest = Message<"mcns.v1.RemoveZoneRequest"> & {
  * Use `create(RemoveZoneRequestSchema)` to create a new message.
  */
 export const RemoveZoneRequestSchema: GenMessage<RemoveZoneRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 10);
+  messageDesc(file_mcns_v1_zones, 11);
 
 /**
  * @generated from message mcns.v1.RemoveZoneResponse
@@ -345,7 +424,48 @@ export type RemoveZoneResponse = Message<"mcns.v1.RemoveZoneResponse"> & {
  * Use `create(RemoveZoneResponseSchema)` to create a new message.
  */
 export const RemoveZoneResponseSchema: GenMessage<RemoveZoneResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 11);
+  messageDesc(file_mcns_v1_zones, 12);
+
+/**
+ * @generated from message mcns.v1.RefreshZoneRequest
+ */
+export type RefreshZoneRequest = Message<"mcns.v1.RefreshZoneRequest"> & {
+  /**
+   * @generated from field: string zone = 1;
+   */
+  zone: string;
+
+  /**
+   * As a whole, whatever serial it has: also to follow a primary whose serials began anew.
+   *
+   * @generated from field: bool whole = 2;
+   */
+  whole: boolean;
+};
+
+/**
+ * Describes the message mcns.v1.RefreshZoneRequest.
+ * Use `create(RefreshZoneRequestSchema)` to create a new message.
+ */
+export const RefreshZoneRequestSchema: GenMessage<RefreshZoneRequest> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 13);
+
+/**
+ * @generated from message mcns.v1.RefreshZoneResponse
+ */
+export type RefreshZoneResponse = Message<"mcns.v1.RefreshZoneResponse"> & {
+  /**
+   * @generated from field: mcns.v1.Zone zone = 1;
+   */
+  zone?: Zone | undefined;
+};
+
+/**
+ * Describes the message mcns.v1.RefreshZoneResponse.
+ * Use `create(RefreshZoneResponseSchema)` to create a new message.
+ */
+export const RefreshZoneResponseSchema: GenMessage<RefreshZoneResponse> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 14);
 
 /**
  * @generated from message mcns.v1.ListRecordsRequest
@@ -390,7 +510,7 @@ export type ListRecordsRequest = Message<"mcns.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 12);
+  messageDesc(file_mcns_v1_zones, 15);
 
 /**
  * @generated from message mcns.v1.ListRecordsResponse
@@ -424,7 +544,7 @@ export type ListRecordsResponse = Message<"mcns.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 13);
+  messageDesc(file_mcns_v1_zones, 16);
 
 /**
  * @generated from message mcns.v1.GetRecordRequest
@@ -446,7 +566,7 @@ export type GetRecordRequest = Message<"mcns.v1.GetRecordRequest"> & {
  * Use `create(GetRecordRequestSchema)` to create a new message.
  */
 export const GetRecordRequestSchema: GenMessage<GetRecordRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 14);
+  messageDesc(file_mcns_v1_zones, 17);
 
 /**
  * @generated from message mcns.v1.GetRecordResponse
@@ -463,7 +583,7 @@ export type GetRecordResponse = Message<"mcns.v1.GetRecordResponse"> & {
  * Use `create(GetRecordResponseSchema)` to create a new message.
  */
 export const GetRecordResponseSchema: GenMessage<GetRecordResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 15);
+  messageDesc(file_mcns_v1_zones, 18);
 
 /**
  * @generated from message mcns.v1.AddRecordRequest
@@ -490,7 +610,7 @@ export type AddRecordRequest = Message<"mcns.v1.AddRecordRequest"> & {
  * Use `create(AddRecordRequestSchema)` to create a new message.
  */
 export const AddRecordRequestSchema: GenMessage<AddRecordRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 16);
+  messageDesc(file_mcns_v1_zones, 19);
 
 /**
  * @generated from message mcns.v1.AddRecordResponse
@@ -512,7 +632,7 @@ export type AddRecordResponse = Message<"mcns.v1.AddRecordResponse"> & {
  * Use `create(AddRecordResponseSchema)` to create a new message.
  */
 export const AddRecordResponseSchema: GenMessage<AddRecordResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 17);
+  messageDesc(file_mcns_v1_zones, 20);
 
 /**
  * @generated from message mcns.v1.ReplaceRecordRequest
@@ -544,7 +664,7 @@ export type ReplaceRecordRequest = Message<"mcns.v1.ReplaceRecordRequest"> & {
  * Use `create(ReplaceRecordRequestSchema)` to create a new message.
  */
 export const ReplaceRecordRequestSchema: GenMessage<ReplaceRecordRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 18);
+  messageDesc(file_mcns_v1_zones, 21);
 
 /**
  * @generated from message mcns.v1.ReplaceRecordResponse
@@ -566,7 +686,7 @@ export type ReplaceRecordResponse = Message<"mcns.v1.ReplaceRecordResponse"> & {
  * Use `create(ReplaceRecordResponseSchema)` to create a new message.
  */
 export const ReplaceRecordResponseSchema: GenMessage<ReplaceRecordResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 19);
+  messageDesc(file_mcns_v1_zones, 22);
 
 /**
  * @generated from message mcns.v1.RemoveRecordRequest
@@ -593,7 +713,7 @@ export type RemoveRecordRequest = Message<"mcns.v1.RemoveRecordRequest"> & {
  * Use `create(RemoveRecordRequestSchema)` to create a new message.
  */
 export const RemoveRecordRequestSchema: GenMessage<RemoveRecordRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 20);
+  messageDesc(file_mcns_v1_zones, 23);
 
 /**
  * @generated from message mcns.v1.RemoveRecordResponse
@@ -610,7 +730,7 @@ export type RemoveRecordResponse = Message<"mcns.v1.RemoveRecordResponse"> & {
  * Use `create(RemoveRecordResponseSchema)` to create a new message.
  */
 export const RemoveRecordResponseSchema: GenMessage<RemoveRecordResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 21);
+  messageDesc(file_mcns_v1_zones, 24);
 
 /**
  * @generated from message mcns.v1.ReplaceSetRequest
@@ -656,7 +776,7 @@ export type ReplaceSetRequest = Message<"mcns.v1.ReplaceSetRequest"> & {
  * Use `create(ReplaceSetRequestSchema)` to create a new message.
  */
 export const ReplaceSetRequestSchema: GenMessage<ReplaceSetRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 22);
+  messageDesc(file_mcns_v1_zones, 25);
 
 /**
  * @generated from message mcns.v1.ReplaceSetResponse
@@ -678,7 +798,7 @@ export type ReplaceSetResponse = Message<"mcns.v1.ReplaceSetResponse"> & {
  * Use `create(ReplaceSetResponseSchema)` to create a new message.
  */
 export const ReplaceSetResponseSchema: GenMessage<ReplaceSetResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 23);
+  messageDesc(file_mcns_v1_zones, 26);
 
 /**
  * @generated from message mcns.v1.RemoveSetRequest
@@ -710,7 +830,7 @@ export type RemoveSetRequest = Message<"mcns.v1.RemoveSetRequest"> & {
  * Use `create(RemoveSetRequestSchema)` to create a new message.
  */
 export const RemoveSetRequestSchema: GenMessage<RemoveSetRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 24);
+  messageDesc(file_mcns_v1_zones, 27);
 
 /**
  * @generated from message mcns.v1.RemoveSetResponse
@@ -727,7 +847,7 @@ export type RemoveSetResponse = Message<"mcns.v1.RemoveSetResponse"> & {
  * Use `create(RemoveSetResponseSchema)` to create a new message.
  */
 export const RemoveSetResponseSchema: GenMessage<RemoveSetResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 25);
+  messageDesc(file_mcns_v1_zones, 28);
 
 /**
  * @generated from message mcns.v1.ImportZoneRequest
@@ -756,7 +876,7 @@ export type ImportZoneRequest = Message<"mcns.v1.ImportZoneRequest"> & {
  * Use `create(ImportZoneRequestSchema)` to create a new message.
  */
 export const ImportZoneRequestSchema: GenMessage<ImportZoneRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 26);
+  messageDesc(file_mcns_v1_zones, 29);
 
 /**
  * @generated from message mcns.v1.ImportZoneResponse
@@ -802,7 +922,7 @@ export type ImportZoneResponse = Message<"mcns.v1.ImportZoneResponse"> & {
  * Use `create(ImportZoneResponseSchema)` to create a new message.
  */
 export const ImportZoneResponseSchema: GenMessage<ImportZoneResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 27);
+  messageDesc(file_mcns_v1_zones, 30);
 
 /**
  * @generated from message mcns.v1.ExportZoneRequest
@@ -819,7 +939,7 @@ export type ExportZoneRequest = Message<"mcns.v1.ExportZoneRequest"> & {
  * Use `create(ExportZoneRequestSchema)` to create a new message.
  */
 export const ExportZoneRequestSchema: GenMessage<ExportZoneRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 28);
+  messageDesc(file_mcns_v1_zones, 31);
 
 /**
  * @generated from message mcns.v1.ExportZoneResponse
@@ -838,7 +958,7 @@ export type ExportZoneResponse = Message<"mcns.v1.ExportZoneResponse"> & {
  * Use `create(ExportZoneResponseSchema)` to create a new message.
  */
 export const ExportZoneResponseSchema: GenMessage<ExportZoneResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 29);
+  messageDesc(file_mcns_v1_zones, 32);
 
 /**
  * @generated from message mcns.v1.ExplainRequest
@@ -867,14 +987,14 @@ export type ExplainRequest = Message<"mcns.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 30);
+  messageDesc(file_mcns_v1_zones, 33);
 
 /**
  * @generated from message mcns.v1.ExplainResponse
  */
 export type ExplainResponse = Message<"mcns.v1.ExplainResponse"> & {
   /**
-   * "answer", "no_data", "no_name", "delegation" or "not_authoritative".
+   * "answer", "no_data", "no_name", "delegation", "expired" or "not_authoritative".
    *
    * @generated from field: string verdict = 1;
    */
@@ -912,7 +1032,7 @@ export type ExplainResponse = Message<"mcns.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 31);
+  messageDesc(file_mcns_v1_zones, 34);
 
 /**
  * @generated from message mcns.v1.GetStatusRequest
@@ -925,7 +1045,7 @@ export type GetStatusRequest = Message<"mcns.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 32);
+  messageDesc(file_mcns_v1_zones, 35);
 
 /**
  * @generated from message mcns.v1.GetStatusResponse
@@ -968,7 +1088,7 @@ export type GetStatusResponse = Message<"mcns.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 33);
+  messageDesc(file_mcns_v1_zones, 36);
 
 /**
  * @generated from message mcns.v1.ListAuditRequest
@@ -994,7 +1114,7 @@ export type ListAuditRequest = Message<"mcns.v1.ListAuditRequest"> & {
  * Use `create(ListAuditRequestSchema)` to create a new message.
  */
 export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 34);
+  messageDesc(file_mcns_v1_zones, 37);
 
 /**
  * @generated from message mcns.v1.ListAuditResponse
@@ -1011,7 +1131,7 @@ export type ListAuditResponse = Message<"mcns.v1.ListAuditResponse"> & {
  * Use `create(ListAuditResponseSchema)` to create a new message.
  */
 export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 35);
+  messageDesc(file_mcns_v1_zones, 38);
 
 /**
  * One change.
@@ -1064,7 +1184,7 @@ export type AuditEntry = Message<"mcns.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 36);
+  messageDesc(file_mcns_v1_zones, 39);
 
 /**
  * A token, without what it is.
@@ -1102,7 +1222,7 @@ export type Token = Message<"mcns.v1.Token"> & {
  * Use `create(TokenSchema)` to create a new message.
  */
 export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 37);
+  messageDesc(file_mcns_v1_zones, 40);
 
 /**
  * @generated from message mcns.v1.ListTokensRequest
@@ -1115,7 +1235,7 @@ export type ListTokensRequest = Message<"mcns.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 38);
+  messageDesc(file_mcns_v1_zones, 41);
 
 /**
  * @generated from message mcns.v1.ListTokensResponse
@@ -1132,7 +1252,7 @@ export type ListTokensResponse = Message<"mcns.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 39);
+  messageDesc(file_mcns_v1_zones, 42);
 
 /**
  * @generated from message mcns.v1.CreateTokenRequest
@@ -1161,7 +1281,7 @@ export type CreateTokenRequest = Message<"mcns.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 40);
+  messageDesc(file_mcns_v1_zones, 43);
 
 /**
  * @generated from message mcns.v1.CreateTokenResponse
@@ -1185,7 +1305,7 @@ export type CreateTokenResponse = Message<"mcns.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 41);
+  messageDesc(file_mcns_v1_zones, 44);
 
 /**
  * @generated from message mcns.v1.RemoveTokenRequest
@@ -1202,7 +1322,7 @@ export type RemoveTokenRequest = Message<"mcns.v1.RemoveTokenRequest"> & {
  * Use `create(RemoveTokenRequestSchema)` to create a new message.
  */
 export const RemoveTokenRequestSchema: GenMessage<RemoveTokenRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 42);
+  messageDesc(file_mcns_v1_zones, 45);
 
 /**
  * @generated from message mcns.v1.RemoveTokenResponse
@@ -1215,7 +1335,7 @@ export type RemoveTokenResponse = Message<"mcns.v1.RemoveTokenResponse"> & {
  * Use `create(RemoveTokenResponseSchema)` to create a new message.
  */
 export const RemoveTokenResponseSchema: GenMessage<RemoveTokenResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 43);
+  messageDesc(file_mcns_v1_zones, 46);
 
 /**
  * @generated from message mcns.v1.WriteBackRequest
@@ -1228,7 +1348,7 @@ export type WriteBackRequest = Message<"mcns.v1.WriteBackRequest"> & {
  * Use `create(WriteBackRequestSchema)` to create a new message.
  */
 export const WriteBackRequestSchema: GenMessage<WriteBackRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 44);
+  messageDesc(file_mcns_v1_zones, 47);
 
 /**
  * @generated from message mcns.v1.WriteBackResponse
@@ -1247,7 +1367,7 @@ export type WriteBackResponse = Message<"mcns.v1.WriteBackResponse"> & {
  * Use `create(WriteBackResponseSchema)` to create a new message.
  */
 export const WriteBackResponseSchema: GenMessage<WriteBackResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 45);
+  messageDesc(file_mcns_v1_zones, 48);
 
 /**
  * Zones and their records.
@@ -1294,6 +1414,16 @@ export const ZoneService: GenService<{
     methodKind: "unary";
     input: typeof RemoveZoneRequestSchema;
     output: typeof RemoveZoneResponseSchema;
+  },
+  /**
+   * Asks the primaries of a secondary zone for it now; returns when it is what they have.
+   *
+   * @generated from rpc mcns.v1.ZoneService.RefreshZone
+   */
+  refreshZone: {
+    methodKind: "unary";
+    input: typeof RefreshZoneRequestSchema;
+    output: typeof RefreshZoneResponseSchema;
   },
   /**
    * Records of a zone, in the order of their ids.
