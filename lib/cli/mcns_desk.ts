@@ -99,7 +99,10 @@ export class ZoneDesk implements Disposable {
     const zone = this.#zones.get(foldCase(origin));
     const isNews = change.kind === "amend" || (change.kind === "set" && !change.zone.isExpired);
     if (zone === undefined || !isNews) return;
-    this.#notifier.notify(octetsOf(origin), zone.notify.map(targetOf));
+    const { notifyKey } = zone;
+    const key = this.keys.find(({ name }) => notifyKey && nameKey(name) === originOf(notifyKey));
+    const targets = zone.notify.map((text): NotifyTarget => ({ ...targetOf(text), key }));
+    this.#notifier.notify(octetsOf(origin), targets);
   }
 
   [Symbol.dispose](): void {

@@ -77,6 +77,8 @@ export interface ZoneConfig {
   readonly transferKeys: readonly string[];
   /** Canonical endpoints. */
   readonly notify: readonly string[];
+  /** Of `keys`; absent: what they are told is not signed. */
+  readonly notifyKey?: string;
   /** Absent: it is not signed. */
   readonly dnssecKeys?: string;
   readonly update: readonly UpdateConfig[];

@@ -37,6 +37,10 @@ export function checkZones(dns: DnsConfig, context: Context): void {
     for (const [j, name] of zone.transferKeys.entries()) {
       refuseUnknown(name, [...path, "transfer_keys", j], { names, report });
     }
+    const { notifyKey } = zone;
+    if (notifyKey !== undefined) {
+      refuseUnknown(notifyKey, [...path, "notify_key"], { names, report });
+    }
     for (const [j, { key, name }] of zone.update.entries()) {
       refuseUnknown(key, [...path, "update", j, "key"], { names, report });
       if (name !== zone.zone && !name.endsWith(`.${zone.zone}`)) {

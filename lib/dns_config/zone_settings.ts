@@ -102,6 +102,14 @@ export const zone = table<ZoneConfig>({
     default: [],
     doc: "Servers that are told when it changes (NOTIFY), at port 53 unless they say otherwise.",
   },
+  notifyKey: {
+    key: "notify_key",
+    kind: domainName("name of a key"),
+    optional: true,
+    doc:
+      "A key of `[[dns.keys]]` that they are told with, so that they know who says so. Absent: " +
+      "it is not signed.",
+  },
   dnssecKeys: {
     key: "dnssec_keys",
     kind: filePath(),

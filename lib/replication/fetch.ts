@@ -45,6 +45,8 @@ export interface FetchOptions {
   readonly time: () => number;
   readonly silenceMs?: number | undefined;
   readonly udpWaitsMs?: readonly number[] | undefined;
+  /** Of one transfer. */
+  readonly maxOctets?: number | undefined;
 }
 
 /**
@@ -108,7 +110,7 @@ export async function fetchZone(
 async function fetchOnce(
   primary: Primary,
   { zone, serial }: { readonly zone: Name; readonly serial: number | undefined },
-  { signal, time, silenceMs = SILENCE_MS }: FetchOptions,
+  { signal, time, silenceMs = SILENCE_MS, maxOctets = MAX_OCTETS }: FetchOptions,
 ): Promise<TransferResult> {
   const id = randomId();
   const query = encodeTransferQuery({ id, zone, serial });
@@ -118,7 +120,7 @@ async function fetchOnce(
   const reader = new TransferReader({ id, zone, serial });
   return await withConnection(primary, { signal, silenceMs }, async (connection, heard) => {
     await writeFramed(connection, signed?.octets ?? query);
-    for (let octets = 0; octets <= MAX_OCTETS;) {
+    for (let octets = 0; octets <= maxOctets;) {
       const bytes = await readFramed(connection);
       if (typeof bytes === "string") throw invalid("the transfer ends before the zone does");
       heard();
@@ -136,7 +138,7 @@ async function fetchOnce(
       if (verifier !== undefined && !verifier.isComplete) throw unsigned("the last message");
       return end.result;
     }
-    throw invalid(`more than ${MAX_OCTETS} octets`);
+    throw invalid(`more than ${maxOctets} octets`);
   });
 }
 

@@ -47,6 +47,7 @@ export interface SecondaryOptions {
   readonly setTimer?: (body: () => void, ms: number) => () => void;
   readonly silenceMs?: number | undefined;
   readonly udpWaitsMs?: readonly number[] | undefined;
+  readonly maxOctets?: number | undefined;
 }
 
 /** Of a zone that a primary has first; times are milliseconds since 1970. */
@@ -181,13 +182,13 @@ export class Secondary implements Disposable {
   }
 
   async #ask(primary: Primary, isWhole: boolean): Promise<void> {
-    const { zone, held, apply, onCurrent, silenceMs, udpWaitsMs } = this.#options;
+    const { zone, held, apply, onCurrent, silenceMs, udpWaitsMs, maxOctets } = this.#options;
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), FETCH_MS);
     const options = {
       signal: AbortSignal.any([this.#closing.signal, limit.signal]),
       time: () => Math.floor(this.#now() / 1000),
-      ...{ silenceMs, udpWaitsMs },
+      ...{ silenceMs, udpWaitsMs, maxOctets },
     };
     try {
       const own = isWhole ? undefined : held();

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
-import { octetString, timersIn, TYPE } from "../../lib/dns/mod.ts";
-import { Notifier, Secondary, type SecondaryOptions } from "../../lib/replication/mod.ts";
+import { octetsOf, octetString, timersIn, TYPE } from "../../lib/dns/mod.ts";
+import {
+  boundedTimers,
+  Notifier,
+  Secondary,
+  type SecondaryOptions,
+  Turns,
+} from "../../lib/replication/mod.ts";
 import { zoneRecords } from "../../lib/transfer/mod.ts";
-import type { Zone } from "../../lib/zones/mod.ts";
+import { concat, u16, u32 } from "../../lib/wire/mod.ts";
+import { AuthoritativeAnswers, type Zone, ZoneTable } from "../../lib/zones/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { nameOf } from "../support/dns_server.ts";
+import { LyingPrimary, wholeTransfer } from "../support/lying_primary.ts";
+import { frame } from "../support/served_zones.ts";
 import { APEX, zoneOf } from "../support/zone_samples.ts";
 import { changedZone, keyNamed, zoneOfRecords, ZoneServer } from "../support/zone_server.ts";
 
@@ -189,4 +198,180 @@ Deno.test("a secondary is told until it hears, five times at most, and newer new
   socket.close();
   await counting;
   assert.ok(told <= 5 && told >= 1, `${told}`);
+});
+
+/** Follows one server without a key, and has a version of the zone already. */
+function unsignedCopy(port: number, options: Partial<SecondaryOptions> = {}): Copy {
+  const copy = new Copy([], {
+    primaries: [{ hostname: "127.0.0.1", port }],
+    ...options,
+  });
+  copy.zone = zone();
+  return copy;
+}
+
+/** With serial 8, and one name more. */
+const newer = () => changedZone(zone(), adding("newer")).zone;
+
+Deno.test("a transfer that is cut off at any octet leaves the zone as it was", async () => {
+  let cutAt = 0;
+  let octets = 0;
+  await using primary = await LyingPrimary.start(newer(), async (connection, asked) => {
+    const whole = wholeTransfer(newer(), asked.octets);
+    octets = whole.length;
+    for (let at = 0; at < cutAt;) at += await connection.write(whole.subarray(at, cutAt));
+  });
+  using copy = unsignedCopy(primary.port);
+  do {
+    await copy.secondary.refresh();
+    // A question that fails is asked once more, as a whole.
+    assert.deepEqual([copy.zone?.serial, copy.kinds], [7, []], `cut at ${cutAt}`);
+    cutAt++;
+  } while (cutAt < octets);
+  assert.ok(octets > 100, `${octets}`);
+  assert.equal(copy.secondary.status.failures, octets);
+  await copy.secondary.refresh();
+  assert.deepEqual([copy.zone?.serial, copy.kinds], [8, ["whole"]]);
+  assert.deepEqual([copy.secondary.status.failures, copy.secondary.status.lastError], [0, ""]);
+});
+
+Deno.test("a transfer that comes octet by octet is the same zone", async () => {
+  await using primary = await LyingPrimary.start(newer(), async (connection, asked) => {
+    connection.setNoDelay(true);
+    for (const octet of wholeTransfer(newer(), asked.octets)) {
+      await connection.write(Uint8Array.of(octet));
+    }
+  });
+  using copy = unsignedCopy(primary.port);
+  await copy.secondary.refresh();
+  assert.equal(copy.zone?.serial, 8);
+});
+
+Deno.test("a primary that goes back, says nothing, or does not end is not followed", async () => {
+  const silence = Promise.withResolvers<void>();
+  await using primary = await LyingPrimary.start(
+    zoneOf("z.example.", APEX.replace(" 7 ", " 6 ")),
+    () => silence.promise,
+  );
+  using copy = unsignedCopy(primary.port, { silenceMs: 250, maxOctets: 100_000 });
+  await copy.secondary.refresh();
+  assert.match(copy.secondary.status.lastError, /the serial 6, before our 7/);
+  primary.zone = newer();
+  await copy.secondary.refresh();
+  assert.match(copy.secondary.status.lastError, /says nothing for 250 ms/);
+  silence.resolve();
+  let sent = 0;
+  primary.lie = async (connection, { id }) => {
+    const header = (count: number) => [u16(id), u16(0x8400), u16(0), u16(count), u16(0), u16(0)];
+    const [soa] = zoneRecords(newer());
+    const data = octetsOf(soa?.data ?? "");
+    const begin = concat(...header(1), ZONE, u16(6), u16(1), u32(1), u16(data.length), data);
+    const record = concat(nameOf("a.z.example"), u16(1), u16(1), u32(1), u16(4), u32(7));
+    const endless = concat(...header(100), ...Array.from({ length: 100 }, () => record));
+    await connection.write(frame(begin));
+    for (;;) {
+      sent += await connection.write(frame(endless));
+      await new Promise((resolve) => setTimeout(resolve, 0)); // The reader's turn.
+    }
+  };
+  await copy.secondary.refresh();
+  assert.match(copy.secondary.status.lastError, /more than 100000 octets/);
+  assert.ok(sent < 20_000_000, `${sent}`);
+  assert.deepEqual([copy.zone?.serial, copy.kinds, copy.secondary.status.failures], [7, [], 3]);
+});
+
+Deno.test("changes that do not fit what is here are asked for as a whole", async () => {
+  await using primary = await ZoneServer.start(zone(), { keys: [KEY] });
+  using copy = new Copy([primary.port], {
+    apply: (result) => {
+      copy.kinds.push(result.kind);
+      if (result.kind === "steps") return Promise.reject(new RangeError("they do not fit"));
+      copy.zone = zoneOfRecords(octetString(ZONE), result.records);
+      return Promise.resolve();
+    },
+  });
+  copy.zone = zone();
+  primary.change(adding("new"));
+  await copy.secondary.refresh();
+  assert.deepEqual([copy.kinds, copy.zone?.serial], [["steps", "whole"], 8]);
+  assert.match(String(copy.failures[0]), /do not fit/);
+  assert.equal(copy.secondary.status.failures, 0);
+});
+
+Deno.test("a zone is had as a whole, whatever its serial, by whoever asks for that", async () => {
+  await using primary = await ZoneServer.start(zone(), { keys: [KEY] });
+  using copy = new Copy([primary.port]);
+  copy.zone = newer();
+  await copy.secondary.refresh();
+  assert.match(copy.secondary.status.lastError, /before our 8/);
+  await copy.secondary.refresh({ isWhole: true });
+  assert.deepEqual([copy.kinds, copy.zone?.serial], [["whole"], 7]);
+});
+
+Deno.test("news that says nothing new asks nobody, and other news no more than once a second", async () => {
+  await using primary = await ZoneServer.start(zone(), { keys: [KEY] });
+  let current = 0;
+  using copy = new Copy([primary.port], { onCurrent: () => Promise.resolve(void current++) });
+  copy.zone = zone();
+  await copy.secondary.refresh();
+  assert.equal(current, 1);
+  copy.secondary.told(7);
+  copy.secondary.told(6);
+  copy.nowMs += 400;
+  assert.deepEqual(copy.waits, [3600]);
+  copy.secondary.told(undefined);
+  assert.deepEqual(copy.waits, [3600, 0.6]);
+  copy.nowMs += 600;
+  copy.secondary.told(8);
+  await eventually(() => current === 2, "it asks");
+});
+
+Deno.test("a datagram that is lost is asked for again", async () => {
+  let asked = 0;
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const answers = new AuthoritativeAnswers();
+  const serving = (async () => {
+    for await (const [octets, from] of socket) {
+      if (++asked < 3) continue;
+      const zones = new ZoneTable([zone()]);
+      const answer = answers.answer(octets, { zones, transport: "udp" });
+      if (answer !== undefined) await socket.send(answer, from);
+    }
+  })();
+  const { port } = socket.addr as Deno.NetAddr;
+  using copy = unsignedCopy(port, { udpWaitsMs: [20, 20, 10_000] });
+  await copy.secondary.refresh();
+  assert.deepEqual([asked, copy.secondary.status.lastError], [3, ""]);
+  socket.close();
+  await serving;
+});
+
+Deno.test("turns are taken by so many at one time, in their order", async () => {
+  const turns = new Turns(2);
+  const begun: number[] = [];
+  const ends = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+  const all = ends.map(({ promise }, i) =>
+    turns.take(async () => {
+      begun.push(i);
+      await promise;
+      if (i === 0) throw new Error("it fails");
+    }).catch(() => {})
+  );
+  await Promise.resolve();
+  assert.deepEqual(begun, [0, 1]);
+  ends[0]?.resolve();
+  await all[0];
+  await eventually(() => begun.length === 3, "the next one begins");
+  for (const { resolve } of ends) resolve();
+  await Promise.all(all);
+  assert.deepEqual(begun, [0, 1, 2, 3]);
+});
+
+Deno.test("the timers of a zone are kept within bounds, and it does not expire before it is asked for", () => {
+  const timers = (refresh: number, retry: number, expire: number) =>
+    Object.values(boundedTimers({ refresh, retry, expire }));
+  assert.deepEqual(timers(3600, 600, 86_400), [3600, 600, 86_400]);
+  assert.deepEqual(timers(0, 0, 0), [5, 5, 11]);
+  assert.deepEqual(timers(2 ** 31, 2 ** 31, 2 ** 31), [604_800, 86_400, 365 * 86_400]);
+  assert.deepEqual(timers(3600, 600, 4200), [3600, 600, 4201]);
 });

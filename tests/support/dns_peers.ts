@@ -14,6 +14,7 @@ export interface DnsPeer extends AsyncDisposable {
   readonly folder: string;
   /** What it has written to its outputs. */
   readonly output: () => string;
+  kill(signal: Deno.Signal): void;
   /** What `dig` prints, asked at it. */
   dig(...args: readonly string[]): Promise<string>;
 }
@@ -84,6 +85,7 @@ export async function startDnsPeer(options: DnsPeerOptions): Promise<DnsPeer> {
   const peer: DnsPeer = {
     ...place,
     output: () => output,
+    kill: (signal) => child.kill(signal),
     dig: async (...args) => (await runCommand("dig", [...at, ...args])).stdout,
     async [Symbol.asyncDispose]() {
       try {

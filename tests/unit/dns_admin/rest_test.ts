@@ -4,6 +4,8 @@ import type { ApiRequest } from "../../../lib/api_server/mod.ts";
 import { Authenticator, RestApi } from "../../../lib/dns_admin/mod.ts";
 import { DnsControl, NO_PLANE } from "../../../lib/dns_control/mod.ts";
 import { openMemoryDnsDatabase } from "../../../lib/dns_store/mod.ts";
+import { nameKey } from "../../../lib/dns/mod.ts";
+import { nameOf } from "../../support/dns_server.ts";
 import { problemsOf, type Schema } from "../../support/json_schema.ts";
 
 const ADMIN = "an-administrators-token";
@@ -456,6 +458,41 @@ Deno.test("what goes wrong inside is logged, and said to nobody", async () => {
   assert.equal(reply.status, 500);
   assert.doesNotMatch(reply.text, /secret/);
   assert.deepEqual(api.messages, ["a call of the API failed"]);
+});
+
+Deno.test("a secondary zone is shown with its primary, is refreshed, and changed by nobody", async () => {
+  await using api = await start();
+  const origin = nameOf("example.org");
+  const refreshed: boolean[] = [];
+  const { secondaries } = api.control;
+  await secondaries.declare(new Map([[nameKey(origin), ["192.0.2.53:53"]]]));
+  const state = { isExpired: false, refreshedAt: 1000, expiresAt: 61_000, failures: 0 };
+  secondaries.follower = {
+    state: () => ({ ...state, nextAt: 31_000, lastError: "" }),
+    refresh: (_, { isWhole }) => {
+      refreshed.push(isWhole);
+      return isWhole ? Promise.reject(new Error("nobody answers")) : Promise.resolve();
+    },
+  };
+  const { json } = await api.ask("GET", "/v1/zones/example.org");
+  assert.deepEqual(json.secondary, {
+    ...{ primaries: ["192.0.2.53:53"], primary: "", expired: false, failures: 0, last_error: "" },
+    refreshed_at: "1970-01-01T00:00:01.000Z",
+    expires_at: "1970-01-01T00:01:01.000Z",
+    next_at: "1970-01-01T00:00:31.000Z",
+  });
+  const refresh = (zone: string, body: unknown) =>
+    api.ask("POST", `/v1/zones/${zone}/refresh`, { body });
+  assert.equal((await refresh("example.org", {})).status, 200);
+  const failed = await refresh("example.org", { whole: true });
+  assert.deepEqual([failed.status, refreshed], [409, [false, true]]);
+  assert.match(failed.text, /no primary has it: nobody answers/);
+  assert.match((await refresh("example.net", {})).text, /has no primary/);
+  const record = { name: "www", type: "A", value: "192.0.2.1" };
+  const added = await api.ask("POST", "/v1/zones/example.org/records", { body: record });
+  assert.equal(added.status, 409);
+  assert.match(added.text, /is changed at its primary \(192\.0\.2\.53:53\)/);
+  assert.equal((await api.ask("GET", ZONE)).json.secondary, undefined);
 });
 
 Deno.test("every operation of the description was answered as it says", async () => {

@@ -142,3 +142,57 @@ Deno.test("ZoneServices.create() refuses a key that is none", async () => {
     /a key of a zone/,
   );
 });
+
+const SECONDARY = `[[dns.keys]]
+name = "xfr-key"
+secret_file = "/secret"
+[[dns.secondary]]
+zone = "Z.example"
+primaries = ["192.0.2.1", "[2001:db8::1]:5353"]
+key = "XFR-key"
+`;
+
+Deno.test("loadMcnsConfig() reads secondary zones, with bounds for their times", () => {
+  const result = load(`${SECONDARY}allow_notify = ["192.0.2.0/24"]\nmin_retry = "1m"\n`);
+  assert(result.ok, JSON.stringify(result));
+  assert.deepEqual(result.config.dns.secondary, [{
+    zone: "z.example.",
+    primaries: ["192.0.2.1:53", "[2001:db8::1]:5353"],
+    key: "xfr-key.",
+    allowNotify: ["192.0.2.0/24"],
+    minRefreshMs: 5000,
+    maxRefreshMs: 7 * 86_400_000,
+    minRetryMs: 60_000,
+    maxRetryMs: 86_400_000,
+    maxExpireMs: 365 * 86_400_000,
+  }]);
+  const services = readServices(result.config.dns, () => SECRET);
+  assert.equal(services?.keys.length, 1);
+});
+
+Deno.test("loadMcnsConfig() refuses secondary zones that cannot be followed", () => {
+  const cases: Readonly<Record<string, string>> = {
+    'zone = "z.example"\nprimaries = []': "m:6:1: dns.secondary[0].primaries: is empty",
+    'zone = "."\nprimaries = ["192.0.2.1"]':
+      "m:5:1: dns.secondary[0].zone: the root is not served here",
+    'zone = "z.example"\nprimaries = ["192.0.2.1"]\nkey = "other"':
+      'm:7:1: dns.secondary[0].key: there is no key "other." in [[dns.keys]]',
+    'zone = "z.example"\nprimaries = ["192.0.2.1"]\nmin_refresh = "2h"\nmax_refresh = "1h"':
+      "m:7:1: dns.secondary[0].min_refresh: is over max_refresh",
+    'zone = "z.example"\nprimaries = ["127.0.0.1:5300"]':
+      'm:6:1: dns.secondary[0].primaries[0]: "127.0.0.1:5300" is this server itself',
+  };
+  for (const [text, problem] of Object.entries(cases)) {
+    const listen = '[dns]\nlisten_addr = "127.0.0.1:5300"\n';
+    assert.deepEqual(problemsOf(`${listen}[[dns.secondary]]\n${text}\n`), [problem]);
+  }
+  const twice = `${SECONDARY}[[dns.secondary]]\nzone = "z.example"\nprimaries = ["192.0.2.9"]\n`;
+  assert.match(problemsOf(twice).join(), /there are two of "z\.example\."/);
+  const updated = SECONDARY + '[[dns.zones]]\nzone = "z.example"\n[[dns.zones.update]]\n' +
+    'key = "xfr-key"\nname = "z.example"\n';
+  assert.match(problemsOf(updated).join(), /it is changed at its primary/);
+  assert.match(
+    problemsOf(`${SECONDARY}[[dns.zones]]\nzone = "y"\nnotify_key = "other"\n`).join(),
+    /notify_key: there is no key/,
+  );
+});
