@@ -92,7 +92,9 @@ export class FollowedZones implements Follower, Disposable {
     const primaries = new Map(Array.from(wanted, ([key, own]) => [key, own.primaries]));
     const { refused } = await control.secondaries.declare(primaries);
     this.#problems = [...refused.values()];
-    for (const problem of this.#problems) log({ level: "error", message: problem });
+    for (const error of this.#problems) {
+      log({ level: "error", message: "a zone cannot be followed", fields: { error } });
+    }
     const looks: Promise<void>[] = [];
     for (const [key, own] of wanted) {
       if (refused.has(key)) continue;

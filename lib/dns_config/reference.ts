@@ -34,14 +34,9 @@ upstreams = ["1.1.1.1:53", "8.8.8.8:53"]
   zone = "corp.example"
   upstreams = ["10.0.0.53"]
 
-  [[dns.keys]]
-  name = "transfer"
-  secret_file = "/srv/mcns/certs/transfer.key"
-
   [[dns.secondary]]
   zone = "svc.mcp.metacircular.net"
   primaries = ["100.64.0.10"]
-  key = "transfer"
 
 [mcias]
 server_url = "https://127.0.0.1:8443"

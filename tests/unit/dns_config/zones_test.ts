@@ -180,7 +180,7 @@ Deno.test("loadMcnsConfig() refuses secondary zones that cannot be followed", ()
     'zone = "z.example"\nprimaries = ["192.0.2.1"]\nmin_refresh = "2h"\nmax_refresh = "1h"':
       "m:7:1: dns.secondary[0].min_refresh: is over max_refresh",
     'zone = "z.example"\nprimaries = ["127.0.0.1:5300"]':
-      'm:6:1: dns.secondary[0].primaries[0]: "127.0.0.1:5300" is this server itself',
+      'm:6:14: dns.secondary[0].primaries[0]: "127.0.0.1:5300" is this server itself',
   };
   for (const [text, problem] of Object.entries(cases)) {
     const listen = '[dns]\nlisten_addr = "127.0.0.1:5300"\n';
