@@ -25,10 +25,10 @@ export type ZoneSlice =
 /** A change in slices, in their order. */
 export function* sliceChange(change: ZoneChange): Generator<ZoneSlice> {
   if (change.kind !== "set") return void (yield { kind: "change", change });
-  const { origin, apexKey, negative, serial, nodes, isExpired = false } = change.zone;
+  const { origin, apexKey, negative, serial, nodes, isExpired } = change.zone;
   const { type, ttl, data } = negative;
-  const zone = { origin, apexKey, serial, isExpired, negative: { type, ttl, data } };
-  yield { kind: "begin", zone };
+  const zone = { origin, apexKey, serial, negative: { type, ttl, data } };
+  yield { kind: "begin", zone: isExpired === true ? { ...zone, isExpired } : zone };
   let chunks: NodeChunk[] = [];
   for (const chunk of nodes.chunks()) {
     chunks.push(chunk);
