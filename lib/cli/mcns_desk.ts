@@ -26,6 +26,14 @@ import type { Zone, ZoneChange } from "../zones/mod.ts";
 
 const NOT_AUTHORITATIVE = 9;
 
+/** What was asked for, and what came of it, since the start. */
+export interface DeskCounts {
+  /** Dynamic updates by the code that they were answered. */
+  readonly updates: Map<number, number>;
+  /** News to secondaries. */
+  readonly notifies: { heard: number; silent: number };
+}
+
 /** What a {@link ZoneDesk} is made of. */
 export interface ZoneDeskOptions {
   readonly config: McnsConfig;
@@ -44,6 +52,7 @@ export class ZoneDesk implements Disposable {
   readonly #zones: ReadonlyMap<OctetString, ZoneConfig>;
   readonly #updates: Updates;
   readonly #notifier: Notifier;
+  readonly counts: DeskCounts = { updates: new Map(), notifies: { heard: 0, silent: 0 } };
   /** Of the configuration. */
   readonly keys: readonly TsigKey[];
   /** Hears what primaries say; absent: nobody does. */
@@ -64,6 +73,7 @@ export class ZoneDesk implements Disposable {
       grantsOf: (zone, key) => this.#grantsOf(zone, key),
       apply: (zone, plan, { key }) => this.#apply(zone, plan, key),
       onAnswer: ({ code, origin, key, reason }) => {
+        this.counts.updates.set(code, (this.counts.updates.get(code) ?? 0) + 1);
         if (code === 0) return; // The audit log has it.
         const fields = {
           code,
@@ -75,7 +85,9 @@ export class ZoneDesk implements Disposable {
       },
     });
     this.#notifier = new Notifier({
+      onHeard: () => void this.counts.notifies.heard++,
       onSilent: ({ hostname, port }, zone) => {
+        this.counts.notifies.silent++;
         const fields = { zone: nameToText(zone), hostname, port };
         log({ level: "warn", message: "a server does not hear that a zone has changed", fields });
       },

@@ -1,14 +1,21 @@
 import { Registry } from "prom-client";
 import type { AddressStatus, DnsCounterName } from "../dns_server/mod.ts";
 import { Families } from "../metrics/mod.ts";
+import { addExchangeFamilies, type ExchangesSource } from "./mcns_metrics_exchanges.ts";
+import { addWorkerFamilies, type WorkerSample } from "./mcns_metrics_workers.ts";
 
 /** What the metrics are read from, anew for each scrape. */
 export interface McnsMetricsSource {
   readonly version: string;
   readonly status: () => readonly AddressStatus[];
   readonly zones: () => number;
+  /** How much the database holds. */
+  readonly stored: () => { readonly records: number; readonly revision: number };
   readonly isHealthy: () => boolean;
   readonly lostLines: () => number;
+  /** What each worker says of itself. */
+  readonly servers: () => Promise<readonly WorkerSample[]>;
+  readonly exchanges: ExchangesSource;
 }
 
 const CODES = [
@@ -31,6 +38,8 @@ const PLAIN: readonly (readonly [DnsCounterName, string, string])[] = [
   ["cookies_valid", "cookies_valid_total", "Questions with a cookie of ours."],
   ["cookies_unknown", "cookies_unknown_total", "Questions with another cookie, or a new client's."],
   ["forwarded", "forwarded_total", "Questions that were for others to answer."],
+  ["transfers_sent", "transfers_sent_total", "Zones that were given away, whole or what changed."],
+  ["transfers_refused", "transfers_refused_total", "Zones that were asked for and not given."],
   ["connections_opened", "connections_total", "Connections that were accepted."],
   ["connections_refused", "connections_refused_total", "Connections over what a source may."],
   [
@@ -47,9 +56,15 @@ const PLAIN: readonly (readonly [DnsCounterName, string, string])[] = [
 export class McnsMetrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #registry = new Registry();
+  readonly #servers: McnsMetricsSource["servers"];
+  #samples: readonly WorkerSample[] = [];
 
-  constructor({ version, status, zones, isHealthy, lostLines }: McnsMetricsSource) {
+  constructor(source: McnsMetricsSource) {
+    const { version, status, zones, stored, isHealthy, lostLines } = source;
+    this.#servers = source.servers;
     const families = new Families(this.#registry);
+    addWorkerFamilies(families, () => this.#samples);
+    addExchangeFamilies(families, source.exchanges);
     const byAddress = (read: (status: AddressStatus) => number) =>
       status().map((own) => [{ address: own.address.host }, read(own)] as const);
     families.counter(
@@ -102,6 +117,14 @@ export class McnsMetrics {
       () => [[{}, zones()]],
     );
     families.gauge(
+      { name: "mcns_records", help: "Records of the database." },
+      () => [[{}, stored().records]],
+    );
+    families.counter(
+      { name: "mcns_changes_total", help: "Changes in the audit log." },
+      () => [[{}, stored().revision]],
+    );
+    families.gauge(
       { name: "mcns_healthy", help: "Whether nothing is wrong: 1, or 0." },
       () => [[{}, Number(isHealthy())]],
     );
@@ -122,6 +145,7 @@ export class McnsMetrics {
 
   /** The text of one scrape. */
   async render(): Promise<string> {
+    this.#samples = await this.#servers();
     return await this.#registry.metrics();
   }
 }

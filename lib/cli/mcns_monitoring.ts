@@ -40,6 +40,13 @@ export async function monitorMcns(
       version: VERSION,
       status: () => mcns.status,
       zones: () => mcns.control.table.size,
+      stored: () => mcns.control.counts,
+      servers: () => mcns.serverStatus(),
+      exchanges: {
+        follow: () => mcns.followed.counts,
+        desk: () => mcns.deskCounts,
+        secondaries: () => mcns.followed.samples(),
+      },
       isHealthy: () => stateOf() === "serving",
       lostLines,
     });

@@ -5,7 +5,7 @@ import type { DnsDatabase } from "../dns_store/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
-import { ZoneDesk } from "./mcns_desk.ts";
+import { type DeskCounts, ZoneDesk } from "./mcns_desk.ts";
 import { FollowedZones } from "./mcns_secondaries.ts";
 import { servedAddresses, servingSettings } from "./mcns_serving.ts";
 
@@ -93,6 +93,16 @@ export class Mcns implements AsyncDisposable {
   /** How the servers of the addresses are. */
   get status(): AddressStatus[] {
     return this.#pool.status;
+  }
+
+  /** What each worker keeps beside its counters. */
+  serverStatus(): ReturnType<DnsPool["serverStatus"]> {
+    return this.#pool.serverStatus();
+  }
+
+  /** What others have asked for beside answers; undefined: no zone has anything of it. */
+  get deskCounts(): DeskCounts | undefined {
+    return this.#desk?.counts;
   }
 
   /** What is wrong, one sentence each. */

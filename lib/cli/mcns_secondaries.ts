@@ -80,6 +80,15 @@ export class FollowedZones implements Follower, Disposable {
     return Array.from(this.#zones.values(), ({ origin }) => origin);
   }
 
+  /** How current each of them is. */
+  samples(): { readonly name: string; readonly serial: number; readonly state: FollowState }[] {
+    const { secondaries } = this.#options.control;
+    return Array.from(this.#zones.values(), ({ origin, secondary: { status: state } }) => ({
+      ...{ name: nameToText(origin), state },
+      serial: secondaries.held(origin)?.serial ?? 0,
+    }));
+  }
+
   /**
    * Follows the zones of a configuration instead of those before. Those that are too old already are
    * known to be when this resolves; nobody is asked before {@link start}.

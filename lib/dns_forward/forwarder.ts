@@ -43,6 +43,8 @@ export interface ForwarderOptions extends InquiryOptions {
 export interface ForwardCounts {
   readonly hits: number;
   readonly misses: number;
+  /** Of the misses, those that found the same question under way. */
+  readonly joined: number;
   readonly stale: number;
   readonly failures: number;
   readonly refused: number;
@@ -137,7 +139,7 @@ export class Forwarder implements Disposable {
 
   get status(): ForwardStatus {
     return {
-      counts: this.#counts,
+      counts: { ...this.#counts, joined: this.#inquiries.joined },
       cache: this.#cache.size,
       waiting: this.#places.taken,
       questions: this.#inquiries.size,

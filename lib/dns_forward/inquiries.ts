@@ -46,6 +46,8 @@ export class Inquiries implements Disposable {
   /** Until when a question is not asked again. */
   readonly #failedUntil = new Map<string, number>();
   readonly #closing = new AbortController();
+  /** Questions that found the same one under way. */
+  joined = 0;
 
   constructor(options: InquiryOptions, parts: InquiryParts) {
     this.#options = options;
@@ -71,6 +73,7 @@ export class Inquiries implements Disposable {
   join(inquiry: Inquiry): Promise<Reply> | undefined {
     const { key } = inquiry;
     const known = this.#underWay.get(key);
+    if (known !== undefined) this.joined++;
     if (known !== undefined || this.#underWay.size >= this.#parts.most) return known;
     const asked = this.#ask(inquiry).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, asked);

@@ -30,6 +30,9 @@ export interface UpstreamStatus {
   readonly isUp: boolean;
   readonly questions: number;
   readonly failures: number;
+  /** How many there were, and how long they took together. */
+  readonly answers: number;
+  readonly answerMs: number;
   /** Datagrams that came in the place of an answer and were none. */
   readonly strangeDatagrams: number;
   readonly keepsCase: boolean;
@@ -47,6 +50,8 @@ export class Upstream {
   readonly #asking = new Set<OctetString>();
   #questions = 0;
   #failures = 0;
+  #answers = 0;
+  #answerMs = 0;
   #strange = 0;
   /** One after the other, the last ones. */
   #misses = 0;
@@ -88,6 +93,7 @@ export class Upstream {
     return {
       ...{ hostname, port, isUp: this.isUp },
       ...{ questions: this.#questions, failures: this.#failures },
+      ...{ answers: this.#answers, answerMs: this.#answerMs },
       strangeDatagrams: this.#strange,
       keepsCase: this.#now() >= this.#foldsCaseUntil,
     };
@@ -112,8 +118,11 @@ export class Upstream {
     this.#questions++;
     const isTrial = !this.isUp;
     if (isTrial) this.#isTried = true;
+    const askedAt = this.#now();
     try {
       const answer = await this.#askKnowingly(question, signal);
+      this.#answers++;
+      this.#answerMs += this.#now() - askedAt;
       this.#misses = 0;
       this.#restMs = FIRST_REST_MS;
       return answer;

@@ -5,6 +5,7 @@ import type { Zone, ZoneTable } from "../zones/mod.ts";
 import { Connections } from "./connections.ts";
 import type { DnsCounters } from "./counters.ts";
 import type { Ask, Told } from "./ask.ts";
+import type { ServerStatus } from "./messages.ts";
 import { Responder } from "./responder.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { StreamServer, type TlsFront } from "./stream_server.ts";
@@ -48,6 +49,7 @@ export class AddressServer {
   readonly #responder: Responder;
   readonly #forwarder: Forwarder | undefined;
   readonly #connections: Connections;
+  readonly #services: ZoneServices | undefined;
   #udp: UdpServer | undefined;
   #streams: StreamServer[] = [];
   #acceptor: StreamAcceptor | undefined;
@@ -56,6 +58,7 @@ export class AddressServer {
     { settings, counters, zones, tls, onFault }: AddressServerOptions,
     services: ZoneServices | undefined,
   ) {
+    this.#services = services;
     this.#forwarder = settings.forward && new Forwarder(settings.forward);
     this.#responder = new Responder({
       ...{ settings, counters, onFault },
@@ -112,6 +115,13 @@ export class AddressServer {
   /** The port of DNS over TLS; 0: there is none. */
   get tlsPort(): number {
     return this.#streams[1]?.port ?? 0;
+  }
+
+  /** What it keeps beside its counters. */
+  get status(): ServerStatus {
+    const forward = this.#forwarder?.status;
+    const signer = this.#services?.signer.status;
+    return { ...forward && { forward }, ...signer && { signer } };
   }
 
   /** The zones that are served; another set takes their place between two questions. */

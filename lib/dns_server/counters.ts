@@ -19,6 +19,8 @@ export const DNS_COUNTER_NAMES = [
   "cookies_valid",
   "cookies_unknown",
   "forwarded",
+  "transfers_sent",
+  "transfers_refused",
   "connections_opened",
   "connections_refused",
   "connections_displaced",

@@ -12,7 +12,7 @@ import { ZoneTable } from "../zones/mod.ts";
 import { AddressServer } from "./address_server.ts";
 import { Asks } from "./asks.ts";
 import { DnsCounters } from "./counters.ts";
-import type { FromWorker, Numbered, StartMessage } from "./messages.ts";
+import type { FromWorker, Numbered, Reply, StartMessage } from "./messages.ts";
 import { ZoneAssembly } from "./zone_slices.ts";
 
 /** Faults that are told in a second; a mistake that any question meets must not flood the log. */
@@ -37,14 +37,12 @@ const asks = new Asks((ask, what) => say({ type: "ask", ask, what }));
 self.onmessage = ({ data: message }: MessageEvent<Numbered>) => {
   signs?.turn();
   take(message).then(
-    (ports) => say({ type: "reply", id: message.id, ...ports && { ports } }),
+    (reply) => say({ type: "reply", id: message.id, ...reply && { reply } }),
     (error) => say({ type: "reply", id: message.id, error: describeError(error) }),
   );
 };
 
-async function take(
-  message: Numbered,
-): Promise<{ readonly port: number; readonly tlsPort: number } | undefined> {
+async function take(message: Numbered): Promise<Reply | undefined> {
   switch (message.type) {
     case "start":
       start = message;
@@ -60,7 +58,9 @@ async function take(
       if (server !== undefined) server.zones = zones;
       return;
     case "serve":
-      return await serve(message);
+      return { ports: await serve(message) };
+    case "status":
+      return { status: server?.status ?? {} };
     case "tls":
       server?.setTls(message.tls);
       return;

@@ -1,3 +1,5 @@
+import type { ForwardStatus } from "../dns_forward/mod.ts";
+import type { SignerStatus } from "../dnssec/mod.ts";
 import type { LogRecord } from "../observe/mod.ts";
 import type { SocketsKind } from "../tcp/mod.ts";
 import type { Ask, Told } from "./ask.ts";
@@ -22,8 +24,24 @@ export type Request =
   | { readonly type: "serve"; readonly address: ServedAddress; readonly tls?: TlsMaterial }
   | { readonly type: "tls"; readonly tls: TlsMaterial }
   | { readonly type: "drain"; readonly timeoutMs: number }
+  /** What it keeps beside its counters. */
+  | { readonly type: "status" }
   /** What it has asked; absent: there is no answer. */
   | { readonly type: "told"; readonly ask: number; readonly told?: Told };
+
+/** What an answer says beside that it was done. */
+export interface Reply {
+  readonly ports?: { readonly port: number; readonly tlsPort: number };
+  readonly status?: ServerStatus;
+}
+
+/** Of the server of an address: what is known of others, and what is remembered for them. */
+export interface ServerStatus {
+  /** Absent: nothing is forwarded. */
+  readonly forward?: ForwardStatus;
+  /** Absent: nothing is signed. */
+  readonly signer?: SignerStatus;
+}
 
 /** A request with the number that its answer has. */
 export type Numbered = Request & { readonly id: number };
@@ -34,7 +52,7 @@ export type FromWorker =
     readonly type: "reply";
     readonly id: number;
     readonly error?: string;
-    readonly ports?: { readonly port: number; readonly tlsPort: number };
+    readonly reply?: Reply;
   }
   | { readonly type: "log"; readonly record: LogRecord }
   | { readonly type: "ask"; readonly ask: number; readonly what: Ask }

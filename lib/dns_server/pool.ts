@@ -5,6 +5,7 @@ import type { ZoneChange, ZoneTable } from "../zones/mod.ts";
 import type { ServedAddress } from "./address_server.ts";
 import type { Ask, Told } from "./ask.ts";
 import { DNS_COUNTERS_BYTES, DnsCounters } from "./counters.ts";
+import type { ServerStatus } from "./messages.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { DnsWorkerError, DnsWorkerHandle, type Ports } from "./worker_handle.ts";
 import { sliceChange } from "./zone_slices.ts";
@@ -17,6 +18,8 @@ const MAX_BACKOFF_MS = 10_000;
 /** A worker that lived for so long is not held against the next one. */
 const STABLE_MS = 30_000;
 const LOOK_MS = 1000;
+/** Whoever asks for metrics does not wait for a worker that hangs. */
+const STATUS_TIMEOUT_MS = 1000;
 
 /** What a {@link DnsPool} is given. */
 export interface DnsPoolOptions {
@@ -114,6 +117,15 @@ export class DnsPool implements AsyncDisposable {
     }));
   }
 
+  /** What each of them keeps beside its counters; one that does not say so in time has nothing. */
+  async serverStatus(): Promise<{ readonly host: string; readonly status: ServerStatus }[]> {
+    return await Promise.all(this.#slots.map(async ({ address: { host }, handle, state }) => {
+      const asked = state === "serving" ? handle?.request({ type: "status" }) : undefined;
+      const reply = await inTime(asked?.catch(() => undefined), STATUS_TIMEOUT_MS); // It has died.
+      return { host, status: reply?.status ?? {} };
+    }));
+  }
+
   /**
    * Has every worker make a change.
    *
@@ -203,7 +215,8 @@ export class DnsPool implements AsyncDisposable {
       await Promise.all([begun, ...zones, ...changes]);
       const { address } = slot;
       const tls = this.#tls;
-      const ports = await handle.request({ type: "serve", address, ...tls && { tls } });
+      const reply = await handle.request({ type: "serve", address, ...tls && { tls } });
+      const ports = reply?.ports;
       if (ports === undefined || slot.handle !== handle) return;
       slot.ports = ports;
       const { tlsPort } = address;
@@ -268,5 +281,16 @@ export class DnsPool implements AsyncDisposable {
         this.#options.onStuck(address);
       }
     }
+  }
+}
+
+async function inTime<T>(promised: Promise<T> | undefined, ms: number): Promise<T | undefined> {
+  if (promised === undefined) return undefined;
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), ms);
+  try {
+    return await Promise.race([promised, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -98,6 +98,8 @@ export class Responder {
       transport: transport === "udp" ? "udp" : "tcp",
     });
     if (reply === undefined) return yield this.#count(answerCode(octets, ResponseCode.formatError));
+    const isSent = reply !== "busy" && reply.code === ResponseCode.noError;
+    this.#options.counters.add(isSent ? "transfers_sent" : "transfers_refused");
     if (reply === "busy") return yield this.#count(answerCode(octets, ResponseCode.serverFailure));
     let isFirst = true;
     for await (const message of reply.messages) {

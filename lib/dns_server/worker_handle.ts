@@ -2,7 +2,7 @@ import { describeError, type LogSink } from "../observe/mod.ts";
 import { VITAL_SIGNS_BYTES, VitalSigns } from "../workers/mod.ts";
 import type { Ask, Told } from "./ask.ts";
 import { DNS_ENTRY_URL } from "./entry_url.ts";
-import type { FromWorker, Request } from "./messages.ts";
+import type { FromWorker, Reply, Request } from "./messages.ts";
 
 /** The permissions of a worker: the network as far as we have it, nothing else. */
 const PERMISSIONS = {
@@ -44,7 +44,7 @@ export class DnsWorkerError extends Error {
 export class DnsWorkerHandle {
   readonly #worker: Worker;
   readonly #options: DnsWorkerHandleOptions;
-  readonly #pending = new Map<number, (reply: Ports | undefined | DnsWorkerError) => void>();
+  readonly #pending = new Map<number, (reply: Reply | undefined | DnsWorkerError) => void>();
   readonly vitalSigns = new SharedArrayBuffer(VITAL_SIGNS_BYTES);
   /** Whether its event loop turns. */
   readonly signs = new VitalSigns(this.vitalSigns);
@@ -70,10 +70,10 @@ export class DnsWorkerHandle {
    *
    * @throws {DnsWorkerError}
    */
-  async request(request: Request): Promise<Ports | undefined> {
+  async request(request: Request): Promise<Reply | undefined> {
     if (this.#dead) throw new DnsWorkerError("died", `${this.#options.name} is gone`);
     const id = this.#nextId++;
-    const { promise, resolve } = Promise.withResolvers<Ports | undefined | DnsWorkerError>();
+    const { promise, resolve } = Promise.withResolvers<Reply | undefined | DnsWorkerError>();
     this.#pending.set(id, resolve);
     this.#worker.postMessage({ ...request, id });
     const reply = await promise;
@@ -121,8 +121,8 @@ export class DnsWorkerHandle {
       case "reply": {
         const settle = this.#pending.get(message.id);
         this.#pending.delete(message.id);
-        const { error, ports } = message;
-        settle?.(error === undefined ? ports : new DnsWorkerError("refused", error));
+        const { error, reply } = message;
+        settle?.(error === undefined ? reply : new DnsWorkerError("refused", error));
       }
     }
   }

@@ -21,6 +21,8 @@ export interface NotifierOptions {
   readonly time?: () => number;
   readonly firstWaitMs?: number;
   readonly settleMs?: number;
+  /** Told of a target that has heard it. */
+  readonly onHeard?: (target: NotifyTarget, zone: Name) => void;
   /** Told of a target that did not answer. */
   readonly onSilent?: (target: NotifyTarget, zone: Name) => void;
 }
@@ -62,7 +64,8 @@ export class Notifier implements Disposable {
     await wait(this.#options.settleMs ?? SETTLE_MS, signal);
     await Promise.all(targets.map(async (target) => {
       const isHeard = await this.#tell(zone, target, signal);
-      if (!isHeard && !signal.aborted) this.#options.onSilent?.(target, zone);
+      if (isHeard) this.#options.onHeard?.(target, zone);
+      else if (!signal.aborted) this.#options.onSilent?.(target, zone);
     }));
   }
 
