@@ -1,10 +1,11 @@
-import type { SecondaryView, ZoneView } from "../dns_control/mod.ts";
+import type { DnsControl, SecondaryView, ZoneView } from "../dns_control/mod.ts";
 import type { Route } from "./route.ts";
-import type { RoutesOptions } from "./routes.ts";
 import * as schema from "./schemas.ts";
 
 /** What is asked of zones that other servers have first. */
-export function secondaryRoutes({ control }: RoutesOptions): readonly Route[] {
+export function secondaryRoutes(
+  { control }: { readonly control: DnsControl },
+): readonly Route[] {
   return [
     {
       ...{ method: "POST", path: "/v1/zones/{zone}/refresh", id: "RefreshZone", needs: "write" },
