@@ -5,7 +5,7 @@ import type { Zone, ZoneTable } from "../zones/mod.ts";
 import { Connections } from "./connections.ts";
 import type { DnsCounters } from "./counters.ts";
 import type { Ask, Told } from "./ask.ts";
-import type { ServerStatus } from "./messages.ts";
+import type { ServerStatus } from "./server_status.ts";
 import { Responder } from "./responder.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { StreamServer, type TlsFront } from "./stream_server.ts";

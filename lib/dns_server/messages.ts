@@ -1,9 +1,8 @@
-import type { ForwardStatus } from "../dns_forward/mod.ts";
-import type { SignerStatus } from "../dnssec/mod.ts";
 import type { LogRecord } from "../observe/mod.ts";
 import type { SocketsKind } from "../tcp/mod.ts";
 import type { Ask, Told } from "./ask.ts";
 import type { ServedAddress } from "./address_server.ts";
+import type { ServerStatus } from "./server_status.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import type { ZoneSlice } from "./zone_slices.ts";
 
@@ -33,14 +32,6 @@ export type Request =
 export interface Reply {
   readonly ports?: { readonly port: number; readonly tlsPort: number };
   readonly status?: ServerStatus;
-}
-
-/** Of the server of an address: what is known of others, and what is remembered for them. */
-export interface ServerStatus {
-  /** Absent: nothing is forwarded. */
-  readonly forward?: ForwardStatus;
-  /** Absent: nothing is signed. */
-  readonly signer?: SignerStatus;
 }
 
 /** A request with the number that its answer has. */

@@ -29,4 +29,4 @@ export { DNS_ENTRY_URL } from "./entry_url.ts";
 export { type AddressStatus, DnsPool, type DnsPoolOptions } from "./pool.ts";
 export { DnsWorkerError } from "./worker_handle.ts";
 export type { Ask, Told } from "./ask.ts";
-export type { ServerStatus } from "./messages.ts";
+export type { ServerStatus } from "./server_status.ts";

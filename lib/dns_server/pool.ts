@@ -5,7 +5,7 @@ import type { ZoneChange, ZoneTable } from "../zones/mod.ts";
 import type { ServedAddress } from "./address_server.ts";
 import type { Ask, Told } from "./ask.ts";
 import { DNS_COUNTERS_BYTES, DnsCounters } from "./counters.ts";
-import type { ServerStatus } from "./messages.ts";
+import type { ServerStatus } from "./server_status.ts";
 import type { ServingSettings, TlsMaterial } from "./settings.ts";
 import { DnsWorkerError, DnsWorkerHandle, type Ports } from "./worker_handle.ts";
 import { sliceChange } from "./zone_slices.ts";
