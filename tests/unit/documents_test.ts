@@ -35,7 +35,7 @@ const SYSTEM_PROGRAMS = [
 
 /** What the documents' commands may be, and how each kind is checked. */
 const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<void>][] = [
-  [/^npx -y deno@[0-9.]+ task (?:-q )?(\S+)(?: --\w+| \w+)*$/, (task) => {
+  [/^npx -y deno@[0-9.]+ task (?:-q )?(\S+)(?: --\w+| [\w./]+)*$/, (task) => {
     assert.ok(task in manifest.tasks, `there is no task ${task}`);
   }],
   [
