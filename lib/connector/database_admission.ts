@@ -7,7 +7,7 @@ import { type WallClock, wallClock } from "./clock.ts";
 import { openDirectory } from "./directory_store.ts";
 import { createPostgresAuthorizer } from "./postgres_authorizer.ts";
 import { watchPostgresChanges } from "./postgres_changes.ts";
-import type { PostgresServer } from "./postgres_socket.ts";
+import type { PostgresServer } from "../postgres/mod.ts";
 import {
   createSessionRegistry,
   type SessionEnd,

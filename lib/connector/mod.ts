@@ -42,7 +42,7 @@ export {
   type AuthorizationCacheOptions,
   createAuthorizationCache,
 } from "./authorization_cache.ts";
-export { type PostgresServer } from "./postgres_socket.ts";
+export { type PostgresServer } from "../postgres/mod.ts";
 export {
   createPostgresAuthorizer,
   DatabaseFault,

@@ -7,8 +7,7 @@ import {
   denied,
   denyImpossible,
 } from "./authorizer.ts";
-import { openPostgres, type PostgresClient } from "./postgres_client.ts";
-import type { PostgresServer } from "./postgres_socket.ts";
+import { openPostgres, type PostgresClient, type PostgresServer } from "../postgres/mod.ts";
 
 /** Every answer comes within this time, "I do not know" included. */
 const DEFAULT_DEADLINE_MS = 2_000;

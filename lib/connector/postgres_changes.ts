@@ -1,5 +1,4 @@
-import { backoffMs, openPostgres, pause } from "./postgres_client.ts";
-import type { PostgresServer } from "./postgres_socket.ts";
+import { backoffMs, openPostgres, pause, type PostgresServer } from "../postgres/mod.ts";
 
 /** The channel of `deploy/postgres/notify.sql`. */
 const CHANNEL = "mc_proxy_connector";

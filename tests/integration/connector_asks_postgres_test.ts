@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPostgresAuthorizer } from "../../lib/connector/mod.ts";
-import { openPostgres } from "../../lib/connector/postgres_client.ts";
+import { openPostgres } from "../../lib/postgres/mod.ts";
 import { type AuthorizerHarness, testAuthorizer } from "../contract/authorizer.ts";
 import {
   postgresTest,

@@ -30,7 +30,17 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["state", "zones", "tsig"],
   ["routes", "transfer", "dns_update", "dnssec"],
   ["slices"],
-  ["tcp", "sqlite", "queue", "service", "metrics_endpoint", "terminal", "x509", "dns_client"],
+  [
+    "tcp",
+    "sqlite",
+    "queue",
+    "service",
+    "metrics_endpoint",
+    "terminal",
+    "x509",
+    "dns_client",
+    "postgres",
+  ],
   ["certificates", "acme_tls", "durable"],
   ["settings"],
   [

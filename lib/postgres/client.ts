@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import postgres from "postgres";
-import { failingSocket, openPostgresSocket, type PostgresServer } from "./postgres_socket.ts";
+import { failingSocket, openPostgresSocket, type PostgresServer } from "./socket.ts";
 
 /**
  * First wait before connecting again, and the longest; each failure doubles it. The longest is below
@@ -21,8 +21,10 @@ export interface PostgresClientOptions {
   readonly applicationName: string;
   /** Called when a connection has ended. */
   readonly onClose?: () => void;
-  /** Called for every notification on a channel that is listened to. */
-  readonly onNotify?: () => void;
+  /** Called with the payload of every notification on a channel that is listened to. */
+  readonly onNotify?: (payload: string) => void;
+  /** Whether sessions may write; default: they may not, whatever the role may do. */
+  readonly isWriter?: boolean;
 }
 
 /** The driver's client and a way to end it that waits for nobody. */
@@ -41,7 +43,7 @@ export interface PostgresClient {
  *   process (its exceptions are not caught), it reconnects in a tight loop to a server that accepts
  *   and closes (a load balancer without a backend does), and a server that has stopped answering
  *   can only be left by destroying its sockets.
- * - Sessions are read-only: the connector has nothing to write, whatever its role may do.
+ * - Sessions are read-only unless they are said to write, whatever their role may do.
  */
 export function openPostgres(options: PostgresClientOptions): PostgresClient {
   const { server } = options;
@@ -69,14 +71,16 @@ export function openPostgres(options: PostgresClientOptions): PostgresClient {
     connection: {
       application_name: options.applicationName,
       statement_timeout: options.statementTimeoutMs,
-      default_transaction_read_only: true,
+      default_transaction_read_only: options.isWriter !== true,
     },
     socket: () => sockets.open(),
     onnotice: () => {},
     // The first thing that a server says after a login.
     onparameter: () => sockets.loggedIn(),
     ...options.onClose && { onclose: options.onClose },
-    ...options.onNotify && { onnotify: options.onNotify },
+    ...options.onNotify && {
+      onnotify: (_channel: string, payload: string) => options.onNotify?.(payload),
+    },
   } as postgres.Options<Record<string, never>>);
   return {
     sql,

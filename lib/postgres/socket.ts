@@ -20,6 +20,8 @@ export interface PostgresServer {
     readonly ca?: string;
     /** The name in the server's certificate, where it is not `host`. */
     readonly serverName?: string;
+    /** PEM of the certificate, and of its key, by which the server knows us. */
+    readonly client?: { readonly cert: string; readonly key: string };
   };
 }
 
@@ -58,6 +60,7 @@ export async function openPostgresSocket(
       host: name,
       ...isIP(name) === 0 && { servername: name },
       ...server.tls.ca !== undefined && { ca: server.tls.ca },
+      ...server.tls.client,
       rejectUnauthorized: true,
     });
     secure.on("error", () => {});
