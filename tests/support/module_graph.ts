@@ -56,7 +56,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "replication",
     "tls",
   ],
-  ["connector", "l7", "history", "dns_config"],
+  ["connector", "l7", "history", "dns_config", "fleet"],
   ["plane", "redirect", "health", "api_server"],
   ["server", "control", "dns_control", "rpc", "admin/gen"],
   ["workers"],

@@ -1,0 +1,41 @@
+/**
+ * A group of proxies with one truth in PostgreSQL: the things that the state is made of, the log of
+ * revisions and how a replica follows it, and the connection to the database that keeps both.
+ *
+ * @module
+ */
+export {
+  type DatedRule,
+  type FleetObject,
+  listenerKey,
+  type ObjectKey,
+  objectsOf,
+  policyKey,
+  routeKey,
+  ruleKey,
+  stateOf,
+  UnknownObjectError,
+} from "./objects.ts";
+export {
+  type AuditLine,
+  type Edit,
+  type Entry,
+  ForeignHistoryError,
+  type Head,
+  type Position,
+  type Step,
+  stepsOf,
+  wayFrom,
+} from "./log.ts";
+export {
+  type Appended,
+  type Draft,
+  FleetLink,
+  FleetLinkError,
+  type FleetLinkOptions,
+  type Member,
+  type Report,
+  type Whole,
+} from "./link.ts";
+export { listenToGroup } from "./listen.ts";
+export { FLEET_SCHEMA } from "./schema.ts";
