@@ -10,6 +10,7 @@ const REFUSALS: Readonly<Record<RefusalCode, RpcCode>> = {
   "failed_precondition": "failed_precondition",
   "busy": "resource_exhausted",
   "cancelled": "cancelled",
+  "unavailable": "unavailable",
   "shutting_down": "unavailable",
 };
 

@@ -78,7 +78,7 @@ export function routingHandlers(
     getRoute({ listenerAddr, hostname }) {
       const route = routing.route(listenerAddr, hostname);
       const policies = (route.policies ?? []).map(({ type, value }) => ({ type, value }));
-      const revision = BigInt(state.database.audit.revision);
+      const revision = BigInt(state.database.revision);
       return { route: fromRoute(route), policies, revision };
     },
     async updateRoute(request, call) {

@@ -74,7 +74,7 @@ export function stateHandlers(
         refused: [...refusals],
         restartNeeded: [...restartNeeded],
         pendingWorkers,
-        revision: BigInt(applied?.revision ?? state.database.audit.revision),
+        revision: BigInt(applied?.revision ?? state.database.revision),
       };
     },
     getAuditLog({ limit, beforeId }) {

@@ -24,7 +24,7 @@ export interface Checked {
 
 /** Where the truth about the state is. */
 export interface CheckedState {
-  readonly source: "database" | "file";
+  readonly source: "database" | "file" | "postgres";
   /** How many differences there are to what the database holds; absent if that is not known. */
   readonly differences?: number;
 }
@@ -54,6 +54,7 @@ export function checkFile(path: string): Checked {
 /** What `check` says of a file that it has nothing against. */
 export function okWords(path: string, { source, differences }: CheckedState): string {
   if (source === "database") return `${path}: ok; what is served the database says`;
+  if (source === "postgres") return `${path}: ok; what is served the group in PostgreSQL says`;
   const changes = differences === undefined || differences === 0
     ? "what is served this file says"
     : `${differences === 1 ? "1 difference" : `${differences} differences`} to what was applied ` +
@@ -97,6 +98,8 @@ function checkDatabase(
     if (isFile) {
       return countDifferences(present, wholeStateOf(config), { isWhole: true });
     }
+    // The truth is neither here nor there, and asking PostgreSQL is for a start.
+    if (config.state.source === "postgres") return;
     const differences = countDifferences(present, desired);
     const drift = driftWarning(path, differences);
     if (drift !== undefined) report.warning([], drift);

@@ -1,6 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { DatabaseAdmission } from "../connector/mod.ts";
-import { Control, type ControlOptions } from "../control/mod.ts";
+import { Control, type ControlOptions, type FleetOptions } from "../control/mod.ts";
 import type { Database } from "../db/mod.ts";
 import type { History } from "../history/mod.ts";
 import { describeError, DescriptorBudget, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
@@ -24,6 +24,7 @@ export interface ControlParts {
   readonly inherited?: InheritedSockets;
   readonly history: History | undefined;
   readonly file?: ConfigFile;
+  readonly fleet?: FleetOptions;
 }
 
 /**
@@ -48,10 +49,14 @@ export async function startControl(parts: ControlParts): Promise<Control> {
       ...inherited && { isInherited: (listener) => inherited.has(listener) },
       ...admission && { admission },
       ...history && { history },
+      ...parts.fleet && { fleet: parts.fleet },
       ...file && {
         file: {
           path: file.path,
-          copyTo: () => `${config.database.path}.before-file.${fileTime(new Date())}.bak`,
+          copyTo: () =>
+            `${config.database.path}.before-${
+              config.state.source === "postgres" ? "group" : "file"
+            }.${fileTime(new Date())}.bak`,
         },
       },
     });

@@ -95,6 +95,10 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   if (config.database.path !== "") yield* folderNeeds(config.database.path, "the database");
   if (config.history !== undefined) yield* folderNeeds(config.history.path, "the history");
   if (config.connector !== undefined) yield* connectorNeeds(config.connector);
+  const { passwordFile, ca, cert, key } = config.state.postgres ?? {};
+  for (const path of [passwordFile, ca, cert, key]) {
+    if (path !== undefined) yield fileNeed("read", path, "the group's PostgreSQL");
+  }
   if (config.grpc !== undefined) yield* folderNeeds(config.grpc.addr, "the admin socket");
   if (config.metrics?.addr.includes("/")) {
     yield* folderNeeds(config.metrics.addr, "the metrics socket");

@@ -19,6 +19,7 @@ import { CommandError } from "./command_error.ts";
 import { openConfiguredAdmission } from "./connector_admission.ts";
 import { startControl } from "./control_start.ts";
 import { DescriptorWatch } from "./descriptors.ts";
+import { openFleet } from "./fleet.ts";
 import { loadConfigFile } from "./load.ts";
 import { setUpLogging } from "./logging.ts";
 import { copyBeforeMigration, logMigration } from "./migration_snapshot.ts";
@@ -78,6 +79,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   using database = openClaimed(options.openDatabase);
   logMigration(migration, log);
   await using admission = openConfiguredAdmission(config, log);
+  await using fleet = await openFleet(config, { database, log });
   // Closed after the last connection has ended.
   await using history = config.history && await History.open({ ...config.history, log });
   const stuck = Promise.withResolvers<number>();
@@ -87,6 +89,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...{ config, database, admission, logging, takeOver, onStuck, descriptors, history },
     ...inherited && { inherited },
     ...options.file && { file: options.file },
+    ...fleet && { fleet },
   });
   warnOfUnused(inherited, { listeners: control.listeners, log });
   using watch = watchDescriptors(new DescriptorBudget(descriptors), { config, control, log });
@@ -96,6 +99,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...drift?.warning === undefined ? [] : [drift.warning],
     ...watch.warnings,
     ...history?.warnings ?? [],
+    ...control.groupWarnings,
     ...lostWords(lostLines()),
   ];
   const differences = () => drift?.differences ?? 0;
@@ -115,6 +119,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   // Until here whoever had the database before gets it back when something fails.
   await confirmRole(database);
   control.issuance?.start();
+  control.follow(() => monitoring.health().problems.join("; "));
   await drift?.look();
   const running = { config, reloader, control, monitoring, manager, signals, log };
   return await serve({ ...running, stuck: stuck.promise });
@@ -142,7 +147,7 @@ function watchDrift(
   log: LogSink,
 ): Drift | undefined {
   // Where the file is the truth it is in effect, or why not is said.
-  if (file === undefined || desired === undefined || control.source.kind === "file") {
+  if (file === undefined || desired === undefined || control.source.kind !== "database") {
     return undefined;
   }
   const { state, wholeState, firewall } = control;

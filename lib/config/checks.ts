@@ -8,6 +8,7 @@ import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { coversHost } from "../certificates/mod.ts";
+import { checkFleet } from "./fleet_checks.ts";
 import { checkErrorPages } from "./page_checks.ts";
 import { acmeProblem, checkAcme, checkMcns, dnsWarning } from "./acme_checks.ts";
 import type { Config, ConnectorConfig, FirewallConfig } from "./types.ts";
@@ -37,6 +38,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
   checkGeoIp(config, context);
   checkAcme(config, context);
   checkMcns(config, context);
+  checkFleet(config, context);
   if (
     config.history !== undefined && resolve(config.history.path) === resolve(config.database.path)
   ) {

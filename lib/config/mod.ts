@@ -29,6 +29,8 @@ export {
   type ProxyConfig,
   type ServerConfig,
   type StateConfig,
+  type StateLocalConfig,
+  type StatePostgresConfig,
 } from "./types.ts";
 export {
   type LogConfig,

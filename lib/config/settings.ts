@@ -18,6 +18,7 @@ import { acme } from "./acme_settings.ts";
 import { bans } from "./ban_settings.ts";
 import { connector } from "./connector_settings.ts";
 import { firewall } from "./firewall_settings.ts";
+import { stateLocal, statePostgres } from "./fleet_settings.ts";
 import { l7 } from "./l7_settings.ts";
 import { mcns } from "./mcns_settings.ts";
 import type { Config } from "./types.ts";
@@ -39,7 +40,7 @@ const database = table<Config["database"]>({
 const state = table<Config["state"]>({
   source: {
     key: "source",
-    kind: oneOf("database", "file"),
+    kind: oneOf("database", "file", "postgres"),
     default: "database",
     doc: "Where the truth about listeners, routes, firewall rules and the rate limit is. " +
       "`database`: it is changed at run time, and the file only seeds it. `file`: this file is. " +
@@ -49,7 +50,25 @@ const state = table<Config["state"]>({
       "(`firewall add --ttl`, `[[ban]]`) is taken, and they outlive reloads and restarts. The " +
       "first start after a change from `database` to `file` copies the database beside itself " +
       "before the file replaces what it holds; after a change back, the database holds what the " +
-      "file said last.",
+      "file said last. `postgres`: a group of proxies has one truth, in PostgreSQL, and each a " +
+      "replica of it in its database, from which it starts and serves when PostgreSQL is away. A " +
+      "change may be made at any of them and is in effect at all; without PostgreSQL it is refused, " +
+      "but for blocks that end on their own, which are sent later. The first proxy of a group " +
+      "brings what its database holds, or else what this file says; any other takes what the " +
+      "group has, after a copy of its database beside it.",
+  },
+  postgres: {
+    key: "postgres",
+    kind: statePostgres,
+    optional: true,
+    doc: 'The PostgreSQL of the group (15 or later), for `source = "postgres"`. What it needs is ' +
+      "in `deploy/postgres/fleet.sql`.",
+  },
+  local: {
+    key: "local",
+    kind: stateLocal,
+    optional: true,
+    doc: "What tells this proxy from the others of its group.",
   },
 });
 

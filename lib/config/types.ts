@@ -77,7 +77,31 @@ export interface DatabaseConfig {
 
 /** Where the truth about listeners, routes and rules is. */
 export interface StateConfig {
-  readonly source: "database" | "file";
+  readonly source: "database" | "file" | "postgres";
+  /** Where the group's truth is; given where the source is `postgres`. */
+  readonly postgres?: StatePostgresConfig;
+  /** What tells this proxy from the others of its group. */
+  readonly local?: StateLocalConfig;
+}
+
+/** The PostgreSQL that has the truth about a group of proxies. */
+export interface StatePostgresConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Absent: the role needs none, for example because of its certificate. */
+  readonly passwordFile?: string;
+  readonly database: string;
+  readonly tls: boolean;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly group: string;
+}
+
+/** One proxy of a group. */
+export interface StateLocalConfig {
+  readonly name: string;
 }
 
 export interface GrpcConfig {

@@ -1,4 +1,5 @@
 import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
+import type { FleetLink } from "../fleet/mod.ts";
 import type { History } from "../history/mod.ts";
 import { AutoBans, isProtected } from "./auto_bans.ts";
 import { BackendAdministration } from "./backend_administration.ts";
@@ -18,6 +19,8 @@ import { RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
+import { Group } from "./group.ts";
+import { GroupFollower } from "./group_follower.ts";
 import { type Issuance, openIssuance } from "./open_issuance.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { Replay } from "./replay.ts";
@@ -68,6 +71,8 @@ export class Control {
   readonly replay: Replay;
   #keepReachable: () => Promise<void> = () => Promise.resolve();
   #onWriteFailed: () => void = () => {};
+  readonly #group: Group | undefined;
+  #follower: GroupFollower | undefined;
   readonly #tap: Tap;
 
   private constructor(options: StartOptions, { startUp, plane, tap }: StartedPlane) {
@@ -92,6 +97,9 @@ export class Control {
       ...options.config.state.source === "file" && { file: options.file?.path ?? "the file" },
       ...compile && { compile },
       ...options.limits && { limits: options.limits },
+      ...options.fleet && {
+        group: this.#group = new Group({ link: options.fleet.link, database, now }),
+      },
     });
     this.state = state;
     this.#firstWrite = new FirstWrite(state);
@@ -136,6 +144,14 @@ export class Control {
       ...{ state, expiry, issuance: this.issuance, log },
       whileHeld: () => this.#keepReachable(),
     });
+    this.#group?.attach({
+      state,
+      rateLimit: () => firewall.rateLimit,
+      onFollowed: (differences) => {
+        for (const { edits } of differences) firewall.adoptEdits(edits);
+        expiry.schedule();
+      },
+    });
     expiry.schedule();
   }
 
@@ -169,7 +185,7 @@ export class Control {
     const { config, database, log, file } = this.#options;
     return await this.#firstWrite.after(open, () =>
       storeFirstState(database, {
-        ...{ config, log, now: this.#now },
+        ...{ config, log, now: this.#now, joined: this.#options.fleet?.joined },
         ...file && { file: file.path, copyTo: file.copyTo },
       }));
   }
@@ -181,8 +197,24 @@ export class Control {
 
   /** Where the truth about the state is. */
   get source(): StateSource {
-    const { config: { state, database }, file } = this.#options;
+    const { config: { state, database }, file, fleet } = this.#options;
+    if (fleet !== undefined) return { kind: "postgres", path: pathOf(fleet.link) };
     return { kind: state.source, path: state.source === "file" ? file?.path ?? "" : database.path };
+  }
+
+  /** Begins to follow the group, if there is one, once this process may write. */
+  follow(health: () => string): void {
+    const { fleet, log } = this.#options;
+    if (fleet === undefined || this.#group === undefined) return;
+    const { link, version } = fleet;
+    this.#follower = new GroupFollower({
+      ...{ group: this.#group, link, state: this.state, version, health, log },
+    });
+  }
+
+  /** What is odd about following the group; one sentence each. */
+  get groupWarnings(): readonly string[] {
+    return this.#follower?.warnings ?? [];
   }
 
   /** The data plane, for questions. */
@@ -285,8 +317,14 @@ export class Control {
     this.#resolver?.[Symbol.dispose]();
     this.routing.close();
     this.backends.close();
+    await this.#follower?.[Symbol.asyncDispose]();
     await this.state.close();
     await this.totals.close();
     await this.plane.drain(timeoutMs);
   }
+}
+
+/** Which group it is, for people. */
+function pathOf({ options: { server: { host, port, database }, group } }: FleetLink): string {
+  return `${host}:${port}/${database} ${group}`;
 }

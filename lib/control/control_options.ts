@@ -3,10 +3,12 @@ import type { Config } from "../config/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { Admission } from "../connector/mod.ts";
 import type { Database } from "../db/mod.ts";
+import type { FleetLink } from "../fleet/mod.ts";
 import type { ConnectionEvent, LogSink, RequestEvent } from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
 import type { Steps } from "../slices/mod.ts";
 import type { ChangeSet, Compiled } from "./change_set.ts";
+import type { Joined } from "./group_join.ts";
 import type { StateLimits } from "./state_limits.ts";
 
 /** What the control plane is given from outside. */
@@ -37,8 +39,20 @@ export interface ControlOptions {
   readonly userAgent?: string;
   /** The configuration; absent: the flags of a command. */
   readonly file?: StateFileOptions;
+  /** The group that this proxy belongs to; absent: it is alone. */
+  readonly fleet?: FleetOptions;
   /** How much the state may hold; tests make it less. */
   readonly limits?: StateLimits;
+}
+
+/** How a proxy belongs to a group. */
+export interface FleetOptions {
+  /** Stays the caller's to close. */
+  readonly link: FleetLink;
+  /** What was found of a group that this proxy joins; absent: the database is a replica of it. */
+  readonly joined?: Joined | undefined;
+  /** Of the program. */
+  readonly version: string;
 }
 
 /** The configuration file, which seeds the database or is the truth. */

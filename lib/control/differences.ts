@@ -1,5 +1,15 @@
 import type { Endpoint } from "../addr/mod.ts";
 import type { AuditEntry, StoredRule } from "../db/mod.ts";
+import {
+  type DatedRule,
+  type Edit,
+  type FleetObject,
+  listenerKey,
+  type ObjectKey,
+  policyKey,
+  routeKey,
+  ruleKey,
+} from "../fleet/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import { missing, present } from "../queue/mod.ts";
 import { identityOf, type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
@@ -37,6 +47,8 @@ export interface Difference {
   readonly isPassing?: boolean;
   /** Of a rule: what there is before and after. */
   readonly rule?: { readonly before?: RuleSettings; readonly after?: RuleSettings };
+  /** What it is to the log of a group. */
+  readonly edits: readonly Edit[];
   /** Writes the rows, in a transaction, and notes what the data plane has to know. */
   write(changes: ChangeSet): void;
 }
@@ -58,7 +70,6 @@ function toText(value: Json | undefined): string {
 }
 
 type Owner = Pick<ListenerSnapshot, "id" | "addr">;
-type NewRule = RuleSettings & { readonly createdAt?: number };
 
 export function addListener(listener: ListenerSettings, endpoint: Endpoint): Difference {
   return {
@@ -66,6 +77,7 @@ export function addListener(listener: ListenerSettings, endpoint: Endpoint): Dif
     kind: "listener",
     subject: listener.addr,
     after: shown(LISTENER, listener),
+    edits: [put({ kind: "listener", listener })],
     write: (changes) => changes.addListener(changes.database.addListener(listener), endpoint),
   };
 }
@@ -79,6 +91,7 @@ export function updateListener(before: ListenerSnapshot, after: ListenerSettings
     before: shown(LISTENER, before),
     after: shown(LISTENER, after),
     touches: { listenerId: before.id },
+    edits: [put({ kind: "listener", listener: after })],
     write: (changes) => {
       changes.database.updateListener(row);
       changes.updateListener(row);
@@ -93,6 +106,7 @@ export function removeListener(before: ListenerSnapshot): Difference {
     subject: before.addr,
     before: shown(LISTENER, before),
     touches: { listenerId: before.id },
+    edits: [cut(listenerKey(before.addr))],
     write: (changes) => {
       changes.database.removeListener(before.id);
       changes.removeListener(before.addr);
@@ -107,6 +121,7 @@ export function addRoute(addr: string, route: RouteSettings): Difference {
     kind: "route",
     subject,
     after: shown(ROUTE, route),
+    edits: [put({ kind: "route", addr, route })],
     write: (changes) => {
       const { id } = changes.listener(addr);
       if (changes.route(id, route.hostname) !== undefined) throw present(`the route ${subject}`);
@@ -123,6 +138,12 @@ export function updateRoute(listener: Owner, before: Route, after: RouteSettings
     before: shown(ROUTE, before),
     after: shown(ROUTE, after),
     touches: { listenerId: listener.id, route: before.hostname },
+    edits: [
+      ...before.mode === "l7" && after.mode !== "l7"
+        ? [{ do: "strip", key: routeKey(listener.addr, before.hostname) } as const]
+        : [],
+      put({ kind: "route", addr: listener.addr, route: after }),
+    ],
     write: (changes) => {
       const { policies } = changes.database;
       const row = changes.database.updateRoute(before.id, after);
@@ -140,6 +161,7 @@ export function removeRoute(listener: Owner, before: Route): Difference {
     subject: `${listener.addr} ${before.hostname}`,
     before: shown(ROUTE, before),
     touches: { listenerId: listener.id, route: before.hostname },
+    edits: [cut(routeKey(listener.addr, before.hostname))],
     write: (changes) => {
       changes.database.removeRoute(before.id);
       changes.removeRoute(listener.id, before.hostname);
@@ -147,7 +169,7 @@ export function removeRoute(listener: Owner, before: Route): Difference {
   };
 }
 
-export function addRule(rule: NewRule): Difference {
+export function addRule(rule: DatedRule): Difference {
   const subject = identityOf(RULE.shape, rule);
   return {
     action: "add",
@@ -156,6 +178,7 @@ export function addRule(rule: NewRule): Difference {
     after: shown(RULE, rule),
     isPassing: isTimedBlock(rule),
     rule: { after: rule },
+    edits: [put({ kind: "rule", rule })],
     write: (changes) => {
       changes.addRule(changes.database.rules.add(rule));
     },
@@ -171,6 +194,7 @@ export function updateRule(before: StoredRule, after: RuleSettings): Difference 
     before: shown(RULE, before),
     after: shown(RULE, after),
     rule: { before, after },
+    edits: [put({ kind: "rule", rule: dated(after, before) })],
     write: (changes) => {
       changes.database.rules.update(before.id, after);
       // The rest is nothing that the data plane has to know.
@@ -189,6 +213,7 @@ export function removeRule(before: StoredRule): Difference {
     before: shown(RULE, before),
     isPassing: before.expiresAt !== undefined,
     rule: { before },
+    edits: [cut(ruleKey(before))],
     write: (changes) => {
       changes.database.rules.remove(before.id);
       changes.removeRule(before.id);
@@ -202,6 +227,7 @@ export function addPolicy(addr: string, hostname: string, policy: Policy): Diffe
     kind: "l7_policy",
     subject: policySubject(addr, hostname, policy),
     after: shown(POLICY, policy),
+    edits: [put({ kind: "policy", addr, hostname, policy })],
     write: (changes) => {
       const [listenerId, route] = routeOf(changes, addr, hostname);
       changes.database.policies.add(route.id, policy);
@@ -216,6 +242,7 @@ export function removePolicy(addr: string, hostname: string, policy: Policy): Di
     kind: "l7_policy",
     subject: policySubject(addr, hostname, policy),
     before: shown(POLICY, policy),
+    edits: [cut(policyKey(addr, hostname, policy))],
     write: (changes) => {
       const [listenerId, route] = routeOf(changes, addr, hostname);
       changes.database.policies.remove(route.id, policy);
@@ -231,11 +258,25 @@ export function setRateLimit(before: RateLimit, after: RateLimit): Difference {
     subject: "rate_limit",
     before: shown(RATE_LIMIT, before),
     after: shown(RATE_LIMIT, after),
+    edits: [put({ kind: "rate_limit", rateLimit: after })],
     write: (changes) => {
       changes.database.settings.setRateLimit(after);
       changes.setRateLimit(after);
     },
   };
+}
+
+function put(object: FleetObject): Edit {
+  return { do: "put", object };
+}
+
+function cut(key: ObjectKey): Edit {
+  return { do: "cut", key };
+}
+
+/** A rule as it is said anew stays as old as it is. */
+function dated(rule: RuleSettings, { createdAt }: StoredRule): DatedRule {
+  return { ...rule, ...createdAt !== undefined && { createdAt } };
 }
 
 function routeOf(changes: ChangeSet, addr: string, hostname: string): [number, Route] {

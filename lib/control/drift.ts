@@ -87,7 +87,7 @@ export class Drift implements Disposable {
       this.#found(found.revision, counted);
     } catch (error) {
       if (error instanceof RefusedError && IS_OVER.has(error.code)) return;
-      this.#revision = state.database.audit.revision;
+      this.#revision = state.database.revision;
       this.#warning = `${file} cannot be compared with the database: ${describeError(error)}`;
     } finally {
       this.#isLooking = false;

@@ -12,7 +12,7 @@ const MAX_SLEEP_MS = 10_000;
 /** After a failure, for example a full disk, the rules block on and are tried again. */
 const RETRY_MS = 10_000;
 
-const OPERATION: Operation = { actor: "mc-proxy", action: "Expire" };
+const OPERATION: Operation = { actor: "mc-proxy", action: "Expire", isLocal: true };
 
 /** Removes rules whose time has come. */
 export class RuleExpiry {

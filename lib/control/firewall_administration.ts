@@ -1,4 +1,5 @@
 import { invalid, missing, present } from "../queue/mod.ts";
+import type { Edit } from "../fleet/mod.ts";
 import type { RuleName, StoredRule } from "../db/mod.ts";
 import { identityOf } from "../schema/mod.ts";
 import { type RateLimit, RULE, type RuleSettings } from "../state/mod.ts";
@@ -98,6 +99,14 @@ export class FirewallAdministration {
       this.adoptRateLimit(limit);
       return limit;
     }, operation.signal);
+  }
+
+  /** Notes a limit that the group's log has put into effect. */
+  adoptEdits(edits: readonly Edit[]): void {
+    for (const edit of edits) {
+      if (edit.do !== "put" || edit.object.kind !== "rate_limit") continue;
+      this.#rateLimit = edit.object.rateLimit;
+    }
   }
 
   /** Notes a limit that another change has put into effect. */

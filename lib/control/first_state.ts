@@ -3,6 +3,8 @@ import { type Database, openMemoryDatabase, whenFree } from "../db/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import { auditEntry } from "./differences.ts";
 import { planOfFile, writeRows } from "./file_plan.ts";
+import type { Joined } from "./group_join.ts";
+import { nameOfRule } from "./group_steps.ts";
 import type { Operation } from "./operation.ts";
 import { readRows, type StoredRows } from "./stored_rows.ts";
 
@@ -25,9 +27,13 @@ export interface FirstState {
  */
 export async function firstState(
   database: Database,
-  { config, now }: { readonly config: Config; readonly now: number },
+  { config, joined, now }: {
+    readonly config: Config;
+    readonly joined?: Joined | undefined;
+    readonly now: number;
+  },
 ): Promise<FirstState> {
-  if (!database.isSeeded) {
+  if (joined === undefined && !database.isSeeded) {
     using seeded = openMemoryDatabase();
     seeded.seed(config);
     return { rows: readRows(seeded), isPending: true };
@@ -35,9 +41,11 @@ export async function firstState(
   database.rules.normalise();
   database.policies.normalise();
   const { source } = config.state;
-  const isPending = source === "file" || database.settings.source !== source;
-  if (source === "database") return { rows: database, isPending };
-  const wanted = wholeStateOf(config);
+  const isPending = source === "file" || joined !== undefined ||
+    database.settings.source !== source;
+  const isItself = source === "database" || (source === "postgres" && joined === undefined);
+  if (isItself) return { rows: database, isPending };
+  const wanted = joined?.state ?? wholeStateOf(config);
   const plan = await planOfFile(database, { wanted, now });
   const isSame = plan.length === 0 && database.settings.rateLimit !== undefined;
   return {
@@ -67,6 +75,8 @@ class TakenBack extends Error {}
 /** What {@link storeFirstState} is given. */
 export interface FirstStateOptions {
   readonly config: Config;
+  /** What the group has that this proxy joins. */
+  readonly joined?: Joined | undefined;
   /** The configuration; absent: the flags of a command. */
   readonly file?: string | undefined;
   /** Where to the database is copied before a file replaces what it holds. */
@@ -85,8 +95,10 @@ export async function storeFirstState(
   database: Database,
   options: FirstStateOptions,
 ): Promise<void> {
-  const { config, file, copyTo, now, log } = options;
+  const { config, file, copyTo, now, log, joined } = options;
   const { source } = config.state;
+  if (joined !== undefined) return await storeJoined(database, joined, options);
+  if (source === "postgres") return;
   if (
     await written(database, () => {
       if (!database.seed(config)) return false;
@@ -103,7 +115,8 @@ export async function storeFirstState(
   if (source === "database") {
     if (before === source) return;
     await written(database, () => noteSwitch(database, { before, source, time: now() }));
-    const message = "the database is the truth again, and holds what the file said last";
+    const said = before === "file" ? "file" : "group";
+    const message = `the database is the truth again, and holds what the ${said} said last`;
     return log({ level: "info", message });
   }
   const wanted = wholeStateOf(config);
@@ -125,8 +138,39 @@ export async function storeFirstState(
     }
     return before === source || noteSwitch(database, { before, source, time });
   });
-  const fields = { file, differences: plan.length, revision: database.audit.revision };
+  const fields = { file, differences: plan.length, revision: database.revision };
   log({ level: "info", message: "the configuration file was applied", fields });
+}
+
+/** Writes what the group has that this proxy joins, over what its database held. */
+async function storeJoined(
+  database: Database,
+  { state, position }: Joined,
+  { copyTo, now, log }: FirstStateOptions,
+): Promise<void> {
+  const { settings } = database;
+  const before = settings.source;
+  const plan = await planOfFile(database, { wanted: state, now: now() });
+  if (database.isSeeded && plan.length > 0 && copyTo !== undefined) {
+    const copy = copyTo();
+    await database.snapshot(copy);
+    const message = "database copied before the group's state replaces what it holds";
+    log({ level: "info", message, fields: { copy, differences: plan.length } });
+  }
+  const wanted = new Set(state.rules.map(nameOfRule));
+  await written(database, () => {
+    writeRows(database, { plan, rateLimit: state.rateLimit });
+    const time = now();
+    noteSwitch(database, { before, source: "postgres", time });
+    settings.setReplica(position);
+    // Blocks that end on their own have stayed: the group is to hear of them.
+    for (const rule of database.rules.list()) {
+      if (!wanted.has(nameOfRule(rule))) settings.addUnsent(nameOfRule(rule));
+    }
+    return true;
+  });
+  const fields = { revision: position.revision, differences: plan.length };
+  log({ level: "info", message: "the group was joined", fields });
 }
 
 type Source = Config["state"]["source"];
@@ -144,8 +188,9 @@ function noteSwitch(
   const actor = source === "file" ? OPERATION.actor : "mc-proxy";
   database.audit.add({ time, actor, action: OPERATION.action, subject, ...said });
   database.settings.setSource(source);
+  database.settings.clearReplica();
   // The file's, which is read at each start, is not one that was set at run time.
-  if (source === "database") database.settings.clearRateLimit();
+  if (source === "database" && before === "file") database.settings.clearRateLimit();
   return true;
 }
 

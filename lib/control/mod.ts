@@ -16,7 +16,12 @@ export { type BackendBoard } from "./backend_board.ts";
 export { type BackendStatus } from "./backend_status.ts";
 export { type CertificateStatus, certifiedRoutes } from "./certificate_list.ts";
 export { Control } from "./control.ts";
-export { type ControlOptions, type PlaneSinks, type StateFileOptions } from "./control_options.ts";
+export {
+  type ControlOptions,
+  type FleetOptions,
+  type PlaneSinks,
+  type StateFileOptions,
+} from "./control_options.ts";
 export { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";
@@ -41,6 +46,7 @@ export {
 } from "../queue/mod.ts";
 export { readRegularFile } from "./regular_file.ts";
 export { type Applied } from "./state_administration.ts";
+export { type Joined, joinGroup } from "./group_join.ts";
 export { type StateSource } from "./state_source.ts";
 export { type Reload, type Reloaded, type ReloadRequest } from "./reload.ts";
 export { type ListenerStatus, listenerStatuses, type Status } from "./status.ts";

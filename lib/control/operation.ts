@@ -1,3 +1,16 @@
+import type { AuditEntry, ReplicaPosition } from "../db/mod.ts";
+
+/** What is written with the rows of a change where the truth is a group's. */
+export interface Followed {
+  /** How far the group has been followed with it; absent: the group does not know it. */
+  readonly position?: ReplicaPosition;
+  /** What the audit log says instead of what the differences say. */
+  readonly audit?: readonly Omit<AuditEntry, "id">[];
+  /** Names of what the group is still to be told, and of what it has been told. */
+  readonly owed?: readonly string[];
+  readonly settled?: readonly string[];
+}
+
 /** Who asks for a change, and by which call. */
 export interface Operation {
   /** For the audit log. */
@@ -16,6 +29,10 @@ export interface Operation {
   readonly inFile?: string;
   /** Refuse unless the state is at this revision; absent: whatever it is at. */
   readonly ifRevision?: number;
+  /** Whether it is this proxy's own affair, of which its group hears nothing. */
+  readonly isLocal?: boolean;
+  /** What the group's log said: absent, it is for the log to hear of. */
+  readonly followed?: Followed;
   /** Told the revision of the state with the change. */
   readonly onRevision?: (revision: number) => void;
 }

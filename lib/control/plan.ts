@@ -43,6 +43,8 @@ export interface PlanOptions {
   readonly now: number;
   /** Whether the wanted state is the truth, which leaves nothing else but blocks for a time. */
   readonly isWhole?: boolean;
+  /** Which rules stay that are not wanted. Default: those that come and go. */
+  readonly keeps?: (rule: StoredRule) => boolean;
   /** Whether addresses of new listeners can be bound; default: with the system. */
   readonly tryToBind?: TryToBind;
 }
@@ -239,7 +241,7 @@ function planPolicies(
 
 async function planRules(
   wanted: readonly RuleSettings[],
-  { state, now, slices, complaints, isWhole = false }: PlanContext,
+  { state, now, slices, complaints, isWhole = false, keeps }: PlanContext,
 ): Promise<Difference[]> {
   const left = new Map<string, StoredRule>();
   for (let last = 0;;) {
@@ -262,14 +264,14 @@ async function planRules(
     const identity = identityOf(RULE.shape, rule);
     const stored = left.get(identity);
     left.delete(identity);
-    if (stored === undefined) added.push(differences.addRule({ ...rule, createdAt: now }));
+    if (stored === undefined) added.push(differences.addRule({ createdAt: now, ...rule }));
     else if (!sameFields(RULE, stored, rule)) added.push(differences.updateRule(stored, rule));
   }
   const removed: Difference[] = [];
-  const comesAndGoes = isWhole ? isTimedBlock : isAutomaticBan;
+  const stays = keeps ?? (isWhole ? isTimedBlock : isAutomaticBan);
   for (const stored of left.values()) {
     if (slices.isOver) await slices.pause();
-    if (!comesAndGoes(stored)) removed.push(differences.removeRule(stored));
+    if (!stays(stored)) removed.push(differences.removeRule(stored));
   }
   return removed.concat(added);
 }

@@ -35,7 +35,11 @@ export type StartOptions = ControlOptions & {
 export async function startPlane(options: StartOptions): Promise<StartedPlane> {
   const { database, config, log, onEvent, onRequest, readFile, now, admission } = options;
   removeExpiredRules(database, now());
-  const { rows, isPending } = await firstState(database, { config, now: now() });
+  const { rows, isPending } = await firstState(database, {
+    config,
+    joined: options.fleet?.joined,
+    now: now(),
+  });
   const issued = config.acme && new IssuanceStore(database);
   const startUp = await compileStartUp({ ...options, rows, readFile, now, issued });
   database.safekeeping?.acknowledge();

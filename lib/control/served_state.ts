@@ -18,8 +18,9 @@ import type { BackendBoard } from "./backend_board.ts";
 import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./differences.ts";
 import { checkListenerAddr } from "./names.ts";
-import { MutationError, type Operation } from "./operation.ts";
-import { refuseOtherRevision } from "./revision.ts";
+import { type GroupLog, noteFollowed } from "./group_log.ts";
+import { type Followed, MutationError, type Operation } from "./operation.ts";
+import { refuseOtherRevision, StaleError } from "./revision.ts";
 import { refuseWhatIsTheFiles } from "./state_source.ts";
 import { RouteTables } from "./route_tables.ts";
 import { resyncSnapshot } from "./resync.ts";
@@ -59,6 +60,8 @@ export interface ServedStateOptions {
   readonly onWriteFailed?: () => void;
   /** The file that is the truth; absent: the database is. */
   readonly file?: string;
+  /** The group whose log is the truth; absent: there is none. */
+  readonly group?: GroupLog;
 }
 
 /**
@@ -93,6 +96,23 @@ export class ServedState {
   /** Why database and data plane may differ; empty while they agree. */
   get problem(): string {
     return this.#writes.problem;
+  }
+
+  /** Of the state; the group's, where there is one. */
+  get revision(): number {
+    return this.database.revision;
+  }
+
+  /**
+   * Refuses a change that was made for another revision than this.
+   *
+   * @throws {RefusedError} `aborted`
+   * @throws {StaleError} if it is one that the group may have by now. Only within {@link exclusive}.
+   */
+  refuseOtherRevision(wanted: number | undefined): void {
+    const isAhead = wanted !== undefined && wanted > this.revision;
+    if (isAhead && this.#options.group !== undefined) throw new StaleError(wanted);
+    refuseOtherRevision(this.revision, wanted);
   }
 
   /** How much it may hold. */
@@ -137,7 +157,8 @@ export class ServedState {
 
   /** Runs `body` alone: between its look at the state and its {@link commit} nobody changes it. */
   exclusive<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#queue.run(body, signal);
+    const { group } = this.#options;
+    return this.#queue.run(group === undefined ? body : () => group.settle(body), signal);
   }
 
   /** Takes no more changes; resolves when those that were asked for are made or refused. */
@@ -153,10 +174,42 @@ export class ServedState {
    * @throws {MutationError} if compiling, committing or the data plane fails.
    */
   async commit(differences: readonly Difference[], operation: Operation): Promise<void> {
-    const { audit } = this.database;
-    refuseOtherRevision(audit.revision, operation.ifRevision);
+    this.refuseOtherRevision(operation.ifRevision);
     refuseWhatIsTheFiles(differences, operation, this.#options.file);
-    if (differences.length === 0) return operation.onRevision?.(audit.revision);
+    const followed = operation.followed ?? await this.#append(differences, operation);
+    if (differences.length === 0 && followed === undefined) {
+      return operation.onRevision?.(this.revision);
+    }
+    try {
+      await this.#make(differences, { ...operation, ...followed && { followed } });
+    } catch (error) {
+      const { position } = followed ?? {};
+      if (operation.followed !== undefined || position === undefined) throw error;
+      throw new RefusedError(
+        "unavailable",
+        `the group has the change, as its revision ${position.revision}, but it is not in effect ` +
+          "here yet: `mcproxyctl status` says why",
+        { cause: error },
+      );
+    }
+  }
+
+  /** Has the group's log say it first, once it is sure that it can be made here. */
+  async #append(
+    differences: readonly Difference[],
+    operation: Operation,
+  ): Promise<Followed | undefined> {
+    const { group } = this.#options;
+    if (group === undefined || operation.isLocal || differences.length === 0) return undefined;
+    await this.#writes.rehearse(
+      () => this.#write(differences, operation),
+      differences.length,
+      operation,
+    );
+    return await group.append(differences, operation);
+  }
+
+  async #make(differences: readonly Difference[], operation: Operation): Promise<void> {
     const { result: compiled, undo } = await this.#writes.store(
       () => this.#write(differences, operation),
       differences.length,
@@ -171,10 +224,10 @@ export class ServedState {
     const before = (listener: number, hostname: string) =>
       this.#tables.get(listener)?.get(hostname);
     board.follow(routes, snapshot.listeners, { ...cells, before });
-    operation.onRevision?.(audit.revision);
+    operation.onRevision?.(this.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
-    for (const watcher of this.#watchers) watcher(differences, audit.revision);
+    for (const watcher of this.#watchers) watcher(differences, this.revision);
   }
 
   /**
@@ -197,7 +250,7 @@ export class ServedState {
     const snapshot = { ...found, backends: board.cells };
     await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
     this.#tables.replace(snapshot.listeners);
-    for (const watcher of this.#watchers) watcher(undefined, database.audit.revision);
+    for (const watcher of this.#watchers) watcher(undefined, this.revision);
   }
 
   /** Replaces the firewall without touching the database: a new GeoIP file. */
@@ -247,7 +300,7 @@ export class ServedState {
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */
   *#write(
     differences: readonly Difference[],
-    { actor, action }: Operation,
+    { actor, action, followed }: Operation,
   ): Steps<Compiled> {
     const { database, now, compile = (changeSet: ChangeSet) => changeSet.compile() } =
       this.#options;
@@ -260,9 +313,12 @@ export class ServedState {
     const time = now();
     for (const difference of differences) {
       difference.write(changeSet);
-      database.audit.add(auditEntry(difference, { actor, action, time }));
+      if (followed?.audit === undefined) {
+        database.audit.add(auditEntry(difference, { actor, action, time }));
+      }
       yield;
     }
+    noteFollowed(database, followed);
     try {
       return yield* compile(changeSet);
     } catch (cause) {

@@ -9,7 +9,6 @@ import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
 import { planState } from "./plan.ts";
 import type { Operation } from "./operation.ts";
-import { refuseOtherRevision } from "./revision.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** What {@link StateAdministration.apply} found or did. */
@@ -60,18 +59,17 @@ export class StateAdministration {
    */
   async apply(wanted: State, options: ApplyOptions, operation: Operation): Promise<Applied> {
     return await this.#state.exclusive(async () => {
-      const { audit } = this.#state.database;
       const { firewall, expiry } = this.#options;
       const { ifRevision, dryRun, close, isWhole = false } = options;
-      refuseOtherRevision(audit.revision, ifRevision);
+      this.#state.refuseOtherRevision(ifRevision);
       const differences = await this.#plan(wanted, isWhole);
       const live = liveOn(await this.#state.plane.liveTraffic());
-      if (dryRun) return { differences, live, revision: audit.revision, closed: 0 };
+      if (dryRun) return { differences, live, revision: this.#state.revision, closed: 0 };
       await this.#state.commit(differences, { ...operation, isOfWholeState: true });
       if (wanted.rateLimit !== undefined) firewall.adoptRateLimit(wanted.rateLimit);
       expiry.schedule();
       const closed = close ? await this.#closeTouched(differences, live) : 0;
-      return { differences, live, revision: audit.revision, closed };
+      return { differences, live, revision: this.#state.revision, closed };
     }, operation.signal);
   }
 

@@ -4,8 +4,8 @@ import type { Operation } from "./operation.ts";
 
 /** Where the truth about the state is. */
 export interface StateSource {
-  readonly kind: "database" | "file";
-  /** Of the database or the file; empty for a database in memory. */
+  readonly kind: "database" | "file" | "postgres";
+  /** Of the database or the file, or of the group; empty for a database in memory. */
   readonly path: string;
 }
 

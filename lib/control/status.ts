@@ -91,7 +91,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     geoip: geoip &&
       { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
     databaseVersion: state.database.version,
-    revision: state.database.audit.revision,
+    revision: state.database.revision,
     active: listeners.reduce((sum, { active }) => sum + active, 0),
     backends: worstFirst(board.status()),
     responses: responsesOf(state),
@@ -157,7 +157,7 @@ function firewallStatus(
     allowing: blocking.allowed === undefined
       ? 0
       : countRules(blocking.allowed).values().reduce((sum, count) => sum + count, 0),
-    isRateLimitStored: settings.rateLimit !== undefined && settings.source === "database",
+    isRateLimitStored: settings.rateLimit !== undefined && settings.source !== "file",
     hits: rules.hits + totals.unstoredHits,
     topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
   };

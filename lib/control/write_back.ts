@@ -19,7 +19,7 @@ export interface WrittenBack {
  * @throws {RefusedError} `failed_precondition` if it is there, or if its content is gone too.
  */
 export async function writeBack(database: Database): Promise<WrittenBack> {
-  const { path, safekeeping, audit } = database;
+  const { path, safekeeping } = database;
   if (safekeeping === undefined) {
     throw new RefusedError("failed_precondition", "the database is in memory");
   }
@@ -28,7 +28,7 @@ export async function writeBack(database: Database): Promise<WrittenBack> {
   }
   try {
     const { size, aside = "" } = await safekeeping.writeBack();
-    return { path, size, aside, revision: audit.revision };
+    return { path, size, aside, revision: database.revision };
   } catch (cause) {
     if (!(cause instanceof DatabaseError) || cause.code !== "damaged") throw cause;
     const message =

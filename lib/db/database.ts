@@ -97,6 +97,11 @@ export class Database extends StateDatabase {
     this.issued = new IssuedCertificates(this.statements);
   }
 
+  /** Of the state: the group's where this is a replica, else that of the audit log. */
+  get revision(): number {
+    return this.settings.replica?.revision ?? this.audit.revision;
+  }
+
   /** In the order in which they were added. */
   listeners(): ListenerRow[] {
     return this.#run("cannot read the listeners", () => {
@@ -211,7 +216,7 @@ export class Database extends StateDatabase {
       yield;
     }
     const rules = yield* this.rules.listInSteps();
-    return { listeners, rules, revision: this.audit.revision };
+    return { listeners, rules, revision: this.revision };
   }
 
   /**

@@ -41,6 +41,6 @@ export {
 } from "./issued_certificates.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleName, type Rules, type StoredRule } from "./rules.ts";
-export { type Settings, type SourceName } from "./settings.ts";
+export { type ReplicaPosition, type Settings, type SourceName } from "./settings.ts";
 export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";

@@ -6,13 +6,27 @@ const SQL = {
   set: `INSERT INTO settings (key, value) VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
   remove: "DELETE FROM settings WHERE key = ?",
+  unsent: "SELECT key FROM settings WHERE key >= 'unsent:' AND key < 'unsent;' ORDER BY key",
+  removeUnsent: "DELETE FROM settings WHERE key >= 'unsent:' AND key < 'unsent;'",
 } as const;
 
 const RATE_LIMIT = "rate_limit";
 const SOURCE = "state_source";
+const REPLICA = "replica";
+const UNSENT = "unsent:";
 
 /** Where the truth about the state is. */
-export type SourceName = "database" | "file";
+export type SourceName = "database" | "file" | "postgres";
+
+/** How far a replica has followed its group. */
+export interface ReplicaPosition {
+  /** Of the group, in one PostgreSQL. */
+  readonly group: string;
+  readonly epoch: number;
+  readonly revision: number;
+  /** Of the entry of that revision. */
+  readonly entry: string;
+}
 
 /** Settings that were changed at run time; they win over the configuration file. */
 export class Settings {
@@ -46,7 +60,8 @@ export class Settings {
   /** Who has said last what the database holds. */
   get source(): SourceName {
     return this.#statements.run("cannot read the source of the state", () => {
-      return this.#statements.get(SQL.get, [SOURCE])?.value === "file" ? "file" : "database";
+      const value = this.#statements.get(SQL.get, [SOURCE])?.value;
+      return value === "file" || value === "postgres" ? value : "database";
     });
   }
 
@@ -55,6 +70,57 @@ export class Settings {
       this.#statements.write(SQL.set, [SOURCE, source]);
     });
   }
+
+  /** Nothing while this is no replica of a group. */
+  get replica(): ReplicaPosition | undefined {
+    return this.#statements.run("cannot read the replica's position", () => {
+      const row = this.#statements.get(SQL.get, [REPLICA]);
+      return row === undefined ? undefined : parsePosition(String(row.value));
+    });
+  }
+
+  setReplica({ group, epoch, revision, entry }: ReplicaPosition): void {
+    this.#statements.run("cannot set the replica's position", () => {
+      const value = JSON.stringify({ group, epoch, revision, entry });
+      this.#statements.write(SQL.set, [REPLICA, value]);
+    });
+  }
+
+  /** This is no replica any more, and owes nobody anything. */
+  clearReplica(): void {
+    this.#statements.run("cannot clear the replica's position", () => {
+      this.#statements.write(SQL.remove, [REPLICA]);
+      this.#statements.write(SQL.removeUnsent);
+    });
+  }
+
+  /** Names of what was changed here and the group does not know yet. */
+  get unsent(): string[] {
+    return this.#statements.run("cannot read what was not sent", () => {
+      return this.#statements.all(SQL.unsent).map(({ key }) => String(key).slice(UNSENT.length));
+    });
+  }
+
+  addUnsent(name: string): void {
+    this.#statements.run("cannot note what was not sent", () => {
+      this.#statements.write(SQL.set, [UNSENT + name, ""]);
+    });
+  }
+
+  removeUnsent(name: string): void {
+    this.#statements.run("cannot note what was sent", () => {
+      this.#statements.write(SQL.remove, [UNSENT + name]);
+    });
+  }
+}
+
+function parsePosition(json: string): ReplicaPosition {
+  const { group, epoch, revision, entry }: Record<string, unknown> = JSON.parse(json);
+  if (
+    typeof group === "string" && typeof epoch === "number" && typeof revision === "number" &&
+    typeof entry === "string"
+  ) return { group, epoch, revision, entry };
+  throw new DatabaseError("corrupt", "the setting replica has an unexpected value");
 }
 
 function parseRateLimit(json: string): RateLimit {

@@ -19,6 +19,7 @@ const REFUSALS: Readonly<Record<RefusalCode, number>> = {
   "failed_precondition": 409,
   busy: 503,
   cancelled: 503,
+  unavailable: 503,
   "shutting_down": 503,
 };
 

@@ -6,6 +6,16 @@ import { DatabaseError, type StateDatabase, whenFree } from "../sqlite/mod.ts";
 /** So many rows are written in one go: a few milliseconds. */
 const AT_ONCE = 64;
 
+/** Ends a transaction that was only to be tried. */
+class Rehearsed extends Error {
+  readonly result: unknown;
+
+  constructor(result: unknown) {
+    super("the transaction was only to be tried");
+    this.result = result;
+  }
+}
+
 /** Who asks for a write. */
 export interface WriteRequest {
   /** Such as `AddRoute`. */
@@ -60,6 +70,33 @@ export class DurableWrites {
       .catch((error) => this.#writeFailed(error));
     await this.#reachDisk(stored.undo, request);
     return stored;
+  }
+
+  /**
+   * Makes `write` as {@link store} does and takes it back at once: whoever asks learns what it returns,
+   * and what it throws.
+   */
+  async rehearse<T>(
+    write: () => Steps<T>,
+    rows: number,
+    request: WriteRequest,
+  ): Promise<T> {
+    const { database } = this.#options;
+    const steps = function* (): Steps<never> {
+      throw new Rehearsed(yield* write());
+    };
+    try {
+      return await this.#whenFree(
+        () =>
+          rows <= AT_ONCE
+            ? database.transaction(() => runAtOnce(steps()))
+            : database.undoableInSlices(steps()).then(({ result }) => result),
+        request,
+      );
+    } catch (error) {
+      if (error instanceof Rehearsed) return error.result as T;
+      return this.#writeFailed(error);
+    }
   }
 
   /** From here on a start that finds less than this refuses to run. */

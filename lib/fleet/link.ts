@@ -173,6 +173,16 @@ export class FleetLink implements AsyncDisposable {
   }
 
   /**
+   * Where revisions are announced.
+   *
+   * @throws {FleetLinkError}
+   */
+  async channel(): Promise<string> {
+    const [row] = await this.#ask(HEAD, [this.options.group, 0]);
+    return this.#head(row).channel;
+  }
+
+  /**
    * What there is after a revision.
    *
    * @throws {FleetLinkError}

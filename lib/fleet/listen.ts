@@ -9,8 +9,8 @@ export interface ListenOptions {
   readonly server: PostgresServer;
   /** The group's; read anew before each connection, for the group may have been made anew. */
   readonly channel: () => Promise<string>;
-  /** Called when there may be a revision, also because nothing was heard for a while. */
-  readonly onRevision: () => void;
+  /** Called with a revision that there is, or with nothing when one may have been missed. */
+  readonly onRevision: (revision?: number) => void;
   /** Told why nothing is heard, and with nothing when it is again. */
   readonly onProblem: (error: unknown) => void;
 }
@@ -61,7 +61,7 @@ async function listenOnce(
     statementTimeoutMs: 0,
     applicationName: "mc-proxy fleet listener",
     onClose: end,
-    onNotify: onRevision,
+    onNotify: (payload) => onRevision(/^\d{1,15}$/.test(payload) ? Number(payload) : undefined),
   });
   const timer = setTimeout(end, CONNECT_TIMEOUT_MS);
   signal.addEventListener("abort", end);

@@ -7,6 +7,7 @@
 export {
   type DatedRule,
   type FleetObject,
+  keyOf,
   listenerKey,
   type ObjectKey,
   objectsOf,

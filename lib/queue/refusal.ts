@@ -9,6 +9,7 @@ export type RefusalCode =
   | "failed_precondition"
   | "busy"
   | "cancelled"
+  | "unavailable"
   | "shutting_down";
 
 /** What is wrong with one field of a request. */

@@ -1,0 +1,40 @@
+import { checkPair } from "../settings/mod.ts";
+import { type KeyPath, quote } from "../schema/mod.ts";
+import type { CheckContext } from "./check_context.ts";
+import type { Config } from "./types.ts";
+
+const PATH: KeyPath = ["state"];
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/;
+
+/** What `source = "postgres"` needs, and the files of `[state.postgres]`. */
+export function checkFleet({ state }: Config, { report, files, now }: CheckContext): void {
+  const { source, postgres, local } = state;
+  for (const [key, part] of [["postgres", postgres], ["local", local]] as const) {
+    if (source === "postgres" && part === undefined) {
+      report.problem([...PATH, key], 'is missing: source = "postgres" needs it');
+    }
+    if (source !== "postgres" && part !== undefined) {
+      report.warning([...PATH, key], `ignored with source = "${source}"`);
+    }
+  }
+  if (source !== "postgres" || postgres === undefined) return;
+  const at = [...PATH, "postgres"];
+  const { passwordFile, tls, ca, cert, key } = postgres;
+  if (passwordFile) files.read(passwordFile, [...at, "password_file"], report);
+  if (!tls) {
+    for (const [name, value] of [["ca", ca], ["cert", cert], ["key", key]] as const) {
+      if (value !== undefined) report.warning([...at, name], "ignored without tls");
+    }
+    return;
+  }
+  const pem = ca ? files.readText(ca, [...at, "ca"], report) : undefined;
+  if (pem !== undefined && !CERTIFICATE.test(pem)) {
+    report.problem([...at, "ca"], `${quote(ca ?? "")}: holds no certificate`);
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    report.problem([...at, cert === undefined ? "cert" : "key"], "is missing: the other is given");
+  } else if (cert && key) {
+    const paths = { certPath: [...at, "cert"], keyPath: [...at, "key"] };
+    checkPair({ ...paths, tlsCert: cert, tlsKey: key }, { report, files, now });
+  }
+}

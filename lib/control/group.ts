@@ -1,0 +1,254 @@
+import type { Database, ReplicaPosition } from "../db/mod.ts";
+import {
+  type AuditLine,
+  type Draft,
+  type Edit,
+  type Entry,
+  type FleetLink,
+  FleetLinkError,
+  type Head,
+  keyOf,
+  stateOf,
+  type Step,
+  stepsOf,
+  wayFrom,
+} from "../fleet/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import { RefusedError } from "../queue/mod.ts";
+import { auditEntry, type Difference } from "./differences.ts";
+import type { GroupLog } from "./group_log.ts";
+import { auditOf, differencesOf, nameOfRule, ruleOfName } from "./group_steps.ts";
+import type { Followed, Operation } from "./operation.ts";
+import { planState } from "./plan.ts";
+import { StaleError } from "./revision.ts";
+import type { ServedState } from "./served_state.ts";
+import type { RateLimit } from "../state/mod.ts";
+
+/** Changes that others make at the same time: each round one of them gets through. */
+const MAX_ATTEMPTS = 100;
+/** What was changed without PostgreSQL is sent in such portions. */
+const MAX_SENT_AT_ONCE = 500;
+
+const NOTHING_DONE = "nothing has changed: ask again when PostgreSQL answers";
+
+/** What a {@link Group} works with. */
+export interface GroupOptions {
+  readonly link: FleetLink;
+  readonly database: Database;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What of the control plane a {@link Group} changes. */
+export interface GroupTarget {
+  readonly state: ServedState;
+  /** The limit in effect. */
+  readonly rateLimit: () => RateLimit;
+  /** Told of what the group has changed here. */
+  readonly onFollowed: (differences: readonly Difference[]) => void;
+}
+
+/** What the log has after a revision. */
+export interface Page {
+  readonly head: Head;
+  readonly entries: readonly Entry[];
+}
+
+/** A replica of a group's state: writes to the group's log, and makes true here what the log says. */
+export class Group implements GroupLog {
+  readonly #options: GroupOptions;
+  #target: GroupTarget | undefined;
+  #problem: unknown;
+
+  constructor(options: GroupOptions) {
+    this.#options = options;
+  }
+
+  /** Before anything is written or followed. */
+  attach(target: GroupTarget): void {
+    this.#target = target;
+  }
+
+  /** How far the group has been followed. */
+  get position(): ReplicaPosition {
+    const position = this.#options.database.settings.replica;
+    if (position === undefined) throw new TypeError("the database is no replica");
+    return position;
+  }
+
+  /** Why the group cannot be followed; nothing: it can. */
+  get problem(): string | undefined {
+    return this.#problem === undefined ? undefined : describeError(this.#problem);
+  }
+
+  /** Notes whether the group could be followed. */
+  note(problem: unknown): void {
+    this.#problem = problem;
+  }
+
+  async append(differences: readonly Difference[], operation: Operation): Promise<Followed> {
+    const areBans = differences.every(({ isPassing = false, action }) =>
+      isPassing && action === "add"
+    );
+    try {
+      // Whoever waits for each answer that does not come keeps all others waiting.
+      if (this.#problem !== undefined) throw this.#problem;
+      return await this.#append(this.#draft(differences, operation), differences);
+    } catch (error) {
+      if (error instanceof StaleError) throw error;
+      if (areBans) return { owed: differences.flatMap(({ rule }) => namesOf(rule)) };
+      const isUnsure = error instanceof FleetLinkError && error.isUncertain &&
+        error !== this.#problem;
+      const outcome = isUnsure
+        ? "whether the group has the change is not known: look before you ask again"
+        : NOTHING_DONE;
+      return refuse(error, outcome);
+    }
+  }
+
+  async settle<T>(body: () => Promise<T>): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await body();
+      } catch (error) {
+        if (!(error instanceof StaleError)) throw error;
+        const before = this.position.revision;
+        await this.#catchUp().catch((error) => refuse(error));
+        if (this.position.revision === before || attempt === MAX_ATTEMPTS) {
+          throw new RefusedError("aborted", `the state is at revision ${before}: ${error.message}`);
+        }
+      }
+    }
+  }
+
+  /**
+   * Makes true what the log says after this replica's revision. Only within {@link ServedState.exclusive}.
+   *
+   * @throws {FleetLinkError | ForeignHistoryError | UnknownObjectError}
+   */
+  async take({ head, entries }: Page): Promise<void> {
+    const { position } = this;
+    // What was made here since the page was read is not made again.
+    const fresh = entries.filter(({ revision }) => revision > position.revision);
+    for (const step of stepsOf(position.revision, fresh)) await this.#make(step, head);
+  }
+
+  /**
+   * Takes the whole state of the group, whatever is here but what the group is still to be told. Only
+   * within {@link ServedState.exclusive}.
+   */
+  async takeAll(): Promise<void> {
+    const { link, database, now } = this.#options;
+    const { state, rateLimit } = this.#attached;
+    const { head, entry, objects } = await link.whole();
+    const owed = new Set(database.settings.unsent);
+    const differences = await planState(stateOf(objects), {
+      state,
+      tls: { check: () => Promise.resolve() },
+      rateLimit: rateLimit(),
+      now: now(),
+      keeps: (rule) => owed.has(nameOfRule(rule)),
+      tryToBind: (_host, port) => Promise.resolve(port),
+    });
+    const { group, epoch, revision } = head;
+    await this.#commit(differences, { position: { group, epoch, revision, entry } });
+  }
+
+  /** Tells the group what was changed here without it. Only within {@link ServedState.exclusive}. */
+  async sendOwed(): Promise<void> {
+    const { database } = this.#options;
+    const names = database.settings.unsent.slice(0, MAX_SENT_AT_ONCE);
+    if (names.length === 0) return;
+    const edits: Edit[] = [];
+    const audit: AuditLine[] = [];
+    for (const name of names) {
+      const rule = database.rules.find(ruleOfName(name));
+      if (rule === undefined) continue; // Its time has come meanwhile.
+      edits.push({ do: "put", object: { kind: "rule", rule } });
+      audit.push([`${rule.type} ${rule.value}`, "", JSON.stringify({ reason: rule.reason })]);
+    }
+    const draft = this.#newDraft({ actor: "mc-proxy", action: "SendBans" }, edits, audit);
+    const { position } = edits.length === 0 ? {} : await this.#append(draft, []);
+    await this.#commit([], { ...position && { position }, audit: [], settled: names });
+  }
+
+  async #catchUp(): Promise<void> {
+    const { link } = this.#options;
+    const { position } = this;
+    const page = await link.follow(position.revision);
+    if (wayFrom(position, page.head) === "take_all") return await this.takeAll();
+    await this.take(page);
+  }
+
+  async #make(step: Step, { group, epoch }: Head): Promise<void> {
+    const { database } = this.#options;
+    const { state, rateLimit } = this.#attached;
+    const differences = differencesOf(step.edits, {
+      listeners: state.snapshot.listeners,
+      rateLimit: rateLimit(),
+      route: (id, hostname) => state.table(id)?.get(hostname),
+      rule: (rule) => database.rules.find(rule),
+    });
+    const last = step.entries.at(-1);
+    if (last === undefined) return;
+    const said = new Set(step.edits.map((edit) => JSON.stringify(keyOfEdit(edit))));
+    await this.#commit(differences, {
+      position: { group, epoch, revision: last.revision, entry: last.id },
+      audit: auditOf(step.entries),
+      settled: database.settings.unsent.filter((name) => said.has(name)),
+    });
+  }
+
+  async #commit(differences: readonly Difference[], followed: Followed): Promise<void> {
+    const { state, onFollowed } = this.#attached;
+    await state.commit(differences, { actor: "mc-proxy", action: "Follow", followed });
+    onFollowed(differences);
+  }
+
+  async #append(draft: Draft, differences: readonly Difference[]): Promise<Followed> {
+    const { group, epoch } = this.position;
+    const { status, revision } = await this.#options.link.append(draft);
+    if (status === "stale") throw new StaleError(revision);
+    const settled = differences.flatMap(({ rule }) => namesOf(rule));
+    return { position: { group, epoch, revision, entry: draft.id }, settled };
+  }
+
+  #draft(differences: readonly Difference[], operation: Operation): Draft {
+    const edits = differences.flatMap((difference) => difference.edits);
+    const by = { actor: operation.actor, action: operation.action, time: 0 };
+    const audit = differences.map((difference): AuditLine => {
+      const { subject, before, after } = auditEntry(difference, by);
+      return [subject, before, after];
+    });
+    return this.#newDraft(operation, edits, audit);
+  }
+
+  #newDraft(
+    { actor, action }: Pick<Operation, "actor" | "action">,
+    edits: readonly Edit[],
+    audit: readonly AuditLine[],
+  ): Draft {
+    const { epoch, revision: after } = this.position;
+    const time = this.#options.now();
+    return { id: crypto.randomUUID(), epoch, after, time, actor, action, edits, audit };
+  }
+
+  get #attached(): GroupTarget {
+    if (this.#target === undefined) throw new TypeError("the group changes nothing yet");
+    return this.#target;
+  }
+}
+
+function refuse(error: unknown, outcome: string = NOTHING_DONE): never {
+  if (error instanceof RefusedError) throw error;
+  const message = `the group cannot be written: ${describeError(error)}; ${outcome}`;
+  throw new RefusedError("unavailable", message, { cause: error });
+}
+
+function namesOf(rule: Difference["rule"]): string[] {
+  return [rule?.before, rule?.after].filter((it) => it !== undefined).map(nameOfRule);
+}
+
+function keyOfEdit(edit: Edit): readonly string[] {
+  return edit.do === "put" ? keyOf(edit.object) : edit.key;
+}

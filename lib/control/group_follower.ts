@@ -1,0 +1,133 @@
+import { type FleetLink, listenToGroup, wayFrom } from "../fleet/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import type { Group } from "./group.ts";
+import type { ServedState } from "./served_state.ts";
+
+/** How often the log is looked at and health is reported, heard of or not. */
+const BEAT_MS = 1_000;
+
+/** What a {@link GroupFollower} works with. */
+export interface GroupFollowerOptions {
+  readonly group: Group;
+  readonly link: FleetLink;
+  readonly state: ServedState;
+  readonly version: string;
+  /** Why the proxy is not well; empty: it is. */
+  readonly health: () => string;
+  readonly log: LogSink;
+  /** Default: 1,000. */
+  readonly beatMs?: number;
+}
+
+/**
+ * Follows the log of a group for as long as the proxy runs: when a revision is announced, and now and
+ * then untold, for nobody promises that an announcement arrives.
+ */
+export class GroupFollower implements AsyncDisposable {
+  readonly #options: GroupFollowerOptions;
+  readonly #listening: AsyncDisposable;
+  readonly #beat: ReturnType<typeof setInterval>;
+  readonly #startedAt = performance.now();
+  #looking: Promise<void> | undefined;
+  #isAsked = false;
+  #isClosed = false;
+  #reporting: Promise<void> | undefined;
+  #isReportDue = false;
+  #silence: string | undefined;
+
+  constructor(options: GroupFollowerOptions) {
+    this.#options = options;
+    const { link, group, beatMs = BEAT_MS } = options;
+    this.#listening = listenToGroup({
+      server: link.options.server,
+      channel: () => link.channel(),
+      onRevision: (revision) => {
+        if (revision === undefined || revision > group.position.revision) this.look();
+      },
+      onProblem: (error) => {
+        this.#silence = error === undefined ? undefined : describeError(error);
+      },
+    });
+    this.#beat = setInterval(() => {
+      this.look();
+      this.report();
+    }, beatMs);
+  }
+
+  /** What is odd, and works all the same; one sentence each. */
+  get warnings(): readonly string[] {
+    const { problem } = this.#options.group;
+    if (problem !== undefined) return [`the group cannot be followed: ${problem}`];
+    if (this.#silence === undefined) return [];
+    return [`revisions of the group are not announced, so they come later: ${this.#silence}`];
+  }
+
+  /** Looks at the log once, or once more if that is being done. */
+  look(): void {
+    this.#isAsked = true;
+    this.#looking ??= this.#follow().finally(() => this.#looking = undefined);
+  }
+
+  /** Says what this proxy has in effect. */
+  report(): void {
+    this.#isReportDue = true;
+    this.#reporting ??= this.#report().finally(() => this.#reporting = undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#beat);
+    await this.#listening[Symbol.asyncDispose]();
+    await Promise.all([this.#looking, this.#reporting]);
+  }
+
+  async #follow(): Promise<void> {
+    const { group, state, log } = this.#options;
+    while (this.#isAsked && !this.#isClosed) {
+      this.#isAsked = false;
+      // It is the other process's business, until it gives the database back.
+      if ((state.database.role?.look() ?? "ours") !== "ours") return;
+      try {
+        await this.#lookOnce();
+        if (group.problem !== undefined) {
+          log({ level: "info", message: "the group is followed again" });
+        }
+        group.note(undefined);
+      } catch (error) {
+        if (this.#isClosed) return;
+        const isNews = group.problem !== describeError(error);
+        group.note(error);
+        if (!isNews) continue;
+        const fields = { error: describeError(error), revision: group.position.revision };
+        log({ level: "error", message: "the group cannot be followed", fields });
+      }
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { group, state, link } = this.#options;
+    for (;;) {
+      const { position } = group;
+      const page = await link.follow(position.revision);
+      const way = wayFrom(position, page.head);
+      await state.exclusive(async () => {
+        if (way === "take_all") await group.takeAll();
+        else await group.take(page);
+        await group.sendOwed();
+      });
+      if (group.position.revision !== position.revision) this.report();
+      if (group.position.revision >= page.head.revision) return;
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { group, link, version, health } = this.#options;
+    while (this.#isReportDue && !this.#isClosed) {
+      this.#isReportDue = false;
+      const { epoch, revision } = group.position;
+      const uptimeMs = performance.now() - this.#startedAt;
+      // What hinders it is what following the log meets too, and is said there.
+      await link.report({ version, epoch, revision, health: health(), uptimeMs }).catch(() => {});
+    }
+  }
+}

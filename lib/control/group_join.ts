@@ -1,0 +1,59 @@
+import type { Config } from "../config/mod.ts";
+import { type Database, openMemoryDatabase, type ReplicaPosition } from "../db/mod.ts";
+import { type FleetLink, objectsOf, stateOf } from "../fleet/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
+import type { State } from "../state/mod.ts";
+
+/** What a proxy finds that joins a group. */
+export interface Joined {
+  readonly state: Required<State>;
+  readonly position: ReplicaPosition;
+}
+
+/** What {@link joinGroup} works with. */
+export interface JoinOptions {
+  readonly link: FleetLink;
+  readonly database: Database;
+  readonly config: Config;
+  readonly now: () => number;
+  readonly log: LogSink;
+}
+
+/**
+ * Joins the group, unless the database is a replica already, from which a start needs nobody. The first
+ * proxy of a group brings what its database holds, or else what the configuration says.
+ *
+ * @throws {FleetLinkError}
+ * @throws {UnknownObjectError}
+ */
+export async function joinGroup(options: JoinOptions): Promise<Joined | undefined> {
+  const { link, database, config, now, log } = options;
+  const { settings } = database;
+  if (settings.source === "postgres" && settings.replica !== undefined) return undefined;
+  await link.prepare();
+  let whole = await link.whole();
+  if (whole.head.revision === 0) {
+    const { limit, windowMs } = {
+      limit: config.firewall.rateLimit,
+      windowMs: config.firewall.rateWindowMs,
+      ...settings.rateLimit,
+    };
+    const edits = objectsOf({ ...firstStateOf(database, config), rateLimit: { limit, windowMs } })
+      .map((object) => ({ do: "put", object } as const));
+    const { status } = await link.append({
+      ...{ id: crypto.randomUUID(), epoch: whole.head.epoch, after: 0, time: now(), edits },
+      ...{ actor: "mc-proxy", action: "Seed", audit: [["group", "", ""]] },
+    });
+    whole = await link.whole(); // Of whoever was first.
+    if (status === "done") log({ level: "info", message: "the group was given its first state" });
+  }
+  const { head: { group, epoch, revision }, entry, objects } = whole;
+  return { state: stateOf(objects), position: { group, epoch, revision, entry } };
+}
+
+function firstStateOf(database: Database, config: Config): State {
+  if (database.isSeeded) return database.state();
+  using seeded = openMemoryDatabase();
+  seeded.seed(config);
+  return seeded.state();
+}
