@@ -24,6 +24,7 @@ export async function openFleet(
     server: serverOf(postgres),
     group: postgres.group,
     proxy: local.name,
+    listeners: local.listeners,
   });
   try {
     const joined = await joinGroup({ link, database, config, log, now: Date.now });

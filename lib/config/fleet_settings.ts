@@ -1,6 +1,16 @@
 import type { Result } from "../addr/mod.ts";
-import { boolean, filePath, integer, parsed, table } from "../schema/mod.ts";
-import type { StateLocalConfig, StatePostgresConfig } from "./types.ts";
+import {
+  boolean,
+  filePath,
+  integer,
+  isTable,
+  type Kind,
+  parsed,
+  quote,
+  table,
+} from "../schema/mod.ts";
+import { listenAddress } from "../state/mod.ts";
+import type { NamedAddress, StateLocalConfig, StatePostgresConfig } from "./types.ts";
 
 const MAX_PORT = 65_535;
 /** What PostgreSQL takes; NAMEDATALEN cuts names at 63 octets. */
@@ -86,6 +96,15 @@ export const stateLocal = table<StateLocalConfig>({
       "How this proxy is called: in the audit log of the group, and by `mcproxyctl fleet`. No two " +
       "proxies of a group may have the same.",
   },
+  listeners: {
+    key: "listeners",
+    kind: namedAddresses(),
+    default: [],
+    doc:
+      "Where this proxy has the listeners of the group that have a name instead of an address, " +
+      'such as `{ edge = "192.0.2.1:443" }`. Here such a listener has this address; to the group ' +
+      "it has the name, so that each proxy may have it elsewhere.",
+  },
 });
 
 function shortText(text: string): Result<string> {
@@ -93,6 +112,37 @@ function shortText(text: string): Result<string> {
   return text.length > MAX_TEXT
     ? { ok: false, reason: `it is over ${MAX_TEXT} characters` }
     : { ok: true, value: text };
+}
+
+/** A table of names and addresses. */
+function namedAddresses(): Kind<readonly NamedAddress[]> {
+  const address = listenAddress();
+  return {
+    form: "records",
+    doc: `table of names, each with ${address.doc}`,
+    empty: [],
+    read: (value, { path, report }) => {
+      if (!isTable(value)) {
+        report.problem(path, "is not a table of names and addresses");
+        return [];
+      }
+      const found: NamedAddress[] = [];
+      for (const [name, text] of Object.entries(value)) {
+        const at = [...path, name];
+        const checked = groupName(name);
+        const addr = address.read(text, { path: at, report });
+        if (!checked.ok) report.problem(at, `${quote(name)} is invalid: ${checked.reason}`);
+        else if (found.some((it) => it.addr === addr)) report.problem(at, "repeats an address");
+        else if (addr !== "") found.push({ name, addr });
+      }
+      return found;
+    },
+    check: (values) => values,
+    show: (values) =>
+      values.length === 0
+        ? "{}"
+        : `{ ${values.map(({ name, addr }) => `${name} = ${quote(addr)}`).join(", ")} }`,
+  };
 }
 
 function groupName(text: string): Result<string> {

@@ -26,6 +26,7 @@ export {
   type HistoryConfig,
   type L7Config,
   type McnsConfig,
+  type NamedAddress,
   type ProxyConfig,
   type ServerConfig,
   type StateConfig,

@@ -102,6 +102,15 @@ export interface StatePostgresConfig {
 /** One proxy of a group. */
 export interface StateLocalConfig {
   readonly name: string;
+  /** Where listeners are that the group knows by a name. */
+  readonly listeners: readonly NamedAddress[];
+}
+
+/** A listener's name in its group, and where it is here. */
+export interface NamedAddress {
+  readonly name: string;
+  /** Canonical. */
+  readonly addr: string;
 }
 
 export interface GrpcConfig {

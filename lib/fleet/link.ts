@@ -8,6 +8,7 @@ import {
   type Entry,
   type Head,
 } from "./log.ts";
+import { ListenerNames, type NamedListener } from "./names.ts";
 import { type FleetObject, readObject } from "./objects.ts";
 import { FLEET_SCHEMA } from "./schema.ts";
 
@@ -86,6 +87,8 @@ export interface FleetLinkOptions {
   readonly group: string;
   /** How this proxy is called. */
   readonly proxy: string;
+  /** Listeners that the group knows by a name. */
+  readonly listeners?: readonly NamedListener[];
   /** Default: 3,000. */
   readonly deadlineMs?: number;
 }
@@ -136,12 +139,14 @@ const MEMBERS =
 export class FleetLink implements AsyncDisposable {
   readonly options: FleetLinkOptions;
   readonly #deadlineMs: number;
+  readonly #names: ListenerNames;
   #client: PostgresClient | undefined;
   #ending: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: FleetLinkOptions) {
     this.options = options;
+    this.#names = new ListenerNames(options.listeners);
     this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   }
 
@@ -190,7 +195,7 @@ export class FleetLink implements AsyncDisposable {
    */
   async follow(after: number): Promise<{ head: Head; channel: string; entries: Entry[] }> {
     const [row] = await this.#ask(FOLLOW, [this.options.group, after]);
-    return { ...this.#head(row), entries: JSON.parse(String(row?.entries)).map(entryOf) };
+    return { ...this.#head(row), entries: this.#entries(String(row?.entries)) };
   }
 
   /**
@@ -205,7 +210,7 @@ export class FleetLink implements AsyncDisposable {
     return {
       ...this.#head(row),
       entry: String(row?.entry ?? ""),
-      objects: objects.map(([key, value]) => readObject(key, value)),
+      objects: objects.map(([key, value]) => readObject(this.#names.inward(key), value)),
     };
   }
 
@@ -215,7 +220,7 @@ export class FleetLink implements AsyncDisposable {
     const { epoch, after, id, time, actor, action, edits, audit } = draft;
     const [row] = await this.#ask(APPEND, [
       ...[group, epoch, after, id, time, proxy, actor, action],
-      ...[JSON.stringify(editsToJson(edits)), JSON.stringify(audit)],
+      ...[JSON.stringify(editsToJson(edits, this.#names)), JSON.stringify(audit)],
     ]);
     const status = row?.status === "done" ? "done" : "stale";
     return { status, revision: Number(row?.revision) };
@@ -254,6 +259,11 @@ export class FleetLink implements AsyncDisposable {
     this.#isClosed = true;
     this.#abandon();
     await this.#ending;
+  }
+
+  #entries(json: string): Entry[] {
+    const rows: unknown[][] = JSON.parse(json);
+    return rows.map((row) => entryOf(row, this.#names));
   }
 
   #head(row: Row | undefined): { head: Head; channel: string } {
@@ -319,14 +329,14 @@ export class FleetLink implements AsyncDisposable {
 
 type Row = Readonly<Record<string, unknown>>;
 
-function entryOf(given: unknown[]): Entry {
+function entryOf(given: readonly unknown[], names: ListenerNames): Entry {
   const [revision, id, time, proxy, actor, action, edits, audit] = given;
   return {
     revision: Number(revision),
     id: String(id),
     time: Number(time),
     ...{ proxy: String(proxy), actor: String(actor), action: String(action) },
-    edits: editsFromJson(edits),
+    edits: editsFromJson(edits, names),
     audit: (audit as Json[][]).map(([subject, before, after]) => {
       return [String(subject), String(before), String(after)];
     }),

@@ -1,4 +1,5 @@
 import type { Json } from "../schema/mod.ts";
+import type { ListenerNames } from "./names.ts";
 import {
   type FleetObject,
   keyOf,
@@ -58,9 +59,11 @@ export class ForeignHistoryError extends Error {
 }
 
 /** Edits as they lie in PostgreSQL. */
-export function editsToJson(edits: readonly Edit[]): Json {
+export function editsToJson(edits: readonly Edit[], names: ListenerNames): Json {
   return edits.map((edit) =>
-    edit.do === "put" ? ["put", keyOf(edit.object), valueOf(edit.object)] : [edit.do, edit.key]
+    edit.do === "put"
+      ? ["put", names.outward(keyOf(edit.object)), valueOf(edit.object)]
+      : [edit.do, names.outward(edit.key)]
   );
 }
 
@@ -69,14 +72,14 @@ export function editsToJson(edits: readonly Edit[]): Json {
  *
  * @throws {UnknownObjectError}
  */
-export function editsFromJson(json: unknown): Edit[] {
+export function editsFromJson(json: unknown, names: ListenerNames): Edit[] {
   if (!Array.isArray(json)) throw new UnknownObjectError("a revision holds no list of edits");
   return json.map((given) => {
     const [verb, key, value] = Array.isArray(given) ? given : [];
     const isKey = Array.isArray(key) && key.length > 0 &&
       key.every((part) => typeof part === "string");
-    if (isKey && verb === "put") return { do: verb, object: readObject(key, value) };
-    if (isKey && (verb === "cut" || verb === "strip")) return { do: verb, key };
+    if (isKey && verb === "put") return { do: verb, object: readObject(names.inward(key), value) };
+    if (isKey && (verb === "cut" || verb === "strip")) return { do: verb, key: names.inward(key) };
     throw new UnknownObjectError(
       `the edit ${JSON.stringify(verb)} is unknown: a newer program made it`,
     );

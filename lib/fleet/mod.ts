@@ -38,5 +38,6 @@ export {
   type Report,
   type Whole,
 } from "./link.ts";
+export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";
 export { FLEET_SCHEMA } from "./schema.ts";

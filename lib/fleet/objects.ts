@@ -77,8 +77,11 @@ export const RATE_LIMIT_KEY: ObjectKey = ["rate_limit"];
 /** A thing as it lies in PostgreSQL, secrets included. */
 export function valueOf(object: FleetObject): Json {
   switch (object.kind) {
-    case "listener":
-      return recordToJson(LISTENER.shape, object.listener);
+    case "listener": {
+      // Its key says it: by a name, maybe.
+      const { addr: _, ...json } = recordToJson(LISTENER.shape, object.listener);
+      return json;
+    }
     case "route":
       return recordToJson(ROUTE.shape, object.route);
     case "policy":
@@ -120,7 +123,7 @@ function readAny(key: ObjectKey, value: unknown): FleetObject | undefined {
   }
   if (kind !== "listener") return undefined;
   if (below === undefined) {
-    const { routes: _, ...listener } = checked(LISTENER, value, key);
+    const { routes: _, ...listener } = checked(LISTENER, { ...Object(value), addr }, key);
     return { kind, listener };
   }
   if (below !== "route") return undefined;

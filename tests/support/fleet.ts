@@ -3,6 +3,14 @@
  *
  * @module
  */
+import assert from "node:assert/strict";
+import { openFleet } from "../../lib/cli/fleet.ts";
+import { loadConfig } from "../../lib/config/mod.ts";
+import { Control } from "../../lib/control/mod.ts";
+import { type Database, openDatabase } from "../../lib/db/mod.ts";
+import type { LogRecord } from "../../lib/observe/mod.ts";
+import { InlinePlane } from "../../lib/workers/mod.ts";
+import { eventually } from "./deadline.ts";
 import { FLEET_SCHEMA, FleetLink, type FleetLinkOptions } from "../../lib/fleet/mod.ts";
 import type { TestPostgres } from "./postgres.ts";
 
@@ -43,4 +51,136 @@ export function openLink(
   options: { readonly group?: string; readonly role: string },
 ): FleetLink {
   return new FleetLink(linkOptions(postgres, options));
+}
+
+/** Settings of {@link startMember}. */
+export interface MemberOptions {
+  readonly role: string;
+  /** Where its database is; it stays. */
+  readonly folder: string;
+  /** Where its listener `edge` is. */
+  readonly port: number;
+  readonly group?: string;
+  /** Where PostgreSQL is said to be. Default: where it is. */
+  readonly through?: { readonly host: string; readonly port: number };
+}
+
+/** A control plane and a data plane of a group, in this process. */
+export class FleetMember implements AsyncDisposable {
+  readonly name: string;
+  readonly control: Control;
+  readonly logs: LogRecord[];
+  readonly link: FleetLink;
+  readonly #database: Database;
+
+  constructor(
+    parts: Pick<FleetMember, "name" | "control" | "logs" | "link"> & {
+      readonly database: Database;
+    },
+  ) {
+    this.name = parts.name;
+    this.control = parts.control;
+    this.logs = parts.logs;
+    this.link = parts.link;
+    this.#database = parts.database;
+  }
+
+  /** Of the group, as far as it has come here. */
+  get revision(): number {
+    return this.control.state.revision;
+  }
+
+  /** The address of the first listener. */
+  get addr(): string {
+    return this.control.listeners[0]?.addr ?? "";
+  }
+
+  /** What it holds, in order, with the same names for the same things at all members. */
+  content(): string {
+    const { listeners = [], rules = [], rateLimit } = this.#database.state();
+    const bare = (it: object) => {
+      return Object.fromEntries(
+        Object.entries(it).filter(([key]) => !["id", "listenerId", "hits"].includes(key)),
+      );
+    };
+    return JSON.stringify({
+      listeners: listeners.map(({ addr: _, routes, ...listener }) => ({
+        ...bare(listener),
+        routes: routes.map(({ policies = [], ...route }) => {
+          return { ...bare(route), policies: policies.map(({ type, value }) => [type, value]) };
+        }),
+      })),
+      rules: rules.map(bare),
+      rateLimit,
+    });
+  }
+
+  /** What it serves, by hostname. */
+  served(): string[] {
+    return this.control.listeners.flatMap(({ routes }) => routes.map(({ hostname }) => hostname));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.control.drain(0);
+    await this.link[Symbol.asyncDispose]();
+    this.#database[Symbol.dispose]();
+  }
+}
+
+/** Starts a member as the program does. */
+export async function startMember(
+  postgres: TestPostgres,
+  { role, folder, port, group = "edge", through }: MemberOptions,
+): Promise<FleetMember> {
+  const passwordFile = `${folder}/password`;
+  await Deno.writeTextFile(passwordFile, `${ROLE_PASSWORD}\n`);
+  const { host, port: postgresPort } = through ?? postgres.address;
+  const loaded = loadConfig(`database.path = "${folder}/a.db"
+    [state]
+    source = "postgres"
+    [state.postgres]
+    host = "${host}"
+    port = ${postgresPort}
+    user = "${role}"
+    password_file = "${passwordFile}"
+    database = "${postgres.address.database}"
+    tls = false
+    group = "${group}"
+    [state.local]
+    name = "${role}"
+    listeners = { edge = "127.0.0.1:${port}" }
+    [[listeners]]
+    addr = "127.0.0.1:${port}"
+      [[listeners.routes]]
+      hostname = "first.example"
+      backend = "127.0.0.1:1"
+  `);
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  const { config } = loaded;
+  const logs: LogRecord[] = [];
+  const log = (record: LogRecord) => logs.push(record);
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(openDatabase(config.database.path));
+  const fleet = await openFleet(config, { database, log });
+  assert.ok(fleet !== undefined);
+  stack.use(fleet);
+  const control = await Control.start({
+    ...{ config, database, log, fleet },
+    onEvent: () => {},
+    startPlane: (snapshot, sinks) => InlinePlane.start(snapshot, { ...sinks, idPrefix: role }),
+  });
+  stack.defer(() => control.drain(0));
+  await control.keep(() => Promise.resolve(undefined));
+  control.follow(() => "");
+  stack.move();
+  return new FleetMember({ name: role, control, logs, link: fleet.link, database });
+}
+
+/** Waits until all members have the same revision in effect, at least this one. */
+export async function inStep(members: readonly FleetMember[], revision: number): Promise<void> {
+  const revisions = () => members.map((member) => member.revision);
+  await eventually(
+    () => revisions().every((it) => it >= revision && it === members[0]?.revision),
+    `all of ${members.length} at one revision from ${revision} on`,
+  );
 }
