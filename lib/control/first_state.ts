@@ -115,8 +115,9 @@ export async function storeFirstState(
   if (source === "database") {
     if (before === source) return;
     await written(database, () => noteSwitch(database, { before, source, time: now() }));
-    const said = before === "file" ? "file" : "group";
-    const message = `the database is the truth again, and holds what the ${said} said last`;
+    const message = before === "file"
+      ? "the database is the truth again, and holds what the file said last"
+      : "the database is the truth again, and holds what the group said last";
     return log({ level: "info", message });
   }
   const wanted = wholeStateOf(config);
