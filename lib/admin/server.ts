@@ -17,6 +17,7 @@ import { certificateHandlers } from "./certificate_handlers.ts";
 import type { AdminContext } from "./context.ts";
 import { toRpcError } from "./errors.ts";
 import { firewallHandlers } from "./firewall_handlers.ts";
+import { fleetHandlers } from "./fleet_handlers.ts";
 import { health, ProxyAdminService, reflection, reflectionAlpha } from "./gen/mod.ts";
 import { heaviestHandlers } from "./heaviest_handlers.ts";
 import { historyHandlers } from "./history_handlers.ts";
@@ -151,6 +152,7 @@ function methods(context: AdminContext): ReadonlyMap<string, Method> {
     ...historyHandlers(context),
     ...certificateHandlers(context),
     ...backendHandlers(context),
+    ...fleetHandlers(context),
   };
   const source = {
     healthy: () => context.problem() === "",

@@ -53,6 +53,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       ],
       checkDatabase: () => control.checkDatabase(),
       databaseProblem: () => control.databaseProblem,
+      groupProblem: () => control.groupProblem,
       log,
       now: Date.now,
     }),

@@ -1,6 +1,7 @@
 import type { Result } from "../addr/mod.ts";
 import {
   boolean,
+  duration,
   filePath,
   integer,
   isTable,
@@ -95,6 +96,14 @@ export const stateLocal = table<StateLocalConfig>({
     doc:
       "How this proxy is called: in the audit log of the group, and by `mcproxyctl fleet`. No two " +
       "proxies of a group may have the same.",
+  },
+  maxLagMs: {
+    key: "max_lag",
+    kind: duration({ min: 0, max: 24 * 3_600_000 }),
+    default: 0,
+    doc:
+      "After so long without having caught up with its group, for example because PostgreSQL is " +
+      'away, the proxy is not healthy. `"0s"`: that it lags is a warning.',
   },
   listeners: {
     key: "listeners",

@@ -102,6 +102,8 @@ export interface StatePostgresConfig {
 /** One proxy of a group. */
 export interface StateLocalConfig {
   readonly name: string;
+  /** How long it may be without having caught up with its group and be well; 0: for ever. */
+  readonly maxLagMs: number;
   /** Where listeners are that the group knows by a name. */
   readonly listeners: readonly NamedAddress[];
 }

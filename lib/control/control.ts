@@ -14,6 +14,7 @@ import type { ControlOptions } from "./control_options.ts";
 import { connectorName } from "./connector_files.ts";
 import { DatabaseCare } from "./database_care.ts";
 import { storeFirstState } from "./first_state.ts";
+import { FleetView } from "./fleet_view.ts";
 import { FirstWrite } from "./first_write.ts";
 import { RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
@@ -72,6 +73,8 @@ export class Control {
   #keepReachable: () => Promise<void> = () => Promise.resolve();
   #onWriteFailed: () => void = () => {};
   readonly #group: Group | undefined;
+  /** The group that the proxy belongs to; absent: it is alone. */
+  readonly fleet: FleetView | undefined;
   #follower: GroupFollower | undefined;
   readonly #tap: Tap;
 
@@ -144,6 +147,7 @@ export class Control {
       ...{ state, expiry, issuance: this.issuance, log },
       whileHeld: () => this.#keepReachable(),
     });
+    this.fleet = options.fleet && new FleetView({ link: options.fleet.link, state });
     this.#group?.attach({
       state,
       rateLimit: () => firewall.rateLimit,
@@ -209,7 +213,13 @@ export class Control {
     const { link, version } = fleet;
     this.#follower = new GroupFollower({
       ...{ group: this.#group, link, state: this.state, version, health, log },
+      maxLagMs: this.#options.config.state.local?.maxLagMs ?? 0,
     });
+  }
+
+  /** Why a proxy of a group is not well, if it may not lag so long. */
+  get groupProblem(): string | undefined {
+    return this.#follower?.problem;
   }
 
   /** What is odd about following the group; one sentence each. */
@@ -229,7 +239,7 @@ export class Control {
 
   /** Why the proxy is not healthy; empty if it is. */
   get problem(): string {
-    return problemOf(this.state) || (this.#care.problem ?? "");
+    return problemOf(this.state) || (this.#care.problem ?? this.groupProblem ?? "");
   }
 
   /** Why the database cannot be trusted with changes, if it cannot. */

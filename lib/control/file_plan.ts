@@ -16,7 +16,12 @@ import { planState } from "./plan.ts";
  */
 export function planOfFile(
   database: Database,
-  { wanted, now }: { readonly wanted: Required<State>; readonly now: number },
+  { wanted, now, isDated = false }: {
+    readonly wanted: Required<State>;
+    readonly now: number;
+    /** Whether rules say when they were made, as those of a group do. */
+    readonly isDated?: boolean;
+  },
 ): Promise<Difference[]> {
   const { listeners, tables } = present(database);
   const anyGeoIp = new SharedArrayBuffer(0);
@@ -30,6 +35,7 @@ export function planOfFile(
     rateLimit: database.settings.rateLimit ?? wanted.rateLimit,
     now,
     isWhole: true,
+    isDated,
     tryToBind: (_host, port) => Promise.resolve(port),
   });
 }

@@ -46,7 +46,7 @@ export async function firstState(
   const isItself = source === "database" || (source === "postgres" && joined === undefined);
   if (isItself) return { rows: database, isPending };
   const wanted = joined?.state ?? wholeStateOf(config);
-  const plan = await planOfFile(database, { wanted, now });
+  const plan = await planOfFile(database, { wanted, now, isDated: joined !== undefined });
   const isSame = plan.length === 0 && database.settings.rateLimit !== undefined;
   return {
     rows: isSame ? database : preview(database, { plan, rateLimit: wanted.rateLimit }),
@@ -151,7 +151,7 @@ async function storeJoined(
 ): Promise<void> {
   const { settings } = database;
   const before = settings.source;
-  const plan = await planOfFile(database, { wanted: state, now: now() });
+  const plan = await planOfFile(database, { wanted: state, now: now(), isDated: true });
   if (database.isSeeded && plan.length > 0 && copyTo !== undefined) {
     const copy = copyTo();
     await database.snapshot(copy);

@@ -147,6 +147,7 @@ export class Group implements GroupLog {
       tls: { check: () => Promise.resolve() },
       rateLimit: rateLimit(),
       now: now(),
+      isDated: true,
       keeps: (rule) => owed.has(nameOfRule(rule)),
       tryToBind: (_host, port) => Promise.resolve(port),
     });

@@ -15,6 +15,8 @@ export interface GroupFollowerOptions {
   /** Why the proxy is not well; empty: it is. */
   readonly health: () => string;
   readonly log: LogSink;
+  /** After so long without having caught up the proxy is not well; 0: it is all the same. */
+  readonly maxLagMs: number;
   /** Default: 1,000. */
   readonly beatMs?: number;
 }
@@ -34,6 +36,8 @@ export class GroupFollower implements AsyncDisposable {
   #reporting: Promise<void> | undefined;
   #isReportDue = false;
   #silence: string | undefined;
+  readonly #watching: Disposable;
+  #caughtUpAt = performance.now();
 
   constructor(options: GroupFollowerOptions) {
     this.#options = options;
@@ -48,10 +52,20 @@ export class GroupFollower implements AsyncDisposable {
         this.#silence = error === undefined ? undefined : describeError(error);
       },
     });
+    this.#watching = options.state.watch(() => this.report());
     this.#beat = setInterval(() => {
       this.look();
       this.report();
     }, beatMs);
+  }
+
+  /** Why the proxy is not well: it has not caught up with the group for longer than it may. */
+  get problem(): string | undefined {
+    const { maxLagMs, group } = this.#options;
+    const lagMs = performance.now() - this.#caughtUpAt;
+    if (maxLagMs === 0 || lagMs <= maxLagMs) return undefined;
+    const why = group.problem === undefined ? "" : `: ${group.problem}`;
+    return `the proxy has not caught up with its group for ${Math.round(lagMs / 1000)} s${why}`;
   }
 
   /** What is odd, and works all the same; one sentence each. */
@@ -77,6 +91,7 @@ export class GroupFollower implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#beat);
+    this.#watching[Symbol.dispose]();
     await this.#listening[Symbol.asyncDispose]();
     await Promise.all([this.#looking, this.#reporting]);
   }
@@ -115,8 +130,9 @@ export class GroupFollower implements AsyncDisposable {
         else await group.take(page);
         await group.sendOwed();
       });
-      if (group.position.revision !== position.revision) this.report();
-      if (group.position.revision >= page.head.revision) return;
+      if (group.position.revision < page.head.revision) continue;
+      this.#caughtUpAt = performance.now();
+      return;
     }
   }
 

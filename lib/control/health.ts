@@ -55,6 +55,8 @@ export interface HealthSource {
   readonly checkDatabase: () => void | Promise<void>;
   /** After that long without an answer the disk is said to hang. Default: 10,000 ms. */
   readonly slowDiskMs?: number;
+  /** Why a proxy that belongs to a group lags behind it for too long, if it does. */
+  readonly groupProblem?: () => string | undefined;
   /** Why the database's file is not to be trusted; cheap to ask. */
   readonly databaseProblem?: () => string | undefined;
   readonly log: LogSink;
@@ -99,6 +101,8 @@ export class HealthMonitor implements Disposable {
     else if (this.#databaseProblem !== undefined) {
       problems.push(`the database cannot be written: ${this.#databaseProblem}`);
     }
+    const lag = this.#source.groupProblem?.();
+    if (lag !== undefined) problems.push(lag);
     return {
       state: draining ? "draining" : problems.length > 0 ? "unhealthy" : "serving",
       problems,

@@ -43,6 +43,8 @@ export interface PlanOptions {
   readonly now: number;
   /** Whether the wanted state is the truth, which leaves nothing else but blocks for a time. */
   readonly isWhole?: boolean;
+  /** Whether rules say when they were made; else that is now. */
+  readonly isDated?: boolean;
   /** Which rules stay that are not wanted. Default: those that come and go. */
   readonly keeps?: (rule: StoredRule) => boolean;
   /** Whether addresses of new listeners can be bound; default: with the system. */
@@ -241,7 +243,7 @@ function planPolicies(
 
 async function planRules(
   wanted: readonly RuleSettings[],
-  { state, now, slices, complaints, isWhole = false, keeps }: PlanContext,
+  { state, now, slices, complaints, isWhole = false, isDated = false, keeps }: PlanContext,
 ): Promise<Difference[]> {
   const left = new Map<string, StoredRule>();
   for (let last = 0;;) {
@@ -264,8 +266,9 @@ async function planRules(
     const identity = identityOf(RULE.shape, rule);
     const stored = left.get(identity);
     left.delete(identity);
-    if (stored === undefined) added.push(differences.addRule({ createdAt: now, ...rule }));
-    else if (!sameFields(RULE, stored, rule)) added.push(differences.updateRule(stored, rule));
+    if (stored === undefined) {
+      added.push(differences.addRule({ ...!isDated && { createdAt: now }, ...rule }));
+    } else if (!sameFields(RULE, stored, rule)) added.push(differences.updateRule(stored, rule));
   }
   const removed: Difference[] = [];
   const stays = keeps ?? (isWhole ? isTimedBlock : isAutomaticBan);

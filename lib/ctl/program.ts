@@ -5,6 +5,7 @@ import { addBackends } from "./commands/backends.ts";
 import { addCertificates } from "./commands/certificates.ts";
 import { addConnections } from "./commands/connections.ts";
 import { addFirewall } from "./commands/firewall.ts";
+import { addFleet } from "./commands/fleet.ts";
 import type { ProgramHost } from "./commands/host.ts";
 import { addListeners } from "./commands/listeners.ts";
 import { addOverview } from "./commands/overview.ts";
@@ -36,6 +37,12 @@ export function createProgram(host: ProgramHost): Command {
       bigint,
     )
     .addOption(
+      new Option(
+        "--wait <who>",
+        "of a group: when a change is made, wait until it is in effect at others",
+      ).choices(["all", "quorum", "local"]),
+    )
+    .addOption(
       new Option("--timeout <duration>", "how long to wait for an answer")
         .argParser(duration).default(DEFAULT_TIMEOUT_MS, "30s"),
     )
@@ -52,6 +59,7 @@ export function createProgram(host: ProgramHost): Command {
   addQuestions(program, host);
   addCertificates(program, host);
   addState(program, host);
+  addFleet(program, host);
   addCompletions(program, LIVE_VALUES);
   // For completion scripts.
   program.command("values", { hidden: true })

@@ -1,4 +1,5 @@
-import { runTasks } from "../terminal/mod.ts";
+import { EXIT, runTasks } from "../terminal/mod.ts";
+import type { Task } from "./commands/host.ts";
 import { createProgram } from "./program.ts";
 import type { GlobalOptions, Session } from "./session.ts";
 
@@ -14,7 +15,8 @@ export async function runMcproxyctl(
 ): Promise<number> {
   return await runTasks<Session, GlobalOptions>(args, {
     name: "mcproxyctl",
-    createProgram: (run) => createProgram({ version, run }),
+    createProgram: (run) =>
+      createProgram({ version, run: (task) => run((session) => withWaiting(task, session)) }),
     openSession: async (options, output, notes) =>
       new (await import("./session.ts")).Session(options, output, notes),
     explain: async (error, { socket }) => {
@@ -25,4 +27,13 @@ export async function runMcproxyctl(
       });
     },
   });
+}
+
+/** Runs a command and, where `--wait` asks for it, waits for what it has changed. */
+async function withWaiting(task: Task, session: Session): Promise<number> {
+  const code = await task(session) ?? EXIT.ok;
+  const { revision, options: { wait } } = session;
+  if (wait === undefined || revision === 0n || code !== EXIT.ok) return code;
+  const { waitForChange } = await import("./fleet.ts");
+  return await waitForChange(session, { revision, wait });
 }

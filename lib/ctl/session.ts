@@ -10,12 +10,15 @@ export interface GlobalOptions {
   readonly as?: string;
   readonly timeout: number;
   readonly ifRevision?: bigint;
+  readonly wait?: string;
 }
 
 /** One run of a command against a running proxy. */
 export class Session extends Answers implements Disposable {
   readonly options: GlobalOptions;
   readonly client: AdminClient;
+  /** Of the last answer that named one; 0: none did. */
+  revision = 0n;
 
   constructor(options: GlobalOptions, output: Output, notes?: Output) {
     super("mcproxyctl", { json: options.json ?? false, output, notes });
@@ -35,6 +38,7 @@ export class Session extends Answers implements Disposable {
     message: MessageShape<D>,
     inWords: (message: MessageShape<D>) => readonly string[],
   ): void {
+    if ("revision" in message) this.revision = message.revision as bigint;
     if (!this.json) return this.print(...inWords(message), ...pendingWords(message));
     this.raw(`${messageToJson(desc, message)}\n`);
   }

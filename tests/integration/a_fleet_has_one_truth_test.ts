@@ -5,7 +5,13 @@
  */
 import assert from "node:assert/strict";
 import type { Operation } from "../../lib/control/mod.ts";
-import { createFleet, type FleetMember, inStep, startMember } from "../support/fleet.ts";
+import {
+  createFleet,
+  type FleetMember,
+  inStep,
+  plainRoute,
+  startMember,
+} from "../support/fleet.ts";
 import { eventually } from "../support/deadline.ts";
 import { unusedPorts } from "../support/ports.ts";
 import { postgresTest, startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -154,11 +160,4 @@ async function withoutPostgres(server: TestPostgres, fleet: Fleet): Promise<void
 function allTheSame(members: readonly FleetMember[]): void {
   const [first, ...others] = members;
   for (const other of others) assert.equal(other.content(), first?.content(), other.name);
-}
-
-function plainRoute(hostname: string) {
-  return {
-    ...{ hostname, backend: "127.0.0.1:1", mode: "l4", tlsCert: "", tlsKey: "" } as const,
-    ...{ backendTls: false, sendProxyProtocol: false },
-  };
 }

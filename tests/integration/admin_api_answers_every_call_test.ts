@@ -443,6 +443,15 @@ Deno.test("writeBack() of a database that is in its place is refused", async () 
   await assert.rejects(noting(admin).writeBack({}), { code: "failed_precondition" });
 });
 
+Deno.test("calls about a fleet are refused where the state is not a group's", async () => {
+  await using admin = await startAdmin();
+  const client = noting(admin);
+  const refused = { code: "failed_precondition", message: /state.source = "postgres"/ };
+  await assert.rejects(client.listFleet({}), refused);
+  await assert.rejects(client.waitForFleet({ wait: "all" }), refused);
+  await assert.rejects(client.forgetFleetMember({ name: "p1" }), refused);
+});
+
 Deno.test("backends of a route come, drain and go, and the last one that is up stays", async () => {
   await using admin = await startAdmin();
   const client = noting(admin);

@@ -61,6 +61,8 @@ export interface MemberOptions {
   /** Where its listener `edge` is. */
   readonly port: number;
   readonly group?: string;
+  /** After so long without having caught up it is not healthy. */
+  readonly maxLag?: string;
   /** Where PostgreSQL is said to be. Default: where it is. */
   readonly through?: { readonly host: string; readonly port: number };
 }
@@ -130,7 +132,7 @@ export class FleetMember implements AsyncDisposable {
 /** Starts a member as the program does. */
 export async function startMember(
   postgres: TestPostgres,
-  { role, folder, port, group = "edge", through }: MemberOptions,
+  { role, folder, port, group = "edge", through, maxLag = "0s" }: MemberOptions,
 ): Promise<FleetMember> {
   const passwordFile = `${folder}/password`;
   await Deno.writeTextFile(passwordFile, `${ROLE_PASSWORD}\n`);
@@ -148,6 +150,7 @@ export async function startMember(
     group = "${group}"
     [state.local]
     name = "${role}"
+    max_lag = "${maxLag}"
     listeners = { edge = "127.0.0.1:${port}" }
     [[listeners]]
     addr = "127.0.0.1:${port}"
@@ -183,4 +186,12 @@ export async function inStep(members: readonly FleetMember[], revision: number):
     () => revisions().every((it) => it >= revision && it === members[0]?.revision),
     `all of ${members.length} at one revision from ${revision} on`,
   );
+}
+
+/** A route that needs nothing. */
+export function plainRoute(hostname: string) {
+  return {
+    ...{ hostname, backend: "127.0.0.1:1", mode: "l4", tlsCert: "", tlsKey: "" } as const,
+    ...{ backendTls: false, sendProxyProtocol: false },
+  };
 }

@@ -1,0 +1,75 @@
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  FLEET_WAITS,
+  type FleetView,
+  type FleetWait,
+  invalid,
+  RefusedError,
+} from "../control/mod.ts";
+import type { Handlers } from "../rpc_server/mod.ts";
+import type { AdminContext } from "./context.ts";
+import type { ProxyAdminService } from "./gen/mod.ts";
+import { optionalMs } from "./messages.ts";
+
+const DEFAULT_DEADLINE_MS = 10_000;
+/** Below what any call may take. */
+const MAX_DEADLINE_MS = 50_000;
+
+type FleetMethods = "listFleet" | "waitForFleet" | "forgetFleetMember";
+
+/** The proxies of a group. */
+export function fleetHandlers(
+  { control }: AdminContext,
+): Pick<Handlers<typeof ProxyAdminService>, FleetMethods> {
+  return {
+    async listFleet() {
+      const { group, revision, members } = await fleetOf(control).list();
+      return {
+        group,
+        revision: BigInt(revision),
+        members: members.map((member) => ({
+          name: member.proxy,
+          version: member.version,
+          revision: BigInt(member.revision),
+          lag: BigInt(member.lag),
+          health: member.health,
+          startedAt: timestampFromMs(Math.round(member.startedAt)),
+          silentFor: durationFromMs(Math.max(0, Math.round(member.silentMs))),
+        })),
+      };
+    },
+    async waitForFleet({ revision, wait, deadline }, { signal }) {
+      const fleet = fleetOf(control);
+      const deadlineMs = optionalMs(deadline) ?? DEFAULT_DEADLINE_MS;
+      if (deadlineMs < 0 || deadlineMs > MAX_DEADLINE_MS) {
+        throw invalid("deadline", "not in 0–50 s");
+      }
+      if (!isWait(wait)) throw invalid("wait", `not one of ${FLEET_WAITS.join(", ")}`);
+      const wanted = revision === 0n ? control.state.revision : Number(revision);
+      const found = await fleet.wait({ revision: wanted, wait, deadlineMs }, signal);
+      return {
+        reached: found.reached,
+        revision: BigInt(found.revision),
+        inEffect: [...found.inEffect],
+        missing: [...found.missing],
+      };
+    },
+    async forgetFleetMember({ name }) {
+      if (name === "") throw invalid("name", "is missing");
+      await fleetOf(control).forget(name);
+      return {};
+    },
+  };
+}
+
+function fleetOf({ fleet }: AdminContext["control"]): FleetView {
+  if (fleet !== undefined) return fleet;
+  throw new RefusedError(
+    "failed_precondition",
+    'this proxy belongs to no group: that takes state.source = "postgres"',
+  );
+}
+
+function isWait(text: string): text is FleetWait {
+  return FLEET_WAITS.some((it) => it === text);
+}
