@@ -158,7 +158,12 @@ export class ServedState {
   /** Runs `body` alone: between its look at the state and its {@link commit} nobody changes it. */
   exclusive<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { group } = this.#options;
-    return this.#queue.run(group === undefined ? body : () => group.settle(body), signal);
+    if (group === undefined) return this.#queue.run(body, signal);
+    const anew = () => {
+      this.#queue.beginAnew();
+      return body();
+    };
+    return this.#queue.run(() => group.settle(anew), signal);
   }
 
   /** Takes no more changes; resolves when those that were asked for are made or refused. */

@@ -37,7 +37,7 @@ export const EXAMPLES: Readonly<Record<string, string | readonly string[]>> = {
   "connections close": "mcproxyctl connections close 4f2a9c0-1b",
   "explain": "mcproxyctl explain 198.51.100.7 :443 www.example.net",
   "history": "mcproxyctl history --client 198.51.100.7 --outcome refused --since 24h",
-  "fleet list": "mcproxyctl fleet",
+  "fleet list": "mcproxyctl fleet list",
   "fleet wait": "mcproxyctl fleet wait quorum --timeout 20s",
   "fleet forget": "mcproxyctl fleet forget p3",
   "audit": "mcproxyctl audit --limit 20",

@@ -21,6 +21,11 @@ export class MutationQueue {
     return this.#askedAt;
   }
 
+  /** The step that runs now is made anew: until here it has waited for others than it is to wait for. */
+  beginAnew(): void {
+    this.#askedAt = performance.now();
+  }
+
   /** Aborted, with the {@link RefusedError} for those who wait, when the queue closes. */
   get closing(): AbortSignal {
     return this.#closing.signal;

@@ -74,3 +74,14 @@ Deno.test("MutationQueue.askedAt is when a step was asked for, not when its turn
   const askedAt = await second;
   assert.ok(askedAt >= asked && askedAt <= after, `${asked} ${askedAt} ${after}`);
 });
+
+Deno.test("MutationQueue.beginAnew() has the step that runs be asked for now", async () => {
+  const queue = new MutationQueue();
+  const [before, after] = await queue.run(async () => {
+    const before = queue.askedAt;
+    while (performance.now() <= before) await Promise.resolve();
+    queue.beginAnew();
+    return [before, queue.askedAt];
+  });
+  assert.ok(Number(after) > Number(before), `${before} ${after}`);
+});
