@@ -139,6 +139,9 @@ export function fromStatus(
     warnings: [...warnings],
     backends: status.backends.slice(0, MAX_STATUS_BACKENDS).map(fromBackendStatus),
     totalBackends: status.backends.length,
+    dnsChanges: status.dnsChanges.map(({ id, names, decidedAt, problem }) => {
+      return { id, sets: [...names], decidedAt: timestampFromMs(decidedAt), problem };
+    }),
     responses: Object.fromEntries(
       [...status.responses].map(([name, count]) => [name, BigInt(count)]),
     ),

@@ -34,21 +34,26 @@ export function stateHandlers(
     },
     async apply(request, call) {
       const { state: desired, dryRun, ifRevision, closeConnections: close, replay } = request;
+      const { ifZoneVersions } = request;
       if (desired === undefined) throw invalid("state", "is missing");
       const options = {
         dryRun,
         ifRevision: ifRevision === 0n ? undefined : Number(ifRevision),
         close,
+        ifZoneVersions: ifZoneVersions.map(({ zone, version }) => ({ zone, version })),
       };
       const by = operation("Apply", context, call);
       const wanted = await toState(desired, call.signal);
       if (replay !== undefined && !dryRun) throw invalid("replay", "needs dry_run");
-      const { differences, live, revision, closed } = await wholeState.apply(wanted, options, by);
+      const applied = await wholeState.apply(wanted, options, by);
+      const { differences, live, revision, closed, zoneVersions = [] } = applied;
       return {
         ...fromDifferences(differences, live),
         revision: BigInt(revision),
         closedConnections: closed,
         pendingWorkers: by.pendingWorkers,
+        zoneVersions: [...zoneVersions],
+        recordsPending: applied.recordsPending ?? false,
         ...replay && {
           replay: fromReplayed(
             await askHistory(context.control.replay.ofState(wanted, durationMs(replay))),

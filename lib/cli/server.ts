@@ -119,6 +119,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   // Until here whoever had the database before gets it back when something fails.
   await confirmRole(database);
   control.issuance?.start();
+  control.dns?.start();
   control.follow(() => monitoring.health().problems.join("; "));
   await drift?.look();
   const running = { config, reloader, control, monitoring, manager, signals, log };

@@ -19,5 +19,7 @@ export function wholeStateOf({ listeners, firewall }: Config): Required<State> {
     })),
     rules: rulesOf(firewall),
     rateLimit: { limit, windowMs },
+    // They are the name server's: a file that is the truth about what is served names none.
+    records: [],
   };
 }

@@ -12,6 +12,7 @@ import {
 } from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
 import { connectorName } from "./connector_files.ts";
+import { DnsChanges } from "./dns_changes.ts";
 import { DatabaseCare } from "./database_care.ts";
 import { storeFirstState } from "./first_state.ts";
 import { FleetView } from "./fleet_view.ts";
@@ -56,6 +57,8 @@ export class Control {
   readonly backends: BackendAdministration;
   /** Certificates from an authority; absent: there is none. */
   readonly issuance: Issuance | undefined;
+  /** Changes of records at the name server; absent: there is none. */
+  readonly dns: DnsChanges | undefined;
   /** For questions; changes go through the three above. */
   readonly state: ServedState;
   readonly #options: StartOptions;
@@ -116,12 +119,23 @@ export class Control {
     this.backends = new BackendAdministration({ state, board, routing: this.routing });
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
-    this.wholeState = new StateAdministration({ state, firewall, expiry, readFile, acme, now });
+    const { config: { mcns } } = options;
+    this.dns = mcns && new DnsChanges({ config: mcns, state, readFile, log, now });
+    const { dns } = this;
+    this.wholeState = new StateAdministration({
+      state,
+      firewall,
+      expiry,
+      readFile,
+      acme,
+      now,
+      dns,
+    });
     this.issuance = acme && startUp.issued && openIssuance(acme, startUp.issued, {
       ...{ state, readFile, now, log },
       userAgent: options.userAgent ?? "mc-proxy",
       resolvers: options.config.resolver.servers,
-      mcns: options.config.mcns,
+      mcns,
       names: connector?.serverCert === ACME ? [connectorName(connector)] : [],
       activate: () => this.upkeep.lookAtCertificates(),
     });
@@ -284,6 +298,7 @@ export class Control {
       startedAt: this.#startedAt,
       source: this.source,
       now: this.#now(),
+      dnsChanges: this.dns?.waiting() ?? [],
     });
   }
 
@@ -328,6 +343,7 @@ export class Control {
     this.routing.close();
     this.backends.close();
     await this.#follower?.[Symbol.asyncDispose]();
+    await this.dns?.[Symbol.asyncDispose]();
     await this.state.close();
     await this.totals.close();
     await this.plane.drain(timeoutMs);

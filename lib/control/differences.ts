@@ -1,4 +1,5 @@
 import type { Endpoint } from "../addr/mod.ts";
+import type { SetDifference } from "../dns_rest/mod.ts";
 import type { AuditEntry, StoredRule } from "../db/mod.ts";
 import {
   type DatedRule,
@@ -30,7 +31,13 @@ import {
 import type { ChangeSet } from "./change_set.ts";
 
 /** What kind of thing a difference is about. */
-export type DifferenceKind = "listener" | "route" | "firewall_rule" | "l7_policy" | "rate_limit";
+export type DifferenceKind =
+  | "listener"
+  | "route"
+  | "firewall_rule"
+  | "l7_policy"
+  | "rate_limit"
+  | "dns_set";
 
 /** One difference between the state as it is and as it is wanted, and how to make it. */
 export interface Difference {
@@ -301,4 +308,21 @@ function policySubject(addr: string, hostname: string, { type, value }: Policy):
 /** What the audit log and differences show: the names of the protocol, and no secret. */
 function shown<T extends object>({ shape }: RecordKind<T>, value: object): Json {
   return recordToJson(shape, value, { hideSecrets: true });
+}
+
+/** What becomes of sets of records at the name server; of our own rows, none is written. */
+export function dnsDifferences(sets: readonly SetDifference[]): Difference[] {
+  return sets.map(({ name, type, before, after }) => {
+    const [was, is] = [before, after].map(({ ttl, values }) =>
+      values.length === 0 ? undefined : { ttl, values: [...values] }
+    );
+    const action = was === undefined ? "add" : is === undefined ? "remove" : "update";
+    return {
+      ...{ action, kind: "dns_set", subject: `${name} ${type}` },
+      ...was !== undefined && { before: was },
+      ...is !== undefined && { after: is },
+      edits: [],
+      write: () => {},
+    };
+  });
 }

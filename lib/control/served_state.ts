@@ -115,6 +115,11 @@ export class ServedState {
     refuseOtherRevision(this.revision, wanted);
   }
 
+  /** Whether a group's log says what it is. */
+  get isOfGroup(): boolean {
+    return this.#options.group !== undefined;
+  }
+
   /** How much it may hold. */
   get limits(): StateLimits {
     return this.#options.limits ?? STATE_LIMITS;
@@ -232,7 +237,8 @@ export class ServedState {
     operation.onRevision?.(this.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
-    for (const watcher of this.#watchers) watcher(differences, this.revision);
+    const ours = differences.filter(({ kind }) => kind !== "dns_set");
+    for (const watcher of this.#watchers) watcher(ours, this.revision);
   }
 
   /**

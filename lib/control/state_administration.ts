@@ -4,6 +4,9 @@ import type { Difference } from "./differences.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";
+import type { ZoneVersion } from "../dns_rest/mod.ts";
+import { invalid, RefusedError } from "../queue/mod.ts";
+import type { DnsChanges } from "./dns_changes.ts";
 import { RouteFilesCheck } from "./route_files_check.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { CloseOption } from "./live_connections.ts";
@@ -18,6 +21,10 @@ export interface Applied {
   readonly live: (difference: Difference) => number;
   readonly revision: number;
   readonly closed: number;
+  /** Of the zones of the wanted records, before the change. */
+  readonly zoneVersions?: readonly ZoneVersion[];
+  /** Whether the name server has yet to confirm them. */
+  readonly recordsPending?: boolean;
 }
 
 /** How a state is applied. */
@@ -28,6 +35,8 @@ export interface ApplyOptions extends CloseOption {
   readonly ifRevision?: number | undefined;
   /** Whether the wanted state is the truth, which leaves nothing else but blocks for a time. */
   readonly isWhole?: boolean;
+  /** Refuse unless zones of the wanted records have these versions. */
+  readonly ifZoneVersions?: readonly ZoneVersion[];
 }
 
 /** What a {@link StateAdministration} works with. */
@@ -38,6 +47,8 @@ export interface StateAdministrationOptions {
   readonly readFile: ReadFile;
   /** Absent: no authority issues anything. */
   readonly acme?: AcmeConfig | undefined;
+  /** Absent: there is no name server whose records are changed. */
+  readonly dns?: DnsChanges | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -58,19 +69,73 @@ export class StateAdministration {
    * @throws {RefusedError}
    */
   async apply(wanted: State, options: ApplyOptions, operation: Operation): Promise<Applied> {
-    return await this.#state.exclusive(async () => {
-      const { firewall, expiry } = this.#options;
-      const { ifRevision, dryRun, close, isWhole = false } = options;
-      this.#state.refuseOtherRevision(ifRevision);
-      const differences = await this.#plan(wanted, isWhole);
-      const live = liveOn(await this.#state.plane.liveTraffic());
-      if (dryRun) return { differences, live, revision: this.#state.revision, closed: 0 };
-      await this.#state.commit(differences, { ...operation, isOfWholeState: true });
-      if (wanted.rateLimit !== undefined) firewall.adoptRateLimit(wanted.rateLimit);
-      expiry.schedule();
-      const closed = close ? await this.#closeTouched(differences, live) : 0;
-      return { differences, live, revision: this.#state.revision, closed };
-    }, operation.signal);
+    const { records: sets = [] } = wanted;
+    if (sets.length === 0) return await this.#applyOwn(wanted, options, operation);
+    const { dns } = this.#options;
+    if (dns === undefined) throw invalid("state.records", "needs the section [mcns]");
+    if (this.#state.isOfGroup) {
+      // The log would have our half before we have the decision.
+      const message =
+        "records are not changed together with the state of a group: change them at " +
+        "the name server (`mcnsctl`)";
+      throw new RefusedError("failed_precondition", message);
+    }
+    const { dryRun, ifZoneVersions: ifVersions = [] } = options;
+    const { actor, signal } = operation;
+    if (dryRun) {
+      const { differences, versions: zoneVersions } = await dns.plan(sets, signal);
+      return { ...await this.#applyOwn(wanted, options, operation, differences), zoneVersions };
+    }
+    let isKept = false;
+    try {
+      const applied = await this.#state.exclusive(
+        () =>
+          dns.together(sets, { ifVersions, actor, signal }, async (kept) => {
+            isKept = true;
+            const { differences, versions: zoneVersions, id } = kept;
+            const done = await this.#applyAlone(wanted, options, operation, differences);
+            return { ...done, zoneVersions, id };
+          }),
+        signal,
+      );
+      await dns.settle();
+      return { ...applied, recordsPending: dns.waiting().some(({ id }) => id === applied.id) };
+    } catch (error) {
+      // What is kept for nothing is in the way of whoever tries again.
+      if (isKept) await dns.settle();
+      throw error;
+    }
+  }
+
+  #applyOwn(
+    wanted: State,
+    options: ApplyOptions,
+    operation: Operation,
+    more: readonly Difference[] = [],
+  ): Promise<Applied> {
+    return this.#state.exclusive(
+      () => this.#applyAlone(wanted, options, operation, more),
+      operation.signal,
+    );
+  }
+
+  /** @param more differences that are not ours to find, and are made with ours. */
+  async #applyAlone(
+    wanted: State,
+    { ifRevision, dryRun, close, isWhole = false }: ApplyOptions,
+    operation: Operation,
+    more: readonly Difference[],
+  ): Promise<Applied> {
+    const { firewall, expiry } = this.#options;
+    this.#state.refuseOtherRevision(ifRevision);
+    const differences = [...await this.#plan(wanted, isWhole), ...more];
+    const live = liveOn(await this.#state.plane.liveTraffic());
+    if (dryRun) return { differences, live, revision: this.#state.revision, closed: 0 };
+    await this.#state.commit(differences, { ...operation, isOfWholeState: true });
+    if (wanted.rateLimit !== undefined) firewall.adoptRateLimit(wanted.rateLimit);
+    expiry.schedule();
+    const closed = close ? await this.#closeTouched(differences, live) : 0;
+    return { differences, live, revision: this.#state.revision, closed };
   }
 
   #plan(wanted: State, isWhole: boolean): Promise<Difference[]> {

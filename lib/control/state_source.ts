@@ -22,7 +22,9 @@ export function refuseWhatIsTheFiles(
   file: string | undefined,
 ): void {
   if (file === undefined || isOfFile) return;
-  const refused = differences.find(({ isPassing = false }) => isOfWholeState || !isPassing);
+  const refused = differences.find(({ kind, isPassing = false }) =>
+    kind !== "dns_set" && (isOfWholeState || !isPassing)
+  );
   if (refused === undefined) return;
   throw new RefusedError(
     "failed_precondition",

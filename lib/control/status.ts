@@ -5,6 +5,7 @@ import type { WorkerStatus } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { type BackendStatus, worstFirst } from "./backend_status.ts";
+import type { WaitingDnsChange } from "./dns_changes.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
 import type { RouteStatus, RunningTotals } from "./running_totals.ts";
 import type { ServedState } from "./served_state.ts";
@@ -44,6 +45,8 @@ export interface Status {
   readonly responses: ReadonlyMap<string, number>;
   /** Empty while everything is as it should be. */
   readonly problem: string;
+  /** Changes of records that the name server has yet to confirm. */
+  readonly dnsChanges: readonly WaitingDnsChange[];
 }
 
 /** The firewall in numbers. */
@@ -68,6 +71,7 @@ export interface StatusContext {
   readonly startedAt: number;
   readonly source: StateSource;
   readonly now: number;
+  readonly dnsChanges: readonly WaitingDnsChange[];
 }
 
 /** How many rules {@link FirewallStatus.topRules} names. */
@@ -75,7 +79,7 @@ const TOP_RULES = 10;
 
 /** Looks at the proxy. */
 export async function readStatus(context: StatusContext): Promise<Status> {
-  const { state, totals, board, geoip, rateLimit, startedAt, source, now } = context;
+  const { state, totals, board, geoip, rateLimit, startedAt, source, now, dnsChanges } = context;
   const routes = await totals.routes();
   const listeners = listenerStatuses(state, routes);
   const { workers, counters } = state.plane.status();
@@ -96,6 +100,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     backends: worstFirst(board.status()),
     responses: responsesOf(state),
     problem: problemOf(state),
+    dnsChanges,
   };
 }
 

@@ -17,7 +17,7 @@ import {
   SnapshotResponseSchema,
   type WorkerStatus,
 } from "../admin/gen/mod.ts";
-import type { Status } from "../client/mod.ts";
+import type { DnsChange, Status } from "../client/mod.ts";
 import { OUTCOMES } from "../observe/mod.ts";
 import { backendColumns, conditionWords } from "./backends.ts";
 import { rateLimitWords } from "./firewall.ts";
@@ -64,6 +64,7 @@ export function statusLines(status: Status): string[] {
     ["state", stateWords(status)],
     ["database", `version ${status.databaseVersion}, revision ${status.revision}`],
     ["workers", workersWords(status.workers)],
+    ...status.dnsChanges.map((it) => ["records", dnsChangeWords(it)] as const),
     ...status.totalBackends === 0
       ? []
       : [["backends", conditionWords(status.backends, status.totalBackends)] as const],
@@ -91,6 +92,14 @@ export function statusLines(status: Status): string[] {
       ]),
     ],
   ];
+}
+
+/** A change of records that waits for the name server. */
+function dnsChangeWords({ id, sets, decidedAt, problem }: DnsChange): string {
+  const since = decidedAt === undefined ? "" : ` since ${formatTime(timestampMs(decidedAt))}`;
+  const what = `${sets.slice(0, 3).join(", ")}${sets.length > 3 ? ", …" : ""}`;
+  const why = problem === "" ? "" : `: ${problem}`;
+  return `${what} wait for the name server${since} (${id})${why}`;
 }
 
 /** Those that are looked after, the worst first; `backends list` shows all of them. */

@@ -49,13 +49,17 @@ export async function applyFile(session: Session, flags: ApplyFlags): Promise<vo
   }
   if (!session.json) session.print(...differenceLines(found));
   if (flags.yes !== true) await refuseDangerous(session, newRules(found));
-  const ifRevision = found.revision;
-  const done = await session.client.apply({ state, ifRevision, closeConnections }, call);
+  const { revision: ifRevision, zoneVersions: ifZoneVersions } = found;
+  const wanted = { state, ifRevision, ifZoneVersions, closeConnections };
+  const done = await session.client.apply(wanted, call);
   const closed = done.closedConnections > 0
     ? `; ${count(done.closedConnections, "connection")} closed`
     : "";
   session.answer(ApplyResponseSchema, done, ({ revision }) => [
     `applied ${count(countOf(done), "change")}, now at revision ${revision}${closed}`,
+    ...done.recordsPending
+      ? ["the records are decided on; the name server is told of them until it confirms"]
+      : [],
   ]);
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { FirewallRule } from "../firewall/mod.ts";
+import { DnsChangeRows } from "./dns_changes.ts";
 import { IssuedCertificates } from "./issued_certificates.ts";
 import { Policies } from "./policies.ts";
 import { complete } from "../schema/mod.ts";
@@ -84,6 +85,8 @@ export class Database extends StateDatabase {
   readonly settings: Settings;
   /** Certificates from an authority. */
   readonly issued: IssuedCertificates;
+  /** Changes of records that the name server has yet to confirm. */
+  readonly dnsChanges: DnsChangeRows;
 
   readonly #schema: ProgramSchema;
 
@@ -95,6 +98,7 @@ export class Database extends StateDatabase {
     this.policies = new Policies(this.statements);
     this.settings = new Settings(this.statements);
     this.issued = new IssuedCertificates(this.statements);
+    this.dnsChanges = new DnsChangeRows(this.statements);
   }
 
   /** Of the state: the group's where this is a replica, else that of the audit log. */

@@ -39,6 +39,7 @@ export {
   type IssuedCertificates,
   type KeptProof,
 } from "./issued_certificates.ts";
+export { type DecidedDnsChange, type DnsChangeRows } from "./dns_changes.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleName, type Rules, type StoredRule } from "./rules.ts";
 export { type ReplicaPosition, type Settings, type SourceName } from "./settings.ts";

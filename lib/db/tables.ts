@@ -9,6 +9,7 @@ export const STATE_TABLES = [
   "l7_policies",
   "settings",
   "seeded",
+  "dns_changes",
 ] as const;
 
 /** Columns of state tables that count and do not say: they change without anybody's wish. */

@@ -150,6 +150,21 @@ export const WRITTEN: readonly Migration[] = [
       "ALTER TABLE acme_accounts ADD COLUMN next_key_pem TEXT NOT NULL DEFAULT ''",
     ],
   },
+  // What came with fields of the state alone.
+  { version: 20, statements: [] },
+  { version: 21, statements: [] },
+  {
+    // Decisions about changes of records that the name server has yet to confirm.
+    version: 22,
+    statements: [
+      `CREATE TABLE dns_changes (
+        id TEXT PRIMARY KEY,
+        content TEXT NOT NULL CHECK(json_valid(content)),
+        actor TEXT NOT NULL,
+        decided_at INTEGER NOT NULL
+      )`,
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */

@@ -122,3 +122,8 @@ function tokenOf(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.length > MAX_TOKEN) return undefined;
   return /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1];
 }
+
+/** Somebody may not do something. */
+export function forbidden(): AuthError {
+  return new AuthError("forbidden", "the token is not good for this");
+}

@@ -3,14 +3,14 @@ import { type Name, nameToText } from "../dns/mod.ts";
 import { Access, canonical, readZoneName } from "../dns_control/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { invalid, RefusedError } from "../queue/mod.ts";
-import type { Authenticator, Caller } from "./auth.ts";
+import { type Authenticator, type Caller, forbidden } from "./auth.ts";
 import { type Condition, readCondition } from "./conditions.ts";
 import { type Failure, failureOf } from "./failures.ts";
 import { readJson } from "./json_schema.ts";
 import { describeApi } from "./openapi.ts";
 import { matchPath, parseTarget } from "./path.ts";
 import type { Answer, Call, Route } from "./route.ts";
-import { createRoutes, forbidden, type RoutesOptions } from "./routes.ts";
+import { createRoutes, type RoutesOptions } from "./routes.ts";
 
 /** Octets of the content of a request: a record has 64 KiB, four characters an octet at most. */
 const MAX_BODY = 1024 * 1024;

@@ -9,7 +9,8 @@ import type {
 } from "../dns_control/mod.ts";
 import { canonical, readZoneName } from "../dns_control/mod.ts";
 import { invalid, missing, present } from "../queue/mod.ts";
-import { AuthError } from "./auth.ts";
+import { forbidden } from "./auth.ts";
+import { changeRoutes } from "./change_routes.ts";
 import type { Answer, Call, Parameter, Route } from "./route.ts";
 import * as schema from "./schemas.ts";
 import { secondaryRoutes, timeText, zoneJson } from "./secondary_routes.ts";
@@ -43,6 +44,7 @@ export function createRoutes(options: RoutesOptions): readonly Route[] {
     ...fileRoutes(options),
     ...otherRoutes(options),
     ...tokenRoutes(options),
+    ...changeRoutes(options),
   ];
 }
 
@@ -335,11 +337,6 @@ function tokenRoutes({ control }: RoutesOptions): readonly Route[] {
       },
     },
   ];
-}
-
-/** Who may not do something. */
-export function forbidden(): AuthError {
-  return new AuthError("forbidden", "the token is not good for this");
 }
 
 function mayRead({ access }: Call["caller"], zone: string): boolean {

@@ -2,79 +2,25 @@ import { durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type mcns } from "../admin/gen/mod.ts";
 import { nameToText } from "../dns/mod.ts";
 import {
-  Access,
   canonical,
-  type DnsOperation,
   type Done,
   readZoneName,
   type RecordInput,
   type RecordView,
-  type Right,
   type SecondaryView,
   type TokenView,
   type ZoneView,
 } from "../dns_control/mod.ts";
 import { invalid, missing } from "../queue/mod.ts";
-import type { CallContext, Handlers } from "../rpc_server/mod.ts";
-import { type Authenticator, AuthError, type Caller } from "./auth.ts";
-import { forbidden, type RoutesOptions } from "./routes.ts";
-
-/** What the service needs. */
-export interface RpcOptions extends RoutesOptions {
-  readonly authenticator: Authenticator;
-  /** Who calls over the Unix socket; absent: nobody does. */
-  readonly owner?: (() => string) | undefined;
-}
+import type { Handlers } from "../rpc_server/mod.ts";
+import { forbidden } from "./auth.ts";
+import { changeHandlers } from "./change_handlers.ts";
+import { Gate, operationOf, type RpcOptions } from "./gate.ts";
 
 const MAX_PAGE = 10_000;
 const PAGE = 1000;
 const MAX_AUDIT = 1000;
 const AUDIT_PAGE = 100;
-const MAX_ACTOR_CHARACTERS = 64;
-
-/** Finds out who calls, and whether they may. */
-class Gate {
-  readonly #options: RpcOptions;
-
-  constructor(options: RpcOptions) {
-    this.#options = options;
-  }
-
-  async caller(call: CallContext): Promise<Caller> {
-    const { owner, authenticator } = this.#options;
-    if (call.address !== undefined) {
-      return await authenticator.authenticate(call.metadata("authorization"), call.address);
-    }
-    if (owner === undefined) throw new AuthError("unknown", "a bearer token is needed");
-    // What callers call themselves is marked as their word.
-    const claim = call.metadata("mcns-actor") ?? "";
-    const isUsable = claim.length <= MAX_ACTOR_CHARACTERS && /^[\x20-\x7e]+$/.test(claim);
-    return { name: isUsable ? `${owner()} (${claim})` : owner(), access: Access.ADMIN };
-  }
-
-  async admin(call: CallContext): Promise<Caller> {
-    const caller = await this.caller(call);
-    if (!caller.access.isAdmin) throw forbidden();
-    return caller;
-  }
-
-  /** The zone of a request; looked at before whether it is there. */
-  async zone(call: CallContext, text: string, right: Right) {
-    const caller = await this.caller(call);
-    const zone = readZoneName(text);
-    if (!caller.access.may(right, canonical(nameToText(zone)) ?? "")) throw forbidden();
-    return { caller, zone };
-  }
-}
-
-function operationOf(
-  { name: actor }: Caller,
-  action: string,
-  { signal, ifVersion }: { readonly signal: AbortSignal; readonly ifVersion?: readonly string[] },
-): DnsOperation {
-  const condition = ifVersion === undefined || ifVersion.length === 0 ? {} : { ifVersion };
-  return { actor, action, signal, ...condition };
-}
 
 /** The methods of `mcns.v1.ZoneService`. */
 export function rpcHandlers(options: RpcOptions): Handlers<typeof mcns.ZoneService> {
@@ -84,6 +30,7 @@ export function rpcHandlers(options: RpcOptions): Handlers<typeof mcns.ZoneServi
     ...recordHandlers(options, gate),
     ...otherHandlers(options, gate),
     ...tokenHandlers(options, gate),
+    ...changeHandlers(options, gate),
   };
 }
 

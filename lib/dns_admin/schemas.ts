@@ -168,6 +168,50 @@ export const CREATED_TOKEN: JsonSchema = object({
   token: string("What to show. It is not stored and cannot be shown again."),
 });
 
+const CHANGE_ID = string("Of the transaction: up to 64 letters, digits and hyphens.");
+const COORDINATOR = string("Who decides.");
+const OPTIONAL_VALUES = list("Each as a zone file has it; none: the set goes.", VALUE, 4096);
+const VERSIONS = (description: string) =>
+  list(description, object({ zone: FULL_NAME, version: VERSION }), 1000);
+const SET_DATA = object({
+  ttl: integer("Seconds; 0: there is no set.", 0, MAX_TTL),
+  values: list("As a zone file has them.", VALUE),
+});
+
+export const NEW_CHANGE: JsonSchema = object({
+  id: CHANGE_ID,
+  coordinator: COORDINATOR,
+  sets: list(
+    "The sets as they are to be.",
+    object({ zone: FULL_NAME, name: NAME, type: TYPE, "ttl?": TTL, values: OPTIONAL_VALUES }),
+    1000,
+  ),
+  "if_versions?": VERSIONS("Refuse unless these zones have these versions."),
+  "dry_run?": { type: "boolean", description: "Look only." },
+});
+
+export const CHANGE: JsonSchema = object({
+  id: CHANGE_ID,
+  state: string("`planned`, `prepared` or `committed`."),
+  sets: list(
+    "Those that differ from what there is; of a change that was made before, none.",
+    object({ zone: FULL_NAME, name: FULL_NAME, type: TYPE, before: SET_DATA, after: SET_DATA }),
+  ),
+  versions: VERSIONS("Of the zones, now; of a change that was made before, none."),
+  pending_workers: PENDING,
+});
+
+export const WAITING_CHANGES: JsonSchema = object({
+  changes: list(
+    "The oldest first.",
+    object({
+      ...{ id: CHANGE_ID, coordinator: COORDINATOR, actor: string("Who asked for it.") },
+      prepared_at: string("When it was, in UTC."),
+      zones: list("Those that are kept for it.", FULL_NAME),
+    }),
+  ),
+});
+
 export const WRITTEN_BACK: JsonSchema = object({
   "aside?": string("Where the file is now that was in the database's place."),
 });

@@ -4,6 +4,7 @@ import { type FieldProblem, invalid, invalidFields, missing } from "../queue/mod
 import { ZoneTable } from "../zones/mod.ts";
 import { explainName, type Explanation } from "./explain.ts";
 import { readOwner, readType, readZoneName, type RecordView, viewOf } from "./inputs.ts";
+import { PreparedChanges } from "./prepared_changes.ts";
 import { RecordChanges } from "./record_changes.ts";
 import { type FollowState, SecondaryZones } from "./secondary_zones.ts";
 import { ServedZones, type ServedZonesOptions } from "./served_zones.ts";
@@ -48,6 +49,7 @@ export class DnsControl {
   readonly zones: ZoneChanges;
   readonly tokens: TokenChanges;
   readonly secondaries: SecondaryZones;
+  readonly prepared: PreparedChanges;
 
   private constructor(served: ServedZones) {
     this.#served = served;
@@ -55,6 +57,7 @@ export class DnsControl {
     this.zones = new ZoneChanges(served);
     this.tokens = new TokenChanges(served);
     this.secondaries = new SecondaryZones(served, this.records);
+    this.prepared = new PreparedChanges(served);
   }
 
   /**

@@ -11,6 +11,13 @@ export { DEFAULT_TTL, readZoneName, type RecordInput, type RecordView } from "./
 export { type NewZone } from "./new_zone.ts";
 export { DnsMutationError, type DnsOperation, type Done } from "./operation.ts";
 export { type DnsPlane, NO_PLANE } from "./plane.ts";
+export {
+  type ChangeRequest,
+  type ChangeView,
+  type WaitingChange,
+  type ZoneVersion,
+} from "./prepared_changes.ts";
+export { type PlannedSet, type SetOfZone } from "./prepared_sets.ts";
 export { type ServedZonesOptions } from "./served_zones.ts";
 export {
   type Follower,

@@ -10,6 +10,8 @@ export interface DnsOperation {
   readonly ifVersion?: readonly string[];
   /** What is changed came from the zone's primary, the only one that may change it. */
   readonly isTransfer?: boolean;
+  /** The prepared change that this is, whose zones are kept for it. */
+  readonly prepared?: string;
 }
 
 /** What a change led to. */

@@ -4,16 +4,14 @@ import {
   nameEquals,
   nameKey,
   nameToText,
-  nextSerial,
   octetsOf,
   rdataKey,
   serialOfSoa,
-  soaWithSerial,
   TYPE,
   typeToText,
   type ZoneRecord,
 } from "../dns/mod.ts";
-import type { StoredRecord, ZoneEdit, ZoneRow } from "../dns_store/mod.ts";
+import type { StoredRecord, ZoneEdit } from "../dns_store/mod.ts";
 import {
   type FieldProblem,
   invalid,
@@ -34,14 +32,9 @@ import {
 import type { DnsOperation, Done } from "./operation.ts";
 import { type ServedZones } from "./served_zones.ts";
 import { compareSets, readSet, readSetName, type SetInput, type SetName } from "./set_input.ts";
-import { amended, isApex, toSetChange, type WantedSet } from "./set_changes.ts";
+import { type WantedSet } from "./set_changes.ts";
 import { refuseOtherVersion, versionOf } from "./version.ts";
-
-/** What the zone has, and what of it is asked for. */
-interface Place {
-  readonly row: ZoneRow;
-  readonly zone: Zone;
-}
+import { type Place, planEdit } from "./zone_edit.ts";
 
 /** Changes of the records of zones. */
 export class RecordChanges {
@@ -242,35 +235,14 @@ export class RecordChanges {
       readonly fieldOf: (problem: RuleProblem) => string;
     },
   ): Promise<Done & { readonly added: readonly StoredRecord[] }> {
-    const { database } = this.#served;
-    const { removed = [], added = [], changed = [] } = edit;
-    const rows = removed.length + added.length + changed.length;
+    const { database, now } = this.#served;
+    const planned = planEdit({ row, zone }, edit, { database, sets, operation, now, fieldOf });
+    const { rows, serial, write, change, back } = planned;
     if (rows === 0) {
-      return { version: versionOf(row, zone), serial: zone.serial, pendingWorkers: [], added: [] };
+      return { version: versionOf(row, zone), serial, pendingWorkers: [], added: [] };
     }
-    const serial = edit.serial ?? nextSerial(zone.serial);
-    const soa = sets.find(({ type, name }) => type === TYPE.SOA && isApex({ name }, zone));
-    const [current] = soa === undefined
-      ? this.#records.set(row.id, row.origin, TYPE.SOA)
-      : soa.records;
-    const others = sets.filter((set) => set !== soa);
-    const nextSoa = current === undefined ? [] : [{
-      ...{ name: row.origin, type: TYPE.SOA },
-      records: [
-        { ...current, data: soaWithSerial(current.data, serial) },
-        ...soa?.records.slice(1) ?? [],
-      ],
-    }];
-    const noSoa = soa !== undefined && current === undefined ? [soa] : [];
-    const changes = [...others, ...nextSoa, ...noSoa].map(toSetChange);
-    amended(zone, changes, fieldOf);
-    const author = { ...operation, time: this.#served.now() };
-    const { result, pendingWorkers } = await this.#served.commit({
-      write: () => database.changeInSteps(row, { ...edit, serial }, author),
-      rows,
-      change: { kind: "amend", origin: zone.origin, sets: changes },
-      back: { kind: "set", zone },
-    }, operation);
+    const { result, pendingWorkers } = await this.#served
+      .commit({ write, rows, change, back }, operation);
     const version = versionOf(row, { serial });
     return { version, serial, pendingWorkers, added: result.added };
   }

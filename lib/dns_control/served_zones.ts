@@ -1,7 +1,9 @@
 import {
+  foldCase,
   type Name,
   nameKey,
   nameToText,
+  octetsOf,
   type OctetString,
   octetString,
   type ZoneRecord,
@@ -40,6 +42,8 @@ export interface Prepared<T> {
   readonly change?: ZoneChange;
   /** What takes it back in the plane. */
   readonly back?: ZoneChange;
+  /** What other zones become, all of it or nothing. */
+  readonly others?: readonly { readonly change: ZoneChange; readonly back: ZoneChange }[];
 }
 
 /**
@@ -59,6 +63,8 @@ export class ServedZones {
   readonly #broken = new Map<string, string>();
   /** The primaries of zones that other servers have first, by their folded names. */
   readonly secondaries = new Map<OctetString, readonly string[]>();
+  /** Zones that are kept as they are for a prepared change, and which. */
+  #held: ReadonlyMap<string, string> = new Map();
 
   private constructor({ database, plane, log, now }: ServedZonesOptions) {
     this.database = database;
@@ -143,6 +149,23 @@ export class ServedZones {
     return this.#make({ kind: "expire", origin, isExpired });
   }
 
+  /** Keeps these zones as they are, but for the change that they are kept for. */
+  hold(held: ReadonlyMap<string, string>): void {
+    this.#held = held;
+  }
+
+  /**
+   * Refuses a change of a zone that waits for the decision on another one.
+   *
+   * @throws {RefusedError} `busy`
+   */
+  refuseHeld(origin: OctetString, { prepared }: Pick<DnsOperation, "prepared">): void {
+    const held = this.#held.get(foldCase(origin));
+    if (held === undefined || held === prepared) return;
+    const zone = nameToText(octetsOf(origin));
+    throw new RefusedError("busy", `the zone ${zone} waits for the decision on the change ${held}`);
+  }
+
   /** Runs `body` alone: between its look at the state and its {@link commit} nobody changes it. */
   exclusive<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.#queue.run(body, signal);
@@ -163,6 +186,9 @@ export class ServedZones {
     prepared: Prepared<T>,
     operation: DnsOperation,
   ): Promise<{ readonly result: T; readonly pendingWorkers: readonly number[] }> {
+    for (const { change } of changesOf(prepared)) {
+      this.refuseHeld(change.kind === "set" ? change.zone.origin : change.origin, operation);
+    }
     const { result, undo } = await this.#writes.store(prepared.write, prepared.rows, operation);
     const pendingWorkers = await this.#apply(prepared, operation, undo);
     await this.#writes.acknowledge();
@@ -170,26 +196,33 @@ export class ServedZones {
   }
 
   async #apply(
-    { change, back }: Prepared<unknown>,
+    prepared: Prepared<unknown>,
     operation: DnsOperation,
     undo: () => void,
   ): Promise<readonly number[]> {
-    if (change === undefined) return [];
+    const pending = new Set<number>();
+    const begun: (ZoneChange | undefined)[] = [];
     try {
-      const { pendingWorkers } = await this.#plane.apply(change);
-      this.#table = applyZoneChange(this.#table, change);
-      // Whatever was wrong with it, it was made anew.
-      if (change.kind === "set") this.#broken.clear();
-      return pendingWorkers;
+      for (const { change, back } of changesOf(prepared)) {
+        begun.unshift(back);
+        const { pendingWorkers } = await this.#plane.apply(change);
+        for (const worker of pendingWorkers) pending.add(worker);
+      }
     } catch (cause) {
       await this.#writes.takeBack(undo, operation.action);
       try {
-        if (back !== undefined) await this.#plane.apply(back);
+        for (const back of begun) if (back !== undefined) await this.#plane.apply(back);
       } catch (error) {
         this.#writes.noteSplit(operation.action, error);
       }
       throw new DnsMutationError(operation.action, cause);
     }
+    for (const { change } of changesOf(prepared)) {
+      this.#table = applyZoneChange(this.#table, change);
+      // Whatever was wrong with it, it was made anew.
+      if (change.kind === "set") this.#broken.clear();
+    }
+    return [...pending].sort((a, b) => a - b);
   }
 
   async #make(change: ZoneChange): Promise<void> {
@@ -208,6 +241,10 @@ export class ServedZones {
     this.#broken.set(name, reason);
     this.#log({ level: "error", message: reason });
   }
+}
+
+function changesOf({ change, back, others = [] }: Prepared<unknown>) {
+  return change === undefined ? others : [{ change, back }, ...others];
 }
 
 /** A zone of many records takes seconds, in which others have their turns. */

@@ -21,6 +21,8 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "tokens list": "mcnsctl tokens list",
   "tokens add": "mcnsctl tokens add ci write:example.net --ttl 24h",
   "tokens remove": "mcnsctl tokens remove ci",
+  "changes list": "mcnsctl changes list",
+  "changes abort": "mcnsctl changes abort 3f0e9a52-7c1d-4e55-9d0b-5b1f3c1d2a77",
   "completions": "mcnsctl completions bash >/etc/bash_completion.d/mcnsctl",
 };
 

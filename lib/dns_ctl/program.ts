@@ -49,6 +49,7 @@ export function createProgram(host: ProgramHost): Command {
   addZones(program, host);
   addRecords(program, host);
   addQuestions(program, host);
+  addChanges(program, host);
   addTokens(program, host);
   addCompletions(program, LIVE_VALUES);
   // For completion scripts.
@@ -179,6 +180,20 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
   program.command("write-back")
     .description("write a database whose file was removed or replaced back to its place")
     .action(() => run(async (session) => (await load()).writeBack(session)));
+}
+
+function addChanges(program: Command, { run }: ProgramHost): void {
+  const load = () => import("./changes.ts");
+  const changes = program.command("changes").description(
+    "changes that wait for the decision of another program",
+  );
+  changes.command("list")
+    .description("list them, the oldest first")
+    .action(() => run(async (session) => (await load()).listChanges(session)));
+  changes.command("abort")
+    .description("give one up by hand, which frees its zones; if it is decided, it is made anew")
+    .argument("<id>", "its id, which `changes list` shows")
+    .action((id: string) => run(async (session) => (await load()).abortChange(session, id)));
 }
 
 function addTokens(program: Command, { run }: ProgramHost): void {

@@ -80,17 +80,21 @@ function readAnswer(status: number, text: string, host: string): DnsRestAnswer {
   }
   throw new DnsRestError("refused", `the name server ${host} refuses: ${said(status, json)}`, {
     status,
+    fields: fieldsOf(json),
   });
 }
 
+function fieldsOf({ fields }: Readonly<Record<string, unknown>>): DnsRestError["fields"] {
+  if (!Array.isArray(fields)) return [];
+  return fields.map(({ field, message }) => ({
+    field: String(field),
+    message: String(message).slice(0, MAX_SAID),
+  }));
+}
+
 /** What a server says of a refusal, and what to look at. */
-function said(status: number, { title, fields }: Readonly<Record<string, unknown>>): string {
-  const words = [
-    typeof title === "string" ? title : `code ${status}`,
-    ...Array.isArray(fields)
-      ? fields.map(({ field, message }) => `${String(field)} ${String(message)}`)
-      : [],
-  ].join("; ").slice(0, MAX_SAID);
+function said(status: number, { title }: Readonly<Record<string, unknown>>): string {
+  const words = (typeof title === "string" ? title : `code ${status}`).slice(0, MAX_SAID);
   if (status === 401) return `${words}: look at token_file`;
   return status === 403 ? `${words}: the token needs write:ZONE` : words;
 }

@@ -17,14 +17,20 @@ export class DnsRestError extends Error {
   readonly code: DnsRestErrorCode;
   /** Of HTTP; 0: there was no answer. */
   readonly status: number;
+  /** What is wrong with fields of the request, as far as the server says. */
+  readonly fields: readonly { readonly field: string; readonly message: string }[];
 
   constructor(
     code: DnsRestErrorCode,
     message: string,
-    { status = 0, ...options }: ErrorOptions & { readonly status?: number } = {},
+    { status = 0, fields = [], ...options }: ErrorOptions & {
+      readonly status?: number;
+      readonly fields?: DnsRestError["fields"];
+    } = {},
   ) {
     super(message, options);
     this.code = code;
     this.status = status;
+    this.fields = fields;
   }
 }

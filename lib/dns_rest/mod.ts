@@ -5,6 +5,17 @@
  * @module
  */
 export {
+  abortChange,
+  type ChangeOfSets,
+  commitChange,
+  prepareChange,
+  type PreparedChange,
+  type SetDifference,
+  waitingChanges,
+  type WantedSet,
+  type ZoneVersion,
+} from "./changes.ts";
+export {
   callDnsRest,
   type DnsRestAnswer,
   type DnsRestCall,

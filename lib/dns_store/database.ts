@@ -11,6 +11,7 @@ import {
 import { runAtOnce, type Steps } from "../slices/mod.ts";
 import { DatabaseError, type DatabaseParts, StateDatabase } from "../sqlite/mod.ts";
 import { Journal, MAX_JOURNAL_ROWS } from "./journal.ts";
+import { PreparedChangeRows } from "./prepared.ts";
 import { Records } from "./records.ts";
 import type { StoredRecord, ZoneRow } from "./rows.ts";
 import { SecondaryRows } from "./secondaries.ts";
@@ -55,6 +56,7 @@ export class DnsDatabase extends StateDatabase {
   readonly journal: Journal;
   readonly tokens: Tokens;
   readonly secondaries: SecondaryRows;
+  readonly prepared: PreparedChangeRows;
   readonly #schema: DatabaseParts["schema"];
 
   /** @private Use `openDnsDatabase`. */
@@ -66,6 +68,7 @@ export class DnsDatabase extends StateDatabase {
     this.journal = new Journal(this.statements, maxJournalRows);
     this.tokens = new Tokens(this.statements);
     this.secondaries = new SecondaryRows(this.statements);
+    this.prepared = new PreparedChangeRows(this.statements);
   }
 
   /**

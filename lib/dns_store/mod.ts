@@ -8,6 +8,7 @@
 export { type Author, type DnsDatabase, type EditedZone, type ZoneEdit } from "./database.ts";
 export { type Journal, type JournalStep, MAX_JOURNAL_ROWS } from "./journal.ts";
 export { openDnsDatabase, openMemoryDnsDatabase } from "./open.ts";
+export { type PreparedChangeRows, type PreparedRow } from "./prepared.ts";
 export { type RecordFilter, type Records } from "./records.ts";
 export { acceptDnsDatabase, type DnsContents, restoreDnsDatabase } from "./restore.ts";
 export { type StoredRecord, type ZoneRow } from "./rows.ts";

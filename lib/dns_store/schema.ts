@@ -56,13 +56,34 @@ export const MIGRATIONS: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    // Changes that wait for somebody else's decision, and those that were made after one.
+    version: 3,
+    statements: [
+      `CREATE TABLE prepared_changes (
+        id TEXT PRIMARY KEY,
+        coordinator TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        content TEXT NOT NULL CHECK(json_valid(content)),
+        prepared_at INTEGER NOT NULL,
+        committed_at INTEGER
+      )`,
+    ],
+  },
 ];
 
 /** The version that this program reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** What is the state: every row counts, and a change that fails takes each of them back. */
-export const STATE_TABLES = ["zones", "records", "journal", "tokens", "secondaries"] as const;
+export const STATE_TABLES = [
+  "zones",
+  "records",
+  "journal",
+  "tokens",
+  "secondaries",
+  "prepared_changes",
+] as const;
 
 /** What lib/sqlite has to know of this program's database. */
 export const SCHEMA: ProgramSchema = {

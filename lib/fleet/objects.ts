@@ -158,7 +158,7 @@ export function stateOf(objects: readonly FleetObject[]): Required<State> {
     const route = routes.get(JSON.stringify(routeKey(object.addr, object.hostname)));
     if (route !== undefined) (route.policies ??= []).push(object.policy);
   }
-  return { listeners: [...listeners.values()], rules, rateLimit };
+  return { listeners: [...listeners.values()], rules, rateLimit, records: [] };
 }
 
 /** The things of a whole state, each after what it is part of. */

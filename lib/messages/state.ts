@@ -4,6 +4,7 @@ import * as pb from "../admin/gen/mod.ts";
 import { complete, Report } from "../schema/mod.ts";
 import { mapInSteps, runAtOnce, type Steps } from "../slices/mod.ts";
 import {
+  DNS_SET,
   LISTENER,
   type Listener,
   POLICY,
@@ -27,12 +28,15 @@ export function* stateFromMessage(message: pb.State): Steps<{
   readonly state: State;
   readonly report: Report;
 }> {
-  const { listeners, firewall, rateLimit } = message;
+  const { listeners, firewall, rateLimit, records } = message;
   const report = new Report();
   const given: Unchecked = {
     ...listeners && { listeners: yield* listenersOf(listeners.listeners) },
     ...firewall && { rules: yield* mapInSteps(firewall.rules, ruleOf) },
     ...rateLimit && { rateLimit: rateLimitOf(rateLimit) },
+    ...records.length > 0 && {
+      records: records.map((it) => fromMessage(DNS_SET.shape, pb.DnsSetSchema, it)),
+    },
   };
   const state = yield* STATE.checkInSteps(given as State, { path: [], report });
   const { listeners: wanted = [] } = state;
@@ -76,6 +80,7 @@ export function stateOfAnswer({ listeners, firewall, rateLimit }: pb.State): Req
     ),
     rules: (firewall?.rules ?? []).map((it) => complete(RULE, ruleOf(it) as Partial<RuleSettings>)),
     rateLimit: { limit, windowMs },
+    records: [],
   };
 }
 
@@ -90,13 +95,18 @@ export function stateToMessage(state: State): MessageInitShape<typeof pb.StateSc
  * @param ruleMessage the message of a rule. Default: what a rule says of itself.
  */
 export function* stateToMessageInSteps<R extends RuleSettings = RuleSettings>(
-  { listeners, rules, rateLimit }: Omit<State, "rules"> & { readonly rules?: readonly R[] },
+  { listeners, rules, rateLimit, records }: Omit<State, "rules"> & {
+    readonly rules?: readonly R[];
+  },
   ruleMessage: (rule: R) => MessageInitShape<typeof pb.FirewallRuleSchema> = ruleToMessage,
 ): Steps<MessageInitShape<typeof pb.StateSchema>> {
   return {
     ...listeners && { listeners: { listeners: yield* listenerStates(listeners) } },
     ...rules && { firewall: { rules: yield* mapInSteps(rules, ruleMessage) } },
     ...rateLimit && { rateLimit: rateLimitToMessage(rateLimit) },
+    ...records && {
+      records: records.map((it) => toMessage(DNS_SET.shape, pb.DnsSetSchema, it)),
+    },
   };
 }
 

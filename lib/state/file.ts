@@ -9,6 +9,7 @@ import {
   Report,
   type ValueOf,
 } from "../schema/mod.ts";
+import { DNS_SET, MAX_DNS_SETS } from "./dns_record.ts";
 import { MAX_LISTENERS, MAX_RULES } from "./limits.ts";
 import { LISTENER } from "./listener.ts";
 import { LIMIT, WINDOW } from "./rate_limit.ts";
@@ -36,6 +37,10 @@ const FILE = record({
     }),
     { section: true, doc: "Who is refused." },
   ),
+  records: field("records", records(DNS_SET, { maxLength: MAX_DNS_SETS }), {
+    optional: true,
+    doc: "Records at the name server beside the proxy. Those that are not named stay as they are.",
+  }),
 });
 
 /** A state that was read, or everything that is wrong with its file. */
@@ -51,7 +56,10 @@ export function readStateFile(text: string): StateFile {
   const parsed = parseDocument(text);
   if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
   const report = new Report(parsed.positions);
-  const { listeners, firewall } = FILE.read(parsed.document, { path: [], report });
+  const { listeners, firewall, records: dnsSets } = FILE.read(parsed.document, {
+    path: [],
+    report,
+  });
   const { rules, rateLimit: limit, rateWindowMs: windowMs = 0 } = firewall;
   if (limit !== undefined && limit > 0 && windowMs === 0) {
     report.problem(["firewall", "rate_window"], "is missing: rate_limit needs it");
@@ -62,12 +70,16 @@ export function readStateFile(text: string): StateFile {
     state: {
       ...listeners && { listeners },
       ...rules && { rules },
+      ...dnsSets && { records: dnsSets },
       ...limit !== undefined && { rateLimit: { limit, windowMs } },
     },
   };
 }
 
-/** A state as {@link readStateFile} reads it. What has its default is left out. */
+/**
+ * A state as {@link readStateFile} reads it, without records, which are the name server's. What has its
+ * default is left out.
+ */
 export function writeStateFile({ listeners = [], rules = [], rateLimit }: State): string {
   const { limit = 0, windowMs = 0 } = rateLimit ?? {};
   const firewall = { rateLimit: limit, ...windowMs > 0 && { rateWindowMs: windowMs }, rules };

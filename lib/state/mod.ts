@@ -42,6 +42,7 @@ export {
 } from "./password_hash.ts";
 export { type HeaderEdits } from "./header_edits.ts";
 export { type RouteRate } from "./route_limits.ts";
+export { DNS_SET, type DnsSet, MAX_DNS_SETS } from "./dns_record.ts";
 export { countDifferences } from "./compare.ts";
 export { readStateFile, type StateFile, writeStateFile } from "./file.ts";
 export {

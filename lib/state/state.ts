@@ -1,4 +1,5 @@
 import { field, record, records, type ValueOf } from "../schema/mod.ts";
+import { DNS_SET, MAX_DNS_SETS } from "./dns_record.ts";
 import { MAX_LISTENERS, MAX_RULES } from "./limits.ts";
 import { LISTENER } from "./listener.ts";
 import { RATE_LIMIT } from "./rate_limit.ts";
@@ -17,6 +18,10 @@ export const STATE = record({
   rateLimit: field("rate_limit", RATE_LIMIT, {
     optional: true,
     doc: "How many connections a source address may begin.",
+  }),
+  records: field("records", records(DNS_SET, { maxLength: MAX_DNS_SETS }), {
+    optional: true,
+    doc: "Records at the name server beside the proxy.",
   }),
 });
 

@@ -119,6 +119,7 @@ async function sampleState(folder: string): Promise<Required<State>> {
     listeners: [listener, redirect],
     rules: [rule],
     rateLimit: { limit: 30_000, windowMs: 90_000 },
+    records: [],
   };
 }
 

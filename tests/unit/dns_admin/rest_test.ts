@@ -449,6 +449,39 @@ Deno.test("status, health, explain and what there is not", async () => {
   assert.deepEqual(api.messages, []);
 });
 
+Deno.test("a change in step with another program's is prepared, made and given up, for who may write its zones", async () => {
+  await using api = await start();
+  const { ask } = api;
+  const zone = "example.net";
+  const sets = [{ zone, name: "two", type: "A", ttl: 60, values: ["192.0.2.7"] }];
+  const change = { id: "a", coordinator: "proxy", sets };
+  const post = (body: unknown, token?: string) =>
+    ask("POST", "/v1/changes", { body, ...token !== undefined && { token } });
+  const prepared = await post(change);
+  assert.deepEqual([prepared.status, prepared.json.state], [200, "prepared"]);
+  const held = await ask("POST", `${ZONE}/records`, {
+    body: { name: "x", type: "A", value: "192.0.2.1" },
+  });
+  assert.deepEqual([held.status, held.json.code], [503, "busy"]);
+  const [waiting] = (await ask("GET", "/v1/changes")).json.changes;
+  assert.deepEqual([waiting.id, waiting.zones], ["a", ["example.net."]]);
+  const scopes = ["read:example.net", "write:other.example"];
+  const { json } = await ask("POST", "/v1/tokens", { body: { name: "reader", scopes } });
+  assert.equal((await post(change, json.token)).status, 403);
+  for (const [method, target] of [["POST", "/v1/changes/a/commit"], ["DELETE", "/v1/changes/a"]]) {
+    assert.equal((await ask(method ?? "", target ?? "", { token: json.token })).status, 403);
+  }
+  assert.deepEqual((await ask("GET", "/v1/changes", { token: json.token })).json.changes, []);
+  const made = await ask("POST", "/v1/changes/a/commit");
+  assert.deepEqual([made.status, made.json.state, made.json.sets.length], [200, "committed", 1]);
+  assert.equal((await ask("GET", `${ZONE}/rrsets/two/A`)).status, 200);
+  assert.equal((await ask("DELETE", "/v1/changes/a")).status, 409);
+  assert.equal((await ask("POST", "/v1/changes/b/commit")).status, 404);
+  assert.equal((await ask("DELETE", "/v1/changes/b")).status, 204);
+  const old = [{ zone, version: "1.7" }];
+  assert.equal((await post({ ...change, id: "c", "if_versions": old })).status, 412);
+});
+
 Deno.test("what goes wrong inside is logged, and said to nobody", async () => {
   await using api = await start();
   api.control.listZones = () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import * as pb from "../../../lib/admin/gen/mod.ts";
 import type { AnyField, RecordShape } from "../../../lib/schema/mod.ts";
-import { LISTENER, POLICY, RATE_LIMIT, ROUTE, RULE } from "../../../lib/state/mod.ts";
+import { DNS_SET, LISTENER, POLICY, RATE_LIMIT, ROUTE, RULE } from "../../../lib/state/mod.ts";
 
 /** Each message that carries a record, with its fields that are something else. */
 const MESSAGES: readonly (readonly [DescMessage, RecordShape, {
@@ -21,6 +21,7 @@ const MESSAGES: readonly (readonly [DescMessage, RecordShape, {
     without: ["expires_at"],
   }],
   [pb.RateLimitSchema, RATE_LIMIT.shape, {}],
+  [pb.DnsSetSchema, DNS_SET.shape, {}],
 ];
 
 for (const [desc, shape, { others = [], without = [] }] of MESSAGES) {

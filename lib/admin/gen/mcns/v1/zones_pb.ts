@@ -39,7 +39,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mcns/v1/zones.proto.
  */
 export const file_mcns_v1_zones: GenFile = /*@__PURE__*/
-  fileDesc("ChNtY25zL3YxL3pvbmVzLnByb3RvEgdtY25zLnYxIn4KBFpvbmUSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKA0SDwoHcmVjb3JkcxgDIAEoBBIPCgd2ZXJzaW9uGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSJQoJc2Vjb25kYXJ5GAYgASgLMhIubWNucy52MS5TZWNvbmRhcnki9QEKCVNlY29uZGFyeRIRCglwcmltYXJpZXMYASADKAkSDwoHcHJpbWFyeRgCIAEoCRIPCgdleHBpcmVkGAMgASgIEjAKDHJlZnJlc2hlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHbmV4dF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbHVyZXMYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSJMCgZSZWNvcmQSCgoCaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBXZhbHVlGAQgASgJEgsKA3R0bBgFIAEoDSJQCglOZXdSZWNvcmQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBXZhbHVlGAMgASgJEhAKA3R0bBgEIAEoDUgAiAEBQgYKBF90dGwiQAoERG9uZRIOCgZzZXJpYWwYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIXCg9wZW5kaW5nX3dvcmtlcnMYAyADKA0iEgoQTGlzdFpvbmVzUmVxdWVzdCIxChFMaXN0Wm9uZXNSZXNwb25zZRIcCgV6b25lcxgBIAMoCzINLm1jbnMudjEuWm9uZSIeCg5HZXRab25lUmVxdWVzdBIMCgR6b25lGAEgASgJIi4KD0dldFpvbmVSZXNwb25zZRIbCgR6b25lGAEgASgLMg0ubWNucy52MS5ab25lImIKEUNyZWF0ZVpvbmVSZXF1ZXN0EgwKBHpvbmUYASABKAkSFAoMbmFtZV9zZXJ2ZXJzGAIgAygJEg8KB21haWxib3gYAyABKAkSEAoDdHRsGAQgASgNSACIAQFCBgoEX3R0bCIxChJDcmVhdGVab25lUmVzcG9uc2USGwoEZG9uZRgBIAEoCzINLm1jbnMudjEuRG9uZSI1ChFSZW1vdmVab25lUmVxdWVzdBIMCgR6b25lGAEgASgJEhIKCmlmX3ZlcnNpb24YAiADKAkiLQoSUmVtb3ZlWm9uZVJlc3BvbnNlEhcKD3BlbmRpbmdfd29ya2VycxgBIAMoDSIxChJSZWZyZXNoWm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRINCgV3aG9sZRgCIAEoCCIyChNSZWZyZXNoWm9uZVJlc3BvbnNlEhsKBHpvbmUYASABKAsyDS5tY25zLnYxLlpvbmUiXAoSTGlzdFJlY29yZHNSZXF1ZXN0EgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFmdGVyGAUgASgEImYKE0xpc3RSZWNvcmRzUmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEg4KBnNlcmlhbBgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEgwKBG5leHQYBCABKAQiLAoQR2V0UmVjb3JkUmVxdWVzdBIMCgR6b25lGAEgASgJEgoKAmlkGAIgASgEIjQKEUdldFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkIlgKEEFkZFJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAMgAygJIlEKEUFkZFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiaAoUUmVwbGFjZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBIiCgZyZWNvcmQYAyABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAQgAygJIlUKFVJlcGxhY2VSZWNvcmRSZXNwb25zZRIfCgZyZWNvcmQYASABKAsyDy5tY25zLnYxLlJlY29yZBIbCgRkb25lGAIgASgLMg0ubWNucy52MS5Eb25lIkMKE1JlbW92ZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBISCgppZl92ZXJzaW9uGAMgAygJIjMKFFJlbW92ZVJlY29yZFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiewoRUmVwbGFjZVNldFJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGdmFsdWVzGAQgAygJEhAKA3R0bBgFIAEoDUgAiAEBEhIKCmlmX3ZlcnNpb24YBiADKAlCBgoEX3R0bCJTChJSZXBsYWNlU2V0UmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiUAoQUmVtb3ZlU2V0UmVxdWVzdBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgppZl92ZXJzaW9uGAQgAygJIjAKEVJlbW92ZVNldFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiQwoRSW1wb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRmaWxlGAIgASgMEhIKCmlmX3ZlcnNpb24YAyADKAkihAEKEkltcG9ydFpvbmVSZXNwb25zZRIPCgdyZWNvcmRzGAEgASgEEg0KBWFkZGVkGAIgASgEEg8KB3JlbW92ZWQYAyABKAQSDwoHY2hhbmdlZBgEIAEoBBIPCgdjcmVhdGVkGAUgASgIEhsKBGRvbmUYBiABKAsyDS5tY25zLnYxLkRvbmUiIQoRRXhwb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIjChJFeHBvcnRab25lUmVzcG9uc2USDQoFbGluZXMYASABKAkiOgoORXhwbGFpblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGZyb20YAyABKAkiYwoPRXhwbGFpblJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGVwcxgDIAMoCRIPCgdyZWNvcmRzGAQgAygJEhEKCXJlY3Vyc2lvbhgFIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0ImcKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDQoFem9uZXMYAiABKAQSDwoHcmVjb3JkcxgDIAEoBBIQCghyZXZpc2lvbhgEIAEoBBIPCgdwcm9ibGVtGAUgASgJIjEKEExpc3RBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGYmVmb3JlGAIgASgEIjkKEUxpc3RBdWRpdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5tY25zLnYxLkF1ZGl0RW50cnkikQEKCkF1ZGl0RW50cnkSCgoCaWQYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB3N1YmplY3QYBSABKAkSDgoGYmVmb3JlGAYgASgJEg0KBWFmdGVyGAcgASgJIoUBCgVUb2tlbhIMCgRuYW1lGAEgASgJEg4KBnNjb3BlcxgCIAMoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0VG9rZW5zUmVxdWVzdCI0ChJMaXN0VG9rZW5zUmVzcG9uc2USHgoGdG9rZW5zGAEgAygLMg4ubWNucy52MS5Ub2tlbiJaChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkQKE0NyZWF0ZVRva2VuUmVzcG9uc2USHQoFdG9rZW4YASABKAsyDi5tY25zLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIiChJSZW1vdmVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNSZW1vdmVUb2tlblJlc3BvbnNlIhIKEFdyaXRlQmFja1JlcXVlc3QiIgoRV3JpdGVCYWNrUmVzcG9uc2USDQoFYXNpZGUYASABKAky1gsKC1pvbmVTZXJ2aWNlEkIKCUxpc3Rab25lcxIZLm1jbnMudjEuTGlzdFpvbmVzUmVxdWVzdBoaLm1jbnMudjEuTGlzdFpvbmVzUmVzcG9uc2USPAoHR2V0Wm9uZRIXLm1jbnMudjEuR2V0Wm9uZVJlcXVlc3QaGC5tY25zLnYxLkdldFpvbmVSZXNwb25zZRJFCgpDcmVhdGVab25lEhoubWNucy52MS5DcmVhdGVab25lUmVxdWVzdBobLm1jbnMudjEuQ3JlYXRlWm9uZVJlc3BvbnNlEkUKClJlbW92ZVpvbmUSGi5tY25zLnYxLlJlbW92ZVpvbmVSZXF1ZXN0GhsubWNucy52MS5SZW1vdmVab25lUmVzcG9uc2USSAoLUmVmcmVzaFpvbmUSGy5tY25zLnYxLlJlZnJlc2hab25lUmVxdWVzdBocLm1jbnMudjEuUmVmcmVzaFpvbmVSZXNwb25zZRJICgtMaXN0UmVjb3JkcxIbLm1jbnMudjEuTGlzdFJlY29yZHNSZXF1ZXN0GhwubWNucy52MS5MaXN0UmVjb3Jkc1Jlc3BvbnNlEkIKCUdldFJlY29yZBIZLm1jbnMudjEuR2V0UmVjb3JkUmVxdWVzdBoaLm1jbnMudjEuR2V0UmVjb3JkUmVzcG9uc2USQgoJQWRkUmVjb3JkEhkubWNucy52MS5BZGRSZWNvcmRSZXF1ZXN0GhoubWNucy52MS5BZGRSZWNvcmRSZXNwb25zZRJOCg1SZXBsYWNlUmVjb3JkEh0ubWNucy52MS5SZXBsYWNlUmVjb3JkUmVxdWVzdBoeLm1jbnMudjEuUmVwbGFjZVJlY29yZFJlc3BvbnNlEksKDFJlbW92ZVJlY29yZBIcLm1jbnMudjEuUmVtb3ZlUmVjb3JkUmVxdWVzdBodLm1jbnMudjEuUmVtb3ZlUmVjb3JkUmVzcG9uc2USRQoKUmVwbGFjZVNldBIaLm1jbnMudjEuUmVwbGFjZVNldFJlcXVlc3QaGy5tY25zLnYxLlJlcGxhY2VTZXRSZXNwb25zZRJCCglSZW1vdmVTZXQSGS5tY25zLnYxLlJlbW92ZVNldFJlcXVlc3QaGi5tY25zLnYxLlJlbW92ZVNldFJlc3BvbnNlEkUKCkltcG9ydFpvbmUSGi5tY25zLnYxLkltcG9ydFpvbmVSZXF1ZXN0GhsubWNucy52MS5JbXBvcnRab25lUmVzcG9uc2USRwoKRXhwb3J0Wm9uZRIaLm1jbnMudjEuRXhwb3J0Wm9uZVJlcXVlc3QaGy5tY25zLnYxLkV4cG9ydFpvbmVSZXNwb25zZTABEjwKB0V4cGxhaW4SFy5tY25zLnYxLkV4cGxhaW5SZXF1ZXN0GhgubWNucy52MS5FeHBsYWluUmVzcG9uc2USQgoJR2V0U3RhdHVzEhkubWNucy52MS5HZXRTdGF0dXNSZXF1ZXN0GhoubWNucy52MS5HZXRTdGF0dXNSZXNwb25zZRJCCglMaXN0QXVkaXQSGS5tY25zLnYxLkxpc3RBdWRpdFJlcXVlc3QaGi5tY25zLnYxLkxpc3RBdWRpdFJlc3BvbnNlEkUKCkxpc3RUb2tlbnMSGi5tY25zLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhsubWNucy52MS5MaXN0VG9rZW5zUmVzcG9uc2USSAoLQ3JlYXRlVG9rZW4SGy5tY25zLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBocLm1jbnMudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJICgtSZW1vdmVUb2tlbhIbLm1jbnMudjEuUmVtb3ZlVG9rZW5SZXF1ZXN0GhwubWNucy52MS5SZW1vdmVUb2tlblJlc3BvbnNlEkIKCVdyaXRlQmFjaxIZLm1jbnMudjEuV3JpdGVCYWNrUmVxdWVzdBoaLm1jbnMudjEuV3JpdGVCYWNrUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChNtY25zL3YxL3pvbmVzLnByb3RvEgdtY25zLnYxIn4KBFpvbmUSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKA0SDwoHcmVjb3JkcxgDIAEoBBIPCgd2ZXJzaW9uGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSJQoJc2Vjb25kYXJ5GAYgASgLMhIubWNucy52MS5TZWNvbmRhcnki9QEKCVNlY29uZGFyeRIRCglwcmltYXJpZXMYASADKAkSDwoHcHJpbWFyeRgCIAEoCRIPCgdleHBpcmVkGAMgASgIEjAKDHJlZnJlc2hlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHbmV4dF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbHVyZXMYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSJMCgZSZWNvcmQSCgoCaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBXZhbHVlGAQgASgJEgsKA3R0bBgFIAEoDSJQCglOZXdSZWNvcmQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBXZhbHVlGAMgASgJEhAKA3R0bBgEIAEoDUgAiAEBQgYKBF90dGwiQAoERG9uZRIOCgZzZXJpYWwYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIXCg9wZW5kaW5nX3dvcmtlcnMYAyADKA0iEgoQTGlzdFpvbmVzUmVxdWVzdCIxChFMaXN0Wm9uZXNSZXNwb25zZRIcCgV6b25lcxgBIAMoCzINLm1jbnMudjEuWm9uZSIeCg5HZXRab25lUmVxdWVzdBIMCgR6b25lGAEgASgJIi4KD0dldFpvbmVSZXNwb25zZRIbCgR6b25lGAEgASgLMg0ubWNucy52MS5ab25lImIKEUNyZWF0ZVpvbmVSZXF1ZXN0EgwKBHpvbmUYASABKAkSFAoMbmFtZV9zZXJ2ZXJzGAIgAygJEg8KB21haWxib3gYAyABKAkSEAoDdHRsGAQgASgNSACIAQFCBgoEX3R0bCIxChJDcmVhdGVab25lUmVzcG9uc2USGwoEZG9uZRgBIAEoCzINLm1jbnMudjEuRG9uZSI1ChFSZW1vdmVab25lUmVxdWVzdBIMCgR6b25lGAEgASgJEhIKCmlmX3ZlcnNpb24YAiADKAkiLQoSUmVtb3ZlWm9uZVJlc3BvbnNlEhcKD3BlbmRpbmdfd29ya2VycxgBIAMoDSIxChJSZWZyZXNoWm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRINCgV3aG9sZRgCIAEoCCIyChNSZWZyZXNoWm9uZVJlc3BvbnNlEhsKBHpvbmUYASABKAsyDS5tY25zLnYxLlpvbmUiXAoSTGlzdFJlY29yZHNSZXF1ZXN0EgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFmdGVyGAUgASgEImYKE0xpc3RSZWNvcmRzUmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEg4KBnNlcmlhbBgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEgwKBG5leHQYBCABKAQiLAoQR2V0UmVjb3JkUmVxdWVzdBIMCgR6b25lGAEgASgJEgoKAmlkGAIgASgEIjQKEUdldFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkIlgKEEFkZFJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAMgAygJIlEKEUFkZFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiaAoUUmVwbGFjZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBIiCgZyZWNvcmQYAyABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAQgAygJIlUKFVJlcGxhY2VSZWNvcmRSZXNwb25zZRIfCgZyZWNvcmQYASABKAsyDy5tY25zLnYxLlJlY29yZBIbCgRkb25lGAIgASgLMg0ubWNucy52MS5Eb25lIkMKE1JlbW92ZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBISCgppZl92ZXJzaW9uGAMgAygJIjMKFFJlbW92ZVJlY29yZFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiewoRUmVwbGFjZVNldFJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGdmFsdWVzGAQgAygJEhAKA3R0bBgFIAEoDUgAiAEBEhIKCmlmX3ZlcnNpb24YBiADKAlCBgoEX3R0bCJTChJSZXBsYWNlU2V0UmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiUAoQUmVtb3ZlU2V0UmVxdWVzdBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgppZl92ZXJzaW9uGAQgAygJIjAKEVJlbW92ZVNldFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiQwoRSW1wb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRmaWxlGAIgASgMEhIKCmlmX3ZlcnNpb24YAyADKAkihAEKEkltcG9ydFpvbmVSZXNwb25zZRIPCgdyZWNvcmRzGAEgASgEEg0KBWFkZGVkGAIgASgEEg8KB3JlbW92ZWQYAyABKAQSDwoHY2hhbmdlZBgEIAEoBBIPCgdjcmVhdGVkGAUgASgIEhsKBGRvbmUYBiABKAsyDS5tY25zLnYxLkRvbmUiIQoRRXhwb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIjChJFeHBvcnRab25lUmVzcG9uc2USDQoFbGluZXMYASABKAkiOgoORXhwbGFpblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGZyb20YAyABKAkiYwoPRXhwbGFpblJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGVwcxgDIAMoCRIPCgdyZWNvcmRzGAQgAygJEhEKCXJlY3Vyc2lvbhgFIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0ImcKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDQoFem9uZXMYAiABKAQSDwoHcmVjb3JkcxgDIAEoBBIQCghyZXZpc2lvbhgEIAEoBBIPCgdwcm9ibGVtGAUgASgJIjEKEExpc3RBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGYmVmb3JlGAIgASgEIjkKEUxpc3RBdWRpdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5tY25zLnYxLkF1ZGl0RW50cnkikQEKCkF1ZGl0RW50cnkSCgoCaWQYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB3N1YmplY3QYBSABKAkSDgoGYmVmb3JlGAYgASgJEg0KBWFmdGVyGAcgASgJIoUBCgVUb2tlbhIMCgRuYW1lGAEgASgJEg4KBnNjb3BlcxgCIAMoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0VG9rZW5zUmVxdWVzdCI0ChJMaXN0VG9rZW5zUmVzcG9uc2USHgoGdG9rZW5zGAEgAygLMg4ubWNucy52MS5Ub2tlbiJaChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkQKE0NyZWF0ZVRva2VuUmVzcG9uc2USHQoFdG9rZW4YASABKAsyDi5tY25zLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIiChJSZW1vdmVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNSZW1vdmVUb2tlblJlc3BvbnNlIl8KCVdhbnRlZFNldBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRIQCgN0dGwYBCABKA1IAIgBARIOCgZ2YWx1ZXMYBSADKAlCBgoEX3R0bCIsCgtab25lVmVyc2lvbhIMCgR6b25lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkiewoJU2V0Q2hhbmdlEgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEhIKCnR0bF9iZWZvcmUYBCABKA0SDgoGYmVmb3JlGAUgAygJEhEKCXR0bF9hZnRlchgGIAEoDRINCgVhZnRlchgHIAMoCSKGAQoGQ2hhbmdlEgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEiAKBHNldHMYAyADKAsyEi5tY25zLnYxLlNldENoYW5nZRImCgh2ZXJzaW9ucxgEIAMoCzIULm1jbnMudjEuWm9uZVZlcnNpb24SFwoPcGVuZGluZ193b3JrZXJzGAUgAygNIpUBChRQcmVwYXJlQ2hhbmdlUmVxdWVzdBIKCgJpZBgBIAEoCRITCgtjb29yZGluYXRvchgCIAEoCRIgCgRzZXRzGAMgAygLMhIubWNucy52MS5XYW50ZWRTZXQSKQoLaWZfdmVyc2lvbnMYBCADKAsyFC5tY25zLnYxLlpvbmVWZXJzaW9uEg8KB2RyeV9ydW4YBSABKAgiOAoVUHJlcGFyZUNoYW5nZVJlc3BvbnNlEh8KBmNoYW5nZRgBIAEoCzIPLm1jbnMudjEuQ2hhbmdlIiEKE0NvbW1pdENoYW5nZVJlcXVlc3QSCgoCaWQYASABKAkiNwoUQ29tbWl0Q2hhbmdlUmVzcG9uc2USHwoGY2hhbmdlGAEgASgLMg8ubWNucy52MS5DaGFuZ2UiIAoSQWJvcnRDaGFuZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0Fib3J0Q2hhbmdlUmVzcG9uc2UiHAoaTGlzdFByZXBhcmVkQ2hhbmdlc1JlcXVlc3QiRwobTGlzdFByZXBhcmVkQ2hhbmdlc1Jlc3BvbnNlEigKB2NoYW5nZXMYASADKAsyFy5tY25zLnYxLlByZXBhcmVkQ2hhbmdlIoABCg5QcmVwYXJlZENoYW5nZRIKCgJpZBgBIAEoCRITCgtjb29yZGluYXRvchgCIAEoCRINCgVhY3RvchgDIAEoCRIvCgtwcmVwYXJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFem9uZXMYBSADKAkiEgoQV3JpdGVCYWNrUmVxdWVzdCIiChFXcml0ZUJhY2tSZXNwb25zZRINCgVhc2lkZRgBIAEoCTKfDgoLWm9uZVNlcnZpY2USQgoJTGlzdFpvbmVzEhkubWNucy52MS5MaXN0Wm9uZXNSZXF1ZXN0GhoubWNucy52MS5MaXN0Wm9uZXNSZXNwb25zZRI8CgdHZXRab25lEhcubWNucy52MS5HZXRab25lUmVxdWVzdBoYLm1jbnMudjEuR2V0Wm9uZVJlc3BvbnNlEkUKCkNyZWF0ZVpvbmUSGi5tY25zLnYxLkNyZWF0ZVpvbmVSZXF1ZXN0GhsubWNucy52MS5DcmVhdGVab25lUmVzcG9uc2USRQoKUmVtb3ZlWm9uZRIaLm1jbnMudjEuUmVtb3ZlWm9uZVJlcXVlc3QaGy5tY25zLnYxLlJlbW92ZVpvbmVSZXNwb25zZRJICgtSZWZyZXNoWm9uZRIbLm1jbnMudjEuUmVmcmVzaFpvbmVSZXF1ZXN0GhwubWNucy52MS5SZWZyZXNoWm9uZVJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsubWNucy52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC5tY25zLnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USQgoJR2V0UmVjb3JkEhkubWNucy52MS5HZXRSZWNvcmRSZXF1ZXN0GhoubWNucy52MS5HZXRSZWNvcmRSZXNwb25zZRJCCglBZGRSZWNvcmQSGS5tY25zLnYxLkFkZFJlY29yZFJlcXVlc3QaGi5tY25zLnYxLkFkZFJlY29yZFJlc3BvbnNlEk4KDVJlcGxhY2VSZWNvcmQSHS5tY25zLnYxLlJlcGxhY2VSZWNvcmRSZXF1ZXN0Gh4ubWNucy52MS5SZXBsYWNlUmVjb3JkUmVzcG9uc2USSwoMUmVtb3ZlUmVjb3JkEhwubWNucy52MS5SZW1vdmVSZWNvcmRSZXF1ZXN0Gh0ubWNucy52MS5SZW1vdmVSZWNvcmRSZXNwb25zZRJFCgpSZXBsYWNlU2V0EhoubWNucy52MS5SZXBsYWNlU2V0UmVxdWVzdBobLm1jbnMudjEuUmVwbGFjZVNldFJlc3BvbnNlEkIKCVJlbW92ZVNldBIZLm1jbnMudjEuUmVtb3ZlU2V0UmVxdWVzdBoaLm1jbnMudjEuUmVtb3ZlU2V0UmVzcG9uc2USRQoKSW1wb3J0Wm9uZRIaLm1jbnMudjEuSW1wb3J0Wm9uZVJlcXVlc3QaGy5tY25zLnYxLkltcG9ydFpvbmVSZXNwb25zZRJHCgpFeHBvcnRab25lEhoubWNucy52MS5FeHBvcnRab25lUmVxdWVzdBobLm1jbnMudjEuRXhwb3J0Wm9uZVJlc3BvbnNlMAESPAoHRXhwbGFpbhIXLm1jbnMudjEuRXhwbGFpblJlcXVlc3QaGC5tY25zLnYxLkV4cGxhaW5SZXNwb25zZRJCCglHZXRTdGF0dXMSGS5tY25zLnYxLkdldFN0YXR1c1JlcXVlc3QaGi5tY25zLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkIKCUxpc3RBdWRpdBIZLm1jbnMudjEuTGlzdEF1ZGl0UmVxdWVzdBoaLm1jbnMudjEuTGlzdEF1ZGl0UmVzcG9uc2USRQoKTGlzdFRva2VucxIaLm1jbnMudjEuTGlzdFRva2Vuc1JlcXVlc3QaGy5tY25zLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJICgtDcmVhdGVUb2tlbhIbLm1jbnMudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GhwubWNucy52MS5DcmVhdGVUb2tlblJlc3BvbnNlEkgKC1JlbW92ZVRva2VuEhsubWNucy52MS5SZW1vdmVUb2tlblJlcXVlc3QaHC5tY25zLnYxLlJlbW92ZVRva2VuUmVzcG9uc2USTgoNUHJlcGFyZUNoYW5nZRIdLm1jbnMudjEuUHJlcGFyZUNoYW5nZVJlcXVlc3QaHi5tY25zLnYxLlByZXBhcmVDaGFuZ2VSZXNwb25zZRJLCgxDb21taXRDaGFuZ2USHC5tY25zLnYxLkNvbW1pdENoYW5nZVJlcXVlc3QaHS5tY25zLnYxLkNvbW1pdENoYW5nZVJlc3BvbnNlEkgKC0Fib3J0Q2hhbmdlEhsubWNucy52MS5BYm9ydENoYW5nZVJlcXVlc3QaHC5tY25zLnYxLkFib3J0Q2hhbmdlUmVzcG9uc2USYAoTTGlzdFByZXBhcmVkQ2hhbmdlcxIjLm1jbnMudjEuTGlzdFByZXBhcmVkQ2hhbmdlc1JlcXVlc3QaJC5tY25zLnYxLkxpc3RQcmVwYXJlZENoYW5nZXNSZXNwb25zZRJCCglXcml0ZUJhY2sSGS5tY25zLnYxLldyaXRlQmFja1JlcXVlc3QaGi5tY25zLnYxLldyaXRlQmFja1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A zone.
@@ -1338,6 +1338,368 @@ export const RemoveTokenResponseSchema: GenMessage<RemoveTokenResponse> = /*@__P
   messageDesc(file_mcns_v1_zones, 46);
 
 /**
+ * The records of a name and type of a zone as they are to be.
+ *
+ * @generated from message mcns.v1.WantedSet
+ */
+export type WantedSet = Message<"mcns.v1.WantedSet"> & {
+  /**
+   * @generated from field: string zone = 1;
+   */
+  zone: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * Seconds; absent: that of the set there is, or an hour.
+   *
+   * @generated from field: optional uint32 ttl = 4;
+   */
+  ttl?: number | undefined;
+
+  /**
+   * None: the set goes.
+   *
+   * @generated from field: repeated string values = 5;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message mcns.v1.WantedSet.
+ * Use `create(WantedSetSchema)` to create a new message.
+ */
+export const WantedSetSchema: GenMessage<WantedSet> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 47);
+
+/**
+ * A zone and its version.
+ *
+ * @generated from message mcns.v1.ZoneVersion
+ */
+export type ZoneVersion = Message<"mcns.v1.ZoneVersion"> & {
+  /**
+   * @generated from field: string zone = 1;
+   */
+  zone: string;
+
+  /**
+   * @generated from field: string version = 2;
+   */
+  version: string;
+};
+
+/**
+ * Describes the message mcns.v1.ZoneVersion.
+ * Use `create(ZoneVersionSchema)` to create a new message.
+ */
+export const ZoneVersionSchema: GenMessage<ZoneVersion> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 48);
+
+/**
+ * What becomes of a set.
+ *
+ * @generated from message mcns.v1.SetChange
+ */
+export type SetChange = Message<"mcns.v1.SetChange"> & {
+  /**
+   * @generated from field: string zone = 1;
+   */
+  zone: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * Seconds; 0: there is no set.
+   *
+   * @generated from field: uint32 ttl_before = 4;
+   */
+  ttlBefore: number;
+
+  /**
+   * @generated from field: repeated string before = 5;
+   */
+  before: string[];
+
+  /**
+   * @generated from field: uint32 ttl_after = 6;
+   */
+  ttlAfter: number;
+
+  /**
+   * @generated from field: repeated string after = 7;
+   */
+  after: string[];
+};
+
+/**
+ * Describes the message mcns.v1.SetChange.
+ * Use `create(SetChangeSchema)` to create a new message.
+ */
+export const SetChangeSchema: GenMessage<SetChange> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 49);
+
+/**
+ * A change of sets in step with another program's.
+ *
+ * @generated from message mcns.v1.Change
+ */
+export type Change = Message<"mcns.v1.Change"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * "planned", "prepared" or "committed".
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * Those that differ from what there is; of a change that was made before, none.
+   *
+   * @generated from field: repeated mcns.v1.SetChange sets = 3;
+   */
+  sets: SetChange[];
+
+  /**
+   * Of its zones, now; of a change that was made before, none.
+   *
+   * @generated from field: repeated mcns.v1.ZoneVersion versions = 4;
+   */
+  versions: ZoneVersion[];
+
+  /**
+   * @generated from field: repeated uint32 pending_workers = 5;
+   */
+  pendingWorkers: number[];
+};
+
+/**
+ * Describes the message mcns.v1.Change.
+ * Use `create(ChangeSchema)` to create a new message.
+ */
+export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 50);
+
+/**
+ * @generated from message mcns.v1.PrepareChangeRequest
+ */
+export type PrepareChangeRequest = Message<"mcns.v1.PrepareChangeRequest"> & {
+  /**
+   * Of the transaction, chosen by who decides: up to 64 letters, digits and hyphens.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Who decides.
+   *
+   * @generated from field: string coordinator = 2;
+   */
+  coordinator: string;
+
+  /**
+   * At most 1,000.
+   *
+   * @generated from field: repeated mcns.v1.WantedSet sets = 3;
+   */
+  sets: WantedSet[];
+
+  /**
+   * Refuse with ABORTED unless these zones have these versions.
+   *
+   * @generated from field: repeated mcns.v1.ZoneVersion if_versions = 4;
+   */
+  ifVersions: ZoneVersion[];
+
+  /**
+   * Look only.
+   *
+   * @generated from field: bool dry_run = 5;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message mcns.v1.PrepareChangeRequest.
+ * Use `create(PrepareChangeRequestSchema)` to create a new message.
+ */
+export const PrepareChangeRequestSchema: GenMessage<PrepareChangeRequest> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 51);
+
+/**
+ * @generated from message mcns.v1.PrepareChangeResponse
+ */
+export type PrepareChangeResponse = Message<"mcns.v1.PrepareChangeResponse"> & {
+  /**
+   * @generated from field: mcns.v1.Change change = 1;
+   */
+  change?: Change | undefined;
+};
+
+/**
+ * Describes the message mcns.v1.PrepareChangeResponse.
+ * Use `create(PrepareChangeResponseSchema)` to create a new message.
+ */
+export const PrepareChangeResponseSchema: GenMessage<PrepareChangeResponse> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 52);
+
+/**
+ * @generated from message mcns.v1.CommitChangeRequest
+ */
+export type CommitChangeRequest = Message<"mcns.v1.CommitChangeRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message mcns.v1.CommitChangeRequest.
+ * Use `create(CommitChangeRequestSchema)` to create a new message.
+ */
+export const CommitChangeRequestSchema: GenMessage<CommitChangeRequest> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 53);
+
+/**
+ * @generated from message mcns.v1.CommitChangeResponse
+ */
+export type CommitChangeResponse = Message<"mcns.v1.CommitChangeResponse"> & {
+  /**
+   * @generated from field: mcns.v1.Change change = 1;
+   */
+  change?: Change | undefined;
+};
+
+/**
+ * Describes the message mcns.v1.CommitChangeResponse.
+ * Use `create(CommitChangeResponseSchema)` to create a new message.
+ */
+export const CommitChangeResponseSchema: GenMessage<CommitChangeResponse> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 54);
+
+/**
+ * @generated from message mcns.v1.AbortChangeRequest
+ */
+export type AbortChangeRequest = Message<"mcns.v1.AbortChangeRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message mcns.v1.AbortChangeRequest.
+ * Use `create(AbortChangeRequestSchema)` to create a new message.
+ */
+export const AbortChangeRequestSchema: GenMessage<AbortChangeRequest> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 55);
+
+/**
+ * @generated from message mcns.v1.AbortChangeResponse
+ */
+export type AbortChangeResponse = Message<"mcns.v1.AbortChangeResponse"> & {
+};
+
+/**
+ * Describes the message mcns.v1.AbortChangeResponse.
+ * Use `create(AbortChangeResponseSchema)` to create a new message.
+ */
+export const AbortChangeResponseSchema: GenMessage<AbortChangeResponse> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 56);
+
+/**
+ * @generated from message mcns.v1.ListPreparedChangesRequest
+ */
+export type ListPreparedChangesRequest = Message<"mcns.v1.ListPreparedChangesRequest"> & {
+};
+
+/**
+ * Describes the message mcns.v1.ListPreparedChangesRequest.
+ * Use `create(ListPreparedChangesRequestSchema)` to create a new message.
+ */
+export const ListPreparedChangesRequestSchema: GenMessage<ListPreparedChangesRequest> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 57);
+
+/**
+ * @generated from message mcns.v1.ListPreparedChangesResponse
+ */
+export type ListPreparedChangesResponse = Message<"mcns.v1.ListPreparedChangesResponse"> & {
+  /**
+   * @generated from field: repeated mcns.v1.PreparedChange changes = 1;
+   */
+  changes: PreparedChange[];
+};
+
+/**
+ * Describes the message mcns.v1.ListPreparedChangesResponse.
+ * Use `create(ListPreparedChangesResponseSchema)` to create a new message.
+ */
+export const ListPreparedChangesResponseSchema: GenMessage<ListPreparedChangesResponse> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 58);
+
+/**
+ * A change that waits for a decision.
+ *
+ * @generated from message mcns.v1.PreparedChange
+ */
+export type PreparedChange = Message<"mcns.v1.PreparedChange"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string coordinator = 2;
+   */
+  coordinator: string;
+
+  /**
+   * Who asked for it.
+   *
+   * @generated from field: string actor = 3;
+   */
+  actor: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp prepared_at = 4;
+   */
+  preparedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: repeated string zones = 5;
+   */
+  zones: string[];
+};
+
+/**
+ * Describes the message mcns.v1.PreparedChange.
+ * Use `create(PreparedChangeSchema)` to create a new message.
+ */
+export const PreparedChangeSchema: GenMessage<PreparedChange> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 59);
+
+/**
  * @generated from message mcns.v1.WriteBackRequest
  */
 export type WriteBackRequest = Message<"mcns.v1.WriteBackRequest"> & {
@@ -1348,7 +1710,7 @@ export type WriteBackRequest = Message<"mcns.v1.WriteBackRequest"> & {
  * Use `create(WriteBackRequestSchema)` to create a new message.
  */
 export const WriteBackRequestSchema: GenMessage<WriteBackRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 47);
+  messageDesc(file_mcns_v1_zones, 60);
 
 /**
  * @generated from message mcns.v1.WriteBackResponse
@@ -1367,7 +1729,7 @@ export type WriteBackResponse = Message<"mcns.v1.WriteBackResponse"> & {
  * Use `create(WriteBackResponseSchema)` to create a new message.
  */
 export const WriteBackResponseSchema: GenMessage<WriteBackResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 48);
+  messageDesc(file_mcns_v1_zones, 61);
 
 /**
  * Zones and their records.
@@ -1574,6 +1936,51 @@ export const ZoneService: GenService<{
     methodKind: "unary";
     input: typeof RemoveTokenRequestSchema;
     output: typeof RemoveTokenResponseSchema;
+  },
+  /**
+   * Changes sets of records in step with a change of another program, which decides (two-phase
+   * commit). Whatever is prepared can be made, and its zones are kept as they are until it is made or
+   * given up: other changes of them end with RESOURCE_EXHAUSTED. It never gives itself up. Asked again
+   * with the same id and sets it answers the same.
+   *
+   * @generated from rpc mcns.v1.ZoneService.PrepareChange
+   */
+  prepareChange: {
+    methodKind: "unary";
+    input: typeof PrepareChangeRequestSchema;
+    output: typeof PrepareChangeResponseSchema;
+  },
+  /**
+   * Makes a prepared change. Asked again it changes nothing. NOT_FOUND: it is not prepared, and is not
+   * among the last 1,000 that were made.
+   *
+   * @generated from rpc mcns.v1.ZoneService.CommitChange
+   */
+  commitChange: {
+    methodKind: "unary";
+    input: typeof CommitChangeRequestSchema;
+    output: typeof CommitChangeResponseSchema;
+  },
+  /**
+   * Gives a prepared change up; one that nobody knows is given up already. FAILED_PRECONDITION: it is
+   * made.
+   *
+   * @generated from rpc mcns.v1.ZoneService.AbortChange
+   */
+  abortChange: {
+    methodKind: "unary";
+    input: typeof AbortChangeRequestSchema;
+    output: typeof AbortChangeResponseSchema;
+  },
+  /**
+   * The changes that wait for a decision, the oldest first.
+   *
+   * @generated from rpc mcns.v1.ZoneService.ListPreparedChanges
+   */
+  listPreparedChanges: {
+    methodKind: "unary";
+    input: typeof ListPreparedChangesRequestSchema;
+    output: typeof ListPreparedChangesResponseSchema;
   },
   /**
    * Writes a database whose file was removed or replaced back to its place.
