@@ -61,3 +61,39 @@ remove_data() {
   if on_this_host && id -u "$USER_NAME" >/dev/null 2>&1; then userdel "$USER_NAME"; fi
   say "removed, with $DATA"
 }
+
+# Shells that programs have completions for.
+SHELLS=(bash zsh fish)
+
+# Where a shell looks for the completions of a program.
+completions_file() {
+  local shell=$1 name=$2
+  case $shell in
+    bash) echo "$root/usr/share/bash-completion/completions/$name" ;;
+    zsh) echo "$root/usr/share/zsh/vendor-completions/_$name" ;;
+    fish) echo "$root/usr/share/fish/vendor_completions.d/$name.fish" ;;
+  esac
+}
+
+# Of the program $1, whose script below /opt/mc-proxy is $2. A shell without them is not worth failing
+# for.
+install_completions() {
+  local name=$1 script=$2 opt=$root/opt/mc-proxy shell file
+  for shell in "${SHELLS[@]}"; do
+    file=$(completions_file "$shell" "$name")
+    install -d -m 0755 "$(dirname "$file")"
+    DENO_DIR=$opt/.deno "$opt/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+      --ignore-env --allow-read="$opt" "$opt/$script" completions "$shell" >"$file" || {
+      rm -f "$file"
+      say "no completions of $name for $shell"
+    }
+  done
+}
+
+# Of these programs.
+remove_completions() {
+  local name shell
+  for name in "$@"; do
+    for shell in "${SHELLS[@]}"; do rm -f "$(completions_file "$shell" "$name")"; done
+  done
+}

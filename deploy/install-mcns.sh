@@ -36,6 +36,7 @@ DATA=$root/srv/mcns
 CONFIG=$DATA/mcns.toml
 UNIT_DIR=$root/etc/systemd/system
 COMMAND_LINK=$root/usr/local/bin/mcns
+CLIENT_LINK=$root/usr/local/bin/mcnsctl
 
 do_install() {
   require_root
@@ -47,6 +48,9 @@ do_install() {
   local unit
   for unit in "${UNITS[@]}"; do install -m 0644 "$SOURCE/deploy/$unit" "$UNIT_DIR/$unit"; done
   ln -sfn /opt/mc-proxy/bin/mcns "$COMMAND_LINK"
+  ln -sfn /opt/mc-proxy/bin/mcnsctl "$CLIENT_LINK"
+  install_completions mcns lib/cli/mcns.ts
+  install_completions mcnsctl lib/cli/mcnsctl.ts
   if systemd_runs; then
     systemctl daemon-reload
     systemctl -q enable mcns.service
@@ -64,7 +68,8 @@ do_uninstall() {
   local unit
   for unit in "${UNITS[@]}"; do rm -f "$UNIT_DIR/$unit"; done
   if systemd_runs; then systemctl daemon-reload; fi
-  rm -f "$COMMAND_LINK"
+  rm -f "$COMMAND_LINK" "$CLIENT_LINK"
+  remove_completions mcns mcnsctl
   remove_data "$purge"
 }
 

@@ -54,7 +54,6 @@ UNIT_DIR=$root/etc/systemd/system
 SYSCTL=$root/etc/sysctl.d/90-mc-proxy.conf
 COMMAND_LINK=$root/usr/local/bin/mc-proxy
 CLIENT_LINK=$root/usr/local/bin/mcproxyctl
-SHELLS=(bash zsh fish)
 
 install_allocator() {
   on_this_host || return 0
@@ -102,7 +101,7 @@ fetch_dependencies() {
     from_cache=(--cached-only)
   fi
   (cd "$NEXT" && DENO_DIR=$NEXT/.deno bin/deno install --quiet --frozen "${from_cache[@]}" \
-    --entrypoint main.ts lib/cli/mcproxyctl.ts lib/cli/mcns.ts deploy/backup.ts) || die "could not get the dependencies"
+    --entrypoint main.ts lib/cli/mcproxyctl.ts lib/cli/mcns.ts lib/cli/mcnsctl.ts deploy/backup.ts) || die "could not get the dependencies"
 }
 
 # The new program has to accept the configuration that is there, and may read for that what the
@@ -125,44 +124,14 @@ swap_in() {
 warm_up() {
   DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
     --ignore-env --allow-read="$OPT" "$OPT/main.ts" --version >/dev/null
-  DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
-    --ignore-env "$OPT/lib/cli/mcproxyctl.ts" --version >/dev/null
+  local client
+  for client in mcproxyctl mcnsctl; do
+    DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
+      --ignore-env "$OPT/lib/cli/$client.ts" --version >/dev/null
+  done
   DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
     --ignore-env --allow-read="$OPT" "$OPT/lib/cli/mcns.ts" --version >/dev/null
   chmod -R u=rwX,go=rX "$OPT/.deno"
-}
-
-# Where a shell looks for the completions of a program.
-completions_file() {
-  local shell=$1 name=$2
-  case $shell in
-    bash) echo "$root/usr/share/bash-completion/completions/$name" ;;
-    zsh) echo "$root/usr/share/zsh/vendor-completions/_$name" ;;
-    fish) echo "$root/usr/share/fish/vendor_completions.d/$name.fish" ;;
-  esac
-}
-
-# A shell without them is not worth failing for.
-install_completions() {
-  local name script shell file
-  for name in mc-proxy mcproxyctl; do
-    script=main.ts
-    if [[ $name == mcproxyctl ]]; then script=lib/cli/mcproxyctl.ts; fi
-    for shell in "${SHELLS[@]}"; do
-      file=$(completions_file "$shell" "$name")
-      install -d -m 0755 "$(dirname "$file")"
-      DENO_DIR=$OPT/.deno "$OPT/bin/deno" run --cached-only --no-prompt --frozen --no-remote \
-        --ignore-env --allow-read="$OPT" "$OPT/$script" completions "$shell" >"$file" ||
-        say "no completions of $name for $shell"
-    done
-  done
-}
-
-remove_completions() {
-  local name shell
-  for name in mc-proxy mcproxyctl; do
-    for shell in "${SHELLS[@]}"; do rm -f "$(completions_file "$shell" "$name")"; done
-  done
 }
 
 install_system_files() {
@@ -174,7 +143,8 @@ install_system_files() {
   install -m 0644 "$SOURCE/deploy/mc-proxy.service" "$UNIT_DIR/mc-proxy@.service"
   ln -sfn /opt/mc-proxy/bin/mc-proxy "$COMMAND_LINK"
   ln -sfn /opt/mc-proxy/bin/mcproxyctl "$CLIENT_LINK"
-  install_completions
+  install_completions mc-proxy main.ts
+  install_completions mcproxyctl lib/cli/mcproxyctl.ts
   if [[ ! -e $SYSCTL ]]; then
     install -m 0644 "$SOURCE/deploy/90-mc-proxy.conf" "$SYSCTL"
   fi
@@ -243,7 +213,7 @@ do_uninstall() {
   for unit in "${UNITS[@]}" mc-proxy@.service; do rm -f "$UNIT_DIR/$unit"; done
   if systemd_runs; then systemctl daemon-reload; fi
   rm -f "$SYSCTL" "$COMMAND_LINK" "$CLIENT_LINK"
-  remove_completions
+  remove_completions mc-proxy mcproxyctl
   rm -rf "$OPT" "$PREVIOUS" "$NEXT"
   remove_data "$purge"
 }

@@ -125,6 +125,22 @@ export function clientFlags(socket: string): string[] {
   ];
 }
 
+/**
+ * Deno's flags for `mcnsctl`: the name server's socket, and name servers elsewhere with the files of
+ * their authorities and tokens, which the operator names. It writes nothing.
+ *
+ * @example
+ * ```ts
+ * import { mcnsctlFlags } from "./runtime.ts";
+ *
+ * console.assert(mcnsctlFlags("/run/a.sock").includes("--allow-write=/run/a.sock"));
+ * ```
+ */
+export function mcnsctlFlags(socket: string): string[] {
+  // Deno checks a Unix socket as network, reading and writing at once.
+  return [...SEALED, "--ignore-env", "--allow-net", "--allow-read", `--allow-write=${socket}`];
+}
+
 /** The flags of a program that serves: it has the network, writes its data, and is told what it reads. */
 function programFlags(
   { data, notify }: { readonly data: string; readonly notify: string | undefined },

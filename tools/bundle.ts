@@ -1,7 +1,7 @@
 /**
- * `deno task bundle`: writes the proxy, its client and the name server as one script each,
- * `dist/mc-proxy.js`, `dist/mcproxyctl.js` and `dist/mcns.js`, which need Deno and nothing else beside
- * them: no source tree, no package cache, no lock file.
+ * `deno task bundle`: writes the proxy, the name server and their clients as one script each,
+ * `dist/mc-proxy.js`, `dist/mcproxyctl.js`, `dist/mcns.js` and `dist/mcnsctl.js`, which need Deno and
+ * nothing else beside them: no source tree, no package cache, no lock file.
  *
  * @module
  */
@@ -85,12 +85,15 @@ async function bundleProgram(
 }
 
 /**
- * Bundles mcproxyctl.
+ * Bundles a program that administers.
  *
  * @param output Where to write the script.
  */
-export async function bundleClient(output: string): Promise<void> {
-  await bundle(join(ROOT, "lib/cli/mcproxyctl.ts"), output);
+export async function bundleClient(
+  output: string,
+  program: "mcproxyctl" | "mcnsctl" = "mcproxyctl",
+): Promise<void> {
+  await bundle(join(ROOT, `lib/cli/${program}.ts`), output);
 }
 
 async function bundle(entry: string, output: string): Promise<void> {
@@ -106,4 +109,5 @@ if (import.meta.main) {
   await bundleProxy(join(folder, "mc-proxy.js"));
   await bundleClient(join(folder, "mcproxyctl.js"));
   await bundleMcns(join(folder, "mcns.js"));
+  await bundleClient(join(folder, "mcnsctl.js"), "mcnsctl");
 }

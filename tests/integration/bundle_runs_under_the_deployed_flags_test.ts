@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { clientFlags, serverFlags } from "../../deploy/runtime.ts";
+import { clientFlags, mcnsctlFlags, serverFlags } from "../../deploy/runtime.ts";
 import { bundleClient, bundleProxy } from "../../tools/bundle.ts";
 import { startTlsBackend } from "../support/backends.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { connectTls } from "../support/clients.ts";
 import { runCommand } from "../support/commands.ts";
+import { ADMIN_TOKEN, startMcnsAdmin } from "../support/mcns_admin.ts";
 import { startProxy } from "../support/proxy.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
@@ -49,4 +50,23 @@ Deno.test("the one-script forms of proxy and client work together, with nothing 
   assert.match(await ctl("routes", "list"), /one\.test +l4/);
   // The thread of the history is another one than those of the data plane.
   assert.match(await ctl("history"), /one\.test +relayed/);
+});
+
+Deno.test("the one-script form of mcnsctl manages zones through the socket and over the network", async () => {
+  await using mcns = await startMcnsAdmin();
+  const client = join(mcns.folder, "mcnsctl.js");
+  await bundleClient(client, "mcnsctl");
+  await Deno.writeTextFile(join(mcns.folder, "token"), ADMIN_TOKEN);
+  const flags = ["--no-config", "--no-npm", ...mcnsctlFlags(mcns.socketPath)];
+  const ctl = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runCommand(Deno.execPath(), [
+      ...["run", ...flags, client, ...args],
+    ]);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  await ctl("--socket", mcns.socketPath, "zones", "add", "a.example", "ns");
+  const there = ["--server", `localhost:${mcns.ports.grpc}`, "--ca", mcns.caPath];
+  const listed = await ctl(...there, "--token-file", join(mcns.folder, "token"), "zones", "list");
+  assert.match(listed, /^a\.example\. /m);
 });

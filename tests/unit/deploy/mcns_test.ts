@@ -69,6 +69,11 @@ Deno.test("install-mcns.sh makes private folders, keeps a configuration, and fol
     [await modeOf("."), await modeOf("certs"), await modeOf("backups"), await modeOf("mcns.toml")],
     [0o700, 0o700, 0o700, 0o600],
   );
+  const link = (name: string) => Deno.readLink(join(root.path, "usr/local/bin", name));
+  assert.deepEqual([await link("mcns"), await link("mcnsctl")], [
+    "/opt/mc-proxy/bin/mcns",
+    "/opt/mc-proxy/bin/mcnsctl",
+  ]);
   await Deno.writeTextFile(join(data, "mcns.toml"), "# mine\n");
   assert.equal((await run("install")).code, 0);
   assert.equal(await Deno.readTextFile(join(data, "mcns.toml")), "# mine\n");
@@ -90,6 +95,7 @@ Deno.test("install-mcns.sh makes private folders, keeps a configuration, and fol
   assert.equal(linked.code, 1);
   assert.match(linked.stderr, /certs is a link: nothing was changed/);
   assert.equal((await run("uninstall")).code, 0);
+  await assert.rejects(link("mcnsctl"), Deno.errors.NotFound);
   await Deno.stat(join(data, "mcns.toml"));
   assert.equal((await run("uninstall", "--purge")).code, 0);
   await assert.rejects(Deno.stat(data), Deno.errors.NotFound);

@@ -5,6 +5,7 @@ import {
   DENO_VERSION,
   INSTALLED,
   MCNS_INSTALLED,
+  mcnsctlFlags,
   mcnsFlags,
   serverFlags,
 } from "../../../deploy/runtime.ts";
@@ -59,6 +60,12 @@ Deno.test("the mcns task and the compiled name server run under exactly the depl
   const want = mcnsFlags(MCNS_INSTALLED)
     .map((flag) => flag.replace(`${MCNS_INSTALLED.source},`, ""));
   assert.deepEqual(compiledFlags(2).slice(0, want.length), want);
+});
+
+Deno.test("the mcnsctl task and the compiled client run under exactly the deployed flags", () => {
+  assert.deepEqual(flagsOf("mcnsctl", "run"), mcnsctlFlags("srv/mcns.sock"));
+  const want = mcnsctlFlags(`${MCNS_INSTALLED.data}/mcns.sock`);
+  assert.deepEqual(compiledFlags(3).slice(0, want.length), want);
 });
 
 Deno.test("the name server may neither run programs, load libraries, nor fetch code", () => {

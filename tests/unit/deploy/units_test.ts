@@ -6,6 +6,7 @@ import {
   INSTALLED,
   MCNS_INSTALLED,
   MCNS_SERVICE,
+  mcnsctlFlags,
   mcnsFlags,
   serverFlags,
   SERVICE,
@@ -48,6 +49,15 @@ Deno.test("the installed mcproxyctl command may open the socket and nothing else
     CACHED,
     ...clientFlags(`${INSTALLED.data}/mc-proxy.sock`),
     "/opt/mc-proxy/lib/cli/mcproxyctl.ts",
+    '"$@"',
+  ]);
+});
+
+Deno.test("the installed mcnsctl command runs under exactly the deployed flags, and writes nothing", async () => {
+  assert.deepEqual(denoArguments(await deployed("bin/mcnsctl")), [
+    CACHED,
+    ...mcnsctlFlags(`${MCNS_INSTALLED.data}/mcns.sock`),
+    "/opt/mc-proxy/lib/cli/mcnsctl.ts",
     '"$@"',
   ]);
 });
