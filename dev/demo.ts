@@ -6,12 +6,16 @@
  */
 
 import { CONNECTOR_DOMAIN, CONNECTOR_HOST, connectorConfig } from "./connector_demo.ts";
+import { namesCommands, namesConfig } from "./names_demo.ts";
 
 /** The first port: the proxy listens here, and with PROXY protocol on the next one. */
 export const DEFAULT_PORT = 8443;
 
 /** The sites listen this far above the proxy's first port. */
 const SITE_PORT_OFFSET = 1000;
+
+/** And the name server so far. */
+const NAMES_PORT_OFFSET = 1100;
 
 /** One site, its route and how to reach it. */
 export interface Demo {
@@ -73,6 +77,8 @@ export interface DemoPorts {
   readonly public: number;
   readonly proxyProtocol: number;
   readonly sites: readonly number[];
+  /** Of the name server: questions, and its management. */
+  readonly names: { readonly dns: number; readonly rest: number; readonly grpc: number };
 }
 
 /** The ports that follow from the first one. */
@@ -81,6 +87,11 @@ export function demoPorts(first: number): DemoPorts {
     public: first,
     proxyProtocol: first + 1,
     sites: DEMOS.map((_, index) => first + SITE_PORT_OFFSET + index),
+    names: {
+      dns: first + NAMES_PORT_OFFSET,
+      rest: first + NAMES_PORT_OFFSET + 1,
+      grpc: first + NAMES_PORT_OFFSET + 2,
+    },
   };
 }
 
@@ -109,6 +120,7 @@ proxy_protocol = true
 trusted_proxies = ["127.0.0.0/8"]
 ${routes.join("\n")}
 ${connectorConfig(folder)}
+${namesConfig(ports, folder)}
 [grpc]
 addr = "${folder}/mc-proxy.sock"
 
@@ -195,5 +207,6 @@ export function demoCommands(ports: DemoPorts, folder: string): DemoCommand[] {
       command: openssl("mallory"),
       prints: undefined,
     },
+    ...namesCommands(ports, folder),
   ];
 }

@@ -1,11 +1,14 @@
 /**
- * `deno task devserver`: a proxy with demo sites behind it, for trying it out.
+ * `deno task devserver`: a proxy with demo sites behind it and a name server beside it, for trying them
+ * out.
  *
  * @module
  */
 import { isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parse as parseToml } from "smol-toml";
+import { mcnsFlags } from "../deploy/runtime.ts";
 import { findJemalloc } from "./allocator.ts";
 import { DEFAULT_PORT, demoCommands, type DemoPorts, demoPorts, DEMOS } from "./demo.ts";
 import { type Identity, prepareFolder } from "./folder.ts";
@@ -37,6 +40,7 @@ async function main(): Promise<void> {
   const ports = demoPorts(await firstPort(prepared.configPath));
   await using stack = new AsyncDisposableStack();
   for (const site of await startSites(ports, prepared.identities)) stack.use(site);
+  if (prepared.hasNames) stack.use(await startNames(options, ports));
   await using proxy = await startProxy(options, prepared.configPath, ports);
   if (options.tour) {
     const ca = await Deno.readTextFile(join(options.folder, "ca.pem"));
@@ -142,12 +146,36 @@ async function startProxy(
   }
 }
 
+/** The name server; its log lines are printed beside those of the proxy. */
+async function startNames({ folder, tour }: Options, { names }: DemoPorts): Promise<ProxyProcess> {
+  const configPath = join(folder, "mcns.toml");
+  const early: string[] = [];
+  try {
+    return await ProxyProcess.start({
+      configPath,
+      script: fileURLToPath(new URL("../lib/cli/mcns.ts", import.meta.url)),
+      flags: mcnsFlags({ source: fileURLToPath(new URL("..", import.meta.url)), data: folder }),
+      command: ["server", "--config", configPath],
+      onLine: (line) => {
+        early.push(line);
+        if (!tour) printSync(`${line}\n`);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ProxyStartError)) throw error;
+    const reason = early.at(-1) ?? error.message;
+    throw new DevServerError(
+      `the name server (ports ${names.dns} to ${names.grpc}) did not start: ${reason}`,
+    );
+  }
+}
+
 function welcome(folder: string, created: boolean, ports: DemoPorts): string {
   const where = isAbsolute(folder) ? folder : join(".", folder);
   const commands = demoCommands(ports, folder)
     .map(({ about, command }) => `# ${about}\n${command}\n`);
   return `
-mc-proxy listens on 127.0.0.1:${ports.public}; its files are in ${where}/ (${
+mc-proxy listens on 127.0.0.1:${ports.public}, mcns answers on port ${ports.names.dns}; their files are in ${where}/ (${
     created ? "just made" : "kept from an earlier run"
   }).
 Try these in another terminal:

@@ -8,6 +8,7 @@ import {
 } from "./certificates.ts";
 import { prepareConnector } from "./connector_demo.ts";
 import { demoConfig, demoPorts, DEMOS, fileName } from "./demo.ts";
+import { NAMES_HOST, prepareNames } from "./names_demo.ts";
 
 /** A certificate with less life than this is issued anew. */
 const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000;
@@ -27,6 +28,8 @@ export interface PreparedFolder {
   /** Whether this was the first run. */
   readonly created: boolean;
   readonly configPath: string;
+  /** Whether there is a name server; a folder of an earlier version has none. */
+  readonly hasNames: boolean;
   /** The sites' certificates, by the hostname of their route. */
   readonly identities: ReadonlyMap<string, Identity>;
 }
@@ -45,14 +48,17 @@ export async function prepareFolder(folder: string, port: number): Promise<Prepa
     const path = join(folder, "certs", fileName(demo));
     identities.set(demo.hostname, await prepareIdentity(path, demo.hostname, authority));
   }
+  await prepareIdentity(join(folder, "certs", NAMES_HOST), NAMES_HOST, authority);
   if (created) {
     const ports = demoPorts(port);
+    await prepareNames(folder, ports);
     const connector = DEMOS.findIndex(({ mode }) => mode === "mtls");
     await prepareConnector(folder, ports.sites[connector] ?? 0);
     // Last, so that a run that was interrupted starts over.
     await write(configPath, demoConfig(ports, folder));
   }
-  return { created, configPath, identities };
+  const hasNames = await exists(join(folder, "mcns.toml"));
+  return { created, configPath, hasNames, identities };
 }
 
 async function prepareAuthority(folder: string): Promise<Authority> {

@@ -45,7 +45,7 @@ export class ProxyStartError extends Error {
   readonly code = "PROXY_START";
 }
 
-/** `main.ts server` as a process of its own, under the flags of an installation. */
+/** `main.ts server`, or another program that says when it is ready, as a process of its own, under the flags of an installation. */
 export class ProxyProcess implements AsyncDisposable {
   /** What it printed so far, one line each. */
   readonly lines: string[] = [];

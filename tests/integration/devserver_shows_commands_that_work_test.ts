@@ -109,6 +109,10 @@ const SAID: readonly (readonly [command: RegExp, prints: RegExp, logs?: RegExp])
   [/^curl --haproxy-protocol /, /^backend: one\.localhost\n/],
   [/alice\.pem/, /alice/],
   [/mallory\.pem/, /^$/, /outcome=not_authorized.* reason=\S/],
+  [/^dig .* www\.demo\.test A$/, /^192\.0\.2\.80\n$/],
+  [/^curl .*\/v1\/zones\/demo\.test\/records$/, /^\{"id":\d+,"name":"new\.demo\.test\."/],
+  [/^dig .* new\.demo\.test A$/, /^192\.0\.2\.82\n$/],
+  [/mcnsctl explain x\.dev\.demo\.test A$/, /^x\.dev\.demo\.test A is answered\n/],
   [/mcproxyctl status$/, /^health +ok\n/],
   [/mcproxyctl firewall add ip 127\.0\.0\.1 /, /^added rule #\d+: ip 127\.0\.0\.1 until /],
   [/mcproxyctl explain 127\.0\.0\.1 /, /^verdict: block: blocked \(only a test\)$/m],
@@ -124,7 +128,7 @@ function tourCommands(): string[] {
 }
 
 testWithCommands(
-  ["curl", "openssl"],
+  ["curl", "openssl", "dig"],
   "README's tour is literally true, in a tree where nothing was run before",
   async () => {
     using parent = temporaryFolder();
@@ -171,19 +175,20 @@ function assertReset({ code, stderr }: { readonly code: number; readonly stderr:
 
 /** As it is written, but for ports that nobody else uses, and the runtime that is here. */
 function literal(command: string, port: number): string {
-  const { proxyProtocol } = demoPorts(port);
+  const { proxyProtocol, names } = demoPorts(port);
   return command.replace(/^npx -y deno@[0-9.]+/, `'${Deno.execPath()}'`)
-    .replaceAll(":8443", `:${port}`).replaceAll(":8444", `:${proxyProtocol}`);
+    .replaceAll(":8443", `:${port}`).replaceAll(":8444", `:${proxyProtocol}`)
+    .replace("-p 9543 ", `-p ${names.dns} `).replace(":9544/", `:${names.rest}/`);
 }
 
 /** A first port whose whole family of ports is free. */
 async function unusedFirstPort(): Promise<number> {
-  const { proxyProtocol, sites } = demoPorts(0);
-  return await unusedPortFamily([proxyProtocol, ...sites]);
+  const { proxyProtocol, sites, names } = demoPorts(0);
+  return await unusedPortFamily([proxyProtocol, ...sites, ...Object.values(names)]);
 }
 
 testWithCommands(
-  ["curl", "openssl"],
+  ["curl", "openssl", "dig"],
   "devserver prints commands that work, stops on Ctrl-C, and keeps its folder for the next run",
   async () => {
     const parent = await Deno.makeTempDir();
