@@ -45,6 +45,10 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
       assert.ok(reference.includes(command), `the reference has no ${command}`);
     },
   ],
+  [/^npx -y deno@[0-9.]+ task -q (mcnsctl [a-z]+) .*$/, async (command) => {
+    const reference = await read("docs/mcnsctl.md");
+    assert.ok(reference.includes(command), `the reference has no ${command}`);
+  }],
   [/^npx -y deno@[0-9.]+ run .*main\.ts (\w+) -c srv\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^(?:sudo )?mc-proxy (\w+) -c \/srv\/mc-proxy\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^mc-proxy (connector(?: import)?) (.*)$/, async (command = "", rest = "") => {
@@ -57,7 +61,7 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
     const { stdout } = await runCommand(join(ROOT, script), ["help"]);
     assert.ok(stdout.includes(`${script} ${command}`), `install.sh has no command ${command}`);
   }],
-  [/^((?:curl|openssl) .* srv\/ca\.pem .*)$/, (command) => {
+  [/^((?:curl|openssl) .* srv\/ca\.pem .*|dig .*demo\.test A)$/, (command) => {
     const printed = demoCommands(demoPorts(DEFAULT_PORT), "srv").map(({ command }) => command);
     assert.ok(printed.includes(command), "the development server does not print it");
   }],
