@@ -49,6 +49,9 @@ const KINDS: [pattern: RegExp, check: (...groups: string[]) => void | Promise<vo
     const reference = await read("docs/mcnsctl.md");
     assert.ok(reference.includes(command), `the reference has no ${command}`);
   }],
+  [/^npx -y deno@[0-9.]+ run -A (tools\/\S+\.ts)(?: .*)?$/, async (path) => {
+    await Deno.stat(join(ROOT, path));
+  }],
   [/^npx -y deno@[0-9.]+ run .*main\.ts (\w+) -c srv\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^(?:sudo )?mc-proxy (\w+) -c \/srv\/mc-proxy\/mc-proxy\.toml$/, isCommandOfMcProxy],
   [/^mc-proxy (connector(?: import)?) (.*)$/, async (command = "", rest = "") => {
