@@ -16,6 +16,7 @@ function load(text: string): LoadResult {
   const encoder = new TextEncoder();
   const readFile = (path: string) => {
     if (path.endsWith(".key")) return encoder.encode(keyPem);
+    if (path.endsWith(".token")) return encoder.encode("a-token");
     return encoder.encode(path.endsWith("/ca.pem") ? ca : certPem);
   };
   return loadConfig(text.replaceAll(/^(geoip_db|blocked_countries) = .*$/gm, ""), { readFile });
