@@ -16,7 +16,12 @@ export interface OpenFleet extends FleetOptions, AsyncDisposable {}
  */
 export async function openFleet(
   config: Config,
-  { database, log }: { readonly database: Database; readonly log: LogSink },
+  { database, log, deadlineMs }: {
+    readonly database: Database;
+    readonly log: LogSink;
+    /** See {@link FleetLink}; tests wait less. */
+    readonly deadlineMs?: number;
+  },
 ): Promise<OpenFleet | undefined> {
   const { source, postgres, local } = config.state;
   if (source !== "postgres" || postgres === undefined || local === undefined) return undefined;
@@ -25,6 +30,7 @@ export async function openFleet(
     group: postgres.group,
     proxy: local.name,
     listeners: local.listeners,
+    ...deadlineMs !== undefined && { deadlineMs },
   });
   try {
     const joined = await joinGroup({ link, database, config, log, now: Date.now });

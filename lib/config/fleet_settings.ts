@@ -112,7 +112,7 @@ export const stateLocal = table<StateLocalConfig>({
     doc:
       "Where this proxy has the listeners of the group that have a name instead of an address, " +
       'such as `edge="192.0.2.1:443"`. Here such a listener has this address; to the group ' +
-      "it has the name, so that each proxy may have it elsewhere.",
+      "it has the name, so that each proxy may have it elsewhere; `mcproxyctl` takes either.",
   },
 });
 

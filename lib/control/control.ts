@@ -104,6 +104,9 @@ export class Control {
       ...compile && { compile },
       ...options.limits && { limits: options.limits },
       ...options.fleet && {
+        listenerNames: new Map(
+          options.config.state.local?.listeners.map(({ name, addr }) => [name, addr]),
+        ),
         group: this.#group = new Group({ link: options.fleet.link, database, now }),
       },
     });

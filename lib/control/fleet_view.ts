@@ -45,8 +45,8 @@ export class FleetView {
   /** @throws {RefusedError} `unavailable` */
   async list(): Promise<SeenFleet> {
     return await reachable(async () => {
-      const [{ head }, members] = await Promise.all([
-        this.#link.follow(Number.MAX_SAFE_INTEGER),
+      const [head, members] = await Promise.all([
+        this.#link.head(0),
         this.#link.members(),
       ]);
       // Of two answers that are not of one moment none is to be behind the other.

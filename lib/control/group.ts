@@ -22,7 +22,8 @@ import type { Followed, Operation } from "./operation.ts";
 import { planState } from "./plan.ts";
 import { StaleError } from "./revision.ts";
 import type { ServedState } from "./served_state.ts";
-import type { RateLimit } from "../state/mod.ts";
+import type { RateLimit, RuleSettings } from "../state/mod.ts";
+import { refuseUnknownCountries } from "./geoip.ts";
 
 /** Changes that others make at the same time: each round one of them gets through. */
 const MAX_ATTEMPTS = 100;
@@ -96,9 +97,11 @@ export class Group implements GroupLog {
       return await this.#append(this.#draft(differences, operation), differences);
     } catch (error) {
       if (error instanceof StaleError) throw error;
-      if (areBans) return { owed: differences.flatMap(({ rule }) => namesOf(rule)) };
       const isUnsure = error instanceof FleetLinkError && error.isUncertain &&
         error !== this.#problem;
+      // Until the group is followed again nobody else waits for an answer that does not come.
+      if (isUnsure) this.#problem = error;
+      if (areBans) return { owed: differences.flatMap(({ rule }) => namesOf(rule)) };
       const outcome = isUnsure
         ? "whether the group has the change is not known: look before you ask again"
         : NOTHING_DONE;
@@ -190,6 +193,11 @@ export class Group implements GroupLog {
       route: (id, hostname) => state.table(id)?.get(hostname),
       rule: (rule) => database.rules.find(rule),
     });
+    for (const { rule } of differences) refuseUnknownCountry(rule?.after, state);
+    for (const edit of step.edits) {
+      if (edit.do !== "put" || edit.object.kind !== "route") continue;
+      refuseUnknownCountries(edit.object.route, state, `route ${edit.object.route.hostname}: `);
+    }
     const last = step.entries.at(-1);
     if (last === undefined) return;
     const said = new Set(step.edits.map((edit) => JSON.stringify(keyOfEdit(edit))));
@@ -244,6 +252,15 @@ function refuse(error: unknown, outcome: string = NOTHING_DONE): never {
   if (error instanceof RefusedError) throw error;
   const message = `the group cannot be written: ${describeError(error)}; ${outcome}`;
   throw new RefusedError("unavailable", message, { cause: error });
+}
+
+/** Whom a country rule means nobody knows here: it would be a hole that nobody sees. */
+function refuseUnknownCountry(rule: RuleSettings | undefined, { snapshot }: ServedState): void {
+  if (rule?.type !== "country" || snapshot.firewall.geoip !== undefined) return;
+  throw new RefusedError(
+    "failed_precondition",
+    `the group has a rule for the country ${rule.value}, and this proxy has no GeoIP database`,
+  );
 }
 
 function namesOf(rule: Difference["rule"]): string[] {

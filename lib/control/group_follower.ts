@@ -123,6 +123,10 @@ export class GroupFollower implements AsyncDisposable {
     const { group, state, link } = this.#options;
     for (;;) {
       const { position } = group;
+      // A server that does not answer is noticed soon; one that has much to say is given its time.
+      const head = await link.head(position.revision);
+      const isNews = wayFrom(position, head) === "take_all" || head.revision > position.revision;
+      if (!isNews && state.database.settings.unsent.length === 0) break;
       const page = await link.follow(position.revision);
       const way = wayFrom(position, page.head);
       await state.exclusive(async () => {
@@ -130,10 +134,9 @@ export class GroupFollower implements AsyncDisposable {
         else await group.take(page);
         await group.sendOwed();
       });
-      if (group.position.revision < page.head.revision) continue;
-      this.#caughtUpAt = performance.now();
-      return;
+      if (group.position.revision >= page.head.revision) break;
     }
+    this.#caughtUpAt = performance.now();
   }
 
   async #report(): Promise<void> {

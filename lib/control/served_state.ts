@@ -60,6 +60,8 @@ export interface ServedStateOptions {
   readonly onWriteFailed?: () => void;
   /** The file that is the truth; absent: the database is. */
   readonly file?: string;
+  /** Addresses of listeners that have a name in the group. */
+  readonly listenerNames?: ReadonlyMap<string, string>;
   /** The group whose log is the truth; absent: there is none. */
   readonly group?: GroupLog;
 }
@@ -131,12 +133,12 @@ export class ServedState {
   }
 
   /**
-   * The listener of an address, in any spelling; `field` names it in messages.
+   * The listener of an address, in any spelling, or of its name in the group; `field` names it in messages.
    *
    * @throws {RefusedError}
    */
   listener(field: string, text: string): ListenerSnapshot {
-    const addr = checkListenerAddr(field, text);
+    const addr = this.#options.listenerNames?.get(text) ?? checkListenerAddr(field, text);
     const found = this.#snapshot.listeners.find((listener) => listener.addr === addr);
     if (found === undefined) throw this.#noListener(addr);
     return found;

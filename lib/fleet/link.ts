@@ -20,8 +20,9 @@ const STATEMENT_SHARE = 0.75;
 const CONNECTIONS = 2;
 /** Entries that are read at once. */
 const PAGE = 500;
-/** A whole state takes its time. */
+/** A whole state takes its time, and so do changes of many things: an edit is written in some 20 µs. */
 const WHOLE_DEADLINE_MS = 60_000;
+const EDIT_MS = 1;
 
 /** PostgreSQL did not answer, or refused; the message says what and how to mend it. */
 export class FleetLinkError extends Error {
@@ -188,14 +189,24 @@ export class FleetLink implements AsyncDisposable {
   }
 
   /**
-   * What there is after a revision.
+   * How far the group is, and what it has at a revision.
+   *
+   * @throws {FleetLinkError}
+   */
+  async head(at: number): Promise<Head> {
+    const [row] = await this.#ask(HEAD, [this.options.group, at]);
+    return this.#head(row).head;
+  }
+
+  /**
+   * What there is after a revision, which may be much.
    *
    * @throws {FleetLinkError}
    * @throws {UnknownObjectError}
    */
-  async follow(after: number): Promise<{ head: Head; channel: string; entries: Entry[] }> {
-    const [row] = await this.#ask(FOLLOW, [this.options.group, after]);
-    return { ...this.#head(row), entries: this.#entries(String(row?.entries)) };
+  async follow(after: number): Promise<{ head: Head; entries: Entry[] }> {
+    const [row] = await this.#ask(FOLLOW, [this.options.group, after], WHOLE_DEADLINE_MS);
+    return { head: this.#head(row).head, entries: this.#entries(String(row?.entries)) };
   }
 
   /**
@@ -218,10 +229,12 @@ export class FleetLink implements AsyncDisposable {
   async append(draft: Draft): Promise<Appended> {
     const { group, proxy } = this.options;
     const { epoch, after, id, time, actor, action, edits, audit } = draft;
-    const [row] = await this.#ask(APPEND, [
+    const values = [
       ...[group, epoch, after, id, time, proxy, actor, action],
       ...[JSON.stringify(editsToJson(edits, this.#names)), JSON.stringify(audit)],
-    ]);
+    ];
+    const deadlineMs = Math.min(WHOLE_DEADLINE_MS, this.#deadlineMs + edits.length * EDIT_MS);
+    const [row] = await this.#ask(APPEND, values, deadlineMs);
     const status = row?.status === "done" ? "done" : "stale";
     return { status, revision: Number(row?.revision) };
   }

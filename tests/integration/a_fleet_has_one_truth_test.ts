@@ -90,7 +90,8 @@ async function changeSomething(
   const route = { ...plainRoute(hostname), backend: `127.0.0.1:${i + 1}` };
   switch (i % 4) {
     case 0:
-      await routing.addRoute(addr, route, operation);
+      // By its name in the group, as well as by where it is.
+      await routing.addRoute(n === 0 ? "edge" : addr, route, operation);
       break;
     case 1:
       await routing.updateRoute({ addr, hostname, change: () => route, close: false }, operation);

@@ -63,6 +63,8 @@ export interface MemberOptions {
   readonly group?: string;
   /** After so long without having caught up it is not healthy. */
   readonly maxLag?: string;
+  /** How long an answer of PostgreSQL is waited for. Default: as ever. */
+  readonly deadlineMs?: number;
   /** Where PostgreSQL is said to be. Default: where it is. */
   readonly through?: { readonly host: string; readonly port: number };
 }
@@ -112,7 +114,8 @@ export class FleetMember implements AsyncDisposable {
           return { ...bare(route), policies: policies.map(({ type, value }) => [type, value]) };
         }),
       })),
-      rules: rules.map(bare),
+      // Their order means nothing, and a ban that a proxy took alone was there before it was sent.
+      rules: rules.map((rule) => JSON.stringify(bare(rule))).sort(),
       rateLimit,
     });
   }
@@ -132,7 +135,7 @@ export class FleetMember implements AsyncDisposable {
 /** Starts a member as the program does. */
 export async function startMember(
   postgres: TestPostgres,
-  { role, folder, port, group = "edge", through, maxLag = "0s" }: MemberOptions,
+  { role, folder, port, group = "edge", through, deadlineMs, maxLag = "0s" }: MemberOptions,
 ): Promise<FleetMember> {
   const passwordFile = `${folder}/password`;
   await Deno.writeTextFile(passwordFile, `${ROLE_PASSWORD}\n`);
@@ -164,7 +167,11 @@ export async function startMember(
   const log = (record: LogRecord) => logs.push(record);
   await using stack = new AsyncDisposableStack();
   const database = stack.use(openDatabase(config.database.path));
-  const fleet = await openFleet(config, { database, log });
+  const fleet = await openFleet(config, {
+    database,
+    log,
+    ...deadlineMs !== undefined && { deadlineMs },
+  });
   assert.ok(fleet !== undefined);
   stack.use(fleet);
   const control = await Control.start({

@@ -1,0 +1,92 @@
+/**
+ * A TCP relay between a client and a server of a test's own, which can be slow, fall silent or cut.
+ *
+ * @module
+ */
+
+/** How long the relay keeps each piece while it is slow. */
+const SLOW_MS = 20;
+
+/** A relay on `127.0.0.1` and a free port. */
+export class TcpRelay implements AsyncDisposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #target: { readonly hostname: string; readonly port: number };
+  readonly #open = new Set<Deno.Conn>();
+  readonly #serving: Promise<void>;
+  #mode: "fast" | "slow" | "silent" | "refusing" = "fast";
+
+  constructor(target: { readonly host: string; readonly port: number }) {
+    this.#target = { hostname: target.host, port: target.port };
+    this.#serving = this.#serve();
+  }
+
+  get port(): number {
+    return (this.#listener.addr as Deno.NetAddr).port;
+  }
+
+  /** `silent` drops what comes, `refusing` ends connections and takes no more. */
+  set mode(mode: "fast" | "slow" | "silent" | "refusing") {
+    this.#mode = mode;
+    if (mode === "refusing") this.cut();
+  }
+
+  /** Ends every connection. */
+  cut(): void {
+    for (const connection of this.#open) close(connection);
+    this.#open.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.cut();
+    await this.#serving;
+  }
+
+  async #serve(): Promise<void> {
+    const pairs: Promise<unknown>[] = [];
+    try {
+      for await (const client of this.#listener) pairs.push(this.#relay(client));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+    this.cut();
+    await Promise.all(pairs);
+  }
+
+  async #relay(client: Deno.Conn): Promise<void> {
+    this.#open.add(client);
+    if (this.#mode === "refusing") return close(client);
+    const server = await Deno.connect(this.#target).catch(() => undefined);
+    if (server === undefined) return close(client);
+    this.#open.add(server);
+    if (!this.#open.has(client)) close(server); // It was cut meanwhile.
+    await Promise.all([this.#pump(client, server), this.#pump(server, client)]);
+    this.#open.delete(client);
+    this.#open.delete(server);
+  }
+
+  async #pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+    const buffer = new Uint8Array(65_536);
+    try {
+      for (let read; (read = await from.read(buffer)) !== null;) {
+        if (this.#mode === "silent") continue;
+        if (this.#mode === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+        const chunk = buffer.slice(0, read);
+        for (let at = 0; at < chunk.length;) at += await to.write(chunk.subarray(at));
+      }
+    } catch {
+      // The other end is gone, or we have cut it.
+    } finally {
+      close(from);
+      close(to);
+    }
+  }
+}
+
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed already.
+  }
+}
