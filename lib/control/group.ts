@@ -249,7 +249,7 @@ export class Group implements GroupLog {
 }
 
 function refuse(error: unknown, outcome: string = NOTHING_DONE): never {
-  if (error instanceof RefusedError) throw error;
+  if (error instanceof RefusedError && error.code === "shutting_down") throw error;
   const message = `the group cannot be written: ${describeError(error)}; ${outcome}`;
   throw new RefusedError("unavailable", message, { cause: error });
 }
