@@ -18,7 +18,7 @@ import { postgresTest, startPostgres, type TestPostgres } from "../support/postg
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const ROLES = ["p1", "p2", "p3", "p4", "p5"];
-const CHANGES = Number(Deno.env.get("FLEET_CHANGES") ?? 100);
+const CHANGES = Number(Deno.env.get("FLEET_CHANGES") ?? 50);
 const BY: Operation = { actor: "uid 0 (alice)", action: "Test" };
 
 postgresTest("a fleet has one truth, and serves it without PostgreSQL", async () => {
