@@ -16,6 +16,8 @@ export interface McnsManagementOptions {
   readonly log: LogSink;
   /** Why the server is not healthy; empty if it is. */
   readonly problem: () => string;
+  /** How the addresses are that questions are answered at. */
+  readonly addresses: NonNullable<DnsAdminOptions["addresses"]>;
 }
 
 /** How the zones of a running name server are managed: REST and gRPC as configured, and its socket. */
@@ -38,7 +40,7 @@ export class McnsManagement implements AsyncDisposable {
 
   /** @throws {CommandError} if an address cannot be bound, or a file not be used. */
   static async start(options: McnsManagementOptions): Promise<McnsManagement> {
-    const { config, control, log, problem } = options;
+    const { config, control, log, problem, addresses } = options;
     const { server, mcias } = config;
     let introspector: TokenIntrospection | undefined;
     try {
@@ -49,7 +51,7 @@ export class McnsManagement implements AsyncDisposable {
       });
       const admin = await DnsAdmin.start(
         {
-          ...{ control, log, problem, introspector, version: VERSION, now: Date.now },
+          ...{ control, log, problem, addresses, introspector, version: VERSION, now: Date.now },
           sockets: createSockets(options.sockets),
           socketPath: socketPathOf(config.database.path),
           tokenHashes: config.auth.tokenHashes,

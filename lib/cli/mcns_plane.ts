@@ -1,6 +1,12 @@
 import type { McnsConfig } from "../dns_config/mod.ts";
 import { DnsControl, type DnsPlane } from "../dns_control/mod.ts";
-import { type AddressStatus, type Ask, DnsPool, type TlsMaterial } from "../dns_server/mod.ts";
+import {
+  type AddressStatus,
+  type Ask,
+  DNS_COUNTER_NAMES,
+  DnsPool,
+  type TlsMaterial,
+} from "../dns_server/mod.ts";
 import type { DnsDatabase } from "../dns_store/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
@@ -93,6 +99,14 @@ export class Mcns implements AsyncDisposable {
   /** How the servers of the addresses are. */
   get status(): AddressStatus[] {
     return this.#pool.status;
+  }
+
+  /** How the addresses are, as operators are told of them. */
+  get addresses() {
+    return this.status.map(({ address: { host }, state, restarts, counters }) => ({
+      ...{ address: host, state, restarts },
+      counters: DNS_COUNTER_NAMES.map((name) => ({ name, value: counters.get(name) })),
+    }));
   }
 
   /** What each worker keeps beside its counters. */

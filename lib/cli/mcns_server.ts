@@ -46,6 +46,7 @@ export async function runMcnsServer(configPath: string): Promise<number> {
   await using management = await McnsManagement.start({
     ...{ config, control: mcns.control, sockets: mcns.sockets, log },
     problem: () => mcns.problems[0] ?? "",
+    addresses: () => mcns.addresses,
   });
   // Until here whoever had the database before gets it back when something fails.
   await confirmRole(database);

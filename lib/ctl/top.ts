@@ -1,21 +1,14 @@
-import { EXIT, UsageError } from "../terminal/mod.ts";
+import { EXIT, Screen, UsageError, withScreen } from "../terminal/mod.ts";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { WatchStatusResponse } from "../client/mod.ts";
 import type { Session } from "./session.ts";
 import { Keys } from "./top_keys.ts";
 import { FIRST_CHOICE, type TopChoice } from "./top_choice.ts";
-import { renderTop, type Size } from "./top_view.ts";
+import { renderTop } from "./top_view.ts";
 
 /** Routes and clients to ask for: more than a tall terminal shows. */
 const ROUTES = 100;
 const CLIENTS = 100;
-
-// Control sequences of ECMA-48 and xterm.
-const ENTER = "\x1b[?1049h\x1b[?25l";
-const LEAVE = "\x1b[?25h\x1b[?1049l";
-const HOME = "\x1b[H";
-const CLEAR_LINE_END = "\x1b[K";
-const CLEAR_BELOW = "\x1b[J";
 
 // Select Graphic Rendition.
 const BOLD = "\x1b[1m";
@@ -36,24 +29,21 @@ export async function showTop(
   { interval }: { interval: number },
 ): Promise<number> {
   if (!Deno.stdout.isTerminal()) throw new UsageError("top needs a terminal; use status --json");
-  const aborter = new AbortController();
-  const stop = () => aborter.abort();
-  const screen = new Screen();
-  const signals: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-  for (const signal of signals) Deno.addSignalListener(signal, stop);
-  const redraw = () => screen.draw();
-  Deno.addSignalListener("SIGWINCH", redraw);
-  const keys = new Keys({ onQuit: stop, onChoice: (choice) => screen.choose(choice) });
-  const watchTerminal = watchKeys((octets) => keys.press(octets));
-  try {
-    await watchProxy(session, { interval, screen, signal: aborter.signal });
+  const view = new View();
+  let quit = () => {};
+  const keys = new Keys({ onQuit: () => quit(), onChoice: (choice) => view.choose(choice) });
+  const options = {
+    screen: view.screen,
+    redraw: () => view.draw(),
+    onKeys: (octets: Uint8Array, stop: () => void) => {
+      quit = stop;
+      keys.press(octets);
+    },
+  };
+  return await withScreen(options, async (signal) => {
+    await watchProxy(session, { interval, screen: view, signal });
     return EXIT.ok;
-  } finally {
-    watchTerminal.stop();
-    for (const signal of signals) Deno.removeSignalListener(signal, stop);
-    Deno.removeSignalListener("SIGWINCH", redraw);
-    screen.leave();
-  }
+  });
 }
 
 /** Shows one look after the other; one that fails after the first is tried again. */
@@ -61,7 +51,7 @@ async function watchProxy(
   session: Session,
   { interval, screen, signal }: {
     readonly interval: number;
-    readonly screen: Screen;
+    readonly screen: View;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
@@ -86,11 +76,11 @@ async function watchProxy(
   }
 }
 
-/** The terminal while `top` runs. */
-class Screen {
+/** What is shown while `top` runs. */
+class View {
+  readonly screen = new Screen();
   #now: WatchStatusResponse | undefined;
   #before: WatchStatusResponse | undefined;
-  #entered = false;
   #isLost = false;
   #choice = FIRST_CHOICE;
   #otherClients = new AbortController();
@@ -132,19 +122,10 @@ class Screen {
 
   draw(): void {
     if (this.#now === undefined) return;
-    if (!this.#entered) write(ENTER);
-    this.#entered = true;
     const view = { now: this.#now, before: this.#before };
     const note = this.#isLost ? "the proxy does not answer, trying again …  q quit" : undefined;
-    const lines = renderTop(view, sizeOf(), { choice: this.#choice, ...note && { note } });
-    const painted = lines.map((line, i) => paint(line, i === lines.length - 1));
-    // No newline after the last line: it would scroll a screen that is full.
-    write(HOME + painted.map((line) => line + CLEAR_LINE_END).join("\r\n") + CLEAR_BELOW);
-  }
-
-  leave(): void {
-    if (this.#entered) write(LEAVE);
-    this.#entered = false;
+    const lines = renderTop(view, this.screen.size, { choice: this.#choice, ...note && { note } });
+    this.screen.draw(lines.map((line, i) => paint(line, i === lines.length - 1)));
   }
 }
 
@@ -154,39 +135,4 @@ function paint(line: string, isLast: boolean): string {
   if (/NOT HEALTHY|^the proxy does not answer/.test(line)) return RED + line + PLAIN;
   if (/^(LISTENER|ROUTE|CLIENT|BLOCKED BY) /.test(line)) return BOLD + line + PLAIN;
   return isLast ? DIM + line + PLAIN : line;
-}
-
-function sizeOf(): Size {
-  try {
-    const { columns, rows } = Deno.consoleSize();
-    return { columns: columns || 80, rows: rows || 24 };
-  } catch {
-    return { columns: 80, rows: 24 };
-  }
-}
-
-/** In raw mode Ctrl-C is a key like any other. */
-function watchKeys(onKeys: (octets: Uint8Array) => void): { stop(): void } {
-  if (!Deno.stdin.isTerminal()) return { stop: () => {} };
-  Deno.stdin.setRaw(true);
-  const reader = Deno.stdin.readable.getReader();
-  const read = async () => {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      onKeys(value);
-    }
-  };
-  read().catch(() => {}); // Cancelled below.
-  return {
-    stop: () => {
-      Deno.stdin.setRaw(false);
-      reader.cancel().catch(() => {}); // The program ends anyway.
-    },
-  };
-}
-
-function write(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

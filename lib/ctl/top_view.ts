@@ -1,15 +1,16 @@
 import type { Status } from "../client/mod.ts";
-import { cut, formatBytes, formatCount, formatDuration, plain } from "../terminal/mod.ts";
+import {
+  cut,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  plain,
+  type Size,
+} from "../terminal/mod.ts";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { FIRST_CHOICE, type TopChoice } from "./top_choice.ts";
 import { panelsOf, share } from "./top_panels.ts";
 import { perSecond, secondsBetween, type TopView } from "./top_rates.ts";
-
-/** The size of a terminal in characters. */
-export interface Size {
-  readonly columns: number;
-  readonly rows: number;
-}
 
 /** Lines that are there whatever the size: the head and the keys. */
 const HEAD_LINES = 5;

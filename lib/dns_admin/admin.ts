@@ -17,6 +17,7 @@ import {
 import type { Sockets } from "../tcp/mod.ts";
 import { Authenticator, type Introspector } from "./auth.ts";
 import { RestApi } from "./rest.ts";
+import type { RoutesOptions } from "./routes.ts";
 import { toRpcError } from "./rpc_errors.ts";
 import { rpcHandlers } from "./rpc_handlers.ts";
 
@@ -40,6 +41,8 @@ export interface DnsAdminOptions {
   readonly introspector?: Introspector | undefined;
   /** Why the server is not healthy, beyond what `control` knows; empty if it is. */
   readonly problem?: (() => string) | undefined;
+  /** How the addresses are that questions are answered at; absent: there are none. */
+  readonly addresses?: RoutesOptions["addresses"];
   /** What becomes of a question that no zone answers, by the address of who asks. */
   readonly recursion?: ((address: string) => string) | undefined;
   /** Milliseconds since 1970. */

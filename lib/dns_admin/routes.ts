@@ -15,6 +15,14 @@ import type { Answer, Call, Parameter, Route } from "./route.ts";
 import * as schema from "./schemas.ts";
 import { secondaryRoutes, timeText, zoneJson } from "./secondary_routes.ts";
 
+/** How one address is that questions are answered at. */
+export interface AddressState {
+  readonly address: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly counters: readonly { readonly name: string; readonly value: number }[];
+}
+
 /** What routes are made of. */
 export interface RoutesOptions {
   readonly control: DnsControl;
@@ -22,6 +30,8 @@ export interface RoutesOptions {
   readonly version: string;
   /** Why the server is not healthy, beyond what `control` knows; empty if it is. */
   readonly problem?: (() => string) | undefined;
+  /** How the addresses are that questions are answered at; absent: there are none. */
+  readonly addresses?: (() => readonly AddressState[]) | undefined;
   /** What becomes of a question that no zone answers, by the address of who asks. */
   readonly recursion?: ((address: string) => string) | undefined;
 }
@@ -241,7 +251,7 @@ function fileRoutes({ control }: RoutesOptions): readonly Route[] {
 }
 
 function otherRoutes(
-  { control, version, problem = () => "", recursion }: RoutesOptions,
+  { control, version, problem = () => "", recursion, addresses = () => [] }: RoutesOptions,
 ): readonly Route[] {
   const trouble = () => control.problem || problem();
   return [
@@ -268,7 +278,9 @@ function otherRoutes(
       ...{ method: "GET", path: "/v1/status", id: "GetStatus", needs: "any" },
       summary: "How the server is.",
       output: schema.STATUS,
-      handle: () => ({ json: { version, ...control.counts, problem: trouble() } }),
+      handle: () => ({
+        json: { version, ...control.counts, problem: trouble(), addresses: addresses() },
+      }),
     },
     {
       ...{ method: "GET", path: "/v1/health", id: "GetHealth", needs: "nothing" },

@@ -162,7 +162,7 @@ function recordHandlers({ control }: RpcOptions, gate: Gate): Some<
 }
 
 function otherHandlers(
-  { control, version, problem = () => "", recursion }: RpcOptions,
+  { control, version, problem = () => "", recursion, addresses = () => [] }: RpcOptions,
   gate: Gate,
 ): Some<"explain" | "getStatus" | "listAudit" | "writeBack"> {
   return {
@@ -182,6 +182,10 @@ function otherHandlers(
         version,
         ...{ zones: BigInt(zones), records: BigInt(records), revision: BigInt(revision) },
         problem: control.problem || problem(),
+        addresses: addresses().map(({ counters, ...rest }) => ({
+          ...rest,
+          counters: counters.map(({ name, value }) => ({ name, value: BigInt(value) })),
+        })),
       };
     },
     async listAudit({ limit, before }, call) {

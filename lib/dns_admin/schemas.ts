@@ -128,6 +128,18 @@ export const STATUS: JsonSchema = object({
   records: integer("How many there are."),
   revision: integer("Grows with each change."),
   problem: string("Why it is not healthy; empty: it is."),
+  addresses: list(
+    "Those that it answers at.",
+    object({
+      address: string("An IP."),
+      state: string("`starting`, `serving`, `restarting` or `draining`."),
+      restarts: integer("How often its worker was replaced."),
+      counters: list(
+        "Since the start of the process.",
+        object({ name: string("Such as `udp_messages`."), value: integer("How many.") }),
+      ),
+    }),
+  ),
 });
 
 export const HEALTH: JsonSchema = object({ status: string("`ok` or `unhealthy`.") });

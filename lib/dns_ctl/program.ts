@@ -14,6 +14,7 @@ import type { Session } from "./session.ts";
 const DEFAULT_SOCKET = "/srv/mcns/mcns.sock";
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_LIMIT = 100;
+const TOP_INTERVAL_MS = 1000;
 
 /** What a command does in a session; an exit code, or nothing for success. */
 export type Task = TaskIn<Session>;
@@ -172,6 +173,10 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
   program.command("status")
     .description("how the server is; fails when it is not healthy")
     .action(() => run(async (session) => (await load()).showStatus(session)));
+  program.command("top")
+    .description("watch the server: questions, answers and their codes, addresses")
+    .option("--interval <duration>", "between two looks", duration, TOP_INTERVAL_MS)
+    .action((flags) => run(async (session) => (await import("./top.ts")).showTop(session, flags)));
   program.command("audit")
     .description("what was changed, the latest first")
     .option("--limit <n>", "at most so many, up to 1000", parseInteger, DEFAULT_LIMIT)

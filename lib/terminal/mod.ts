@@ -37,3 +37,4 @@ export {
   yesNo,
 } from "./units.ts";
 export { writeText } from "./write.ts";
+export { Screen, type Size, withScreen } from "./screen.ts";

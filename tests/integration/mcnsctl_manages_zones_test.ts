@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { mcnsctlFlags } from "../../deploy/runtime.ts";
 import { createProgram } from "../../lib/dns_ctl/program.ts";
 import { type GlobalOptions, Session } from "../../lib/dns_ctl/session.ts";
 import { ADMIN_TOKEN, type McnsAdmin, startMcnsAdmin } from "../support/mcns_admin.ts";
-import { runCommand } from "../support/commands.ts";
+import { runCommand, testWithCommands } from "../support/commands.ts";
 import { ROOT } from "../support/module_graph.ts";
+import { Terminal } from "../support/terminal.ts";
 
 const FILE = "$TTL 300\n@ SOA ns host 7 3600 600 604800 60\n@ NS ns\nns A 192.0.2.1\n";
 
@@ -122,3 +124,25 @@ Deno.test("mcnsctl fails in one line, with the code that says why", async () => 
   assert.match(String(message), /^mcnsctl: nobody answers on .*none\.sock/);
   assert.equal((await run("zonez"))[0], 2);
 });
+
+testWithCommands(
+  ["tmux"],
+  "mcnsctl top shows what is asked, and gives the terminal back",
+  async () => {
+    const count = { udp: 100 };
+    await using mcns = await startMcnsAdmin({
+      addresses: () => [{
+        ...{ address: "192.0.2.53", state: "serving", restarts: 0 },
+        counters: [{ name: "udp_messages", value: count.udp += 50 }],
+      }],
+    });
+    const flags = ["run", ...mcnsctlFlags(mcns.socketPath), "--config", join(ROOT, "deno.json")];
+    const program = [join(ROOT, "lib/cli/mcnsctl.ts"), "--socket", mcns.socketPath];
+    const words = [Deno.execPath(), ...flags, ...program, "top", "--interval", "100ms"];
+    await using terminal = await Terminal.start(words);
+    const screen = await terminal.shows(/^192\.0\.2\.53 +serving +[1-9]\d* /m);
+    assert.match(screen, /^mcns 1\.2\.3 +healthy/);
+    await terminal.tmux("send-keys", "q");
+    assert.doesNotMatch(await terminal.shows(/exit=0/), /ADDRESS/);
+  },
+);

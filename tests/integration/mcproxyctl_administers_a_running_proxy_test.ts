@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { type AdminFixture, startAdmin } from "../support/admin.ts";
-import { commandPath, runCommand, testWithCommands } from "../support/commands.ts";
-import { eventually } from "../support/deadline.ts";
+import { runCommand, testWithCommands } from "../support/commands.ts";
+import { Terminal } from "../support/terminal.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { ROOT } from "../support/module_graph.ts";
 import { ctlCommandLine, runCtl } from "../support/mcproxyctl.ts";
@@ -221,42 +221,15 @@ testWithCommands(["bash"], "mc-proxy completes too", async () => {
   assert.equal((await runCommand("bash", ["-c", bash])).stdout, "restore\n");
 });
 
-/** A terminal of 80Ã—24 with `mcproxyctl top` in it, which prints its exit code at the end. */
-class Terminal implements AsyncDisposable {
-  readonly #socket = `mcproxyctl-test-${crypto.randomUUID().slice(0, 8)}`;
-
-  async start(socket: string, [columns, rows] = [80, 24]): Promise<this> {
-    const words = [Deno.execPath(), ...ctlCommandLine(socket, ["top", "--interval", "200ms"])];
-    const command = words.map((word) => `'${word}'`).join(" ");
-    const script = `NO_COLOR=1 ${command}; echo "exit=$?"; sleep 60`;
-    await this.tmux("new-session", "-d", "-x", `${columns}`, "-y", `${rows}`, script);
-    return this;
-  }
-
-  async tmux(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runCommand("tmux", ["-L", this.#socket, ...args]);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  }
-
-  /** Waits until the screen shows something. */
-  async shows(pattern: RegExp): Promise<string> {
-    let screen = "";
-    await eventually(async () => {
-      screen = await this.tmux("capture-pane", "-p");
-      return pattern.test(screen);
-    }, `the terminal shows ${pattern}`);
-    return screen;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await runCommand(commandPath("tmux") ?? "tmux", ["-L", this.#socket, "kill-server"]);
-  }
+/** A terminal with `mcproxyctl top` in it. */
+function topOf(socket: string, size?: readonly [columns: number, rows: number]): Promise<Terminal> {
+  const words = [Deno.execPath(), ...ctlCommandLine(socket, ["top", "--interval", "200ms"])];
+  return Terminal.start(words, size);
 }
 
 testWithCommands(["tmux"], "top fits 80Ã—24 and gives the terminal back at Ctrl-C", async () => {
   await using admin = await startAdmin();
-  await using terminal = await new Terminal().start(admin.socketPath);
+  await using terminal = await topOf(admin.socketPath);
   const screen = await terminal.shows(/BLOCKED BY/);
   assert.match(screen, /^mc-proxy 0\.0\.0-test +up .* healthy/);
   assert.match(screen, new RegExp(`^${admin.addr.replaceAll(".", "\\.")} +0 +0 +0 B +0 B$`, "m"));
@@ -270,7 +243,7 @@ testWithCommands(["tmux"], "top goes on over a restart of the proxy, also at 60Ã
   await using folder = temporaryFolder();
   const config = { folder: folder.path };
   const first = await startAdmin(config);
-  await using terminal = await new Terminal().start(first.socketPath, [60, 12]);
+  await using terminal = await topOf(first.socketPath, [60, 12]);
   const screen = await terminal.shows(/^q quit {2}c r b clients by connections/m);
   assert.match(screen, /^LISTENER .*OPEN/m);
   await first[Symbol.asyncDispose]();
@@ -289,6 +262,6 @@ testWithCommands(["tmux"], "top goes on over a restart of the proxy, also at 60Ã
 });
 
 testWithCommands(["tmux"], "top says when there is nobody to look at", async () => {
-  await using terminal = await new Terminal().start("/tmp/mc-proxy-none.sock");
+  await using terminal = await topOf("/tmp/mc-proxy-none.sock");
   assert.match(await terminal.shows(/exit=3/), /nobody answers on/);
 });

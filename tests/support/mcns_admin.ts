@@ -30,7 +30,8 @@ let identity: ReturnType<typeof createServerIdentity> | undefined;
 
 /** Starts it; the certificate is for `localhost`. */
 export async function startMcnsAdmin(
-  options: Partial<Pick<DnsAdminOptions, "introspector" | "problem" | "recursion">> = {},
+  options: Partial<Pick<DnsAdminOptions, "introspector" | "problem" | "recursion" | "addresses">> =
+    {},
 ): Promise<McnsAdmin> {
   const folder = await Deno.makeTempDir();
   identity ??= createServerIdentity("localhost");

@@ -433,6 +433,7 @@ Deno.test("status, health, explain and what there is not", async () => {
   const { ask } = api;
   assert.deepEqual((await ask("GET", "/v1/status")).json, {
     ...{ version: "1.2.3", zones: 1, records: 3, revision: 1, problem: "" },
+    addresses: [],
   });
   assert.deepEqual((await ask("GET", "/v1/health", { token: null })).json, { status: "ok" });
   const explained = (await ask("GET", "/v1/explain?name=x.example.org&type=A&from=192.0.2.1")).json;

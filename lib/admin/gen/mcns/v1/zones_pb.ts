@@ -39,7 +39,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mcns/v1/zones.proto.
  */
 export const file_mcns_v1_zones: GenFile = /*@__PURE__*/
-  fileDesc("ChNtY25zL3YxL3pvbmVzLnByb3RvEgdtY25zLnYxIn4KBFpvbmUSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKA0SDwoHcmVjb3JkcxgDIAEoBBIPCgd2ZXJzaW9uGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSJQoJc2Vjb25kYXJ5GAYgASgLMhIubWNucy52MS5TZWNvbmRhcnki9QEKCVNlY29uZGFyeRIRCglwcmltYXJpZXMYASADKAkSDwoHcHJpbWFyeRgCIAEoCRIPCgdleHBpcmVkGAMgASgIEjAKDHJlZnJlc2hlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHbmV4dF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbHVyZXMYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSJMCgZSZWNvcmQSCgoCaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBXZhbHVlGAQgASgJEgsKA3R0bBgFIAEoDSJQCglOZXdSZWNvcmQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBXZhbHVlGAMgASgJEhAKA3R0bBgEIAEoDUgAiAEBQgYKBF90dGwiQAoERG9uZRIOCgZzZXJpYWwYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIXCg9wZW5kaW5nX3dvcmtlcnMYAyADKA0iEgoQTGlzdFpvbmVzUmVxdWVzdCIxChFMaXN0Wm9uZXNSZXNwb25zZRIcCgV6b25lcxgBIAMoCzINLm1jbnMudjEuWm9uZSIeCg5HZXRab25lUmVxdWVzdBIMCgR6b25lGAEgASgJIi4KD0dldFpvbmVSZXNwb25zZRIbCgR6b25lGAEgASgLMg0ubWNucy52MS5ab25lImIKEUNyZWF0ZVpvbmVSZXF1ZXN0EgwKBHpvbmUYASABKAkSFAoMbmFtZV9zZXJ2ZXJzGAIgAygJEg8KB21haWxib3gYAyABKAkSEAoDdHRsGAQgASgNSACIAQFCBgoEX3R0bCIxChJDcmVhdGVab25lUmVzcG9uc2USGwoEZG9uZRgBIAEoCzINLm1jbnMudjEuRG9uZSI1ChFSZW1vdmVab25lUmVxdWVzdBIMCgR6b25lGAEgASgJEhIKCmlmX3ZlcnNpb24YAiADKAkiLQoSUmVtb3ZlWm9uZVJlc3BvbnNlEhcKD3BlbmRpbmdfd29ya2VycxgBIAMoDSIxChJSZWZyZXNoWm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRINCgV3aG9sZRgCIAEoCCIyChNSZWZyZXNoWm9uZVJlc3BvbnNlEhsKBHpvbmUYASABKAsyDS5tY25zLnYxLlpvbmUiXAoSTGlzdFJlY29yZHNSZXF1ZXN0EgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFmdGVyGAUgASgEImYKE0xpc3RSZWNvcmRzUmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEg4KBnNlcmlhbBgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEgwKBG5leHQYBCABKAQiLAoQR2V0UmVjb3JkUmVxdWVzdBIMCgR6b25lGAEgASgJEgoKAmlkGAIgASgEIjQKEUdldFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkIlgKEEFkZFJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAMgAygJIlEKEUFkZFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiaAoUUmVwbGFjZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBIiCgZyZWNvcmQYAyABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAQgAygJIlUKFVJlcGxhY2VSZWNvcmRSZXNwb25zZRIfCgZyZWNvcmQYASABKAsyDy5tY25zLnYxLlJlY29yZBIbCgRkb25lGAIgASgLMg0ubWNucy52MS5Eb25lIkMKE1JlbW92ZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBISCgppZl92ZXJzaW9uGAMgAygJIjMKFFJlbW92ZVJlY29yZFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiewoRUmVwbGFjZVNldFJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGdmFsdWVzGAQgAygJEhAKA3R0bBgFIAEoDUgAiAEBEhIKCmlmX3ZlcnNpb24YBiADKAlCBgoEX3R0bCJTChJSZXBsYWNlU2V0UmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiUAoQUmVtb3ZlU2V0UmVxdWVzdBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgppZl92ZXJzaW9uGAQgAygJIjAKEVJlbW92ZVNldFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiQwoRSW1wb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRmaWxlGAIgASgMEhIKCmlmX3ZlcnNpb24YAyADKAkihAEKEkltcG9ydFpvbmVSZXNwb25zZRIPCgdyZWNvcmRzGAEgASgEEg0KBWFkZGVkGAIgASgEEg8KB3JlbW92ZWQYAyABKAQSDwoHY2hhbmdlZBgEIAEoBBIPCgdjcmVhdGVkGAUgASgIEhsKBGRvbmUYBiABKAsyDS5tY25zLnYxLkRvbmUiIQoRRXhwb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIjChJFeHBvcnRab25lUmVzcG9uc2USDQoFbGluZXMYASABKAkiOgoORXhwbGFpblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGZyb20YAyABKAkiYwoPRXhwbGFpblJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGVwcxgDIAMoCRIPCgdyZWNvcmRzGAQgAygJEhEKCXJlY3Vyc2lvbhgFIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0ImcKEUdldFN0YXR1c1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDQoFem9uZXMYAiABKAQSDwoHcmVjb3JkcxgDIAEoBBIQCghyZXZpc2lvbhgEIAEoBBIPCgdwcm9ibGVtGAUgASgJIjEKEExpc3RBdWRpdFJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGYmVmb3JlGAIgASgEIjkKEUxpc3RBdWRpdFJlc3BvbnNlEiQKB2VudHJpZXMYASADKAsyEy5tY25zLnYxLkF1ZGl0RW50cnkikQEKCkF1ZGl0RW50cnkSCgoCaWQYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYWN0b3IYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB3N1YmplY3QYBSABKAkSDgoGYmVmb3JlGAYgASgJEg0KBWFmdGVyGAcgASgJIoUBCgVUb2tlbhIMCgRuYW1lGAEgASgJEg4KBnNjb3BlcxgCIAMoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCITChFMaXN0VG9rZW5zUmVxdWVzdCI0ChJMaXN0VG9rZW5zUmVzcG9uc2USHgoGdG9rZW5zGAEgAygLMg4ubWNucy52MS5Ub2tlbiJaChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSJgoDdHRsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkQKE0NyZWF0ZVRva2VuUmVzcG9uc2USHQoFdG9rZW4YASABKAsyDi5tY25zLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIiChJSZW1vdmVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNSZW1vdmVUb2tlblJlc3BvbnNlIl8KCVdhbnRlZFNldBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRIQCgN0dGwYBCABKA1IAIgBARIOCgZ2YWx1ZXMYBSADKAlCBgoEX3R0bCIsCgtab25lVmVyc2lvbhIMCgR6b25lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkiewoJU2V0Q2hhbmdlEgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEhIKCnR0bF9iZWZvcmUYBCABKA0SDgoGYmVmb3JlGAUgAygJEhEKCXR0bF9hZnRlchgGIAEoDRINCgVhZnRlchgHIAMoCSKGAQoGQ2hhbmdlEgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEiAKBHNldHMYAyADKAsyEi5tY25zLnYxLlNldENoYW5nZRImCgh2ZXJzaW9ucxgEIAMoCzIULm1jbnMudjEuWm9uZVZlcnNpb24SFwoPcGVuZGluZ193b3JrZXJzGAUgAygNIpUBChRQcmVwYXJlQ2hhbmdlUmVxdWVzdBIKCgJpZBgBIAEoCRITCgtjb29yZGluYXRvchgCIAEoCRIgCgRzZXRzGAMgAygLMhIubWNucy52MS5XYW50ZWRTZXQSKQoLaWZfdmVyc2lvbnMYBCADKAsyFC5tY25zLnYxLlpvbmVWZXJzaW9uEg8KB2RyeV9ydW4YBSABKAgiOAoVUHJlcGFyZUNoYW5nZVJlc3BvbnNlEh8KBmNoYW5nZRgBIAEoCzIPLm1jbnMudjEuQ2hhbmdlIiEKE0NvbW1pdENoYW5nZVJlcXVlc3QSCgoCaWQYASABKAkiNwoUQ29tbWl0Q2hhbmdlUmVzcG9uc2USHwoGY2hhbmdlGAEgASgLMg8ubWNucy52MS5DaGFuZ2UiIAoSQWJvcnRDaGFuZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIhUKE0Fib3J0Q2hhbmdlUmVzcG9uc2UiHAoaTGlzdFByZXBhcmVkQ2hhbmdlc1JlcXVlc3QiRwobTGlzdFByZXBhcmVkQ2hhbmdlc1Jlc3BvbnNlEigKB2NoYW5nZXMYASADKAsyFy5tY25zLnYxLlByZXBhcmVkQ2hhbmdlIoABCg5QcmVwYXJlZENoYW5nZRIKCgJpZBgBIAEoCRITCgtjb29yZGluYXRvchgCIAEoCRINCgVhY3RvchgDIAEoCRIvCgtwcmVwYXJlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFem9uZXMYBSADKAkiEgoQV3JpdGVCYWNrUmVxdWVzdCIiChFXcml0ZUJhY2tSZXNwb25zZRINCgVhc2lkZRgBIAEoCTKfDgoLWm9uZVNlcnZpY2USQgoJTGlzdFpvbmVzEhkubWNucy52MS5MaXN0Wm9uZXNSZXF1ZXN0GhoubWNucy52MS5MaXN0Wm9uZXNSZXNwb25zZRI8CgdHZXRab25lEhcubWNucy52MS5HZXRab25lUmVxdWVzdBoYLm1jbnMudjEuR2V0Wm9uZVJlc3BvbnNlEkUKCkNyZWF0ZVpvbmUSGi5tY25zLnYxLkNyZWF0ZVpvbmVSZXF1ZXN0GhsubWNucy52MS5DcmVhdGVab25lUmVzcG9uc2USRQoKUmVtb3ZlWm9uZRIaLm1jbnMudjEuUmVtb3ZlWm9uZVJlcXVlc3QaGy5tY25zLnYxLlJlbW92ZVpvbmVSZXNwb25zZRJICgtSZWZyZXNoWm9uZRIbLm1jbnMudjEuUmVmcmVzaFpvbmVSZXF1ZXN0GhwubWNucy52MS5SZWZyZXNoWm9uZVJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsubWNucy52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC5tY25zLnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USQgoJR2V0UmVjb3JkEhkubWNucy52MS5HZXRSZWNvcmRSZXF1ZXN0GhoubWNucy52MS5HZXRSZWNvcmRSZXNwb25zZRJCCglBZGRSZWNvcmQSGS5tY25zLnYxLkFkZFJlY29yZFJlcXVlc3QaGi5tY25zLnYxLkFkZFJlY29yZFJlc3BvbnNlEk4KDVJlcGxhY2VSZWNvcmQSHS5tY25zLnYxLlJlcGxhY2VSZWNvcmRSZXF1ZXN0Gh4ubWNucy52MS5SZXBsYWNlUmVjb3JkUmVzcG9uc2USSwoMUmVtb3ZlUmVjb3JkEhwubWNucy52MS5SZW1vdmVSZWNvcmRSZXF1ZXN0Gh0ubWNucy52MS5SZW1vdmVSZWNvcmRSZXNwb25zZRJFCgpSZXBsYWNlU2V0EhoubWNucy52MS5SZXBsYWNlU2V0UmVxdWVzdBobLm1jbnMudjEuUmVwbGFjZVNldFJlc3BvbnNlEkIKCVJlbW92ZVNldBIZLm1jbnMudjEuUmVtb3ZlU2V0UmVxdWVzdBoaLm1jbnMudjEuUmVtb3ZlU2V0UmVzcG9uc2USRQoKSW1wb3J0Wm9uZRIaLm1jbnMudjEuSW1wb3J0Wm9uZVJlcXVlc3QaGy5tY25zLnYxLkltcG9ydFpvbmVSZXNwb25zZRJHCgpFeHBvcnRab25lEhoubWNucy52MS5FeHBvcnRab25lUmVxdWVzdBobLm1jbnMudjEuRXhwb3J0Wm9uZVJlc3BvbnNlMAESPAoHRXhwbGFpbhIXLm1jbnMudjEuRXhwbGFpblJlcXVlc3QaGC5tY25zLnYxLkV4cGxhaW5SZXNwb25zZRJCCglHZXRTdGF0dXMSGS5tY25zLnYxLkdldFN0YXR1c1JlcXVlc3QaGi5tY25zLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkIKCUxpc3RBdWRpdBIZLm1jbnMudjEuTGlzdEF1ZGl0UmVxdWVzdBoaLm1jbnMudjEuTGlzdEF1ZGl0UmVzcG9uc2USRQoKTGlzdFRva2VucxIaLm1jbnMudjEuTGlzdFRva2Vuc1JlcXVlc3QaGy5tY25zLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJICgtDcmVhdGVUb2tlbhIbLm1jbnMudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GhwubWNucy52MS5DcmVhdGVUb2tlblJlc3BvbnNlEkgKC1JlbW92ZVRva2VuEhsubWNucy52MS5SZW1vdmVUb2tlblJlcXVlc3QaHC5tY25zLnYxLlJlbW92ZVRva2VuUmVzcG9uc2USTgoNUHJlcGFyZUNoYW5nZRIdLm1jbnMudjEuUHJlcGFyZUNoYW5nZVJlcXVlc3QaHi5tY25zLnYxLlByZXBhcmVDaGFuZ2VSZXNwb25zZRJLCgxDb21taXRDaGFuZ2USHC5tY25zLnYxLkNvbW1pdENoYW5nZVJlcXVlc3QaHS5tY25zLnYxLkNvbW1pdENoYW5nZVJlc3BvbnNlEkgKC0Fib3J0Q2hhbmdlEhsubWNucy52MS5BYm9ydENoYW5nZVJlcXVlc3QaHC5tY25zLnYxLkFib3J0Q2hhbmdlUmVzcG9uc2USYAoTTGlzdFByZXBhcmVkQ2hhbmdlcxIjLm1jbnMudjEuTGlzdFByZXBhcmVkQ2hhbmdlc1JlcXVlc3QaJC5tY25zLnYxLkxpc3RQcmVwYXJlZENoYW5nZXNSZXNwb25zZRJCCglXcml0ZUJhY2sSGS5tY25zLnYxLldyaXRlQmFja1JlcXVlc3QaGi5tY25zLnYxLldyaXRlQmFja1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChNtY25zL3YxL3pvbmVzLnByb3RvEgdtY25zLnYxIn4KBFpvbmUSDAoEbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKA0SDwoHcmVjb3JkcxgDIAEoBBIPCgd2ZXJzaW9uGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSJQoJc2Vjb25kYXJ5GAYgASgLMhIubWNucy52MS5TZWNvbmRhcnki9QEKCVNlY29uZGFyeRIRCglwcmltYXJpZXMYASADKAkSDwoHcHJpbWFyeRgCIAEoCRIPCgdleHBpcmVkGAMgASgIEjAKDHJlZnJlc2hlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHbmV4dF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZmFpbHVyZXMYByABKA0SEgoKbGFzdF9lcnJvchgIIAEoCSJMCgZSZWNvcmQSCgoCaWQYASABKAQSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBXZhbHVlGAQgASgJEgsKA3R0bBgFIAEoDSJQCglOZXdSZWNvcmQSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBXZhbHVlGAMgASgJEhAKA3R0bBgEIAEoDUgAiAEBQgYKBF90dGwiQAoERG9uZRIOCgZzZXJpYWwYASABKA0SDwoHdmVyc2lvbhgCIAEoCRIXCg9wZW5kaW5nX3dvcmtlcnMYAyADKA0iEgoQTGlzdFpvbmVzUmVxdWVzdCIxChFMaXN0Wm9uZXNSZXNwb25zZRIcCgV6b25lcxgBIAMoCzINLm1jbnMudjEuWm9uZSIeCg5HZXRab25lUmVxdWVzdBIMCgR6b25lGAEgASgJIi4KD0dldFpvbmVSZXNwb25zZRIbCgR6b25lGAEgASgLMg0ubWNucy52MS5ab25lImIKEUNyZWF0ZVpvbmVSZXF1ZXN0EgwKBHpvbmUYASABKAkSFAoMbmFtZV9zZXJ2ZXJzGAIgAygJEg8KB21haWxib3gYAyABKAkSEAoDdHRsGAQgASgNSACIAQFCBgoEX3R0bCIxChJDcmVhdGVab25lUmVzcG9uc2USGwoEZG9uZRgBIAEoCzINLm1jbnMudjEuRG9uZSI1ChFSZW1vdmVab25lUmVxdWVzdBIMCgR6b25lGAEgASgJEhIKCmlmX3ZlcnNpb24YAiADKAkiLQoSUmVtb3ZlWm9uZVJlc3BvbnNlEhcKD3BlbmRpbmdfd29ya2VycxgBIAMoDSIxChJSZWZyZXNoWm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRINCgV3aG9sZRgCIAEoCCIyChNSZWZyZXNoWm9uZVJlc3BvbnNlEhsKBHpvbmUYASABKAsyDS5tY25zLnYxLlpvbmUiXAoSTGlzdFJlY29yZHNSZXF1ZXN0EgwKBHpvbmUYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWxpbWl0GAQgASgNEg0KBWFmdGVyGAUgASgEImYKE0xpc3RSZWNvcmRzUmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEg4KBnNlcmlhbBgCIAEoDRIPCgd2ZXJzaW9uGAMgASgJEgwKBG5leHQYBCABKAQiLAoQR2V0UmVjb3JkUmVxdWVzdBIMCgR6b25lGAEgASgJEgoKAmlkGAIgASgEIjQKEUdldFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkIlgKEEFkZFJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAMgAygJIlEKEUFkZFJlY29yZFJlc3BvbnNlEh8KBnJlY29yZBgBIAEoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiaAoUUmVwbGFjZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBIiCgZyZWNvcmQYAyABKAsyEi5tY25zLnYxLk5ld1JlY29yZBISCgppZl92ZXJzaW9uGAQgAygJIlUKFVJlcGxhY2VSZWNvcmRSZXNwb25zZRIfCgZyZWNvcmQYASABKAsyDy5tY25zLnYxLlJlY29yZBIbCgRkb25lGAIgASgLMg0ubWNucy52MS5Eb25lIkMKE1JlbW92ZVJlY29yZFJlcXVlc3QSDAoEem9uZRgBIAEoCRIKCgJpZBgCIAEoBBISCgppZl92ZXJzaW9uGAMgAygJIjMKFFJlbW92ZVJlY29yZFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiewoRUmVwbGFjZVNldFJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSDgoGdmFsdWVzGAQgAygJEhAKA3R0bBgFIAEoDUgAiAEBEhIKCmlmX3ZlcnNpb24YBiADKAlCBgoEX3R0bCJTChJSZXBsYWNlU2V0UmVzcG9uc2USIAoHcmVjb3JkcxgBIAMoCzIPLm1jbnMudjEuUmVjb3JkEhsKBGRvbmUYAiABKAsyDS5tY25zLnYxLkRvbmUiUAoQUmVtb3ZlU2V0UmVxdWVzdBIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgppZl92ZXJzaW9uGAQgAygJIjAKEVJlbW92ZVNldFJlc3BvbnNlEhsKBGRvbmUYASABKAsyDS5tY25zLnYxLkRvbmUiQwoRSW1wb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCRIMCgRmaWxlGAIgASgMEhIKCmlmX3ZlcnNpb24YAyADKAkihAEKEkltcG9ydFpvbmVSZXNwb25zZRIPCgdyZWNvcmRzGAEgASgEEg0KBWFkZGVkGAIgASgEEg8KB3JlbW92ZWQYAyABKAQSDwoHY2hhbmdlZBgEIAEoBBIPCgdjcmVhdGVkGAUgASgIEhsKBGRvbmUYBiABKAsyDS5tY25zLnYxLkRvbmUiIQoRRXhwb3J0Wm9uZVJlcXVlc3QSDAoEem9uZRgBIAEoCSIjChJFeHBvcnRab25lUmVzcG9uc2USDQoFbGluZXMYASABKAkiOgoORXhwbGFpblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBGZyb20YAyABKAkiYwoPRXhwbGFpblJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDAoEem9uZRgCIAEoCRINCgVzdGVwcxgDIAMoCRIPCgdyZWNvcmRzGAQgAygJEhEKCXJlY3Vyc2lvbhgFIAEoCSISChBHZXRTdGF0dXNSZXF1ZXN0IpIBChFHZXRTdGF0dXNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg0KBXpvbmVzGAIgASgEEg8KB3JlY29yZHMYAyABKAQSEAoIcmV2aXNpb24YBCABKAQSDwoHcHJvYmxlbRgFIAEoCRIpCglhZGRyZXNzZXMYBiADKAsyFi5tY25zLnYxLkFkZHJlc3NTdGF0dXMiZQoNQWRkcmVzc1N0YXR1cxIPCgdhZGRyZXNzGAEgASgJEg0KBXN0YXRlGAIgASgJEhAKCHJlc3RhcnRzGAMgASgNEiIKCGNvdW50ZXJzGAQgAygLMhAubWNucy52MS5Db3VudGVyIiYKB0NvdW50ZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoBCIxChBMaXN0QXVkaXRSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmJlZm9yZRgCIAEoBCI5ChFMaXN0QXVkaXRSZXNwb25zZRIkCgdlbnRyaWVzGAEgAygLMhMubWNucy52MS5BdWRpdEVudHJ5IpEBCgpBdWRpdEVudHJ5EgoKAmlkGAEgASgEEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWFjdG9yGAMgASgJEg4KBmFjdGlvbhgEIAEoCRIPCgdzdWJqZWN0GAUgASgJEg4KBmJlZm9yZRgGIAEoCRINCgVhZnRlchgHIAEoCSKFAQoFVG9rZW4SDAoEbmFtZRgBIAEoCRIOCgZzY29wZXMYAiADKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEwoRTGlzdFRva2Vuc1JlcXVlc3QiNAoSTGlzdFRva2Vuc1Jlc3BvbnNlEh4KBnRva2VucxgBIAMoCzIOLm1jbnMudjEuVG9rZW4iWgoSQ3JlYXRlVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJEChNDcmVhdGVUb2tlblJlc3BvbnNlEh0KBXRva2VuGAEgASgLMg4ubWNucy52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiIgoSUmVtb3ZlVG9rZW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiFQoTUmVtb3ZlVG9rZW5SZXNwb25zZSJfCglXYW50ZWRTZXQSDAoEem9uZRgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHR5cGUYAyABKAkSEAoDdHRsGAQgASgNSACIAQESDgoGdmFsdWVzGAUgAygJQgYKBF90dGwiLAoLWm9uZVZlcnNpb24SDAoEem9uZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJInsKCVNldENoYW5nZRIMCgR6b25lGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdHlwZRgDIAEoCRISCgp0dGxfYmVmb3JlGAQgASgNEg4KBmJlZm9yZRgFIAMoCRIRCgl0dGxfYWZ0ZXIYBiABKA0SDQoFYWZ0ZXIYByADKAkihgEKBkNoYW5nZRIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIgCgRzZXRzGAMgAygLMhIubWNucy52MS5TZXRDaGFuZ2USJgoIdmVyc2lvbnMYBCADKAsyFC5tY25zLnYxLlpvbmVWZXJzaW9uEhcKD3BlbmRpbmdfd29ya2VycxgFIAMoDSKVAQoUUHJlcGFyZUNoYW5nZVJlcXVlc3QSCgoCaWQYASABKAkSEwoLY29vcmRpbmF0b3IYAiABKAkSIAoEc2V0cxgDIAMoCzISLm1jbnMudjEuV2FudGVkU2V0EikKC2lmX3ZlcnNpb25zGAQgAygLMhQubWNucy52MS5ab25lVmVyc2lvbhIPCgdkcnlfcnVuGAUgASgIIjgKFVByZXBhcmVDaGFuZ2VSZXNwb25zZRIfCgZjaGFuZ2UYASABKAsyDy5tY25zLnYxLkNoYW5nZSIhChNDb21taXRDaGFuZ2VSZXF1ZXN0EgoKAmlkGAEgASgJIjcKFENvbW1pdENoYW5nZVJlc3BvbnNlEh8KBmNoYW5nZRgBIAEoCzIPLm1jbnMudjEuQ2hhbmdlIiAKEkFib3J0Q2hhbmdlUmVxdWVzdBIKCgJpZBgBIAEoCSIVChNBYm9ydENoYW5nZVJlc3BvbnNlIhwKGkxpc3RQcmVwYXJlZENoYW5nZXNSZXF1ZXN0IkcKG0xpc3RQcmVwYXJlZENoYW5nZXNSZXNwb25zZRIoCgdjaGFuZ2VzGAEgAygLMhcubWNucy52MS5QcmVwYXJlZENoYW5nZSKAAQoOUHJlcGFyZWRDaGFuZ2USCgoCaWQYASABKAkSEwoLY29vcmRpbmF0b3IYAiABKAkSDQoFYWN0b3IYAyABKAkSLwoLcHJlcGFyZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXpvbmVzGAUgAygJIhIKEFdyaXRlQmFja1JlcXVlc3QiIgoRV3JpdGVCYWNrUmVzcG9uc2USDQoFYXNpZGUYASABKAkynw4KC1pvbmVTZXJ2aWNlEkIKCUxpc3Rab25lcxIZLm1jbnMudjEuTGlzdFpvbmVzUmVxdWVzdBoaLm1jbnMudjEuTGlzdFpvbmVzUmVzcG9uc2USPAoHR2V0Wm9uZRIXLm1jbnMudjEuR2V0Wm9uZVJlcXVlc3QaGC5tY25zLnYxLkdldFpvbmVSZXNwb25zZRJFCgpDcmVhdGVab25lEhoubWNucy52MS5DcmVhdGVab25lUmVxdWVzdBobLm1jbnMudjEuQ3JlYXRlWm9uZVJlc3BvbnNlEkUKClJlbW92ZVpvbmUSGi5tY25zLnYxLlJlbW92ZVpvbmVSZXF1ZXN0GhsubWNucy52MS5SZW1vdmVab25lUmVzcG9uc2USSAoLUmVmcmVzaFpvbmUSGy5tY25zLnYxLlJlZnJlc2hab25lUmVxdWVzdBocLm1jbnMudjEuUmVmcmVzaFpvbmVSZXNwb25zZRJICgtMaXN0UmVjb3JkcxIbLm1jbnMudjEuTGlzdFJlY29yZHNSZXF1ZXN0GhwubWNucy52MS5MaXN0UmVjb3Jkc1Jlc3BvbnNlEkIKCUdldFJlY29yZBIZLm1jbnMudjEuR2V0UmVjb3JkUmVxdWVzdBoaLm1jbnMudjEuR2V0UmVjb3JkUmVzcG9uc2USQgoJQWRkUmVjb3JkEhkubWNucy52MS5BZGRSZWNvcmRSZXF1ZXN0GhoubWNucy52MS5BZGRSZWNvcmRSZXNwb25zZRJOCg1SZXBsYWNlUmVjb3JkEh0ubWNucy52MS5SZXBsYWNlUmVjb3JkUmVxdWVzdBoeLm1jbnMudjEuUmVwbGFjZVJlY29yZFJlc3BvbnNlEksKDFJlbW92ZVJlY29yZBIcLm1jbnMudjEuUmVtb3ZlUmVjb3JkUmVxdWVzdBodLm1jbnMudjEuUmVtb3ZlUmVjb3JkUmVzcG9uc2USRQoKUmVwbGFjZVNldBIaLm1jbnMudjEuUmVwbGFjZVNldFJlcXVlc3QaGy5tY25zLnYxLlJlcGxhY2VTZXRSZXNwb25zZRJCCglSZW1vdmVTZXQSGS5tY25zLnYxLlJlbW92ZVNldFJlcXVlc3QaGi5tY25zLnYxLlJlbW92ZVNldFJlc3BvbnNlEkUKCkltcG9ydFpvbmUSGi5tY25zLnYxLkltcG9ydFpvbmVSZXF1ZXN0GhsubWNucy52MS5JbXBvcnRab25lUmVzcG9uc2USRwoKRXhwb3J0Wm9uZRIaLm1jbnMudjEuRXhwb3J0Wm9uZVJlcXVlc3QaGy5tY25zLnYxLkV4cG9ydFpvbmVSZXNwb25zZTABEjwKB0V4cGxhaW4SFy5tY25zLnYxLkV4cGxhaW5SZXF1ZXN0GhgubWNucy52MS5FeHBsYWluUmVzcG9uc2USQgoJR2V0U3RhdHVzEhkubWNucy52MS5HZXRTdGF0dXNSZXF1ZXN0GhoubWNucy52MS5HZXRTdGF0dXNSZXNwb25zZRJCCglMaXN0QXVkaXQSGS5tY25zLnYxLkxpc3RBdWRpdFJlcXVlc3QaGi5tY25zLnYxLkxpc3RBdWRpdFJlc3BvbnNlEkUKCkxpc3RUb2tlbnMSGi5tY25zLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhsubWNucy52MS5MaXN0VG9rZW5zUmVzcG9uc2USSAoLQ3JlYXRlVG9rZW4SGy5tY25zLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBocLm1jbnMudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJICgtSZW1vdmVUb2tlbhIbLm1jbnMudjEuUmVtb3ZlVG9rZW5SZXF1ZXN0GhwubWNucy52MS5SZW1vdmVUb2tlblJlc3BvbnNlEk4KDVByZXBhcmVDaGFuZ2USHS5tY25zLnYxLlByZXBhcmVDaGFuZ2VSZXF1ZXN0Gh4ubWNucy52MS5QcmVwYXJlQ2hhbmdlUmVzcG9uc2USSwoMQ29tbWl0Q2hhbmdlEhwubWNucy52MS5Db21taXRDaGFuZ2VSZXF1ZXN0Gh0ubWNucy52MS5Db21taXRDaGFuZ2VSZXNwb25zZRJICgtBYm9ydENoYW5nZRIbLm1jbnMudjEuQWJvcnRDaGFuZ2VSZXF1ZXN0GhwubWNucy52MS5BYm9ydENoYW5nZVJlc3BvbnNlEmAKE0xpc3RQcmVwYXJlZENoYW5nZXMSIy5tY25zLnYxLkxpc3RQcmVwYXJlZENoYW5nZXNSZXF1ZXN0GiQubWNucy52MS5MaXN0UHJlcGFyZWRDaGFuZ2VzUmVzcG9uc2USQgoJV3JpdGVCYWNrEhkubWNucy52MS5Xcml0ZUJhY2tSZXF1ZXN0GhoubWNucy52MS5Xcml0ZUJhY2tSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A zone.
@@ -1081,6 +1081,13 @@ export type GetStatusResponse = Message<"mcns.v1.GetStatusResponse"> & {
    * @generated from field: string problem = 5;
    */
   problem: string;
+
+  /**
+   * Those that it answers at.
+   *
+   * @generated from field: repeated mcns.v1.AddressStatus addresses = 6;
+   */
+  addresses: AddressStatus[];
 };
 
 /**
@@ -1089,6 +1096,72 @@ export type GetStatusResponse = Message<"mcns.v1.GetStatusResponse"> & {
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_mcns_v1_zones, 36);
+
+/**
+ * What is answered at one address.
+ *
+ * @generated from message mcns.v1.AddressStatus
+ */
+export type AddressStatus = Message<"mcns.v1.AddressStatus"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * "starting", "serving", "restarting" or "draining".
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * How often its worker was replaced.
+   *
+   * @generated from field: uint32 restarts = 3;
+   */
+  restarts: number;
+
+  /**
+   * Since the start of the process.
+   *
+   * @generated from field: repeated mcns.v1.Counter counters = 4;
+   */
+  counters: Counter[];
+};
+
+/**
+ * Describes the message mcns.v1.AddressStatus.
+ * Use `create(AddressStatusSchema)` to create a new message.
+ */
+export const AddressStatusSchema: GenMessage<AddressStatus> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 37);
+
+/**
+ * A number of things that happened, or of those that are there.
+ *
+ * @generated from message mcns.v1.Counter
+ */
+export type Counter = Message<"mcns.v1.Counter"> & {
+  /**
+   * Such as "udp_messages" or "code_3".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 value = 2;
+   */
+  value: bigint;
+};
+
+/**
+ * Describes the message mcns.v1.Counter.
+ * Use `create(CounterSchema)` to create a new message.
+ */
+export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
+  messageDesc(file_mcns_v1_zones, 38);
 
 /**
  * @generated from message mcns.v1.ListAuditRequest
@@ -1114,7 +1187,7 @@ export type ListAuditRequest = Message<"mcns.v1.ListAuditRequest"> & {
  * Use `create(ListAuditRequestSchema)` to create a new message.
  */
 export const ListAuditRequestSchema: GenMessage<ListAuditRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 37);
+  messageDesc(file_mcns_v1_zones, 39);
 
 /**
  * @generated from message mcns.v1.ListAuditResponse
@@ -1131,7 +1204,7 @@ export type ListAuditResponse = Message<"mcns.v1.ListAuditResponse"> & {
  * Use `create(ListAuditResponseSchema)` to create a new message.
  */
 export const ListAuditResponseSchema: GenMessage<ListAuditResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 38);
+  messageDesc(file_mcns_v1_zones, 40);
 
 /**
  * One change.
@@ -1184,7 +1257,7 @@ export type AuditEntry = Message<"mcns.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 39);
+  messageDesc(file_mcns_v1_zones, 41);
 
 /**
  * A token, without what it is.
@@ -1222,7 +1295,7 @@ export type Token = Message<"mcns.v1.Token"> & {
  * Use `create(TokenSchema)` to create a new message.
  */
 export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 40);
+  messageDesc(file_mcns_v1_zones, 42);
 
 /**
  * @generated from message mcns.v1.ListTokensRequest
@@ -1235,7 +1308,7 @@ export type ListTokensRequest = Message<"mcns.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 41);
+  messageDesc(file_mcns_v1_zones, 43);
 
 /**
  * @generated from message mcns.v1.ListTokensResponse
@@ -1252,7 +1325,7 @@ export type ListTokensResponse = Message<"mcns.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 42);
+  messageDesc(file_mcns_v1_zones, 44);
 
 /**
  * @generated from message mcns.v1.CreateTokenRequest
@@ -1281,7 +1354,7 @@ export type CreateTokenRequest = Message<"mcns.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 43);
+  messageDesc(file_mcns_v1_zones, 45);
 
 /**
  * @generated from message mcns.v1.CreateTokenResponse
@@ -1305,7 +1378,7 @@ export type CreateTokenResponse = Message<"mcns.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 44);
+  messageDesc(file_mcns_v1_zones, 46);
 
 /**
  * @generated from message mcns.v1.RemoveTokenRequest
@@ -1322,7 +1395,7 @@ export type RemoveTokenRequest = Message<"mcns.v1.RemoveTokenRequest"> & {
  * Use `create(RemoveTokenRequestSchema)` to create a new message.
  */
 export const RemoveTokenRequestSchema: GenMessage<RemoveTokenRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 45);
+  messageDesc(file_mcns_v1_zones, 47);
 
 /**
  * @generated from message mcns.v1.RemoveTokenResponse
@@ -1335,7 +1408,7 @@ export type RemoveTokenResponse = Message<"mcns.v1.RemoveTokenResponse"> & {
  * Use `create(RemoveTokenResponseSchema)` to create a new message.
  */
 export const RemoveTokenResponseSchema: GenMessage<RemoveTokenResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 46);
+  messageDesc(file_mcns_v1_zones, 48);
 
 /**
  * The records of a name and type of a zone as they are to be.
@@ -1378,7 +1451,7 @@ export type WantedSet = Message<"mcns.v1.WantedSet"> & {
  * Use `create(WantedSetSchema)` to create a new message.
  */
 export const WantedSetSchema: GenMessage<WantedSet> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 47);
+  messageDesc(file_mcns_v1_zones, 49);
 
 /**
  * A zone and its version.
@@ -1402,7 +1475,7 @@ export type ZoneVersion = Message<"mcns.v1.ZoneVersion"> & {
  * Use `create(ZoneVersionSchema)` to create a new message.
  */
 export const ZoneVersionSchema: GenMessage<ZoneVersion> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 48);
+  messageDesc(file_mcns_v1_zones, 50);
 
 /**
  * What becomes of a set.
@@ -1453,7 +1526,7 @@ export type SetChange = Message<"mcns.v1.SetChange"> & {
  * Use `create(SetChangeSchema)` to create a new message.
  */
 export const SetChangeSchema: GenMessage<SetChange> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 49);
+  messageDesc(file_mcns_v1_zones, 51);
 
 /**
  * A change of sets in step with another program's.
@@ -1498,7 +1571,7 @@ export type Change = Message<"mcns.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 50);
+  messageDesc(file_mcns_v1_zones, 52);
 
 /**
  * @generated from message mcns.v1.PrepareChangeRequest
@@ -1545,7 +1618,7 @@ export type PrepareChangeRequest = Message<"mcns.v1.PrepareChangeRequest"> & {
  * Use `create(PrepareChangeRequestSchema)` to create a new message.
  */
 export const PrepareChangeRequestSchema: GenMessage<PrepareChangeRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 51);
+  messageDesc(file_mcns_v1_zones, 53);
 
 /**
  * @generated from message mcns.v1.PrepareChangeResponse
@@ -1562,7 +1635,7 @@ export type PrepareChangeResponse = Message<"mcns.v1.PrepareChangeResponse"> & {
  * Use `create(PrepareChangeResponseSchema)` to create a new message.
  */
 export const PrepareChangeResponseSchema: GenMessage<PrepareChangeResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 52);
+  messageDesc(file_mcns_v1_zones, 54);
 
 /**
  * @generated from message mcns.v1.CommitChangeRequest
@@ -1579,7 +1652,7 @@ export type CommitChangeRequest = Message<"mcns.v1.CommitChangeRequest"> & {
  * Use `create(CommitChangeRequestSchema)` to create a new message.
  */
 export const CommitChangeRequestSchema: GenMessage<CommitChangeRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 53);
+  messageDesc(file_mcns_v1_zones, 55);
 
 /**
  * @generated from message mcns.v1.CommitChangeResponse
@@ -1596,7 +1669,7 @@ export type CommitChangeResponse = Message<"mcns.v1.CommitChangeResponse"> & {
  * Use `create(CommitChangeResponseSchema)` to create a new message.
  */
 export const CommitChangeResponseSchema: GenMessage<CommitChangeResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 54);
+  messageDesc(file_mcns_v1_zones, 56);
 
 /**
  * @generated from message mcns.v1.AbortChangeRequest
@@ -1613,7 +1686,7 @@ export type AbortChangeRequest = Message<"mcns.v1.AbortChangeRequest"> & {
  * Use `create(AbortChangeRequestSchema)` to create a new message.
  */
 export const AbortChangeRequestSchema: GenMessage<AbortChangeRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 55);
+  messageDesc(file_mcns_v1_zones, 57);
 
 /**
  * @generated from message mcns.v1.AbortChangeResponse
@@ -1626,7 +1699,7 @@ export type AbortChangeResponse = Message<"mcns.v1.AbortChangeResponse"> & {
  * Use `create(AbortChangeResponseSchema)` to create a new message.
  */
 export const AbortChangeResponseSchema: GenMessage<AbortChangeResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 56);
+  messageDesc(file_mcns_v1_zones, 58);
 
 /**
  * @generated from message mcns.v1.ListPreparedChangesRequest
@@ -1639,7 +1712,7 @@ export type ListPreparedChangesRequest = Message<"mcns.v1.ListPreparedChangesReq
  * Use `create(ListPreparedChangesRequestSchema)` to create a new message.
  */
 export const ListPreparedChangesRequestSchema: GenMessage<ListPreparedChangesRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 57);
+  messageDesc(file_mcns_v1_zones, 59);
 
 /**
  * @generated from message mcns.v1.ListPreparedChangesResponse
@@ -1656,7 +1729,7 @@ export type ListPreparedChangesResponse = Message<"mcns.v1.ListPreparedChangesRe
  * Use `create(ListPreparedChangesResponseSchema)` to create a new message.
  */
 export const ListPreparedChangesResponseSchema: GenMessage<ListPreparedChangesResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 58);
+  messageDesc(file_mcns_v1_zones, 60);
 
 /**
  * A change that waits for a decision.
@@ -1697,7 +1770,7 @@ export type PreparedChange = Message<"mcns.v1.PreparedChange"> & {
  * Use `create(PreparedChangeSchema)` to create a new message.
  */
 export const PreparedChangeSchema: GenMessage<PreparedChange> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 59);
+  messageDesc(file_mcns_v1_zones, 61);
 
 /**
  * @generated from message mcns.v1.WriteBackRequest
@@ -1710,7 +1783,7 @@ export type WriteBackRequest = Message<"mcns.v1.WriteBackRequest"> & {
  * Use `create(WriteBackRequestSchema)` to create a new message.
  */
 export const WriteBackRequestSchema: GenMessage<WriteBackRequest> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 60);
+  messageDesc(file_mcns_v1_zones, 62);
 
 /**
  * @generated from message mcns.v1.WriteBackResponse
@@ -1729,7 +1802,7 @@ export type WriteBackResponse = Message<"mcns.v1.WriteBackResponse"> & {
  * Use `create(WriteBackResponseSchema)` to create a new message.
  */
 export const WriteBackResponseSchema: GenMessage<WriteBackResponse> = /*@__PURE__*/
-  messageDesc(file_mcns_v1_zones, 61);
+  messageDesc(file_mcns_v1_zones, 63);
 
 /**
  * Zones and their records.
