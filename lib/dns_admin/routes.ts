@@ -11,6 +11,7 @@ import { canonical, readZoneName } from "../dns_control/mod.ts";
 import { invalid, missing, present } from "../queue/mod.ts";
 import { forbidden } from "./auth.ts";
 import { changeRoutes } from "./change_routes.ts";
+import { recursionOf } from "./recursion_words.ts";
 import type { Answer, Call, Parameter, Route } from "./route.ts";
 import * as schema from "./schemas.ts";
 import { secondaryRoutes, timeText, zoneJson } from "./secondary_routes.ts";
@@ -266,11 +267,12 @@ function otherRoutes(
       output: schema.EXPLANATION,
       handle: ({ query, caller }) => {
         const { name = "", type = "", from } = query;
-        const explained: Explanation = control.explain({ name, type });
+        const { outside, ...explained }: Explanation = control.explain({ name, type });
         // Whoever may not read a zone may ask the name server, and not look into it.
         if (explained.zone !== undefined && !mayRead(caller, explained.zone)) throw forbidden();
-        const asked = from !== undefined && explained.verdict === "not_authoritative";
-        const said = asked ? recursion?.(from) : undefined;
+        const said = from === undefined
+          ? undefined
+          : recursionOf({ outside, verdict: explained.verdict }, () => recursion?.(from));
         return { json: { ...explained, ...said !== undefined && { recursion: said } } };
       },
     },

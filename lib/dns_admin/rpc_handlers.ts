@@ -16,6 +16,7 @@ import type { Handlers } from "../rpc_server/mod.ts";
 import { forbidden } from "./auth.ts";
 import { changeHandlers } from "./change_handlers.ts";
 import { Gate, operationOf, type RpcOptions } from "./gate.ts";
+import { recursionOf } from "./recursion_words.ts";
 
 const MAX_PAGE = 10_000;
 const PAGE = 1000;
@@ -168,11 +169,12 @@ function otherHandlers(
   return {
     async explain({ name, type, from }, call) {
       const { access } = await gate.caller(call);
-      const { zone = "", ...explained } = control.explain({ name, type });
+      const { zone = "", outside, ...explained } = control.explain({ name, type });
       if (zone !== "" && !access.may("read", canonical(zone) ?? zone)) throw forbidden();
-      const asked = from !== "" && explained.verdict === "not_authoritative";
-      const said = asked ? recursion?.(from) ?? "" : "";
       const { verdict, steps, records } = explained;
+      const said = from === ""
+        ? ""
+        : recursionOf({ outside, verdict }, () => recursion?.(from)) ?? "";
       return { verdict, zone, steps: [...steps], records: [...records], recursion: said };
     },
     async getStatus(_, call) {

@@ -29,6 +29,8 @@ export interface Explanation {
   readonly steps: readonly string[];
   /** Of the answer's section, or of a referral; as zone files have them. */
   readonly records: readonly string[];
+  /** The name outside of the zone that it leads to: it is looked up for whoever may ask for that. */
+  readonly outside?: string;
 }
 
 /** As the answers do it. */
@@ -64,8 +66,12 @@ export function explainName(
     if (typeof next === "string") return { verdict: next as Verdict, ...found };
     owner = new LookUp(next.target);
     if (owner.isBelow(zone.apexKey)) continue;
-    steps.push(`${textOf(owner.name)} is not in this zone: whoever asks goes on alone`);
-    return { verdict: "answer", ...found };
+    const outside = textOf(owner.name);
+    steps.push(
+      `${outside} is not in this zone: it is looked up for who may have names looked up, ` +
+        "others go on alone",
+    );
+    return { verdict: "answer", ...found, outside };
   }
   steps.push(`${MAX_ALIASES} aliases were followed: whoever asks goes on alone`);
   return { verdict: "answer", ...found };

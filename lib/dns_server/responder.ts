@@ -23,6 +23,7 @@ import { joined } from "../wire/mod.ts";
 import type { SignedZone } from "../dnssec/mod.ts";
 import type { DnsCounters } from "./counters.ts";
 import type { Forwarder } from "./forwarder.ts";
+import { OutsideAliases } from "./outside.ts";
 import { ResponseRate } from "./response_rate.ts";
 import type { ServingSettings } from "./settings.ts";
 import { mayBeSpecial, type ZoneServices } from "./zone_services.ts";
@@ -57,11 +58,14 @@ export class Responder {
   #answered: ZoneTable = this.#zones;
   readonly #options: ResponderOptions;
   readonly #answers = new AuthoritativeAnswers();
+  readonly #aliases: OutsideAliases;
   readonly #rate: ResponseRate;
   readonly #now: () => number;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
+    const { counters, forwarder, settings: { udpPayload } } = options;
+    this.#aliases = new OutsideAliases({ counters, forwarder, udpPayload });
     this.#rate = new ResponseRate(options.settings.rate);
     this.#now = options.now ?? Date.now;
   }
@@ -181,24 +185,46 @@ export class Responder {
     if (reply.isRecursive === true && this.#isForwarded(query)) {
       return this.#forward(octets, client, reply);
     }
-    return this.#answer(query, reply);
+    return this.#answer(query, reply, { octets, client });
   }
 
-  #answer(query: Query, reply: ReplyOptions): Response | Promise<Response> {
+  #answer(
+    query: Query,
+    reply: ReplyOptions,
+    { octets, client }: { readonly octets: Uint8Array; readonly client: Client },
+  ): Response | Promise<Response> {
+    const own = this.#answerAlone(query, reply);
+    if (
+      this.#answers.outside === undefined || reply.isRecursive !== true || !query.recursionDesired
+    ) {
+      return own instanceof Promise ? own.then((octets) => this.#count(octets)) : this.#count(own);
+    }
+    const flags = octets[3] as number;
+    return this.#aliases.answer(query, reply, {
+      ...{ flags, address: client.ip, zones: this.#zones },
+      alone: (asked) => {
+        const pending = this.#answerAlone(asked, { ...reply, transport: "tcp" });
+        return { pending, outside: this.#answers.outside };
+      },
+    }).then((octets) => this.#count(octets));
+  }
+
+  /** What the zones say, of which nothing is counted. */
+  #answerAlone(
+    query: Query,
+    reply: ReplyOptions,
+  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
     const zones = this.#answered;
     const signed = query.edns?.isDnssecOk === true ? this.#signedZoneOf(query) : undefined;
     const { services, settings: { udpPayload } } = this.#options;
     if (signed === undefined || services === undefined || query.edns === undefined) {
-      return this.#count(this.#answers.answerQuery(query, { ...reply, zones }));
+      return this.#answers.answerQuery(query, { ...reply, zones });
     }
     const answer = this.#answers.answerQuery(query, { ...reply, zones, transport: "tcp" });
     const limit = reply.transport === "udp"
       ? Math.min(query.edns.payloadOctets, udpPayload)
       : MAX_MESSAGE_BYTES;
-    const whole = services.signer.sign(answer, { signed, limit });
-    return whole instanceof Promise
-      ? whole.then((octets) => this.#count(octets))
-      : this.#count(whole);
+    return services.signer.sign(answer, { signed, limit });
   }
 
   #signedZoneOf({ question, lookUp }: Query): SignedZone | undefined {

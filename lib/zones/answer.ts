@@ -59,6 +59,11 @@ export type ReplyOptions = Omit<AnswerOptions, "zones">;
 /** Answers questions from zones; one for each thread, as it writes into one buffer. */
 export class AuthoritativeAnswers {
   readonly #writer = new MessageWriter();
+  /**
+   * Where the last answer led: a name of another zone that an alias points to and about which it says
+   * nothing. Undefined: nowhere.
+   */
+  outside: OctetString | undefined;
 
   /** The answer to a message; undefined: it gets none. */
   answer(octets: Uint8Array, options: AnswerOptions): Uint8Array | undefined {
@@ -69,6 +74,7 @@ export class AuthoritativeAnswers {
 
   /** The answer to a question. */
   answerQuery(query: Query, options: AnswerOptions): Uint8Array<ArrayBuffer> {
+    this.outside = undefined;
     this.#begin(query, options);
     const code = this.#fill(query, options.zones);
     return this.#finish(query, code, options);
@@ -138,8 +144,12 @@ export class AuthoritativeAnswers {
       if (typeof step === "number") return step;
       seen ??= new Set([owner.key]);
       owner = new LookUp(step);
-      // A loop, or a name of another zone: whoever asks goes on alone.
-      if (seen.has(owner.key) || !owner.isBelow(zone.apexKey)) return CODE.noError;
+      // A loop: whoever asks goes on alone.
+      if (seen.has(owner.key)) return CODE.noError;
+      if (!owner.isBelow(zone.apexKey)) {
+        this.outside = owner.name;
+        return CODE.noError;
+      }
       seen.add(owner.key);
     }
     return CODE.noError;
