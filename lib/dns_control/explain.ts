@@ -30,7 +30,7 @@ export interface Explanation {
   /** Of the answer's section, or of a referral; as zone files have them. */
   readonly records: readonly string[];
   /** The name outside of the zone that it leads to: it is looked up for whoever may ask for that. */
-  readonly outside?: string;
+  readonly outside?: string | undefined;
 }
 
 /** As the answers do it. */
