@@ -18,44 +18,37 @@ export interface McnsManagementOptions {
   readonly problem: () => string;
   /** How the addresses are that questions are answered at. */
   readonly addresses: NonNullable<DnsAdminOptions["addresses"]>;
+  /** Reads the configuration again; what is odd about it. */
+  readonly reload: () => Promise<readonly string[]>;
 }
 
 /** How the zones of a running name server are managed: REST and gRPC as configured, and its socket. */
 export class McnsManagement implements AsyncDisposable {
   readonly #admin: DnsAdmin;
-  readonly #introspector: TokenIntrospection | undefined;
   readonly #log: LogSink;
+  readonly #current: Current;
 
-  private constructor(
-    admin: DnsAdmin,
-    { introspector, log }: {
-      readonly introspector: TokenIntrospection | undefined;
-      readonly log: LogSink;
-    },
-  ) {
+  private constructor(admin: DnsAdmin, current: Current, log: LogSink) {
     this.#admin = admin;
-    this.#introspector = introspector;
+    this.#current = current;
     this.#log = log;
   }
 
   /** @throws {CommandError} if an address cannot be bound, or a file not be used. */
   static async start(options: McnsManagementOptions): Promise<McnsManagement> {
-    const { config, control, log, problem, addresses } = options;
+    const { config, control, log, problem, addresses, reload } = options;
     const { server, mcias } = config;
-    let introspector: TokenIntrospection | undefined;
+    const current: Current = { config, introspector: undefined };
     try {
-      introspector = mcias && new TokenIntrospection({
-        ...{ serverUrl: mcias.serverUrl, serviceName: mcias.serviceName, tags: mcias.tags, log },
-        caCertPem: mcias.caCert === "" ? "" : Deno.readTextFileSync(mcias.caCert),
-        now: Date.now,
-      });
+      current.introspector = mcias && introspectorOf(mcias, log);
       const admin = await DnsAdmin.start(
         {
-          ...{ control, log, problem, addresses, introspector, version: VERSION, now: Date.now },
+          ...{ control, log, problem, addresses, reload, version: VERSION, now: Date.now },
+          introspector: current.introspector,
           sockets: createSockets(options.sockets),
           socketPath: socketPathOf(config.database.path),
           tokenHashes: config.auth.tokenHashes,
-          recursion: (address) => recursionWords(config.dns, address),
+          recursion: (address) => recursionWords(current.config.dns, address),
           ...server && { credentials: readPair(server) },
           restAddr: server?.listenAddr,
           grpcAddr: server?.grpcAddr,
@@ -67,33 +60,63 @@ export class McnsManagement implements AsyncDisposable {
         ...grpc > 0 && { grpc: server?.grpcAddr ?? "", grpcPort: grpc },
       };
       log({ level: "info", message: "managed", fields });
-      return new McnsManagement(admin, { introspector, log });
+      return new McnsManagement(admin, current, log);
     } catch (error) {
-      introspector?.[Symbol.dispose]();
+      current.introspector?.[Symbol.dispose]();
       throw new CommandError(describeError(error), { cause: error });
     }
   }
 
-  /** Takes the certificate as it is in its files now; one that is broken changes nothing. */
-  reload({ server }: McnsConfig): void {
-    if (server === undefined) return;
-    try {
-      this.#admin.present(readPair(server));
-    } catch (error) {
-      const fields = { error: describeError(error) };
-      this.#log({ level: "error", message: "a certificate cannot be read again", fields });
-    }
+  /**
+   * Reads certificates and authorities as they are in their files now.
+   *
+   * @returns what takes them, the static tokens, and whom to ask about others.
+   * @throws if a file cannot be read.
+   */
+  prepare(config: McnsConfig): () => void {
+    const { server, mcias, auth: { tokenHashes } } = config;
+    const pair = server && readPair(server);
+    const isSame = JSON.stringify(mcias) === JSON.stringify(this.#current.config.mcias) &&
+      mcias?.caCert === "";
+    const introspector = isSame
+      ? this.#current.introspector
+      : mcias && introspectorOf(mcias, this.#log);
+    return () => {
+      if (pair !== undefined) this.#admin.present(pair);
+      this.#admin.authorize({ tokenHashes, introspector });
+      const { introspector: before } = this.#current;
+      this.#current.config = config;
+      this.#current.introspector = introspector;
+      if (before !== introspector) before?.retire();
+    };
   }
 
   /** Takes no more calls, and ends when those under way have. */
   async close(): Promise<void> {
     await this.#admin.close();
-    this.#introspector?.[Symbol.dispose]();
+    this.#current.introspector?.[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** What is in use. */
+interface Current {
+  config: McnsConfig;
+  introspector: TokenIntrospection | undefined;
+}
+
+function introspectorOf(
+  { serverUrl, serviceName, tags, caCert }: NonNullable<McnsConfig["mcias"]>,
+  log: LogSink,
+): TokenIntrospection {
+  return new TokenIntrospection({
+    ...{ serverUrl, serviceName, tags, log },
+    caCertPem: caCert === "" ? "" : Deno.readTextFileSync(caCert),
+    now: Date.now,
+  });
 }
 
 function readPair({ tlsCert, tlsKey }: { readonly tlsCert: string; readonly tlsKey: string }) {

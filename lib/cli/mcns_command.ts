@@ -6,9 +6,11 @@ import { print, runCommandLine } from "./command_line.ts";
 import { runMcnsImport } from "./mcns_import.ts";
 import { checkMcnsFile } from "./mcns_load.ts";
 import { addZoneKey, removeZoneKey, setZoneKeyRole, showZoneKeys } from "./mcns_keys.ts";
+import { runMcnsRestore } from "./mcns_restore.ts";
 import { runMcnsServer } from "./mcns_server.ts";
 import { runMcnsSnapshot } from "./mcns_snapshot.ts";
 import { describeProblems } from "./load.ts";
+import type { RestoreOptions } from "./restore.ts";
 import type { SnapshotOptions } from "./snapshot.ts";
 import { VERSION } from "./version.ts";
 
@@ -27,7 +29,7 @@ export async function runMcns(args: readonly string[]): Promise<number> {
     .showHelpAfterError("(mcns --help shows the usage)");
   addConfig(
     program.command("server")
-      .description("serve until SIGTERM or SIGINT; SIGHUP reads certificates again"),
+      .description("serve until SIGTERM or SIGINT; SIGHUP reads the configuration again"),
   ).action(async ({ config }: { config: string }) => {
     exitCode = await runMcnsServer(config);
   });
@@ -46,6 +48,15 @@ export async function runMcns(args: readonly string[]): Promise<number> {
     .option("--overwrite", "replace the file if it is there")
     .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
       print(Deno.stdout, await runMcnsSnapshot(config, options));
+    });
+  addConfig(
+    program.command("restore")
+      .description("put a snapshot in the place of the database; no server may run"),
+  )
+    .option("--from <snapshot>", "the snapshot; the database that is there is moved aside")
+    .option("--as-it-is", "take the database as it is, whatever was acknowledged")
+    .action(async ({ config, ...options }: RestoreOptions & { config: string }) => {
+      print(Deno.stdout, await runMcnsRestore(config, options));
     });
   addConfig(
     program.command("import")

@@ -37,7 +37,7 @@ export interface DeskCounts {
 /** What a {@link ZoneDesk} is made of. */
 export interface ZoneDeskOptions {
   readonly config: McnsConfig;
-  readonly services: ServicesSettings;
+  readonly services: ServicesSettings | undefined;
   readonly control: () => DnsControl | undefined;
   readonly database: DnsDatabase;
   readonly log: LogSink;
@@ -49,20 +49,26 @@ export interface ZoneDeskOptions {
  */
 export class ZoneDesk implements Disposable {
   readonly #options: ZoneDeskOptions;
-  readonly #zones: ReadonlyMap<OctetString, ZoneConfig>;
-  readonly #updates: Updates;
+  #zones: ReadonlyMap<OctetString, ZoneConfig> = new Map();
+  #updates: Updates | undefined;
   readonly #notifier: Notifier;
   readonly counts: DeskCounts = { updates: new Map(), notifies: { heard: 0, silent: 0 } };
   /** Of the configuration. */
-  readonly keys: readonly TsigKey[];
+  keys: readonly TsigKey[] = [];
   /** Hears what primaries say; absent: nobody does. */
   followed: FollowedZones | undefined;
 
   constructor(options: ZoneDeskOptions) {
     this.#options = options;
-    const { config: { dns }, services, log } = options;
+    this.#notifier = this.#createNotifier();
+    this.update(options);
+  }
+
+  /** Takes the keys and zones of another configuration; what is under way ends as it began. */
+  update({ config: { dns }, services }: Pick<ZoneDeskOptions, "config" | "services">): void {
+    const { log } = this.#options;
     this.#zones = new Map(dns.zones.map((zone) => [originOf(zone.zone), zone]));
-    const keys = this.keys = services.keys.flatMap((own) => {
+    const keys = this.keys = (services?.keys ?? []).flatMap((own) => {
       const key = createTsigKey(own);
       return key.ok ? [key.value] : []; // They were checked.
     });
@@ -84,7 +90,11 @@ export class ZoneDesk implements Disposable {
         log({ level: "info", message: "an update was refused", fields });
       },
     });
-    this.#notifier = new Notifier({
+  }
+
+  #createNotifier(): Notifier {
+    const { log } = this.#options;
+    return new Notifier({
       onHeard: () => void this.counts.notifies.heard++,
       onSilent: ({ hostname, port }, zone) => {
         this.counts.notifies.silent++;
@@ -101,7 +111,7 @@ export class ZoneDesk implements Disposable {
       return steps && { steps };
     }
     const octets = await this.followed?.hear(what.octets, what.host) ??
-      await this.#updates.respond(what.octets) ?? refuseOther(what.octets);
+      await this.#updates?.respond(what.octets) ?? refuseOther(what.octets);
     return octets && { octets };
   }
 

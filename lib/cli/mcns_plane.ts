@@ -8,12 +8,12 @@ import {
   type TlsMaterial,
 } from "../dns_server/mod.ts";
 import type { DnsDatabase } from "../dns_store/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
 import { chooseSockets, type SocketsKind } from "../tcp/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
 import { type DeskCounts, ZoneDesk } from "./mcns_desk.ts";
 import { FollowedZones } from "./mcns_secondaries.ts";
-import { servedAddresses, servingSettings } from "./mcns_serving.ts";
+import { changeableSettings, servedAddresses, servingSettings } from "./mcns_serving.ts";
 
 /** What {@link Mcns} is made of. */
 export interface McnsOptions {
@@ -31,7 +31,7 @@ export class Mcns implements AsyncDisposable {
   readonly sockets: SocketsKind;
   readonly #pool: DnsPool;
   readonly #log: LogSink;
-  readonly #desk: ZoneDesk | undefined;
+  readonly #desk: ZoneDesk;
   /** Zones that other servers have first. */
   readonly followed: FollowedZones;
 
@@ -41,7 +41,7 @@ export class Mcns implements AsyncDisposable {
     { sockets, log, desk, followed }: {
       readonly sockets: SocketsKind;
       readonly log: LogSink;
-      readonly desk: ZoneDesk | undefined;
+      readonly desk: ZoneDesk;
       readonly followed: FollowedZones;
     },
   ) {
@@ -62,21 +62,21 @@ export class Mcns implements AsyncDisposable {
     const parts: { control?: DnsControl; pool?: DnsPool } = {};
     const settings = servingSettings(config);
     const { services } = settings;
-    const desk = services && new ZoneDesk({
+    const desk = new ZoneDesk({
       ...{ config, services, database, log },
       control: () => parts.control,
     });
     const plane: DnsPlane = {
       apply: async (change) => {
         const applied = await parts.pool?.apply(change) ?? { pendingWorkers: [] };
-        desk?.changed(change);
+        desk.changed(change);
         return applied;
       },
     };
     const control = parts.control = await DnsControl.open({ database, plane, log, now: Date.now });
     const followed = new FollowedZones({ control, log });
-    if (desk !== undefined) desk.followed = followed;
-    await followed.follow(config, desk?.keys ?? []);
+    desk.followed = followed;
+    await followed.follow(config, desk.keys);
     const { kind: sockets, problem } = await chooseSockets("auto");
     if (problem !== undefined) {
       const message = "the runtime's TCP handles do not work as known, node:net is used instead";
@@ -86,7 +86,7 @@ export class Mcns implements AsyncDisposable {
     const pool = parts.pool = await DnsPool.start({
       addresses: servedAddresses(config),
       ...{ settings, sockets },
-      ...desk && { answer: (what: Ask) => desk.answer(what) },
+      answer: (what: Ask) => desk.answer(what),
       ...tls && { tls },
       zones: () => parts.control?.table ?? new ZoneTable(),
       log,
@@ -116,7 +116,7 @@ export class Mcns implements AsyncDisposable {
 
   /** What others have asked for beside answers; undefined: no zone has anything of it. */
   get deskCounts(): DeskCounts | undefined {
-    return this.#desk?.counts;
+    return this.#desk.counts;
   }
 
   /** What is wrong, one sentence each. */
@@ -130,29 +130,36 @@ export class Mcns implements AsyncDisposable {
     ];
   }
 
-  /** Takes the certificate of DNS over TLS as it is in its files now. */
-  async reload(config: McnsConfig): Promise<void> {
-    try {
-      const tls = readTls(config);
+  /**
+   * Reads what a configuration says of upstreams, keys, zones and certificates, as its files are now.
+   *
+   * @returns what takes it.
+   * @throws {TypeError} if a file was changed since it was checked.
+   */
+  prepare(config: McnsConfig): () => Promise<void> {
+    const tls = readTls(config);
+    const settings = changeableSettings(config);
+    return async () => {
       if (tls !== undefined) await this.#pool.setTls(tls);
-    } catch (error) {
-      const fields = { error: describeError(error) };
-      this.#log({ level: "error", message: "a certificate cannot be read again", fields });
-    }
+      await this.#pool.reconfigure(settings);
+      this.#desk.update({ config, services: settings.services });
+      await this.followed.follow(config, this.#desk.keys);
+      this.followed.start();
+    };
   }
 
   /** Takes no more changes and questions; answers those that came. */
   async drain(timeoutMs: number): Promise<void> {
     this.followed[Symbol.dispose]();
     await this.control.close();
-    this.#desk?.[Symbol.dispose]();
+    this.#desk[Symbol.dispose]();
     await this.#pool.drain(timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.followed[Symbol.dispose]();
     await this.control.close();
-    this.#desk?.[Symbol.dispose]();
+    this.#desk[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
   }
 }

@@ -110,6 +110,9 @@ export class FollowedZones implements Follower, Disposable {
       const followed = this.#followed(own, keys, (done) => looks.push(done));
       this.#zones.set(key, followed);
       followed.secondary.look();
+      // Other bounds may have made it expire, or come back.
+      const { isExpired } = followed.secondary.status;
+      looks.push(control.secondaries.expire(followed.origin, isExpired));
     }
     await Promise.all(looks);
   }

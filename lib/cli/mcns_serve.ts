@@ -1,11 +1,11 @@
 import type { McnsConfig } from "../dns_config/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
 import { readVariable, type ServiceManager, type WatchdogReport } from "../service/mod.ts";
 import { allocatorName } from "./allocator.ts";
-import { loadMcnsFile } from "./mcns_load.ts";
 import type { McnsManagement } from "./mcns_admin.ts";
 import type { McnsMonitoring } from "./mcns_monitoring.ts";
 import type { Mcns } from "./mcns_plane.ts";
+import type { McnsReloader } from "./mcns_reloader.ts";
 import type { Signals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
@@ -15,7 +15,7 @@ const EXIT_CUT_SHORT = 1;
 /** What runs between start and stop. */
 export interface RunningMcns {
   readonly config: McnsConfig;
-  readonly configPath: string;
+  readonly reloader: McnsReloader;
   readonly mcns: Mcns;
   readonly monitoring: McnsMonitoring;
   readonly management: McnsManagement;
@@ -59,19 +59,13 @@ export async function serveMcns(running: RunningMcns): Promise<number> {
   return ended === "drained" && !stop.hangs ? 0 : EXIT_CUT_SHORT;
 }
 
-/** SIGHUP: certificates, if the file that names them still holds. */
-async function reload({ configPath, mcns, management, manager, log }: RunningMcns): Promise<void> {
+/** SIGHUP: the configuration as it is now; what is wrong with it is in the log. */
+async function reload({ reloader, manager }: RunningMcns): Promise<void> {
   manager.reloading();
   try {
-    const { config, warnings } = loadMcnsFile(configPath);
-    for (const warning of warnings) log({ level: "warn", message: warning });
-    await mcns.reload(config);
-    management.reload(config);
-    log({ level: "info", message: "reloaded" });
-  } catch (error) {
-    for (const problem of describeError(error).split("\n")) {
-      log({ level: "error", message: "not reloaded", fields: { error: problem } });
-    }
+    await reloader.reload();
+  } catch {
+    // It was said, and nothing has changed.
   } finally {
     manager.reloaded();
   }

@@ -11,6 +11,7 @@ import { McnsManagement } from "./mcns_admin.ts";
 import { loadMcnsFile } from "./mcns_load.ts";
 import { monitorMcns } from "./mcns_monitoring.ts";
 import { Mcns } from "./mcns_plane.ts";
+import { McnsReloader } from "./mcns_reloader.ts";
 import { serveMcns } from "./mcns_serve.ts";
 import { patienceFor } from "./patience.ts";
 import { fileNeed, folderNeeds, type Need, requirePermissions } from "./permissions.ts";
@@ -42,16 +43,20 @@ export async function runMcnsServer(configPath: string): Promise<number> {
   using database = openClaimed(() => openDnsDatabase(path));
   const stuck = Promise.withResolvers<string>();
   await using mcns = await startServing({ config, database, log, onStuck: stuck.resolve });
+  const reloader = new McnsReloader({ path: configPath, config, log });
   await using monitoring = await monitorMcns({ config, mcns, log, lostLines });
   await using management = await McnsManagement.start({
     ...{ config, control: mcns.control, sockets: mcns.sockets, log },
     problem: () => mcns.problems[0] ?? "",
     addresses: () => mcns.addresses,
+    reload: () => reloader.reload(),
   });
+  reloader.add(mcns);
+  reloader.add(management);
   // Until here whoever had the database before gets it back when something fails.
   await confirmRole(database);
   const parts = { mcns, monitoring, management, manager, signals, log };
-  const running = { config, configPath, ...parts };
+  const running = { config, reloader, ...parts };
   return await serveMcns({ ...running, stuck: stuck.promise });
 }
 

@@ -3,6 +3,7 @@ import { nameFromText, sipKey } from "../dns/mod.ts";
 import { type McnsConfig, parseCookieSecret } from "../dns_config/mod.ts";
 import type { ForwardSettings, UpstreamSettings } from "../dns_forward/mod.ts";
 import {
+  type Changeable,
   createRateBuffer,
   readServices,
   type ServedAddress,
@@ -18,16 +19,23 @@ export function servingSettings(
   readFile: (path: string) => string = Deno.readTextFileSync,
 ): ServingSettings {
   const { rrl, cookies, limits } = dns;
-  const forward = forwardSettings(dns);
-  const services = readServices(dns, readFile);
   return {
     udpPayload: limits.udpPayload,
     rate: { ...rrl, buffer: createRateBuffer(rrl.responsesPerSecond) },
     limits,
     ...cookies.enabled && { cookieSecret: sipKey(secretOf(cookies.secretFile, readFile)) },
-    ...forward && { forward },
-    ...services && { services },
+    ...changeableSettings({ dns }, readFile),
   };
+}
+
+/** Of {@link servingSettings}, those that change while the server runs. */
+export function changeableSettings(
+  { dns }: Pick<McnsConfig, "dns">,
+  readFile: (path: string) => string = Deno.readTextFileSync,
+): Changeable {
+  const forward = forwardSettings(dns);
+  const services = readServices(dns, readFile);
+  return { ...forward && { forward }, ...services && { services } };
 }
 
 function secretOf(path: string | undefined, readFile: (path: string) => string): Uint8Array {

@@ -43,6 +43,8 @@ export interface DnsAdminOptions {
   readonly problem?: (() => string) | undefined;
   /** How the addresses are that questions are answered at; absent: there are none. */
   readonly addresses?: RoutesOptions["addresses"];
+  /** Reads the configuration again; what is odd about it. @throws {Error} with what is wrong. */
+  readonly reload?: (() => Promise<readonly string[]>) | undefined;
   /** What becomes of a question that no zone answers, by the address of who asks. */
   readonly recursion?: ((address: string) => string) | undefined;
   /** Milliseconds since 1970. */
@@ -70,8 +72,11 @@ export class DnsAdmin {
   #network: { readonly server: GrpcServer; readonly listener: SecureListener } | undefined;
   #local: { readonly server: GrpcServer; readonly socket: BoundSocket } | undefined;
   readonly #closing = new AbortController();
+  readonly #authenticator: Authenticator;
 
-  private constructor() {}
+  private constructor({ tokenHashes, control, introspector }: DnsAdminOptions) {
+    this.#authenticator = new Authenticator({ tokenHashes, tokens: control.tokens, introspector });
+  }
 
   /**
    * Listens wherever it is to.
@@ -79,7 +84,7 @@ export class DnsAdmin {
    * @throws {Error} if an address cannot be bound or the certificate not be used; nothing listens then.
    */
   static async start(options: DnsAdminOptions): Promise<DnsAdmin> {
-    const admin = new DnsAdmin();
+    const admin = new DnsAdmin(options);
     try {
       await admin.#listen(options);
       return admin;
@@ -104,6 +109,11 @@ export class DnsAdmin {
     this.#network?.listener.present(credentials);
   }
 
+  /** Other static tokens, and whoever else is asked about tokens, from now on. */
+  authorize(by: Pick<DnsAdminOptions, "tokenHashes" | "introspector">): void {
+    this.#authenticator.update(by);
+  }
+
   /** Takes no more calls, and ends: first streams, then calls that take too long. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -122,9 +132,9 @@ export class DnsAdmin {
   }
 
   async #listen(options: DnsAdminOptions): Promise<void> {
-    const { control, sockets, log, now, restAddr, grpcAddr, socketPath } = options;
-    const { tokenHashes, introspector, credentials } = options;
-    const authenticator = new Authenticator({ tokenHashes, tokens: control.tokens, introspector });
+    const { sockets, log, now, restAddr, grpcAddr, socketPath } = options;
+    const { credentials } = options;
+    const authenticator = this.#authenticator;
     if (restAddr !== undefined && credentials !== undefined) {
       const api = new RestApi({ ...options, authenticator });
       const handle = api.handle.bind(api);

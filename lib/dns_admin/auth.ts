@@ -48,14 +48,21 @@ const MAX_SOURCES = 4096;
 /** Finds out who calls: static tokens, those of the database, then whoever is asked elsewhere. */
 export class Authenticator {
   readonly #options: AuthOptions;
-  readonly #hashes: readonly Uint8Array[];
+  #hashes: readonly Uint8Array[] = [];
+  #introspector: Introspector | undefined;
   readonly #failures = new Map<string, { count: number; readonly since: number }>();
 
   constructor(options: AuthOptions) {
     this.#options = options;
-    this.#hashes = options.tokenHashes.map((text) => {
+    this.update(options);
+  }
+
+  /** Takes other static tokens, and asks others: whoever shows one from now on. */
+  update({ tokenHashes, introspector }: Pick<AuthOptions, "tokenHashes" | "introspector">): void {
+    this.#hashes = tokenHashes.map((text) => {
       return new Uint8Array(Buffer.from(text.replace(/^sha256:/, ""), "hex"));
     });
+    this.#introspector = introspector;
   }
 
   /**
@@ -89,7 +96,7 @@ export class Authenticator {
     // Looked up by its digest: who can choose a digest has the token.
     const own = this.#options.tokens.accessOf(Buffer.from(digest).toString("hex"));
     if (own !== undefined) return { name: `token ${own.name}`, access: own.access };
-    return await this.#options.introspector?.introspect(token);
+    return await this.#introspector?.introspect(token);
   }
 
   #refuseGuessers(address: string): void {

@@ -56,6 +56,8 @@ export class TokenIntrospection implements Introspector, Disposable {
   readonly #client: Deno.HttpClient;
   readonly #kept = new Map<string, Kept>();
   #open = 0;
+  #isRetired = false;
+  #isClosed = false;
 
   /** @throws {TypeError} if the URL is none of https. */
   constructor(options: IntrospectionOptions) {
@@ -90,8 +92,15 @@ export class TokenIntrospection implements Introspector, Disposable {
     }
   }
 
+  /** Is not asked any more: ends when the questions under way are answered. */
+  retire(): void {
+    this.#isRetired = true;
+    if (this.#open === 0) this[Symbol.dispose]();
+  }
+
   [Symbol.dispose](): void {
-    this.#client.close();
+    if (!this.#isClosed) this.#client.close();
+    this.#isClosed = true;
   }
 
   #keep(key: string, entry: Kept): void {
@@ -127,6 +136,7 @@ export class TokenIntrospection implements Introspector, Disposable {
       throw unavailable("the identity service cannot be asked", error);
     } finally {
       this.#open--;
+      if (this.#isRetired && this.#open === 0) this[Symbol.dispose]();
     }
   }
 

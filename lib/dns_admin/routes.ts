@@ -33,6 +33,8 @@ export interface RoutesOptions {
   readonly problem?: (() => string) | undefined;
   /** How the addresses are that questions are answered at; absent: there are none. */
   readonly addresses?: (() => readonly AddressState[]) | undefined;
+  /** Reads the configuration again; what is odd about it. @throws {Error} with what is wrong. */
+  readonly reload?: (() => Promise<readonly string[]>) | undefined;
   /** What becomes of a question that no zone answers, by the address of who asks. */
   readonly recursion?: ((address: string) => string) | undefined;
 }

@@ -11,7 +11,8 @@ import {
   type TokenView,
   type ZoneView,
 } from "../dns_control/mod.ts";
-import { invalid, missing } from "../queue/mod.ts";
+import { describeError } from "../observe/mod.ts";
+import { invalid, missing, RefusedError } from "../queue/mod.ts";
 import type { Handlers } from "../rpc_server/mod.ts";
 import { forbidden } from "./auth.ts";
 import { changeHandlers } from "./change_handlers.ts";
@@ -163,9 +164,9 @@ function recordHandlers({ control }: RpcOptions, gate: Gate): Some<
 }
 
 function otherHandlers(
-  { control, version, problem = () => "", recursion, addresses = () => [] }: RpcOptions,
+  { control, version, problem = () => "", recursion, addresses = () => [], reload }: RpcOptions,
   gate: Gate,
-): Some<"explain" | "getStatus" | "listAudit" | "writeBack"> {
+): Some<"explain" | "getStatus" | "listAudit" | "writeBack" | "reload"> {
   return {
     async explain({ name, type, from }, call) {
       const { access } = await gate.caller(call);
@@ -200,6 +201,14 @@ function otherHandlers(
           return { id: BigInt(id), time: timestampFromMs(time), ...entry };
         }),
       };
+    },
+    async reload(_, call) {
+      await gate.admin(call);
+      try {
+        return { warnings: [...await reload?.() ?? []] };
+      } catch (cause) {
+        throw new RefusedError("failed_precondition", describeError(cause), { cause });
+      }
     },
     async writeBack(_, call) {
       await gate.admin(call);

@@ -17,6 +17,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   "explain": "mcnsctl explain www.example.net A 198.51.100.7",
   "status": "mcnsctl status --json",
   "top": "mcnsctl top --interval 2s",
+  "reload": "mcnsctl reload",
   "audit": "mcnsctl audit --limit 20",
   "write-back": "mcnsctl write-back",
   "tokens list": "mcnsctl tokens list",

@@ -177,6 +177,9 @@ function addQuestions(program: Command, { run }: ProgramHost): void {
     .description("watch the server: questions, answers and their codes, addresses")
     .option("--interval <duration>", "between two looks", duration, TOP_INTERVAL_MS)
     .action((flags) => run(async (session) => (await import("./top.ts")).showTop(session, flags)));
+  program.command("reload")
+    .description("have the server read its configuration and what that names again")
+    .action(() => run(async (session) => (await load()).reloadServer(session)));
   program.command("audit")
     .description("what was changed, the latest first")
     .option("--limit <n>", "at most so many, up to 1000", parseInteger, DEFAULT_LIMIT)

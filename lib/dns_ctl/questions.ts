@@ -35,6 +35,12 @@ export async function showStatus(session: Session): Promise<number> {
   return found.problem === "" ? EXIT.ok : EXIT.failed;
 }
 
+/** `reload`: all of the configuration, or nothing of it. */
+export async function reloadServer(session: Session): Promise<void> {
+  const done = await session.client.reload({});
+  session.answer(mcns.ReloadResponseSchema, done, ({ warnings }) => ["reloaded", ...warnings]);
+}
+
 export async function showAudit(
   session: Session,
   { limit, before }: { readonly limit: number; readonly before?: bigint },

@@ -7,10 +7,10 @@ import type { DnsCounters } from "./counters.ts";
 import type { Ask, Told } from "./ask.ts";
 import type { ServerStatus } from "./server_status.ts";
 import { Responder } from "./responder.ts";
-import type { ServingSettings, TlsMaterial } from "./settings.ts";
+import type { Changeable, ServingSettings, TlsMaterial } from "./settings.ts";
 import { StreamServer, type TlsFront } from "./stream_server.ts";
 import { UdpServer } from "./udp_server.ts";
-import { ZoneServices } from "./zone_services.ts";
+import { type ServicesSettings, ZoneServices } from "./zone_services.ts";
 
 /** RFC 7858 §3.1 and the registry of ALPN. */
 const ALPN = ["dot"];
@@ -47,17 +47,19 @@ const PORT_ATTEMPTS = 20;
 /** The server of one address: UDP, TCP and TLS over the same zones. */
 export class AddressServer {
   readonly #responder: Responder;
-  readonly #forwarder: Forwarder | undefined;
+  readonly #ask: AddressServerOptions["ask"];
+  #forwarder: Forwarder | undefined;
   readonly #connections: Connections;
-  readonly #services: ZoneServices | undefined;
+  #services: ZoneServices | undefined;
   #udp: UdpServer | undefined;
   #streams: StreamServer[] = [];
   #acceptor: StreamAcceptor | undefined;
 
   private constructor(
-    { settings, counters, zones, tls, onFault }: AddressServerOptions,
+    { settings, counters, zones, tls, onFault, ask }: AddressServerOptions,
     services: ZoneServices | undefined,
   ) {
+    this.#ask = ask;
     this.#services = services;
     this.#forwarder = settings.forward && new Forwarder(settings.forward);
     this.#responder = new Responder({
@@ -77,17 +79,7 @@ export class AddressServer {
    */
   static async open(options: AddressServerOptions): Promise<AddressServer> {
     const { settings } = options;
-    const now = () => Math.floor(Date.now() / 1000);
-    const { ask } = options;
-    const services = settings.services && await ZoneServices.create(settings.services, {
-      now,
-      ...ask && {
-        journal: async ({ apexKey: origin }: Zone, serial: number) =>
-          (await ask({ kind: "journal", origin, serial }))?.steps,
-        relay: async (octets: Uint8Array, host: string) =>
-          (await ask({ kind: "message", octets, host }))?.octets,
-      },
-    });
+    const services = await createServices(settings.services, options.ask);
     const server = new AddressServer(options, services);
     try {
       for (let attempt = 1;; attempt++) {
@@ -115,6 +107,23 @@ export class AddressServer {
   /** The port of DNS over TLS; 0: there is none. */
   get tlsPort(): number {
     return this.#streams[1]?.port ?? 0;
+  }
+
+  /**
+   * Takes other upstreams, and other services of zones, between two questions; those under way are
+   * answered as they began.
+   *
+   * @throws {TypeError} for a key that is none; nothing has changed then.
+   */
+  async reconfigure({ forward, services: wanted }: Changeable): Promise<void> {
+    const services = await createServices(wanted, this.#ask);
+    if (this.#forwarder !== undefined) this.#forwarder.update(forward ?? NOBODY);
+    else if (forward !== undefined) this.#forwarder = new Forwarder(forward);
+    this.#services = services;
+    this.#responder.reconfigure({
+      ...this.#forwarder && { forwarder: this.#forwarder },
+      ...services && { services },
+    });
   }
 
   /** What it keeps beside its counters. */
@@ -187,4 +196,23 @@ export class AddressServer {
     await this.#udp?.close();
     this.#udp = undefined;
   }
+}
+
+/** Whoever may ask is refused, as nobody is asked. */
+const NOBODY = { allowRecursion: [], upstreams: [] };
+
+function createServices(
+  settings: ServicesSettings | undefined,
+  ask: AddressServerOptions["ask"],
+): Promise<ZoneServices | undefined> {
+  if (settings === undefined) return Promise.resolve(undefined);
+  return ZoneServices.create(settings, {
+    now: () => Math.floor(Date.now() / 1000),
+    ...ask && {
+      journal: async ({ apexKey: origin }: Zone, serial: number) =>
+        (await ask({ kind: "journal", origin, serial }))?.steps,
+      relay: async (octets: Uint8Array, host: string) =>
+        (await ask({ kind: "message", octets, host }))?.octets,
+    },
+  });
 }

@@ -13,6 +13,7 @@ import { AddressServer } from "./address_server.ts";
 import { Asks } from "./asks.ts";
 import { DnsCounters } from "./counters.ts";
 import type { FromWorker, Numbered, Reply, StartMessage } from "./messages.ts";
+import type { Changeable } from "./settings.ts";
 import { ZoneAssembly } from "./zone_slices.ts";
 
 /** Faults that are told in a second; a mistake that any question meets must not flood the log. */
@@ -31,6 +32,7 @@ let zones = new ZoneTable();
 let start: StartMessage | undefined;
 let signs: VitalSigns | undefined;
 let server: AddressServer | undefined;
+let opening: Promise<AddressServer> | undefined;
 let faults = 0;
 const asks = new Asks((ask, what) => say({ type: "ask", ask, what }));
 
@@ -59,6 +61,8 @@ async function take(message: Numbered): Promise<Reply | undefined> {
       return;
     case "serve":
       return { ports: await serve(message) };
+    case "reconfigure":
+      return await reconfigure(message.settings);
     case "status":
       return { status: server?.status ?? {} };
     case "tls":
@@ -73,10 +77,19 @@ async function take(message: Numbered): Promise<Reply | undefined> {
   }
 }
 
+/** Also one that is about to serve, or whose zones are still coming. */
+async function reconfigure(settings: Changeable): Promise<undefined> {
+  if (start !== undefined) {
+    const { forward: _forward, services: _services, ...rest } = start.settings;
+    start = { ...start, settings: { ...rest, ...settings } };
+  }
+  await (await opening)?.reconfigure(settings);
+}
+
 async function serve({ address, tls }: Extract<Numbered, { type: "serve" }>) {
   if (start === undefined) throw new Error("the worker was not started");
   const { settings, sockets, counters } = start;
-  server = await AddressServer.open({
+  opening = AddressServer.open({
     ...{ address, settings, sockets, zones, counters: new DnsCounters(counters) },
     ...tls && { tls },
     onFault: (error) => {
@@ -87,6 +100,7 @@ async function serve({ address, tls }: Extract<Numbered, { type: "serve" }>) {
     ask: (what) => asks.ask(what),
     onFailure: (error) => say({ type: "failed", reason: describeError(error) }),
   });
+  server = await opening;
   const { port, tlsPort } = server;
   return { port, tlsPort };
 }

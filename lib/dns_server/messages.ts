@@ -3,7 +3,7 @@ import type { SocketsKind } from "../tcp/mod.ts";
 import type { Ask, Told } from "./ask.ts";
 import type { ServedAddress } from "./address_server.ts";
 import type { ServerStatus } from "./server_status.ts";
-import type { ServingSettings, TlsMaterial } from "./settings.ts";
+import type { Changeable, ServingSettings, TlsMaterial } from "./settings.ts";
 import type { ZoneSlice } from "./zone_slices.ts";
 
 /** What the server of an address begins with; it binds after its zones have come. */
@@ -23,6 +23,8 @@ export type Request =
   | { readonly type: "serve"; readonly address: ServedAddress; readonly tls?: TlsMaterial }
   | { readonly type: "tls"; readonly tls: TlsMaterial }
   | { readonly type: "drain"; readonly timeoutMs: number }
+  /** Other upstreams and services of zones; what is absent is not there any more. */
+  | { readonly type: "reconfigure"; readonly settings: Changeable }
   /** What it keeps beside its counters. */
   | { readonly type: "status" }
   /** What it has asked; absent: there is no answer. */

@@ -16,6 +16,7 @@ export { type Forwarder } from "./forwarder.ts";
 export { type Client, Responder, type ResponderOptions, type Response } from "./responder.ts";
 export { createRateBuffer } from "./response_rate.ts";
 export {
+  type Changeable,
   type ConnectionLimits,
   type RateSettings,
   type ServingSettings,

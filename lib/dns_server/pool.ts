@@ -6,7 +6,7 @@ import type { ServedAddress } from "./address_server.ts";
 import type { Ask, Told } from "./ask.ts";
 import { DNS_COUNTERS_BYTES, DnsCounters } from "./counters.ts";
 import type { ServerStatus } from "./server_status.ts";
-import type { ServingSettings, TlsMaterial } from "./settings.ts";
+import type { Changeable, ServingSettings, TlsMaterial } from "./settings.ts";
 import { DnsWorkerError, DnsWorkerHandle, type Ports } from "./worker_handle.ts";
 import { sliceChange } from "./zone_slices.ts";
 
@@ -78,11 +78,13 @@ export class DnsPool implements AsyncDisposable {
   readonly #watch = new LoopWatch();
   readonly #timer: ReturnType<typeof setInterval>;
   #tls: TlsMaterial | undefined;
+  #settings: ServingSettings;
   #closed = false;
 
   private constructor(options: DnsPoolOptions) {
     this.#options = options;
     this.#tls = options.tls;
+    this.#settings = options.settings;
     this.#slots = options.addresses.map((address, index) => ({
       ...{ index, address, handle: undefined, sent: Promise.resolve(), respawn: undefined },
       ...{ state: "starting", ports: { port: 0, tlsPort: 0 }, restarts: 0, startedAt: 0 },
@@ -157,6 +159,21 @@ export class DnsPool implements AsyncDisposable {
     }
   }
 
+  /** Upstreams, keys, and what zones are served with, from now on. */
+  async reconfigure({ forward, services }: Changeable): Promise<void> {
+    const { forward: _forward, services: _services, ...rest } = this.#settings;
+    const settings = { ...forward && { forward }, ...services && { services } };
+    this.#settings = { ...rest, ...settings };
+    const told = this.#slots.map(({ handle }) =>
+      handle?.request({ type: "reconfigure", settings })
+    );
+    for (const result of await Promise.allSettled(told)) {
+      if (result.status === "fulfilled") continue;
+      const fields = { error: describeError(result.reason) };
+      this.#options.log({ level: "error", message: "a worker does not take settings", fields });
+    }
+  }
+
   /** The certificate of DNS over TLS from now on. */
   async setTls(tls: TlsMaterial): Promise<void> {
     this.#tls = tls;
@@ -191,7 +208,8 @@ export class DnsPool implements AsyncDisposable {
   }
 
   async #start(slot: Slot): Promise<void> {
-    const { log, settings, sockets, entry, answer } = this.#options;
+    const { log, sockets, entry, answer } = this.#options;
+    const settings = this.#settings;
     const handle = new DnsWorkerHandle({
       name: `dns-${slot.index}`,
       ...entry && { entry },

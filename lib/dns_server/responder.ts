@@ -58,16 +58,32 @@ export class Responder {
   #answered: ZoneTable = this.#zones;
   readonly #options: ResponderOptions;
   readonly #answers = new AuthoritativeAnswers();
-  readonly #aliases: OutsideAliases;
+  #aliases: OutsideAliases;
+  #forwarder: Forwarder | undefined;
+  #services: ZoneServices | undefined;
   readonly #rate: ResponseRate;
   readonly #now: () => number;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
-    const { counters, forwarder, settings: { udpPayload } } = options;
-    this.#aliases = new OutsideAliases({ counters, forwarder, udpPayload });
+    this.#forwarder = options.forwarder;
+    this.#services = options.services;
+    this.#aliases = this.#createAliases();
     this.#rate = new ResponseRate(options.settings.rate);
     this.#now = options.now ?? Date.now;
+  }
+
+  /** Takes another forwarder and other services, between two questions. */
+  reconfigure({ forwarder, services }: Pick<ResponderOptions, "forwarder" | "services">): void {
+    this.#forwarder = forwarder;
+    this.#services = services;
+    this.#aliases = this.#createAliases();
+    this.zones = this.#zones;
+  }
+
+  #createAliases(): OutsideAliases {
+    const { counters, settings: { udpPayload } } = this.#options;
+    return new OutsideAliases({ counters, forwarder: this.#forwarder, udpPayload });
   }
 
   /** Replaced whole, between two questions. */
@@ -77,7 +93,7 @@ export class Responder {
 
   set zones(zones: ZoneTable) {
     this.#zones = zones;
-    this.#answered = this.#options.services?.withKeys(zones) ?? zones;
+    this.#answered = this.#services?.withKeys(zones) ?? zones;
   }
 
   /**
@@ -85,7 +101,8 @@ export class Responder {
    * for {@link respond}. They end early if something fails under way.
    */
   respondAtLength(octets: Uint8Array, client: Client): AsyncIterable<Uint8Array> | undefined {
-    const { services, counters } = this.#options;
+    const { counters } = this.#options;
+    const services = this.#services;
     if (services === undefined || client.transport === "udp") return undefined;
     if (mayBeSpecial(octets) !== "transfer") return undefined;
     counters.add(`${client.transport}_messages`);
@@ -130,7 +147,7 @@ export class Responder {
   #respond(octets: Uint8Array, client: Client): Response | Promise<Response> {
     const { counters } = this.#options;
     counters.add(`${client.transport}_messages`);
-    const { services } = this.#options;
+    const services = this.#services;
     const special = services && mayBeSpecial(octets);
     return services === undefined || special === undefined
       ? this.#respondPlainly(octets, client)
@@ -216,7 +233,8 @@ export class Responder {
   ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
     const zones = this.#answered;
     const signed = query.edns?.isDnssecOk === true ? this.#signedZoneOf(query) : undefined;
-    const { services, settings: { udpPayload } } = this.#options;
+    const { settings: { udpPayload } } = this.#options;
+    const services = this.#services;
     if (signed === undefined || services === undefined || query.edns === undefined) {
       return this.#answers.answerQuery(query, { ...reply, zones });
     }
@@ -228,7 +246,7 @@ export class Responder {
   }
 
   #signedZoneOf({ question, lookUp }: Query): SignedZone | undefined {
-    const { services } = this.#options;
+    const services = this.#services;
     if (services === undefined || question.class !== CLASS_IN) return undefined;
     const zone = this.#answered.of(lookUp, { isParents: question.type === TYPE.DS });
     return zone && services.signedZone(zone);
@@ -265,11 +283,11 @@ export class Responder {
   }
 
   #replyOptions({ ip, transport }: Client, cookie: EdnsOption | undefined): ReplyOptions {
-    const { settings, forwarder } = this.#options;
+    const { settings } = this.#options;
     return {
       transport: transport === "udp" ? "udp" : "tcp",
       udpPayload: settings.udpPayload,
-      isRecursive: forwarder?.isAllowed(ip) === true,
+      isRecursive: this.#forwarder?.isAllowed(ip) === true,
       ...cookie !== undefined && { options: [cookie] },
     };
   }
@@ -303,9 +321,8 @@ export class Responder {
     { ip }: Client,
     { transport, options = [] }: ReplyOptions,
   ): Response | Promise<Response> {
-    const { counters, forwarder } = this.#options;
-    counters.add("forwarded");
-    const answer = forwarder?.resolve(octets, { address: ip, transport, options });
+    this.#options.counters.add("forwarded");
+    const answer = this.#forwarder?.resolve(octets, { address: ip, transport, options });
     if (!(answer instanceof Promise)) return answer && this.#count(answer);
     return answer.then((octets) => octets && this.#count(octets));
   }

@@ -43,3 +43,6 @@ export interface ServingSettings {
   /** Keys, and who may have which zone as a whole; absent: nothing of it. */
   readonly services?: ServicesSettings;
 }
+
+/** What changes while a server runs. */
+export type Changeable = Pick<ServingSettings, "forward" | "services">;

@@ -42,12 +42,14 @@ export class McnsPlane implements AsyncDisposable {
   readonly mcns: Mcns;
   readonly database: DnsDatabase;
   readonly folder: string;
+  readonly config: McnsConfig;
   readonly logged: LogRecord[];
   readonly #owned: Disposable | undefined;
 
   private constructor(
     mcns: Mcns,
-    { database, folder, logged, owned }: {
+    { config, database, folder, logged, owned }: {
+      readonly config: McnsConfig;
       readonly database: DnsDatabase;
       readonly folder: string;
       readonly logged: LogRecord[];
@@ -55,6 +57,7 @@ export class McnsPlane implements AsyncDisposable {
     },
   ) {
     this.mcns = mcns;
+    this.config = config;
     this.database = database;
     this.folder = folder;
     this.logged = logged;
@@ -71,7 +74,7 @@ export class McnsPlane implements AsyncDisposable {
     const log = (record: LogRecord) => void logged.push(record);
     const onStuck = () => {};
     const mcns = await Mcns.start({ config: parsed, database, log, onStuck });
-    return new McnsPlane(mcns, { database, folder, logged, owned });
+    return new McnsPlane(mcns, { config: parsed, database, folder, logged, owned });
   }
 
   get port(): number {
