@@ -14,7 +14,7 @@ Deno.test("RUNBOOK.md explains every outcome of a connection", () => {
 /** Records whose texts are found elsewhere: another's record passed on, a warning made of values. */
 const PASSED_ON: Readonly<Record<string, readonly string[]>> = {
   "lib/cli/logging.ts": ["message", "[message]"],
-  "lib/cli/mcns_serve.ts": ["warning"],
+  "lib/cli/mcns_reloader.ts": ["warning"],
   "lib/cli/mcns_server.ts": ["warning"],
   "lib/cli/server.ts": ["warning"],
 };
