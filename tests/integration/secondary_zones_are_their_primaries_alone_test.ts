@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { encodeNotify } from "../../lib/transfer/mod.ts";
 import { signMessage } from "../../lib/tsig/mod.ts";
 import { RefusedError } from "../../lib/queue/mod.ts";
+import { fetchZone } from "../../lib/replication/mod.ts";
 import { concat, u16 } from "../../lib/wire/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { nameOf } from "../support/dns_server.ts";
@@ -16,6 +17,7 @@ const ZONE = nameOf("z.example");
 const KEY = keyNamed("xfr-key");
 const FILE = new TextEncoder().encode(`$TTL 300\n${APEX}www A 192.0.2.1\n`);
 const BY_HAND = { actor: "test", action: "Test" };
+const OPTIONS = { signal: new AbortController().signal, time: () => Math.floor(Date.now() / 1000) };
 const SERVER_FAILURE = 2;
 const REFUSED = 5;
 const NOT_AUTHORITATIVE = 9;
@@ -126,7 +128,7 @@ Deno.test("a zone is kept over a restart, expires after it, comes back, and beco
     return { path: kept, [Symbol.dispose]: () => Deno.removeSync(kept, { recursive: true }) };
   })();
   await primary[Symbol.asyncDispose]();
-  const config = follows([port]);
+  const config = follows([port], givesTo(port));
   {
     await using mcns = await McnsPlane.start({ config, folder: folder.path });
     // Nobody to be asked, and all that is needed is here.
@@ -147,6 +149,9 @@ Deno.test("a zone is kept over a restart, expires after it, comes back, and beco
     const { control } = mcns.mcns;
     assert.equal(control.zone(ZONE).secondary?.isExpired, true);
     assert.equal(control.explain({ name: "ns.z.example", type: "A" }).verdict, "expired");
+    // What nobody vouches for is not passed on.
+    const own = { hostname: "127.0.0.1", port: mcns.port, key: KEY };
+    await assert.rejects(fetchZone(own, { zone: ZONE, serial: undefined }, OPTIONS), /code 2/);
     await using _back = await ZoneServer.start(zone, { keys: [KEY], port });
     await control.secondaries.refresh(ZONE, { isWhole: false });
     await mcns.says("ns.z.example", "A", "192.0.2.53");
