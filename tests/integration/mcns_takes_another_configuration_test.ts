@@ -92,6 +92,7 @@ tls_key = "${join(folder, "key.pem")}"
   const reloader = new McnsReloader({ path, config, log });
   await using management = await McnsManagement.start({
     ...{ config, control: plane.control, sockets: plane.sockets, log, problem: () => "" },
+    addresses: () => plane.addresses,
     reload: () => reloader.reload(),
   });
   reloader.add(plane);
