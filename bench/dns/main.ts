@@ -1,80 +1,94 @@
 /**
- * Processor time of an authoritative answer beside NSD and Knot, from one zone of many names, asked by
- * dnsperf over UDP: `deno run -A bench/dns/main.ts [--names 10000] [--seconds 5]`. Each server has one
- * thread for its questions. What counts is the processor time of the server's process for each
- * question: it holds on a machine that does other things, too.
+ * Processor time of an answer beside NSD, Knot, CoreDNS and Unbound, those that are installed, asked by
+ * dnsperf: `deno run -A bench/dns/main.ts [--names 10000] [--seconds 5] [--modes udp,tcp,dot,forward]`.
+ * Each server has one thread for its questions. What counts is the processor time of the server's
+ * process for each question: it holds on a machine that does other things, too.
+ *
+ * `udp`, `tcp` and `dot` ask for names of one zone file, four clients with up to a hundred questions
+ * under way; `forward` asks a forwarder for names that it has in its cache, over UDP.
  *
  * @module
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { knotConfig, nsdConfig } from "../../tests/support/dns_peers.ts";
+import { type Mode, MODES, ORIGIN, SERVERS, type Start } from "./servers.ts";
 
 const { values } = parseArgs({
   options: {
     names: { type: "string", default: "10000" },
     seconds: { type: "string", default: "5" },
+    modes: { type: "string", default: MODES.join(",") },
   },
 });
 const names = Number(values.names);
-const ORIGIN = "bench.example.";
 /** Clock ticks of /proc in a second, on every Linux that Deno runs on. */
 const TICKS_PER_SECOND = 100;
 const FIRST_PORT = 15_300;
 
 const folder = await Deno.makeTempDir();
 await Deno.writeTextFile(join(folder, "zone"), zoneText());
-await Deno.writeTextFile(join(folder, "questions"), questions());
+await Deno.writeTextFile(join(folder, "questions"), questions(10_000));
+await Deno.writeTextFile(join(folder, "few"), questions(1000));
+await certify();
+let nextPort = FIRST_PORT;
+for (const mode of MODES.filter((mode) => values.modes.split(",").includes(mode))) {
+  say(`${mode}:`);
+  await compare(mode);
+}
+await Deno.remove(folder, { recursive: true });
 
-const SERVERS: Record<string, (port: number) => Promise<[string, string[]]>> = {
-  mcns: (port) => {
-    const config = join(import.meta.dirname ?? ".", "../../deno.json");
-    const script = join(import.meta.dirname ?? ".", "server.ts");
-    const flags = ["--v8-flags=--min-semi-space-size=16", "--no-check", "--config", config];
-    const args = ["run", "-A", ...flags, script, join(folder, "zone"), ORIGIN, `${port}`];
-    return Promise.resolve([Deno.execPath(), args]);
-  },
-  nsd: async (port) => {
-    const file = join(folder, "nsd.conf");
-    const zones = `zone:\n  name: ${ORIGIN}\n  zonefile: zone\n`;
-    const server = "  server-count: 1\n  rrl-ratelimit: 0\n";
-    await Deno.writeTextFile(file, nsdConfig({ folder, port }, zones, server));
-    return ["nsd", ["-d", "-c", file]];
-  },
-  knotd: async (port) => {
-    const file = join(folder, "knot.conf");
-    const zones = `zone:
-  - domain: ${ORIGIN}
-    storage: ${folder}
-    file: zone
-    semantic-checks: off
-    zonefile-sync: -1
-    journal-content: none
-`;
-    const server = "    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n";
-    await Deno.writeTextFile(file, knotConfig({ folder, port }, zones, server));
-    return ["knotd", ["-c", file]];
-  },
-};
-
-for (const [index, [name, prepare]] of Object.entries(SERVERS).entries()) {
-  const port = FIRST_PORT + index;
-  const [command, args] = await prepare(port);
-  const child = new Deno.Command(command, { args, stdout: "null", stderr: "null" }).spawn();
+async function compare(mode: Mode): Promise<void> {
+  const upstream = nextPort++;
+  const authority = mode === "forward"
+    ? await SERVERS.nsd?.({ folder, port: upstream, mode: "udp", upstream })
+    : undefined;
+  const above = authority && spawn(authority);
   try {
-    await answering(port);
+    if (above !== undefined) await answering(upstream);
+    for (const [name, prepare] of Object.entries(SERVERS)) {
+      const port = nextPort++;
+      const start = await prepare({ folder, port, mode, upstream });
+      if (start === undefined) say(`  ${name.padEnd(7)} is not installed, or does not do it`);
+      else await measure(name, { start, port, mode });
+    }
+  } finally {
+    above?.kill("SIGKILL");
+    await above?.status;
+  }
+}
+
+async function measure(
+  name: string,
+  { start, port, mode }: { readonly start: Start; readonly port: number; readonly mode: Mode },
+): Promise<void> {
+  const child = spawn(start);
+  try {
+    await answering(port, mode);
+    // So that all of them are in the cache.
+    if (mode === "forward") await run("dnsperf", [...askedOf(port, mode), "-n", "2", "-q", "10"]);
     const memory = await residentOf(child.pid);
     const before = await processorTime(child.pid);
-    const { answered, perSecond } = await ask(port);
+    const { answered, perSecond } = await ask(port, mode);
     const spent = await processorTime(child.pid) - before;
     const micros = (spent / answered * 1e6).toFixed(1);
-    say(`${name.padEnd(6)} ${micros.padStart(6)} µs a question, ${perSecond} a second, ${memory}`);
+    say(
+      `  ${name.padEnd(7)} ${micros.padStart(6)} µs a question, ${perSecond} a second, ${memory}`,
+    );
   } finally {
     child.kill("SIGKILL");
     await child.status;
   }
 }
-await Deno.remove(folder, { recursive: true });
+
+function spawn({ command, args }: Start): Deno.ChildProcess {
+  return new Deno.Command(command, { args: [...args], stdout: "null", stderr: "null" }).spawn();
+}
+
+async function certify(): Promise<void> {
+  const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")];
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  await run("openssl", ["req", "-x509", ...kind, ...files, "-subj", "/CN=bench", "-days", "2"]);
+}
 
 function zoneText(): string {
   const lines = [
@@ -90,8 +104,8 @@ function zoneText(): string {
 }
 
 /** Nine of ten are there. */
-function questions(): string {
-  const lines = Array.from({ length: 10_000 }, (_, i) => {
+function questions(length: number): string {
+  const lines = Array.from({ length }, (_, i) => {
     const name = i % 10 === 0 ? `no${i}` : `h${i * 7919 % names}`;
     return `${name}.${ORIGIN} A`;
   });
@@ -103,22 +117,33 @@ async function run(command: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-async function answering(port: number): Promise<void> {
-  const args = ["@127.0.0.1", "-p", `${port}`, "+short", "+tries=1", "+timeout=1", `h1.${ORIGIN}`];
+async function answering(port: number, mode: Mode = "udp"): Promise<void> {
+  const over = mode === "dot" ? ["+tls"] : [];
+  const options = ["+short", "+retry=0", "+timeout=1", ...over];
   const until = performance.now() + 120_000;
   while (performance.now() < until) {
-    if ((await run("dig", args)).startsWith("10.")) return;
+    const text = await run("kdig", ["@127.0.0.1", "-p", `${port}`, ...options, `h1.${ORIGIN}`]);
+    if (text.startsWith("10.")) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error("the server does not answer");
 }
 
-async function ask(port: number): Promise<{ answered: number; perSecond: string }> {
-  const args = ["-s", "127.0.0.1", "-p", `${port}`, "-d", join(folder, "questions")];
-  const text = await run("dnsperf", [...args, "-l", values.seconds, "-c", "4", "-q", "100"]);
+async function ask(
+  port: number,
+  mode: Mode,
+): Promise<{ answered: number; perSecond: string }> {
+  const how = ["-l", values.seconds, "-c", "4", "-q", "100"];
+  const text = await run("dnsperf", [...askedOf(port, mode), ...how]);
   const [, answered = "0"] = /Queries completed:\s+(\d+)/.exec(text) ?? [];
   const [, perSecond = "0"] = /Queries per second:\s+(\d+)/.exec(text) ?? [];
   return { answered: Number(answered), perSecond };
+}
+
+function askedOf(port: number, mode: Mode): string[] {
+  const isForward = mode === "forward";
+  const what = join(folder, isForward ? "few" : "questions");
+  return ["-s", "127.0.0.1", "-p", `${port}`, "-d", what, "-m", isForward ? "udp" : mode];
 }
 
 /** Seconds of the process and of its children, which NSD answers in. */
