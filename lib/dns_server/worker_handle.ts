@@ -1,7 +1,8 @@
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { VITAL_SIGNS_BYTES, VitalSigns } from "../workers/mod.ts";
+import { MessageError, VITAL_SIGNS_BYTES, VitalSigns } from "../workers/mod.ts";
 import type { Ask, Told } from "./ask.ts";
 import { DNS_ENTRY_URL } from "./entry_url.ts";
+import { checkMessage } from "./incoming.ts";
 import type { FromWorker, Reply, Request } from "./messages.ts";
 
 /** The permissions of a worker: the network as far as we have it, nothing else. */
@@ -15,6 +16,9 @@ const PERMISSIONS = {
   ffi: false,
   import: false,
 } as const;
+
+/** Four times what a worker asks at one time, for those are late that it waits for no more. */
+const MAX_ASKED = 256;
 
 /** What is said of itself by a worker that serves. */
 export type Ports = { readonly port: number; readonly tlsPort: number };
@@ -49,6 +53,8 @@ export class DnsWorkerHandle {
   /** Whether its event loop turns. */
   readonly signs = new VitalSigns(this.vitalSigns);
   #nextId = 1;
+  /** What it has asked and was not told yet. */
+  #asked = 0;
   #dead = false;
 
   constructor(options: DnsWorkerHandleOptions) {
@@ -58,7 +64,7 @@ export class DnsWorkerHandle {
       name: options.name,
       deno: { permissions: PERMISSIONS },
     });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault(); // Or the error would end the whole process.
       this.#die(event.message);
@@ -99,17 +105,31 @@ export class DnsWorkerHandle {
 
   async #answer(ask: number, what: Ask): Promise<void> {
     let told: Told | undefined;
+    this.#asked++;
     try {
-      told = await this.#options.answer?.(what);
+      // One of ours has fewer under way (see Asks): what another asks for is not worth an answer.
+      if (this.#asked <= MAX_ASKED) told = await this.#options.answer?.(what);
     } catch (error) {
       const fields = { kind: what.kind, error: describeError(error) };
       this.#options.log({ level: "error", message: "a worker is not answered", fields });
+    } finally {
+      this.#asked--;
     }
     await this.request({ type: "told", ask, ...told && { told } });
   }
 
-  #receive(message: FromWorker): void {
+  #receive(data: unknown): void {
     if (this.#dead) return;
+    try {
+      this.#take(checkMessage(data));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      // At once: what else it has said is not read any more.
+      this.#die(`it sent an invalid message: ${error.message}`);
+    }
+  }
+
+  #take(message: FromWorker): void {
     switch (message.type) {
       case "log":
         return this.#options.log(message.record);

@@ -3,8 +3,6 @@ import { HITTER_GROUPS, HITTER_WEIGHTS, type HitterCount, TRACKED_PLACES } from 
 import {
   BACKEND_OUTCOMES,
   type ConnectionEvent,
-  LOG_LEVELS,
-  type LogRecord,
   OUTCOMES,
   REQUEST_BLOCK_BYTES,
   type RequestEvent,
@@ -34,6 +32,7 @@ import {
   sharedMemory,
   text,
 } from "./checks.ts";
+import { logRecord } from "./log_record.ts";
 
 /** Addresses, identifiers, reasons: longer than any that is honest. */
 const MAX_WORD = 1024;
@@ -41,7 +40,6 @@ const MAX_WORD = 1024;
 const MAX_LONG = 16_384;
 /** What a worker sends at one time; see `EventOutbox`. */
 const MAX_EVENTS = 256;
-const MAX_FIELDS = 32;
 
 const word = text(MAX_WORD);
 const long = text(MAX_LONG);
@@ -90,11 +88,6 @@ const requestEvent = record<RequestEvent>({
   policy: word,
   reason: word,
 });
-
-const logRecord = record<LogRecord>(
-  { level: oneOf(LOG_LEVELS), message: word },
-  { fields: logFields },
-);
 
 const connectionInfo = record<ConnectionInfo>({
   id: identifier,
@@ -213,16 +206,4 @@ function checkReply(
   if (error !== undefined) return { type: "reply", id, error };
   if (!Object.hasOwn(VALUES, type)) return { type: "reply", id };
   return { type: "reply", id, value: VALUES[type as keyof ReplyValues](value) };
-}
-
-/** Values of a log line: the names are those of our own code, so others are refused. */
-function logFields(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) throw new MessageError("not an object");
-  const entries = Object.entries(value);
-  if (entries.length > MAX_FIELDS) throw new MessageError(`more than ${MAX_FIELDS} fields`);
-  return Object.fromEntries(entries.map(([name, field]) => {
-    if (!/^[a-zA-Z][a-zA-Z0-9]{0,63}$/.test(name)) throw new MessageError("a field's name");
-    if (typeof field === "boolean" || typeof field === "number") return [name, field];
-    return [name, word(field)];
-  }));
 }

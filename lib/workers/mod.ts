@@ -4,9 +4,11 @@
  *
  * @module
  */
+export { amount, type Check, exactText, flag, list, MessageError, record, text } from "./checks.ts";
 export { ENTRY_URL } from "./entry_url.ts";
 export { type InlineOptions, InlinePlane, type PlaneSinks } from "./inline.ts";
 export { installLastResort } from "./last_resort.ts";
+export { logRecord } from "./log_record.ts";
 export { LoopWatch } from "./loop_watch.ts";
 export { VITAL_SIGNS_BYTES, VitalSigns } from "./vital_signs.ts";
 export { startLagProbe } from "./lag_probe.ts";

@@ -85,6 +85,48 @@ Deno.test("a worker that dies is replaced, with all changes, and the others go o
   assert.equal(logged.filter(({ message }) => message.endsWith("is served again")).length, 2);
 });
 
+Deno.test("a worker that says what none of ours says is replaced, and not believed", async () => {
+  const asked: unknown[] = [];
+  const answer = (what: unknown) => {
+    asked.push(what);
+    return Promise.resolve(undefined);
+  };
+  const { pool, codeAt, apply, logged } = await startPool({ entry: MORTAL, answer });
+  await using _pool = pool;
+  await apply(remove("\x03lie\0"));
+  await eventually(
+    () => pool.status.every(({ state, restarts }) => state === "serving" && restarts === 1),
+    "both serve again",
+  );
+  assert.deepEqual(asked, []);
+  const reasons = logged.filter(({ message }) => message === "the server of an address ended")
+    .map(({ fields }) => fields?.reason);
+  const reason = "it sent an invalid message: what: octets: not octets, at most 65535";
+  assert.deepEqual(reasons, [reason, reason]);
+  assert.equal((await codeAt(0, "a.z.example A")).answer.length, 1);
+});
+
+Deno.test("a worker gets no answer to more than 256 questions at a time, and serves on", async () => {
+  const answers: PromiseWithResolvers<undefined>[] = [];
+  const answer = () => {
+    const pending = Promise.withResolvers<undefined>();
+    answers.push(pending);
+    return pending.promise;
+  };
+  const { pool, codeAt, apply } = await startPool({ entry: MORTAL, answer });
+  await using _pool = pool;
+  await apply(remove("\x03beg\0"));
+  await eventually(() => answers.length >= 2 * 256, "both workers have asked");
+  // What was sent before this question was asked before it is answered.
+  for (const index of [0, 1]) await codeAt(index, "a.z.example A");
+  await apply(remove("\x04none\0"));
+  assert.equal(answers.length, 2 * 256);
+  for (const { resolve } of answers) resolve(undefined);
+  await apply(remove("\x03beg\0"));
+  await eventually(() => answers.length === 4 * 256, "their places were given back");
+  for (const { resolve } of answers) resolve(undefined);
+});
+
 Deno.test("a change that a worker refuses is refused", async () => {
   const { pool, codeAt } = await startPool({ entry: MORTAL });
   await using _pool = pool;

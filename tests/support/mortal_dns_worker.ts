@@ -1,7 +1,7 @@
 /// <reference lib="deno.worker" />
 /**
- * The server of an address that dies when it is told of a zone called `die`, and refuses one that is
- * called `refuse`.
+ * The server of an address that dies when it is told of a zone called `die`, refuses one that is called
+ * `refuse`, asks for what no worker asks for when it is called `lie`, and for more than any at `beg`.
  *
  * @module
  */
@@ -22,6 +22,13 @@ self.onmessage = (message: MessageEvent<Numbered>) => {
     setTimeout(() => {
       throw new Error("told to die");
     }, 0);
+  }
+  if (origin === "\x03lie\0") {
+    self.postMessage({ type: "ask", ask: 1, what: { kind: "message", octets: "all", host: "h" } });
+  }
+  if (origin === "\x03beg\0") {
+    const what = { kind: "journal", origin, serial: 1 };
+    for (let ask = 0; ask < 300; ask++) self.postMessage({ type: "ask", ask, what });
   }
   if (origin === "\x06refuse\0") {
     self.postMessage({ type: "reply", id: data.id, error: "refused by the test" });

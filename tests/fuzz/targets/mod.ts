@@ -6,6 +6,7 @@
 import type { FuzzTarget } from "../../support/fuzz_target.ts";
 import { ACME_TLS_FLIGHT, ACME_TLS_HELLO, ACME_TLS_RECORDS } from "./acme_tls.ts";
 import { DNS_MESSAGE, RESOLVER_FILES } from "./dns.ts";
+import { DNS_SESSION } from "./dns_session.ts";
 import { GEOIP } from "./geoip.ts";
 import { H1_ANSWERS, H1_CHUNKS, H1_REQUESTS } from "./h1.ts";
 import { H2_ANSWERS, H2_REQUESTS } from "./h2.ts";
@@ -14,7 +15,7 @@ import { PROXYPROTO } from "./proxyproto.ts";
 import { GRPC_FRAMES } from "./rpc.ts";
 import { SNI } from "./sni.ts";
 import { ADDRESSES, CONFIGURATION, DIRECTORY, STATE_FILE } from "./texts.ts";
-import { WORKER_MESSAGES } from "./worker_messages.ts";
+import { DNS_WORKER_MESSAGES, WORKER_MESSAGES } from "./worker_messages.ts";
 import { CERTIFICATE, DER, REVOCATION_LIST } from "./x509.ts";
 import { EDNS, ZONE, ZONE_ANSWERS, ZONE_FILE } from "./zones.ts";
 
@@ -47,4 +48,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   ACME_TLS_RECORDS,
   ACME_TLS_FLIGHT,
   WORKER_MESSAGES,
+  DNS_SESSION,
+  DNS_WORKER_MESSAGES,
 ];

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { REQUEST_BLOCK_BYTES } from "../../../lib/observe/mod.ts";
 import { MessageError } from "../../../lib/workers/checks.ts";
+import { checkMessage as checkDnsMessage } from "../../../lib/dns_server/incoming.ts";
 import { checkMessage } from "../../../lib/workers/incoming.ts";
 import type { FuzzTarget } from "../../support/fuzz_target.ts";
 
@@ -91,6 +92,38 @@ export const WORKER_MESSAGES: FuzzTarget = {
     }
     // What was taken is taken again, and stays what it is.
     assert.deepEqual(checkMessage(taken, (id) => id === 1 ? asked : undefined), taken);
+    assert.equal(Object.getPrototypeOf(taken), Object.prototype);
+    assert.equal(taken.type, type);
+  },
+};
+
+const DNS_TYPES = ["reply", "log", "ask", "failed", "constructor"];
+const DNS_WORDS = ["message", "journal", "octets", "host", "origin", "serial", "kind", "what"];
+
+/** The same of a worker of the name server: the first octet says of what type the message is. */
+export const DNS_WORKER_MESSAGES: FuzzTarget = {
+  name: "dns_worker_messages",
+  rounds: 4000,
+  make: (random) => random.bytes(4 + random.below(80)),
+  check(bytes) {
+    const type = DNS_TYPES[(bytes[0] ?? 0) % DNS_TYPES.length];
+    const values = new Values(bytes.subarray(4));
+    const what = {
+      kind: DNS_WORDS[(bytes[1] ?? 0) % 3],
+      octets: (bytes[2] ?? 0) % 2 === 0 ? new Uint8Array(bytes[3] ?? 0) : values.next(5),
+      host: values.next(5),
+      origin: values.next(5),
+      serial: values.next(5),
+    };
+    const parts = values.next(0);
+    const message = { ...typeof parts === "object" ? parts : {}, type, id: 1, ask: 2, what };
+    let taken;
+    try {
+      taken = checkDnsMessage(message);
+    } catch (error) {
+      return void assert(error instanceof MessageError, `${Deno.inspect(message)}: ${error}`);
+    }
+    assert.deepEqual(checkDnsMessage(taken), taken);
     assert.equal(Object.getPrototypeOf(taken), Object.prototype);
     assert.equal(taken.type, type);
   },
