@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import {
   encodeQuery,
   octetsOf,
@@ -15,7 +16,7 @@ import {
   type KeyRole,
   type ZoneKey,
 } from "../../lib/dnssec/mod.ts";
-import { runCommand, testWithCommands } from "../support/commands.ts";
+import { commandExists, runCommand, testWithCommands } from "../support/commands.ts";
 import { startDnsPeer } from "../support/dns_peers.ts";
 import { nameOf } from "../support/dns_server.ts";
 import { APEX, zoneOf } from "../support/zone_samples.ts";
@@ -128,6 +129,62 @@ testWithCommands(
     assert.match(await delv(other, ownerOf("www"), "A"), /broken trust chain|no valid|failed/);
   },
 );
+
+testWithCommands(
+  ["drill"],
+  "drill chases signatures to the key, and to no other one",
+  async () => {
+    const key = await keyIn("active");
+    await using server = await start([key]);
+    const drill = async (own: ZoneKey, name: string, type: string) => {
+      const file = await Deno.makeTempFile();
+      try {
+        await Deno.writeTextFile(file, `z.example. 3600 IN DNSKEY ${anchorOf(own)}\n`);
+        const at = ["-p", String(server.port), "@127.0.0.1"];
+        const { stdout } = await runCommand("drill", ["-S", "-k", file, ...at, name, type]);
+        return stdout;
+      } finally {
+        await Deno.remove(file);
+      }
+    };
+    for (const [name, type] of [["www", "A"], ["mixed", "MX"], ["@", "SOA"]] as const) {
+      assert.match(await drill(key, ownerOf(name), type), /Chase successful/, `${name} ${type}`);
+    }
+    const other = await drill(await keyIn("active"), ownerOf("www"), "A");
+    assert.doesNotMatch(other, /Chase successful/);
+  },
+);
+
+/** Python with dnspython and what it needs to look at signatures. */
+const hasDnspython = commandExists("python3") &&
+  new Deno.Command("python3", {
+    args: ["-c", "import dns.dnssec, cryptography"],
+    stdout: "null",
+    stderr: "null",
+  }).outputSync().success;
+
+Deno.test({
+  name: "dnspython validates what is there and what is not" +
+    (hasDnspython ? "" : " (ignored: no dnspython with cryptography here)"),
+  ignore: !hasDnspython,
+  fn: async () => {
+    const key = await keyIn("active");
+    await using server = await start([key]);
+    const script = fileURLToPath(new URL("../testdata/dns/validate.py", import.meta.url));
+    const validate = (own: ZoneKey, pairs: readonly string[]) => {
+      const args = [script, String(server.port), "z.example", anchorOf(own), ...pairs];
+      return runCommand("python3", args);
+    };
+    const pairs = [...QUESTIONS, ...NOTHING].map(([name, type]) => `${ownerOf(name)}:${type}`);
+    const { code, stdout, stderr } = await validate(key, pairs);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.trim().split("\n").map((line) => line.split(" ")[0]), pairs);
+    for (const line of stdout.trim().split("\n").slice(QUESTIONS.length)) {
+      assert.match(line, / NOERROR (?:CNAME,)?SOA,NSEC$/, line);
+    }
+    assert.notEqual((await validate(await keyIn("active"), pairs.slice(0, 1))).code, 0);
+  },
+});
 
 testWithCommands(
   ["unbound", "dig"],

@@ -7,11 +7,10 @@ import assert from "node:assert/strict";
 import { ipv4 } from "../../../lib/addr/mod.ts";
 import { parseMessage } from "../../../lib/dns/mod.ts";
 import { DnsCounters, Responder } from "../../../lib/dns_server/mod.ts";
-import { MessageFrames } from "../../../lib/dns_server/frames.ts";
 import { Session } from "../../../lib/dns_server/session.ts";
 import { concat } from "../../../lib/wire/mod.ts";
 import { ZoneTable } from "../../../lib/zones/mod.ts";
-import { FakeStream } from "../../support/fake_stream.ts";
+import { KeepingStream } from "../../support/keeping_stream.ts";
 import type { Random } from "../../support/fuzz.ts";
 import type { FuzzTarget } from "../../support/fuzz_target.ts";
 import { servingSettings } from "../../support/served_zones.ts";
@@ -21,16 +20,6 @@ const QUESTIONS = ["z. SOA", "a.z. A", "no.z. A", "other.test. A", "z. ANY", "z.
 const ZONE = zoneOf("z.", `${APEX}a A 192.0.2.1\n`);
 /** Questions that one connection may have under way: fewer than an input has. */
 const PIPELINE = 4;
-
-/** A stream that keeps what was written to it. */
-class KeepingStream extends FakeStream {
-  readonly kept: Uint8Array[] = [];
-
-  override write(bytes: Uint8Array): boolean {
-    this.kept.push(bytes.slice());
-    return super.write(bytes);
-  }
-}
 
 interface Run {
   readonly answers: readonly Uint8Array[];
@@ -63,11 +52,7 @@ async function run(bytes: Uint8Array, ends: readonly number[]): Promise<Run> {
   }
   if (!stream.closed) stream.sendEnd();
   while (!isOver) await turn();
-  const frames = new MessageFrames();
-  for (const octets of stream.kept) frames.push(octets);
-  const answers: Uint8Array[] = [];
-  for (let own = frames.next(); own !== undefined; own = frames.next()) answers.push(own.slice());
-  assert.equal(frames.pending, 0, "answers are whole");
+  const answers = stream.messages();
   assert.equal(stream.ending, answersEnd(bytes) ? "close" : "reset");
   return { answers, isReset: stream.ending === "reset" };
 }

@@ -65,13 +65,13 @@ for (
     ["a reply to a number below 0", { type: "reply", id: -1 }, "id: not a number"],
     [
       "a port over 65,535",
-      { type: "reply", id: 1, ports: { port: 65_536, tlsPort: 0 } },
-      "ports: port: ",
+      { type: "reply", id: 1, reply: { ports: { port: 65_536, tlsPort: 0 } } },
+      "reply: ports: port: ",
     ],
     [
       "no port of TLS",
-      { type: "reply", id: 1, ports: { port: 1 } },
-      "ports: tlsPort: not a number",
+      { type: "reply", id: 1, reply: { ports: { port: 1 } } },
+      "reply: ports: tlsPort: not a number",
     ],
     [
       "an ask of another kind",

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { ipv4 } from "../../../lib/addr/mod.ts";
 import { encodeOpt, encodeQuery } from "../../../lib/dns/mod.ts";
-import { DnsCounters, type Forwarder, Responder } from "../../../lib/dns_server/mod.ts";
+import {
+  DnsCounters,
+  type Forwarder,
+  Responder,
+  type ZoneServices,
+} from "../../../lib/dns_server/mod.ts";
 import { ZoneTable } from "../../../lib/zones/mod.ts";
 import { nameOf } from "../../support/dns_server.ts";
 import { type ServingChanges, servingSettings } from "../../support/served_zones.ts";
@@ -136,4 +141,49 @@ Deno.test("Responder limits answers over UDP alone, and not to who shows a cooki
   ]);
   assert.equal(counters.get("rate_slipped"), 2);
   assert.equal(counters.get("rate_dropped"), 6);
+});
+
+Deno.test("Responder limits what is relayed, too, and hands over octets of its own", async () => {
+  const relayed: Uint8Array[] = [];
+  const services = {
+    withKeys: (zones: ZoneTable) => zones,
+    relay: (octets: Uint8Array) => {
+      relayed.push(octets);
+      return Promise.resolve(new Uint8Array(12));
+    },
+  } as unknown as ZoneServices;
+  const counters = new DnsCounters();
+  const made = new Responder({
+    ...{ settings: servingSettings({ rate: { responsesPerSecond: 2 } }), counters, services },
+    onFault: (error) => {
+      throw error;
+    },
+    now: () => 1559731985_000,
+  });
+  const notify = queryFor("z.example SOA").with(2, 0x24) as Uint8Array;
+  const said = notify.slice();
+  for (let i = 0; i < 5; i++) await made.respond(notify, { ip: OUTSIDE, transport: "udp" });
+  assert.equal(relayed.length, 2);
+  assert.equal(counters.get("rate_dropped"), 3);
+  await made.respond(notify, { ip: OUTSIDE, transport: "tcp" });
+  assert.equal(relayed.length, 3);
+  notify.fill(0);
+  for (const octets of relayed) assert.deepEqual(octets, said);
+});
+
+Deno.test("Responder gives cookies to so many who have none, and to all who have one", () => {
+  const { responder: made } = responder({ rate: { responsesPerSecond: 1 } });
+  const asking = (value: Uint8Array) => {
+    const option = { code: 10, value };
+    const opt = encodeOpt({ payloadOctets: 1232, isDnssecOk: false, options: [option] });
+    const head = new Uint8Array(12);
+    head[11] = 1;
+    return made.respond(Uint8Array.of(...head, ...opt), { ip: OUTSIDE, transport: "udp" });
+  };
+  const client = new Uint8Array(8).fill(7);
+  const first = asking(client);
+  assert(first instanceof Uint8Array);
+  assert.equal(asking(client), undefined);
+  const cookie = first.slice(-24);
+  for (let i = 0; i < 5; i++) assert(asking(cookie) instanceof Uint8Array);
 });
