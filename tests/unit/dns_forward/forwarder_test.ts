@@ -295,6 +295,15 @@ Deno.test("Forwarder remembers for 2 s that nobody answered", async () => {
   assert.ok(it.sent.length > asked);
 });
 
+Deno.test("Forwarder forgets that nobody answered with the rest", async () => {
+  using it = new TestForwarder(() => ({ code: 2 }));
+  await it.ask("a.test A");
+  const asked = it.sent.length;
+  it.forwarder.forget();
+  await it.ask("a.test A");
+  assert.ok(it.sent.length > asked);
+});
+
 Deno.test("Forwarder remembers so many answers, those that were used last", async () => {
   using it = new TestForwarder(address, { limits: { cacheEntries: 3 } });
   for (const name of ["a", "b", "c"]) await it.ask(`${name}.test A`);
