@@ -158,7 +158,7 @@ testWithCommands(
 /** Python with dnspython and what it needs to look at signatures. */
 const hasDnspython = commandExists("python3") &&
   new Deno.Command("python3", {
-    args: ["-c", "import dns.dnssec, cryptography"],
+    args: ["-c", "import dns._features; assert dns._features.have('dnssec')"],
     stdout: "null",
     stderr: "null",
   }).outputSync().success;
