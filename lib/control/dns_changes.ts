@@ -22,8 +22,9 @@ import { mcnsOptions } from "./text_writer.ts";
 
 /** How often the name server is asked for changes that wait for us. */
 const LOOK_MS = 60_000;
-/** After a failure; twice as long each time, up to {@link LOOK_MS}. */
+/** After a failure; twice as long each time. */
 const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 10_000;
 
 /** A change of records that is decided and that the name server has not confirmed. */
 export interface WaitingDnsChange {
@@ -187,7 +188,7 @@ export class DnsChanges implements AsyncDisposable {
       this.#failures = 0;
     } catch (error) {
       if (this.#closing.signal.aborted) return;
-      wait = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LOOK_MS);
+      wait = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, MAX_RETRY_MS);
       const fields = { error: describeError(error) };
       const level = this.#failures === 1 ? "warn" : "debug";
       this.#options.log({ level, message: "the name server could not be told", fields });

@@ -153,7 +153,11 @@ testWithCommands(
       assert.match(String(failures(proxy).at(-1)?.error), /refuses: .*look at token_file/);
       await Deno.writeTextFile(join(folder, "mcns.token"), (await mcns.options()).token);
 
-      await eventually(() => mcns.ask(PROOF, "TXT").then((it) => it.length === 1), "a proof shows");
+      await eventually(
+        () => mcns.ask(PROOF, "TXT").then((it) => it.length === 1),
+        "a proof shows",
+        30_000,
+      );
       await mcns.kill();
       await client.removeRoute({ listenerAddr: `127.0.0.1:${port}`, hostname: "a.example" });
       const left = () => proxy.events("a proof was left at the name server");
