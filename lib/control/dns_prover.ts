@@ -40,11 +40,14 @@ export class DnsProver implements NameProver {
       readonly log: LogSink;
       /** `host:port` of whom to ask for names of other zones; empty: the system's. */
       readonly resolvers: readonly string[];
+      /** Default: asks them, and the writer's server. */
+      readonly aliasOf?: AliasOf;
     },
   ) {
     this.#writer = writer;
     this.#log = options.log;
-    this.#aliasOf = askAliases({ ...writer, resolvers: options.resolvers });
+    const { resolvers, aliasOf = askAliases({ ...writer, resolvers }) } = options;
+    this.#aliasOf = aliasOf;
   }
 
   /** Resolves when everybody can see it. */

@@ -246,13 +246,20 @@ Deno.test("a process that comes after goes on with what is decided, and gives up
   await callDnsRest(pair.server, { method: "DELETE", path: `/v1/changes/${waiting?.id}` });
   const lost = { id: "lost", coordinator, sets };
   await callDnsRest(pair.server, { method: "POST", path: "/v1/changes", body: lost });
+  const zone = { name: "b.example", "name_servers": ["ns"] };
+  await callDnsRest(pair.server, { method: "POST", path: "/v1/zones", body: zone });
+  const other = { id: "other", coordinator: "another", sets: [{ ...sets[0], zone: "b.example" }] };
+  await callDnsRest(pair.server, { method: "POST", path: "/v1/changes", body: other });
   gate.watch = () => {};
   const proxy = await startProxySide(gate, { folder: folder.path });
   const after = { ...pair, proxy };
   try {
     proxy.control.dns?.start();
-    await eventually(() => mcns.control.prepared.list().length === 0, "what was kept is given up");
+    const kept = () => mcns.control.prepared.list().map(({ id }) => id);
+    await eventually(() => !kept().includes("lost"), "what was kept is given up");
     await proxy.control.dns?.settle();
+    assert.deepEqual(kept(), ["other"], "what is somebody else's stays");
+    await callDnsRest(pair.server, { method: "DELETE", path: "/v1/changes/other" });
     assert.equal(await settled(after, "www"), true);
     assert.deepEqual(await recordsOf(after, "x"), []);
   } finally {
