@@ -25,13 +25,19 @@ postgresTest(
     using one = temporaryFolder();
     using two = temporaryFolder();
     const [port, other = 0] = await unusedPorts(2);
+    const broken = { is: false };
     await using first = await startMember(server, {
-      role: "p1",
-      folder: one.path,
-      port: port ?? 0,
+      ...{ role: "p1", folder: one.path, port: port ?? 0 },
+      compile: (changeSet) => {
+        if (broken.is) throw new Error("it is broken");
+        return changeSet.compile();
+      },
     });
     await using second = await startMember(server, { role: "p2", folder: two.path, port: other });
     const members = [first, second];
+    broken.is = true;
+    await tried(server, first);
+    broken.is = false;
     await unannounced(server, members);
     await olderPoint(server, members);
     await sameRevision(server, members);
@@ -39,6 +45,14 @@ postgresTest(
     await unfit(server, members);
   },
 );
+
+/** What cannot be made here is not told to the group. */
+async function tried(server: TestPostgres, member: FleetMember): Promise<void> {
+  await assert.rejects(add(member, "broken.example"), { name: "MutationError", code: "compile" });
+  const [row] = await server.run("SELECT revision::int AS revision FROM mc_proxy_fleet.groups");
+  assert.deepEqual([row?.revision, member.revision], [1, 1]);
+  assert.ok(!member.served().includes("broken.example"));
+}
 
 /** Nobody is told of a revision, and it comes all the same. */
 async function unannounced(server: TestPostgres, members: readonly FleetMember[]): Promise<void> {

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { openFleet } from "../../lib/cli/fleet.ts";
 import { loadConfig } from "../../lib/config/mod.ts";
-import { Control } from "../../lib/control/mod.ts";
+import { Control, type ControlOptions } from "../../lib/control/mod.ts";
 import { type Database, openDatabase } from "../../lib/db/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
 import { InlinePlane } from "../../lib/workers/mod.ts";
@@ -63,6 +63,8 @@ export interface MemberOptions {
   readonly group?: string;
   /** After so long without having caught up it is not healthy. */
   readonly maxLag?: string;
+  /** Compiles a change; tests make it fail. */
+  readonly compile?: ControlOptions["compile"];
   /** How long an answer of PostgreSQL is waited for. Default: as ever. */
   readonly deadlineMs?: number;
   /** Where PostgreSQL is said to be. Default: where it is. */
@@ -135,7 +137,8 @@ export class FleetMember implements AsyncDisposable {
 /** Starts a member as the program does. */
 export async function startMember(
   postgres: TestPostgres,
-  { role, folder, port, group = "edge", through, deadlineMs, maxLag = "0s" }: MemberOptions,
+  { role, folder, port, group = "edge", through, deadlineMs, compile, maxLag = "0s" }:
+    MemberOptions,
 ): Promise<FleetMember> {
   const passwordFile = `${folder}/password`;
   await Deno.writeTextFile(passwordFile, `${ROLE_PASSWORD}\n`);
@@ -177,6 +180,7 @@ export async function startMember(
   const control = await Control.start({
     ...{ config, database, log, fleet },
     onEvent: () => {},
+    ...compile && { compile },
     startPlane: (snapshot, sinks) => InlinePlane.start(snapshot, { ...sinks, idPrefix: role }),
   });
   stack.defer(() => control.drain(0));
