@@ -27,6 +27,7 @@ postgresTest("a fleet has one truth, and serves it without PostgreSQL", async ()
   await using fleet = await startFleet(server);
   await manyWriters(server, fleet.members);
   await otherRevisions(fleet.members);
+  await onItsOwn(fleet.members);
   await withoutPostgres(server, fleet);
 });
 
@@ -120,6 +121,18 @@ async function otherRevisions([first, second]: readonly FleetMember[]): Promise<
   await add(second, "two.example", revision + 1);
   await assert.rejects(add(first, "three.example", revision + 1), { code: "aborted" });
   await assert.rejects(add(second, "three.example", revision + 9), { code: "aborted" });
+}
+
+/** A rule that ends does so everywhere, and is no revision. */
+async function onItsOwn(members: readonly FleetMember[]): Promise<void> {
+  const [first] = members;
+  const rule = { type: "ip", value: "192.0.2.66", reason: "" } as const;
+  await first?.control.firewall.addRule({ rule, ttlMs: 1_000, close: false }, BY);
+  const revision = first?.revision ?? 0;
+  await inStep(members, revision);
+  const isGone = () => members.every((member) => !member.content().includes("192.0.2.66"));
+  await eventually(isGone, "the rule has ended");
+  assert.ok(members.every((member) => member.revision === revision));
 }
 
 /** PostgreSQL dies: what is served is served on, a proxy starts, bans are taken and sent later. */
