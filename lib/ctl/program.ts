@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { addCompletions } from "../terminal/mod.ts";
+import { addCompletions, outputTo } from "../terminal/mod.ts";
 import { bigint, duration } from "./commands/arguments.ts";
 import { addBackends } from "./commands/backends.ts";
 import { addCertificates } from "./commands/certificates.ts";
@@ -25,8 +25,10 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * gRPC is most of the program.
  */
 export function createProgram(host: ProgramHost): Command {
-  const program = new Command("mcproxyctl")
-    .description("Administers a running mc-proxy through its socket.")
+  const program = new Command("mcproxyctl");
+  // Before the commands, which take it over when they are added.
+  if (host.streams !== undefined) program.configureOutput(outputTo(host.streams));
+  program.description("Administers a running mc-proxy through its socket.")
     .version(host.version)
     .option("-s, --socket <path>", "socket of the proxy (`grpc.addr`)", DEFAULT_SOCKET)
     .option("--json", "print the answer as JSON, for machines")
@@ -60,7 +62,7 @@ export function createProgram(host: ProgramHost): Command {
   addCertificates(program, host);
   addState(program, host);
   addFleet(program, host);
-  addCompletions(program, LIVE_VALUES);
+  addCompletions(program, LIVE_VALUES, host.streams?.stdout);
   // For completion scripts.
   program.command("values", { hidden: true })
     .argument("<kind>", "listeners or hostnames")

@@ -1,4 +1,4 @@
-import { EXIT, runTasks } from "../terminal/mod.ts";
+import { EXIT, runTasks, type Streams } from "../terminal/mod.ts";
 import type { Task } from "./commands/host.ts";
 import { createProgram } from "./program.ts";
 import type { GlobalOptions, Session } from "./session.ts";
@@ -8,17 +8,25 @@ import type { GlobalOptions, Session } from "./session.ts";
  * a stack trace.
  *
  * @param args The arguments after the program's name.
+ * @param streams Default: those of the process.
  */
 export async function runMcproxyctl(
   args: readonly string[],
-  { version }: { readonly version: string },
+  { version, streams }: { readonly version: string; readonly streams?: Streams },
 ): Promise<number> {
   return await runTasks<Session, GlobalOptions>(args, {
     name: "mcproxyctl",
+    ...streams !== undefined && { streams },
     createProgram: (run) =>
-      createProgram({ version, run: (task) => run((session) => withWaiting(task, session)) }),
-    openSession: async (options, output, notes) =>
-      new (await import("./session.ts")).Session(options, output, notes),
+      createProgram({
+        version,
+        run: (task) => run((session) => withWaiting(task, session)),
+        ...streams !== undefined && { streams },
+      }),
+    openSession: async (options, output, notes) => {
+      const { stdin } = streams ?? Deno;
+      return new (await import("./session.ts")).Session(options, { stdin, output, notes });
+    },
     explain: async (error, { socket }) => {
       const { explainFailure } = await import("../client/mod.ts");
       return await explainFailure(error, {

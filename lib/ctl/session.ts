@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type AdminClient, createClient } from "../client/mod.ts";
 import { messageToJson } from "../rpc/mod.ts";
-import { Answers, type Output } from "../terminal/mod.ts";
+import { Answers, type Output, type Streams } from "../terminal/mod.ts";
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -13,15 +13,25 @@ export interface GlobalOptions {
   readonly wait?: string;
 }
 
+/** What a command reads and writes. */
+export interface SessionStreams {
+  readonly stdin: Streams["stdin"];
+  readonly output: Output;
+  /** What is said beside the answer. */
+  readonly notes: Output;
+}
+
 /** One run of a command against a running proxy. */
 export class Session extends Answers implements Disposable {
   readonly options: GlobalOptions;
   readonly client: AdminClient;
   /** Of the last answer that named one; 0: none did. */
   revision = 0n;
+  readonly stdin: Streams["stdin"];
 
-  constructor(options: GlobalOptions, output: Output, notes?: Output) {
+  constructor(options: GlobalOptions, { stdin, output, notes }: SessionStreams) {
     super("mcproxyctl", { json: options.json ?? false, output, notes });
+    this.stdin = stdin;
     const { socket: socketPath, timeout: timeoutMs, as, ifRevision } = options;
     this.options = options;
     this.client = createClient({

@@ -170,7 +170,7 @@ interface WantedFile {
 /** @throws {UsageError} with everything that is wrong with the file, one line each. */
 async function readState(file: string, session: Session): Promise<WantedFile> {
   const name = file === "-" ? "standard input" : file;
-  const text = await readText(file);
+  const text = await readText(file, session);
   const read = readWantedState(text);
   if (read.ok) {
     if (read.skipped.length > 0) {
@@ -183,9 +183,9 @@ async function readState(file: string, session: Session): Promise<WantedFile> {
   throw new UsageError(lines.join("\n"));
 }
 
-async function readText(file: string): Promise<string> {
+async function readText(file: string, { stdin }: Session): Promise<string> {
   try {
-    const source = file === "-" ? Deno.stdin.readable : (await Deno.open(file)).readable;
+    const source = file === "-" ? stdin.readable : (await Deno.open(file)).readable;
     return await readLimited(source);
   } catch (error) {
     if (error instanceof UsageError) throw error;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Writer } from "./streams.ts";
 import { writeText } from "./write.ts";
 
 /** A shell that {@link renderCompletions} knows. */
@@ -49,11 +50,15 @@ export function renderCompletions(program: Command, shell: Shell, live: LiveValu
 }
 
 /** Adds the command that prints {@link renderCompletions}. */
-export function addCompletions(program: Command, live: LiveValues = {}): void {
+export function addCompletions(
+  program: Command,
+  live: LiveValues = {},
+  stdout: Writer = Deno.stdout,
+): void {
   program.command("completions")
     .description("print a completion script for a shell")
     .addArgument(program.createArgument("<shell>", "your shell").choices(SHELLS))
-    .action((shell: Shell) => writeText(Deno.stdout, renderCompletions(program, shell, live)));
+    .action((shell: Shell) => writeText(stdout, renderCompletions(program, shell, live)));
 }
 
 /** A file that zsh loads at the first tab has to answer that tab too. */

@@ -25,6 +25,7 @@ export {
 } from "./fields.ts";
 export { runProgram } from "./run_program.ts";
 export { type Failure, runTasks, type TaskIn, type TaskProgram } from "./run_tasks.ts";
+export { outputTo, type Streams, type Writer } from "./streams.ts";
 export { addRequiredOption, nearCommand } from "./slips.ts";
 export { type Column, cut, pad, plain, renderTable } from "./table.ts";
 export {

@@ -3,6 +3,7 @@ import type { Output } from "./answers.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { runProgram } from "./run_program.ts";
 import { plain } from "./table.ts";
+import type { Streams, Writer } from "./streams.ts";
 import { writeText } from "./write.ts";
 
 /** What a command does in a session; an exit code, or nothing for success. */
@@ -17,6 +18,8 @@ export interface Failure {
 /** A program whose commands are tasks in sessions of one server. */
 export interface TaskProgram<Session extends Disposable, Options extends OptionValues> {
   readonly name: string;
+  /** Default: those of the process. */
+  readonly streams?: Streams;
   /** The commands; each hands what it does to `run`. */
   createProgram(run: (task: TaskIn<Session>) => Promise<void>): Command;
   /** A session for one task. */
@@ -33,11 +36,12 @@ export interface TaskProgram<Session extends Disposable, Options extends OptionV
  */
 export async function runTasks<Session extends Disposable, Options extends OptionValues>(
   args: readonly string[],
-  { name, createProgram, openSession, explain }: TaskProgram<Session, Options>,
+  { name, streams = Deno, createProgram, openSession, explain }: TaskProgram<Session, Options>,
 ): Promise<number> {
+  const { stdout, stderr } = streams;
   let code: number = EXIT.ok;
   const program = createProgram(async (task) => {
-    using session = await openSession(program.opts<Options>(), to(Deno.stdout), to(Deno.stderr));
+    using session = await openSession(program.opts<Options>(), to(stdout), to(stderr));
     code = await task(session) ?? EXIT.ok;
   });
   const tell = async (error: unknown) => {
@@ -47,13 +51,13 @@ export async function runTasks<Session extends Disposable, Options extends Optio
     if (failure === undefined) throw error;
     // A file may have several problems.
     for (const line of failure.message.split("\n")) {
-      writeText(Deno.stderr, `${name}: ${plain(line)}\n`);
+      writeText(stderr, `${name}: ${plain(line)}\n`);
     }
     return failure.code;
   };
-  return await runProgram(program, args, tell) ?? code;
+  return await runProgram(program, args, tell, stderr) ?? code;
 }
 
-function to(target: typeof Deno.stdout | typeof Deno.stderr): Output {
+function to(target: Writer): Output {
   return { write: (text) => writeText(target, text) };
 }

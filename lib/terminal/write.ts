@@ -1,5 +1,7 @@
+import type { Writer } from "./streams.ts";
+
 /** Writes all of a text; a reader that has seen enough is no error. */
-export function writeText(target: { writeSync(bytes: Uint8Array): number }, text: string): void {
+export function writeText(target: Writer, text: string): void {
   const bytes = new TextEncoder().encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += target.writeSync(bytes.subarray(at));

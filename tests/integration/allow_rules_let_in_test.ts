@@ -6,7 +6,7 @@ import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { connectHttp2, startHttpBackend, startL7 } from "../support/l7.ts";
-import { ctlCommandLine, runCtl } from "../support/mcproxyctl.ts";
+import { runCtl, spawnCtl } from "../support/mcproxyctl.ts";
 import { buildMmdb } from "../support/mmdb.ts";
 import { startPlane, type TestPlane } from "../support/plane.ts";
 import { proxyV1 } from "../support/proxy_header.ts";
@@ -219,24 +219,13 @@ async function temporary(bytes: Uint8Array) {
 }
 
 /** mcproxyctl in a terminal that sshd opened. */
-async function runCtlFrom(
-  { socketPath }: AdminFixture,
+function runCtlFrom(
+  admin: AdminFixture,
   connection: string,
   args: readonly string[],
   input = "",
 ) {
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ctlCommandLine(socketPath, args),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1", SSH_CONNECTION: connection },
-  }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { code, stderr } = await process.output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
+  return spawnCtl(admin, args, { input, env: { SSH_CONNECTION: connection } });
 }
 
 Deno.test("a route that begins to name others is none for a client that is connected, at its next request", async () => {

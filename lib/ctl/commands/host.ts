@@ -1,4 +1,4 @@
-import type { TaskIn } from "../../terminal/mod.ts";
+import type { Streams, TaskIn } from "../../terminal/mod.ts";
 import type { Session } from "../session.ts";
 
 /** What a command does in a session; an exit code, or nothing for success. */
@@ -9,4 +9,6 @@ export interface ProgramHost {
   /** Runs a task. */
   run(task: Task): Promise<void>;
   readonly version: string;
+  /** Default: those of the process. */
+  readonly streams?: Streams;
 }
