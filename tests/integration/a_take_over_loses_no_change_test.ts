@@ -180,7 +180,7 @@ Deno.test("a process that is killed while it takes over gives everything back, w
     const { socketPath, listenerAddr, start } = setting;
     await using old = await start();
     const added: string[] = [];
-    for (let waitMs = 100; !await startAndKill(setting, waitMs); waitMs += 100) {
+    for (let waitMs = 100; !await startAndKill(setting, waitMs); waitMs = Math.ceil(1.3 * waitMs)) {
       const hostname = `k${waitMs}.test`;
       await eventually(async () => {
         using client = createClient({ socketPath });

@@ -3,8 +3,11 @@ import { runCommand, testWithCommands } from "../support/commands.ts";
 import { HOST, startHttpBackend, startL7 } from "../support/l7.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
-/** Fills every buffer on the way many times over, so that each pause has to be followed by a go. */
-const OCTETS = 192 * 1024 * 1024;
+/**
+ * Fills every buffer on the way many times over, so that each pause has to be followed by a go: the
+ * largest are those of sockets, 6 MiB at most (tcp(7)).
+ */
+const OCTETS = 64 * 1024 * 1024;
 
 for (const kind of ["h2c", "http1"] as const) {
   for (const version of ["--http1.1", "--http2"]) {
@@ -41,7 +44,7 @@ for (const kind of ["h2c", "http1"] as const) {
             "-sk",
             version,
             "--max-time",
-            "60",
+            "120",
             "--resolve",
             `${HOST}:${proxy.port}:127.0.0.1`,
             ...args,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { type AttackedProxy, startAttackedProxy } from "../support/attacked_proxy.ts";
-import { ATTACKS_ON, type Place, startAttacks } from "../support/attacks/mod.ts";
+import { Attacker, ATTACKS_ON, type Place } from "../support/attacks/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { beHonest, HonestClient, type Service } from "../support/honest.ts";
 import {
@@ -13,12 +13,15 @@ import {
 } from "../support/leaks.ts";
 
 /**
- * In seconds: half of it is how long all attacks of a place last at once, twice, so that
- * `SOAK_SECONDS=3600` makes hours; each by itself lasts a tenth of it, 1.5 s at most.
+ * In seconds: a quarter of it is how long all attacks of a place last at once, twice, so that
+ * `SOAK_SECONDS=7200` makes hours; each by itself lasts a twentieth of it, 1.5 s at most. Half a
+ * second is some hundred answers to an honest client.
  */
 const SECONDS = Number(Deno.env.get("SOAK_SECONDS") ?? 10);
-const ATTACK_MS = Math.min(SECONDS * 100, 1500);
-const ALL_MS = SECONDS * 500;
+const ATTACK_MS = Math.min(SECONDS * 50, 1500);
+const ALL_MS = SECONDS * 250;
+/** How long an honest client asks by itself before each, which is forty answers at least. */
+const ALONE_MS = 200;
 /** `SOAK_ATTACK=reset` runs those with that in their names, `SOAK_TELL=1` says what was seen. */
 const ONLY = Deno.env.get("SOAK_ATTACK") ?? "";
 const TELL = Deno.env.has("SOAK_TELL");
@@ -57,24 +60,24 @@ function assertServed(alone: Service, beside: Service, starvation: number): void
 /** Attacks beside an honest client, which is served as it was alone; what was seen. */
 async function withstand(
   { proxy, pids, target }: AttackedProxy,
+  gangs: readonly Attacker[],
   names: readonly string[],
   forMs: number,
 ): Promise<string> {
   await using client = await HonestClient.connect(target.port);
-  const alone = await client.ask(500);
+  const alone = await client.ask(ALONE_MS);
   assert.deepEqual(alone.failed, []);
   const before = await readUsage(proxy.pid);
-  await using running = new AsyncDisposableStack();
   let isStarting = true;
-  const starting = startGangs(names, target, running).finally(() => isStarting = false);
-  // A connection without requests would be closed, as starting many processes takes its time.
+  const starting = beginAll(gangs, names).finally(() => isStarting = false);
+  // A connection without requests would be closed, as it takes time until all are done.
   while (isStarting) assert.deepEqual((await client.ask(100)).failed, []);
-  const attacks = await starting;
+  const attacking = await starting;
   const starved = await watchStarvation(pids);
   const beside = await client.ask(forMs);
   const starvation = await starved();
   const worst = await readUsage(proxy.pid);
-  const done = await Promise.all(attacks.map((attack) => attack.stop()));
+  const done = await Promise.all(attacking.map((gang) => gang.end()));
   assertServed(alone, beside, starvation);
   if (names.length === 1) assert.ok(Number(done[0]) > 0, "it was done");
   await socketsReturnTo(
@@ -87,24 +90,23 @@ async function withstand(
     `starved ${starvation.toFixed(2)}, done ${done}, ${tell(before)} -> ${tell(worst)}`;
 }
 
-/** The attacks in a few processes, which end with the stack. */
-function startGangs(
+/** Begins the attacks, each in one of the processes; those that have any. */
+async function beginAll(
+  gangs: readonly Attacker[],
   names: readonly string[],
-  target: AttackedProxy["target"],
-  running: AsyncDisposableStack,
-): Promise<Awaited<ReturnType<typeof startAttacks>>[]> {
-  const gangs = Array.from({ length: Math.min(GANGS, names.length) }, (_, gang) => {
-    return names.filter((_, i) => i % GANGS === gang);
-  });
-  return Promise.all(gangs.map(async (gang) => running.use(await startAttacks(gang, target))));
+): Promise<readonly Attacker[]> {
+  const attacking = gangs.slice(0, names.length);
+  await Promise.all(
+    attacking.map((gang, at) => gang.begin(names.filter((_, i) => i % gangs.length === at))),
+  );
+  return attacking;
 }
 
 /** All attacks for a while, so that what a round of them needs has been taken once. */
-async function rehearse({ target }: AttackedProxy, names: readonly string[], forMs: number) {
-  await using running = new AsyncDisposableStack();
-  const attacks = await startGangs(names, target, running);
+async function rehearse(gangs: readonly Attacker[], names: readonly string[], forMs: number) {
+  const attacking = await beginAll(gangs, names);
   await delay(forMs);
-  await Promise.all(attacks.map((attack) => attack.stop()));
+  await Promise.all(attacking.map((gang) => gang.end()));
 }
 
 function tell({ sockets, descriptors, residentBytes }: Usage): string {
@@ -146,16 +148,24 @@ for (const place of Object.keys(ATTACKS_ON) as Place[]) {
     sanitizeResources: false,
     fn: async (t) => {
       await using attacked = await startAttackedProxy(place);
+      await using processes = new AsyncDisposableStack();
+      const gangs = Array.from(
+        { length: Math.min(GANGS, attacks.length) },
+        () => processes.use(new Attacker(attacked.target)),
+      );
       for (const pid of PRIORITY === "" ? [] : attacked.pids) {
         await Deno.writeTextFile(`/proc/${pid}/autogroup`, PRIORITY);
       }
       await beHonest(attacked.target.port, 500);
       const idle = await readUsage(attacked.proxy.pid);
       for (const name of attacks) {
-        await t.step(name, async () => await say(await withstand(attacked, [name], ATTACK_MS)));
+        await t.step(
+          name,
+          async () => await say(await withstand(attacked, gangs, [name], ATTACK_MS)),
+        );
       }
       const allMs = attacks.length > GANGS ? ALL_MS : ATTACK_MS;
-      await rehearse(attacked, attacks, allMs);
+      await rehearse(gangs, attacks, allMs);
       // Heaps and pools have grown to what a round of all of them needs and stay there: what
       // another round adds is a leak.
       const kept = place === "http1" ? 0 : MAX_H2_SOCKETS;
@@ -165,7 +175,7 @@ for (const place of Object.keys(ATTACKS_ON) as Place[]) {
       const grown = { sockets: sockets + kept, descriptors: descriptors + kept, residentBytes };
       await say(`${tell(idle)} -> ${tell(grown)}`);
       await t.step("all of them at once", async () => {
-        await say(await withstand(attacked, attacks, allMs));
+        await say(await withstand(attacked, gangs, attacks, allMs));
       });
       await t.step("and nothing of it stays", async () => {
         await say(await assertForgotten(attacked, grown));

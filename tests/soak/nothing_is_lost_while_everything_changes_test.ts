@@ -15,8 +15,7 @@ import { Chaos } from "./chaos.ts";
 import { IdleConnections, NamedBackend, runStream } from "./streams.ts";
 
 /**
- * How long the disturbed part takes, in seconds: a quick look by default, a minute in continuous
- * integration, hours before a release.
+ * How long the disturbed part takes, in seconds: a quick look by default, hours before a release.
  */
 const SECONDS = Number(Deno.env.get("SOAK_SECONDS") ?? 10);
 const SEED = Number(Deno.env.get("FUZZ_SEED") ?? Math.floor(Math.random() * 2 ** 31));

@@ -96,6 +96,6 @@ function configOf(place: Place, folder: string, backend: string): ConfigTree {
     ...place === "short of memory" && { server: { workers: 1, memory_limit_mib: 16 } },
     l7: { access_log: false },
     // Whoever goes away while the backend takes nothing of his upload is not read, nor noticed.
-    proxy: { idle_timeout: "14s" },
+    proxy: { idle_timeout: "6s" },
   };
 }

@@ -30,17 +30,32 @@ export interface Clock {
 /** Does the attack until the clock has stopped. */
 export type Attack = (target: AttackTarget, clock: Clock) => Promise<void>;
 
+/** Connections of attackers that are not closed. */
+const opened = new Set<Socket>();
+
+/** Closes the connection when the attacks end, whatever it waits for then. */
+export function keep<S extends Socket>(socket: S): S {
+  opened.add(socket);
+  socket.on("close", () => opened.delete(socket));
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** Closes every connection: one that is not read any more does not end by itself. */
+export function leaveAll(): void {
+  for (const socket of opened) socket.destroy();
+}
+
 /** Opens a TCP connection; nothing if it was refused or cut off, as is an attacker's lot. */
 export async function dial(
   port: number,
   { host = "127.0.0.1", localAddress }: { host?: string; localAddress?: string } = {},
 ): Promise<Socket | undefined> {
-  const socket = connect({
+  const socket = keep(connect({
     port,
     host,
     ...localAddress !== undefined && { localAddress },
-  });
-  socket.on("error", () => {});
+  }));
   await Promise.race([once(socket, "connect"), once(socket, "close")]).catch(() => {});
   return socket.destroyed ? undefined : socket;
 }
@@ -82,14 +97,13 @@ export class Wire implements AsyncDisposable {
 
 /** A TLS connection that agreed on a protocol, or was refused. */
 export async function dialSecure({ port, host }: AttackTarget, alpn: string): Promise<TLSSocket> {
-  const socket = connectSecure({
+  const socket = keep(connectSecure({
     port,
     host: "127.0.0.1",
     servername: host,
     rejectUnauthorized: false,
     ALPNProtocols: [alpn],
-  });
-  socket.on("error", () => {});
+  }));
   await Promise.race([once(socket, "secureConnect"), once(socket, "close")]).catch(() => {});
   socket.resume();
   return socket;

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { connect as connectSecure } from "node:tls";
 import { buildClientHello } from "../hello.ts";
 import { recordClientHello } from "../recorded_hello.ts";
-import { type Attack, type AttackTarget, crowd, dial, hoard, pause } from "./attack.ts";
+import { type Attack, type AttackTarget, crowd, dial, hoard, keep, pause } from "./attack.ts";
 
 /** Connections at one time. */
 const CROWD = 40;
@@ -79,13 +79,12 @@ export const HANDSHAKE_ATTACKS: Readonly<Record<string, Attack>> = {
     await hoard(STANDING, () => begin(target, hello))(target, clock);
   },
   "handshakes of mtls without a certificate": crowd(4, async ({ port, mtlsHost }) => {
-    const socket = connectSecure({
+    const socket = keep(connectSecure({
       port,
       host: "127.0.0.1",
       servername: mtlsHost,
       rejectUnauthorized: false,
-    });
-    socket.on("error", () => {});
+    }));
     await once(socket.resume(), "close").catch(() => {});
   }),
   "hellos octet by octet": trickle(

@@ -1,6 +1,6 @@
 /**
  * What strangers do to an HTTP/2 front, each a loop until it is told to stop. They run in a process
- * of their own ({@link startAttack}), so that they do not take the honest client's time.
+ * of their own (`Attacker` of mod.ts), so that they do not take the honest client's time.
  *
  * @module
  */
