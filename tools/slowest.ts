@@ -5,7 +5,10 @@
  * @module
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Failure, readFailures } from "./rerun.ts";
+
+const CONFIG = fileURLToPath(new URL("../deno.json", import.meta.url));
 
 /** How many are listed. */
 const LISTED = 20;
@@ -70,7 +73,10 @@ export async function runTimed(args: readonly string[]): Promise<TimedRun> {
   try {
     const report = join(folder, "junit.xml");
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "--no-check", "--no-prompt", "-A", `--junit-path=${report}`, ...args],
+      args: [
+        ...["test", "--no-check", "--no-prompt", "-A", "--config", CONFIG],
+        ...[`--junit-path=${report}`, ...args],
+      ],
       env: { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobs()) },
       stdout: "piped",
     }).spawn();

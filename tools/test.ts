@@ -1,28 +1,38 @@
 /**
- * Runs every test and lists the slowest. The soak comes last and by itself, because it measures
- * memory, and it comes whatever the others said: a failure elsewhere is no reason not to know.
- * What fails among the others is tried by itself (see `rerun.ts`), and named at the end.
+ * Runs every test and lists the slowest, several files in one isolate (see `test_groups.ts`). The soak
+ * comes last and by itself, because it measures memory, and it comes whatever the others said: a
+ * failure elsewhere is no reason not to know. What fails among the others is tried by itself (see
+ * `rerun.ts`), and named at the end.
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { type Failure, passAlone } from "./rerun.ts";
 import { printLines, printSlowest, runTimed, type TimedTest } from "./slowest.ts";
+import { writeGroups } from "./test_groups.ts";
 
-const RUNS: readonly (readonly string[])[] = [
-  ["--parallel", "--ignore=tests/soak", "tests"],
-  ["tests/soak"],
-];
+const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+const SOAK = "tests/soak";
 
+const groups = await Deno.makeTempDir({ prefix: "mc-proxy-tests-" });
 let exitCode = 0;
 const timed: TimedTest[] = [];
 const shaky: Failure[] = [];
-for (const args of RUNS) {
-  const { code, tests, failures } = await runTimed(args);
-  timed.push(...tests);
-  if (code === 0) continue;
-  if (await passAlone(failures, async (file) => (await runTimed([file])).code)) {
-    shaky.push(...failures);
-  } else if (exitCode === 0) exitCode = code;
+try {
+  await writeGroups(ROOT, { under: "tests", except: SOAK, to: groups });
+  for (const args of [["--parallel", groups], [SOAK]]) {
+    const { code, tests, failures } = await runTimed(args);
+    timed.push(...tests);
+    if (code === 0) continue;
+    const passes = async (module: string) => {
+      const { code, tests } = await runTimed([module]);
+      return code === 0 && tests.length > 0;
+    };
+    if (await passAlone(failures, passes)) shaky.push(...failures);
+    else if (exitCode === 0) exitCode = code;
+  }
+} finally {
+  await Deno.remove(groups, { recursive: true });
 }
 printSlowest(timed);
 printLines(

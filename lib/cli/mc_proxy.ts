@@ -1,20 +1,17 @@
 import { Command } from "commander";
 import { addCompletions, addRequiredOption, EXIT } from "../terminal/mod.ts";
-import { addConnectorFlags, type ConnectorFlags, runConnector } from "./connector.ts";
-import { type ConnectorImportOptions, runConnectorImport } from "./connector_import.ts";
-import { checkFile, okWords } from "./check.ts";
-import { print, runCommandLine } from "./command_line.ts";
-import { describeProblems } from "./load.ts";
-import { runServer } from "./server.ts";
-import { type RestoreOptions, runRestore } from "./restore.ts";
-import { runSnapshot, type SnapshotOptions } from "./snapshot.ts";
-import { runStatus } from "./status.ts";
 import { CommandError } from "./command_error.ts";
+import { print, runCommandLine } from "./command_line.ts";
+import { addConnectorFlags, type ConnectorFlags } from "./connector_flags.ts";
+import type { ConnectorImportOptions } from "./connector_import.ts";
+import type { RestoreOptions } from "./restore.ts";
+import type { SnapshotOptions } from "./snapshot.ts";
 import { VERSION } from "./version.ts";
 
 /**
  * Runs the `mc-proxy` command. Resolves with the exit code; every failure is one line on stderr
- * (a configuration's problems one line each), never a stack trace.
+ * (a configuration's problems one line each), never a stack trace. What a command does is loaded when it
+ * runs: `status` and `--help` do without the server, which is most of the program.
  *
  * @param args The arguments after the program's name.
  */
@@ -34,6 +31,7 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
   )
     .option("--take-over", "share the ports with a running mc-proxy that is about to stop")
     .action(async ({ config, takeOver }: { config: string; takeOver?: true }) => {
+      const { runServer } = await import("./server.ts");
       exitCode = await runServer(config, { takeOver: takeOver === true });
     });
   addConfigOption(
@@ -41,7 +39,9 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
       .description("check a configuration and what it names; changes nothing"),
   )
     .option("--json", "print what was found as JSON, for machines")
-    .action(({ config, json }: { config: string; json?: boolean }) => {
+    .action(async ({ config, json }: { config: string; json?: boolean }) => {
+      const { checkFile, okWords } = await import("./check.ts");
+      const { describeProblems } = await import("./load.ts");
       const { problems, warnings, state } = checkFile(config);
       const ok = problems.length === 0;
       if (!ok) exitCode = EXIT.failed;
@@ -64,6 +64,7 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
   )
     .option("--json", "print the answer as JSON, for machines")
     .action(async ({ config, ...options }: { config: string; json?: boolean }) => {
+      const { runStatus } = await import("./status.ts");
       exitCode = await runStatus(config, options);
     });
   addConfigOption(
@@ -73,6 +74,7 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .option("-o, --output <file>", "where to; default: beside the database, with the time")
     .option("--overwrite", "replace the file if it is there")
     .action(async ({ config, ...options }: SnapshotOptions & { config: string }) => {
+      const { runSnapshot } = await import("./snapshot.ts");
       print(Deno.stdout, await runSnapshot(config, options));
     });
   addConfigOption(
@@ -82,11 +84,13 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .option("--from <snapshot>", "the snapshot; what was there before is moved aside")
     .option("--as-it-is", "take the database as it is, although it is not what was acknowledged")
     .action(async ({ config, ...options }: RestoreOptions & { config: string }) => {
+      const { runRestore } = await import("./restore.ts");
       print(Deno.stdout, await runRestore(config, options));
     });
   const connector = program.command("connector")
     .description("serve the mTLS connector alone, until SIGTERM or SIGINT");
   addConnectorFlags(connector).action(async (flags: ConnectorFlags) => {
+    const { runConnector } = await import("./connector.ts");
     exitCode = await runConnector(flags);
   });
   connector.command("import")
@@ -94,7 +98,8 @@ export async function runMcProxy(args: readonly string[]): Promise<number> {
     .argument("<file>", "hosts, teams and users")
     .option("--db <database>", "sqlite:PATH")
     .option("-c, --config <file>", "configuration (TOML) whose [connector] names the database")
-    .action((file: string, _options: unknown, command: Command) => {
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const { runConnectorImport } = await import("./connector_import.ts");
       print(
         Deno.stdout,
         runConnectorImport(file, command.optsWithGlobals<ConnectorImportOptions>()),

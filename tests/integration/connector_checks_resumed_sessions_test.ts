@@ -113,25 +113,40 @@ resumption("a session of a revoked certificate lets nobody in", async (connector
   assert.deepEqual({ echoed, reused }, { echoed: true, reused: true });
 });
 
+/**
+ * A visit with a certificate that expires soon, and keeps its session as `brief`; with one of a longer
+ * life if the machine was too busy. Resolves when it has expired, with the number of visits.
+ */
+async function visitBeforeTheEnd(
+  client: OpensslClient,
+  issue: (notAfter: Date) => ReturnType<typeof issueClient>,
+): Promise<number> {
+  for (let visits = 1;; visits++) {
+    const notAfter = new Date(Date.now() + 2500 * visits);
+    const { echoed } = await client.visit({ client: await issue(notAfter), keep: "brief" });
+    if (!echoed && visits < 10) continue;
+    assert.ok(echoed);
+    await eventually(() => Date.now() > notAfter.getTime() + 1000, "the certificate expires");
+    return visits;
+  }
+}
+
 resumption("a session lasts no longer than its certificate", async (connector, client) => {
-  const notAfter = new Date(Date.now() + 2500);
-  const brief = await issueClient("acme", "alice", { notAfter });
-  assert.ok((await client.visit({ client: brief, keep: "brief" })).echoed);
-  await eventually(() => Date.now() > notAfter.getTime() + 1000, "the certificate expires");
+  const issue = (notAfter: Date) => issueClient("acme", "alice", { notAfter });
+  const visits = await visitBeforeTheEnd(client, issue);
   assert.equal((await client.visit({ resume: "brief" })).echoed, false);
-  assert.equal(await lastEvent(connector, 2), "certificate_refused expired");
+  assert.equal(await lastEvent(connector, visits + 1), "certificate_refused expired");
 });
 
 resumption(
   "a session lasts no longer than an intermediate of its chain",
   async (connector, client) => {
-    const notAfter = new Date(Date.now() + 2500);
-    const below = await createAuthority({ commonName: "brief", issuer: root, notAfter });
-    const deep = await issueClient("acme", "alice", { authority: below });
-    assert.ok((await client.visit({ client: deep, keep: "deep" })).echoed);
-    await eventually(() => Date.now() > notAfter.getTime() + 1000, "the intermediate expires");
-    assert.equal((await client.visit({ resume: "deep" })).echoed, false);
-    assert.match(await lastEvent(connector, 2), /^certificate_refused expired/);
+    const visits = await visitBeforeTheEnd(client, async (notAfter) => {
+      const authority = await createAuthority({ commonName: "brief", issuer: root, notAfter });
+      return await issueClient("acme", "alice", { authority });
+    });
+    assert.equal((await client.visit({ resume: "brief" })).echoed, false);
+    assert.match(await lastEvent(connector, visits + 1), /^certificate_refused expired/);
   },
 );
 

@@ -35,19 +35,22 @@ async function earn(client: RawHttp2Client, head: readonly string[]): Promise<st
   let id = 1;
   for (let round = 0; round < 40; round++) {
     const answered: number[] = [];
+    const requests: Uint8Array[] = [];
     for (let i = 0; i < 20; i++, id += 2) {
       answered.push(id);
-      await client.write(client.headers(id, head, true));
+      requests.push(client.headers(id, head, true));
     }
+    await client.write(Buffer.concat(requests));
     await eventually(
       () => client.frames(0).some(isGoaway) || answered.every((it) => client.frames(it).length > 0),
       "answers",
     );
     if (client.frames(0).some(isGoaway)) return "GOAWAY";
+    const resets: Uint8Array[] = [];
     for (let i = 0; i < 20; i++, id += 2) {
-      await client.write(client.headers(id, GET, true));
-      await client.write(frame(FrameType.rstStream, 0, id, u32(8)));
+      resets.push(client.headers(id, GET, true), frame(FrameType.rstStream, 0, id, u32(8)));
     }
+    await client.write(Buffer.concat(resets));
   }
   return undefined;
 }

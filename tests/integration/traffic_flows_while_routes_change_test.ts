@@ -9,7 +9,7 @@ import { startProxy } from "../support/proxy.ts";
 import { unusedPort } from "../support/ports.ts";
 
 const CHANGES_PER_SECOND = 100;
-const SECONDS = 3;
+const SECONDS = 2;
 const STREAMS = 4;
 /** Octets that each stream sends, and gets back. */
 const STREAM_BYTES = 1024 * 1024;

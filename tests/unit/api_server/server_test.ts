@@ -220,19 +220,23 @@ Deno.test("a source has so many connections, and gets its place back", async () 
     socket.once("secureConnect", () => resolve(true));
     socket.once("error", () => resolve(false));
     socket.once("close", () => resolve(false));
-    return { socket, promise };
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    const close = () => {
+      socket.destroy();
+      return closed;
+    };
+    return { promise, close };
   };
   const [one, two] = [open(), open()];
   assert.deepEqual([await one.promise, await two.promise], [true, true]);
-  assert.equal(await open().promise, false);
-  const gone = new Promise((resolve) => one.socket.once("close", resolve));
-  one.socket.destroy();
-  await gone;
+  const refused = open();
+  assert.equal(await refused.promise, false);
+  await refused.close();
+  await one.close();
   while (api.server.listener.size > 1) await new Promise((resolve) => setTimeout(resolve, 5));
   const next = open();
   assert.equal(await next.promise, true);
-  next.socket.destroy();
-  two.socket.destroy();
+  await Promise.all([next.close(), two.close()]);
 });
 
 Deno.test("who does not finish a handshake in time is cut off", async () => {

@@ -16,21 +16,35 @@ reads => late ... inner => ./tests/a_test.ts:2:45
 FAILED | 2 passed | 3 failed (1 step) (698ms)
 `;
 
-const A = { name: "closes", file: "./tests/a_test.ts" };
-const B = { name: "./tests/b_test.ts (uncaught error)", file: "./tests/b_test.ts" };
-const C = { name: "opens", file: "./tests/c_test.ts" };
+const failure = (name: string, file: string, module = file) => ({ name, file, module });
+const A = failure("closes", "./tests/a_test.ts");
+const B = failure("./tests/b_test.ts (uncaught error)", "./tests/b_test.ts");
+const C = failure("opens", "./tests/c_test.ts");
 
 Deno.test("readFailures() reads the list at the end, with colours and without", () => {
-  const inner = { name: "reads => late ... inner", file: "./tests/a_test.ts" };
+  const inner = failure("reads => late ... inner", "./tests/a_test.ts");
   assert.deepEqual(readFailures(OUTPUT), [inner, A, B]);
   assert.deepEqual(readFailures("ok | 12 passed | 0 failed (1s)\n"), []);
+});
+
+Deno.test("readFailures() finds the module that runs a test, wherever it is registered", () => {
+  const output = `./tests/b_test.ts => opens ... ok (5ms)
+../tmp/001_test.ts => reads => late ... inner ... FAILED (1s)
+../tmp/001_test.ts => reads => late ... FAILED (due to 1 failed step) (1s)
+./tests/c_test.ts => closes ... FAILED (1s)
+${OUTPUT.replace("./tests/a_test.ts:9:6", "./tests/support/a.ts:9:6")}`;
+  assert.deepEqual(readFailures(output), [
+    failure("reads => late ... inner", "./tests/a_test.ts", "../tmp/001_test.ts"),
+    failure("closes", "./tests/support/a.ts", "./tests/c_test.ts"),
+    B,
+  ]);
 });
 
 Deno.test("passAlone() runs each file five times", async () => {
   const ran: string[] = [];
   const run = (file: string) => {
     ran.push(file);
-    return Promise.resolve(0);
+    return Promise.resolve(true);
   };
   assert.equal(await passAlone([A, A, B], run), true);
   assert.deepEqual(ran, [...Array(5).fill(A.file), ...Array(5).fill(B.file)]);
@@ -39,7 +53,7 @@ Deno.test("passAlone() runs each file five times", async () => {
 Deno.test("passAlone() believes no file that fails once", async () => {
   for (let failing = 0; failing < 5; failing++) {
     let count = 0;
-    assert.equal(await passAlone([A], () => Promise.resolve(count++ === failing ? 1 : 0)), false);
+    assert.equal(await passAlone([A], () => Promise.resolve(count++ !== failing)), false);
     assert.equal(count, failing + 1);
   }
 });
