@@ -15,7 +15,7 @@ const STOP_TIMEOUT_MS = 30_000;
 const READY = / msg=ready |"message":"ready"/;
 
 /** Log lines that are kept for error messages and tests; older ones are dropped. */
-const KEPT_LINES = 100_000;
+export const KEPT_LINES = 100_000;
 
 /** Settings of {@link ProxyProcess.start}. */
 export interface ProxyProcessOptions {

@@ -13,7 +13,7 @@ import { unusedPorts } from "../support/ports.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
 /** `TAKE_OVER_ROUTES=100000` takes a minute. */
-const MANY = Number(Deno.env.get("TAKE_OVER_ROUTES") ?? 5_000);
+const MANY = Number(Deno.env.get("TAKE_OVER_ROUTES") ?? 2_000);
 
 interface Setting {
   readonly folder: string;
@@ -50,6 +50,9 @@ async function hostnames(client: AdminClient, listenerAddr: string): Promise<Set
   return new Set(routes.map(({ hostname }) => hostname));
 }
 
+/** Between changes, in milliseconds: what is left of two cores starts a process meanwhile. */
+const CHANGE_PAUSE_MS = 10;
+
 /** Adds routes one after the other, over a new connection each, until it is told to stop. */
 function keepAdding({ socketPath, listenerAddr }: Setting) {
   const acknowledged = new Set<string>();
@@ -65,6 +68,7 @@ function keepAdding({ socketPath, listenerAddr }: Setting) {
       } catch (error) {
         refusals.add(`${(error as { code?: string }).code}`);
       }
+      await new Promise((resolve) => setTimeout(resolve, CHANGE_PAUSE_MS));
     }
   };
   const done = run();

@@ -10,8 +10,8 @@
  */
 export const DEADLINE_MS = 60_000;
 
-/** How often {@link eventually} looks again. */
-const POLL_MS = 10;
+/** How often {@link eventually} looks again: soon at first, and not so often that looking is the work. */
+const POLL = { ms: 10, laterMs: 30, laterAfterMs: 500 } as const;
 
 /** Thrown when something did not happen in time. */
 export class DeadlineError extends Error {
@@ -43,11 +43,11 @@ export async function eventually(
   what: string,
   ms: number = DEADLINE_MS,
 ): Promise<void> {
-  const deadline = performance.now() + ms;
+  const start = performance.now();
   while (!await condition()) {
-    if (performance.now() > deadline) {
-      throw new DeadlineError(`${what}: did not happen within ${ms} ms`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const waited = performance.now() - start;
+    if (waited > ms) throw new DeadlineError(`${what}: did not happen within ${ms} ms`);
+    const pause = waited < POLL.laterAfterMs ? POLL.ms : POLL.laterMs;
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
-import { ProxyProcess } from "../../dev/proxy_process.ts";
+import { KEPT_LINES, ProxyProcess } from "../../dev/proxy_process.ts";
 import { eventually } from "./deadline.ts";
 
 /** A configuration as a tree; the key names are those of the TOML file. */
@@ -47,6 +47,9 @@ export class Proxy implements AsyncDisposable {
   /** Where its configuration and database are. */
   readonly folder: string;
   readonly #removeFolder: boolean;
+  /** The events in the first so many lines: tests look often, and there may be many. */
+  readonly #events: LogEvent[] = [];
+  #linesRead = 0;
   #stopped = false;
 
   constructor(process: ProxyProcess, folder: string, removeFolder: boolean) {
@@ -68,10 +71,17 @@ export class Proxy implements AsyncDisposable {
 
   /** What it logged so far, of all messages or of one. */
   events(message?: string): LogEvent[] {
-    return this.process.lines
-      .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as LogEvent)
-      .filter((event) => message === undefined || event.message === message);
+    const { lines } = this.process;
+    if (lines.length >= KEPT_LINES) {
+      // The first were dropped: which they were is not known.
+      this.#events.length = 0;
+      this.#linesRead = 0;
+    }
+    for (; this.#linesRead < lines.length; this.#linesRead++) {
+      const line = lines[this.#linesRead] ?? "";
+      if (line.startsWith("{")) this.#events.push(JSON.parse(line) as LogEvent);
+    }
+    return this.#events.filter((event) => message === undefined || event.message === message);
   }
 
   /** The errors it logged so far; the JSON log writes levels in capitals. */
