@@ -55,6 +55,9 @@ async function startPool(
   };
 }
 
+/** Between connections, in milliseconds: what is left of two cores starts a worker meanwhile. */
+const PAUSE_MS = 5;
+
 /** One connection, whole or not at all. */
 async function exchange(port: number): Promise<"ok" | "failed"> {
   try {
@@ -74,7 +77,10 @@ Deno.test("a worker killed under load comes back, and the others go on", async (
   let stop = false;
   let served = 0;
   const load = Array.from({ length: 8 }, async () => {
-    while (!stop) if (await exchange(port) === "ok") served++;
+    while (!stop) {
+      if (await exchange(port) === "ok") served++;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
   });
   await eventually(() => served > 50, "traffic flows");
   for (let round = 0; round < 3; round++) {
@@ -119,7 +125,10 @@ Deno.test("a worker killed under load leaks no place at a backend, and the limit
   let stop = false;
   let served = 0;
   const load = Array.from({ length: 12 }, async () => {
-    while (!stop) if (await exchange(port) === "ok") served++;
+    while (!stop) {
+      if (await exchange(port) === "ok") served++;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
   });
   for (let round = 0; round < 2; round++) {
     const before = served;
