@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import type { Writer } from "./streams.ts";
-import { writeText } from "./write.ts";
+import { type Writer, writeText } from "./write.ts";
 
 /** A shell that {@link renderCompletions} knows. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;

@@ -25,7 +25,7 @@ export {
 } from "./fields.ts";
 export { runProgram } from "./run_program.ts";
 export { type Failure, runTasks, type TaskIn, type TaskProgram } from "./run_tasks.ts";
-export { outputTo, type Streams, type Writer } from "./streams.ts";
+export { outputTo, type Streams } from "./streams.ts";
 export { addRequiredOption, nearCommand } from "./slips.ts";
 export { type Column, cut, pad, plain, renderTable } from "./table.ts";
 export {
@@ -37,5 +37,5 @@ export {
   parseDuration,
   yesNo,
 } from "./units.ts";
-export { writeText } from "./write.ts";
 export { Screen, type Size, withScreen } from "./screen.ts";
+export { type Writer, writeText } from "./write.ts";

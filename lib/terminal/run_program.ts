@@ -1,8 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { EXIT } from "./exit.ts";
 import { nearCommand } from "./slips.ts";
-import type { Writer } from "./streams.ts";
-import { writeText } from "./write.ts";
+import { type Writer, writeText } from "./write.ts";
 
 /**
  * Runs what a command line names. Resolves with an exit code: of a call that was wrong, which

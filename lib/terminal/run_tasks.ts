@@ -3,8 +3,8 @@ import type { Output } from "./answers.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { runProgram } from "./run_program.ts";
 import { plain } from "./table.ts";
-import type { Streams, Writer } from "./streams.ts";
-import { writeText } from "./write.ts";
+import type { Streams } from "./streams.ts";
+import { type Writer, writeText } from "./write.ts";
 
 /** What a command does in a session; an exit code, or nothing for success. */
 export type TaskIn<Session> = (session: Session) => Promise<number | void>;

@@ -1,10 +1,5 @@
 import type { OutputConfiguration } from "commander";
-import { writeText } from "./write.ts";
-
-/** Where octets are written. */
-export interface Writer {
-  writeSync(bytes: Uint8Array): number;
-}
+import { type Writer, writeText } from "./write.ts";
 
 /** What a command reads and writes: `Deno` itself, or what stands for it when a test runs the command. */
 export interface Streams {

@@ -1,4 +1,7 @@
-import type { Writer } from "./streams.ts";
+/** Where octets are written. */
+export interface Writer {
+  writeSync(bytes: Uint8Array): number;
+}
 
 /** Writes all of a text; a reader that has seen enough is no error. */
 export function writeText(target: Writer, text: string): void {
