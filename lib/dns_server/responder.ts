@@ -1,18 +1,13 @@
-import { type IpAddress, ipToBytes } from "../addr/mod.ts";
+import type { IpAddress } from "../addr/mod.ts";
 import {
   answerCode,
-  checkCookie,
   CLASS_IN,
-  type Edns,
   type EdnsOption,
   encodeOpt,
-  MAX_MESSAGE_BYTES,
-  OPTION,
   ResponseCode,
   TYPE,
 } from "../dns/mod.ts";
 import {
-  AuthoritativeAnswers,
   type Query,
   type QueryRead,
   readQuery,
@@ -20,10 +15,11 @@ import {
   ZoneTable,
 } from "../zones/mod.ts";
 import { joined } from "../wire/mod.ts";
-import type { SignedZone } from "../dnssec/mod.ts";
+import { CookieChecks } from "./cookie_checks.ts";
 import type { DnsCounters } from "./counters.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { OutsideAliases } from "./outside.ts";
+import { OwnAnswers } from "./own_answers.ts";
 import { ResponseRate } from "./response_rate.ts";
 import type { ServingSettings } from "./settings.ts";
 import { mayBeSpecial, type ZoneServices } from "./zone_services.ts";
@@ -54,10 +50,9 @@ export interface ResponderOptions {
 /** Decides what a message is answered, whatever it came over. */
 export class Responder {
   #zones: ZoneTable = new ZoneTable();
-  /** The same, those that are signed with their keys. */
-  #answered: ZoneTable = this.#zones;
   readonly #options: ResponderOptions;
-  readonly #answers = new AuthoritativeAnswers();
+  readonly #answers: OwnAnswers;
+  readonly #cookies: CookieChecks;
   #aliases: OutsideAliases;
   #forwarder: Forwarder | undefined;
   #services: ZoneServices | undefined;
@@ -71,6 +66,10 @@ export class Responder {
     this.#aliases = this.#createAliases();
     this.#rate = new ResponseRate(options.settings.rate);
     this.#now = options.now ?? Date.now;
+    const { counters, settings: { udpPayload, cookieSecret: secret } } = options;
+    this.#answers = new OwnAnswers(udpPayload);
+    this.#answers.take(this.#zones, this.#services);
+    this.#cookies = new CookieChecks({ secret, counters, now: this.#now });
   }
 
   /** Takes another forwarder and other services, between two questions. */
@@ -93,7 +92,7 @@ export class Responder {
 
   set zones(zones: ZoneTable) {
     this.#zones = zones;
-    this.#answered = this.#services?.withKeys(zones) ?? zones;
+    this.#answers.take(zones, this.#services);
   }
 
   /**
@@ -190,7 +189,7 @@ export class Responder {
     if (read.kind === "fault") return this.#sendFault(read.answer, client);
     if (read.kind === "cookie") return this.#sendCookie(read, client);
     const { query } = read;
-    const cookie = this.#checkCookie(query.edns, client.ip);
+    const cookie = this.#cookies.check(query.edns, client.ip);
     const reply = this.#replyOptions(client, cookie.option);
     if (client.transport === "udp" && !cookie.isValid) {
       const rating = this.#rate.rate(client.ip, this.#now());
@@ -210,7 +209,7 @@ export class Responder {
     reply: ReplyOptions,
     { octets, client }: { readonly octets: Uint8Array; readonly client: Client },
   ): Response | Promise<Response> {
-    const own = this.#answerAlone(query, reply);
+    const own = this.#answers.answer(query, reply);
     if (
       this.#answers.outside === undefined || reply.isRecursive !== true || !query.recursionDesired
     ) {
@@ -220,36 +219,10 @@ export class Responder {
     return this.#aliases.answer(query, reply, {
       ...{ flags, address: client.ip, zones: this.#zones },
       alone: (asked) => {
-        const pending = this.#answerAlone(asked, { ...reply, transport: "tcp" });
+        const pending = this.#answers.answer(asked, { ...reply, transport: "tcp" });
         return { pending, outside: this.#answers.outside };
       },
     }).then((octets) => this.#count(octets));
-  }
-
-  /** What the zones say, of which nothing is counted. */
-  #answerAlone(
-    query: Query,
-    reply: ReplyOptions,
-  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
-    const zones = this.#answered;
-    const signed = query.edns?.isDnssecOk === true ? this.#signedZoneOf(query) : undefined;
-    const { settings: { udpPayload } } = this.#options;
-    const services = this.#services;
-    if (signed === undefined || services === undefined || query.edns === undefined) {
-      return this.#answers.answerQuery(query, { ...reply, zones });
-    }
-    const answer = this.#answers.answerQuery(query, { ...reply, zones, transport: "tcp" });
-    const limit = reply.transport === "udp"
-      ? Math.min(query.edns.payloadOctets, udpPayload)
-      : MAX_MESSAGE_BYTES;
-    return services.signer.sign(answer, { signed, limit });
-  }
-
-  #signedZoneOf({ question, lookUp }: Query): SignedZone | undefined {
-    const services = this.#services;
-    if (services === undefined || question.class !== CLASS_IN) return undefined;
-    const zone = this.#answered.of(lookUp, { isParents: question.type === TYPE.DS });
-    return zone && services.signedZone(zone);
   }
 
   #sendFault(answer: Uint8Array, { ip, transport }: Client): Response {
@@ -266,7 +239,7 @@ export class Responder {
     { query: { edns, head }, answer }: Extract<QueryRead, { kind: "cookie" }>,
     client: Client,
   ): Response {
-    const { option, isValid } = this.#checkCookie(edns, client.ip);
+    const { option, isValid } = this.#cookies.check(edns, client.ip);
     if (option === undefined) return this.#sendFault(answer, client);
     const { udpPayload } = this.#options.settings;
     const opt = encodeOpt({ payloadOctets: udpPayload, isDnssecOk: false, options: [option] });
@@ -290,22 +263,6 @@ export class Responder {
       isRecursive: this.#forwarder?.isAllowed(ip) === true,
       ...cookie !== undefined && { options: [cookie] },
     };
-  }
-
-  #checkCookie(edns: Edns | undefined, ip: IpAddress): {
-    readonly isValid: boolean;
-    readonly isMalformed: boolean;
-    readonly option?: EdnsOption;
-  } {
-    const { settings: { cookieSecret: secret }, counters } = this.#options;
-    const given = edns?.options.find(({ code }) => code === OPTION.cookie);
-    if (given === undefined || secret === undefined) return NO_COOKIE;
-    const nowSeconds = Math.floor(this.#now() / 1000);
-    const check = checkCookie(given.value, { address: ipToBytes(ip), secret, nowSeconds });
-    if (check.kind === "malformed") return MALFORMED_COOKIE;
-    counters.add(check.kind === "valid" ? "cookies_valid" : "cookies_unknown");
-    const option = { code: OPTION.cookie, value: check.answer };
-    return { isValid: check.kind === "valid", isMalformed: false, option };
   }
 
   /** Whether it is for others to know. */
@@ -334,9 +291,6 @@ export class Responder {
     return answer;
   }
 }
-
-const NO_COOKIE = { isValid: false, isMalformed: false } as const;
-const MALFORMED_COOKIE = { isValid: false, isMalformed: true } as const;
 
 async function firstOf(messages: AsyncIterable<Uint8Array>): Promise<Response> {
   for await (const message of messages) return message;
