@@ -301,8 +301,17 @@ export class Control {
       startedAt: this.#startedAt,
       source: this.source,
       now: this.#now(),
-      dnsChanges: this.dns?.waiting() ?? [],
+      dnsChanges: this.#waitingDnsChanges(),
     });
+  }
+
+  /** Of a database that cannot be read nothing is known: what is served and its problem are told still. */
+  #waitingDnsChanges(): Status["dnsChanges"] {
+    try {
+      return this.dns?.waiting() ?? [];
+    } catch {
+      return [];
+    }
   }
 
   /**
