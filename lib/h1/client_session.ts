@@ -153,9 +153,6 @@ export class H1ClientSession implements ExchangeEvents<ClientStream>, RequestEve
     }
   }
 
-  /** Part of the owner's flush, as in a server session; nothing waits here. */
-  resume(_now: number): void {}
-
   /** The backend closed its side. */
   receiveEnd(now: number): void {
     this.#now = now;

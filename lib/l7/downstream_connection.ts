@@ -92,11 +92,6 @@ export class DownstreamConnection implements ExchangeOwner {
     this.#share = shareOf(connection.client.ip);
   }
 
-  /** Requests being answered. */
-  get openRequests(): number {
-    return this.#exchanges.length;
-  }
-
   idleFor(rules: MessageRules | undefined): Deadlines {
     const { idleTimeoutMs } = rules ?? {};
     return idleTimeoutMs === undefined ? this.idle : this.#services.idleOf(idleTimeoutMs);

@@ -9,11 +9,6 @@ export class Interim {
     this.#limits = limits;
   }
 
-  /** Something of an answer has come. */
-  get came(): boolean {
-    return this.#count > 0;
-  }
-
   /** What to do with the next one, or why the response cannot go on. */
   judge(status: number): "pass" | "drop" | { readonly reason: string } {
     const { maxInterim, maxInterimForwarded } = this.#limits;

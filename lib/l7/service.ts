@@ -134,11 +134,6 @@ export class L7Service {
     });
   }
 
-  /** Connections that are open now. */
-  get size(): number {
-    return this.#sessions.size;
-  }
-
   /** Takes new settings; backends that framed otherwise are left to end by themselves. */
   configure(settings: L7Settings): void {
     if (settings.idleTimeoutMs !== this.#settings.idleTimeoutMs) {
@@ -167,11 +162,6 @@ export class L7Service {
   /** What is said of errors where a route says nothing. */
   get pages(): Pages {
     return this.#plans.pages;
-  }
-
-  /** Pools of connections to backends. */
-  get backendCount(): number {
-    return this.#backends.size;
   }
 
   /** Serves a connection whose ClientHello selected an l7 route; `peeked` was read already. */

@@ -63,11 +63,6 @@ export class DataPlane {
     });
   }
 
-  /** Connections that are open now. */
-  get connectionCount(): number {
-    return this.#connections.size;
-  }
-
   /**
    * Applies changes in order. If one fails, those before it stay: the control plane then sends
    * the snapshot it wants to be true.

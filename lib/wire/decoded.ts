@@ -75,14 +75,6 @@ export class Cursor {
     return value;
   }
 
-  /** Three octets, most significant first. */
-  u24(): number | undefined {
-    if (this.remaining < 3) return undefined;
-    const value = (this.#byte(0) << 16) | (this.#byte(1) << 8) | this.#byte(2);
-    this.#at += 3;
-    return value;
-  }
-
   /** Four octets, most significant first, unsigned. */
   u32(): number | undefined {
     if (this.remaining < 4) return undefined;
