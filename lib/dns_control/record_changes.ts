@@ -12,17 +12,9 @@ import {
   type ZoneRecord,
 } from "../dns/mod.ts";
 import type { StoredRecord, ZoneEdit } from "../dns_store/mod.ts";
-import {
-  type FieldProblem,
-  invalid,
-  invalidFields,
-  missing,
-  present,
-  RefusedError,
-} from "../queue/mod.ts";
+import { type FieldProblem, invalidFields, missing, RefusedError } from "../queue/mod.ts";
 import type { RuleProblem, Zone } from "../zones/mod.ts";
 import {
-  DEFAULT_TTL,
   type ReadRecord,
   readRecord,
   type RecordInput,
@@ -30,6 +22,7 @@ import {
   viewOf,
 } from "./inputs.ts";
 import type { DnsOperation, Done } from "./operation.ts";
+import { fieldOfRecord, fieldOfSet, refuseSame, ttlFor } from "./record_rules.ts";
 import { type ServedZones } from "./served_zones.ts";
 import { compareSets, readSet, readSetName, type SetInput, type SetName } from "./set_input.ts";
 import { type WantedSet } from "./set_changes.ts";
@@ -251,29 +244,4 @@ export class RecordChanges {
 /** The names and types of records, each once. */
 function setsOf(records: readonly ZoneRecord[]): Map<string, Pick<ZoneRecord, "name" | "type">> {
   return new Map(records.map(({ name, type }) => [`${type} ${nameKey(name)}`, { name, type }]));
-}
-
-/** RFC 2181 §5.2: the records of a set have one TTL. */
-function ttlFor({ ttl }: ReadRecord, [other]: readonly StoredRecord[]): number {
-  if (other === undefined || ttl === other.ttl) return ttl ?? DEFAULT_TTL;
-  if (ttl === undefined) return other.ttl;
-  throw invalid(
-    "ttl",
-    `the other records of this name and type have ${other.ttl}: replace the set`,
-  );
-}
-
-function refuseSame({ type, data }: ZoneRecord, there: readonly StoredRecord[]): void {
-  const key = rdataKey(type, data);
-  const same = there.find((other) => rdataKey(type, other.data) === key);
-  if (same === undefined) return;
-  throw present(`the record ${same.id}, ${nameToText(same.name)} ${typeToText(type)},`);
-}
-
-function fieldOfRecord({ type }: RuleProblem): string {
-  return type === undefined ? "name" : "type";
-}
-
-function fieldOfSet({ type }: RuleProblem): string {
-  return type === undefined ? "name" : "values";
 }
