@@ -140,10 +140,11 @@ export class GroupFollower implements AsyncDisposable {
   }
 
   async #report(): Promise<void> {
-    const { group, link, version, health } = this.#options;
+    const { group, link, state, version, health } = this.#options;
     while (this.#isReportDue && !this.#isClosed) {
       this.#isReportDue = false;
-      const { epoch, revision } = group.position;
+      const { position: { epoch } } = group;
+      const { revision } = state;
       const uptimeMs = performance.now() - this.#startedAt;
       // What hinders it is what following the log meets too, and is said there.
       await link.report({ version, epoch, revision, health: health(), uptimeMs }).catch(() => {});

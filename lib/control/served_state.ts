@@ -80,6 +80,7 @@ export class ServedState {
   readonly #tables = new RouteTables();
   readonly #watchers = new Set<ChangeWatcher>();
   #snapshot: Snapshot;
+  #heldRevision: number | undefined;
 
   constructor(options: ServedStateOptions) {
     this.#options = options;
@@ -100,9 +101,9 @@ export class ServedState {
     return this.#writes.problem;
   }
 
-  /** Of the state; the group's, where there is one. */
+  /** Of what is in effect; the group's, where there is one. */
   get revision(): number {
-    return this.database.revision;
+    return this.#heldRevision ?? this.database.revision;
   }
 
   /**
@@ -221,7 +222,20 @@ export class ServedState {
     return await group.append(differences, operation);
   }
 
+  /** The database is ahead while what it holds is on its way into effect. */
   async #make(differences: readonly Difference[], operation: Operation): Promise<void> {
+    this.#heldRevision = this.database.revision;
+    try {
+      await this.#makeHeld(differences, operation);
+    } finally {
+      this.#heldRevision = undefined;
+    }
+    operation.onRevision?.(this.revision);
+    const ours = differences.filter(({ kind }) => kind !== "dns_set");
+    for (const watcher of this.#watchers) watcher(ours, this.revision);
+  }
+
+  async #makeHeld(differences: readonly Difference[], operation: Operation): Promise<void> {
     const { result: compiled, undo } = await this.#writes.store(
       () => this.#write(differences, operation),
       differences.length,
@@ -236,11 +250,8 @@ export class ServedState {
     const before = (listener: number, hostname: string) =>
       this.#tables.get(listener)?.get(hostname);
     board.follow(routes, snapshot.listeners, { ...cells, before });
-    operation.onRevision?.(this.revision);
     await runInSlices(this.#tables.patch(routes));
     this.#tables.keepOnly(snapshot.listeners);
-    const ours = differences.filter(({ kind }) => kind !== "dns_set");
-    for (const watcher of this.#watchers) watcher(ours, this.revision);
   }
 
   /**

@@ -95,7 +95,7 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     geoip: geoip &&
       { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
     databaseVersion: state.database.version,
-    revision: state.database.revision,
+    revision: state.revision,
     active: listeners.reduce((sum, { active }) => sum + active, 0),
     backends: worstFirst(board.status()),
     responses: responsesOf(state),
