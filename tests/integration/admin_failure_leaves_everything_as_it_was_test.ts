@@ -269,3 +269,25 @@ Deno.test("a change while a worker is dead is made, and its successor has it", a
   const { status } = await admin.client.getStatus({});
   assert.deepEqual(status?.workers.map(({ restarts }) => restarts), [1, 0]);
 });
+
+Deno.test("a revision is not said before it is in effect", async () => {
+  const seen: number[] = [];
+  const found: { revision?: () => number } = {};
+  await using admin = await startAdmin({
+    wrapPlane: (plane) => {
+      const apply = async (...[changes, snapshot]: Parameters<Plane["apply"]>) => {
+        if (found.revision !== undefined) seen.push(found.revision());
+        return await plane.apply(changes, snapshot);
+      };
+      return bound(Object.create(plane, { apply: { value: apply } }), plane);
+    },
+  });
+  found.revision = () => admin.control.state.revision;
+  const before = admin.control.state.revision;
+  const { revision } = await admin.client.addRoute({
+    ...{ listenerAddr: admin.addr, hostname: "a.example", backend: "127.0.0.1:1" },
+  });
+  assert.deepEqual(seen, [before]);
+  assert.equal(revision, BigInt(before + 1));
+  assert.equal(admin.control.state.revision, before + 1);
+});
