@@ -6,7 +6,7 @@ import { stateFieldName, stateFromMessage } from "../../lib/messages/mod.ts";
 import { runAtOnce } from "../../lib/slices/mod.ts";
 import { MAX_LISTENERS, MAX_ROUTES, MAX_RULES } from "../../lib/state/mod.ts";
 import { createServerIdentity } from "../support/certificates.ts";
-import { ControlUnderTest, type World } from "./control_under_test.ts";
+import { ControlUnderTest, type World } from "./control_fixture.ts";
 
 const BY = { actor: "test", action: "Test" };
 

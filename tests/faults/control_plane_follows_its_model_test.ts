@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseError, openDatabase } from "../../lib/db/mod.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { createRandom, type Random } from "../support/fuzz.ts";
-import { ControlUnderTest, type World } from "./control_under_test.ts";
+import { ControlUnderTest, type World } from "./control_fixture.ts";
 import { ROUNDS } from "./durable_state.ts";
 import { ReferenceModel, type Refusal } from "./reference_model.ts";
 

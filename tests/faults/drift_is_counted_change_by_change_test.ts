@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Drift } from "../../lib/control/mod.ts";
 import type { State } from "../../lib/state/mod.ts";
-import { ControlUnderTest, type World } from "./control_under_test.ts";
+import { ControlUnderTest, type World } from "./control_fixture.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { eventually } from "../support/deadline.ts";
 import { fuzzTest, type Random } from "../support/fuzz.ts";

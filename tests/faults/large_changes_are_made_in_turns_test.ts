@@ -4,7 +4,7 @@ import { firewallHandlers } from "../../lib/admin/firewall_handlers.ts";
 import type { AdminContext } from "../../lib/admin/context.ts";
 import { type Database, openDatabase } from "../../lib/db/mod.ts";
 import { eventually } from "../support/deadline.ts";
-import { ControlUnderTest, type World } from "./control_under_test.ts";
+import { ControlUnderTest, type World } from "./control_fixture.ts";
 import { copyFiles } from "./durable_state.ts";
 
 const OPERATION = { actor: "test", action: "Apply" };
