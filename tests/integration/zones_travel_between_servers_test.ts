@@ -6,7 +6,13 @@ import { encodeTransferQuery, zoneRecords } from "../../lib/transfer/mod.ts";
 import type { Zone } from "../../lib/zones/mod.ts";
 import { runCommand, testWithCommands } from "../support/commands.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
-import { type DnsPeer, knotConfig, nsdConfig, startDnsPeer } from "../support/dns_peers.ts";
+import {
+  type DnsPeer,
+  knotConfig,
+  namedConfig,
+  nsdConfig,
+  startDnsPeer,
+} from "../support/dns_peers.ts";
 import { nameOf } from "../support/dns_server.ts";
 import { zoneOf } from "../support/zone_samples.ts";
 import { keyNamed, TRANSFER_SECRET, zoneOfRecords, ZoneServer } from "../support/zone_server.ts";
@@ -280,15 +286,14 @@ function startNamed(zone: string, files: Record<string, string>): Promise<DnsPee
   return startDnsPeer({
     ...{ command: "named", question: [ORIGIN, "SOA"] },
     args: ({ folder, port }) => ["-g", "-c", `${folder}/named.conf`, "-p", String(port)],
-    files: ({ folder, port }) => ({
+    files: (place) => ({
       ...files,
-      "named.conf": `options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; };
-  listen-on-v6 { none; }; recursion no; pid-file "${folder}/pid"; session-keyfile "${folder}/session";
-  notify no; };
-controls { };
-key xfr-key { algorithm hmac-sha256; secret "${SECRET}"; };
+      "named.conf": namedConfig(
+        place,
+        `key xfr-key { algorithm hmac-sha256; secret "${SECRET}"; };
 zone "z.example" { ${zone} };
 `,
+      ),
     }),
   });
 }

@@ -64,6 +64,21 @@ ${server}database:
 ${rest}`;
 }
 
+/** A configuration of BIND that keeps everything in its folder, and opens no channel of control. */
+export function namedConfig({ folder, port }: PeerPlace, rest: string, options = ""): string {
+  return `options {
+  directory "${folder}";
+  listen-on port ${port} { 127.0.0.1; };
+  listen-on-v6 { none; };
+  pid-file "${folder}/pid";
+  session-keyfile "${folder}/session";
+  recursion no;
+  notify no;
+${options}};
+controls { };
+${rest}`;
+}
+
 /** Starts a name server, and waits until it answers. */
 export async function startDnsPeer(options: DnsPeerOptions): Promise<DnsPeer> {
   const { command, files, args, question } = options;

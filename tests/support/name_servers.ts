@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { type DnsPeerOptions, knotConfig, startDnsPeer } from "./dns_peers.ts";
+import { type DnsPeerOptions, knotConfig, namedConfig, startDnsPeer } from "./dns_peers.ts";
 
 /** A name server that runs. */
 export interface NameServer extends AsyncDisposable {
@@ -78,13 +78,13 @@ export function startBind(): Promise<NameServer> {
   return start({
     command: "named",
     args: ({ folder, port }) => ["-g", "-c", join(folder, "named.conf"), "-p", String(port)],
-    files: ({ folder, port }) => ({
-      "named.conf": `options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; };
-  listen-on-v6 { none; }; recursion no; pid-file "${folder}/pid"; session-keyfile "${folder}/session"; };
-controls { };
-key "${UPDATE_KEY.name}" { algorithm hmac-sha256; secret "${UPDATE_KEY.secret}"; };
-zone "a.example" { type primary; file "${folder}/zone"; allow-update { key "${UPDATE_KEY.name}"; }; };
+    files: (place) => ({
+      "named.conf": namedConfig(
+        place,
+        `key "${UPDATE_KEY.name}" { algorithm hmac-sha256; secret "${UPDATE_KEY.secret}"; };
+zone "a.example" { type primary; file "zone"; allow-update { key "${UPDATE_KEY.name}"; }; };
 `,
+      ),
       zone: ZONE,
     }),
   });

@@ -70,14 +70,14 @@ export function readAnswer(octets: Uint8Array): ReadAnswer {
   };
 }
 
-/** Asks for `a.example. MX`. */
-export function queryFor(text: string, udpPayloadBytes?: number): Uint8Array {
+/** Asks for `a.example. MX`, also for signatures if there is EDNS and `isDnssecOk` says so. */
+export function queryFor(text: string, udpPayloadBytes?: number, isDnssecOk = false): Uint8Array {
   const [name = "", type = ""] = text.split(" ");
   const number = typeFromText(type);
   assert(number.ok);
   return encodeQuery({
     ...{ id: 0x1234, name: nameOf(name), type: number.value },
-    ...udpPayloadBytes !== undefined && { udpPayloadBytes },
+    ...udpPayloadBytes !== undefined && { udpPayloadBytes, isDnssecOk },
   });
 }
 
