@@ -100,6 +100,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...watch.warnings,
     ...history?.warnings ?? [],
     ...control.groupWarnings,
+    ...control.published?.warnings ?? [],
     ...lostWords(lostLines()),
   ];
   const differences = () => drift?.differences ?? 0;
@@ -120,6 +121,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   await confirmRole(database);
   control.issuance?.start();
   control.dns?.start();
+  control.published?.start();
   control.follow(() => monitoring.health().problems.join("; "));
   await drift?.look();
   const running = { config, reloader, control, monitoring, manager, signals, log };

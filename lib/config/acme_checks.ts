@@ -39,6 +39,9 @@ export function checkMcns({ mcns }: Config, { report, files }: CheckContext): vo
   }
   checkAuthorities(caCert, ["mcns", "ca_cert"], { report, files });
   if (zones.length === 0) report.problem(["mcns", "zones"], "names no zone");
+  if (mcns.publish?.addresses.length === 0) {
+    report.problem(["mcns", "publish", "addresses"], "names no address");
+  }
 }
 
 function checkAuthorities(

@@ -28,6 +28,7 @@ export {
   type McnsConfig,
   type NamedAddress,
   type ProxyConfig,
+  type PublishConfig,
   type ServerConfig,
   type StateConfig,
   type StateLocalConfig,

@@ -253,7 +253,8 @@ export const SETTINGS: RecordKind<Config> = table<Config>({
     optional: true,
     doc:
       "The name server beside the proxy (docs/mcns.md), whose records it may change over REST: " +
-      'for `challenge = "dns-01"`. Absent: there is none.',
+      'for `challenge = "dns-01"`, for records of a state that is applied, and for those that are ' +
+      "made of routes. Absent: there is none.",
   },
   metrics: {
     key: "metrics",

@@ -44,6 +44,15 @@ export interface McnsConfig {
   readonly tokenFile: string;
   readonly zones: readonly string[];
   readonly propagationMs: number;
+  /** Absent: no records are made of routes. */
+  readonly publish?: PublishConfig;
+}
+
+/** Records that are made of routes. */
+export interface PublishConfig {
+  /** Canonical. */
+  readonly addresses: readonly string[];
+  readonly ttlMs: number;
 }
 
 /** Certificates from an authority. */

@@ -24,6 +24,7 @@ import { GeoIpInUse } from "./geoip_in_use.ts";
 import { Group } from "./group.ts";
 import { GroupFollower } from "./group_follower.ts";
 import { type Issuance, openIssuance } from "./open_issuance.ts";
+import { PublishedRecords } from "./published_records.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { Replay } from "./replay.ts";
 import { type ResolverFilesWatch, watchResolverFiles } from "./resolver_files.ts";
@@ -59,6 +60,8 @@ export class Control {
   readonly issuance: Issuance | undefined;
   /** Changes of records at the name server; absent: there is none. */
   readonly dns: DnsChanges | undefined;
+  /** Records that are made of routes; absent: there is no name server. */
+  readonly published: PublishedRecords | undefined;
   /** For questions; changes go through the three above. */
   readonly state: ServedState;
   readonly #options: StartOptions;
@@ -125,6 +128,11 @@ export class Control {
     const { config: { mcns } } = options;
     this.dns = mcns && new DnsChanges({ config: mcns, state, readFile, log, now });
     const { dns } = this;
+    this.published = mcns && dns && new PublishedRecords({
+      ...{ changes: dns, state, log },
+      zones: mcns.zones,
+      publish: mcns.publish,
+    });
     this.wholeState = new StateAdministration({
       state,
       firewall,
@@ -355,7 +363,8 @@ export class Control {
     this.routing.close();
     this.backends.close();
     await this.#follower?.[Symbol.asyncDispose]();
-    await this.dns?.[Symbol.asyncDispose]();
+    // What waits for the name server is given up: whoever comes after goes on.
+    await Promise.all([this.dns, this.published].map((it) => it?.[Symbol.asyncDispose]()));
     await this.state.close();
     await this.totals.close();
     await this.plane.drain(timeoutMs);

@@ -8,15 +8,17 @@ import {
   DnsRestError,
   prepareChange,
   type PreparedChange,
+  type SetDifference,
   waitingChanges,
   type WantedSet,
   type ZoneVersion,
 } from "../dns_rest/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { invalid, invalidFields, RefusedError } from "../queue/mod.ts";
+import { invalid } from "../queue/mod.ts";
 import type { DnsSet } from "../state/mod.ts";
 import { type Difference, dnsDifferences } from "./differences.ts";
 import { zoneOf } from "./dns_alias.ts";
+import { refusalOf } from "./dns_refusal.ts";
 import type { ServedState } from "./served_state.ts";
 import { mcnsOptions } from "./text_writer.ts";
 
@@ -65,6 +67,7 @@ export class DnsChanges implements AsyncDisposable {
   readonly #problems = new Map<string, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #settling: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
   #failures = 0;
   readonly #closing = new AbortController();
 
@@ -121,16 +124,87 @@ export class DnsChanges implements AsyncDisposable {
     }
   }
 
+  /**
+   * Runs `body` while no other change of records is on its way from here: two would be in each other's
+   * way at the name server. Whoever needs the state alone, too, takes it within.
+   */
+  alone<T>(body: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(body);
+    this.#turn = turn.catch(() => {}); // Whoever asked hears of it.
+    return turn;
+  }
+
+  /**
+   * What sets would become that nobody has asked for but we.
+   *
+   * @throws {DnsRestError}
+   */
+  async look(sets: readonly WantedSet[]): Promise<readonly SetDifference[]> {
+    const change = { id: randomUUID(), coordinator: this.#coordinator, sets, dryRun: true };
+    return (await prepareChange(await this.#server(), change, this.#closing.signal)).sets;
+  }
+
+  /**
+   * Changes sets that nobody has asked for but we: `note` writes what comes of it here, in the
+   * transaction of the decision.
+   *
+   * @param options `isStill` looks whether the change is what it was meant to be.
+   * @throws {DnsRestError} also if the change is another one by now.
+   */
+  make(
+    sets: readonly WantedSet[],
+    options: {
+      readonly note: () => void;
+      readonly isStill: (found: readonly SetDifference[]) => boolean;
+    },
+  ): Promise<void> {
+    return this.alone(() => this.#makeAlone(sets, options));
+  }
+
   /** Makes the name server do what is decided, and give up what is not. Never fails. */
   settle(): Promise<void> {
     this.#settling = this.#settling.then(() => this.#settleAll());
     return this.#settling;
   }
 
+  /** Writes rows of ours in a transaction, alone. */
+  async write<T>(body: () => T): Promise<T> {
+    const { database } = this.#options.state;
+    const until = performance.now() + database.busyTimeoutMs;
+    return await this.#options.state.exclusive(async () => {
+      const result = await whenFree(() => database.transaction(body), { until });
+      await database.reachDisk();
+      return result;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#timer);
     await this.#settling;
+  }
+
+  async #makeAlone(
+    sets: readonly WantedSet[],
+    { note, isStill }: Parameters<DnsChanges["make"]>[1],
+  ): Promise<void> {
+    const id = randomUUID();
+    const [decidedAt, content] = [this.#options.now(), JSON.stringify(sets)];
+    this.#open.add(id);
+    try {
+      const change = { id, coordinator: this.#coordinator, sets };
+      const kept = await prepareChange(await this.#server(), change, this.#closing.signal);
+      if (!isStill(kept.sets)) {
+        throw new DnsRestError("refused", "the records have changed meanwhile");
+      }
+      await this.write(() => {
+        this.#rows.add({ id, content, actor: "mc-proxy", decidedAt });
+        note();
+      });
+    } finally {
+      this.#open.delete(id);
+      await this.settle();
+    }
   }
 
   get #rows() {
@@ -210,13 +284,13 @@ export class DnsChanges implements AsyncDisposable {
         continue;
       }
       this.#problems.delete(row.id);
-      await this.#write(() => this.#rows.remove(row.id));
+      await this.write(() => this.#rows.remove(row.id));
     }
     for (const id of await waitingChanges(server, this.#coordinator, signal)) {
       if (this.#open.has(id)) continue;
       // Read after the name server has said that it keeps it, and by the process that writes alone:
       // what is not decided by now never will be.
-      const isDecided = await this.#write(() => this.#rows.has(id));
+      const isDecided = await this.write(() => this.#rows.has(id));
       if (!isDecided && !this.#open.has(id)) await abortChange(server, id, signal);
     }
     if (failed.length > 0) throw failed[0];
@@ -234,16 +308,6 @@ export class DnsChanges implements AsyncDisposable {
     const fields = { id, sets: sets.length };
     this.#options.log({ level: "warn", message: "records were changed once more", fields });
   }
-
-  async #write<T>(body: () => T): Promise<T> {
-    const { database } = this.#options.state;
-    const until = performance.now() + database.busyTimeoutMs;
-    return await this.#options.state.exclusive(async () => {
-      const result = await whenFree(() => database.transaction(body), { until });
-      await database.reachDisk();
-      return result;
-    });
-  }
 }
 
 /** The row of the decision goes with the first of them. */
@@ -254,21 +318,4 @@ function decided(
   if (first === undefined) return [];
   const write: Difference["write"] = ({ database }) => database.dnsChanges.add(row);
   return [{ ...first, write }, ...others];
-}
-
-/** What the name server does not keep, changes nothing here. */
-function refusalOf(error: unknown): unknown {
-  if (!(error instanceof DnsRestError)) return error;
-  const { status, code, message, fields } = error;
-  if (code === "cancelled") return new RefusedError("cancelled", message);
-  if (status === 412) return new RefusedError("aborted", message, { cause: error });
-  if (status === 400 && fields.length > 0) {
-    return invalidFields(fields.map(({ field, message }) => {
-      return { field: field.replace(/^sets\[/, "state.records["), message };
-    }));
-  }
-  const reason = `${message}; nothing was changed`;
-  return new RefusedError(status === 503 ? "busy" : "failed_precondition", reason, {
-    cause: error.cause ?? error,
-  });
 }

@@ -88,16 +88,14 @@ export class StateAdministration {
     }
     let isKept = false;
     try {
-      const applied = await this.#state.exclusive(
-        () =>
-          dns.together(sets, { ifVersions, actor, signal }, async (kept) => {
-            isKept = true;
-            const { differences, versions: zoneVersions, id } = kept;
-            const done = await this.#applyAlone(wanted, options, operation, differences);
-            return { ...done, zoneVersions, id };
-          }),
-        signal,
-      );
+      const change = () =>
+        dns.together(sets, { ifVersions, actor, signal }, async (kept) => {
+          isKept = true;
+          const { differences, versions: zoneVersions, id } = kept;
+          const done = await this.#applyAlone(wanted, options, operation, differences);
+          return { ...done, zoneVersions, id };
+        });
+      const applied = await dns.alone(() => this.#state.exclusive(change, signal));
       await dns.settle();
       return { ...applied, recordsPending: dns.waiting().some(({ id }) => id === applied.id) };
     } catch (error) {

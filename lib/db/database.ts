@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { FirewallRule } from "../firewall/mod.ts";
 import { DnsChangeRows } from "./dns_changes.ts";
 import { IssuedCertificates } from "./issued_certificates.ts";
+import { PublishedRows } from "./published_records.ts";
 import { Policies } from "./policies.ts";
 import { complete } from "../schema/mod.ts";
 import type { Steps } from "../slices/mod.ts";
@@ -87,6 +88,8 @@ export class Database extends StateDatabase {
   readonly issued: IssuedCertificates;
   /** Changes of records that the name server has yet to confirm. */
   readonly dnsChanges: DnsChangeRows;
+  /** Records at the name server that are made of routes. */
+  readonly published: PublishedRows;
 
   readonly #schema: ProgramSchema;
 
@@ -99,6 +102,7 @@ export class Database extends StateDatabase {
     this.settings = new Settings(this.statements);
     this.issued = new IssuedCertificates(this.statements);
     this.dnsChanges = new DnsChangeRows(this.statements);
+    this.published = new PublishedRows(this.statements);
   }
 
   /** Of the state: the group's where this is a replica, else that of the audit log. */

@@ -40,6 +40,7 @@ export {
   type KeptProof,
 } from "./issued_certificates.ts";
 export { type DecidedDnsChange, type DnsChangeRows } from "./dns_changes.ts";
+export { type PublishedRows, type PublishedSet } from "./published_records.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleName, type Rules, type StoredRule } from "./rules.ts";
 export { type ReplicaPosition, type Settings, type SourceName } from "./settings.ts";

@@ -10,6 +10,7 @@ export const STATE_TABLES = [
   "settings",
   "seeded",
   "dns_changes",
+  "dns_published",
 ] as const;
 
 /** Columns of state tables that count and do not say: they change without anybody's wish. */

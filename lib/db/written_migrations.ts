@@ -165,6 +165,20 @@ export const WRITTEN: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    // The sets of records that were made of routes, as they were made.
+    version: 23,
+    statements: [
+      `CREATE TABLE dns_published (
+        zone TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        ttl INTEGER NOT NULL,
+        content TEXT NOT NULL CHECK(json_valid(content)),
+        PRIMARY KEY (zone, name, type)
+      )`,
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */
