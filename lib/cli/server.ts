@@ -100,7 +100,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...watch.warnings,
     ...history?.warnings ?? [],
     ...control.groupWarnings,
-    ...control.published?.warnings ?? [],
+    ...control.recordWarnings,
     ...lostWords(lostLines()),
   ];
   const differences = () => drift?.differences ?? 0;

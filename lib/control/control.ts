@@ -1,3 +1,4 @@
+import type { PublishedSet } from "../db/mod.ts";
 import type { ListenerSnapshot, Plane } from "../plane/mod.ts";
 import type { FleetLink } from "../fleet/mod.ts";
 import type { History } from "../history/mod.ts";
@@ -81,6 +82,8 @@ export class Control {
   readonly #group: Group | undefined;
   /** The group that the proxy belongs to; absent: it is alone. */
   readonly fleet: FleetView | undefined;
+  /** Made of routes by a start that had a name server. */
+  readonly #leftRecords: readonly PublishedSet[];
   #follower: GroupFollower | undefined;
   readonly #tap: Tap;
 
@@ -133,6 +136,7 @@ export class Control {
       zones: mcns.zones,
       publish: mcns.publish,
     });
+    this.#leftRecords = database.published.list();
     this.wholeState = new StateAdministration({
       state,
       firewall,
@@ -250,6 +254,14 @@ export class Control {
   /** What is odd about following the group; one sentence each. */
   get groupWarnings(): readonly string[] {
     return this.#follower?.warnings ?? [];
+  }
+
+  /** Why records at the name server are not what routes say; one sentence each. */
+  get recordWarnings(): readonly string[] {
+    if (this.published !== undefined) return this.published.warnings;
+    const { length } = this.#leftRecords;
+    if (length === 0) return [];
+    return [`${length} sets of records stay at the name server, made of routes: [mcns] is gone`];
   }
 
   /** The data plane, for questions. */

@@ -146,19 +146,35 @@ export class DnsChanges implements AsyncDisposable {
 
   /**
    * Changes sets that nobody has asked for but we: `note` writes what comes of it here, in the
-   * transaction of the decision.
+   * transaction of the decision. Only within {@link alone}.
    *
    * @param options `isStill` looks whether the change is what it was meant to be.
    * @throws {DnsRestError} also if the change is another one by now.
    */
-  make(
+  async make(
     sets: readonly WantedSet[],
-    options: {
+    { note, isStill }: {
       readonly note: () => void;
       readonly isStill: (found: readonly SetDifference[]) => boolean;
     },
   ): Promise<void> {
-    return this.alone(() => this.#makeAlone(sets, options));
+    const id = randomUUID();
+    const [decidedAt, content] = [this.#options.now(), JSON.stringify(sets)];
+    this.#open.add(id);
+    try {
+      const change = { id, coordinator: this.#coordinator, sets };
+      const kept = await prepareChange(await this.#server(), change, this.#closing.signal);
+      if (!isStill(kept.sets)) {
+        throw new DnsRestError("refused", "the records have changed meanwhile");
+      }
+      await this.write(() => {
+        this.#rows.add({ id, content, actor: "mc-proxy", decidedAt });
+        note();
+      });
+    } finally {
+      this.#open.delete(id);
+      await this.settle();
+    }
   }
 
   /** Makes the name server do what is decided, and give up what is not. Never fails. */
@@ -182,29 +198,6 @@ export class DnsChanges implements AsyncDisposable {
     this.#closing.abort();
     clearTimeout(this.#timer);
     await this.#settling;
-  }
-
-  async #makeAlone(
-    sets: readonly WantedSet[],
-    { note, isStill }: Parameters<DnsChanges["make"]>[1],
-  ): Promise<void> {
-    const id = randomUUID();
-    const [decidedAt, content] = [this.#options.now(), JSON.stringify(sets)];
-    this.#open.add(id);
-    try {
-      const change = { id, coordinator: this.#coordinator, sets };
-      const kept = await prepareChange(await this.#server(), change, this.#closing.signal);
-      if (!isStill(kept.sets)) {
-        throw new DnsRestError("refused", "the records have changed meanwhile");
-      }
-      await this.write(() => {
-        this.#rows.add({ id, content, actor: "mc-proxy", decidedAt });
-        note();
-      });
-    } finally {
-      this.#open.delete(id);
-      await this.settle();
-    }
   }
 
   get #rows() {

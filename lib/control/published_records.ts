@@ -146,7 +146,7 @@ export class PublishedRecords implements AsyncDisposable {
   /** Of one zone. What the name server does not take is found, and the others go on. */
   async #bring(names: readonly Name[]): Promise<void> {
     try {
-      await this.#make(names);
+      await this.#options.changes.alone(() => this.#make(names));
     } catch (error) {
       const status = error instanceof DnsRestError ? error.status : undefined;
       if (status === 400 && names.length > 1) {

@@ -80,22 +80,36 @@ export class StateAdministration {
         "the name server (`mcnsctl`)";
       throw new RefusedError("failed_precondition", message);
     }
-    const { dryRun, ifZoneVersions: ifVersions = [] } = options;
-    const { actor, signal } = operation;
-    if (dryRun) {
+    if (options.dryRun) {
+      const { signal } = operation;
       const { differences, versions: zoneVersions } = await dns.plan(sets, signal);
       return { ...await this.#applyOwn(wanted, options, operation, differences), zoneVersions };
     }
+    return await dns.alone(() =>
+      this.#applyTogether({ ...wanted, records: sets }, options, operation, dns)
+    );
+  }
+
+  async #applyTogether(
+    wanted: State & Required<Pick<State, "records">>,
+    options: ApplyOptions,
+    operation: Operation,
+    dns: DnsChanges,
+  ): Promise<Applied> {
+    const { ifZoneVersions: ifVersions = [] } = options;
+    const { actor, signal } = operation;
     let isKept = false;
     try {
-      const change = () =>
-        dns.together(sets, { ifVersions, actor, signal }, async (kept) => {
-          isKept = true;
-          const { differences, versions: zoneVersions, id } = kept;
-          const done = await this.#applyAlone(wanted, options, operation, differences);
-          return { ...done, zoneVersions, id };
-        });
-      const applied = await dns.alone(() => this.#state.exclusive(change, signal));
+      const applied = await this.#state.exclusive(
+        () =>
+          dns.together(wanted.records, { ifVersions, actor, signal }, async (kept) => {
+            isKept = true;
+            const { differences, versions: zoneVersions, id } = kept;
+            const done = await this.#applyAlone(wanted, options, operation, differences);
+            return { ...done, zoneVersions, id };
+          }),
+        signal,
+      );
       await dns.settle();
       return { ...applied, recordsPending: dns.waiting().some(({ id }) => id === applied.id) };
     } catch (error) {
