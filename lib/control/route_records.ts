@@ -39,18 +39,19 @@ export function* routeRecords(
   listeners: readonly RecordedListener[],
   { zones, addresses, ttl }: RouteRecordsOptions,
 ): Steps<Map<string, PublishedSet[]>> {
+  const isV6 = (ip: string) => ip.includes(":");
+  const a = texts("A", addresses.filter((ip) => !isV6(ip)));
+  const aaaa = texts("AAAA", addresses.filter(isV6));
   const wanted = new Map<string, PublishedSet[]>();
   for (const [hostname, door] of yield* doorsOf(listeners)) {
     yield;
     const zone = zoneOf(hostname, zones);
     if (zone === undefined) continue;
     const place = { zone, name: `${hostname}.`, ttl };
-    const isV6 = (ip: string) => ip.includes(":");
-    const https = door.mode === "l7" ? [serviceOf(door)] : [];
     const sets = [
-      { ...place, type: "A", values: texts("A", addresses.filter((ip) => !isV6(ip))) },
-      { ...place, type: "AAAA", values: texts("AAAA", addresses.filter(isV6)) },
-      { ...place, type: "HTTPS", values: texts("HTTPS", https) },
+      { ...place, type: "A", values: a },
+      { ...place, type: "AAAA", values: aaaa },
+      { ...place, type: "HTTPS", values: door.mode === "l7" ? [serviceOf(door)] : [] },
     ].filter(({ values }) => values.length > 0);
     wanted.set(placeKey(place), sets);
   }
@@ -77,16 +78,17 @@ function* doorsOf(listeners: readonly RecordedListener[]): Steps<Map<string, Doo
   return doors;
 }
 
+/** As the name server writes it. */
 function serviceOf({ port }: Door): string {
-  return `1 . alpn=${ALPN}${port === HTTPS_PORT ? "" : ` port=${port}`}`;
+  return `1 . alpn="${ALPN}"${port === HTTPS_PORT ? "" : ` port=${port}`}`;
 }
 
 /** As the name server writes them, in one order, so that they can be compared. */
-function texts(type: keyof typeof TYPE, values: readonly string[]): string[] {
+function texts(type: "A" | "AAAA", values: readonly string[]): string[] {
   const origin = nameFromText(".");
   if (!origin.ok) throw new TypeError(origin.reason);
   return [...new Set(values)].map((value) => {
-    const data = rdataFromText(TYPE[type], value.split(" "), { origin: origin.value });
+    const data = rdataFromText(TYPE[type], [value], { origin: origin.value });
     if (!data.ok) throw new TypeError(`${type} ${value}: ${data.reason}`);
     return rdataToText(TYPE[type], data.value);
   }).toSorted();
