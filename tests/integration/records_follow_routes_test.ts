@@ -172,6 +172,7 @@ Deno.test("what was made by hand is left alone and said, until it goes", async (
   await has(nameServer, ...byHand, "good 60 A 198.51.100.2");
   await client.removeRoute({ listenerAddr, hostname: "www.nowhere.example" });
   await published?.follow();
+  assert.deepEqual(proxy.database.published.list(), [], "what is theirs is forgotten");
   assert.deepEqual(published?.warnings, []);
 
   // What was in the way goes: ours comes.
@@ -196,12 +197,15 @@ Deno.test("a name server that is away keeps no route waiting, and is told when i
   await using proxy = await startProxy(nameServer, { folder: folder.path });
   proxy.expectedErrors.push("the name server could not be told");
   const { client, addr: listenerAddr, control: { published, dns } } = proxy;
-  gate.watch = () => "cut";
+  // It does not answer at first, and then it is cut off.
+  const hung = Promise.withResolvers<"cut">();
+  gate.watch = () => hung.promise;
   await client.addRoute({ listenerAddr, ...l4("one.a.example") });
-  await published?.follow();
-  assert.match(published?.warnings.join() ?? "", /^records of routes wait for the name server: .*/);
   await client.addRoute({ listenerAddr, ...l4("two.a.example") });
   await client.removeRoute({ listenerAddr, hostname: "one.a.example" });
+  hung.resolve("cut");
+  await published?.follow();
+  assert.match(published?.warnings.join() ?? "", /^records of routes wait for the name server: .*/);
   gate.watch = () => {};
   // Without anybody's doing.
   await has(nameServer, ...addresses("two"));

@@ -48,7 +48,7 @@ Deno.test("a hostname in a zone has its addresses, and HTTPS if it is l7", async
 });
 
 Deno.test("the apex is a name; wildcards, default routes and names elsewhere have no records", async () => {
-  const names = ["example.net", "*.example.net", "*", "www.example.org", "badexample.net"];
+  const names = ["www.example.org", "badexample.net", "example.net", "*.example.net", "*"];
   assert.deepEqual(await wanted([listener(443, ...names.map(l4))], { addresses: ["192.0.2.1"] }), [
     "example.net example.net. 300 A 192.0.2.1",
   ]);
