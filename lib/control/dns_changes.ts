@@ -18,6 +18,7 @@ import { invalid } from "../queue/mod.ts";
 import type { DnsSet } from "../state/mod.ts";
 import { type Difference, dnsDifferences } from "./differences.ts";
 import { zoneOf } from "./dns_alias.ts";
+import { decided } from "./dns_decision.ts";
 import { refusalOf } from "./dns_refusal.ts";
 import type { ServedState } from "./served_state.ts";
 import { mcnsOptions } from "./text_writer.ts";
@@ -301,14 +302,4 @@ export class DnsChanges implements AsyncDisposable {
     const fields = { id, sets: sets.length };
     this.#options.log({ level: "warn", message: "records were changed once more", fields });
   }
-}
-
-/** The row of the decision goes with the first of them. */
-function decided(
-  [first, ...others]: readonly Difference[],
-  row: DecidedDnsChange,
-): readonly Difference[] {
-  if (first === undefined) return [];
-  const write: Difference["write"] = ({ database }) => database.dnsChanges.add(row);
-  return [{ ...first, write }, ...others];
 }
