@@ -126,8 +126,17 @@ Deno.test("records come, change and go with routes, whoever changes them", async
   await has(nameServer, ...addresses("two"), service("two"));
   // Records that are applied with a state, at once: neither is in the other's way.
   const set = { name: "www.a.example", type: "TXT", ttl: 60, values: ["x"] };
+  const { gate, mcns } = nameServer;
+  const held = Promise.withResolvers<void>();
+  gate.watch = (call) => call === "commit" ? held.promise : undefined;
   await client.addRoute({ listenerAddr, ...l4("three.a.example") });
-  await client.apply({ state: { records: [set] } });
+  await eventually(() => mcns.control.prepared.list().length === 1, "ours is decided");
+  const applying = client.apply({ state: { records: [set] } });
+  applying.catch(() => {}); // Looked at below.
+  // Time enough to be refused.
+  for (let i = 0; i < 50; i++) await client.getStatus({});
+  held.resolve();
+  await applying;
   const rest = ['www 60 TXT "x"', ...addresses("three"), ...addresses("two"), service("two")];
   await has(nameServer, ...rest);
   await proxy.control.published?.follow();
@@ -188,6 +197,19 @@ Deno.test("what was made by hand is left alone and said, until it goes", async (
   assert.deepEqual(published?.warnings, []);
   const rest = byHand.filter((it) => !it.startsWith("own "));
   await has(nameServer, ...rest, "good 60 A 198.51.100.2", ...addresses("own"));
+
+  // A hand that comes between our look and our change.
+  const { gate, mcns } = nameServer;
+  let calls = 0;
+  gate.watch = async (call, when) => {
+    if (call !== "prepare" || when !== "before" || ++calls !== 2) return;
+    await write(nameServer, { name: "late", type: "A", value: "198.51.100.3" });
+  };
+  await client.addRoute({ listenerAddr, ...l4("late.a.example") });
+  const late = () => published?.warnings.join().startsWith("late.a.example. A was made by hand");
+  await eventually(() => late() === true, "the hand was seen");
+  assert.deepEqual(mcns.control.prepared.list(), []);
+  assert.ok((await records(nameServer)).includes("late 3600 A 198.51.100.3"));
 });
 
 Deno.test("a name server that is away keeps no route waiting, and is told when it is back", async () => {
