@@ -196,7 +196,7 @@ Deno.test({
     await using disks = new AsyncDisposableStack();
     const options = {
       get folder() {
-        const disk = disks.use(smallDisk(1024));
+        const disk = disks.use(smallDisk(4 * 1024));
         Deno.chmodSync(disk.path, 0o700);
         return disk.path;
       },

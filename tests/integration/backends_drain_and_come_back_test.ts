@@ -59,15 +59,15 @@ Deno.test("a backend that drains keeps what it has, gets nothing new, and is bac
     assert.equal(new TextDecoder().decode(await live.read(10)), "still here");
   }
   assert.match(await ctl(admin, "backends", "list", hostname), /drain .* drained by an operator/);
+  await eventually(
+    () => admin.logs.some(({ message }) => message === "backend is draining"),
+    "the log says so",
+  );
   await ctl(admin, "backends", "up", hostname, one.address);
   await eventually(async () => {
     await using _ = await open(admin);
     return one.connections.length > 1;
   }, "it is used again");
-  await eventually(
-    () => admin.logs.some(({ message }) => message === "backend is draining"),
-    "the log says so",
-  );
 });
 
 Deno.test("a deadline cuts what is left, with a RST on both sides, and nothing of the others", async () => {

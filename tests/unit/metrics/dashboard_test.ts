@@ -57,7 +57,8 @@ Deno.test("the Grafana dashboard shows every metric family", async () => {
 Deno.test("the runbook's alerts ask for series that exist", async () => {
   const series = await readSeries();
   const runbook = await Deno.readTextFile(join(ROOT, "RUNBOOK.md"));
-  const names = runbook.match(/\bmc_proxy_[a-z_]+/g) ?? [];
+  // What has a point behind it is in the schema of a fleet, in PostgreSQL.
+  const names = runbook.match(/\bmc_proxy_[a-z_]+\b(?!\.)/g) ?? [];
   assert.ok(names.length >= 7);
   assert.deepEqual(names.filter((name) => !series.has(name)), []);
 });
