@@ -90,6 +90,19 @@ async function write(
   await callDnsRest(server, { method: "POST", path: "/v1/zones/a.example/records", body });
 }
 
+async function removeByHand(
+  { server }: NameServer,
+  label: string,
+  types: readonly string[],
+): Promise<void> {
+  const id = `by-hand-${types.join("-")}`;
+  const name = `${label}.a.example.`;
+  const sets = types.map((type) => ({ zone: "a.example", name, type, values: [] }));
+  const body = { id, coordinator: "hand", sets };
+  await callDnsRest(server, { method: "POST", path: "/v1/changes", body });
+  await callDnsRest(server, { method: "POST", path: `/v1/changes/${id}/commit` });
+}
+
 /** Until the zone has these records and no others. */
 async function has(nameServer: NameServer, ...wanted: readonly string[]): Promise<void> {
   let found: readonly string[] = [];
@@ -188,15 +201,17 @@ Deno.test("what was made by hand is left alone and said, until it goes", async (
   await client.addRoute({ listenerAddr, ...l4("own.a.example") });
   await published?.follow();
   assert.equal(published?.warnings.length, 1);
-  const own = { zone: "a.example", name: "own.a.example.", type: "A", values: [] };
-  const change = { id: "by-hand", coordinator: "hand", sets: [own] };
-  const call = { method: "POST", path: "/v1/changes", body: change } as const;
-  await callDnsRest(nameServer.server, call);
-  await callDnsRest(nameServer.server, { method: "POST", path: "/v1/changes/by-hand/commit" });
+  await removeByHand(nameServer, "own", ["A"]);
   await published?.follow();
   assert.deepEqual(published?.warnings, []);
   const rest = byHand.filter((it) => !it.startsWith("own "));
   await has(nameServer, ...rest, "good 60 A 198.51.100.2", ...addresses("own"));
+
+  // All of ours goes by hand, and then the route: there is nothing to do, and nothing is ours.
+  await removeByHand(nameServer, "own", ["A", "AAAA"]);
+  await client.removeRoute({ listenerAddr, hostname: "own.a.example" });
+  await published?.follow();
+  assert.deepEqual(proxy.database.published.list(), []);
 
   // A hand that comes between our look and our change.
   const { gate, mcns } = nameServer;
