@@ -4,11 +4,6 @@
  *
  * @module
  */
-export {
-  backoffMs,
-  openPostgres,
-  pause,
-  type PostgresClient,
-  type PostgresClientOptions,
-} from "./client.ts";
+export { openPostgres, type PostgresClient, type PostgresClientOptions } from "./client.ts";
+export { type ChannelListenOptions, listenToChannel } from "./listen.ts";
 export { type PostgresServer } from "./socket.ts";
