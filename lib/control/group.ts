@@ -1,13 +1,13 @@
 import type { Database, ReplicaPosition } from "../db/mod.ts";
 import {
   type AuditLine,
-  type Draft,
   type Edit,
   type Entry,
   type FleetLink,
   FleetLinkError,
   type Head,
   keyOf,
+  type NewEntry,
   stateOf,
   type Step,
   stepsOf,
@@ -94,7 +94,7 @@ export class Group implements GroupLog {
     try {
       // Whoever waits for each answer that does not come keeps all others waiting.
       if (this.#problem !== undefined) throw this.#problem;
-      return await this.#append(this.#draft(differences, operation), differences);
+      return await this.#append(this.#entryOf(differences, operation), differences);
     } catch (error) {
       if (error instanceof StaleError) throw error;
       const isUnsure = error instanceof FleetLinkError && error.isUncertain &&
@@ -143,7 +143,7 @@ export class Group implements GroupLog {
   async takeAll(): Promise<void> {
     const { link, database, now } = this.#options;
     const { state, rateLimit } = this.#attached;
-    const { head, entry, objects } = await link.whole();
+    const { head, entry, objects } = await link.snapshot();
     const owed = new Set(database.settings.unsent);
     const differences = await planState(stateOf(objects), {
       state,
@@ -171,8 +171,8 @@ export class Group implements GroupLog {
       edits.push({ do: "put", object: { kind: "rule", rule } });
       audit.push([`${rule.type} ${rule.value}`, "", JSON.stringify({ reason: rule.reason })]);
     }
-    const draft = this.#newDraft({ actor: "mc-proxy", action: "SendBans" }, edits, audit);
-    const { position } = edits.length === 0 ? {} : await this.#append(draft, []);
+    const sent = this.#stamped({ actor: "mc-proxy", action: "SendBans" }, edits, audit);
+    const { position } = edits.length === 0 ? {} : await this.#append(sent, []);
     await this.#commit([], { ...position && { position }, audit: [], settled: names });
   }
 
@@ -214,29 +214,29 @@ export class Group implements GroupLog {
     onFollowed(differences);
   }
 
-  async #append(draft: Draft, differences: readonly Difference[]): Promise<Followed> {
+  async #append(entry: NewEntry, differences: readonly Difference[]): Promise<Followed> {
     const { group, epoch } = this.position;
-    const { status, revision } = await this.#options.link.append(draft);
+    const { status, revision } = await this.#options.link.append(entry);
     if (status === "stale") throw new StaleError(revision);
     const settled = differences.flatMap(({ rule }) => namesOf(rule));
-    return { position: { group, epoch, revision, entry: draft.id }, settled };
+    return { position: { group, epoch, revision, entry: entry.id }, settled };
   }
 
-  #draft(differences: readonly Difference[], operation: Operation): Draft {
+  #entryOf(differences: readonly Difference[], operation: Operation): NewEntry {
     const edits = differences.flatMap((difference) => difference.edits);
     const by = { actor: operation.actor, action: operation.action, time: 0 };
     const audit = differences.map((difference): AuditLine => {
       const { subject, before, after } = auditEntry(difference, by);
       return [subject, before, after];
     });
-    return this.#newDraft(operation, edits, audit);
+    return this.#stamped(operation, edits, audit);
   }
 
-  #newDraft(
+  #stamped(
     { actor, action }: Pick<Operation, "actor" | "action">,
     edits: readonly Edit[],
     audit: readonly AuditLine[],
-  ): Draft {
+  ): NewEntry {
     const { epoch, revision: after } = this.position;
     const time = this.#options.now();
     return { id: crypto.randomUUID(), epoch, after, time, actor, action, edits, audit };

@@ -31,8 +31,8 @@ export async function joinGroup(options: JoinOptions): Promise<Joined | undefine
   const { settings } = database;
   if (settings.source === "postgres" && settings.replica !== undefined) return undefined;
   await link.prepare();
-  let whole = await link.whole();
-  if (whole.head.revision === 0) {
+  let snapshot = await link.snapshot();
+  if (snapshot.head.revision === 0) {
     const { limit, windowMs } = {
       limit: config.firewall.rateLimit,
       windowMs: config.firewall.rateWindowMs,
@@ -41,13 +41,13 @@ export async function joinGroup(options: JoinOptions): Promise<Joined | undefine
     const edits = objectsOf({ ...firstStateOf(database, config), rateLimit: { limit, windowMs } })
       .map((object) => ({ do: "put", object } as const));
     const { status } = await link.append({
-      ...{ id: crypto.randomUUID(), epoch: whole.head.epoch, after: 0, time: now(), edits },
+      ...{ id: crypto.randomUUID(), epoch: snapshot.head.epoch, after: 0, time: now(), edits },
       ...{ actor: "mc-proxy", action: "Seed", audit: [["group", "", ""]] },
     });
-    whole = await link.whole(); // Of whoever was first.
+    snapshot = await link.snapshot(); // Of whoever was first.
     if (status === "done") log({ level: "info", message: "the group was given its first state" });
   }
-  const { head: { group, epoch, revision }, entry, objects } = whole;
+  const { head: { group, epoch, revision }, entry, objects } = snapshot;
   return { state: stateOf(objects), position: { group, epoch, revision, entry } };
 }
 

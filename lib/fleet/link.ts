@@ -1,43 +1,33 @@
-import { openPostgres, type PostgresClient, type PostgresServer } from "../postgres/mod.ts";
-import type { Json } from "../schema/mod.ts";
+import type { PostgresServer } from "../postgres/mod.ts";
+import { FleetConnection, LONG_DEADLINE_MS, type Row } from "./connection.ts";
+import { FleetLinkError, noFleet, noGroup } from "./link_error.ts";
 import {
   type AuditLine,
   type Edit,
-  editsFromJson,
   editsToJson,
+  entriesFromJson,
   type Entry,
   type Head,
 } from "./log.ts";
 import { ListenerNames, type NamedListener } from "./names.ts";
 import { type FleetObject, readObject } from "./objects.ts";
-import { FLEET_SCHEMA } from "./schema.ts";
+import {
+  APPEND,
+  creationOf,
+  FOLLOW,
+  FORGET,
+  HAS_FLEET,
+  HEAD,
+  MEMBERS,
+  REPORT,
+  SNAPSHOT,
+} from "./statements.ts";
 
-/** Every answer comes within this time, or is not waited for. */
-const DEADLINE_MS = 3_000;
-/** The server gives up before we do, and then keeps its connection. */
-const STATEMENT_SHARE = 0.75;
-/** One for changes and one for questions, so that neither waits for the other. */
-const CONNECTIONS = 2;
-/** Entries that are read at once. */
-const PAGE = 500;
-/** A whole state takes its time, and so do changes of many things: an edit is written in some 20 µs. */
-const WHOLE_DEADLINE_MS = 60_000;
+/** An edit is written in some 20 µs; so much longer may a change of many take. */
 const EDIT_MS = 1;
 
-/** PostgreSQL did not answer, or refused; the message says what and how to mend it. */
-export class FleetLinkError extends Error {
-  override readonly name = "FleetLinkError";
-  /** Whether a change that was asked for may have been made. */
-  readonly isUncertain: boolean;
-
-  constructor(message: string, options: ErrorOptions & { readonly isUncertain?: boolean } = {}) {
-    super(message, options);
-    this.isUncertain = options.isUncertain ?? false;
-  }
-}
-
-/** A change to append. */
-export interface Draft {
+/** An entry to append. */
+export interface NewEntry {
   /** A UUID: saying it again does not make it twice. */
   readonly id: string;
   readonly epoch: number;
@@ -50,7 +40,7 @@ export interface Draft {
   readonly audit: readonly AuditLine[];
 }
 
-/** What has become of a {@link Draft}. */
+/** What has become of a {@link NewEntry}. */
 export type Appended =
   | { readonly status: "done"; readonly revision: number }
   | { readonly status: "stale"; readonly revision: number };
@@ -73,8 +63,8 @@ export interface Member extends Omit<Report, "uptimeMs"> {
   readonly silentMs: number;
 }
 
-/** A group's whole state at one revision. */
-export interface Whole {
+/** A group's state at one revision, without the way that led to it. */
+export interface GroupSnapshot {
   readonly head: Head;
   readonly channel: string;
   /** Id of the entry of that revision; empty: there is none. */
@@ -94,61 +84,16 @@ export interface FleetLinkOptions {
   readonly deadlineMs?: number;
 }
 
-const THERE = "SELECT to_regclass('mc_proxy_fleet.groups') IS NOT NULL AS ok";
-
-const HEAD =
-  `SELECT g.id::text AS "group", g.epoch::float8 AS epoch, g.revision::float8 AS revision,
-  g.channel,
-  (SELECT l.id::text FROM mc_proxy_fleet.log l
-    WHERE l.group_name = g.group_name AND l.revision = $2::bigint) AS at,
-  coalesce((SELECT min(l.revision) FROM mc_proxy_fleet.log l
-    WHERE l.group_name = g.group_name), 0)::float8 AS oldest
-  FROM mc_proxy_fleet.groups g WHERE g.group_name = $1::text`;
-
-/** In one statement: head and entries are of the same moment. */
-const FOLLOW = `SELECT h.*, (
-    SELECT coalesce(json_agg(json_build_array(e.revision, e.id, e.time, e.proxy, e.actor, e.action,
-      e.edits, e.audit) ORDER BY e.revision), '[]')::text FROM (
-      SELECT * FROM mc_proxy_fleet.log l
-      WHERE l.group_name = $1::text AND l.revision > $2::bigint
-      ORDER BY l.revision LIMIT ${PAGE}
-    ) e
-  ) AS entries FROM (${HEAD}) h`;
-
-const WHOLE = `SELECT h.*, (
-    SELECT l.id::text FROM mc_proxy_fleet.log l
-    WHERE l.group_name = $1::text AND l.revision = h.revision
-  ) AS entry, (
-    SELECT coalesce(json_agg(json_build_array(o.key, o.value) ORDER BY o.place), '[]')::text
-    FROM mc_proxy_fleet.objects o WHERE o.group_name = $1::text
-  ) AS objects FROM (${HEAD}) h`;
-
-const APPEND = `SELECT status, revision::float8 AS revision FROM mc_proxy_fleet.append(
-  $1::text, $2::bigint, $3::bigint, $4::uuid, $5::bigint, $6::text, $7::text, $8::text,
-  $9::text::jsonb, $10::text::jsonb)`;
-
-const REPORT = `SELECT mc_proxy_fleet.report($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
-  $6::text, $7::bigint)`;
-
-const MEMBERS =
-  `SELECT proxy, version, epoch::float8 AS epoch, revision::float8 AS revision, health,
-  extract(epoch FROM started_at)::float8 * 1000 AS "startedAt",
-  extract(epoch FROM clock_timestamp() - seen_at)::float8 * 1000 AS "silentMs"
-  FROM mc_proxy_fleet.members WHERE group_name = $1::text ORDER BY proxy COLLATE "C"`;
-
 /** A group in PostgreSQL, as one proxy of it meets it. Every question has a deadline. */
 export class FleetLink implements AsyncDisposable {
   readonly options: FleetLinkOptions;
-  readonly #deadlineMs: number;
   readonly #names: ListenerNames;
-  #client: PostgresClient | undefined;
-  #ending: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  readonly #connection: FleetConnection;
 
   constructor(options: FleetLinkOptions) {
     this.options = options;
     this.#names = new ListenerNames(options.listeners);
-    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.#connection = new FleetConnection(options.server, options);
   }
 
   /**
@@ -157,24 +102,12 @@ export class FleetLink implements AsyncDisposable {
    * @throws {FleetLinkError}
    */
   async prepare(): Promise<void> {
-    const { group, server: { user } } = this.options;
     try {
-      const [found] = await this.#ask(THERE);
-      if (found?.ok === true) return;
-      // One transaction, as statements that are sent together are.
-      await this.#ask(`SELECT pg_advisory_xact_lock(6010223);
-        ${FLEET_SCHEMA}
-        SELECT mc_proxy_fleet.create_group(${literal(group)});
-        SELECT mc_proxy_fleet.admit(${literal(group)}, ${literal(user)});`);
+      const [found] = await this.#connection.ask(HAS_FLEET);
+      if (found?.ok !== true) await this.#connection.ask(creationOf(this.#admitted));
     } catch (cause) {
       if (cause instanceof FleetLinkError && cause.isUncertain) throw cause;
-      throw new FleetLinkError(
-        "the database holds no fleet, and this role may not make one: apply " +
-          "deploy/postgres/fleet.sql as its owner, make the group with " +
-          `mc_proxy_fleet.create_group('${group}') and let the role in with ` +
-          `mc_proxy_fleet.admit('${group}', '${user}')`,
-        { cause },
-      );
+      throw noFleet(this.#admitted, cause);
     }
   }
 
@@ -184,8 +117,7 @@ export class FleetLink implements AsyncDisposable {
    * @throws {FleetLinkError}
    */
   async channel(): Promise<string> {
-    const [row] = await this.#ask(HEAD, [this.options.group, 0]);
-    return this.#head(row).channel;
+    return (await this.#readHead(0)).channel;
   }
 
   /**
@@ -194,8 +126,7 @@ export class FleetLink implements AsyncDisposable {
    * @throws {FleetLinkError}
    */
   async head(at: number): Promise<Head> {
-    const [row] = await this.#ask(HEAD, [this.options.group, at]);
-    return this.#head(row).head;
+    return (await this.#readHead(at)).head;
   }
 
   /**
@@ -205,36 +136,42 @@ export class FleetLink implements AsyncDisposable {
    * @throws {UnknownObjectError}
    */
   async follow(after: number): Promise<{ head: Head; entries: Entry[] }> {
-    const [row] = await this.#ask(FOLLOW, [this.options.group, after], WHOLE_DEADLINE_MS);
-    return { head: this.#head(row).head, entries: this.#entries(String(row?.entries)) };
+    const values = [this.options.group, after];
+    const [row] = await this.#connection.ask(FOLLOW, values, LONG_DEADLINE_MS);
+    return {
+      head: this.#headOf(row).head,
+      entries: entriesFromJson(JSON.parse(String(row?.entries)), this.#names),
+    };
   }
 
   /**
-   * Everything.
+   * All that the group consists of.
    *
    * @throws {FleetLinkError}
    * @throws {UnknownObjectError}
    */
-  async whole(): Promise<Whole> {
-    const [row] = await this.#ask(WHOLE, [this.options.group, 0], WHOLE_DEADLINE_MS);
+  async snapshot(): Promise<GroupSnapshot> {
+    const values = [this.options.group, 0];
+    const [row] = await this.#connection.ask(SNAPSHOT, values, LONG_DEADLINE_MS);
     const objects: [string[], unknown][] = JSON.parse(String(row?.objects ?? "[]"));
     return {
-      ...this.#head(row),
+      ...this.#headOf(row),
       entry: String(row?.entry ?? ""),
       objects: objects.map(([key, value]) => readObject(this.#names.inward(key), value)),
     };
   }
 
   /** @throws {FleetLinkError} */
-  async append(draft: Draft): Promise<Appended> {
+  async append(entry: NewEntry): Promise<Appended> {
     const { group, proxy } = this.options;
-    const { epoch, after, id, time, actor, action, edits, audit } = draft;
+    const { epoch, after, id, time, actor, action, edits, audit } = entry;
     const values = [
       ...[group, epoch, after, id, time, proxy, actor, action],
       ...[JSON.stringify(editsToJson(edits, this.#names)), JSON.stringify(audit)],
     ];
-    const deadlineMs = Math.min(WHOLE_DEADLINE_MS, this.#deadlineMs + edits.length * EDIT_MS);
-    const [row] = await this.#ask(APPEND, values, deadlineMs);
+    const takesMs = this.#connection.deadlineMs + edits.length * EDIT_MS;
+    const deadlineMs = Math.min(LONG_DEADLINE_MS, takesMs);
+    const [row] = await this.#connection.ask(APPEND, values, deadlineMs);
     const status = row?.status === "done" ? "done" : "stale";
     return { status, revision: Number(row?.revision) };
   }
@@ -243,7 +180,7 @@ export class FleetLink implements AsyncDisposable {
   async report({ version, epoch, revision, health, uptimeMs }: Report): Promise<void> {
     const { group, proxy } = this.options;
     const values = [group, proxy, version, epoch, revision, health, Math.round(uptimeMs)];
-    await this.#ask(REPORT, values);
+    await this.#connection.ask(REPORT, values);
   }
 
   /**
@@ -252,7 +189,7 @@ export class FleetLink implements AsyncDisposable {
    * @throws {FleetLinkError}
    */
   async members(): Promise<Member[]> {
-    return (await this.#ask(MEMBERS, [this.options.group])) as unknown as Member[];
+    return (await this.#connection.ask(MEMBERS, [this.options.group])) as unknown as Member[];
   }
 
   /**
@@ -261,111 +198,31 @@ export class FleetLink implements AsyncDisposable {
    * @throws {FleetLinkError}
    */
   async forget(proxy: string): Promise<boolean> {
-    const [row] = await this.#ask("SELECT mc_proxy_fleet.forget($1::text, $2::text) AS found", [
-      this.options.group,
-      proxy,
-    ]);
+    const [row] = await this.#connection.ask(FORGET, [this.options.group, proxy]);
     return row?.found === true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    this.#abandon();
-    await this.#ending;
+    await this.#connection[Symbol.asyncDispose]();
   }
 
-  #entries(json: string): Entry[] {
-    const rows: unknown[][] = JSON.parse(json);
-    return rows.map((row) => entryOf(row, this.#names));
+  get #admitted() {
+    const { group, server: { user } } = this.options;
+    return { group, user };
   }
 
-  #head(row: Row | undefined): { head: Head; channel: string } {
-    if (row === undefined) {
-      const { group, server: { user } } = this.options;
-      throw new FleetLinkError(
-        `the role ${user} knows no group ${JSON.stringify(group)}: make it with ` +
-          `mc_proxy_fleet.create_group('${group}') and let the role in with ` +
-          `mc_proxy_fleet.admit('${group}', '${user}')`,
-      );
-    }
-    const at = typeof row.at === "string" ? row.at : undefined;
+  async #readHead(at: number): Promise<{ head: Head; channel: string }> {
+    const [row] = await this.#connection.ask(HEAD, [this.options.group, at]);
+    return this.#headOf(row);
+  }
+
+  #headOf(row: Row | undefined): { head: Head; channel: string } {
+    if (row === undefined) throw noGroup(this.#admitted);
     const [epoch, revision, oldest] = [row.epoch, row.revision, row.oldest].map(Number);
+    const at = typeof row.at === "string" ? row.at : undefined;
     return {
       head: { group: String(row.group), epoch, revision, oldest, at } as Head,
       channel: String(row.channel),
     };
   }
-
-  async #ask(
-    statement: string,
-    values: readonly (string | number)[] = [],
-    deadlineMs: number = this.#deadlineMs,
-  ): Promise<readonly Row[]> {
-    if (this.#isClosed) throw new FleetLinkError("the proxy is shutting down");
-    const client = this.#client ??= this.#open();
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      if (this.#client === client) this.#abandon();
-      const message = `PostgreSQL has not answered within ${deadlineMs} ms`;
-      late.reject(new FleetLinkError(message, { isUncertain: true }));
-    }, deadlineMs);
-    try {
-      const query = values.length === 0
-        ? client.sql.unsafe(statement).simple()
-        : client.sql.unsafe(statement, values.map(String), { prepare: true });
-      return await Promise.race([query, late.promise]) as unknown as Row[];
-    } catch (cause) {
-      throw cause instanceof FleetLinkError ? cause : refusalOf(cause);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Nothing on these connections can be trusted to answer: the next question gets new ones. */
-  #abandon(): void {
-    const client = this.#client;
-    this.#client = undefined;
-    if (client !== undefined) this.#ending = Promise.all([this.#ending, client.destroy()]);
-  }
-
-  #open(): PostgresClient {
-    return openPostgres({
-      server: this.options.server,
-      connections: CONNECTIONS,
-      connectTimeoutMs: this.#deadlineMs,
-      statementTimeoutMs: Math.ceil(WHOLE_DEADLINE_MS * STATEMENT_SHARE),
-      applicationName: "mc-proxy fleet",
-      isWriter: true,
-    });
-  }
-}
-
-type Row = Readonly<Record<string, unknown>>;
-
-function entryOf(given: readonly unknown[], names: ListenerNames): Entry {
-  const [revision, id, time, proxy, actor, action, edits, audit] = given;
-  return {
-    revision: Number(revision),
-    id: String(id),
-    time: Number(time),
-    ...{ proxy: String(proxy), actor: String(actor), action: String(action) },
-    edits: editsFromJson(edits, names),
-    audit: (audit as Json[][]).map(([subject, before, after]) => {
-      return [String(subject), String(before), String(after)];
-    }),
-  };
-}
-
-/** A statement that the server has refused has changed nothing; of a broken connection nobody knows. */
-function refusalOf(cause: unknown): FleetLinkError {
-  const { code = "", message = "" } = cause as { code?: string; message?: string };
-  const isRefused = /^[0-9A-Z]{5}$/.test(code) && !code.startsWith("57P");
-  const words = isRefused
-    ? `PostgreSQL refuses: ${message}`
-    : `PostgreSQL cannot be reached: ${message}`;
-  return new FleetLinkError(words, { cause, isUncertain: !isRefused });
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

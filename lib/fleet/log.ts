@@ -86,6 +86,24 @@ export function editsFromJson(json: unknown, names: ListenerNames): Edit[] {
   });
 }
 
+/**
+ * Entries as they come from PostgreSQL.
+ *
+ * @throws {UnknownObjectError}
+ */
+export function entriesFromJson(rows: readonly unknown[][], names: ListenerNames): Entry[] {
+  return rows.map(([revision, id, time, proxy, actor, action, edits, audit]) => ({
+    revision: Number(revision),
+    id: String(id),
+    time: Number(time),
+    ...{ proxy: String(proxy), actor: String(actor), action: String(action) },
+    edits: editsFromJson(edits, names),
+    audit: (audit as Json[][]).map(([subject, before, after]) => {
+      return [String(subject), String(before), String(after)];
+    }),
+  }));
+}
+
 /** How a proxy at a position goes on. */
 export type Way = "follow" | "take_all";
 

@@ -30,14 +30,14 @@ export {
 } from "./log.ts";
 export {
   type Appended,
-  type Draft,
   FleetLink,
-  FleetLinkError,
   type FleetLinkOptions,
+  type GroupSnapshot,
   type Member,
+  type NewEntry,
   type Report,
-  type Whole,
 } from "./link.ts";
+export { FleetLinkError } from "./link_error.ts";
 export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";
 export { FLEET_SCHEMA } from "./schema.ts";

@@ -4,11 +4,11 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import {
-  type Draft,
   type Edit,
   FLEET_SCHEMA,
   FleetLink,
   FleetLinkError,
+  type NewEntry,
   stepsOf,
 } from "../../lib/fleet/mod.ts";
 import { postgresTest, startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -38,7 +38,7 @@ async function writeAtOnce(server: TestPostgres): Promise<void> {
     await using link = openLink(server, { role });
     let after = 0;
     for (let i = 0; i < CHANGES / WRITERS.length;) {
-      const answer = await link.append(draft(after, [ban(`10.${n}.0.${i}`)]));
+      const answer = await link.append(newEntry(after, [ban(`10.${n}.0.${i}`)]));
       after = answer.revision;
       if (answer.status === "done") i++;
     }
@@ -51,7 +51,7 @@ async function writeAtOnce(server: TestPostgres): Promise<void> {
   assert.equal(head.revision, CHANGES);
   const [step, ...more] = stepsOf(0, entries);
   assert.deepEqual(more, []);
-  const { objects } = await link.whole();
+  const { objects } = await link.snapshot();
   assert.equal(objects.length, CHANGES);
   assert.deepEqual(objects, step?.edits.map((edit) => edit.do === "put" && edit.object));
 }
@@ -59,14 +59,14 @@ async function writeAtOnce(server: TestPostgres): Promise<void> {
 /** An answer that was lost is asked for again. */
 async function sayTwice(server: TestPostgres): Promise<void> {
   await using link = openLink(server, { role: "p1" });
-  const said = draft(CHANGES, [ban("192.0.2.1")]);
+  const said = newEntry(CHANGES, [ban("192.0.2.1")]);
   assert.deepEqual(await link.append(said), { status: "done", revision: CHANGES + 1 });
   assert.deepEqual(await link.append(said), { status: "done", revision: CHANGES + 1 });
   assert.deepEqual(await link.append({ ...said, id: crypto.randomUUID() }), {
     status: "stale",
     revision: CHANGES + 1,
   });
-  const elsewhere = { ...draft(CHANGES + 1, [ban("192.0.2.2")]), epoch: 7 };
+  const elsewhere = { ...newEntry(CHANGES + 1, [ban("192.0.2.2")]), epoch: 7 };
   assert.equal((await link.append(elsewhere)).status, "stale");
 }
 
@@ -103,7 +103,7 @@ async function keepOut(server: TestPostgres): Promise<void> {
   await using link = openLink(server, { role: "stranger", group: "edge" });
   await assert.rejects(link.follow(0), /the role stranger knows no group "edge"/);
   await assert.rejects(
-    link.append(draft(CHANGES + 1, [])),
+    link.append(newEntry(CHANGES + 1, [])),
     (error) =>
       error instanceof FleetLinkError && !error.isUncertain &&
       /the role stranger does not belong to the group 'edge'/.test(error.message),
@@ -115,7 +115,7 @@ async function keepInOrder(server: TestPostgres): Promise<void> {
   await using link = openLink(server, { role: "stranger", group: "other" });
   const add = async (edits: readonly Edit[]) => {
     const { head } = await link.follow(0);
-    assert.equal((await link.append(draft(head.revision, edits))).status, "done");
+    assert.equal((await link.append(newEntry(head.revision, edits))).status, "done");
   };
   await add([listener(":1"), route(":1", "a.test"), route(":1", "b.test"), listener(":12")]);
   await add([policy(":1", "a.test", "x"), policy(":1", "b.test", "y"), route(":12", "a.test")]);
@@ -150,14 +150,14 @@ async function makeFirst(server: TestPostgres): Promise<void> {
   await using maker = open("maker");
   await maker.prepare();
   await maker.prepare();
-  assert.deepEqual(await maker.append(draft(0, [ban("192.0.2.1")])), {
+  assert.deepEqual(await maker.append(newEntry(0, [ban("192.0.2.1")])), {
     status: "done",
     revision: 1,
   });
   await assert.rejects(nobody.prepare(), /apply deploy\/postgres\/fleet.sql as its owner/);
 }
 
-function draft(after: number, edits: readonly Edit[]): Draft {
+function newEntry(after: number, edits: readonly Edit[]): NewEntry {
   return {
     ...{ id: crypto.randomUUID(), epoch: 1, after, edits, time: 1_700_000_000_000 },
     ...{ actor: "uid 0", action: "Test", audit: [["subject", "", "{}"]] },

@@ -1,0 +1,72 @@
+/**
+ * What a proxy asks PostgreSQL, with the name of its group as the first parameter. Large integers come
+ * as `float8`, which JSON and JavaScript have as well, and lists as one JSON text each.
+ */
+import { FLEET_SCHEMA } from "./schema.ts";
+
+/** Entries that are read at once. */
+const PAGE = 500;
+
+/** Whether there is a fleet at all. */
+export const HAS_FLEET = "SELECT to_regclass('mc_proxy_fleet.groups') IS NOT NULL AS ok";
+
+/** How far a group ($1) is, and the entry that it has at a revision ($2). */
+export const HEAD =
+  `SELECT g.id::text AS "group", g.epoch::float8 AS epoch, g.revision::float8 AS revision,
+  g.channel,
+  (SELECT l.id::text FROM mc_proxy_fleet.log l
+    WHERE l.group_name = g.group_name AND l.revision = $2::bigint) AS at,
+  coalesce((SELECT min(l.revision) FROM mc_proxy_fleet.log l
+    WHERE l.group_name = g.group_name), 0)::float8 AS oldest
+  FROM mc_proxy_fleet.groups g WHERE g.group_name = $1::text`;
+
+/** {@link HEAD} and what comes after the revision, in one statement: both are of the same moment. */
+export const FOLLOW = `SELECT h.*, (
+    SELECT coalesce(json_agg(json_build_array(e.revision, e.id, e.time, e.proxy, e.actor, e.action,
+      e.edits, e.audit) ORDER BY e.revision), '[]')::text FROM (
+      SELECT * FROM mc_proxy_fleet.log l
+      WHERE l.group_name = $1::text AND l.revision > $2::bigint
+      ORDER BY l.revision LIMIT ${PAGE}
+    ) e
+  ) AS entries FROM (${HEAD}) h`;
+
+/** {@link HEAD} and everything that the group consists of then. */
+export const SNAPSHOT = `SELECT h.*, (
+    SELECT l.id::text FROM mc_proxy_fleet.log l
+    WHERE l.group_name = $1::text AND l.revision = h.revision
+  ) AS entry, (
+    SELECT coalesce(json_agg(json_build_array(o.key, o.value) ORDER BY o.place), '[]')::text
+    FROM mc_proxy_fleet.objects o WHERE o.group_name = $1::text
+  ) AS objects FROM (${HEAD}) h`;
+
+/** A new entry, if the group is still at its epoch and the revision before it. */
+export const APPEND = `SELECT status, revision::float8 AS revision FROM mc_proxy_fleet.append(
+  $1::text, $2::bigint, $3::bigint, $4::uuid, $5::bigint, $6::text, $7::text, $8::text,
+  $9::text::jsonb, $10::text::jsonb)`;
+
+/** What a proxy says of itself. */
+export const REPORT =
+  `SELECT mc_proxy_fleet.report($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
+  $6::text, $7::bigint)`;
+
+/** What all proxies of a group have said. */
+export const MEMBERS =
+  `SELECT proxy, version, epoch::float8 AS epoch, revision::float8 AS revision, health,
+  extract(epoch FROM started_at)::float8 * 1000 AS "startedAt",
+  extract(epoch FROM clock_timestamp() - seen_at)::float8 * 1000 AS "silentMs"
+  FROM mc_proxy_fleet.members WHERE group_name = $1::text ORDER BY proxy COLLATE "C"`;
+
+/** Takes a proxy off the list; whether there was one. */
+export const FORGET = "SELECT mc_proxy_fleet.forget($1::text, $2::text) AS found";
+
+/** One transaction, as statements that are sent together are: the tables, and a group with one role. */
+export function creationOf({ group, user }: { group: string; user: string }): string {
+  return `SELECT pg_advisory_xact_lock(6010223);
+    ${FLEET_SCHEMA}
+    SELECT mc_proxy_fleet.create_group(${literal(group)});
+    SELECT mc_proxy_fleet.admit(${literal(group)}, ${literal(user)});`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
