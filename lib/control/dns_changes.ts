@@ -16,7 +16,8 @@ import {
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { invalid } from "../queue/mod.ts";
 import type { DnsSet } from "../state/mod.ts";
-import { type Difference, dnsDifferences } from "./differences.ts";
+import type { Difference } from "./difference.ts";
+import { dnsDifferences } from "./record_differences.ts";
 import { zoneOf } from "./dns_alias.ts";
 import { decided } from "./dns_decision.ts";
 import { refusalOf } from "./dns_refusal.ts";

@@ -1,5 +1,5 @@
 import type { DecidedDnsChange } from "../db/mod.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 
 /** The row of the decision goes with the first of them. */
 export function decided(

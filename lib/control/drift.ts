@@ -3,7 +3,7 @@ import { RefusedError } from "../queue/mod.ts";
 import { runInSlices } from "../slices/mod.ts";
 import type { State } from "../state/mod.ts";
 import type { ServedState } from "./served_state.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import { type CountSource, DriftCount } from "./drift_count.ts";
 import type { FirewallAdministration } from "./firewall_administration.ts";
 import type { StateAdministration } from "./state_administration.ts";

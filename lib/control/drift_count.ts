@@ -8,7 +8,7 @@ import {
 } from "../state/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import type { Steps } from "../slices/mod.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import { countRouteDifferences, differsInRateLimit, differsInRule } from "./plan.ts";
 
 /** What a {@link DriftCount} looks at. */

@@ -1,6 +1,7 @@
 import type { Database } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
-import { auditEntry, type Difference, removeRule } from "./differences.ts";
+import { auditEntry, type Difference } from "./difference.ts";
+import { removeRule } from "./firewall_differences.ts";
 import type { Operation } from "./operation.ts";
 import type { ServedState } from "./served_state.ts";
 

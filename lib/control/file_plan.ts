@@ -5,7 +5,7 @@ import type { ListenerSnapshot } from "../plane/mod.ts";
 import { compileRoutes, type RouteTable } from "../routes/mod.ts";
 import type { RateLimit, State } from "../state/mod.ts";
 import { ChangeSet } from "./change_set.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import { planState } from "./plan.ts";
 
 /**

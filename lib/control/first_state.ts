@@ -1,7 +1,7 @@
 import { type Config, wholeStateOf } from "../config/mod.ts";
 import { type Database, openMemoryDatabase, whenFree } from "../db/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
-import { auditEntry } from "./differences.ts";
+import { auditEntry } from "./difference.ts";
 import { planOfFile, writeRows } from "./file_plan.ts";
 import type { Joined } from "./group_join.ts";
 import { nameOfRule } from "./group_steps.ts";

@@ -8,6 +8,7 @@ import {
   type Head,
   keyOf,
   type NewEntry,
+  put,
   stateOf,
   type Step,
   stepsOf,
@@ -15,7 +16,7 @@ import {
 } from "../fleet/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import { RefusedError } from "../queue/mod.ts";
-import { auditEntry, type Difference } from "./differences.ts";
+import { auditEntry, type Difference } from "./difference.ts";
 import type { GroupLog } from "./group_log.ts";
 import { auditOf, differencesOf, nameOfRule, ruleOfName } from "./group_steps.ts";
 import type { Followed, Operation } from "./operation.ts";
@@ -168,7 +169,7 @@ export class Group implements GroupLog {
     for (const name of names) {
       const rule = database.rules.find(ruleOfName(name));
       if (rule === undefined) continue; // Its time has come meanwhile.
-      edits.push({ do: "put", object: { kind: "rule", rule } });
+      edits.push(put({ kind: "rule", rule }));
       audit.push([`${rule.type} ${rule.value}`, "", JSON.stringify({ reason: rule.reason })]);
     }
     const sent = this.#stamped({ actor: "mc-proxy", action: "SendBans" }, edits, audit);

@@ -1,6 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import { type Database, openMemoryDatabase, type ReplicaPosition } from "../db/mod.ts";
-import { type FleetLink, objectsOf, stateOf } from "../fleet/mod.ts";
+import { type FleetLink, objectsOf, put, stateOf } from "../fleet/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { State } from "../state/mod.ts";
 
@@ -39,7 +39,7 @@ export async function joinGroup(options: JoinOptions): Promise<Joined | undefine
       ...settings.rateLimit,
     };
     const edits = objectsOf({ ...firstStateOf(database, config), rateLimit: { limit, windowMs } })
-      .map((object) => ({ do: "put", object } as const));
+      .map(put);
     const { status } = await link.append({
       ...{ id: crypto.randomUUID(), epoch: snapshot.head.epoch, after: 0, time: now(), edits },
       ...{ actor: "mc-proxy", action: "Seed", audit: [["group", "", ""]] },

@@ -1,5 +1,5 @@
 import type { Database } from "../db/mod.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import type { Followed, Operation } from "./operation.ts";
 
 /** What a {@link ServedState} asks of the log of a group. */

@@ -12,7 +12,7 @@ import type { AuditEntry, StoredRule } from "../db/mod.ts";
 import type { ListenerSnapshot } from "../plane/mod.ts";
 import type { RateLimit, Route } from "../state/mod.ts";
 import * as differences from "./differences.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 
 /** What edits are compared with. */
 export interface ReplicaState {

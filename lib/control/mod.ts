@@ -26,7 +26,7 @@ export { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";
-export { type Difference } from "./differences.ts";
+export { type Difference } from "./difference.ts";
 export { type ExplainRequest, type Explanation } from "./explain.ts";
 export type { Issuance, IssuanceCounts } from "./issuance.ts";
 export type { IssuedStatus } from "./issued_status.ts";

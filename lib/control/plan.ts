@@ -22,7 +22,7 @@ import {
 import { findBindableEndpoint, type TryToBind } from "./binding.ts";
 import { Complaints } from "./complaints.ts";
 import * as differences from "./differences.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
 import type { RouteFilesCheck } from "./route_files_check.ts";
 

@@ -16,7 +16,7 @@ import { type Route, type RouteTable } from "../routes/mod.ts";
 import { withCells, withCertificates } from "./ahead_of_routes.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { ChangeSet, type Compiled } from "./change_set.ts";
-import { auditEntry, type Difference } from "./differences.ts";
+import { auditEntry, type Difference } from "./difference.ts";
 import { checkListenerAddr } from "./names.ts";
 import { type GroupLog, noteFollowed } from "./group_log.ts";
 import { type Followed, MutationError, type Operation } from "./operation.ts";

@@ -1,6 +1,6 @@
 import type { RouteCount } from "../plane/mod.ts";
 import type { State } from "../state/mod.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";

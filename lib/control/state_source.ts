@@ -1,5 +1,5 @@
 import { RefusedError } from "../queue/mod.ts";
-import type { Difference } from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import type { Operation } from "./operation.ts";
 
 /** Where the truth about the state is. */

@@ -17,6 +17,21 @@ export type Edit =
   | { readonly do: "put"; readonly object: FleetObject }
   | { readonly do: "cut" | "strip"; readonly key: ObjectKey };
 
+/** Puts a thing where it is not, or instead of what it was. */
+export function put(object: FleetObject): Edit {
+  return { do: "put", object };
+}
+
+/** Cuts a thing, together with what is below it. */
+export function cut(key: ObjectKey): Edit {
+  return { do: "cut", key };
+}
+
+/** Takes from a thing what is below it. */
+export function strip(key: ObjectKey): Edit {
+  return { do: "strip", key };
+}
+
 /** What the audit log says of one difference: subject, before, after. */
 export type AuditLine = readonly [subject: string, before: string, after: string];
 

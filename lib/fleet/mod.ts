@@ -19,13 +19,16 @@ export {
 } from "./objects.ts";
 export {
   type AuditLine,
+  cut,
   type Edit,
   type Entry,
   ForeignHistoryError,
   type Head,
   type Position,
+  put,
   type Step,
   stepsOf,
+  strip,
   wayFrom,
 } from "./log.ts";
 export {
