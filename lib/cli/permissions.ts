@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ACME } from "../state/mod.ts";
-import type { Config, ConnectorConfig } from "../config/mod.ts";
+import { ACME, locateFile } from "../state/mod.ts";
+import { type Config, type ConnectorConfig, namedFilesOf } from "../config/mod.ts";
 import { sqlitePath } from "../connector/mod.ts";
 import { CommandError } from "./command_error.ts";
 
@@ -99,6 +99,7 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   for (const path of [passwordFile, ca, cert, key]) {
     if (path !== undefined) yield fileNeed("read", path, "the group's PostgreSQL");
   }
+  for (const { path } of namedFilesOf(config)) yield fileNeed("read", path, "files of the group");
   if (config.grpc !== undefined) yield* folderNeeds(config.grpc.addr, "the admin socket");
   if (config.metrics?.addr.includes("/")) {
     yield* folderNeeds(config.metrics.addr, "the metrics socket");
@@ -111,8 +112,9 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   }
   for (const { tlsCert, tlsKey } of config.listeners.flatMap(({ routes }) => routes)) {
     if (tlsCert === ACME) continue;
-    for (const path of [tlsCert, tlsKey]) {
-      if (path !== "") yield fileNeed("read", path, "certificates");
+    for (const file of [tlsCert, tlsKey]) {
+      const place = locateFile(file, namedFilesOf(config));
+      if (file !== "" && place.ok) yield fileNeed("read", place.value, "certificates");
     }
   }
   if (notifySocket?.startsWith("/")) yield fileNeed("write", notifySocket, "systemd's socket");

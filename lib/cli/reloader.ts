@@ -1,4 +1,10 @@
-import { changedSettings, type Config, placeProblems, wholeStateOf } from "../config/mod.ts";
+import {
+  changedSettings,
+  type Config,
+  namedFilesOf,
+  placeProblems,
+  wholeStateOf,
+} from "../config/mod.ts";
 import {
   type Applied,
   type Control,
@@ -103,6 +109,7 @@ export class Reloader {
 
   async #readAll(request: ReloadRequest): Promise<Reloaded> {
     const { control, rereadConfig, drift, file, onReloaded } = this.#options;
+    this.#placeFiles();
     const certificates = control.upkeep.lookAtCertificates(() => rereadConfig().connector);
     // A broken GeoIP file is logged where it is read, and changes nothing.
     await Promise.all([control.geoip.swap().catch(() => {}), certificates]);
@@ -111,6 +118,17 @@ export class Reloader {
     const loaded = this.#loadAgain(file);
     await drift?.look(loaded?.state);
     return this.#answer(loaded?.config, undefined);
+  }
+
+  /** Files of the group may be elsewhere now. What is wrong with the configuration is said below. */
+  #placeFiles(): void {
+    const { control, rereadConfig } = this.#options;
+    if (control.source.kind !== "postgres") return;
+    try {
+      control.files.place(namedFilesOf(rereadConfig()));
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+    }
   }
 
   /** @throws {RefusedError} */

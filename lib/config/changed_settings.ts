@@ -23,7 +23,11 @@ export function changedSettings(before: Config, after: Config): string[] {
     for (const [inner, field] of fields) {
       if (key === "firewall" && isState(field.key)) continue;
       if (key === "connector" && FOLLOWED.has(field.key)) continue;
-      if (!same(left[inner], right[inner])) found.push(`${key}.${field.key}`);
+      const [old, now] = [left[inner], right[inner]];
+      const isSame = key === "state" && field.key === "local"
+        ? same(withoutFiles(old), withoutFiles(now))
+        : same(old, now);
+      if (!isSame) found.push(`${key}.${field.key}`);
     }
   }
   return found;
@@ -33,6 +37,11 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function isTable(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `[state.local]` without the files that a running proxy takes up. */
+function withoutFiles(local: unknown): unknown {
+  return isTable(local) ? { ...local, files: undefined } : local;
 }
 
 function isState(key: string): boolean {

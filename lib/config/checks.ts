@@ -3,12 +3,19 @@ import { GeoIpError, openGeoIp } from "../firewall/mod.ts";
 import { whyNeverMet } from "../policy/mod.ts";
 import { type KeyPath, quote, type Report, unusedFields } from "../schema/mod.ts";
 import { checkPair } from "../settings/mod.ts";
-import { ACME, EVERY_NAME, refuseOverlaps, ROUTE, type RouteSettings } from "../state/mod.ts";
+import {
+  ACME,
+  EVERY_NAME,
+  locateFile,
+  refuseOverlaps,
+  ROUTE,
+  type RouteSettings,
+} from "../state/mod.ts";
 import { checkBackendTls } from "./backend_checks.ts";
 import type { CheckContext } from "./check_context.ts";
 import { checkConnector, checkConnectorRoute } from "./connector_checks.ts";
 import { coversHost } from "../certificates/mod.ts";
-import { checkFleet } from "./fleet_checks.ts";
+import { checkFleet, namedFilesOf } from "./fleet_checks.ts";
 import { checkErrorPages } from "./page_checks.ts";
 import { acmeProblem, checkAcme, checkMcns, dnsWarning } from "./acme_checks.ts";
 import type { Config, ConnectorConfig, FirewallConfig } from "./types.ts";
@@ -21,12 +28,14 @@ export function checkConfig(config: Config, context: CheckContext): void {
   if (needsDatabase && config.database.path === "" && !report.hasProblem(databasePath)) {
     report.problem(databasePath, "is missing");
   }
+  const places = namedFilesOf(config);
+  const files = context.files.located((file) => locateFile(file, places));
   for (const [i, listener] of config.listeners.entries()) {
     const path = ["listeners", i];
     checkProxyProtocol(listener, path, context.report);
     checkRedirect(listener, path, { config, report });
     for (const [j, route] of listener.routes.entries()) {
-      checkRoute(route, [...path, "routes", j], { ...context, config });
+      checkRoute(route, [...path, "routes", j], { ...context, config, files });
       checkPolicies(route, [...path, "routes", j], { config, report });
       if (route.mode === "mtls") {
         const { connector } = config;
@@ -34,7 +43,7 @@ export function checkConfig(config: Config, context: CheckContext): void {
       }
     }
   }
-  checkErrorPages(config.l7.errorPages, ["l7"], context);
+  checkErrorPages(config.l7.errorPages, ["l7"], { report, files });
   checkGeoIp(config, context);
   checkAcme(config, context);
   checkMcns(config, context);

@@ -17,7 +17,6 @@ import type { ConnectorConfig } from "./types.ts";
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const MAX_PORT = 65_535;
-const MAX_PATH = 4_095;
 /** What PostgreSQL takes; NAMEDATALEN cuts names at 63 octets. */
 const MAX_DATABASE_TEXT = 1_024;
 
@@ -202,7 +201,7 @@ export const connector = table<ConnectorConfig>({
 function databaseName(text: string): Result<string> {
   if (text === "postgres") return { ok: true, value: text };
   if (!text.startsWith(SQLITE)) return { ok: false, reason: `neither postgres nor ${SQLITE}PATH` };
-  const path = checkPath(text.slice(SQLITE.length), MAX_PATH);
+  const path = checkPath(text.slice(SQLITE.length));
   return path.ok ? { ok: true, value: text } : path;
 }
 

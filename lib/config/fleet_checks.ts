@@ -1,6 +1,7 @@
 import { checkPair } from "../settings/mod.ts";
 import { type KeyPath, quote } from "../schema/mod.ts";
 import type { CheckContext } from "./check_context.ts";
+import type { NamedFile } from "../state/mod.ts";
 import type { Config } from "./types.ts";
 
 const PATH: KeyPath = ["state"];
@@ -18,6 +19,7 @@ export function checkFleet({ state }: Config, { report, files, now }: CheckConte
     }
   }
   if (source !== "postgres" || postgres === undefined) return;
+  checkNamedFiles(local?.files ?? [], { report, files });
   const at = [...PATH, "postgres"];
   const { passwordFile, tls, ca, cert, key } = postgres;
   if (passwordFile) files.read(passwordFile, [...at, "password_file"], report);
@@ -36,5 +38,21 @@ export function checkFleet({ state }: Config, { report, files, now }: CheckConte
   } else if (cert && key) {
     const paths = { certPath: [...at, "cert"], keyPath: [...at, "key"] };
     checkPair({ ...paths, tlsCert: cert, tlsKey: key }, { report, files, now });
+  }
+}
+
+/** The files that the state may name; elsewhere than in a group nothing does. */
+export function namedFilesOf({ state: { source, local } }: Config): readonly NamedFile[] {
+  return source === "postgres" ? local?.files ?? [] : [];
+}
+
+/** Only a warning: the state may name none of them, and the proxy serves everything else. */
+function checkNamedFiles(
+  named: readonly NamedFile[],
+  { report, files }: Pick<CheckContext, "report" | "files">,
+): void {
+  for (const { name, path } of named) {
+    const found = files.look(path);
+    if (typeof found === "string") report.warning([...PATH, "local", "files", name], found);
   }
 }

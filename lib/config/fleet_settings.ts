@@ -10,7 +10,7 @@ import {
   quote,
   table,
 } from "../schema/mod.ts";
-import { listenAddress } from "../state/mod.ts";
+import { listenAddress, type NamedFile, parseName } from "../state/mod.ts";
 import type { NamedAddress, StateLocalConfig, StatePostgresConfig } from "./types.ts";
 
 const MAX_PORT = 65_535;
@@ -81,7 +81,7 @@ export const statePostgres = table<StatePostgresConfig>({
   },
   group: {
     key: "group",
-    kind: parsed("name of a group", groupName),
+    kind: parsed("name of a group", parseName),
     required: true,
     doc: "Which group this proxy belongs to.",
   },
@@ -91,7 +91,7 @@ export const statePostgres = table<StatePostgresConfig>({
 export const stateLocal = table<StateLocalConfig>({
   name: {
     key: "name",
-    kind: parsed("name of a proxy", groupName),
+    kind: parsed("name of a proxy", parseName),
     required: true,
     doc:
       "How this proxy is called: in the audit log of the group, and by `mcproxyctl fleet`. No two " +
@@ -114,6 +114,16 @@ export const stateLocal = table<StateLocalConfig>({
       'such as `edge="192.0.2.1:443"`. Here such a listener has this address; to the group ' +
       "it has the name, so that each proxy may have it elsewhere; `mcproxyctl` takes either.",
   },
+  files: {
+    key: "files",
+    kind: namedFiles(),
+    default: [],
+    doc: "Where this proxy has the files that the state of the group names, such as " +
+      '`site-cert="/etc/mc-proxy/site.pem"` for `tls_cert = "file:site-cert"`. A file that is ' +
+      "named and not said here is one that is missing: what needs it is not served, and " +
+      "`mcproxyctl fleet list` says so. A path in the state is the same at every proxy. Read " +
+      "again with the file, without a restart.",
+  },
 });
 
 function shortText(text: string): Result<string> {
@@ -125,24 +135,56 @@ function shortText(text: string): Result<string> {
 
 /** A table of names and addresses. */
 function namedAddresses(): Kind<readonly NamedAddress[]> {
-  const address = listenAddress();
+  return named({
+    kind: listenAddress(),
+    things: "addresses",
+    entry: (name, addr): NamedAddress => ({ name, addr }),
+    valueOf: ({ addr }) => addr,
+    // Two names of one listener would be two listeners at one address.
+    repeated: "repeats an address",
+  });
+}
+
+/** A table of names and paths. */
+function namedFiles(): Kind<readonly NamedFile[]> {
+  return named({
+    kind: filePath(),
+    things: "paths",
+    entry: (name, path): NamedFile => ({ name, path }),
+    valueOf: ({ path }) => path,
+  });
+}
+
+/** A table of names and what they stand for here. */
+function named<T extends { readonly name: string }>(
+  { kind, things, entry, valueOf, repeated }: {
+    readonly kind: Kind<string>;
+    /** What they stand for, in the plural. */
+    readonly things: string;
+    readonly entry: (name: string, value: string) => T;
+    readonly valueOf: (entry: T) => string;
+    /** What is said of a second name of the same; absent: there may be one. */
+    readonly repeated?: string;
+  },
+): Kind<readonly T[]> {
   return {
     form: "records",
-    doc: `table of names, each with ${address.doc}`,
+    doc: `table of names, each with ${kind.doc}`,
     empty: [],
     read: (value, { path, report }) => {
       if (!isTable(value)) {
-        report.problem(path, "is not a table of names and addresses");
+        report.problem(path, `is not a table of names and ${things}`);
         return [];
       }
-      const found: NamedAddress[] = [];
+      const found: T[] = [];
       for (const [name, text] of Object.entries(value)) {
         const at = [...path, name];
-        const checked = groupName(name);
-        const addr = address.read(text, { path: at, report });
+        const checked = parseName(name);
+        const here = kind.read(text, { path: at, report });
         if (!checked.ok) report.problem(at, `${quote(name)} is invalid: ${checked.reason}`);
-        else if (found.some((it) => it.addr === addr)) report.problem(at, "repeats an address");
-        else if (addr !== "") found.push({ name, addr });
+        else if (repeated !== undefined && found.some((it) => valueOf(it) === here)) {
+          report.problem(at, repeated);
+        } else if (here !== "") found.push(entry(name, here));
       }
       return found;
     },
@@ -150,12 +192,6 @@ function namedAddresses(): Kind<readonly NamedAddress[]> {
     show: (values) =>
       values.length === 0
         ? "{}"
-        : `{ ${values.map(({ name, addr }) => `${name} = ${quote(addr)}`).join(", ")} }`,
+        : `{ ${values.map((it) => `${it.name} = ${quote(valueOf(it))}`).join(", ")} }`,
   };
-}
-
-function groupName(text: string): Result<string> {
-  if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(text)) return { ok: true, value: text };
-  const reason = "it is not of 1 to 63 lower-case letters, digits, dots, dashes and underscores";
-  return { ok: false, reason };
 }

@@ -13,6 +13,7 @@ export { wholeStateOf } from "./whole_state.ts";
 export { readWantedState, type WantedState } from "./whole_file.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
 export { acmeProblem } from "./acme_checks.ts";
+export { namedFilesOf } from "./fleet_checks.ts";
 export { renderConfigReference } from "./reference.ts";
 export {
   type AcmeConfig,

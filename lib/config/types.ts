@@ -1,6 +1,6 @@
 import type { HttpLimits } from "../http/mod.ts";
 import type { LogConfig, MetricsConfig } from "../settings/mod.ts";
-import type { ErrorPage, Listener } from "../state/mod.ts";
+import type { ErrorPage, Listener, NamedFile } from "../state/mod.ts";
 
 /**
  * A checked configuration. Names mirror the file's in camelCase, durations are in milliseconds,
@@ -115,6 +115,8 @@ export interface StateLocalConfig {
   readonly maxLagMs: number;
   /** Where listeners are that the group knows by a name. */
   readonly listeners: readonly NamedAddress[];
+  /** Where files are that the group knows by a name. */
+  readonly files: readonly NamedFile[];
 }
 
 /** A listener's name in its group, and where it is here. */

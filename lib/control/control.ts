@@ -24,6 +24,7 @@ import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
 import { Group } from "./group.ts";
 import { GroupFollower } from "./group_follower.ts";
+import type { NamedFiles } from "./named_files.ts";
 import { type Issuance, openIssuance } from "./open_issuance.ts";
 import { PublishedRecords } from "./published_records.ts";
 import { readRegularFile } from "./regular_file.ts";
@@ -42,6 +43,10 @@ import type { Noter, Tap } from "./tap.ts";
 import { Upkeep } from "./upkeep.ts";
 import type { WrittenBack } from "./write_back.ts";
 
+/** What a proxy says to its group of itself is a line, of so many sentences and characters. */
+const MAX_REPORTED = 3;
+const MAX_REPORT = 500;
+
 /**
  * The control plane: the single writer. It turns database rows and settings into the snapshot that
  * the data plane serves, and is the only one that changes either.
@@ -53,6 +58,8 @@ export class Control {
   readonly totals: RunningTotals;
   /** Files that are renewed, and memory. */
   readonly upkeep: Upkeep;
+  /** Where the files of the state are. */
+  readonly files: NamedFiles;
   readonly geoip: GeoIpInUse;
   /** How the backends of routes are, and changes of single ones. */
   readonly board: BackendBoard;
@@ -89,13 +96,14 @@ export class Control {
 
   private constructor(options: StartOptions, { startUp, plane, tap }: StartedPlane) {
     const { database, log, readFile, now, compile } = options;
-    const { snapshot, geoip, rateLimit, materials, pages, board } = startUp;
+    const { snapshot, geoip, rateLimit, materials, pages, board, files } = startUp;
     database.neverBlock();
     this.#options = options;
     this.#now = now;
     this.#tap = tap;
     this.#startedAt = now();
     this.#materials = materials;
+    this.files = files;
     const state = new ServedState({
       database,
       plane,
@@ -124,7 +132,7 @@ export class Control {
     const expiry = new RuleExpiry({ state, now, log });
     this.#expiry = expiry;
     const { config: { acme, connector } } = options;
-    this.routing = new RoutingAdministration({ state, readFile, acme });
+    this.routing = new RoutingAdministration({ state, readFile: files.readFile, acme });
     this.backends = new BackendAdministration({ state, board, routing: this.routing });
     this.firewall = new FirewallAdministration({ state, expiry, rateLimit, now });
     const { firewall } = this;
@@ -141,7 +149,7 @@ export class Control {
       state,
       firewall,
       expiry,
-      readFile,
+      readFile: files.readFile,
       acme,
       now,
       dns,
@@ -241,7 +249,8 @@ export class Control {
     if (fleet === undefined || this.#group === undefined) return;
     const { link, version } = fleet;
     this.#follower = new GroupFollower({
-      ...{ group: this.#group, link, state: this.state, version, health, log },
+      ...{ group: this.#group, link, state: this.state, version, log },
+      health: () => memberHealth(health(), this.upkeep.refusals),
       maxLagMs: this.#options.config.state.local?.maxLagMs ?? 0,
     });
   }
@@ -340,9 +349,9 @@ export class Control {
    * @throws {RefusedError}
    */
   explain(request: ExplainRequest): Explanation {
-    const { state, routing: { pendingDrains: drains } } = this;
+    const { state, board, files, routing: { pendingDrains: drains } } = this;
     const geoip = this.geoip.loaded?.geoip;
-    return explain(request, { state, geoip, drains, board: this.board, nowMs: this.#now() });
+    return explain(request, { state, geoip, drains, board, files, nowMs: this.#now() });
   }
 
   /**
@@ -381,6 +390,13 @@ export class Control {
     await this.totals.close();
     await this.plane.drain(timeoutMs);
   }
+}
+
+/** What a proxy reports of itself: why it is not well, and which files it is without. */
+function memberHealth(problem: string, refusals: readonly string[]): string {
+  const said = [problem, ...refusals].filter((it) => it !== "");
+  const shown = said.slice(0, MAX_REPORTED).join("; ").slice(0, MAX_REPORT);
+  return said.length <= MAX_REPORTED ? shown : `${shown}; and ${said.length - MAX_REPORTED} more`;
 }
 
 /** Which group it is, for people. */

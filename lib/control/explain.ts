@@ -20,6 +20,7 @@ import { isRedirect } from "../state/mod.ts";
 import { explainRedirect } from "./explain_redirect.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { explainBackends } from "./explain_backends.ts";
+import type { NamedFiles } from "./named_files.ts";
 import type { PendingDrain } from "./routing_administration.ts";
 import { explainPath, wayOf } from "./explain_path.ts";
 import { explainRouteLimits } from "./explain_limits.ts";
@@ -59,6 +60,8 @@ export interface ExplainContext {
   readonly drains: readonly PendingDrain[];
   /** How backends are. */
   readonly board: BackendBoard;
+  /** Where the files of the state are. */
+  readonly files: NamedFiles;
   /** Milliseconds since 1970, by the clock of the data plane. */
   readonly nowMs: number;
 }
@@ -201,7 +204,7 @@ function explainRoute(
     readonly sni: string;
     readonly ip: IpAddress;
   },
-  { state, geoip, board, nowMs }: ExplainContext,
+  { state, geoip, board, files, nowMs }: ExplainContext,
   steps: string[],
 ): Pick<Explanation, "verdict" | "outcome" | "route"> {
   const name = parseHostname(sni);
@@ -219,7 +222,7 @@ function explainRoute(
     steps.push(`route: none for ${asked}`);
     return { verdict: "block", outcome: "no_route" };
   }
-  steps.push(routeWords(route, asked));
+  steps.push(routeWords(route, asked), ...files.explain(route));
   const list = compileAllowList(route, geoip);
   if (list !== undefined) {
     const entry = list.find(ip);

@@ -1,6 +1,7 @@
 import { invalid } from "../queue/mod.ts";
 import { checkTlsPair, type ReadFile } from "../certificates/mod.ts";
 import { type AcmeConfig, acmeProblem } from "../config/mod.ts";
+import { UnplacedFileError } from "./named_files.ts";
 import { ACME, judgePage, MAX_PAGE_FILE, type RouteSettings } from "../state/mod.ts";
 
 /** A certificate with its key is a few kilobytes; more is not what the operator meant. */
@@ -101,6 +102,6 @@ function readProblem(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "the proxy's user may not read it";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
   if (error instanceof Deno.errors.InvalidData) return "it is not a regular file";
-  if (error instanceof RangeError) return error.message;
+  if (error instanceof UnplacedFileError || error instanceof RangeError) return error.message;
   return "the file cannot be read";
 }

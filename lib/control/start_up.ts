@@ -1,6 +1,6 @@
 import { parseListenEndpoint } from "../addr/mod.ts";
 import { CertificateStore, type ReadFile } from "../certificates/mod.ts";
-import type { Config } from "../config/mod.ts";
+import { type Config, namedFilesOf } from "../config/mod.ts";
 import { compileFirewall, createConnectionLimiter, type FirewallRule } from "../firewall/mod.ts";
 import { describeError, type LogSink, MAX_WORKERS } from "../observe/mod.ts";
 import type { Settings, Snapshot, SourcesSnapshot } from "../plane/mod.ts";
@@ -13,6 +13,7 @@ import { ControlError } from "./control_error.ts";
 import { type LoadedGeoIp, loadGeoIp } from "./geoip.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import { MemoryGuard } from "./memory_guard.ts";
+import { NamedFiles } from "./named_files.ts";
 import { readStamp } from "./regular_file.ts";
 import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
 import { ErrorPageFiles } from "./error_page_files.ts";
@@ -33,6 +34,8 @@ export interface StartUp {
   readonly resolver: ResolverFiles | undefined;
   /** The limit in effect. */
   readonly rateLimit: RateLimit;
+  /** What reads the files of the state. */
+  readonly files: NamedFiles;
   /** What has read the certificates, and reads them again. */
   readonly certificates: CertificateStore;
   readonly materials: RouteMaterials;
@@ -66,7 +69,11 @@ export async function compileStartUp(
   const geoip = await openConfiguredGeoIp(options, namesCountries(stored, rules));
   const { issued } = options;
   const readIssued = issued && ((name: string) => issued.certificate(name));
-  const certificates = new CertificateStore({ readFile, readStamp, readIssued, now });
+  const files = new NamedFiles({ places: namedFilesOf(config), readFile, readStamp });
+  const { readFile: read, readStamp: stamp } = files;
+  const certificates = new CertificateStore({
+    ...{ readFile: read, readStamp: stamp, readIssued, now },
+  });
   const connector = config.connector &&
     await readConnectorFiles(config.connector, { store: certificates, nowMs: now() });
   const rows = stored.listeners();
@@ -130,6 +137,7 @@ export async function compileStartUp(
   };
   return {
     snapshot,
+    files,
     geoip,
     connector,
     resolver,

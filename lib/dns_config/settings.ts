@@ -7,8 +7,6 @@ import type { AuthConfig, ManagementConfig, McIasConfig, McnsConfig } from "./ty
 
 const MAX_LIST = 1000;
 const MAX_TEXT = 256;
-/** Linux's PATH_MAX without the final NUL, in octets. */
-const MAX_PATH = 4095;
 
 const NO_FILE: Result<string> = { ok: true, value: "" };
 
@@ -53,7 +51,7 @@ const mcias = table<McIasConfig>({
   caCert: {
     key: "ca_cert",
     // Written as empty where there is none.
-    kind: parsed("path of a file", (text) => text === "" ? NO_FILE : checkPath(text, MAX_PATH)),
+    kind: parsed("path of a file", (text) => text === "" ? NO_FILE : checkPath(text)),
     default: "",
     doc: "Authorities of that server's certificate, PEM. Empty: those of the runtime.",
   },

@@ -218,14 +218,12 @@ export function isPrintable(text: string): boolean {
 }
 
 /** A path in the file system, as written; a relative one starts where the program was started. */
-export function filePath(
-  { maxBytes }: { maxBytes: number } = { maxBytes: MAX_PATH },
-): Kind<string> {
-  return parsed("path of a file", (text) => checkPath(text, maxBytes));
+export function filePath(): Kind<string> {
+  return parsed("path of a file", (text) => checkPath(text));
 }
 
 /** Whether the system can take a text for a path. */
-export function checkPath(text: string, maxBytes: number): Result<string> {
+export function checkPath(text: string, maxBytes = MAX_PATH): Result<string> {
   if (text === "") return { ok: false, reason: "the path is empty" };
   if (text.includes("\0")) return { ok: false, reason: "a path cannot hold a NUL" };
   if (Buffer.byteLength(text) > maxBytes) {

@@ -1,3 +1,4 @@
+import type { Result } from "../addr/mod.ts";
 import { isAbsolute, resolve } from "node:path";
 import { type KeyPath, quote, type Report } from "../schema/mod.ts";
 
@@ -13,32 +14,57 @@ const READ_ERRORS: Readonly<Record<string, string>> = {
   EPERM: "may not be read by this user (EPERM)",
 };
 
+/** Where a file is that has a name instead of a path, or why nobody knows. */
+export type LocateFile = (file: string) => Result<string>;
+
 /** The files that a configuration names, each read at most once. */
 export class ConfigFiles {
   readonly #readFile: ReadFile | undefined;
+  readonly #locate: LocateFile;
   readonly #read = new Map<string, Uint8Array | string>();
 
   /** `readFile` absent: nothing is read, and nothing is said of any file. */
-  constructor(readFile: ReadFile | undefined) {
+  constructor(
+    readFile: ReadFile | undefined,
+    locate: LocateFile = (value) => ({ ok: true, value }),
+  ) {
     this.#readFile = readFile;
+    this.#locate = locate;
+  }
+
+  /** The same files, some of which have names. */
+  located(locate: LocateFile): ConfigFiles {
+    return new ConfigFiles(this.#readFile, locate);
   }
 
   /** The contents, or nothing after a report at `at`. */
   read(file: string, at: KeyPath, report: Report): Uint8Array | undefined {
+    const found = this.look(file);
+    if (typeof found !== "string") return found;
+    report.problem(at, found);
+  }
+
+  /** The contents, or why there are none; nothing where nothing is read. */
+  look(file: string): Uint8Array | string | undefined {
     if (this.#readFile === undefined) return undefined;
-    let found = this.#read.get(file);
+    const place = this.#locate(file);
+    if (!place.ok) return `${quote(file)}: ${place.reason}`;
+    const path = place.value;
+    let found = this.#read.get(path);
     if (found === undefined) {
       try {
-        found = this.#readFile(file);
+        found = this.#readFile(path);
       } catch (error) {
         found = reasonOf(error);
       }
-      this.#read.set(file, found);
+      this.#read.set(path, found);
     }
     if (typeof found !== "string") return found;
     // A relative path means something else when the service manager starts the program.
-    const where = isAbsolute(file) ? "" : `; it was looked for at ${quote(resolve(file))}`;
-    report.problem(at, `${quote(file)} ${found}${where}`);
+    const isClear = path === file && isAbsolute(path);
+    return `${quote(file)} ${found}${
+      isClear ? "" : `; it was looked for at ${quote(resolve(path))}`
+    }`;
   }
 
   /** {@link read}, as UTF-8. */

@@ -1,4 +1,5 @@
-import { field, filePath, integer, type Place, record, type ValueOf } from "../schema/mod.ts";
+import { field, integer, type Place, record, type ValueOf } from "../schema/mod.ts";
+import { stateFile } from "./named_file.ts";
 import { bodyText, contentType } from "./respond.ts";
 
 /** Of a page's file, in octets: each worker holds it in memory. */
@@ -17,7 +18,7 @@ export const ERROR_PAGE = record({
       "The content, in place of the status and its name. gRPC clients get none, nor does HEAD. " +
       "Give this or `file`.",
   }),
-  file: field("file", filePath(), {
+  file: field("file", stateFile(), {
     optional: true,
     doc:
       "A file that holds the content: on the proxy's machine, of at least one octet and at most " +

@@ -64,6 +64,7 @@ export {
   MAX_ROUTES,
   MAX_RULES,
 } from "./limits.ts";
+export { locateFile, type NamedFile, parseName, stateFile } from "./named_file.ts";
 export { pathName, ROUTE_PATH, type RoutePath } from "./path.ts";
 export { pathRoute, waysOf } from "./path_route.ts";
 export { ERROR_PAGE, type ErrorPage, judgePage, MAX_PAGE_FILE } from "./error_page.ts";

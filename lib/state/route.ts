@@ -3,7 +3,6 @@ import { MAX_POLICIES, MAX_ROUTE_SOURCES } from "./limits.ts";
 import {
   boolean,
   field,
-  filePath,
   type Kind,
   list,
   oneOf,
@@ -16,6 +15,7 @@ import {
 import { type Backend, BALANCING, checkBackends } from "./backend.ts";
 import { backendAddress, hostname, hostPattern } from "./address.ts";
 import { ACME, checkDefault, EDGE, type Edge } from "./edge.ts";
+import { stateFile } from "./named_file.ts";
 import { refuseRepeatedPaths } from "./path.ts";
 import { POLICY, type Policy } from "./policy.ts";
 import { ruleValue } from "./rule.ts";
@@ -67,17 +67,18 @@ export const ROUTE = record({
     title: "MODE",
     flag: { value: "mode", about: "relay, terminate TLS, or demand a client certificate" },
   }),
-  tlsCert: field("tls_cert", filePath(), {
+  tlsCert: field("tls_cert", stateFile(), {
     default: "",
     modes: TERMINATED,
     doc: "The certificate chain, PEM, the server's own certificate first. Required for `l7`; it " +
       "must exist and belong to `tls_key` when the program starts. For `mtls` it replaces that " +
       "of the connector. `acme`, which is no file: the authority of `[acme]` issues it, for this " +
-      "hostname. Unused for `l4`, whose certificate is ordered all the same.",
+      "hostname. `file:` and a name: where `state.local.files` says that it is. Unused for `l4`, " +
+      "whose certificate is ordered all the same.",
     title: "CERTIFICATE",
     flag: { value: "path", about: "certificate chain, PEM, on the proxy's machine" },
   }),
-  tlsKey: field("tls_key", filePath(), {
+  tlsKey: field("tls_key", stateFile(), {
     default: "",
     modes: TERMINATED,
     doc:
@@ -124,7 +125,7 @@ export const ROUTE = record({
       off: "take any certificate of the backend",
     },
   }),
-  backendCa: field("backend_ca", filePath(), {
+  backendCa: field("backend_ca", stateFile(), {
     optional: true,
     absent: "",
     modes: L7,

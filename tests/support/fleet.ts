@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { openFleet } from "../../lib/cli/fleet.ts";
-import { loadConfig } from "../../lib/config/mod.ts";
+import { type Config, loadConfig } from "../../lib/config/mod.ts";
 import { Control, type ControlOptions } from "../../lib/control/mod.ts";
 import { type Database, openDatabase } from "../../lib/db/mod.ts";
 import type { LogRecord } from "../../lib/observe/mod.ts";
@@ -63,6 +63,8 @@ export interface MemberOptions {
   readonly group?: string;
   /** After so long without having caught up it is not healthy. */
   readonly maxLag?: string;
+  /** Where it has files of the group, by their names. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Compiles a change; tests make it fail. */
   readonly compile?: ControlOptions["compile"];
   /** How long an answer of PostgreSQL is waited for. Default: as ever. */
@@ -77,10 +79,11 @@ export class FleetMember implements AsyncDisposable {
   readonly control: Control;
   readonly logs: LogRecord[];
   readonly link: FleetLink;
+  readonly config: Config;
   readonly #database: Database;
 
   constructor(
-    parts: Pick<FleetMember, "name" | "control" | "logs" | "link"> & {
+    parts: Pick<FleetMember, "name" | "control" | "logs" | "link" | "config"> & {
       readonly database: Database;
     },
   ) {
@@ -88,6 +91,7 @@ export class FleetMember implements AsyncDisposable {
     this.control = parts.control;
     this.logs = parts.logs;
     this.link = parts.link;
+    this.config = parts.config;
     this.#database = parts.database;
   }
 
@@ -137,7 +141,7 @@ export class FleetMember implements AsyncDisposable {
 /** Starts a member as the program does. */
 export async function startMember(
   postgres: TestPostgres,
-  { role, folder, port, group = "edge", through, deadlineMs, compile, maxLag = "0s" }:
+  { role, folder, port, group = "edge", through, deadlineMs, compile, maxLag = "0s", files = {} }:
     MemberOptions,
 ): Promise<FleetMember> {
   const passwordFile = `${folder}/password`;
@@ -158,6 +162,8 @@ export async function startMember(
     name = "${role}"
     max_lag = "${maxLag}"
     listeners = { edge = "127.0.0.1:${port}" }
+    [state.local.files]
+    ${Object.entries(files).map(([name, path]) => `${name} = "${path}"`).join("\n")}
     [[listeners]]
     addr = "127.0.0.1:${port}"
       [[listeners.routes]]
@@ -187,7 +193,7 @@ export async function startMember(
   await control.keep(() => Promise.resolve(undefined));
   control.follow(() => "");
   stack.move();
-  return new FleetMember({ name: role, control, logs, link: fleet.link, database });
+  return new FleetMember({ name: role, control, logs, link: fleet.link, config, database });
 }
 
 /** Waits until all members have the same revision in effect, at least this one. */

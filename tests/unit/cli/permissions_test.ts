@@ -78,3 +78,18 @@ Deno.test("checkPermissions() reports each permission that nothing needs", () =>
     "--allow-env of everything",
   ]);
 });
+
+Deno.test("checkPermissions() asks for the files that the group knows by a name", () => {
+  const loaded = loadConfig(
+    `[database]\npath = "/srv/mc-proxy/a.db"
+    [state]\nsource = "postgres"
+    [state.postgres]\nuser = "p1"\ngroup = "edge"\ntls = false
+    [state.local]\nname = "p1"\nfiles = { a = "/etc/site.pem" }`,
+    { readsFiles: false },
+  );
+  assert(loaded.ok);
+  assert.throws(
+    () => checkPermissions({ config: loaded.config, query: query(ENOUGH) }),
+    /--allow-read=\/etc\/site\.pem \(files of the group\)/,
+  );
+});
