@@ -63,7 +63,7 @@ export class ChallengeBoard implements NameProver {
 
   async #apply(): Promise<void> {
     await this.#state.exclusive(() =>
-      this.#state.replaceChallenges([...this.#pending.values()], OPERATION)
+      this.#state.unstored.replaceChallenges([...this.#pending.values()], OPERATION)
     );
   }
 }

@@ -56,7 +56,10 @@ export class GeoIpInUse {
     return await state.exclusive(async () => {
       try {
         const loaded = await loadGeoIp(path, readFile);
-        await state.replaceGeoIp(loaded.buffer, { actor: "mc-proxy", action: "ReloadGeoIP" });
+        await state.unstored.replaceGeoIp(loaded.buffer, {
+          actor: "mc-proxy",
+          action: "ReloadGeoIP",
+        });
         this.#loaded = loaded;
         onRead(undefined);
         const fields = geoipFields(path, loaded);

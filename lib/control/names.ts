@@ -1,9 +1,12 @@
-import { invalid, refuseProblems } from "../queue/mod.ts";
+import type { ListenerSnapshot } from "../plane/mod.ts";
+import { invalid, RefusedError, refuseProblems } from "../queue/mod.ts";
 import { type Kind, Report } from "../schema/mod.ts";
 import { hostPattern, listenAddress } from "../state/mod.ts";
 
 const LISTEN_ADDRESS = listenAddress();
 const HOST_PATTERN = hostPattern();
+/** So many listeners are named to whoever asks for one that is not there. */
+const LISTED = 10;
 
 /**
  * The canonical address of a listener; `field` names it in messages.
@@ -29,4 +32,15 @@ function checkText(kind: Kind<string>, field: string, text: string): string {
   const checked = kind.check(text, { path: [field], report });
   refuseProblems(report);
   return checked;
+}
+
+/** Nothing listens at an address; those where something does, in the message. */
+export function unknownListener(
+  addr: string,
+  listeners: readonly Pick<ListenerSnapshot, "addr">[],
+): RefusedError {
+  const there = listeners.slice(0, LISTED).map((it) => it.addr);
+  const more = listeners.length > LISTED ? ", …" : "";
+  const message = `the listener ${addr} does not exist; there are ${there.join(", ")}${more}`;
+  return new RefusedError("not_found", message);
 }

@@ -132,6 +132,6 @@ export function watchResolverFiles(
   return new ResolverFilesWatch(
     files,
     source,
-    (settings) => state.exclusive(() => state.replaceResolver(settings, operation)),
+    (settings) => state.exclusive(() => state.unstored.replaceResolver(settings, operation)),
   );
 }

@@ -1,35 +1,25 @@
 import type { Database } from "../db/mod.ts";
 import { DurableWrites } from "../durable/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
-import type {
-  ChallengeSnapshot,
-  Change,
-  ConnectorSnapshot,
-  ListenerSnapshot,
-  Plane,
-  Snapshot,
-} from "../plane/mod.ts";
+import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
 import { missing, MutationQueue, RefusedError } from "../queue/mod.ts";
-import type { ResolverSettings } from "../resolver/mod.ts";
-import { runInSlices, type Steps } from "../slices/mod.ts";
+import type { Steps } from "../slices/mod.ts";
 import { type Route, type RouteTable } from "../routes/mod.ts";
 import { withCells, withCertificates } from "./ahead_of_routes.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { ChangeSet, type Compiled } from "./change_set.ts";
 import { auditEntry, type Difference } from "./difference.ts";
-import { checkListenerAddr } from "./names.ts";
+import { checkListenerAddr, unknownListener } from "./names.ts";
 import { type GroupLog, noteFollowed } from "./group_log.ts";
 import { type Followed, MutationError, type Operation } from "./operation.ts";
 import { refuseOtherRevision, StaleError } from "./revision.ts";
 import { refuseWhatIsTheFiles } from "./state_source.ts";
-import { RouteTables } from "./route_tables.ts";
 import { resyncSnapshot } from "./resync.ts";
-import { comparePages, type ErrorPageFiles, withPages } from "./error_page_files.ts";
-import { compareTls, type RouteMaterials } from "./route_materials.ts";
+import { type ErrorPageFiles, withPages } from "./error_page_files.ts";
+import type { RouteMaterials } from "./route_materials.ts";
+import { ServedPlane } from "./served_plane.ts";
 import { STATE_LIMITS, type StateLimits } from "./state_limits.ts";
-
-/** So many listeners are named to whoever asks for one that is not there. */
-const LISTED = 10;
+import { UnstoredState } from "./unstored_state.ts";
 
 /** Who is told of each change; see {@link ServedState.watch}. */
 export type ChangeWatcher = (
@@ -74,12 +64,13 @@ export interface ServedStateOptions {
 export class ServedState {
   readonly database: Database;
   readonly plane: Plane;
+  /** What is served and no database holds. */
+  readonly unstored: UnstoredState;
   readonly #queue = new MutationQueue();
   readonly #writes: DurableWrites;
   readonly #options: ServedStateOptions;
-  readonly #tables = new RouteTables();
+  readonly #served: ServedPlane;
   readonly #watchers = new Set<ChangeWatcher>();
-  #snapshot: Snapshot;
   #heldRevision: number | undefined;
 
   constructor(options: ServedStateOptions) {
@@ -87,13 +78,15 @@ export class ServedState {
     this.database = options.database;
     this.#writes = new DurableWrites(this.#queue, options);
     this.plane = options.plane;
-    this.#snapshot = options.snapshot;
-    this.#tables.replace(options.snapshot.listeners);
+    const served = new ServedPlane({ ...options, writes: this.#writes });
+    this.#served = served;
+    const { materials, pages } = options;
+    this.unstored = new UnstoredState({ served, materials, pages });
   }
 
   /** What the plane serves now. */
   get snapshot(): Snapshot {
-    return this.#snapshot;
+    return this.#served.snapshot;
   }
 
   /** Why database and data plane may differ; empty while they agree. */
@@ -130,7 +123,7 @@ export class ServedState {
 
   /** Looks routes of a listener up. */
   table(listenerId: number): RouteTable | undefined {
-    return this.#tables.get(listenerId);
+    return this.#served.tables.get(listenerId);
   }
 
   /**
@@ -140,16 +133,9 @@ export class ServedState {
    */
   listener(field: string, text: string): ListenerSnapshot {
     const addr = this.#options.listenerNames?.get(text) ?? checkListenerAddr(field, text);
-    const found = this.#snapshot.listeners.find((listener) => listener.addr === addr);
-    if (found === undefined) throw this.#noListener(addr);
+    const found = this.snapshot.listeners.find((listener) => listener.addr === addr);
+    if (found === undefined) throw unknownListener(addr, this.snapshot.listeners);
     return found;
-  }
-
-  #noListener(addr: string): RefusedError {
-    const there = this.#snapshot.listeners.slice(0, LISTED).map((it) => it.addr);
-    const more = this.#snapshot.listeners.length > LISTED ? ", …" : "";
-    const message = `the listener ${addr} does not exist; there are ${there.join(", ")}${more}`;
-    return new RefusedError("not_found", message);
   }
 
   /**
@@ -158,7 +144,7 @@ export class ServedState {
    * @throws {RefusedError}
    */
   route({ id, addr }: ListenerSnapshot, hostname: string): Route {
-    const route = this.#tables.get(id)?.get(hostname);
+    const route = this.table(id)?.get(hostname);
     if (route === undefined) throw missing(`the route ${addr} ${hostname}`);
     return route;
   }
@@ -245,13 +231,11 @@ export class ServedState {
     const cells = board.prepare(compiled.routes);
     const filed = await withPages(await withCertificates(compiled, materials), pages);
     const { changes, snapshot, routes } = withCells(filed, board, cells);
-    if (changes.length > 0) await this.#apply(changes, snapshot, operation, undo);
+    if (changes.length > 0) await this.#served.apply(changes, snapshot, operation, undo);
     await this.#writes.acknowledge();
-    const before = (listener: number, hostname: string) =>
-      this.#tables.get(listener)?.get(hostname);
+    const before = (listener: number, hostname: string) => this.table(listener)?.get(hostname);
     board.follow(routes, snapshot.listeners, { ...cells, before });
-    await runInSlices(this.#tables.patch(routes));
-    this.#tables.keepOnly(snapshot.listeners);
+    await this.#served.follow(routes, snapshot.listeners);
   }
 
   /**
@@ -269,56 +253,12 @@ export class ServedState {
    */
   async resync(operation: Operation): Promise<void> {
     const { database, materials, pages, board } = this.#options;
-    const found = await resyncSnapshot(this.#snapshot, { database, materials, pages });
+    const found = await resyncSnapshot(this.snapshot, { database, materials, pages });
     board.replace(found.listeners);
     const snapshot = { ...found, backends: board.cells };
-    await this.#apply([{ kind: "snapshot", snapshot }], snapshot, operation, () => {});
-    this.#tables.replace(snapshot.listeners);
+    await this.#served.apply([{ kind: "snapshot", snapshot }], snapshot, operation);
+    this.#served.followAll(snapshot.listeners);
     for (const watcher of this.#watchers) watcher(undefined, this.revision);
-  }
-
-  /** Replaces the firewall without touching the database: a new GeoIP file. */
-  async replaceGeoIp(geoip: SharedArrayBuffer, operation: Operation): Promise<void> {
-    const firewall = { ...this.#snapshot.firewall, geoip };
-    const snapshot = { ...this.#snapshot, firewall };
-    await this.#apply([{ kind: "firewall", firewall }], snapshot, operation, () => {});
-  }
-
-  /**
-   * Reads again the certificates and error pages that have changed, and forgets those that no route
-   * uses. A pair that is broken, or half written, changes nothing. Only within {@link exclusive}.
-   */
-  async refreshFiles(operation: Operation): Promise<void> {
-    const before = this.#snapshot;
-    const { materials, pages: files } = this.#options;
-    const routes = before.listeners.flatMap(({ routes }) => routes);
-    const tls = await materials.load(routes);
-    const pages = await files?.load(routes) ?? [];
-    const changes = [compareTls(before.tls ?? [], tls), comparePages(before.pages ?? [], pages)]
-      .filter((change) => change !== undefined);
-    if (changes.length === 0) return;
-    await this.#apply(changes, { ...before, tls, pages }, operation, () => {});
-  }
-
-  /** Replaces what the data plane knows of the connector, which is in no database. */
-  async replaceConnector(connector: ConnectorSnapshot, operation: Operation): Promise<void> {
-    const snapshot = { ...this.#snapshot, connector };
-    await this.#apply([{ kind: "connector", connector }], snapshot, operation, () => {});
-  }
-
-  /** Replaces the names that are being proved to an authority. Only within {@link exclusive}. */
-  async replaceChallenges(
-    challenges: readonly ChallengeSnapshot[],
-    operation: Operation,
-  ): Promise<void> {
-    const snapshot = { ...this.#snapshot, challenges };
-    await this.#apply([{ kind: "challenges", challenges }], snapshot, operation, () => {});
-  }
-
-  /** Replaces what names are resolved with, which is in no database. */
-  async replaceResolver(resolver: ResolverSettings, operation: Operation): Promise<void> {
-    const snapshot = { ...this.#snapshot, resolver };
-    await this.#apply([{ kind: "resolver", resolver }], snapshot, operation, () => {});
   }
 
   /** In the transaction: rows, audit entries, and the snapshot that they lead to. */
@@ -330,9 +270,9 @@ export class ServedState {
       this.#options;
     const changeSet = new ChangeSet({
       database,
-      snapshot: this.#snapshot,
-      listeners: this.#snapshot.listeners,
-      tables: this.#tables.all,
+      snapshot: this.snapshot,
+      listeners: this.snapshot.listeners,
+      tables: this.#served.tables,
     });
     const time = now();
     for (const difference of differences) {
@@ -347,33 +287,6 @@ export class ServedState {
       return yield* compile(changeSet);
     } catch (cause) {
       throw new MutationError("compile", action, cause);
-    }
-  }
-
-  async #apply(
-    changes: readonly Change[],
-    snapshot: Snapshot,
-    { action, onPending }: Operation,
-    undo: () => void,
-  ): Promise<void> {
-    const before = this.#snapshot;
-    try {
-      const { pendingWorkers } = await this.plane.apply(changes, snapshot);
-      this.#snapshot = snapshot;
-      if (pendingWorkers.length > 0) onPending?.(pendingWorkers);
-    } catch (cause) {
-      await this.#goBack(before, undo, action);
-      throw new MutationError("data_plane", action, cause);
-    }
-  }
-
-  /** Some workers may have applied the change that another one refused. */
-  async #goBack(before: Snapshot, undo: () => void, action: string): Promise<void> {
-    await this.#writes.takeBack(undo, action);
-    try {
-      await this.plane.apply([{ kind: "snapshot", snapshot: before }], before);
-    } catch (error) {
-      this.#writes.noteSplit(action, error);
     }
   }
 }

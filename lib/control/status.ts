@@ -5,7 +5,7 @@ import type { WorkerStatus } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
 import type { BackendBoard } from "./backend_board.ts";
 import { type BackendStatus, worstFirst } from "./backend_status.ts";
-import type { WaitingDnsChange } from "./dns_changes.ts";
+import type { WaitingDnsChange } from "./dns_settlement.ts";
 import type { LoadedGeoIp } from "./geoip.ts";
 import type { RouteStatus, RunningTotals } from "./running_totals.ts";
 import type { ServedState } from "./served_state.ts";

@@ -86,7 +86,7 @@ export class Upkeep implements Disposable {
    */
   async lookAtCertificates(reread?: () => ConnectorConfig | undefined): Promise<void> {
     const operation = { actor: "mc-proxy", action: "ReloadTLS" };
-    const refreshed = this.#state.exclusive(() => this.#state.refreshFiles(operation));
+    const refreshed = this.#state.exclusive(() => this.#state.unstored.refreshFiles(operation));
     // Whatever one of them meets: the other is not to wait for it to be mended.
     await Promise.allSettled([refreshed, this.#connector?.reload(reread)]);
     await refreshed;
@@ -132,7 +132,7 @@ function watchConnector(
   const apply = (connector: ConnectorSnapshot) =>
     state.exclusive(() => {
       const operation = { actor: "mc-proxy", action: "ReloadConnector" };
-      return state.replaceConnector(connector, operation);
+      return state.unstored.replaceConnector(connector, operation);
     });
   return new ConnectorReloader({ config, files, store, now, log, apply });
 }
