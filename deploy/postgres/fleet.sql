@@ -3,8 +3,9 @@
 --
 --     psql --dbname mc-proxy --single-transaction --file deploy/postgres/fleet.sql
 --
--- or let the first proxy do so, whose role may create a schema there. Running it again is harmless.
--- Then make a group, and let a role of its own in for each proxy:
+-- or let the first proxy do so, whose role may create a schema there. Running it again is harmless, and
+-- brings tables of an older version up to date: do so before the first proxy is upgraded. Proxies of
+-- older versions work with newer tables as before. Then make a group, and let a role of its own in for each proxy:
 --
 --     SELECT mc_proxy_fleet.create_group('edge');
 --     CREATE ROLE edge_p1 LOGIN PASSWORD '…';
@@ -18,6 +19,23 @@ CREATE TABLE IF NOT EXISTS mc_proxy_fleet.migrations (
   version integer PRIMARY KEY,
   applied_at timestamptz NOT NULL DEFAULT now()
 );
+
+DO $$
+DECLARE
+  found integer;
+BEGIN
+  SELECT max(version) INTO found FROM mc_proxy_fleet.migrations;
+  IF found > 2 THEN
+    RAISE 'the tables are at version %, and this makes version 2: take a newer one', found;
+  END IF;
+  IF found IS NOT NULL THEN
+    -- In the order in which proxies lock them. Of "roles" there is none: some read it first and some
+    -- last, so nothing below may lock it.
+    LOCK TABLE mc_proxy_fleet.members, mc_proxy_fleet.groups, mc_proxy_fleet.objects,
+      mc_proxy_fleet.log IN ACCESS EXCLUSIVE MODE;
+  END IF;
+END
+$$;
 
 CREATE TABLE IF NOT EXISTS mc_proxy_fleet.groups (
   group_name text PRIMARY KEY CHECK (group_name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
@@ -206,17 +224,35 @@ LANGUAGE sql AS $$
   INSERT INTO mc_proxy_fleet.groups (group_name) VALUES (in_group) ON CONFLICT DO NOTHING
 $$;
 
+-- What a role of a proxy may do, of its own groups: what is not listed is the owner's.
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.grant_to(in_role name) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  one text;
+  tables text[] := ARRAY[
+    'migrations', 'groups', 'objects', 'log', 'members', 'audit'
+  ];
+  functions text[] := ARRAY[
+    'own_groups', 'append', 'report', 'forget'
+  ];
+BEGIN
+  EXECUTE format('GRANT USAGE ON SCHEMA mc_proxy_fleet TO %I', in_role);
+  FOREACH one IN ARRAY tables LOOP
+    EXECUTE format('GRANT SELECT ON mc_proxy_fleet.%I TO %I', one, in_role);
+  END LOOP;
+  FOR one IN SELECT p.oid::regprocedure::text FROM pg_proc p
+      WHERE p.pronamespace = 'mc_proxy_fleet'::regnamespace AND p.proname = ANY (functions) LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', one, in_role);
+  END LOOP;
+END
+$$;
+
 -- For the owner: lets a role into a group.
 CREATE OR REPLACE FUNCTION mc_proxy_fleet.admit(in_group text, in_role name) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO mc_proxy_fleet.roles VALUES (in_group, in_role) ON CONFLICT DO NOTHING;
-  EXECUTE format('GRANT USAGE ON SCHEMA mc_proxy_fleet TO %I', in_role);
-  EXECUTE format('GRANT SELECT ON mc_proxy_fleet.migrations, mc_proxy_fleet.groups,
-    mc_proxy_fleet.objects, mc_proxy_fleet.log, mc_proxy_fleet.members, mc_proxy_fleet.audit
-    TO %I', in_role);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION mc_proxy_fleet.own_groups, mc_proxy_fleet.append,
-    mc_proxy_fleet.report, mc_proxy_fleet.forget TO %I', in_role);
+  PERFORM mc_proxy_fleet.grant_to(in_role);
 END
 $$;
 
@@ -245,21 +281,26 @@ $$;
 -- New objects are nobody's until they are granted.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA mc_proxy_fleet FROM PUBLIC;
 
-ALTER TABLE mc_proxy_fleet.groups ENABLE ROW LEVEL SECURITY;
-ALTER TABLE mc_proxy_fleet.objects ENABLE ROW LEVEL SECURITY;
-ALTER TABLE mc_proxy_fleet.log ENABLE ROW LEVEL SECURITY;
-ALTER TABLE mc_proxy_fleet.members ENABLE ROW LEVEL SECURITY;
-
 DO $$
 DECLARE
   one text;
 BEGIN
-  FOREACH one IN ARRAY ARRAY['groups', 'objects', 'log', 'members'] LOOP
+  -- Whatever is of a group is of its members alone. Who they are nobody is granted to read.
+  FOR one IN SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+      WHERE c.relnamespace = 'mc_proxy_fleet'::regnamespace AND c.relkind = 'r'
+        AND a.attname = 'group_name' AND NOT a.attisdropped AND c.relname <> 'roles' LOOP
+    EXECUTE format('ALTER TABLE mc_proxy_fleet.%I ENABLE ROW LEVEL SECURITY', one);
     EXECUTE format('DROP POLICY IF EXISTS own ON mc_proxy_fleet.%I', one);
     EXECUTE format('CREATE POLICY own ON mc_proxy_fleet.%I FOR SELECT
       USING (group_name IN (SELECT mc_proxy_fleet.own_groups()))', one);
   END LOOP;
+  -- What is new is for those who were let in before, too.
+  FOR one IN SELECT DISTINCT r.role FROM mc_proxy_fleet.roles r JOIN pg_roles p
+      ON p.rolname = r.role LOOP
+    PERFORM mc_proxy_fleet.grant_to(one);
+  END LOOP;
 END
 $$;
 
-INSERT INTO mc_proxy_fleet.migrations (version) VALUES (1) ON CONFLICT DO NOTHING;
+INSERT INTO mc_proxy_fleet.migrations (version) SELECT generate_series(1, 2)
+  ON CONFLICT DO NOTHING;

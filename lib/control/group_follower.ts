@@ -36,6 +36,10 @@ export class GroupFollower implements AsyncDisposable {
   #reporting: Promise<void> | undefined;
   #isReportDue = false;
   #silence: string | undefined;
+  /** Whether the tables have been looked at since PostgreSQL was away. */
+  #isPrepared = false;
+  /** What does not work with the tables that are there. */
+  #lack: string | undefined;
   readonly #watching: Disposable;
   #caughtUpAt = performance.now();
 
@@ -50,6 +54,7 @@ export class GroupFollower implements AsyncDisposable {
       },
       onProblem: (error) => {
         this.#silence = error === undefined ? undefined : describeError(error);
+        this.#isPrepared = false;
       },
     });
     this.#watching = options.state.watch(() => this.report());
@@ -72,8 +77,12 @@ export class GroupFollower implements AsyncDisposable {
   get warnings(): readonly string[] {
     const { problem } = this.#options.group;
     if (problem !== undefined) return [`the group cannot be followed: ${problem}`];
-    if (this.#silence === undefined) return [];
-    return [`revisions of the group are not announced, so they come later: ${this.#silence}`];
+    const lack = this.#lack === undefined ? [] : [this.#lack];
+    if (this.#silence === undefined) return lack;
+    return [
+      `revisions of the group are not announced, so they come later: ${this.#silence}`,
+      ...lack,
+    ];
   }
 
   /** Looks at the log once, or once more if that is being done. */
@@ -119,8 +128,25 @@ export class GroupFollower implements AsyncDisposable {
     }
   }
 
+  /** What came back may be another server, with tables of another time. */
+  async #prepare(): Promise<void> {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    try {
+      const lack = await this.#options.link.prepare();
+      if (lack !== undefined && lack !== this.#lack) {
+        this.#options.log({ level: "warn", message: lack });
+      }
+      this.#lack = lack;
+    } catch (error) {
+      this.#isPrepared = false;
+      throw error;
+    }
+  }
+
   async #lookOnce(): Promise<void> {
     const { group, state, link } = this.#options;
+    await this.#prepare();
     for (;;) {
       const { position } = group;
       // A server that does not answer is noticed soon; one that has much to say is given its time.

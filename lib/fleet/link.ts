@@ -1,6 +1,6 @@
 import type { PostgresServer } from "../postgres/mod.ts";
 import { FleetConnection, LONG_DEADLINE_MS, type Row } from "./connection.ts";
-import { FleetLinkError, noFleet, noGroup } from "./link_error.ts";
+import { noGroup } from "./link_error.ts";
 import {
   type AuditLine,
   type Edit,
@@ -11,17 +11,8 @@ import {
 } from "./log.ts";
 import { ListenerNames, type NamedListener } from "./names.ts";
 import { type FleetObject, readObject } from "./objects.ts";
-import {
-  APPEND,
-  creationOf,
-  FOLLOW,
-  FORGET,
-  HAS_FLEET,
-  HEAD,
-  MEMBERS,
-  REPORT,
-  SNAPSHOT,
-} from "./statements.ts";
+import { prepareTables } from "./prepare.ts";
+import { APPEND, FOLLOW, FORGET, HEAD, MEMBERS, REPORT, SNAPSHOT } from "./statements.ts";
 
 /** An edit is written in some 20 µs; so much longer may a change of many take. */
 const EDIT_MS = 1;
@@ -97,18 +88,14 @@ export class FleetLink implements AsyncDisposable {
   }
 
   /**
-   * The tables and the group, made where they are missing and the role may make them.
+   * The tables and the group, made or brought up to date where the role may; what does not work then,
+   * and how to mend it.
    *
-   * @throws {FleetLinkError}
+   * @throws {FleetLinkError} if nothing does.
    */
-  async prepare(): Promise<void> {
-    try {
-      const [found] = await this.#connection.ask(HAS_FLEET);
-      if (found?.ok !== true) await this.#connection.ask(creationOf(this.#admitted));
-    } catch (cause) {
-      if (cause instanceof FleetLinkError && cause.isUncertain) throw cause;
-      throw noFleet(this.#admitted, cause);
-    }
+  async prepare(): Promise<string | undefined> {
+    const ask = (statement: string) => this.#connection.ask(statement);
+    return (await prepareTables({ ask, ...this.#admitted })).problem;
   }
 
   /**

@@ -43,4 +43,4 @@ export {
 export { FleetLinkError } from "./link_error.ts";
 export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";
-export { FLEET_SCHEMA } from "./schema.ts";
+export { FLEET_SCHEMA, FLEET_VERSION } from "./schema.ts";

@@ -10,6 +10,13 @@ const PAGE = 500;
 /** Whether there is a fleet at all. */
 export const HAS_FLEET = "SELECT to_regclass('mc_proxy_fleet.groups') IS NOT NULL AS ok";
 
+/** Of the tables that are there. */
+export const VERSION = "SELECT coalesce(max(version), 0) AS version FROM mc_proxy_fleet.migrations";
+
+/** The tables, made or brought up to date; of two proxies that do so at once one waits. */
+export const APPLY = `SELECT pg_advisory_xact_lock(6010223);
+  ${FLEET_SCHEMA}`;
+
 /** How far a group ($1) is, and the entry that it has at a revision ($2). */
 export const HEAD =
   `SELECT g.id::text AS "group", g.epoch::float8 AS epoch, g.revision::float8 AS revision,
@@ -61,8 +68,7 @@ export const FORGET = "SELECT mc_proxy_fleet.forget($1::text, $2::text) AS found
 
 /** One transaction, as statements that are sent together are: the tables, and a group with one role. */
 export function creationOf({ group, user }: { group: string; user: string }): string {
-  return `SELECT pg_advisory_xact_lock(6010223);
-    ${FLEET_SCHEMA}
+  return `${APPLY}
     SELECT mc_proxy_fleet.create_group(${literal(group)});
     SELECT mc_proxy_fleet.admit(${literal(group)}, ${literal(user)});`;
 }
