@@ -100,7 +100,7 @@ export function stateHandlers(
       }
     },
     async writeBack(_request, { signal }) {
-      const { path, size, aside, revision } = await context.control.writeBack(signal);
+      const { path, size, aside, revision } = await context.control.database.writeBack(signal);
       return { path, size: BigInt(size), aside, revision: BigInt(revision) };
     },
   };

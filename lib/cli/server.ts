@@ -100,7 +100,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
     ...watch.warnings,
     ...history?.warnings ?? [],
     ...control.groupWarnings,
-    ...control.recordWarnings,
+    ...control.nameServer.warnings,
     ...lostWords(lostLines()),
   ];
   const differences = () => drift?.differences ?? 0;
@@ -120,8 +120,7 @@ export async function runProxy(options: ProxyOptions): Promise<number> {
   // Until here whoever had the database before gets it back when something fails.
   await confirmRole(database);
   control.issuance?.start();
-  control.dns?.start();
-  control.published?.start();
+  control.nameServer.start();
   control.follow(() => monitoring.health().problems.join("; "));
   await drift?.look();
   const running = { config, reloader, control, monitoring, manager, signals, log };

@@ -1,4 +1,5 @@
 import { RefusedError } from "../queue/mod.ts";
+import type { ControlOptions } from "./control_options.ts";
 import type { Difference } from "./difference.ts";
 import type { Operation } from "./operation.ts";
 
@@ -7,6 +8,15 @@ export interface StateSource {
   readonly kind: "database" | "file" | "postgres";
   /** Of the database or the file, or of the group; empty for a database in memory. */
   readonly path: string;
+}
+
+/** What the configuration says, and which group it is. */
+export function sourceOf(
+  { config: { state: { source }, database }, file }: Pick<ControlOptions, "config" | "file">,
+  group: { readonly path: string } | undefined,
+): StateSource {
+  if (group !== undefined) return { kind: "postgres", path: group.path };
+  return { kind: source, path: source === "file" ? file?.path ?? "" : database.path };
 }
 
 /**

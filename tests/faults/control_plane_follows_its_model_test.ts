@@ -190,7 +190,7 @@ const FAULTS: Readonly<
   async "the database is deleted and written back"(tested, step) {
     tested.removeFiles();
     assert.equal(await codeOf(step.run(tested)), "replaced");
-    await tested.control.writeBack();
+    await tested.control.database.writeBack();
     return tested;
   },
   async "a take-over fails"(tested, step) {

@@ -88,9 +88,13 @@ async function recordsOf({ server }: Pair, name: string): Promise<string[]> {
 
 /** Whether both have it; fails unless it is both or neither and nothing waits any more. */
 async function settled(pair: Pair, name: string): Promise<boolean> {
-  await pair.proxy.control.dns?.settle();
+  await pair.proxy.control.nameServer.changes?.settle();
   assert.deepEqual(pair.mcns.control.prepared.list(), [], "nothing is kept");
-  assert.deepEqual(pair.proxy.control.dns?.waiting(), [], "nothing is in the journal");
+  assert.deepEqual(
+    pair.proxy.control.nameServer.changes?.waiting(),
+    [],
+    "nothing is in the journal",
+  );
   const isRouted = routesOf(pair.proxy).includes(`${name}.a.example`);
   assert.equal((await recordsOf(pair, name)).length, isRouted ? 1 : 0, "both or neither");
   return isRouted;
@@ -254,10 +258,10 @@ Deno.test("a process that comes after goes on with what is decided, and gives up
   const proxy = await startProxySide(gate, { folder: folder.path });
   const after = { ...pair, proxy };
   try {
-    proxy.control.dns?.start();
+    proxy.control.nameServer.changes?.start();
     const kept = () => mcns.control.prepared.list().map(({ id }) => id);
     await eventually(() => !kept().includes("lost"), "what was kept is given up");
-    await proxy.control.dns?.settle();
+    await proxy.control.nameServer.changes?.settle();
     assert.deepEqual(kept(), ["other"], "what is somebody else's stays");
     await callDnsRest(pair.server, { method: "DELETE", path: "/v1/changes/other" });
     assert.equal(await settled(after, "www"), true);

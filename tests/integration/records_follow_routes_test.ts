@@ -53,8 +53,7 @@ zones = ${JSON.stringify(zones)}
 ${publish}
 `;
   const fixture = await startAdmin({ folder, config });
-  fixture.control.dns?.start();
-  fixture.control.published?.start();
+  fixture.control.nameServer.start();
   return fixture;
 }
 
@@ -152,9 +151,9 @@ Deno.test("records come, change and go with routes, whoever changes them", async
   await applying;
   const rest = ['www 60 TXT "x"', ...addresses("three"), ...addresses("two"), service("two")];
   await has(nameServer, ...rest);
-  await proxy.control.published?.follow();
-  assert.deepEqual(proxy.control.published?.warnings, []);
-  assert.deepEqual(proxy.control.dns?.waiting(), []);
+  await proxy.control.nameServer.published?.follow();
+  assert.deepEqual(proxy.control.nameServer.published?.warnings, []);
+  assert.deepEqual(proxy.control.nameServer.changes?.waiting(), []);
 });
 
 Deno.test("what was made by hand is left alone and said, until it goes", async () => {
@@ -166,7 +165,7 @@ Deno.test("what was made by hand is left alone and said, until it goes", async (
   const byHand = await records(nameServer);
   const zones = ["a.example", "nowhere.example"];
   await using proxy = await startProxy(nameServer, { folder: folder.path, zones });
-  const { client, addr: listenerAddr, control: { published } } = proxy;
+  const { client, addr: listenerAddr, control: { nameServer: { published } } } = proxy;
   const names = ["own", "alias", "same", "good"].map((name) => `${name}.a.example`);
   for (const hostname of [...names, "www.nowhere.example"]) {
     await client.addRoute({ listenerAddr, ...l4(hostname) });
@@ -233,7 +232,8 @@ Deno.test("a name server that is away keeps no route waiting, and is told when i
   const { gate } = nameServer;
   await using proxy = await startProxy(nameServer, { folder: folder.path });
   proxy.expectedErrors.push("the name server could not be told");
-  const { client, addr: listenerAddr, control: { published, dns } } = proxy;
+  const { client, addr: listenerAddr, control: { nameServer: { published, changes: dns } } } =
+    proxy;
   // It does not answer at first, and then it is cut off.
   const hung = Promise.withResolvers<"cut">();
   gate.watch = () => hung.promise;
@@ -280,7 +280,7 @@ Deno.test("a start finds what has changed meanwhile; without the option all of o
     // It ends with a route that nobody has been told of, and one that is decided alone.
     gate.watch = (call) => call === "commit" ? "cut" : undefined;
     await client.addRoute({ listenerAddr, ...l4("two.a.example") });
-    await proxy.control.published?.follow();
+    await proxy.control.nameServer.published?.follow();
     gate.watch = () => "cut";
     await client.addRoute({ listenerAddr, ...l4("three.a.example") });
     await client.removeRoute({ listenerAddr, hostname: "one.a.example" });
@@ -299,10 +299,10 @@ Deno.test("a start finds what has changed meanwhile; without the option all of o
     // Nobody can be told any more.
     await using proxy = await startAdmin(options);
     const words = "2 sets of records stay at the name server, made of routes: [mcns] is gone";
-    assert.deepEqual(proxy.control.recordWarnings, [words]);
+    assert.deepEqual(proxy.control.nameServer.warnings, [words]);
   }
   await using proxy = await startProxy(nameServer, { ...options, publish: "" });
   await has(nameServer, byHand);
   await eventually(() => proxy.database.published.list().length === 0, "nothing is ours");
-  assert.deepEqual(proxy.control.recordWarnings, []);
+  assert.deepEqual(proxy.control.nameServer.warnings, []);
 });
