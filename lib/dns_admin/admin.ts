@@ -17,7 +17,7 @@ import {
 import type { Sockets } from "../tcp/mod.ts";
 import { Authenticator, type Introspector } from "./auth.ts";
 import { RestApi } from "./rest.ts";
-import type { RoutesOptions } from "./routes.ts";
+import type { RoutesOptions } from "./routes_options.ts";
 import { toRpcError } from "./rpc_errors.ts";
 import { rpcHandlers } from "./rpc_handlers.ts";
 

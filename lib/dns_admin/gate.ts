@@ -8,7 +8,7 @@ import {
 import { nameToText } from "../dns/mod.ts";
 import type { CallContext } from "../rpc_server/mod.ts";
 import { type Authenticator, AuthError, type Caller, forbidden } from "./auth.ts";
-import type { RoutesOptions } from "./routes.ts";
+import type { RoutesOptions } from "./routes_options.ts";
 
 /** What the service needs. */
 export interface RpcOptions extends RoutesOptions {

@@ -10,7 +10,8 @@ import { readJson } from "./json_schema.ts";
 import { describeApi } from "./openapi.ts";
 import { matchPath, parseTarget } from "./path.ts";
 import type { Answer, Call, Route } from "./route.ts";
-import { createRoutes, type RoutesOptions } from "./routes.ts";
+import { createRoutes } from "./routes.ts";
+import type { RoutesOptions } from "./routes_options.ts";
 
 /** Octets of the content of a request: a record has 64 KiB, four characters an octet at most. */
 const MAX_BODY = 1024 * 1024;

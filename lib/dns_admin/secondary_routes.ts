@@ -1,4 +1,5 @@
-import type { DnsControl, SecondaryView, ZoneView } from "../dns_control/mod.ts";
+import type { DnsControl } from "../dns_control/mod.ts";
+import { zoneJson } from "./answers.ts";
 import type { Route } from "./route.ts";
 import * as schema from "./schemas.ts";
 
@@ -20,24 +21,4 @@ export function secondaryRoutes(
       },
     },
   ];
-}
-
-/** A zone as the API shows it. */
-export function zoneJson({ secondary, ...zone }: ZoneView) {
-  return secondary === undefined ? zone : { ...zone, secondary: secondaryJson(secondary) };
-}
-
-function secondaryJson({ primaries, primary, isExpired, failures, ...state }: SecondaryView) {
-  const { refreshedAt, expiresAt, nextAt, lastError } = state;
-  return {
-    ...{ primaries, primary, expired: isExpired, failures, last_error: lastError },
-    ...refreshedAt !== undefined && { refreshed_at: timeText(refreshedAt) },
-    ...expiresAt !== undefined && { expires_at: timeText(expiresAt) },
-    ...nextAt !== undefined && { next_at: timeText(nextAt) },
-  };
-}
-
-/** A time of the API, in UTC. */
-export function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }
