@@ -68,7 +68,10 @@ export interface TimedRun {
 }
 
 /** Runs tests under `deno test` with these arguments; what it prints is shown as it comes. */
-export async function runTimed(args: readonly string[]): Promise<TimedRun> {
+export async function runTimed(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<TimedRun> {
   const folder = await Deno.makeTempDir({ prefix: "mc-proxy-tests-" });
   try {
     const report = join(folder, "junit.xml");
@@ -77,7 +80,7 @@ export async function runTimed(args: readonly string[]): Promise<TimedRun> {
         ...["test", "--no-check", "--no-prompt", "-A", "--config", CONFIG],
         ...[`--junit-path=${report}`, ...args],
       ],
-      env: { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobs()) },
+      env: { DENO_JOBS: Deno.env.get("DENO_JOBS") ?? String(jobs()), ...env },
       stdout: "piped",
     }).spawn();
     const [output, { code }] = await Promise.all([copyOut(child.stdout), child.status]);

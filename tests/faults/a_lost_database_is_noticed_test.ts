@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { ProxyStartError } from "../../dev/proxy_process.ts";
 import { createClient } from "../../lib/client/mod.ts";
 import { runCommand } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPort } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
 /** A folder with a configuration, and the proxies that a test starts in it. */
@@ -54,12 +53,10 @@ class Installation implements AsyncDisposable {
 
   /** Runs a command of mc-proxy that needs no server. */
   async run(...args: string[]) {
-    const flags = serverFlags({ source: ROOT, data: this.folder });
     const config = join(this.folder, "mc-proxy.toml");
     const [command = "", ...rest] = args;
-    return await runCommand(Deno.execPath(), [
-      ...["run", ...flags, join(ROOT, "main.ts"), command, "-c", config, ...rest],
-    ], { env: { NO_COLOR: "1" } });
+    const line = proxyLine(this.folder, command, "-c", config, ...rest);
+    return await runCommand(Deno.execPath(), line, { env: { NO_COLOR: "1" } });
   }
 
   removeDatabase(): void {

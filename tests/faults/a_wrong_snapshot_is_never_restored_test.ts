@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { createClient } from "../../lib/client/mod.ts";
 import { openDatabase, restoreDatabase } from "../../lib/db/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
@@ -9,7 +8,7 @@ import { connectRaw } from "../support/clients.ts";
 import { runCommand } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
-import { ROOT } from "../support/module_graph.ts";
+import { proxyLine } from "../support/program.ts";
 import { startProxy, writeConfig } from "../support/proxy.ts";
 import { stateOf } from "./durable_state.ts";
 
@@ -74,9 +73,8 @@ Deno.test("a restore beside a proxy under load is refused, and one of a wrong sn
       await client.snapshot({ path: good });
       // Of a configuration that does not know of the admin socket.
       const config = await writeConfig(folder, { config: { listeners } });
-      const flags = serverFlags({ source: ROOT, data: folder });
       for (const how of [["--from", good], ["--as-it-is"]]) {
-        const args = ["run", ...flags, join(ROOT, "main.ts"), "restore", "-c", config, ...how];
+        const args = proxyLine(folder, "restore", "-c", config, ...how);
         const { code, stderr } = await runCommand(Deno.execPath(), args);
         assert.equal(code, 1);
         assert.match(stderr, /^mc-proxy: a process serves the database .*: stop it first\n$/);

@@ -6,8 +6,7 @@ import { connectRaw } from "../support/clients.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { unusedPort } from "../support/ports.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
-import { ROOT } from "../support/module_graph.ts";
-import { serverFlags } from "../../deploy/runtime.ts";
+import { proxyLine } from "../support/program.ts";
 import { CAN_MOUNT, type SmallDisk, smallDisk } from "../support/small_disk.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
@@ -140,6 +139,5 @@ diskTest(
 );
 
 function startArguments(folder: string): string[] {
-  const flags = serverFlags({ source: ROOT, data: folder });
-  return ["run", ...flags, `${ROOT}/main.ts`, "server", "-c", join(folder, "mc-proxy.toml")];
+  return proxyLine(folder, "server", "-c", join(folder, "mc-proxy.toml"));
 }

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { type Backend, startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPort } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { writeConfig } from "../support/proxy.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
@@ -32,9 +30,8 @@ async function startUnread(folder: string, backend: Backend, workers: number): P
       server: { workers },
     },
   });
-  const flags = serverFlags({ source: ROOT, data: folder });
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, join(ROOT, "main.ts"), "server", "-c", configPath],
+    args: proxyLine(folder, "server", "-c", configPath),
     stdin: "null",
     stdout: "null",
     stderr: "piped",

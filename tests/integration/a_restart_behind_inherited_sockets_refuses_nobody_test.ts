@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { createClient } from "../../lib/client/mod.ts";
 import { startEchoBackend } from "../support/backends.ts";
 import { connectRaw } from "../support/clients.ts";
 import { commandPath, testWithCommands } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPorts } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { writeConfig } from "../support/proxy.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
@@ -109,8 +108,8 @@ async function withHolder(
       },
     });
     await using holder = new Holder(ports, [
-      ...[Deno.execPath(), "run", ...serverFlags({ source: ROOT, data: folder })],
-      ...[join(ROOT, "main.ts"), "server", "--take-over", "-c", configPath],
+      Deno.execPath(),
+      ...proxyLine(folder, "server", "--take-over", "-c", configPath),
     ]);
     // The first connection makes it start; the rest of the holder's work is ours to ask for.
     await eventually(async () => {

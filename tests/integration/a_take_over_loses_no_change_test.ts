@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { ProxyStartError } from "../../dev/proxy_process.ts";
 import { type AdminClient, createClient } from "../../lib/client/mod.ts";
 import { openDatabase } from "../../lib/db/mod.ts";
 import { startAdmin } from "../support/admin.ts";
 import { eventually } from "../support/deadline.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPorts } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 
 /** `TAKE_OVER_ROUTES=100000` takes a minute. */
@@ -207,11 +206,7 @@ Deno.test("a process that is killed while it takes over gives everything back, w
  */
 async function startAndKill({ folder }: Setting, waitMs: number): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      ...serverFlags({ source: ROOT, data: folder }),
-      ...[join(ROOT, "main.ts"), "server", "--take-over", "-c", join(folder, "mc-proxy.toml")],
-    ],
+    args: proxyLine(folder, "server", "--take-over", "-c", join(folder, "mc-proxy.toml")),
     stdin: "null",
     stdout: "null",
     stderr: "null",

@@ -1,16 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { runCommand } from "../support/commands.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPort } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { type ConfigTree, startProxy, writeConfig } from "../support/proxy.ts";
 
 async function check(folder: string, config: ConfigTree, ...args: string[]) {
   const path = await writeConfig(folder, { config });
-  const flags = serverFlags({ source: ROOT, data: folder });
-  const program = ["run", ...flags, join(ROOT, "main.ts")];
-  return await runCommand(Deno.execPath(), [...program, "check", "-c", path, ...args]);
+  return await runCommand(Deno.execPath(), proxyLine(folder, "check", "-c", path, ...args));
 }
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { mcnsFlags } from "../../deploy/runtime.ts";
 import { bundleMcns } from "../../tools/bundle.ts";
 import { McnsProcess } from "../support/mcns_process.ts";
 import { UdpClient } from "../support/served_zones.ts";
@@ -17,7 +18,10 @@ Deno.test("the one-script form of mcns serves zones, shows how it is, reloads an
   await using mcns = await McnsProcess.start({
     zones,
     config: `[dns]\nlisten_addr = "127.0.0.1:0"\n[metrics]\naddr = "127.0.0.1:${metrics}"\n`,
-    program: { script, source: folder.path, options: ["--no-config", "--no-npm"] },
+    program: (data) => {
+      const flags = mcnsFlags({ source: folder.path, data });
+      return { flags: ["--no-config", "--no-npm", ...flags], script };
+    },
   });
   using udp = new UdpClient(mcns.address);
   assert.deepEqual(readAnswer(await udp.ask(queryFor("a.z.example A"))).answer, [

@@ -5,7 +5,6 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { connectRaw, connectTls } from "../support/clients.ts";
 import { runCommand } from "../support/commands.ts";
@@ -13,6 +12,7 @@ import { eventually } from "../support/deadline.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { ROOT } from "../support/module_graph.ts";
 import { unusedPort } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { type Proxy, startProxy } from "../support/proxy.ts";
 import { proxyV1 } from "../support/proxy_header.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -83,8 +83,7 @@ class Host implements AsyncDisposable {
         return stdout;
       }
       case "mc-proxy": {
-        const flags = serverFlags({ source: ROOT, data: this.folder.path });
-        const line = ["run", ...flags, join(ROOT, "main.ts"), ...args];
+        const line = proxyLine(this.folder.path, ...args);
         const { code, stdout, stderr } = await runCommand(Deno.execPath(), line);
         assert.equal(code, 0, `${command}: ${stderr}`);
         return stdout;

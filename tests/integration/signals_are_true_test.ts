@@ -8,8 +8,7 @@ import { buildClientHello } from "../support/hello.ts";
 import { unusedPort } from "../support/ports.ts";
 import { startProxy, writeConfig } from "../support/proxy.ts";
 import { CAN_MOUNT, smallDisk } from "../support/small_disk.ts";
-import { ROOT } from "../support/module_graph.ts";
-import { serverFlags } from "../../deploy/runtime.ts";
+import { proxyLine } from "../support/program.ts";
 
 const hello = buildClientHello({ serverName: "a.test" });
 /** A look at the disk every ten seconds, on a machine that is busy. */
@@ -61,18 +60,12 @@ Deno.test({
         }],
       },
     });
-    const flags = serverFlags({ source: ROOT, data: folder });
     const child = new Deno.Command("sh", {
       args: [
         "-c",
         'exec "$0" "$@" 2>/dev/full',
         Deno.execPath(),
-        "run",
-        ...flags,
-        `${ROOT}/main.ts`,
-        "server",
-        "-c",
-        configPath,
+        ...proxyLine(folder, "server", "-c", configPath),
       ],
       stdin: "null",
       stdout: "null",

@@ -3,11 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { acceptDatabase } from "../../lib/db/mod.ts";
 import { runCommand } from "../support/commands.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPort } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { type ConfigTree, startProxy, writeConfig } from "../support/proxy.ts";
 
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -21,8 +20,7 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
 
 /** Runs the program under the deployed flags, to its end. */
 async function mcProxy(folder: string, ...args: string[]) {
-  const flags = serverFlags({ source: ROOT, data: folder });
-  return await runCommand(Deno.execPath(), ["run", ...flags, join(ROOT, "main.ts"), ...args]);
+  return await runCommand(Deno.execPath(), proxyLine(folder, ...args));
 }
 
 async function failingStart(folder: string, config: ConfigTree): Promise<string> {
@@ -252,16 +250,13 @@ Deno.test({
   async fn() {
     await withFolder(async (folder) => {
       const path = await writeConfig(folder, { config: { listeners: [{ addr: ":1" }] } });
-      const program = [...serverFlags({ source: ROOT, data: folder }), join(ROOT, "main.ts")];
       for (const args of [["--help"], ["check", "-c", path]]) {
         const { code, stderr } = await runCommand("sh", [
           "-c",
           'exec "$@" > /dev/full',
           "sh",
           Deno.execPath(),
-          "run",
-          ...program,
-          ...args,
+          ...proxyLine(folder, ...args),
         ]);
         assert.equal(code, 1);
         assert.match(stderr, /^mc-proxy: [^\n]*No space left[^\n]*\n$/);

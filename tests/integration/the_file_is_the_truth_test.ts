@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { serverFlags } from "../../deploy/runtime.ts";
 import { type AdminClient, createClient } from "../../lib/client/mod.ts";
 import { runCommand } from "../support/commands.ts";
 import { eventually } from "../support/deadline.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
-import { ROOT } from "../support/module_graph.ts";
 import { unusedPortFamily } from "../support/ports.ts";
+import { proxyLine } from "../support/program.ts";
 import { type ConfigTree, Proxy, startProxy, writeConfig } from "../support/proxy.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
@@ -62,8 +61,7 @@ class Site implements Disposable {
   }
 
   async check(): Promise<{ code: number; stdout: string; stderr: string }> {
-    const flags = serverFlags({ source: ROOT, data: this.folder.path });
-    const line = ["run", ...flags, join(ROOT, "main.ts"), "check", "-c", this.file];
+    const line = proxyLine(this.folder.path, "check", "-c", this.file);
     return await runCommand(Deno.execPath(), line);
   }
 
@@ -206,8 +204,7 @@ Deno.test("a file that does not hold changes nothing, and everybody is told", as
     assert.equal((await client.getStatus({})).status?.healthy, true, "and it is over");
   }
   await Deno.writeTextFile(site.file, "[[listeners]\n", { append: true });
-  const flags = serverFlags({ source: ROOT, data: site.folder.path });
-  const line = ["run", ...flags, join(ROOT, "main.ts"), "server", "-c", site.file];
+  const line = proxyLine(site.folder.path, "server", "-c", site.file);
   const start = await runCommand(Deno.execPath(), line);
   assert.equal(start.code, 1);
   assert.match(start.stderr, /^mc-proxy: .*mc-proxy\.toml:\d+:\d+: not valid TOML: .*\n$/);

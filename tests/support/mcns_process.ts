@@ -5,16 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { mcnsFlags } from "../../deploy/runtime.ts";
 import { parseZoneFile } from "../../lib/dns/mod.ts";
 import { openDnsDatabase } from "../../lib/dns_store/mod.ts";
 import { withinDeadline } from "./deadline.ts";
 import { nameOf } from "./dns_server.ts";
 import { ROOT } from "./module_graph.ts";
+import { nameServerProgram, type Program } from "./program.ts";
 import { temporaryFolder } from "./temporary_folder.ts";
-
-/** From the sources. */
-const SOURCE = { script: join(ROOT, "lib/cli/mcns.ts"), source: ROOT, options: [] as string[] };
 
 /** What a test says of a process. */
 export interface McnsOptions {
@@ -22,8 +19,8 @@ export interface McnsOptions {
   readonly config?: string;
   /** Zones that the database has before: their texts by their names. */
   readonly zones?: Readonly<Record<string, string>>;
-  /** Another form of the program. */
-  readonly program?: typeof SOURCE;
+  /** Another form of the program, by its folder of data. */
+  readonly program?: (data: string) => Program;
   /** The folder of another one, which is used again. */
   readonly folder?: string;
 }
@@ -67,9 +64,8 @@ export class McnsProcess implements AsyncDisposable {
   static spawn(options: McnsOptions = {}, command = "server"): McnsProcess {
     const owned = options.folder === undefined ? temporaryFolder() : undefined;
     const folder = options.folder ?? owned?.path ?? "";
-    const { script, source, options: more } = options.program ?? SOURCE;
+    const { flags, script } = (options.program ?? nameServerProgram)(folder);
     const path = prepare(folder, options);
-    const flags = [...more, ...mcnsFlags({ source, data: folder })];
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", ...flags, script, command, "--config", path],
       env: { NO_COLOR: "1" },

@@ -1,8 +1,6 @@
-import { join } from "node:path";
-import { clientFlags } from "../../deploy/runtime.ts";
 import { VERSION } from "../../lib/cli/version.ts";
 import { runMcproxyctl } from "../../lib/ctl/mod.ts";
-import { ROOT } from "./module_graph.ts";
+import { clientProgram } from "./program.ts";
 
 /** How a run of mcproxyctl ended. */
 export interface CtlResult {
@@ -13,9 +11,8 @@ export interface CtlResult {
 
 /** The command line of mcproxyctl, which may open the socket and nothing else. */
 export function ctlCommandLine(socket: string, args: readonly string[]): string[] {
-  const config = ["--config", join(ROOT, "deno.json")];
-  const program = join(ROOT, "lib/cli/mcproxyctl.ts");
-  return ["run", ...clientFlags(socket), ...config, program, "--socket", socket, ...args];
+  const { flags, script } = clientProgram(socket);
+  return ["run", ...flags, script, "--socket", socket, ...args];
 }
 
 /**

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { KEPT_LINES, ProxyProcess } from "../../dev/proxy_process.ts";
 import { eventually } from "./deadline.ts";
+import { proxyProgram } from "./program.ts";
 
 /** A configuration as a tree; the key names are those of the TOML file. */
 export type ConfigTree = Readonly<Record<string, unknown>>;
@@ -31,7 +32,7 @@ export interface ProxyOptions {
   readonly folder?: string;
   /** Replaces the flags of an installation; a function of the folder, if it has to be in them. */
   readonly flags?: (folder: string) => readonly string[];
-  /** Runs another form of the program than `main.ts`. */
+  /** Runs another form of the program, from the sources. */
   readonly script?: string;
   /** Starts it with `--take-over`. */
   readonly takeOver?: boolean;
@@ -116,7 +117,7 @@ export class Proxy implements AsyncDisposable {
 }
 
 /**
- * Starts `main.ts server` and waits until it is ready.
+ * Starts `mc-proxy server` and waits until it is ready.
  *
  * @throws {ProxyStartError} with the program's output when it does not start.
  */
@@ -125,7 +126,11 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const removeFolder = options.folder === undefined;
   try {
     const configPath = await writeConfig(folder, options);
+    const form = options.script === undefined && options.flags === undefined
+      ? proxyProgram(folder)
+      : {};
     const process = await ProxyProcess.start({
+      ...form,
       configPath,
       ...options.command && { command: options.command(folder, configPath) },
       ...options.env && { env: options.env },
