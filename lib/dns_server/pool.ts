@@ -3,20 +3,14 @@ import type { SocketsKind } from "../tcp/mod.ts";
 import { LoopWatch } from "../workers/mod.ts";
 import type { ZoneChange, ZoneTable } from "../zones/mod.ts";
 import type { ServedAddress } from "./address_server.ts";
+import { type AddressStatus, AddressWorker } from "./address_worker.ts";
 import type { Ask, Told } from "./ask.ts";
-import { DNS_COUNTERS_BYTES, DnsCounters } from "./counters.ts";
 import type { ServerStatus } from "./server_status.ts";
 import type { Changeable, ServingSettings, TlsMaterial } from "./settings.ts";
-import { DnsWorkerError, DnsWorkerHandle, type Ports } from "./worker_handle.ts";
-import { sliceChange } from "./zone_slices.ts";
+import { DnsWorkerError } from "./worker_handle.ts";
 
 /** A change is acknowledged without a worker that has not made it by then. */
 const APPLY_TIMEOUT_MS = 2000;
-/** Between the death of a worker and the next one, and the longest such pause. */
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 10_000;
-/** A worker that lived for so long is not held against the next one. */
-const STABLE_MS = 30_000;
 const LOOK_MS = 1000;
 /** Whoever asks for metrics does not wait for a worker that hangs. */
 const STATUS_TIMEOUT_MS = 1000;
@@ -39,58 +33,32 @@ export interface DnsPoolOptions {
   readonly entry?: URL;
 }
 
-/** The server of one address, for whoever operates it. */
-export interface AddressStatus {
-  readonly address: ServedAddress;
-  readonly state: "starting" | "serving" | "restarting" | "draining";
-  /** Also where any was asked for. */
-  readonly port: number;
-  readonly tlsPort: number;
-  readonly restarts: number;
-  readonly counters: DnsCounters;
-}
-
-/** The place of one address; workers come and go in it. */
-interface Slot {
-  readonly index: number;
-  readonly counters: SharedArrayBuffer;
-  /** With the ports that it got, so that its next worker gets the same. */
-  address: ServedAddress;
-  handle: DnsWorkerHandle | undefined;
-  /** What is sent is sent behind what was sent before. */
-  sent: Promise<unknown>;
-  state: AddressStatus["state"];
-  ports: Ports;
-  restarts: number;
-  backoffMs: number;
-  startedAt: number;
-  respawn: ReturnType<typeof setTimeout> | undefined;
-}
-
 /**
  * The servers of all addresses, each in a worker of its own with all zones: one that dies takes the
  * others nothing, and another takes its place.
  */
 export class DnsPool implements AsyncDisposable {
   readonly #options: DnsPoolOptions;
-  readonly #slots: readonly Slot[];
+  readonly #servers: readonly AddressWorker[];
   readonly #underWay = new Set<ZoneChange>();
   readonly #watch = new LoopWatch();
   readonly #timer: ReturnType<typeof setInterval>;
   #tls: TlsMaterial | undefined;
   #settings: ServingSettings;
-  #closed = false;
 
   private constructor(options: DnsPoolOptions) {
     this.#options = options;
     this.#tls = options.tls;
     this.#settings = options.settings;
-    this.#slots = options.addresses.map((address, index) => ({
-      ...{ index, address, handle: undefined, sent: Promise.resolve(), respawn: undefined },
-      ...{ state: "starting", ports: { port: 0, tlsPort: 0 }, restarts: 0, startedAt: 0 },
-      backoffMs: FIRST_BACKOFF_MS,
-      counters: new SharedArrayBuffer(DNS_COUNTERS_BYTES),
-    }));
+    this.#servers = options.addresses.map((address, index) =>
+      new AddressWorker({
+        ...{ ...options, index, address, watch: this.#watch },
+        tls: () => this.#tls,
+        beginning: () => ({
+          ...{ settings: this.#settings, zones: options.zones(), changes: this.#underWay },
+        }),
+      })
+    );
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 
@@ -101,7 +69,7 @@ export class DnsPool implements AsyncDisposable {
    */
   static async start(options: DnsPoolOptions): Promise<DnsPool> {
     const pool = new DnsPool(options);
-    const started = await Promise.allSettled(pool.#slots.map((slot) => pool.#start(slot)));
+    const started = await Promise.allSettled(pool.#servers.map((server) => server.start()));
     const failed = started.findIndex(({ status }) => status === "rejected");
     const failure = started[failed];
     if (failure?.status !== "rejected") return pool;
@@ -113,16 +81,14 @@ export class DnsPool implements AsyncDisposable {
 
   /** How each of them is. */
   get status(): AddressStatus[] {
-    return this.#slots.map(({ address, state, ports, restarts, counters }) => ({
-      ...{ address, state, restarts, ...ports },
-      counters: new DnsCounters(counters),
-    }));
+    return this.#servers.map(({ status }) => status);
   }
 
   /** What each of them keeps beside its counters; one that does not say so in time has nothing. */
   async serverStatus(): Promise<{ readonly host: string; readonly status: ServerStatus }[]> {
-    return await Promise.all(this.#slots.map(async ({ address: { host }, handle, state }) => {
-      const asked = state === "serving" ? handle?.request({ type: "status" }) : undefined;
+    return await Promise.all(this.#servers.map(async (server) => {
+      const { address: { host }, state } = server.status;
+      const asked = state === "serving" ? server.request({ type: "status" }) : undefined;
       const reply = await inTime(asked?.catch(() => undefined), STATUS_TIMEOUT_MS); // It has died.
       return { host, status: reply?.status ?? {} };
     }));
@@ -138,15 +104,15 @@ export class DnsPool implements AsyncDisposable {
     this.#underWay.add(change);
     try {
       const late = new Set<number>();
-      const results = this.#slots.map(async (slot) => {
-        late.add(slot.index);
+      const results = this.#servers.map(async (server) => {
+        late.add(server.index);
         try {
-          await this.#send(slot, change);
+          await server.send(change);
         } catch (error) {
           // The next one begins with what is served then.
           if (!(error instanceof DnsWorkerError) || error.code !== "died") throw error;
         }
-        late.delete(slot.index);
+        late.delete(server.index);
       });
       const timeout = Promise.withResolvers<void>();
       const timer = setTimeout(timeout.resolve, APPLY_TIMEOUT_MS);
@@ -164,9 +130,7 @@ export class DnsPool implements AsyncDisposable {
     const { forward: _forward, services: _services, ...rest } = this.#settings;
     const settings = { ...forward && { forward }, ...services && { services } };
     this.#settings = { ...rest, ...settings };
-    const told = this.#slots.map(({ handle }) =>
-      handle?.request({ type: "reconfigure", settings })
-    );
+    const told = this.#servers.map((it) => it.request({ type: "reconfigure", settings }));
     for (const result of await Promise.allSettled(told)) {
       if (result.status === "fulfilled") continue;
       const fields = { error: describeError(result.reason) };
@@ -177,7 +141,7 @@ export class DnsPool implements AsyncDisposable {
   /** The certificate of DNS over TLS from now on. */
   async setTls(tls: TlsMaterial): Promise<void> {
     this.#tls = tls;
-    const told = this.#slots.map(({ handle }) => handle?.request({ type: "tls", tls }));
+    const told = this.#servers.map((it) => it.request({ type: "tls", tls }));
     for (const result of await Promise.allSettled(told)) {
       if (result.status === "fulfilled") continue;
       const fields = { error: describeError(result.reason) };
@@ -187,117 +151,21 @@ export class DnsPool implements AsyncDisposable {
 
   /** Has all take no more questions, and answer those that came; ends them after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled(this.#slots.map(async (slot) => {
-      clearTimeout(slot.respawn);
-      slot.state = "draining";
-      await slot.handle?.request({ type: "drain", timeoutMs });
-    }));
+    await Promise.allSettled(this.#servers.map((server) => server.drain(timeoutMs)));
     await this[Symbol.asyncDispose]();
   }
 
   /** Ends all at once. */
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
     clearInterval(this.#timer);
-    for (const { handle, respawn } of this.#slots) {
-      clearTimeout(respawn);
-      handle?.terminate("the server ends");
-    }
+    for (const server of this.#servers) server.end();
     return Promise.resolve();
-  }
-
-  async #start(slot: Slot): Promise<void> {
-    const { log, sockets, entry, answer } = this.#options;
-    const settings = this.#settings;
-    const handle = new DnsWorkerHandle({
-      name: `dns-${slot.index}`,
-      ...entry && { entry },
-      ...answer && { answer },
-      log,
-      onDeath: (reason) => this.#onDeath(slot, handle, reason),
-    });
-    slot.handle = handle;
-    slot.startedAt = performance.now();
-    this.#watch.add(handle.signs);
-    const { counters } = slot;
-    const { vitalSigns } = handle;
-    const begun = handle.request({ type: "start", settings, sockets, counters, vitalSigns });
-    slot.sent = begun;
-    const zones = [...this.#options.zones().zones].map((zone) =>
-      this.#send(slot, { kind: "set", zone })
-    );
-    // What is being made just now is not in the zones yet, or is made twice, which is once.
-    const changes = [...this.#underWay].map((change) => this.#send(slot, change));
-    try {
-      await Promise.all([begun, ...zones, ...changes]);
-      const { address } = slot;
-      const tls = this.#tls;
-      const reply = await handle.request({ type: "serve", address, ...tls && { tls } });
-      const ports = reply?.ports;
-      if (ports === undefined || slot.handle !== handle) return;
-      slot.ports = ports;
-      const { tlsPort } = address;
-      slot.address = {
-        ...{ host: address.host, port: ports.port },
-        ...tlsPort !== undefined && { tlsPort: ports.tlsPort },
-      };
-      slot.state = "serving";
-    } catch (error) {
-      handle.terminate("it did not get to serve");
-      this.#watch.remove(handle.signs);
-      throw error;
-    }
-  }
-
-  /** Sends a change behind those that were sent before, slice by slice. */
-  #send(slot: Slot, change: ZoneChange): Promise<void> {
-    const { handle, sent } = slot;
-    if (handle === undefined) return Promise.resolve();
-    const done = sent.catch(() => {}).then(async () => {
-      for (const slice of sliceChange(change)) await handle.request({ type: "slice", slice });
-    });
-    slot.sent = done.catch(() => {}); // For whoever asked for it.
-    return done;
-  }
-
-  #onDeath(slot: Slot, handle: DnsWorkerHandle, reason: string): void {
-    this.#watch.remove(handle.signs);
-    // One that did not get to serve is whoever's that has started it.
-    if (this.#closed || slot.handle !== handle || slot.state !== "serving") return;
-    const { host } = slot.address;
-    const fields = { host, reason };
-    this.#options.log({ level: "error", message: "the server of an address ended", fields });
-    this.#restart(slot);
-  }
-
-  #restart(slot: Slot): void {
-    slot.handle = undefined;
-    slot.state = "restarting";
-    slot.restarts++;
-    const lived = performance.now() - slot.startedAt;
-    slot.backoffMs = lived > STABLE_MS
-      ? FIRST_BACKOFF_MS
-      : Math.min(2 * slot.backoffMs, MAX_BACKOFF_MS);
-    slot.respawn = setTimeout(() => {
-      this.#start(slot).then(() => {
-        const fields = { host: slot.address.host, restarts: slot.restarts };
-        this.#options.log({ level: "info", message: "an address is served again", fields });
-      }, (error) => {
-        if (this.#closed) return;
-        const fields = { host: slot.address.host, error: describeError(error) };
-        this.#options.log({ level: "error", message: "an address is not served", fields });
-        this.#restart(slot);
-      });
-    }, slot.backoffMs);
   }
 
   #look(): void {
     const silences = this.#watch.look();
-    for (const { handle, address } of this.#slots) {
-      if (handle !== undefined && silences.get(handle.signs)?.isLoop) {
-        this.#options.onStuck(address);
-      }
+    for (const server of this.#servers) {
+      if (server.isLooping(silences)) this.#options.onStuck(server.status.address);
     }
   }
 }
