@@ -9,6 +9,7 @@ import {
   ResponseCode,
   TYPE,
 } from "../dns/mod.ts";
+import { addAddresses } from "./additional.ts";
 import { find } from "./find.ts";
 import { setOf, type ZoneNode } from "./node_chunk.ts";
 import { type Query, readQuery } from "./query.ts";
@@ -195,7 +196,7 @@ export class AuthoritativeAnswers {
       this.#negative(zone);
       return CODE.noError;
     }
-    if (this.#add(owner.name, set)) this.#addAddresses(zone, set, { owner: owner.name });
+    if (this.#add(owner.name, set)) addAddresses(this.#writer, set, { zone, owner: owner.name });
     return CODE.noError;
   }
 
@@ -208,8 +209,8 @@ export class AuthoritativeAnswers {
       this.#writer.setFlags(FLAG.truncated);
       return CODE.noError;
     }
-    const missing = this.#addAddresses(zone, servers, {
-      ...{ owner: node.name, cut: foldCase(node.name) },
+    const missing = addAddresses(this.#writer, servers, {
+      ...{ zone, owner: node.name, cut: foldCase(node.name) },
     });
     // RFC 9471 §3.1: without all glue that there is, whoever asks would not get any further.
     if (missing) this.#writer.setFlags(FLAG.truncated);
@@ -253,58 +254,7 @@ export class AuthoritativeAnswers {
     if (!fits) this.#writer.setFlags(FLAG.truncated);
     return fits;
   }
-
-  /**
-   * Adds the addresses that the zone has of the names in a set.
-   *
-   * @param owner the set's name.
-   * @param cut of a referral: its name, case folded.
-   * @returns whether some below the cut had no room.
-   */
-  #addAddresses(
-    zone: Zone,
-    { type, data }: RecordSet,
-    { owner, cut }: { readonly owner: OctetString; readonly cut?: OctetString },
-  ): boolean {
-    const nameAt = NAME_AT.get(type);
-    let isMissing = false;
-    for (const own of nameAt === undefined ? [] : data) {
-      const name = nameIn(own, nameAt ?? 0);
-      const target = new LookUp(isOwner(own, { type, name }) ? owner : name);
-      const node = target.isBelow(zone.apexKey) ? zone.nodes.get(target.key) : undefined;
-      for (const set of node?.sets ?? []) {
-        if (set.type !== TYPE.A && set.type !== TYPE.AAAA) continue;
-        if (this.#writer.addSet("additional", target.name, set)) continue;
-        if (cut !== undefined && target.isBelow(cut)) isMissing = true;
-      }
-    }
-    return isMissing;
-  }
 }
-
-/** Whoever asks wants the addresses of these names next: where they are in the data. */
-const NAME_AT = new Map<number, number>([
-  ...[[TYPE.NS, 0], [TYPE.MX, 2], [TYPE.SRV, 6]] as const,
-  ...[[TYPE.SVCB, 2], [TYPE.HTTPS, 2]] as const, // RFC 9460 §4.1
-]);
-
-/** The name at a place in data. */
-function nameIn(data: OctetString, start: number): OctetString {
-  let end = start;
-  while (data.charCodeAt(end) > 0) end += 1 + data.charCodeAt(end);
-  return data.slice(start, end + 1);
-}
-
-/** Whether a service is at the name of its record: the root's stands for it (RFC 9460 §2.5.2). */
-function isOwner(
-  data: OctetString,
-  { type, name }: { readonly type: number; readonly name: OctetString },
-): boolean {
-  const isService = type === TYPE.SVCB || type === TYPE.HTTPS;
-  return isService && name.length === 1 && !data.startsWith(ALIAS_MODE);
-}
-
-const ALIAS_MODE = "\0\0";
 
 function octetsOfOpt(options: readonly EdnsOption[] = []): number {
   return options.reduce((sum, { value }) => sum + OPTION_HEAD_OCTETS + value.length, OPT_OCTETS);
