@@ -18,6 +18,7 @@ import { describeError } from "../observe/mod.ts";
 import { RefusedError } from "../queue/mod.ts";
 import { auditEntry, type Difference } from "./difference.ts";
 import type { GroupLog } from "./group_log.ts";
+import { GroupTurns } from "./group_turns.ts";
 import { auditOf, differencesOf, nameOfRule, ruleOfName } from "./group_steps.ts";
 import type { Followed, Operation } from "./operation.ts";
 import { planState } from "./plan.ts";
@@ -26,8 +27,6 @@ import type { ServedState } from "./served_state.ts";
 import type { RateLimit, RuleSettings } from "../state/mod.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
 
-/** Changes that others make at the same time: each round one of them gets through. */
-const MAX_ATTEMPTS = 100;
 /** What was changed without PostgreSQL is sent in such portions. */
 const MAX_SENT_AT_ONCE = 500;
 
@@ -60,10 +59,16 @@ export interface Page {
 export class Group implements GroupLog {
   readonly #options: GroupOptions;
   #target: GroupTarget | undefined;
+  readonly #turns: GroupTurns;
   #problem: unknown;
 
   constructor(options: GroupOptions) {
     this.#options = options;
+    this.#turns = new GroupTurns({
+      ...{ link: options.link, refuse },
+      revision: () => this.position.revision,
+      catchUp: () => this.#catchUp(),
+    });
   }
 
   /** Before anything is written or followed. */
@@ -92,16 +97,17 @@ export class Group implements GroupLog {
     const areBans = differences.every(({ isPassing = false, action }) =>
       isPassing && action === "add"
     );
+    // Whoever waits for each answer that does not come keeps all others waiting.
+    const hindrance = this.#problem ?? this.#turns.hindrance;
     try {
-      // Whoever waits for each answer that does not come keeps all others waiting.
-      if (this.#problem !== undefined) throw this.#problem;
+      if (hindrance !== undefined) throw hindrance;
       return await this.#append(this.#entryOf(differences, operation), differences);
     } catch (error) {
       if (error instanceof StaleError) throw error;
-      const isUnsure = error instanceof FleetLinkError && error.isUncertain &&
-        error !== this.#problem;
+      if (error instanceof RefusedError && error !== hindrance) throw error;
+      const isUnsure = error !== hindrance && error instanceof FleetLinkError && error.isUncertain;
       // Until the group is followed again nobody else waits for an answer that does not come.
-      if (isUnsure) this.#problem = error;
+      if (isUnsure || isSilence(error)) this.#problem = error;
       if (areBans) return { owed: differences.flatMap(({ rule }) => namesOf(rule)) };
       const outcome = isUnsure
         ? "whether the group has the change is not known: look before you ask again"
@@ -110,19 +116,8 @@ export class Group implements GroupLog {
     }
   }
 
-  async settle<T>(body: () => Promise<T>): Promise<T> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await body();
-      } catch (error) {
-        if (!(error instanceof StaleError)) throw error;
-        const before = this.position.revision;
-        await this.#catchUp().catch((error) => refuse(error));
-        if (this.position.revision === before || attempt === MAX_ATTEMPTS) {
-          throw new RefusedError("aborted", `the state is at revision ${before}: ${error.message}`);
-        }
-      }
-    }
+  settle<T>(body: () => Promise<T>): Promise<T> {
+    return this.#turns.settle(body);
   }
 
   /**
@@ -179,10 +174,13 @@ export class Group implements GroupLog {
 
   async #catchUp(): Promise<void> {
     const { link } = this.#options;
-    const { position } = this;
-    const page = await link.follow(position.revision);
-    if (wayFrom(position, page.head) === "take_all") return await this.takeAll();
-    await this.take(page);
+    for (;;) {
+      const { position } = this;
+      const page = await link.follow(position.revision);
+      if (wayFrom(position, page.head) === "take_all") return await this.takeAll();
+      await this.take(page);
+      if (this.position.revision >= page.head.revision) return;
+    }
   }
 
   async #make(step: Step, { group, epoch }: Head): Promise<void> {
@@ -217,7 +215,9 @@ export class Group implements GroupLog {
 
   async #append(entry: NewEntry, differences: readonly Difference[]): Promise<Followed> {
     const { group, epoch } = this.position;
-    const { status, revision } = await this.#options.link.append(entry);
+    const appended = await this.#turns.append(entry);
+    if (appended.status === "unfit") throw unfit(appended.unfit);
+    const { status, revision } = appended;
     if (status === "stale") throw new StaleError(revision);
     const settled = differences.flatMap(({ rule }) => namesOf(rule));
     return { position: { group, epoch, revision, entry: entry.id }, settled };
@@ -247,6 +247,20 @@ export class Group implements GroupLog {
     if (this.#target === undefined) throw new TypeError("the group changes nothing yet");
     return this.#target;
   }
+}
+
+/** Whether PostgreSQL has not answered when a turn was asked for. */
+function isSilence(error: unknown): boolean {
+  const { cause } = Object(error) as { cause?: unknown };
+  return cause instanceof FleetLinkError && cause.isUncertain;
+}
+
+/** Proxies of several versions serve the group, and not all know what this one says. */
+function unfit(proxies: readonly string[]): RefusedError {
+  const message = `not all proxies of the group understand this change: upgrade ` +
+    `${proxies.join(", ")} first, or take those that are gone for good off the list ` +
+    "(`mcproxyctl fleet forget NAME`); nothing has changed";
+  return new RefusedError("failed_precondition", message);
 }
 
 function refuse(error: unknown, outcome: string = NOTHING_DONE): never {

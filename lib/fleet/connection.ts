@@ -7,8 +7,14 @@ const DEADLINE_MS = 3_000;
 export const LONG_DEADLINE_MS = 60_000;
 /** The server gives up before we do, and then keeps its connection. */
 const STATEMENT_SHARE = 0.75;
-/** One for changes and one for questions, so that neither waits for the other. */
-const CONNECTIONS = 2;
+
+/** Settings of a {@link FleetConnection}. */
+export interface FleetConnectionOptions {
+  /** What an ordinary question may take. Default: 3,000. */
+  readonly deadlineMs?: number;
+  /** So many questions may be asked at once, each on a connection of its own. */
+  readonly connections: number;
+}
 
 /** What PostgreSQL answers with. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -21,12 +27,17 @@ export class FleetConnection implements AsyncDisposable {
   /** What an ordinary question may take. */
   readonly deadlineMs: number;
   readonly #server: PostgresServer;
+  readonly #connections: number;
   #client: PostgresClient | undefined;
   #ending: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor(server: PostgresServer, { deadlineMs = DEADLINE_MS }: { deadlineMs?: number }) {
+  constructor(
+    server: PostgresServer,
+    { deadlineMs = DEADLINE_MS, connections }: FleetConnectionOptions,
+  ) {
     this.#server = server;
+    this.#connections = connections;
     this.deadlineMs = deadlineMs;
   }
 
@@ -76,7 +87,7 @@ export class FleetConnection implements AsyncDisposable {
   #open(): PostgresClient {
     return openPostgres({
       server: this.#server,
-      connections: CONNECTIONS,
+      connections: this.#connections,
       connectTimeoutMs: this.deadlineMs,
       statementTimeoutMs: Math.ceil(LONG_DEADLINE_MS * STATEMENT_SHARE),
       applicationName: "mc-proxy fleet",

@@ -1,40 +1,13 @@
 import type { PostgresServer } from "../postgres/mod.ts";
 import { FleetConnection, LONG_DEADLINE_MS, type Row } from "./connection.ts";
+import { FLEET_FORMATS, type FleetFormats } from "./format.ts";
 import { noGroup } from "./link_error.ts";
-import {
-  type AuditLine,
-  type Edit,
-  editsToJson,
-  entriesFromJson,
-  type Entry,
-  type Head,
-} from "./log.ts";
+import { entriesFromJson, type Entry, type Head } from "./log.ts";
 import { ListenerNames, type NamedListener } from "./names.ts";
 import { type FleetObject, readObject } from "./objects.ts";
-import { prepareTables } from "./prepare.ts";
-import { APPEND, FOLLOW, FORGET, HEAD, MEMBERS, REPORT, SNAPSHOT } from "./statements.ts";
-
-/** An edit is written in some 20 µs; so much longer may a change of many take. */
-const EDIT_MS = 1;
-
-/** An entry to append. */
-export interface NewEntry {
-  /** A UUID: saying it again does not make it twice. */
-  readonly id: string;
-  readonly epoch: number;
-  /** The revision that it was made for. */
-  readonly after: number;
-  readonly time: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly edits: readonly Edit[];
-  readonly audit: readonly AuditLine[];
-}
-
-/** What has become of a {@link NewEntry}. */
-export type Appended =
-  | { readonly status: "done"; readonly revision: number }
-  | { readonly status: "stale"; readonly revision: number };
+import { type PreparedTables, prepareTables } from "./prepare.ts";
+import { FOLLOW, FORGET, HEAD, MEMBERS, REPORT, REPORT_2, SNAPSHOT } from "./statements.ts";
+import { type Appended, FleetWriter, type NewEntry, type Turn, TURNS_SINCE } from "./writer.ts";
 
 /** What a proxy says of itself. */
 export interface Report {
@@ -73,18 +46,30 @@ export interface FleetLinkOptions {
   readonly listeners?: readonly NamedListener[];
   /** Default: 3,000. */
   readonly deadlineMs?: number;
+  /** What of the state came when. Default: {@link FLEET_FORMATS}. */
+  readonly formats?: FleetFormats;
 }
+
+/** Questions that are asked at once: one that takes long does not keep others waiting. */
+const CONNECTIONS = 2;
 
 /** A group in PostgreSQL, as one proxy of it meets it. Every question has a deadline. */
 export class FleetLink implements AsyncDisposable {
   readonly options: FleetLinkOptions;
   readonly #names: ListenerNames;
   readonly #connection: FleetConnection;
+  readonly #writer: FleetWriter;
+  #tables: PreparedTables | undefined;
 
   constructor(options: FleetLinkOptions) {
     this.options = options;
     this.#names = new ListenerNames(options.listeners);
-    this.#connection = new FleetConnection(options.server, options);
+    this.#connection = new FleetConnection(options.server, {
+      ...options,
+      connections: CONNECTIONS,
+    });
+    const version = () => this.#version();
+    this.#writer = new FleetWriter({ ...options, names: this.#names, version });
   }
 
   /**
@@ -94,8 +79,10 @@ export class FleetLink implements AsyncDisposable {
    * @throws {FleetLinkError} if nothing does.
    */
   async prepare(): Promise<string | undefined> {
-    const ask = (statement: string) => this.#connection.ask(statement);
-    return (await prepareTables({ ask, ...this.#admitted })).problem;
+    const ask = (statement: string, deadlineMs?: number) =>
+      this.#connection.ask(statement, [], deadlineMs);
+    this.#tables = await prepareTables({ ask, ...this.#admitted });
+    return this.#tables.problem;
   }
 
   /**
@@ -149,25 +136,25 @@ export class FleetLink implements AsyncDisposable {
   }
 
   /** @throws {FleetLinkError} */
-  async append(entry: NewEntry): Promise<Appended> {
-    const { group, proxy } = this.options;
-    const { epoch, after, id, time, actor, action, edits, audit } = entry;
-    const values = [
-      ...[group, epoch, after, id, time, proxy, actor, action],
-      ...[JSON.stringify(editsToJson(edits, this.#names)), JSON.stringify(audit)],
-    ];
-    const takesMs = this.#connection.deadlineMs + edits.length * EDIT_MS;
-    const deadlineMs = Math.min(LONG_DEADLINE_MS, takesMs);
-    const [row] = await this.#connection.ask(APPEND, values, deadlineMs);
-    const status = row?.status === "done" ? "done" : "stale";
-    return { status, revision: Number(row?.revision) };
+  append(entry: NewEntry): Promise<Appended> {
+    return this.#writer.append(entry);
+  }
+
+  /**
+   * Waits until nobody else appends.
+   *
+   * @throws {FleetLinkError}
+   */
+  takeTurn(): Promise<Turn> {
+    return this.#writer.takeTurn();
   }
 
   /** @throws {FleetLinkError} */
   async report({ version, epoch, revision, health, uptimeMs }: Report): Promise<void> {
-    const { group, proxy } = this.options;
+    const { group, proxy, formats = FLEET_FORMATS } = this.options;
     const values = [group, proxy, version, epoch, revision, health, Math.round(uptimeMs)];
-    await this.#connection.ask(REPORT, values);
+    if (await this.#version() < TURNS_SINCE) await this.#connection.ask(REPORT_2, values);
+    else await this.#connection.ask(REPORT, [...values, formats.known]);
   }
 
   /**
@@ -190,7 +177,16 @@ export class FleetLink implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection[Symbol.asyncDispose]();
+    await Promise.all([
+      this.#connection[Symbol.asyncDispose](),
+      this.#writer[Symbol.asyncDispose](),
+    ]);
+  }
+
+  /** Of the tables that were found last. */
+  async #version(): Promise<number> {
+    if (this.#tables === undefined) await this.prepare();
+    return this.#tables?.version ?? 0;
   }
 
   get #admitted() {

@@ -32,14 +32,14 @@ export {
   wayFrom,
 } from "./log.ts";
 export {
-  type Appended,
   FleetLink,
   type FleetLinkOptions,
   type GroupSnapshot,
   type Member,
-  type NewEntry,
   type Report,
 } from "./link.ts";
+export { type Appended, type NewEntry, type Turn } from "./writer.ts";
+export { FLEET_FORMATS, type FleetFormats, formatOf } from "./format.ts";
 export { FleetLinkError } from "./link_error.ts";
 export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";

@@ -1,11 +1,11 @@
-import type { Row } from "./connection.ts";
+import { LONG_DEADLINE_MS, type Row } from "./connection.ts";
 import { FleetLinkError, noFleet } from "./link_error.ts";
 import { FLEET_VERSION } from "./schema.ts";
 import { APPLY, creationOf, HAS_FLEET, VERSION } from "./statements.ts";
 
 /** How {@link prepareTables} asks. */
 export interface PrepareOptions {
-  readonly ask: (statement: string) => Promise<readonly Row[]>;
+  readonly ask: (statement: string, deadlineMs?: number) => Promise<readonly Row[]>;
   readonly group: string;
   readonly user: string;
 }
@@ -30,7 +30,7 @@ export async function prepareTables(
   try {
     const [found] = await ask(HAS_FLEET);
     if (found?.ok === true) return await bringUpToDate(ask);
-    await ask(creationOf({ group, user }));
+    await ask(creationOf({ group, user }), LONG_DEADLINE_MS);
     return { version: FLEET_VERSION, problem: undefined };
   } catch (cause) {
     if (cause instanceof FleetLinkError && cause.isUncertain) throw cause;
@@ -43,7 +43,7 @@ async function bringUpToDate(ask: PrepareOptions["ask"]): Promise<PreparedTables
   const version = Number(row?.version);
   if (version >= FLEET_VERSION) return { version, problem: undefined };
   try {
-    await ask(APPLY);
+    await ask(APPLY, LONG_DEADLINE_MS);
     return { version: FLEET_VERSION, problem: undefined };
   } catch (error) {
     if (!(error instanceof FleetLinkError) || error.isUncertain) throw error;

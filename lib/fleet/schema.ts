@@ -4,7 +4,7 @@ import { LOG_SCHEMA } from "./schema_log.ts";
  * Of the tables and functions below. Whoever changes them adds one: a proxy brings an older version up to
  * date where its role may, and says so where it may not.
  */
-export const FLEET_VERSION = 2;
+export const FLEET_VERSION = 3;
 
 /** First of all, and nobody meets what is half done: who appends waits. */
 const BEGINNING = String.raw`
@@ -50,7 +50,7 @@ DECLARE
     'migrations', 'groups', 'objects', 'log', 'members', 'audit'
   ];
   functions text[] := ARRAY[
-    'own_groups', 'append', 'report', 'forget'
+    'own_groups', 'take_turn', 'append', 'report', 'forget'
   ];
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA mc_proxy_fleet TO %I', in_role);
@@ -105,12 +105,13 @@ DO $$
 DECLARE
   one text;
 BEGIN
-  -- Whatever is of a group is of its members alone. Who they are nobody is granted to read.
+  -- Whatever is of a group is of its members alone. Who they are nobody is granted to read. What is so
+  -- already is left alone: proxies use it.
   FOR one IN SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
       WHERE c.relnamespace = 'mc_proxy_fleet'::regnamespace AND c.relkind = 'r'
-        AND a.attname = 'group_name' AND NOT a.attisdropped AND c.relname <> 'roles' LOOP
+        AND a.attname = 'group_name' AND c.relname <> 'roles' AND NOT EXISTS (
+          SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'own') LOOP
     EXECUTE format('ALTER TABLE mc_proxy_fleet.%I ENABLE ROW LEVEL SECURITY', one);
-    EXECUTE format('DROP POLICY IF EXISTS own ON mc_proxy_fleet.%I', one);
     EXECUTE format('CREATE POLICY own ON mc_proxy_fleet.%I FOR SELECT
       USING (group_name IN (SELECT mc_proxy_fleet.own_groups()))', one);
   END LOOP;

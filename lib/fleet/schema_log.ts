@@ -65,6 +65,9 @@ CREATE TABLE IF NOT EXISTS mc_proxy_fleet.members (
   PRIMARY KEY (group_name, proxy)
 );
 
+-- What state it understands: one that has never said so is of the time before.
+ALTER TABLE mc_proxy_fleet.members ADD COLUMN IF NOT EXISTS format integer NOT NULL DEFAULT 1;
+
 -- The audit log of all proxies, an entry a row.
 CREATE OR REPLACE VIEW mc_proxy_fleet.audit WITH (security_invoker = true) AS
   SELECT l.group_name, l.revision, to_timestamp(l.time / 1000.0) AS time, l.proxy, l.role, l.actor,
@@ -88,30 +91,62 @@ BEGIN
 END
 $$;
 
+-- Waits until nobody else appends, and keeps it so until the transaction ends; where the group is then.
+-- Advisory locks are given in the order in which they were asked for; a row goes to whoever is there
+-- when it is let go, which keeps others waiting forever. Anybody may take such a lock, so that it is
+-- waited for, but not needed: what is appended is right without.
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.take_turn(in_group text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM mc_proxy_fleet.require_member(in_group);
+  -- In ms. Who falls silent with the turn keeps the others waiting for no longer.
+  PERFORM set_config('idle_in_transaction_session_timeout', '1000', true);
+  PERFORM set_config('lock_timeout', '1400', true);
+  BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(g.id::text, 0))
+      FROM mc_proxy_fleet.groups g WHERE g.group_name = in_group;
+  EXCEPTION WHEN lock_not_available THEN NULL;
+  END;
+  RETURN (SELECT g.revision FROM mc_proxy_fleet.groups g WHERE g.group_name = in_group);
+END
+$$;
+
 -- Appends one revision behind the expected one: 'done' with its number, or 'stale' with the number
--- that the group is at. Saying the same again, by its id, changes nothing and answers the same.
+-- that the group is at, or 'unfit' with those proxies whose program does not know the format that it
+-- needs. Saying the same again, by its id, changes nothing and answers the same.
 CREATE OR REPLACE FUNCTION mc_proxy_fleet.append(
   in_group text, in_epoch bigint, in_expected bigint, in_id uuid, in_time bigint,
-  in_proxy text, in_actor text, in_action text, in_edits jsonb, in_audit jsonb
-) RETURNS TABLE (status text, revision bigint)
+  in_proxy text, in_actor text, in_action text, in_edits jsonb, in_audit jsonb, in_format integer
+) RETURNS TABLE (status text, revision bigint, unfit text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   here mc_proxy_fleet.groups;
   edit jsonb;
   path text[];
   said bigint;
+  behind text[];
 BEGIN
-  PERFORM mc_proxy_fleet.require_member(in_group);
-  -- Whoever has this row writes; the number is given under the lock, so none is ever missing.
-  SELECT * INTO STRICT here FROM mc_proxy_fleet.groups g WHERE g.group_name = in_group FOR UPDATE;
+  PERFORM mc_proxy_fleet.take_turn(in_group);
+  IF in_format > 1 THEN
+    SELECT array_agg(format('%s (%s)', m.proxy, m.version) ORDER BY m.proxy) INTO behind
+      FROM mc_proxy_fleet.members m
+      WHERE m.group_name = in_group AND m.proxy <> in_proxy AND m.format < in_format;
+  END IF;
+  -- The number is given under the lock, so none is ever missing.
+  SELECT * INTO STRICT here FROM mc_proxy_fleet.groups g WHERE g.group_name = in_group
+    FOR NO KEY UPDATE;
   SELECT l.revision INTO said FROM mc_proxy_fleet.log l
     WHERE l.group_name = in_group AND l.id = in_id;
   IF FOUND THEN
-    RETURN QUERY SELECT 'done'::text, said;
+    RETURN QUERY SELECT 'done'::text, said, NULL::text[];
     RETURN;
   END IF;
   IF here.epoch <> in_epoch OR here.revision <> in_expected THEN
-    RETURN QUERY SELECT 'stale'::text, here.revision;
+    RETURN QUERY SELECT 'stale'::text, here.revision, NULL::text[];
+    RETURN;
+  END IF;
+  IF behind IS NOT NULL THEN
+    RETURN QUERY SELECT 'unfit'::text, here.revision, behind;
     RETURN;
   END IF;
   FOR edit IN SELECT * FROM jsonb_array_elements(in_edits) LOOP
@@ -143,8 +178,18 @@ BEGIN
     AND (o.value ->> 'expires_at')::text COLLATE "C" <
       to_char(now() AT TIME ZONE 'UTC' - interval '1 minute', 'YYYY-MM-DD"T"HH24:MI:SS');
   PERFORM pg_notify(here.channel, (in_expected + 1)::text);
-  RETURN QUERY SELECT 'done'::text, in_expected + 1;
+  RETURN QUERY SELECT 'done'::text, in_expected + 1, NULL::text[];
 END
+$$;
+
+-- As proxies call it that know the first format alone.
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.append(
+  in_group text, in_epoch bigint, in_expected bigint, in_id uuid, in_time bigint,
+  in_proxy text, in_actor text, in_action text, in_edits jsonb, in_audit jsonb
+) RETURNS TABLE (status text, revision bigint)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT a.status, a.revision FROM mc_proxy_fleet.append(in_group, in_epoch, in_expected, in_id,
+    in_time, in_proxy, in_actor, in_action, in_edits, in_audit, 1) a
 $$;
 
 -- Deletes what is below a key.
@@ -157,18 +202,30 @@ $$;
 -- What a proxy says of itself.
 CREATE OR REPLACE FUNCTION mc_proxy_fleet.report(
   in_group text, in_proxy text, in_version text, in_epoch bigint, in_revision bigint,
-  in_health text, in_uptime_ms bigint
+  in_health text, in_uptime_ms bigint, in_format integer
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM mc_proxy_fleet.require_member(in_group);
-  INSERT INTO mc_proxy_fleet.members AS m VALUES (in_group, in_proxy, session_user, in_version,
-      in_epoch, in_revision, in_health, clock_timestamp() - in_uptime_ms * interval '1 ms',
-      clock_timestamp())
+  INSERT INTO mc_proxy_fleet.members AS m (group_name, proxy, role, version, epoch, revision, health,
+      started_at, seen_at, format)
+    VALUES (in_group, in_proxy, session_user, in_version, in_epoch, in_revision, in_health,
+      clock_timestamp() - in_uptime_ms * interval '1 ms', clock_timestamp(), in_format)
     ON CONFLICT (group_name, proxy) DO UPDATE SET role = excluded.role,
       version = excluded.version, epoch = excluded.epoch, revision = excluded.revision,
-      health = excluded.health, started_at = excluded.started_at, seen_at = excluded.seen_at;
+      health = excluded.health, started_at = excluded.started_at, seen_at = excluded.seen_at,
+      format = excluded.format;
 END
+$$;
+
+-- As proxies call it that know the first format alone.
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.report(
+  in_group text, in_proxy text, in_version text, in_epoch bigint, in_revision bigint,
+  in_health text, in_uptime_ms bigint
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT mc_proxy_fleet.report(in_group, in_proxy, in_version, in_epoch, in_revision, in_health,
+    in_uptime_ms, 1)
 $$;
 
 -- Removes a proxy that is gone for good from what is reported; one that is there reports again.

@@ -46,13 +46,28 @@ export const SNAPSHOT = `SELECT h.*, (
     FROM mc_proxy_fleet.objects o WHERE o.group_name = $1::text
   ) AS objects FROM (${HEAD}) h`;
 
+/** Begins a transaction in which nobody else appends; where the group is then. */
+export function turnOf(group: string): string {
+  return `BEGIN; SELECT mc_proxy_fleet.take_turn(${literal(group)})::float8 AS revision`;
+}
+
 /** A new entry, if the group is still at its epoch and the revision before it. */
-export const APPEND = `SELECT status, revision::float8 AS revision FROM mc_proxy_fleet.append(
-  $1::text, $2::bigint, $3::bigint, $4::uuid, $5::bigint, $6::text, $7::text, $8::text,
-  $9::text::jsonb, $10::text::jsonb)`;
+export const APPEND = `SELECT status, revision::float8 AS revision, to_json(unfit)::text AS unfit
+  FROM mc_proxy_fleet.append($1::text, $2::bigint, $3::bigint, $4::uuid, $5::bigint, $6::text,
+  $7::text, $8::text, $9::text::jsonb, $10::text::jsonb, $11::integer)`;
+
+/** {@link APPEND} with tables that know nothing of formats. */
+export const APPEND_2 = `SELECT status, revision::float8 AS revision, NULL AS unfit
+  FROM mc_proxy_fleet.append($1::text, $2::bigint, $3::bigint, $4::uuid, $5::bigint, $6::text,
+  $7::text, $8::text, $9::text::jsonb, $10::text::jsonb)`;
 
 /** What a proxy says of itself. */
 export const REPORT =
+  `SELECT mc_proxy_fleet.report($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
+  $6::text, $7::bigint, $8::integer)`;
+
+/** {@link REPORT} with tables that know nothing of formats. */
+export const REPORT_2 =
   `SELECT mc_proxy_fleet.report($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
   $6::text, $7::bigint)`;
 

@@ -39,6 +39,7 @@ async function writeAtOnce(server: TestPostgres): Promise<void> {
     let after = 0;
     for (let i = 0; i < CHANGES / WRITERS.length;) {
       const answer = await link.append(newEntry(after, [ban(`10.${n}.0.${i}`)]));
+      assert.ok(answer.status !== "unfit");
       after = answer.revision;
       if (answer.status === "done") i++;
     }
