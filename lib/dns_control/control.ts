@@ -3,7 +3,7 @@ import type { AuditEntry } from "../sqlite/mod.ts";
 import { type FieldProblem, invalid, invalidFields, missing } from "../queue/mod.ts";
 import { ZoneTable } from "../zones/mod.ts";
 import { explainName, type Explanation } from "./explain.ts";
-import { readOwner, readType, readZoneName, type RecordView, viewOf } from "./inputs.ts";
+import { readOwner, readType, readZoneName, type RecordView, viewOf } from "./parse_requests.ts";
 import { PreparedChanges } from "./prepared_changes.ts";
 import { RecordChanges } from "./record_changes.ts";
 import { type FollowState, SecondaryZones } from "./secondary_zones.ts";

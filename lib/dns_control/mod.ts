@@ -7,7 +7,7 @@
 export { Access, canonical, type Right } from "./access.ts";
 export { DnsControl, type RecordQuery, type SecondaryView, type ZoneView } from "./control.ts";
 export { type Explanation, type Verdict } from "./explain.ts";
-export { DEFAULT_TTL, readZoneName, type RecordInput, type RecordView } from "./inputs.ts";
+export { DEFAULT_TTL, readZoneName, type RecordInput, type RecordView } from "./parse_requests.ts";
 export { type NewZone } from "./new_zone.ts";
 export { DnsMutationError, type DnsOperation, type Done } from "./operation.ts";
 export { type DnsPlane, NO_PLANE } from "./plane.ts";

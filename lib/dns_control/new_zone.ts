@@ -8,7 +8,7 @@ import {
   typeToText,
 } from "../dns/mod.ts";
 import { type FieldProblem, invalid, invalidFields } from "../queue/mod.ts";
-import { DEFAULT_TTL, octetText, readTtl } from "./inputs.ts";
+import { DEFAULT_TTL, octetText, readTtl } from "./parse_requests.ts";
 
 /** What a zone begins with. */
 export interface NewZone {

@@ -4,7 +4,7 @@ import { invalid, missing, present, RefusedError } from "../queue/mod.ts";
 import { isPrintable } from "../schema/mod.ts";
 import type { Steps } from "../slices/mod.ts";
 import { canonical } from "./access.ts";
-import { readZoneName } from "./inputs.ts";
+import { readZoneName } from "./parse_requests.ts";
 import type { DnsOperation } from "./operation.ts";
 import {
   type PlannedSet,

@@ -1,7 +1,7 @@
 import { type Name, nameKey, nameToText, rdataToText, TYPE, typeToText } from "../dns/mod.ts";
 import type { StoredRecord } from "../dns_store/mod.ts";
 import { type FieldProblem, invalid, invalidFields, RefusedError } from "../queue/mod.ts";
-import { readZoneName } from "./inputs.ts";
+import { readZoneName } from "./parse_requests.ts";
 import type { DnsOperation } from "./operation.ts";
 import type { ServedZones } from "./served_zones.ts";
 import { compareSets, readSet, readSetName } from "./set_input.ts";

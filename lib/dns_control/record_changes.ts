@@ -20,7 +20,7 @@ import {
   type RecordInput,
   type RecordView,
   viewOf,
-} from "./inputs.ts";
+} from "./parse_requests.ts";
 import type { DnsOperation, Done } from "./operation.ts";
 import { fieldOfRecord, fieldOfSet, refuseSame, ttlFor } from "./record_rules.ts";
 import { type ServedZones } from "./served_zones.ts";

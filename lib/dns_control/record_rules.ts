@@ -2,7 +2,7 @@ import { nameToText, rdataKey, typeToText, type ZoneRecord } from "../dns/mod.ts
 import type { StoredRecord } from "../dns_store/mod.ts";
 import { invalid, present } from "../queue/mod.ts";
 import type { RuleProblem } from "../zones/mod.ts";
-import { DEFAULT_TTL, type ReadRecord } from "./inputs.ts";
+import { DEFAULT_TTL, type ReadRecord } from "./parse_requests.ts";
 
 /** RFC 2181 §5.2: the records of a set have one TTL. */
 export function ttlFor({ ttl }: ReadRecord, [other]: readonly StoredRecord[]): number {

@@ -2,7 +2,7 @@ import { type Name, rdataKey, TYPE, type ZoneRecord } from "../dns/mod.ts";
 import type { StoredRecord, ZoneEdit } from "../dns_store/mod.ts";
 import { type FieldProblem, invalid, invalidFields } from "../queue/mod.ts";
 import { isSame } from "./comparison.ts";
-import { DEFAULT_TTL, readOwner, readTtl, readType, readValue } from "./inputs.ts";
+import { DEFAULT_TTL, readOwner, readTtl, readType, readValue } from "./parse_requests.ts";
 
 /** One name and type of a request. */
 export interface SetName {

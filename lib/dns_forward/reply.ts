@@ -72,14 +72,14 @@ export function renderReply(
 ): Uint8Array<ArrayBuffer> {
   const opt = optFor(query, side);
   const limit = limitFor(query, side);
-  const whole = reply.octets;
-  const isCut = whole.length + opt.length > limit;
-  const length = isCut ? HEADER_OCTETS + query.name.length + TYPE_CLASS : whole.length;
+  const { octets: full } = reply;
+  const isCut = full.length + opt.length > limit;
+  const length = isCut ? HEADER_OCTETS + query.name.length + TYPE_CLASS : full.length;
   const octets = new Uint8Array(length + opt.length);
-  octets.set(isCut ? whole.subarray(0, length) : whole);
+  octets.set(isCut ? full.subarray(0, length) : full);
   const view = new DataView(octets.buffer);
   writeHead(view, query, {
-    code: (whole[3] as number) & 15,
+    code: (full[3] as number) & 15,
     bits: (isCut ? FLAG.truncated : 0) |
       (reply.isAuthentic && wantsAuthentic(query) ? FLAG.authenticData : 0),
   });

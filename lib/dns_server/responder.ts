@@ -39,7 +39,7 @@ export interface ResponderOptions {
   readonly counters: DnsCounters;
   /** Absent: names of other zones are refused. */
   readonly forwarder?: Forwarder;
-  /** Absent: nothing is signed, and no zone leaves as a whole. */
+  /** Absent: nothing is signed, and no zone leaves as a response. */
   readonly services?: ZoneServices;
   /** Something threw that should not: a mistake that has to be mended. One question gets no answer. */
   readonly onFault: (error: unknown) => void;
@@ -85,7 +85,7 @@ export class Responder {
     return new OutsideAliases({ counters, forwarder: this.#forwarder, udpPayload });
   }
 
-  /** Replaced whole, between two questions. */
+  /** Replaced response, between two questions. */
   get zones(): ZoneTable {
     return this.#zones;
   }
@@ -96,7 +96,7 @@ export class Responder {
   }
 
   /**
-   * The messages that answer a question for a zone as a whole, over TCP; undefined: it is another one,
+   * The messages that answer a question for a zone as a response, over TCP; undefined: it is another one,
    * for {@link respond}. They end early if something fails under way.
    */
   respondAtLength(octets: Uint8Array, client: Client): AsyncIterable<Uint8Array> | undefined {
@@ -243,8 +243,8 @@ export class Responder {
     if (option === undefined) return this.#sendFault(answer, client);
     const { udpPayload } = this.#options.settings;
     const opt = encodeOpt({ payloadOctets: udpPayload, isDnssecOk: false, options: [option] });
-    const whole = joined([head, opt]);
-    return isValid ? this.#count(whole) : this.#sendFault(whole, client);
+    const response = joined([head, opt]);
+    return isValid ? this.#count(response) : this.#sendFault(response, client);
   }
 
   #overRate(rating: "slip" | "drop", query: Query, reply: ReplyOptions): Response {

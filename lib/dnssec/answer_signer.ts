@@ -74,32 +74,32 @@ export class AnswerSigner {
     const message = parseMessage(answer);
     if (!message.ok) throw new TypeError(`an answer of ours is not valid: ${message.reason}`);
     const [question] = message.value.questions;
-    const whole = { message: message.value, octets: answer, limit };
-    if (question?.type === NXNAME) return this.#fail(whole, ResponseCode.formatError);
+    const unsigned = { message: message.value, octets: answer, limit };
+    if (question?.type === NXNAME) return this.#fail(unsigned, ResponseCode.formatError);
     const proof = proveAnswer(signed.zone, message.value, answer);
-    if (proof === undefined) return this.#fail(whole, ResponseCode.serverFailure);
+    if (proof === undefined) return this.#fail(unsigned, ResponseCode.serverFailure);
     const sets = [...proof.answers, ...proof.authorities].filter(({ isSigned }) => isSigned);
     const now = this.#now();
     try {
       const found = sets.map((set) => this.#signer.signaturesOf(set, signed, now));
       const known = found.filter((one): one is readonly OctetString[] => !(one instanceof Promise));
-      if (known.length === found.length) return this.#write(whole, proof, pair(sets, known));
+      if (known.length === found.length) return this.#write(unsigned, proof, pair(sets, known));
       return Promise.all(found).then(
-        (made) => this.#write(whole, proof, pair(sets, made)),
-        () => this.#fail(whole, ResponseCode.serverFailure),
+        (made) => this.#write(unsigned, proof, pair(sets, made)),
+        () => this.#fail(unsigned, ResponseCode.serverFailure),
       );
     } catch (error) {
-      if (error instanceof SignerBusyError) return this.#fail(whole, ResponseCode.serverFailure);
+      if (error instanceof SignerBusyError) return this.#fail(unsigned, ResponseCode.serverFailure);
       throw error;
     }
   }
 
   #write(
-    whole: Whole,
+    unsigned: Unsigned,
     { code, answers, authorities, additionals }: Proof,
     signed: ReadonlyMap<ProvenSet, readonly OctetString[]>,
   ): Uint8Array<ArrayBuffer> {
-    const opt = this.#begin(whole, code);
+    const opt = this.#begin(unsigned, code);
     const all = (section: "answer" | "authority", sets: readonly ProvenSet[]) =>
       sets.every((set) => this.#addSigned(section, { set, signatures: signed.get(set) ?? [] }));
     if (!all("answer", answers) || !all("authority", authorities)) {
@@ -119,8 +119,8 @@ export class AnswerSigner {
     return this.#writer.addSet(section, owner, { type: TYPE.RRSIG, ttl, data: signatures });
   }
 
-  #fail(whole: Whole, code: number): Uint8Array<ArrayBuffer> {
-    const opt = this.#begin(whole, code);
+  #fail(unsigned: Unsigned, code: number): Uint8Array<ArrayBuffer> {
+    const opt = this.#begin(unsigned, code);
     if (opt !== undefined) {
       const value = INVALID_TYPE;
       const options = code === ResponseCode.formatError ? [{ code: EXTENDED_ERROR, value }] : [];
@@ -131,7 +131,7 @@ export class AnswerSigner {
   }
 
   /** Begins the message anew; the OPT record that belongs at its end. */
-  #begin({ message, octets, limit }: Whole, code: number): Uint8Array | undefined {
+  #begin({ message, octets, limit }: Unsigned, code: number): Uint8Array | undefined {
     const [question] = message.questions;
     const last = message.additionals.at(-1);
     const opt = last?.type === TYPE.OPT
@@ -149,7 +149,7 @@ export class AnswerSigner {
 }
 
 /** An answer without signatures, and how long it may be with them. */
-interface Whole {
+interface Unsigned {
   readonly message: Message;
   readonly octets: Uint8Array;
   readonly limit: number;

@@ -205,8 +205,8 @@ export class Secondary implements Disposable {
       } catch (error) {
         this.#options.onFailure?.(error, primary);
         // What is here is not what the primary takes it for.
-        const whole = await fetchZone(primary, { zone, serial: undefined }, options);
-        if (whole.kind !== "current") await apply(whole, primary);
+        const anew = await fetchZone(primary, { zone, serial: undefined }, options);
+        if (anew.kind !== "current") await apply(anew, primary);
       }
     } finally {
       clearTimeout(timer);

@@ -58,7 +58,7 @@ export function* transferMessages(
   },
 ): Generator<Uint8Array<ArrayBuffer>> {
   const isCurrent = query.serial !== undefined && !isLaterSerial(zone.serial, query.serial);
-  const records = isCurrent ? [soaOf(zone)] : differenceOf(query, zone, steps) ?? wholeOf(zone);
+  const records = isCurrent ? [soaOf(zone)] : differenceOf(query, zone, steps) ?? allRecords(zone);
   if (transport === "tcp") return yield* written(query, records);
   // Who is behind by more than a datagram comes back over TCP.
   const all = [...written(query, records)];
@@ -67,7 +67,7 @@ export function* transferMessages(
   yield* fits ? all : written(query, [soaOf(zone)]);
 }
 
-function* wholeOf(zone: Zone): Generator<TransferRecord> {
+function* allRecords(zone: Zone): Generator<TransferRecord> {
   yield* zoneRecords(zone);
   yield soaOf(zone);
 }
@@ -83,11 +83,11 @@ function differenceOf(
   const isUnbroken = steps.every(({ from }, i) => i === 0 || steps[i - 1]?.to === from);
   const soa = soaOf(zone);
   const records = steps.flatMap(({ removed, added }) => [...removed, ...added]);
-  let whole = 0;
+  let inZone = 0;
   for (const { sets } of zone.nodes.values()) {
-    for (const { data } of sets) whole += data.length;
+    for (const { data } of sets) inZone += data.length;
   }
-  return isUnbroken && records.length <= whole ? [soa, ...records, soa] : undefined;
+  return isUnbroken && records.length <= inZone ? [soa, ...records, soa] : undefined;
 }
 
 /** Puts records into messages, each as full as can be. */
