@@ -46,22 +46,6 @@ export function readAlpn(body: Cursor): Extension<string[]> {
   return { value };
 }
 
-/** The versions of a `supported_versions` extension (RFC 8446 §4.2.1), without GREASE. */
-export function readSupportedVersions(body: Cursor): Extension<number[]> {
-  const list = body.vector8();
-  if (list === undefined || body.remaining > 0) {
-    return refuse("supported_versions has a wrong length");
-  }
-  if (list.remaining === 0) return refuse("supported_versions lists nothing");
-  const value: number[] = [];
-  while (list.remaining > 0) {
-    const version = list.u16();
-    if (version === undefined) return refuse("supported_versions has an odd length");
-    if (!isGrease(version)) value.push(version);
-  }
-  return { value };
-}
-
 /** Whether a 16-bit value is one of the reserved 0x0a0a, 0x1a1a … 0xfafa (RFC 8701 §2). */
 function isGrease(value: number): boolean {
   return (value & 0x0f0f) === 0x0a0a && value >> 8 === (value & 0xff);

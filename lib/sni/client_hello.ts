@@ -1,33 +1,29 @@
 import { Cursor, type Decoded, invalid, ok } from "../wire/mod.ts";
-import { readAlpn, readServerName, readSupportedVersions } from "./_extensions.ts";
+import { readAlpn, readServerName } from "./_extensions.ts";
 import { HANDSHAKE_HEADER, MAX_CLIENT_HELLO, RecordWalk } from "./_records.ts";
 
 export { MAX_CLIENT_HELLO };
 
 /** The parts of a ClientHello that choose a route. */
 export interface ClientHello {
-  /** Canonical: lower case, no trailing dot. Absent if the client named no host. */
+  /**
+   * Canonical: lower case, no trailing dot. Absent if the client named no host. With Encrypted Client
+   * Hello it is the outer name.
+   */
   readonly serverName?: string;
   /** Application protocols in the client's order, one character an octet, without GREASE. */
   readonly alpn: readonly string[];
-  /** supported_versions without GREASE; without that extension only `legacyVersion`. */
-  readonly versions: readonly number[];
-  /** 0x0303 for TLS 1.2 and 1.3, 0x0301 for TLS 1.0. */
-  readonly legacyVersion: number;
-  /** Whether Encrypted Client Hello is there; `serverName` is then the outer name. */
-  readonly hasEch: boolean;
 }
 
 type HelloInMaking = { -readonly [K in keyof ClientHello]: ClientHello[K] };
 
-const RANDOM = 32;
+/** legacy_version and random (RFC 8446 §4.1.2). */
+const VERSION_AND_RANDOM = 2 + 32;
 const MAX_SESSION_ID = 32;
 
 /** IANA "TLS ExtensionType Values". */
 const EXTENSION_SERVER_NAME = 0;
 const EXTENSION_ALPN = 16;
-const EXTENSION_SUPPORTED_VERSIONS = 43;
-const EXTENSION_ECH = 0xfe0d;
 
 /**
  * Reads the ClientHello at the start of a client's stream, given whole. While it grows, use a
@@ -72,16 +68,10 @@ export class ClientHelloReader {
 
 function readMessage(message: Uint8Array, size: number): Decoded<ClientHello> {
   const cursor = new Cursor(message, HANDSHAKE_HEADER);
-  const legacyVersion = cursor.u16();
-  if (legacyVersion === undefined || !cursor.skip(RANDOM)) return invalid("the ClientHello is cut");
+  if (!cursor.skip(VERSION_AND_RANDOM)) return invalid("the ClientHello is cut");
   const problem = skipNegotiation(cursor);
   if (problem !== undefined) return invalid(problem);
-  const hello: HelloInMaking = {
-    alpn: [],
-    versions: [legacyVersion],
-    legacyVersion,
-    hasEch: false,
-  };
+  const hello: HelloInMaking = { alpn: [] };
   // RFC 5246 §7.4.1.2: up to TLS 1.2 a hello may end without extensions.
   if (cursor.remaining > 0) {
     const problem = readExtensions(cursor, hello);
@@ -138,10 +128,6 @@ function bitOf(type: number | undefined): number {
       return 1;
     case EXTENSION_ALPN:
       return 2;
-    case EXTENSION_SUPPORTED_VERSIONS:
-      return 4;
-    case EXTENSION_ECH:
-      return 8;
     default:
       return 0;
   }
@@ -159,20 +145,11 @@ function readExtension(
       if (name.value !== undefined) hello.serverName = name.value;
       return undefined;
     }
-    case EXTENSION_ALPN: {
+    default: {
       const alpn = readAlpn(body);
       if ("reason" in alpn) return alpn.reason;
       hello.alpn = alpn.value;
       return undefined;
     }
-    case EXTENSION_SUPPORTED_VERSIONS: {
-      const versions = readSupportedVersions(body);
-      if ("reason" in versions) return versions.reason;
-      hello.versions = versions.value;
-      return undefined;
-    }
-    default:
-      hello.hasEch = true;
-      return undefined;
   }
 }

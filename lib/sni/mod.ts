@@ -1,6 +1,6 @@
 /**
- * What a TLS client says before anything is encrypted: the server name, the application protocols
- * and the versions of its ClientHello (RFC 8446 §4.1.2). Pure; nothing is consumed or changed.
+ * What a TLS client says before anything is encrypted: the server name and the application
+ * protocols of its ClientHello (RFC 8446 §4.1.2). Pure; nothing is consumed or changed.
  *
  * Decisions where implementations differ:
  *
@@ -12,13 +12,13 @@
  *   never be two names to a rule.
  * - Entries of `server_name` with an unknown type are skipped (RFC 6066 §3 gives them a length);
  *   two host names, an empty list and an empty name are `invalid`.
- * - An extension that is read here (server_name, ALPN, supported_versions) must be well-formed and
+ * - An extension that is read here (server_name, ALPN) must be well-formed and
  *   occur once (RFC 8446 §4.2). All others are stepped over by their length.
  * - The ClientHello must end where a record ends (RFC 8446 §5.1): octets after it in the same record
  *   cannot come from an honest client, which waits for the server first.
  * - Records of length zero, over 2^14 octets or of another type before the end are `invalid`
  *   (RFC 8446 §5.1). The record version's low octet is ignored, as §5.1 asks.
- * - With Encrypted Client Hello the name is the outer one; `hasEch` tells.
+ * - With Encrypted Client Hello the name is the outer one.
  * - An SSLv2 hello is `invalid` at its first octet, like anything else that is not TLS.
  *
  * @module

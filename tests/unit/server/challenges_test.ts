@@ -3,7 +3,7 @@ import { Challenges } from "../../../lib/server/challenges.ts";
 import type { ClientHello } from "../../../lib/sni/mod.ts";
 
 const hello = (parts: Partial<ClientHello>): ClientHello => ({
-  ...{ alpn: ["acme-tls/1"], versions: [0x0304], legacyVersion: 0x0303, hasEch: false },
+  alpn: ["acme-tls/1"],
   serverName: "a.example",
   ...parts,
 });
