@@ -109,6 +109,13 @@ Deno.test("a head has a limit in octets and in fields, and at each it is taken",
     status: 431,
     reason: "too many fields",
   });
+  // Each head has its own.
+  const taken = `${first}${host}a:\r\n\r\n`;
+  const server = new TestServer({ ...H1_EDGE_LIMITS, maxFields: 2 });
+  server.request = ({ stream }) => stream.respond({ status: 204, fields: [] }, true);
+  server.receive(taken.repeat(2));
+  server.flush();
+  assert.deepEqual([server.requests.length, server.refusals], [2, []]);
 });
 
 Deno.test("four empty lines before a request are skipped, and none more", () => {
