@@ -1,4 +1,3 @@
-import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   FLEET_WAITS,
   type FleetView,
@@ -6,8 +5,9 @@ import {
   invalid,
   RefusedError,
 } from "../control/mod.ts";
-import type { Handlers } from "../rpc_server/mod.ts";
-import type { AdminContext } from "./context.ts";
+import type { CallContext, Handlers } from "../rpc_server/mod.ts";
+import { type AdminContext, operation } from "./context.ts";
+import { fromMember } from "./fleet_messages.ts";
 import type { ProxyAdminService } from "./gen/mod.ts";
 import { optionalMs } from "./messages.ts";
 
@@ -15,27 +15,35 @@ const DEFAULT_DEADLINE_MS = 10_000;
 /** Below what any call may take. */
 const MAX_DEADLINE_MS = 50_000;
 
-type FleetMethods = "listFleet" | "waitForFleet" | "forgetFleetMember";
+type FleetMethods =
+  | "listFleet"
+  | "waitForFleet"
+  | "forgetFleetMember"
+  | "drainFleetMember"
+  | "undrainFleetMember";
 
 /** The proxies of a group. */
 export function fleetHandlers(
-  { control }: AdminContext,
+  context: AdminContext,
 ): Pick<Handlers<typeof ProxyAdminService>, FleetMethods> {
+  const { control } = context;
+  const setDrained = async (name: string, isDrained: boolean, call: CallContext) => {
+    if (name === "") throw invalid("name", "is missing");
+    const { actor } = operation(
+      isDrained ? "DrainFleetMember" : "UndrainFleetMember",
+      context,
+      call,
+    );
+    const wish = { isDrained, actor, now: Date.now() };
+    return { revision: BigInt(await fleetOf(control).setDrained(name, wish)) };
+  };
   return {
     async listFleet() {
       const { group, revision, members } = await fleetOf(control).list();
       return {
         group,
         revision: BigInt(revision),
-        members: members.map((member) => ({
-          name: member.proxy,
-          version: member.version,
-          revision: BigInt(member.revision),
-          lag: BigInt(member.lag),
-          health: member.health,
-          startedAt: timestampFromMs(Math.round(member.startedAt)),
-          silentFor: durationFromMs(Math.max(0, Math.round(member.silentMs))),
-        })),
+        members: members.map(fromMember),
       };
     },
     async waitForFleet({ revision, wait, deadline }, { signal }) {
@@ -59,6 +67,8 @@ export function fleetHandlers(
       await fleetOf(control).forget(name);
       return {};
     },
+    drainFleetMember: ({ name }, call) => setDrained(name, true, call),
+    undrainFleetMember: ({ name }, call) => setDrained(name, false, call),
   };
 }
 

@@ -216,6 +216,7 @@ export function fromDifference(
 export function fromExplanation(found: Explanation): Init<typeof pb.ExplainResponseSchema> {
   const { verdict, outcome = "", rule, route, country = "", steps, allowedBy, retryAfterMs } =
     found;
+  const { says } = found;
   const policies = route?.policies ?? [];
   return {
     verdict,
@@ -227,6 +228,10 @@ export function fromExplanation(found: Explanation): Init<typeof pb.ExplainRespo
     ...allowedBy && { allowedBy: fromRule(allowedBy) },
     ...retryAfterMs !== undefined && { retryAfter: durationFromMs(retryAfterMs) },
     ...route && { route: fromRoute(route) },
+    ...says && {
+      ...{ proxy: says.proxy, revision: BigInt(says.revision) },
+      lag: durationFromMs(Math.round(says.lagMs)),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from "../config/mod.ts";
-import { type Control, type Health, HealthMonitor } from "../control/mod.ts";
+import { type Control, drainWords, type Health, HealthMonitor } from "../control/mod.ts";
 import type { Metrics, MetricsEndpoint } from "../metrics/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import { VERSION } from "./version.ts";
@@ -54,6 +54,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
       checkDatabase: () => control.database.check(),
       databaseProblem: () => control.database.problem,
       groupProblem: () => control.groupProblem,
+      groupDrain: () => drainWords(control.drained),
       log,
       now: Date.now,
     }),
@@ -108,6 +109,7 @@ function metricsOptions(
     heavyClients: (by) =>
       control.totals.heavyClients(HEAVY_SHARE, { by, windowMs: HEAVY_WINDOW_MS }),
     missingHistory: () => control.history?.missing,
+    fleet: () => control.fleetFigures,
     memory: () => Deno.memoryUsage(),
     lostLines,
   };

@@ -17,9 +17,11 @@ import type { FleetView } from "./fleet_view.ts";
 import { FirstWrite } from "./first_write.ts";
 import { RuleExpiry } from "./expiry.ts";
 import { explain, type ExplainRequest, type Explanation } from "./explain.ts";
+import { saidBy } from "./explain_sayer.ts";
 import { FirewallAdministration } from "./firewall_administration.ts";
 import { GeoIpInUse } from "./geoip_in_use.ts";
 import { GroupMembership } from "./group_membership.ts";
+import { type Drained, drainedBy, type FleetFigures } from "./group_presence.ts";
 import { memberHealth } from "./member_health.ts";
 import { NameServer } from "./name_server.ts";
 import type { NamedFiles } from "./named_files.ts";
@@ -184,7 +186,17 @@ export class Control {
 
   /** Begins to follow the group, if there is one, once this process may write. */
   follow(health: () => string): void {
-    this.#membership?.follow(() => memberHealth(health(), this.upkeep.refusals));
+    this.#membership?.follow(() => memberHealth(health(), this.upkeep.refusals), this);
+  }
+
+  /** Its part in the group in figures; absent: it is alone. */
+  get fleetFigures(): FleetFigures | undefined {
+    return this.#membership?.figures;
+  }
+
+  /** That the group has this proxy drained, if it has. */
+  get drained(): Drained | undefined {
+    return drainedBy(this.state);
   }
 
   /** Why a proxy of a group is not well, if it may not lag so long. */
@@ -243,7 +255,9 @@ export class Control {
   explain(request: ExplainRequest): Explanation {
     const { state, board, files, routing: { pendingDrains: drains } } = this;
     const [geoip, nowMs] = [this.geoip.loaded?.geoip, this.#options.now()];
-    return explain(request, { state, geoip, drains, board, files, nowMs });
+    const found = explain(request, { state, geoip, drains, board, files, nowMs });
+    const says = this.#membership?.sayer;
+    return says === undefined ? found : saidBy(says, found);
   }
 
   /**

@@ -23,6 +23,7 @@ import { explainBackends } from "./explain_backends.ts";
 import type { NamedFiles } from "./named_files.ts";
 import type { PendingDrain } from "./routing_administration.ts";
 import { explainPath, wayOf } from "./explain_path.ts";
+import type { Sayer } from "./explain_sayer.ts";
 import { explainRouteLimits } from "./explain_limits.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -51,6 +52,8 @@ export interface Explanation {
   readonly country?: string;
   /** One sentence for each step. */
   readonly steps: readonly string[];
+  /** Which proxy of a group says so; absent: it is alone. */
+  readonly says?: Sayer;
 }
 
 /** What {@link explain} looks at. */
@@ -127,15 +130,17 @@ function* explainListener(
     const left = formatSeconds(Math.max(0, endsAt - performance.now()));
     yield `drain: connections of the removed listener ${removed} are closed in ${left}`;
   }
-  if (isDraining(state)) yield "drain: the proxy is about to stop and takes no new connection";
+  if (state.snapshot.isDrained) yield "drain: the group wants no new connections at this proxy";
+  else if (isDraining(state)) yield "drain: the proxy is about to stop and takes no new connection";
   if (maxConnections > 0) {
     const { active } = new ConnectionGauge(gauge);
     yield `listener ${addr}: ${active} of at most ${maxConnections} connections are open`;
   }
 }
 
-function isDraining({ plane }: ServedState): boolean {
-  return plane.status().workers.some(({ state }) => state === "draining");
+function isDraining({ plane, snapshot }: ServedState): boolean {
+  return snapshot.isDrained === true ||
+    plane.status().workers.some(({ state }) => state === "draining");
 }
 
 function refusedByListener(

@@ -1,5 +1,7 @@
 import { type FleetLink, FleetLinkError, type Member } from "../fleet/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
+import { type FleetStatus, parseFleetStatus } from "./fleet_status.ts";
+import type { Operation } from "./operation.ts";
 import type { ServedState } from "./served_state.ts";
 
 /** How often members are looked at by whoever waits for them. */
@@ -12,9 +14,11 @@ export const FLEET_WAITS = ["all", "quorum", "local"] as const;
 export type FleetWait = typeof FLEET_WAITS[number];
 
 /** A proxy of the group. */
-export interface SeenMember extends Member {
+export interface SeenMember extends Omit<Member, "status"> {
   /** How many revisions it is behind. */
   readonly lag: number;
+  /** Absent: nothing is known. */
+  readonly status: FleetStatus | undefined;
 }
 
 /** The group, as its proxies have reported. */
@@ -54,7 +58,11 @@ export class FleetView {
       return {
         group: this.#link.options.group,
         revision,
-        members: members.map((member) => ({ ...member, lag: revision - member.revision })),
+        members: members.map((member) => ({
+          ...member,
+          lag: revision - member.revision,
+          status: parseFleetStatus(member.status),
+        })),
       };
     });
   }
@@ -90,6 +98,25 @@ export class FleetView {
       if (reached || performance.now() >= until || signal.aborted) return { reached, ...found };
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  /**
+   * Has a proxy take no new connections, or take them again. The revision that says so; 0: it was so.
+   *
+   * @throws {RefusedError} `not_found`, `unavailable`
+   */
+  async setDrained(
+    name: string,
+    { isDrained, actor, now }: Pick<Operation, "actor"> & {
+      readonly isDrained: boolean;
+      /** Milliseconds since 1970. */
+      readonly now: number;
+    },
+  ): Promise<number> {
+    const wish = { isDrained, actor, time: now };
+    const revision = await reachable(() => this.#link.setDrain(name, wish));
+    if (revision === undefined) throw missing(`the proxy ${name}`);
+    return revision;
   }
 
   /** @throws {RefusedError} `not_found`, `unavailable` */

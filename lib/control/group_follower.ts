@@ -1,9 +1,9 @@
-import { type FleetLink, listenToGroup, wayFrom } from "../fleet/mod.ts";
+import { type FleetLink, listenToGroup, type Report, wayFrom } from "../fleet/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { Group } from "./group.ts";
 import type { ServedState } from "./served_state.ts";
 
-/** How often the log is looked at and health is reported, heard of or not. */
+/** How often the log is looked at, heard of or not. */
 const BEAT_MS = 1_000;
 
 /** What a {@link GroupFollower} works with. */
@@ -11,9 +11,10 @@ export interface GroupFollowerOptions {
   readonly group: Group;
   readonly link: FleetLink;
   readonly state: ServedState;
-  readonly version: string;
-  /** Why the proxy is not well; empty: it is. */
-  readonly health: () => string;
+  /** What this proxy says of itself when it has another revision in effect. */
+  readonly report: () => Report;
+  /** Called when another proxy has something to tell that is not to wait. */
+  readonly onAttention: () => void;
   readonly log: LogSink;
   /** After so long without having caught up the proxy is not well; 0: it is all the same. */
   readonly maxLagMs: number;
@@ -29,7 +30,6 @@ export class GroupFollower implements AsyncDisposable {
   readonly #options: GroupFollowerOptions;
   readonly #listening: AsyncDisposable;
   readonly #beat: ReturnType<typeof setInterval>;
-  readonly #startedAt = performance.now();
   #looking: Promise<void> | undefined;
   #isAsked = false;
   #isClosed = false;
@@ -52,25 +52,28 @@ export class GroupFollower implements AsyncDisposable {
       onRevision: (revision) => {
         if (revision === undefined || revision > group.position.revision) this.look();
       },
+      onAttention: options.onAttention,
       onProblem: (error) => {
         this.#silence = error === undefined ? undefined : describeError(error);
         this.#isPrepared = false;
       },
     });
     this.#watching = options.state.watch(() => this.report());
-    this.#beat = setInterval(() => {
-      this.look();
-      this.report();
-    }, beatMs);
+    this.#beat = setInterval(() => this.look(), beatMs);
   }
 
   /** Why the proxy is not well: it has not caught up with the group for longer than it may. */
   get problem(): string | undefined {
     const { maxLagMs, group } = this.#options;
-    const lagMs = performance.now() - this.#caughtUpAt;
+    const { lagMs } = this;
     if (maxLagMs === 0 || lagMs <= maxLagMs) return undefined;
     const why = group.problem === undefined ? "" : `: ${group.problem}`;
     return `the proxy has not caught up with its group for ${Math.round(lagMs / 1000)} s${why}`;
+  }
+
+  /** How long ago it has been where the group is. */
+  get lagMs(): number {
+    return performance.now() - this.#caughtUpAt;
   }
 
   /** What is odd, and works all the same; one sentence each. */
@@ -166,14 +169,11 @@ export class GroupFollower implements AsyncDisposable {
   }
 
   async #report(): Promise<void> {
-    const { group, link, state, version, health } = this.#options;
+    const { link, report } = this.#options;
     while (this.#isReportDue && !this.#isClosed) {
       this.#isReportDue = false;
-      const { position: { epoch } } = group;
-      const { revision } = state;
-      const uptimeMs = performance.now() - this.#startedAt;
       // What hinders it is what following the log meets too, and is said there.
-      await link.report({ version, epoch, revision, health: health(), uptimeMs }).catch(() => {});
+      await link.report(report()).catch(() => {});
     }
   }
 }

@@ -21,5 +21,6 @@ export function noteFollowed({ settings, audit }: Database, followed: Followed |
   for (const entry of followed.audit ?? []) audit.add(entry);
   for (const name of followed.settled ?? []) settings.removeUnsent(name);
   for (const name of followed.owed ?? []) settings.addUnsent(name);
+  if (followed.drain !== undefined) settings.setDrain(followed.drain ?? undefined);
   if (followed.position !== undefined) settings.setReplica(followed.position);
 }

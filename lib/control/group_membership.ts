@@ -1,10 +1,12 @@
 import type { Config } from "../config/mod.ts";
+import type { BackendBoard } from "./backend_board.ts";
 import type { Database } from "../db/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { FleetOptions } from "./control_options.ts";
 import { FleetView } from "./fleet_view.ts";
 import { Group, type GroupTarget } from "./group.ts";
-import { GroupFollower } from "./group_follower.ts";
+import type { Sayer } from "./explain_sayer.ts";
+import { type FleetFigures, GroupPresence } from "./group_presence.ts";
 import type { GroupLog } from "./group_log.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -26,7 +28,7 @@ export class GroupMembership implements AsyncDisposable {
   readonly #options: GroupMembershipOptions;
   readonly #group: Group;
   #joined: { readonly state: ServedState; readonly view: FleetView } | undefined;
-  #follower: GroupFollower | undefined;
+  #presence: GroupPresence | undefined;
 
   constructor(options: GroupMembershipOptions) {
     const { fleet: { link }, database, now } = options;
@@ -58,12 +60,22 @@ export class GroupMembership implements AsyncDisposable {
 
   /** Why the proxy is not well, if it may not lag as it does. */
   get problem(): string | undefined {
-    return this.#follower?.problem;
+    return this.#presence?.problem;
   }
 
   /** What is odd about following; one sentence each. */
   get warnings(): readonly string[] {
-    return this.#follower?.warnings ?? [];
+    return this.#presence?.warnings ?? [];
+  }
+
+  /** What is measured of its part in the group. */
+  get figures(): FleetFigures | undefined {
+    return this.#presence?.figures;
+  }
+
+  /** Who answers questions about what is in effect. */
+  get sayer(): Sayer | undefined {
+    return this.#presence?.sayer;
   }
 
   /** What the group changes here; before anything is written or followed. */
@@ -74,17 +86,17 @@ export class GroupMembership implements AsyncDisposable {
   }
 
   /** Begins to follow the log, once this process may write. */
-  follow(health: () => string): void {
+  follow(health: () => string, { board }: { readonly board: BackendBoard }): void {
     const { fleet: { link, version }, config, log } = this.#options;
     const { state } = this.#attached;
-    this.#follower = new GroupFollower({
-      ...{ group: this.#group, link, state, version, health, log },
+    this.#presence = new GroupPresence({
+      ...{ group: this.#group, link, state, board, version, health, log },
       maxLagMs: config.state.local?.maxLagMs ?? 0,
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#follower?.[Symbol.asyncDispose]();
+    await this.#presence?.[Symbol.asyncDispose]();
   }
 
   get #attached() {

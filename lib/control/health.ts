@@ -57,6 +57,8 @@ export interface HealthSource {
   readonly slowDiskMs?: number;
   /** Why a proxy that belongs to a group lags behind it for too long, if it does. */
   readonly groupProblem?: () => string | undefined;
+  /** That a proxy is drained because its group wants it, if it is; one sentence. */
+  readonly groupDrain?: () => string | undefined;
   /** Why the database's file is not to be trusted; cheap to ask. */
   readonly databaseProblem?: () => string | undefined;
   readonly log: LogSink;
@@ -92,9 +94,12 @@ export class HealthMonitor implements Disposable {
   /** How the proxy is now. */
   get(): Health {
     const { workers } = this.#source.status();
-    const draining = workers.some(({ state }) => state === "draining");
+    const isEnding = workers.some(({ state }) => state === "draining");
+    const drain = this.#source.groupDrain?.();
+    const draining = isEnding || drain !== undefined;
     const problems: string[] = [];
-    if (draining) problems.push("draining");
+    if (drain !== undefined) problems.push(drain);
+    if (isEnding) problems.push("draining");
     else problems.push(...workerProblems(workers));
     const lost = this.#source.databaseProblem?.();
     if (lost !== undefined) problems.push(lost);

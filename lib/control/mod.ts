@@ -46,7 +46,9 @@ export {
 } from "../queue/mod.ts";
 export { readRegularFile } from "./regular_file.ts";
 export { type Applied } from "./state_administration.ts";
-export { FLEET_WAITS, type FleetView, type FleetWait } from "./fleet_view.ts";
+export { type Drained, drainWords, type FleetFigures } from "./group_presence.ts";
+export { type FleetStatus } from "./fleet_status.ts";
+export { FLEET_WAITS, type FleetView, type FleetWait, type SeenMember } from "./fleet_view.ts";
 export { type Joined, joinGroup } from "./group_join.ts";
 export { type StateSource } from "./state_source.ts";
 export { type Reload, type Reloaded, type ReloadRequest } from "./reload.ts";

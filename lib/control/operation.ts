@@ -1,4 +1,4 @@
-import type { AuditEntry, ReplicaPosition } from "../db/mod.ts";
+import type { AuditEntry, DrainWish, ReplicaPosition } from "../db/mod.ts";
 
 /** What is written with the rows of a change where the truth is a group's. */
 export interface Followed {
@@ -9,6 +9,8 @@ export interface Followed {
   /** Names of what the group is still to be told, and of what it has been told. */
   readonly owed?: readonly string[];
   readonly settled?: readonly string[];
+  /** What it wants of this proxy; `null`: that it serves; absent: what it wanted before. */
+  readonly drain?: DrainWish | null;
 }
 
 /** Who asks for a change, and by which call. */

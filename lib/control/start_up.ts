@@ -128,6 +128,9 @@ export async function compileStartUp(
       sources: compileSources(config),
     },
     ...connector && { connector: connector.snapshot },
+    ...config.state.source === "postgres" && {
+      isDrained: stored.settings.drain !== undefined,
+    },
     ...resolver && { resolver: resolver.settings },
     ...issued && config.acme && {
       challenges: await challengesOf(issued, {

@@ -1,4 +1,4 @@
-import type { Database, ListenerRow, PolicyRow, RouteRow } from "../db/mod.ts";
+import type { Database, DrainWish, ListenerRow, PolicyRow, RouteRow } from "../db/mod.ts";
 import type { FirewallRule } from "../firewall/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
 
@@ -9,7 +9,10 @@ export interface StoredRows {
   readonly policies: { list(): readonly PolicyRow[] };
   firewallRules(): readonly FirewallRule[];
   /** What was set at run time. */
-  readonly settings: { readonly rateLimit: RateLimit | undefined };
+  readonly settings: {
+    readonly rateLimit: RateLimit | undefined;
+    readonly drain?: DrainWish | undefined;
+  };
 }
 
 /** The rows as they are now, whatever becomes of the database. */
@@ -18,12 +21,12 @@ export function readRows(database: Database): StoredRows {
   const routes = new Map(listeners.map(({ id }) => [id, database.routes(id)]));
   const policies = database.policies.list();
   const rules = database.firewallRules();
-  const { rateLimit } = database.settings;
+  const { rateLimit, drain } = database.settings;
   return {
     listeners: () => listeners,
     routes: (id) => routes.get(id) ?? [],
     policies: { list: () => policies },
     firewallRules: () => rules,
-    settings: { rateLimit },
+    settings: { rateLimit, drain },
   };
 }

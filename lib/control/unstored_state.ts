@@ -72,4 +72,11 @@ export class UnstoredState {
     const snapshot = { ...served.snapshot, resolver };
     await served.apply([{ kind: "resolver", resolver }], snapshot, operation);
   }
+
+  /** Refuses new connections everywhere, or takes them again. */
+  async setDrained(isDrained: boolean, operation: Operation): Promise<void> {
+    const { served } = this.#options;
+    const snapshot = { ...served.snapshot, isDrained };
+    await served.apply([{ kind: "drained", isDrained }], snapshot, operation);
+  }
 }

@@ -1,15 +1,19 @@
-import { durationFromMs, durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
+  DrainFleetMemberResponseSchema,
   ForgetFleetMemberResponseSchema,
   ListFleetResponseSchema,
+  UndrainFleetMemberResponseSchema,
   type WaitForFleetResponse,
   WaitForFleetResponseSchema,
 } from "../admin/gen/mod.ts";
 import { EXIT, formatTime } from "../terminal/mod.ts";
+import { statusLines } from "./fleet_status.ts";
+import { healthWords, isDrained } from "./fleet_words.ts";
 import { count, type Session } from "./session.ts";
 
-/** After so long without a word a proxy is said to be silent; each says something every second. */
-const SILENT_MS = 5_000;
+/** How often it is looked whether a proxy is drained. */
+const LOOK_MS = 250;
 /** What the proxy takes, and what is left of the time to answer. */
 const MAX_WAIT_MS = 50_000;
 const ANSWER_MS = 1_000;
@@ -24,20 +28,53 @@ export async function listFleet(session: Session): Promise<void> {
       { title: "VERSION", value: ({ version }) => version },
       { title: "REVISION", value: ({ revision }) => String(revision) },
       { title: "LAG", value: ({ lag }) => String(lag) },
-      {
-        title: "HEALTH",
-        value: ({ health, silentFor }) => {
-          const silentMs = silentFor === undefined ? 0 : durationMs(silentFor);
-          if (silentMs < SILENT_MS) return health || "serving";
-          return `silent for ${Math.round(silentMs / 1000)} s`;
-        },
-      },
+      { title: "HEALTH", value: (member) => healthWords(member) },
+      { title: "OPEN", value: ({ status }) => status === undefined ? "—" : String(status.open) },
       {
         title: "SINCE",
         value: ({ startedAt }) =>
           startedAt === undefined ? "—" : formatTime(timestampMs(startedAt)),
       },
     ], "no proxy has reported"),
+  ]);
+}
+
+/** `fleet status`: what all of them do. */
+export async function showFleetStatus(session: Session): Promise<void> {
+  const found = await session.client.listFleet({});
+  session.answer(ListFleetResponseSchema, found, (it) => statusLines(session, it));
+}
+
+/** `fleet drain`: 1 if its last connection has not ended in time, where that is waited for. */
+export async function drainMember(
+  session: Session,
+  name: string,
+  { within }: { readonly within?: number },
+): Promise<number> {
+  const done = await session.client.drainFleetMember({ name });
+  const isNew = done.revision !== 0n;
+  session.answer(DrainFleetMemberResponseSchema, done, () => [
+    isNew ? `${name} is to be drained` : `${name} was to be drained already`,
+  ]);
+  if (within === undefined) return EXIT.ok;
+  const until = performance.now() + within;
+  for (;;) {
+    const { members } = await session.client.listFleet({});
+    const member = members.find((it) => it.name === name);
+    const isOver = performance.now() >= until;
+    if (isDrained(member) || isOver) {
+      session.note(`${name}: ${member === undefined ? "gone" : healthWords(member)}`);
+      return isDrained(member) ? EXIT.ok : EXIT.failed;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** `fleet undrain`: it serves again. */
+export async function undrainMember(session: Session, name: string): Promise<void> {
+  const done = await session.client.undrainFleetMember({ name });
+  session.answer(UndrainFleetMemberResponseSchema, done, ({ revision }) => [
+    revision === 0n ? `${name} was not to be drained` : `${name} is to serve again`,
   ]);
 }
 

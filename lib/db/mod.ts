@@ -43,6 +43,11 @@ export { type DecidedDnsChange, type DnsChangeRows } from "./dns_changes.ts";
 export { type PublishedRows, type PublishedSet } from "./published_records.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";
 export { type RuleName, type Rules, type StoredRule } from "./rules.ts";
-export { type ReplicaPosition, type Settings, type SourceName } from "./settings.ts";
+export {
+  type DrainWish,
+  type ReplicaPosition,
+  type Settings,
+  type SourceName,
+} from "./settings.ts";
 export { acceptDatabase, type Restored, restoreDatabase } from "./restore.ts";
 export { SCHEMA_VERSION } from "./migrations.ts";

@@ -13,6 +13,7 @@ const SQL = {
 const RATE_LIMIT = "rate_limit";
 const SOURCE = "state_source";
 const REPLICA = "replica";
+const DRAIN = "drain";
 const UNSENT = "unsent:";
 
 /** Where the truth about the state is. */
@@ -26,6 +27,13 @@ export interface ReplicaPosition {
   readonly revision: number;
   /** Of the entry of that revision. */
   readonly entry: string;
+}
+
+/** That the group of a proxy wants no new connections there. Times are milliseconds since 1970. */
+export interface DrainWish {
+  readonly since: number;
+  /** Who has asked for it, at which proxy. */
+  readonly by: string;
 }
 
 /** Settings that were changed at run time; they win over the configuration file. */
@@ -86,10 +94,29 @@ export class Settings {
     });
   }
 
+  /** What the group wanted last of this proxy; nothing: that it serves. */
+  get drain(): DrainWish | undefined {
+    return this.#statements.run("cannot read whether to drain", () => {
+      const row = this.#statements.get(SQL.get, [DRAIN]);
+      return row === undefined ? undefined : parseWish(String(row.value));
+    });
+  }
+
+  setDrain(wish: DrainWish | undefined): void {
+    this.#statements.run("cannot note whether to drain", () => {
+      if (wish === undefined) this.#statements.write(SQL.remove, [DRAIN]);
+      else {
+        const { since, by } = wish;
+        this.#statements.write(SQL.set, [DRAIN, JSON.stringify({ since, by })]);
+      }
+    });
+  }
+
   /** This is no replica any more, and owes nobody anything. */
   clearReplica(): void {
     this.#statements.run("cannot clear the replica's position", () => {
       this.#statements.write(SQL.remove, [REPLICA]);
+      this.#statements.write(SQL.remove, [DRAIN]);
       this.#statements.write(SQL.removeUnsent);
     });
   }
@@ -121,6 +148,12 @@ function parsePosition(json: string): ReplicaPosition {
     typeof entry === "string"
   ) return { group, epoch, revision, entry };
   throw new DatabaseError("corrupt", "the setting replica has an unexpected value");
+}
+
+function parseWish(json: string): DrainWish {
+  const { since, by }: Record<string, unknown> = JSON.parse(json);
+  if (typeof since === "number" && typeof by === "string") return { since, by };
+  throw new DatabaseError("corrupt", "the setting drain has an unexpected value");
 }
 
 function parseRateLimit(json: string): RateLimit {

@@ -1,31 +1,28 @@
 import type { PostgresServer } from "../postgres/mod.ts";
+import { type Exchanged, type Neighbour, readExchanged } from "./bulletin.ts";
 import { FleetConnection, LONG_DEADLINE_MS, type Row } from "./connection.ts";
 import { FLEET_FORMATS, type FleetFormats } from "./format.ts";
-import { noGroup } from "./link_error.ts";
+import { FleetLinkError, noGroup } from "./link_error.ts";
 import { entriesFromJson, type Entry, type Head } from "./log.ts";
 import { ListenerNames, type NamedListener } from "./names.ts";
+import { type Member, memberOf, type Report } from "./member.ts";
 import { type FleetObject, readObject } from "./objects.ts";
 import { type PreparedTables, prepareTables } from "./prepare.ts";
-import { FOLLOW, FORGET, HEAD, MEMBERS, REPORT, REPORT_2, SNAPSHOT } from "./statements.ts";
+import {
+  BULLETINS_SINCE,
+  CALL_ATTENTION,
+  EXCHANGE,
+  FOLLOW,
+  FORGET,
+  HEAD,
+  MEMBERS,
+  OLD_MEMBERS,
+  REPORT,
+  REPORT_2,
+  SET_DRAIN,
+  SNAPSHOT,
+} from "./statements.ts";
 import { type Appended, FleetWriter, type NewEntry, type Turn, TURNS_SINCE } from "./writer.ts";
-
-/** What a proxy says of itself. */
-export interface Report {
-  readonly version: string;
-  readonly epoch: number;
-  readonly revision: number;
-  /** Empty: it is well. */
-  readonly health: string;
-  readonly uptimeMs: number;
-}
-
-/** A proxy as the others see it. Times are milliseconds since 1970, by PostgreSQL's clock. */
-export interface Member extends Omit<Report, "uptimeMs"> {
-  readonly proxy: string;
-  readonly startedAt: number;
-  /** How long ago it has said so. */
-  readonly silentMs: number;
-}
 
 /** A group's state at one revision, without the way that led to it. */
 export interface GroupSnapshot {
@@ -158,12 +155,72 @@ export class FleetLink implements AsyncDisposable {
   }
 
   /**
+   * Reports, and tells the other proxies something, each a JSON text: `shared` is for them, `status` for
+   * whoever asks. Of them it does not ask for what is known already. Nothing: the tables are older.
+   *
+   * @throws {FleetLinkError}
+   */
+  async exchange(
+    { version, epoch, revision, health, uptimeMs }: Report,
+    { shared, status, known }: {
+      readonly shared: string;
+      readonly status: string;
+      readonly known: ReadonlyMap<string, Neighbour>;
+    },
+  ): Promise<Exchanged | undefined> {
+    if (await this.#version() < BULLETINS_SINCE) return undefined;
+    const { group, proxy, formats = FLEET_FORMATS } = this.options;
+    const stamps = Object.fromEntries(known.values().map(({ proxy, stamp }) => [proxy, stamp]));
+    const [row] = await this.#connection.ask(EXCHANGE, [
+      ...[group, proxy, version, epoch, revision, health, Math.round(uptimeMs), formats.known],
+      ...[shared, status, JSON.stringify(stamps)],
+    ]);
+    return readExchanged(String(row?.answer), known);
+  }
+
+  /**
+   * Has the other proxies hear what this one has told, before their second is over.
+   *
+   * @throws {FleetLinkError}
+   */
+  async callAttention(): Promise<void> {
+    await this.#connection.ask(CALL_ATTENTION, [this.options.group]);
+  }
+
+  /**
+   * Wants a proxy drained, or not any more. The revision that says so; 0: it is so already; nothing:
+   * there is no such proxy.
+   *
+   * @throws {FleetLinkError}
+   */
+  async setDrain(
+    proxy: string,
+    { isDrained, time, actor }: {
+      readonly isDrained: boolean;
+      readonly time: number;
+      readonly actor: string;
+    },
+  ): Promise<number | undefined> {
+    const version = await this.#version();
+    if (version < BULLETINS_SINCE) {
+      const message = `the tables are of version ${version}, in which no proxy can be drained: ` +
+        "apply this version's deploy/postgres/fleet.sql as their owner";
+      throw new FleetLinkError(message);
+    }
+    const { group, proxy: own } = this.options;
+    const values = [group, proxy, String(isDrained), crypto.randomUUID(), time, own, actor];
+    const [row] = await this.#connection.ask(SET_DRAIN, values);
+    return row?.revision === null ? undefined : Number(row?.revision);
+  }
+
+  /**
    * The proxies that have ever reported, by name.
    *
    * @throws {FleetLinkError}
    */
   async members(): Promise<Member[]> {
-    return (await this.#connection.ask(MEMBERS, [this.options.group])) as unknown as Member[];
+    const statement = await this.#version() < BULLETINS_SINCE ? OLD_MEMBERS : MEMBERS;
+    return (await this.#connection.ask(statement, [this.options.group])).map(memberOf);
   }
 
   /**

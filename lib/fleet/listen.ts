@@ -1,6 +1,8 @@
 import { listenToChannel, type PostgresServer } from "../postgres/mod.ts";
 
 const MAX_PAUSE_MS = 5_000;
+/** What is announced beside revisions; programs that do not know it look for a revision, and find none. */
+const ATTENTION = "bulletin";
 
 /** Settings of {@link listenToGroup}. */
 export interface GroupListenOptions {
@@ -9,6 +11,8 @@ export interface GroupListenOptions {
   readonly channel: () => Promise<string>;
   /** Called with a revision that there is, or with nothing when one may have been missed. */
   readonly onRevision: (revision?: number) => void;
+  /** Called when another proxy has something to tell that is not to wait. */
+  readonly onAttention?: () => void;
   /** Told why nothing is heard, and with nothing when it is again. */
   readonly onProblem: (error: unknown) => void;
 }
@@ -18,14 +22,16 @@ export interface GroupListenOptions {
  * then untold.
  */
 export function listenToGroup(
-  { server, channel, onRevision, onProblem }: GroupListenOptions,
+  { server, channel, onRevision, onAttention = () => {}, onProblem }: GroupListenOptions,
 ): AsyncDisposable {
   return listenToChannel({
     ...{ server, channel },
     applicationName: "mc-proxy fleet listener",
     maxPauseMs: MAX_PAUSE_MS,
-    onNotify: (payload = "") =>
-      onRevision(/^\d{1,15}$/.test(payload) ? Number(payload) : undefined),
+    onNotify: (payload = "") => {
+      if (payload === ATTENTION) return onAttention();
+      onRevision(/^\d{1,15}$/.test(payload) ? Number(payload) : undefined);
+    },
     onState: (state, error) =>
       onProblem(state === "listening" ? undefined : error ?? new Error("the connection has ended")),
   });

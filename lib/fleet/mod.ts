@@ -31,15 +31,11 @@ export {
   strip,
   wayFrom,
 } from "./log.ts";
-export {
-  FleetLink,
-  type FleetLinkOptions,
-  type GroupSnapshot,
-  type Member,
-  type Report,
-} from "./link.ts";
+export { FleetLink, type FleetLinkOptions, type GroupSnapshot } from "./link.ts";
+export { type Member, type Report } from "./member.ts";
 export { type Appended, type NewEntry, type Turn } from "./writer.ts";
 export { FLEET_FORMATS, type FleetFormats, formatOf } from "./format.ts";
+export { type Bulletin, type Drain, type Exchanged, type Neighbour } from "./bulletin.ts";
 export { FleetLinkError } from "./link_error.ts";
 export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";

@@ -1,10 +1,11 @@
+import { BULLETIN_SCHEMA } from "./schema_bulletin.ts";
 import { LOG_SCHEMA } from "./schema_log.ts";
 
 /**
  * Of the tables and functions below. Whoever changes them adds one: a proxy brings an older version up to
  * date where its role may, and says so where it may not.
  */
-export const FLEET_VERSION = 3;
+export const FLEET_VERSION = 4;
 
 /** First of all, and nobody meets what is half done: who appends waits. */
 const BEGINNING = String.raw`
@@ -47,10 +48,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
   one text;
   tables text[] := ARRAY[
-    'migrations', 'groups', 'objects', 'log', 'members', 'audit'
+    'migrations', 'groups', 'objects', 'log', 'members', 'audit', 'bulletins', 'drains'
   ];
   functions text[] := ARRAY[
-    'own_groups', 'take_turn', 'append', 'report', 'forget'
+    'own_groups', 'take_turn', 'append', 'report', 'forget',
+    'exchange', 'call_attention', 'set_drain'
   ];
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA mc_proxy_fleet TO %I', in_role);
@@ -131,4 +133,6 @@ INSERT INTO mc_proxy_fleet.migrations (version) SELECT generate_series(1, ${FLEE
  * What `deploy/postgres/fleet.sql` makes, for a proxy whose role may: the same statements, which a test
  * compares. It makes everything where nothing is, and of any older version this one.
  */
-export const FLEET_SCHEMA = [BEGINNING, LOG_SCHEMA, ADMINISTRATION, RIGHTS].join("");
+export const FLEET_SCHEMA = [BEGINNING, LOG_SCHEMA, BULLETIN_SCHEMA, ADMINISTRATION, RIGHTS].join(
+  "",
+);

@@ -233,6 +233,8 @@ CREATE OR REPLACE FUNCTION mc_proxy_fleet.forget(in_group text, in_proxy text) R
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM mc_proxy_fleet.require_member(in_group);
+  DELETE FROM mc_proxy_fleet.bulletins b WHERE b.group_name = in_group AND b.proxy = in_proxy;
+  DELETE FROM mc_proxy_fleet.drains d WHERE d.group_name = in_group AND d.proxy = in_proxy;
   DELETE FROM mc_proxy_fleet.members m WHERE m.group_name = in_group AND m.proxy = in_proxy;
   RETURN FOUND;
 END

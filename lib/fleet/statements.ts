@@ -71,12 +71,40 @@ export const REPORT_2 =
   `SELECT mc_proxy_fleet.report($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
   $6::text, $7::bigint)`;
 
-/** What all proxies of a group have said. */
-export const MEMBERS =
-  `SELECT proxy, version, epoch::float8 AS epoch, revision::float8 AS revision, health,
-  extract(epoch FROM started_at)::float8 * 1000 AS "startedAt",
-  extract(epoch FROM clock_timestamp() - seen_at)::float8 * 1000 AS "silentMs"
-  FROM mc_proxy_fleet.members WHERE group_name = $1::text ORDER BY proxy COLLATE "C"`;
+/** Tables from this version on know of what proxies tell each other. */
+export const BULLETINS_SINCE = 4;
+
+/** {@link REPORT}, and what a proxy tells the others; in return what they do. */
+export const EXCHANGE =
+  `SELECT mc_proxy_fleet.exchange($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
+  $6::text, $7::bigint, $8::integer, $9::text, $10::text, $11::text::jsonb) AS answer`;
+
+/** Has all proxies of a group exchange what they have to tell. */
+export const CALL_ATTENTION = "SELECT mc_proxy_fleet.call_attention($1::text)";
+
+/** Wants a proxy drained, or not any more; the revision that says so. */
+export const SET_DRAIN =
+  `SELECT mc_proxy_fleet.set_drain($1::text, $2::text, $3::text::boolean, $4::uuid,
+  $5::bigint, $6::text, $7::text)::float8 AS revision`;
+
+/** What all proxies of a group have said, as tables of before bulletins have it. */
+export const OLD_MEMBERS =
+  `SELECT m.proxy, m.version, m.epoch::float8 AS epoch, m.revision::float8 AS revision, m.health,
+  extract(epoch FROM m.started_at)::float8 * 1000 AS "startedAt",
+  extract(epoch FROM clock_timestamp() - m.seen_at)::float8 * 1000 AS "silentMs"
+  FROM mc_proxy_fleet.members m WHERE m.group_name = $1::text ORDER BY m.proxy COLLATE "C"`;
+
+/** What all proxies of a group have said, and which are to be drained. */
+export const MEMBERS = OLD_MEMBERS
+  .replace(
+    "FROM mc_proxy_fleet.members m",
+    `, b.status,
+  extract(epoch FROM d.since)::float8 * 1000 AS "drainSince", d.by_actor AS "drainActor",
+  d.by_proxy AS "drainProxy"
+  FROM mc_proxy_fleet.members m
+  LEFT JOIN mc_proxy_fleet.bulletins b ON b.group_name = m.group_name AND b.proxy = m.proxy
+  LEFT JOIN mc_proxy_fleet.drains d ON d.group_name = m.group_name AND d.proxy = m.proxy`,
+  );
 
 /** Takes a proxy off the list; whether there was one. */
 export const FORGET = "SELECT mc_proxy_fleet.forget($1::text, $2::text) AS found";

@@ -3,6 +3,7 @@ import { COUNTERS_BYTES, createCounters, sumHistogram } from "../observe/mod.ts"
 import { startLagProbe } from "../workers/mod.ts";
 import { addConnectionMetrics } from "./connections.ts";
 import { Families } from "./families.ts";
+import { addFleetMetrics } from "./fleet.ts";
 import { addHealthMetrics } from "./health.ts";
 import { addProcessMetrics } from "./process.ts";
 import { addRequestMetrics } from "./requests.ts";
@@ -26,6 +27,7 @@ export class Metrics implements Disposable {
     addBackendMetrics(families, source);
     addProcessMetrics(families, source, () => sumHistogram("event_loop_lag", [this.#lagBuffer]));
     addHealthMetrics(families, source);
+    addFleetMetrics(families, source);
   }
 
   /** The text of one scrape. */

@@ -1,4 +1,4 @@
-import type { BackendStatus, Health } from "../control/mod.ts";
+import type { BackendStatus, FleetFigures, Health } from "../control/mod.ts";
 import type { HitterWeight } from "../hitters/mod.ts";
 import type {
   BackendCount,
@@ -32,5 +32,7 @@ export interface MetricsSource {
   readonly missingHistory: () => number | undefined;
   /** Log lines that nobody will read, since the start. */
   readonly lostLines: () => number;
+  /** A proxy's part in its group; absent: it is alone. */
+  readonly fleet: () => FleetFigures | undefined;
   readonly memory: () => { readonly rss: number; readonly heapUsed: number };
 }

@@ -20,6 +20,8 @@ export type Change =
   /** All names that are being proved from now on. */
   | { readonly kind: "challenges"; readonly challenges: readonly ChallengeSnapshot[] }
   | { readonly kind: "resolver"; readonly resolver: ResolverSettings }
+  /** Whether new connections are refused, at all listeners; those that are open go on. */
+  | { readonly kind: "drained"; readonly isDrained: boolean }
   /** The rules alone: opening the GeoIP database anew would check the whole of it. */
   | { readonly kind: "rules"; readonly rules: CompiledFirewall }
   | { readonly kind: "rate_limit"; readonly rateLimit?: RateLimitSnapshot }

@@ -33,6 +33,8 @@ export interface Snapshot {
   readonly challenges?: readonly ChallengeSnapshot[];
   /** What names of backends are resolved with. Absent: the system's resolver. */
   readonly resolver?: ResolverSettings;
+  /** Whether new connections are refused everywhere, as the group wants it. */
+  readonly isDrained?: boolean;
 }
 
 /** Deadlines of the data plane, in milliseconds. */

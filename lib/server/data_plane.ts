@@ -99,6 +99,8 @@ export class DataPlane {
         return this.#state.balancers.changed(change.set.values().flatMap(waysOf));
       case "backends":
         return this.#state.balancers.setCells(change.set, change.remove);
+      case "drained":
+        return await this.#setDrained(change.isDrained);
       case "challenges":
         return this.#state.challenges.set(change.challenges);
       case "tls":
@@ -122,13 +124,24 @@ export class DataPlane {
     if (snapshot.resolver !== undefined) this.#state.setResolver(snapshot.resolver);
     this.#state.balancers.setCells(snapshot.backends ?? [], []);
     this.#listeners.keepOnly(new Set(snapshot.listeners.map((listener) => listener.id)));
+    const { isDrained = false } = snapshot;
+    if (isDrained) await this.#setDrained(true);
     for (const listener of snapshot.listeners) await this.#addListener(listener);
+    if (!isDrained) await this.#setDrained(false);
   }
 
   async #addListener(listener: ListenerSnapshot): Promise<void> {
     const { balancers } = this.#state;
     const routes = await this.#listeners.add(listener);
     balancers.changed(Iterator.from(routes).flatMap(waysOf));
+  }
+
+  /** Whoever is connected is asked to come back elsewhere, as far as its protocol has a word for it. */
+  async #setDrained(isDrained: boolean): Promise<void> {
+    if (isDrained === this.#listeners.isDrained) return;
+    await this.#listeners.setDrained(isDrained);
+    if (!isDrained) return;
+    for (const { carrier } of this.#connections) carrier?.shutdown?.();
   }
 
   #applyConnector(snapshot: ConnectorSnapshot): void {
@@ -155,6 +168,10 @@ export class DataPlane {
     const sequence = this.#sequence++;
     const connection = new Connection({ stream, listener, startedAt, peer, idPrefix, sequence });
     counters.add("accepted");
+    if (this.#listeners.isDrained) {
+      this.#settle(connection, { outcome: "shutdown" });
+      return;
+    }
     if (this.#state.pressure?.refuses(Math.random()) === true) {
       this.#settle(connection, { outcome: "overloaded" });
       return;

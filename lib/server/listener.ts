@@ -23,7 +23,14 @@ export class ListenError extends Error {
   }
 }
 
-/** A bound listener of one worker, with its compiled routes. */
+/** What an {@link ActiveListener} tells of. */
+export interface ListenerEvents {
+  readonly onStream: (stream: TcpStream) => void;
+  /** accept(2) has failed, or would; with the system's code. */
+  readonly onAcceptFailure: (code: string) => void;
+}
+
+/** A listener of one worker, with its compiled routes. */
 export class ActiveListener {
   readonly id: number;
   readonly addr: string;
@@ -76,11 +83,7 @@ export class ActiveListener {
    */
   async open(
     sockets: Sockets,
-    { onStream, onAcceptFailure }: {
-      readonly onStream: (stream: TcpStream) => void;
-      /** accept(2) has failed, or would; with the system's code. */
-      readonly onAcceptFailure: (code: string) => void;
-    },
+    { onStream, onAcceptFailure }: ListenerEvents,
   ): Promise<void> {
     try {
       const { host, port } = this;
@@ -93,6 +96,11 @@ export class ActiveListener {
     } catch (error) {
       throw new ListenError(this.addr, error as NodeJS.ErrnoException);
     }
+  }
+
+  /** Whether it is bound. */
+  get isOpen(): boolean {
+    return this.#listening !== undefined;
   }
 
   /** Stops accepting; connections that were accepted go on. */

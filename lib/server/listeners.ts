@@ -15,12 +15,13 @@ export interface ListenersOptions {
   readonly failures: AcceptFailures;
 }
 
-/** The bound listeners of one worker, and the routes of those to come. */
+/** The listeners of one worker, bound unless it is drained, and the routes of those to come. */
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #listeners = new Map<number, ActiveListener>();
   /** Routes of listeners to come, by their id. */
   readonly #staged = new Map<number, RouteTable>();
+  #isDrained = false;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
@@ -67,14 +68,44 @@ export class Listeners {
       return routes;
     }
     const listener = new ActiveListener(snapshot, routes);
+    if (this.#isWanted(listener)) await this.#open(listener);
+    existing?.close();
+    this.#listeners.set(snapshot.id, listener);
+    return routes;
+  }
+
+  /** Whether new connections are refused. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /**
+   * Closes all listeners, or binds them again; they are changed as ever meanwhile.
+   *
+   * @throws {ListenError} if one cannot be bound.
+   */
+  async setDrained(isDrained: boolean): Promise<void> {
+    this.#isDrained = isDrained;
+    for (const listener of this) {
+      if (!this.#isWanted(listener)) listener.close();
+      else if (!listener.isOpen) await this.#open(listener);
+    }
+  }
+
+  /**
+   * Whether a listener is to be bound: connections wait in a socket of the service manager's whether or
+   * not it is open here, so that whoever is not to be served has to be accepted to be told.
+   */
+  #isWanted(listener: ActiveListener): boolean {
+    return !this.#isDrained || this.#options.sockets.isInherited?.(listener) === true;
+  }
+
+  async #open(listener: ActiveListener): Promise<void> {
     const { sockets, onStream, failures } = this.#options;
     await listener.open(sockets, {
       onStream: (stream) => onStream(stream, listener),
       onAcceptFailure: (code) => failures.report(listener.addr, code),
     });
-    existing?.close();
-    this.#listeners.set(snapshot.id, listener);
-    return routes;
   }
 
   /** Stops accepting; connections that were accepted go on. */

@@ -69,6 +69,7 @@ export function adopting(sockets: Sockets, inherited: readonly InheritedSocket[]
   const left = new Set(inherited);
   return {
     kind: sockets.kind,
+    isInherited: (target) => inherited.some((socket) => isSame(socket, target)),
     connect: sockets.connect.bind(sockets),
     listen(
       target: ListenTarget,

@@ -42,6 +42,8 @@ export interface DialHandler {
 export interface Sockets {
   /** Whether the runtime's handles are used, or `node:net`. */
   readonly kind: SocketsKind;
+  /** Whether a socket of this address was inherited, which others hold open too; absent: none was. */
+  isInherited?(target: { readonly host: string; readonly port: number }): boolean;
   /**
    * Listens, with SO_REUSEPORT unless the socket was inherited.
    *

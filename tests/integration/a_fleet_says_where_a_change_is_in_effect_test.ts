@@ -2,10 +2,8 @@
  * Who has a revision in effect, for whoever waits for it, through the admin API and mcproxyctl.
  */
 import assert from "node:assert/strict";
-import { AdminServer } from "../../lib/admin/mod.ts";
-import { createClient } from "../../lib/client/mod.ts";
 import { eventually } from "../support/deadline.ts";
-import { createFleet, type FleetMember, startMember } from "../support/fleet.ts";
+import { createFleet, type FleetMember, startAdminOf, startMember } from "../support/fleet.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { unusedPorts } from "../support/ports.ts";
 import { postgresTest, startPostgres } from "../support/postgres.ts";
@@ -86,23 +84,6 @@ postgresTest("a fleet says where a change is in effect, and who has not got it",
     "a proxy that may not lag is not well",
   );
 });
-
-/** The admin API of a member, and a client of it. */
-async function startAdminOf({ control, logs }: FleetMember, folder: string) {
-  const server = await AdminServer.start({
-    ...{ control, socketPath: `${folder}/admin.sock`, version: "0.0.0-test" },
-    log: (record) => logs.push(record),
-  });
-  const client = createClient({ socketPath: server.path, actor: "test" });
-  return {
-    client,
-    socketPath: server.path,
-    async [Symbol.asyncDispose]() {
-      client.close();
-      await server.close();
-    },
-  };
-}
 
 async function seen({ control }: FleetMember, count: number): Promise<void> {
   const reported = async () => (await control.fleet?.list())?.members.length === count;

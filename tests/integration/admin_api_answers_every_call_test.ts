@@ -450,6 +450,8 @@ Deno.test("calls about a fleet are refused where the state is not a group's", as
   await assert.rejects(client.listFleet({}), refused);
   await assert.rejects(client.waitForFleet({ wait: "all" }), refused);
   await assert.rejects(client.forgetFleetMember({ name: "p1" }), refused);
+  await assert.rejects(client.drainFleetMember({ name: "p1" }), refused);
+  await assert.rejects(client.undrainFleetMember({ name: "p1" }), refused);
 });
 
 Deno.test("backends of a route come, drain and go, and the last one that is up stays", async () => {

@@ -4,6 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { AdminServer } from "../../lib/admin/mod.ts";
+import { createClient } from "../../lib/client/mod.ts";
 import { openFleet } from "../../lib/cli/fleet.ts";
 import { type Config, loadConfig } from "../../lib/config/mod.ts";
 import { Control, type ControlOptions } from "../../lib/control/mod.ts";
@@ -194,6 +196,23 @@ export async function startMember(
   control.follow(() => "");
   stack.move();
   return new FleetMember({ name: role, control, logs, link: fleet.link, config, database });
+}
+
+/** The admin API of a member, and a client of it. */
+export async function startAdminOf({ control, logs }: FleetMember, folder: string) {
+  const server = await AdminServer.start({
+    ...{ control, socketPath: `${folder}/admin.sock`, version: "0.0.0-test" },
+    log: (record) => logs.push(record),
+  });
+  const client = createClient({ socketPath: server.path, actor: "test" });
+  return {
+    client,
+    socketPath: server.path,
+    async [Symbol.asyncDispose]() {
+      client.close();
+      await server.close();
+    },
+  };
 }
 
 /** Waits until all members have the same revision in effect, at least this one. */

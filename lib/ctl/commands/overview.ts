@@ -7,7 +7,14 @@ import type { ProgramHost } from "./host.ts";
 export function addOverview(program: Command, { run }: ProgramHost): void {
   program.command("status")
     .description("how the proxy is doing; fails when it is not healthy")
-    .action(() => run(async (session) => (await import("../observe.ts")).showStatus(session)));
+    .option("--fleet", "all proxies of its group instead, as `fleet status`")
+    .action(({ fleet }: { fleet?: boolean }) =>
+      run(async (session) =>
+        fleet
+          ? (await import("../fleet.ts")).showFleetStatus(session)
+          : (await import("../observe.ts")).showStatus(session)
+      )
+    );
   program.command("top")
     .description("a live view of the proxy; q or Ctrl-C ends it")
     .option("--interval <duration>", "time between two looks", duration, 1000)

@@ -208,3 +208,10 @@ Deno.test("HealthMonitor tells what could not be reloaded, and serves on", () =>
   assert.deepEqual(refusals, ["connector: ca.pem: is cut off"]);
   assert.deepEqual(warnings, ["connector: a.crl: ignored"]);
 });
+
+Deno.test("HealthMonitor says that a proxy drains because its group wants it, and why", () => {
+  const { health } = monitor(["serving"], { groupDrain: () => "drained: alice wants it" });
+  assert.equal(health.get().state, "draining");
+  assert.deepEqual(health.get().problems, ["drained: alice wants it"]);
+  assert.equal(monitor(["serving"], { groupDrain: () => undefined }).health.get().state, "serving");
+});

@@ -65,6 +65,51 @@ Deno.test("DataPlane binds what a snapshot names, keeps what it had, and closes 
   assert.deepEqual([...bound], []);
 });
 
+Deno.test("DataPlane that is drained binds nothing, goes on with what it has, and binds again", async () => {
+  const { sockets, bound, accept } = fakeSockets();
+  const events: ConnectionEvent[] = [];
+  // The service manager has this one open too.
+  sockets.isInherited = ({ port }) => port === 1002;
+  const plane = new DataPlane({
+    worker: 0,
+    idPrefix: "t",
+    sockets,
+    counters: createCounters(new SharedArrayBuffer(COUNTERS_BYTES)),
+    requests: new RequestCounts(() => {}),
+    onEvent: (event) => events.push(event),
+    log: () => {},
+    clock: { now: () => 0, wallNow: () => 0, every: () => () => {} },
+  }, snapshotOf([]));
+  const [one, two, three] = [1001, 1002, 1003].map((port) => ({ ...listenerOf(port), id: port }));
+  assert.ok(one && two && three);
+  await plane.apply([{ kind: "snapshot", snapshot: snapshotOf([one, two]) }]);
+  const open = new FakeStream();
+  accept(open);
+  await plane.apply([{ kind: "drained", isDrained: true }]);
+  assert.deepEqual([...bound], [1002]);
+  assert.equal(open.ending, undefined, "what was open goes on");
+  const late = new FakeStream();
+  accept(late);
+  assert.equal(late.ending, "reset");
+  assert.deepEqual(events.map(({ outcome }) => outcome), ["shutdown"]);
+
+  // What is changed meanwhile is what is served afterwards.
+  await plane.apply([{ kind: "add_listener", listener: three }]);
+  await plane.apply([{ kind: "remove_listener", listenerId: 1001 }]);
+  assert.deepEqual([...bound], [1002]);
+  await plane.apply([{ kind: "drained", isDrained: false }]);
+  assert.deepEqual([...bound].sort(), [1002, 1003]);
+
+  // A worker that begins with such a snapshot is drained, and one whose snapshot is not serves again.
+  const drained = { ...snapshotOf([one, three]), isDrained: true };
+  await plane.apply([{ kind: "snapshot", snapshot: drained }]);
+  assert.deepEqual([...bound], []);
+  await plane.apply([{ kind: "snapshot", snapshot: snapshotOf([one, three]) }]);
+  assert.deepEqual([...bound].sort(), [1001, 1003]);
+  open.sendEnd();
+  await plane.drain();
+});
+
 Deno.test("DataPlane ends a connection that throws, counts it, and gives its places back", async () => {
   const { sockets, accept } = fakeSockets();
   const events: ConnectionEvent[] = [];

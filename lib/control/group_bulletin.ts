@@ -1,0 +1,126 @@
+import type { Bulletin, Exchanged, FleetLink, Neighbour, Report } from "../fleet/mod.ts";
+import type { FleetStatus } from "./fleet_status.ts";
+
+/** How often proxies tell each other how they are. */
+const BEAT_MS = 1_000;
+/** Who was not heard for so long does not count: it has missed one beat, and is late with the next. */
+const LIVE_MS = 2 * BEAT_MS;
+/** Without an answer for so long nobody is known to be there. */
+const ALONE_MS = 2_500;
+/** Others are not called more often than that, whatever happens here. */
+const CALL_PAUSE_MS = 200;
+
+/** What a {@link GroupBulletin} works with. */
+export interface GroupBulletinOptions {
+  readonly link: Pick<FleetLink, "exchange" | "callAttention" | "report">;
+  /** What this proxy says of itself. */
+  readonly report: () => Report;
+  readonly bulletin: () => Bulletin;
+  readonly status: () => FleetStatus;
+  /** Told what came back, and of nothing when nothing has come for too long. */
+  readonly onHeard: (exchanged: Exchanged | undefined) => void;
+  /** Default: 1,000. */
+  readonly beatMs?: number;
+}
+
+/**
+ * The one way in which proxies of a group hear of each other: each second a statement says how this one
+ * is and brings back what the others have said since. Revisions have their own way, the log.
+ */
+export class GroupBulletin implements AsyncDisposable {
+  readonly #options: GroupBulletinOptions;
+  readonly #beat: ReturnType<typeof setInterval>;
+  #known: ReadonlyMap<string, Neighbour> = new Map();
+  #heardAt = performance.now();
+  #calledAt = -Infinity;
+  #isDue = false;
+  #isUrgent = false;
+  #isClosed = false;
+  #isAlone = true;
+  #exchanging: Promise<void> | undefined;
+  #calling: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: GroupBulletinOptions) {
+    this.#options = options;
+    const { beatMs = BEAT_MS } = options;
+    this.#beat = setInterval(() => {
+      this.exchange();
+      this.#noteSilence();
+    }, beatMs);
+    this.exchange();
+  }
+
+  /** Whether nobody is known to be there, because PostgreSQL does not answer. */
+  get isAlone(): boolean {
+    return this.#isAlone;
+  }
+
+  /** The other proxies that are there, by name. */
+  get others(): readonly Neighbour[] {
+    return this.#isAlone ? [] : liveOf(this.#known.values());
+  }
+
+  /** Exchanges what there is to tell now, or once more if that is being done. */
+  exchange(): void {
+    this.#isDue = true;
+    this.#exchanging ??= this.#exchange().finally(() => this.#exchanging = undefined);
+  }
+
+  /** The same, and has the others do so. */
+  callAttention(): void {
+    const pause = this.#calledAt + CALL_PAUSE_MS - performance.now();
+    if (this.#calling !== undefined || this.#isClosed) return;
+    this.#calling = setTimeout(() => {
+      this.#calling = undefined;
+      this.#calledAt = performance.now();
+      this.#isUrgent = true;
+      this.exchange();
+    }, Math.max(0, pause));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#beat);
+    clearTimeout(this.#calling);
+    await this.#exchanging;
+  }
+
+  async #exchange(): Promise<void> {
+    const { link, report, bulletin, status, onHeard } = this.#options;
+    while (this.#isDue && !this.#isClosed) {
+      this.#isDue = false;
+      const isUrgent = this.#isUrgent;
+      this.#isUrgent = false;
+      const said = report();
+      try {
+        const exchanged = await link.exchange(said, {
+          ...{ shared: JSON.stringify(bulletin()), status: JSON.stringify(status()) },
+          known: this.#known,
+        });
+        // The tables are older: who it is goes in all the same.
+        if (exchanged === undefined) {
+          await link.report(said);
+          continue;
+        }
+        this.#heardAt = performance.now();
+        this.#isAlone = false;
+        this.#known = new Map(exchanged.others.map((other) => [other.proxy, other]));
+        if (!this.#isClosed) onHeard({ ...exchanged, others: liveOf(exchanged.others) });
+        if (isUrgent) await link.callAttention();
+      } catch {
+        // What hinders it is what following the log meets too, and is said there.
+      }
+    }
+  }
+
+  #noteSilence(): void {
+    if (this.#isAlone || performance.now() - this.#heardAt < ALONE_MS) return;
+    this.#isAlone = true;
+    this.#options.onHeard(undefined);
+  }
+}
+
+function liveOf(others: Iterable<Neighbour>): Neighbour[] {
+  return [...others].filter(({ silentMs }) => silentMs <= LIVE_MS)
+    .sort((a, b) => a.proxy < b.proxy ? -1 : 1);
+}

@@ -1,0 +1,136 @@
+import type { Bulletin, Exchanged, FleetLink, Report } from "../fleet/mod.ts";
+import type { LogSink } from "../observe/mod.ts";
+import type { BackendBoard } from "./backend_board.ts";
+import type { Sayer } from "./explain_sayer.ts";
+import { openConnections, readFleetStatus } from "./fleet_status.ts";
+import type { Group } from "./group.ts";
+import { GroupBulletin } from "./group_bulletin.ts";
+import { GroupDrain } from "./group_drain.ts";
+import { GroupFollower } from "./group_follower.ts";
+import type { ServedState } from "./served_state.ts";
+
+/** What a {@link GroupPresence} works with. */
+export interface GroupPresenceOptions {
+  readonly group: Group;
+  readonly link: FleetLink;
+  readonly state: ServedState;
+  readonly board: BackendBoard;
+  readonly version: string;
+  /** Why the proxy is not well; empty: it is. */
+  readonly health: () => string;
+  readonly log: LogSink;
+  /** See {@link GroupFollower}. */
+  readonly maxLagMs: number;
+}
+
+/** That the group has this proxy drained. */
+export interface Drained {
+  /** Who wants it, where. */
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  /** Connections that have not ended. */
+  readonly open: number;
+}
+
+/** A proxy's part in its group in figures. */
+export interface FleetFigures {
+  /** Proxies that are there, this one among them. */
+  readonly members: number;
+  /** Since it was where its group is. */
+  readonly lagSeconds: number;
+  readonly isDrained: boolean;
+}
+
+/** A proxy's part in its group while it runs: it follows the log, and talks with the others. */
+export class GroupPresence implements AsyncDisposable {
+  readonly #options: GroupPresenceOptions;
+  readonly #startedAt = performance.now();
+  readonly #follower: GroupFollower;
+  readonly #bulletin: GroupBulletin;
+  readonly #drain: GroupDrain;
+
+  constructor(options: GroupPresenceOptions) {
+    this.#options = options;
+    const { link, state, board } = options;
+    this.#drain = new GroupDrain(options);
+    this.#follower = new GroupFollower({
+      ...options,
+      report: () => this.#report(),
+      onAttention: () => this.#bulletin.exchange(),
+    });
+    this.#bulletin = new GroupBulletin({
+      link,
+      report: () => this.#report(),
+      bulletin: () => this.#tell(),
+      status: () => readFleetStatus({ state, board }),
+      onHeard: (exchanged) => this.#hear(exchanged),
+    });
+  }
+
+  /** Why the proxy is not well because of its group. */
+  get problem(): string | undefined {
+    return this.#follower.problem;
+  }
+
+  /** What is odd, and works all the same; one sentence each. */
+  get warnings(): readonly string[] {
+    const { problem } = this.#drain;
+    const drain = problem === undefined
+      ? []
+      : [`whether new connections are taken is not as the group wants it: ${problem}`];
+    return [...this.#follower.warnings, ...drain];
+  }
+
+  /** What is measured of it. */
+  get figures(): FleetFigures {
+    return {
+      members: this.#bulletin.others.length + 1,
+      lagSeconds: this.#follower.lagMs / 1000,
+      isDrained: this.#options.state.snapshot.isDrained === true,
+    };
+  }
+
+  /** Who answers a question about what is in effect. */
+  get sayer(): Sayer {
+    const { link, state } = this.#options;
+    const { lagMs } = this.#follower;
+    return { proxy: link.options.proxy, revision: state.revision, lagMs };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#bulletin[Symbol.asyncDispose]();
+    await this.#follower[Symbol.asyncDispose]();
+  }
+
+  #report(): Report {
+    const { group, state, version, health } = this.#options;
+    return {
+      ...{ version, epoch: group.position.epoch, revision: state.revision, health: health() },
+      uptimeMs: performance.now() - this.#startedAt,
+    };
+  }
+
+  #tell(): Bulletin {
+    return {};
+  }
+
+  #hear(exchanged: Exchanged | undefined): void {
+    if (exchanged !== undefined) void this.#drain.take(exchanged.drain);
+  }
+}
+
+/** Whether, and for whom, the group has this proxy drained: as far as it is in effect here. */
+export function drainedBy(state: ServedState): Drained | undefined {
+  if (state.snapshot.isDrained !== true) return undefined;
+  const { by = "its group", since = 0 } = state.database.settings.drain ?? {};
+  return { by, since, open: openConnections(state) };
+}
+
+/** The same, in one sentence. */
+export function drainWords(drained: Drained | undefined): string | undefined {
+  if (drained === undefined) return undefined;
+  const { by, open } = drained;
+  const state = open === 0 ? "drained" : `draining, ${open} connections are open`;
+  return `${state}: ${by} wants no new ones here`;
+}

@@ -1,0 +1,25 @@
+import type { Families } from "./families.ts";
+import type { MetricsSource } from "./source.ts";
+
+/** A proxy's part in its group; absent where it is alone. */
+export function addFleetMetrics(families: Families, { fleet }: MetricsSource): void {
+  families.gauge({
+    name: "mc_proxy_fleet_members",
+    help: "Proxies of the group that are there, this one among them: 1 also without PostgreSQL.",
+  }, () => single(fleet()?.members));
+  families.gauge({
+    name: "mc_proxy_fleet_lag_seconds",
+    help: "Since this proxy was where its group is.",
+  }, () => single(fleet()?.lagSeconds));
+  families.gauge({
+    name: "mc_proxy_fleet_drained",
+    help: "1 while the group wants no new connections here.",
+  }, () => {
+    const found = fleet();
+    return single(found === undefined ? undefined : Number(found.isDrained));
+  });
+}
+
+function single(value: number | undefined): (readonly [Record<string, never>, number])[] {
+  return value === undefined ? [] : [[{}, value]];
+}
