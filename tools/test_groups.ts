@@ -8,11 +8,13 @@
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** Files of a group where a whole folder would be one that others wait for at the end. */
-const FILES_IN_ONE = 4;
+/** Files of a group of slow ones: a whole folder would be one that others wait for at the end. */
+const SLOW_IN_ONE = 6;
 
-/** Folders in which each folder is a group: its tests are quick, and import the same. */
+/** Below it are quick tests, which come last and fill what is left. */
 const QUICK = "tests/unit";
+/** Files after which a group of quick ones, of one folder or of several, is full. */
+const QUICK_IN_ONE = 24;
 
 /**
  * A file with one of these is a group by itself: what its tests leave going on, or find in the heap,
@@ -29,29 +31,35 @@ export interface TestFile {
 
 /** The files of each group, by the group's name; the slow come first, as the last ones are waited for. */
 export function groupTests(files: readonly TestFile[]): Map<string, readonly string[]> {
-  const groups = new Map<string, string[]>();
-  const folders = Map.groupBy(files, ({ path }) => path.slice(0, path.lastIndexOf("/")));
-  const slowFirst = [...folders].toSorted(([a], [b]) =>
-    Number(a.startsWith(QUICK)) - Number(b.startsWith(QUICK)) || (a < b ? -1 : 1)
+  const isQuick = ({ path }: TestFile) => path.startsWith(QUICK);
+  const inOrder = files.toSorted((a, b) =>
+    Number(isQuick(a)) - Number(isQuick(b)) || (a.path < b.path ? -1 : 1)
   );
-  for (const [folder, members] of slowFirst) {
-    const size = folder.startsWith(QUICK) ? Infinity : FILES_IN_ONE;
-    let open: string[] | undefined;
-    for (const { path, text } of members) {
-      const isAlone = BY_ITSELF.test(text);
-      if (isAlone || open === undefined || open.length >= size) {
-        const members: string[] = [];
-        groups.set(nameOf(groups.size, folder), members);
-        if (isAlone) {
-          members.push(path);
-          continue;
-        }
-        open = members;
-      }
-      open.push(path);
-    }
+  const groups = new Map<string, string[]>();
+  const begin = (path: string) => {
+    const members = [path];
+    groups.set(nameOf(groups.size, folderOf(path)), members);
+    return members;
+  };
+  let open: string[] | undefined;
+  for (const file of inOrder) {
+    const { path, text } = file;
+    if (BY_ITSELF.test(text)) begin(path);
+    else if (open !== undefined && hasRoom(open, file)) open.push(path);
+    else open = begin(path);
   }
   return groups;
+}
+
+/** Whether a file may be one more of a group: quick ones of all folders, slow ones of their own. */
+function hasRoom(group: readonly string[], { path }: TestFile): boolean {
+  const [first = ""] = group;
+  if (first.startsWith(QUICK)) return group.length < QUICK_IN_ONE;
+  return group.length < SLOW_IN_ONE && folderOf(first) === folderOf(path);
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 /** `deno test` runs files in the order of their names. */
