@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { formatIp } from "../../lib/addr/mod.ts";
+import { type AdminClient, createClient } from "../../lib/client/mod.ts";
 import { parseProxyHeader, type ProxyHeader } from "../../lib/proxyproto/mod.ts";
 import { startEchoBackend, startRecordingBackend, startTlsBackend } from "../support/backends.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { connectRaw, connectTls } from "../support/clients.ts";
-import { testWithCommands } from "../support/commands.ts";
+import { commandExists } from "../support/commands.ts";
+import { eventually } from "../support/deadline.ts";
 import { startHaproxy, startNginx } from "../support/foreign_servers.ts";
 import { buildClientHello } from "../support/hello.ts";
 import { startHttpBackend } from "../support/l7.ts";
 import type { Peer } from "../support/peer.ts";
 import { unusedPort } from "../support/ports.ts";
-import { startProxy } from "../support/proxy.ts";
+import { type LogEvent, type Proxy, startProxy } from "../support/proxy.ts";
 import { buildV2Header, proxyV1 } from "../support/proxy_header.ts";
 
 /** The real client, which no hop but the first has a connection with. */
@@ -23,27 +25,88 @@ const identity = await createServerIdentity("one.test", "two.test");
 const hello = buildClientHello({ serverName: "one.test" });
 
 /** Where a hop listens and what it does with PROXY headers. */
-interface Hop {
-  readonly addr?: string;
+interface HopSettings {
+  readonly host?: string;
   readonly receives?: boolean;
   readonly sends?: boolean;
   readonly trusted?: readonly string[];
-  readonly blocked?: readonly string[];
 }
 
-/** One proxy of a chain. */
-function startHop(backend: string, hop: Hop) {
-  return startProxy({
-    config: {
-      listeners: [{
-        addr: hop.addr ?? "127.0.0.1:0",
-        proxy_protocol: hop.receives ?? false,
-        ...hop.trusted && { trusted_proxies: hop.trusted },
-        routes: [{ hostname: "one.test", backend, send_proxy_protocol: hop.sends ?? false }],
-      }],
-      firewall: { blocked_ips: hop.blocked ?? [] },
-    },
-  });
+/** A proxy to which hops of chains are added: a start for each hop would be half a second each. */
+class Hops implements AsyncDisposable {
+  readonly #proxy: Proxy;
+  readonly #client: AdminClient;
+
+  private constructor(proxy: Proxy, client: AdminClient) {
+    this.#proxy = proxy;
+    this.#client = client;
+  }
+
+  /** One whose firewall blocks these clients. */
+  static async start(...blocked: readonly string[]): Promise<Hops> {
+    const proxy = await startProxy({
+      config: (folder) => ({
+        grpc: { addr: join(folder, "admin.sock") },
+        firewall: { blocked_ips: blocked },
+        // One that nobody asks: without any it does not start.
+        listeners: [{ addr: "127.0.0.1:0" }],
+      }),
+    });
+    return new Hops(proxy, createClient({ socketPath: join(proxy.folder, "admin.sock") }));
+  }
+
+  /** One more, which leads to this backend. */
+  async add(backend: string, settings: HopSettings = {}): Promise<Hop> {
+    const { host = "127.0.0.1", receives = false, sends = false, trusted = [] } = settings;
+    const port = await unusedPort();
+    const addr = `${host}:${port}`;
+    await this.#client.addListener({ addr, proxyProtocol: receives, trustedProxies: [...trusted] });
+    const route = { listenerAddr: addr, hostname: "one.test", backend };
+    await this.#client.addRoute({ ...route, sendProxyProtocol: sends });
+    return new Hop(this.#proxy, addr, port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client[Symbol.dispose]();
+    await this.#proxy[Symbol.asyncDispose]();
+  }
+}
+
+/** One proxy of a chain: a listener, and what is logged of its connections. */
+class Hop {
+  constructor(readonly proxy: Proxy, readonly addr: string, readonly port: number) {}
+
+  /** What was logged of its connections so far. */
+  connections(): LogEvent[] {
+    return this.proxy.events("connection").filter(({ listener }) => listener === this.addr);
+  }
+
+  /** Waits for the end of the first connection with this outcome after so many of all. */
+  async outcome(outcome: string, after = 0): Promise<LogEvent> {
+    const find = () => this.connections().slice(after).find((it) => it.outcome === outcome);
+    await eventually(() => find() !== undefined, `outcome ${outcome} at ${this.addr}`);
+    const event = find();
+    assert.ok(event);
+    return event;
+  }
+}
+
+/** Adds a hop that blocks nobody, as an edge does, or one that blocks {@link BLOCKED}. */
+interface Chain {
+  readonly edge: (backend: string, settings?: HopSettings) => Promise<Hop>;
+  readonly origin: (backend: string, settings?: HopSettings) => Promise<Hop>;
+}
+
+const claims: [name: string, missing: readonly string[], fn: (chain: Chain) => Promise<void>][] =
+  [];
+
+/** A claim about chains, which is a step of one test: all have the same two programs. */
+function claim(
+  name: string,
+  fn: (chain: Chain) => Promise<void>,
+  commands: readonly string[] = [],
+) {
+  claims.push([name, commands.filter((command) => !commandExists(command)), fn]);
 }
 
 /** The PROXY header at the start of what a backend received, and how long it is. */
@@ -64,16 +127,12 @@ async function isReset(port: number, localAddress: string): Promise<boolean> {
   return (await client.readToEnd()).ending === "reset";
 }
 
-Deno.test("the origin's firewall decides on the client of the edge, not on the edge", async () => {
+claim("the origin's firewall decides on the client of the edge, not on the edge", async (chain) => {
   await using backend = await startTlsBackend("origin", identity);
-  await using origin = await startHop(backend.address, {
-    receives: true,
-    trusted: ["127.0.0.1"],
-    blocked: [BLOCKED],
-  });
-  await using edge = await startHop(`127.0.0.1:${origin.port()}`, { sends: true });
+  const origin = await chain.origin(backend.address, { receives: true, trusted: ["127.0.0.1"] });
+  const edge = await chain.edge(origin.addr, { sends: true });
   await using client = await connectTls({
-    port: edge.port(),
+    port: edge.port,
     localAddress: CLIENT,
     servername: "one.test",
     ca: identity.ca,
@@ -81,7 +140,7 @@ Deno.test("the origin's firewall decides on the client of the edge, not on the e
   assert.equal(await client.readText(7), "origin\n");
   client.end();
   assert.equal((await client.readToEnd()).ending, "end");
-  assert.ok(await isReset(edge.port(), BLOCKED));
+  assert.ok(await isReset(edge.port, BLOCKED));
   const relayed = await origin.outcome("relayed");
   assert.match(String(relayed.client), new RegExp(`^${CLIENT}:\\d+$`));
   assert.match(String(relayed.peer), /^127\.0\.0\.1:/);
@@ -90,57 +149,56 @@ Deno.test("the origin's firewall decides on the client of the edge, not on the e
   assert.match(String(blocked.rule), new RegExp(`^ip ${BLOCKED} `));
 });
 
-Deno.test("a third hop gets the first one's client and destination, and every octet once", async () => {
-  await using backend = await startRecordingBackend();
-  await using origin = await startHop(backend.address, { receives: true, sends: true });
-  await using middle = await startHop(`127.0.0.1:${origin.port()}`, {
-    receives: true,
-    sends: true,
-  });
-  await using edge = await startHop(`127.0.0.1:${middle.port()}`, { sends: true });
-  await using client = await connectRaw({ port: edge.port(), localAddress: CLIENT });
-  const { localPort } = client.socket;
-  client.end(hello);
-  await client.readToEnd();
-  const peer = await backend.connection();
-  await peer.ending;
-  const header = headerOf(peer);
-  assert.equal(sourceOf(header), CLIENT);
-  assert.equal(header.source?.port, localPort);
-  assert.equal(header.destination?.port, edge.port());
-  assert.deepEqual(peer.received.subarray(header.size), Buffer.from(hello));
-  for (const hop of [edge, middle, origin]) {
-    const { client: seen } = await hop.outcome("relayed");
-    assert.equal(seen, `${CLIENT}:${localPort}`);
-  }
-});
+claim(
+  "a third hop gets the first one's client and destination, and every octet once",
+  async (chain) => {
+    await using backend = await startRecordingBackend();
+    const origin = await chain.origin(backend.address, { receives: true, sends: true });
+    const middle = await chain.edge(origin.addr, { receives: true, sends: true });
+    const edge = await chain.edge(middle.addr, { sends: true });
+    await using client = await connectRaw({ port: edge.port, localAddress: CLIENT });
+    const { localPort } = client.socket;
+    client.end(hello);
+    await client.readToEnd();
+    const peer = await backend.connection();
+    await peer.ending;
+    const header = headerOf(peer);
+    assert.equal(sourceOf(header), CLIENT);
+    assert.equal(header.source?.port, localPort);
+    assert.equal(header.destination?.port, edge.port);
+    assert.deepEqual(peer.received.subarray(header.size), Buffer.from(hello));
+    for (const hop of [edge, middle, origin]) {
+      const { client: seen } = await hop.outcome("relayed");
+      assert.equal(seen, `${CLIENT}:${localPort}`);
+    }
+  },
+);
 
-Deno.test("an IPv4 client stays an IPv4 client over an IPv6 hop", async () => {
+claim("an IPv4 client stays an IPv4 client over an IPv6 hop", async (chain) => {
   await using backend = await startRecordingBackend();
-  await using origin = await startHop(backend.address, {
-    addr: "[::1]:0",
+  const origin = await chain.origin(backend.address, {
+    host: "[::1]",
     receives: true,
     sends: true,
     trusted: ["::1"],
-    blocked: [BLOCKED],
   });
-  await using edge = await startHop(`[::1]:${origin.port()}`, { sends: true });
-  await using client = await connectRaw({ port: edge.port(), localAddress: CLIENT });
+  const edge = await chain.edge(origin.addr, { sends: true });
+  await using client = await connectRaw({ port: edge.port, localAddress: CLIENT });
   client.end(hello);
   await client.readToEnd();
   const peer = await backend.connection();
   await peer.ending;
   assert.equal(peer.received[13], 0x11, "TCP over IPv4");
   assert.equal(sourceOf(headerOf(peer)), CLIENT);
-  assert.ok(await isReset(edge.port(), BLOCKED));
+  assert.ok(await isReset(edge.port, BLOCKED));
   await origin.outcome("blocked");
 });
 
-Deno.test("an IPv6 client stays one over an IPv4 hop", async () => {
+claim("an IPv6 client stays one over an IPv4 hop", async (chain) => {
   await using backend = await startRecordingBackend();
-  await using origin = await startHop(backend.address, { receives: true, sends: true });
-  await using edge = await startHop(`127.0.0.1:${origin.port()}`, { addr: "[::1]:0", sends: true });
-  await using client = await connectRaw({ port: edge.port(), host: "::1" });
+  const origin = await chain.origin(backend.address, { receives: true, sends: true });
+  const edge = await chain.edge(origin.addr, { host: "[::1]", sends: true });
+  await using client = await connectRaw({ port: edge.port, host: "::1" });
   client.end(hello);
   await client.readToEnd();
   const peer = await backend.connection();
@@ -149,16 +207,16 @@ Deno.test("an IPv6 client stays one over an IPv4 hop", async () => {
   assert.equal(sourceOf(headerOf(peer)), "::1");
 });
 
-Deno.test("a header that a client forges is refused at the edge, and by the origin", async () => {
+claim("a header that a client forges is refused at the edge, and by the origin", async (chain) => {
   await using backend = await startEchoBackend();
-  await using origin = await startHop(backend.address, { receives: true, trusted: ["127.0.0.1"] });
-  await using edge = await startHop(`127.0.0.1:${origin.port()}`, { sends: true });
+  const origin = await chain.origin(backend.address, { receives: true, trusted: ["127.0.0.1"] });
+  const edge = await chain.edge(origin.addr, { sends: true });
   for (const forged of [buildV2Header(), proxyV1("192.0.2.1", "192.0.2.2")]) {
     for (
       const [hop, outcome] of [[edge, "hello_invalid"], [origin, "proxy_untrusted"]] as const
     ) {
-      const before = hop.events("connection").length;
-      await using client = await connectRaw({ port: hop.port(), localAddress: CLIENT });
+      const before = hop.connections().length;
+      await using client = await connectRaw({ port: hop.port, localAddress: CLIENT });
       client.end(Buffer.concat([forged, hello]));
       const { bytes, ending } = await client.readToEnd();
       assert.deepEqual([bytes.length, ending], [0, "reset"]);
@@ -227,34 +285,34 @@ Deno.test("an origin with l4 and l7 routes on one listener tells l7 backends the
   assert.match(metrics, /\nmc_proxy_certificate_expiry_seconds\{file=".*one\.pem"\} \d+/);
 });
 
-testWithCommands(["haproxy"], "HAProxy as the edge: its v2 header names the client", async () => {
+claim("HAProxy as the edge: its v2 header names the client", async (chain) => {
   await using backend = await startTlsBackend("origin", identity);
-  await using origin = await startHop(backend.address, { receives: true, blocked: [BLOCKED] });
+  const origin = await chain.origin(backend.address, { receives: true });
   const port = await unusedPort();
   await using _haproxy = await startHaproxy({
     port,
     config: `listen edge
   mode tcp
   bind 127.0.0.1:${port}
-  server origin 127.0.0.1:${origin.port()} send-proxy-v2\n`,
+  server origin ${origin.addr} send-proxy-v2\n`,
   });
   await checkOrigin(port, origin);
-});
+}, ["haproxy"]);
 
-testWithCommands(["nginx"], "nginx as the edge: its v1 header names the client", async () => {
+claim("nginx as the edge: its v1 header names the client", async (chain) => {
   await using backend = await startTlsBackend("origin", identity);
-  await using origin = await startHop(backend.address, { receives: true, blocked: [BLOCKED] });
+  const origin = await chain.origin(backend.address, { receives: true });
   const port = await unusedPort();
   await using _nginx = await startNginx({
     port,
     config: `stream { server {
-  listen 127.0.0.1:${port}; proxy_pass 127.0.0.1:${origin.port()}; proxy_protocol on;
+  listen 127.0.0.1:${port}; proxy_pass ${origin.addr}; proxy_protocol on;
 } }\n`,
   });
   await checkOrigin(port, origin);
-});
+}, ["nginx"]);
 
-testWithCommands(["haproxy"], "HAProxy as the origin reads our v2 header", async () => {
+claim("HAProxy as the origin reads our v2 header", async (chain) => {
   const port = await unusedPort();
   await using _haproxy = await startHaproxy({
     port,
@@ -264,10 +322,10 @@ testWithCommands(["haproxy"], "HAProxy as the origin reads our v2 header", async
   bind 127.0.0.1:${port} ssl crt %DIR%/one.pem accept-proxy
   http-request return status 200 content-type text/plain lf-string "%[src]:%[src_port]"\n`,
   });
-  await checkForeignOrigin(port);
-});
+  await checkForeignOrigin(chain, port);
+}, ["haproxy"]);
 
-testWithCommands(["nginx"], "nginx as the origin reads our v2 header", async () => {
+claim("nginx as the origin reads our v2 header", async (chain) => {
   const port = await unusedPort();
   await using _nginx = await startNginx({
     port,
@@ -278,13 +336,13 @@ testWithCommands(["nginx"], "nginx as the origin reads our v2 header", async () 
   return 200 "$proxy_protocol_addr:$proxy_protocol_port";
 } }\n`,
   });
-  await checkForeignOrigin(port);
-});
+  await checkForeignOrigin(chain, port);
+}, ["nginx"]);
 
 /** Through a foreign edge: one client is relayed, the other blocked, by their own addresses. */
 async function checkOrigin(
   port: number,
-  origin: Awaited<ReturnType<typeof startHop>>,
+  origin: Hop,
 ): Promise<void> {
   await using client = await connectTls({
     port,
@@ -305,10 +363,10 @@ async function checkOrigin(
 }
 
 /** Through our edge: a foreign HTTPS origin answers with the address that it sees. */
-async function checkForeignOrigin(port: number): Promise<void> {
-  await using edge = await startHop(`127.0.0.1:${port}`, { sends: true });
+async function checkForeignOrigin(chain: Chain, port: number): Promise<void> {
+  const edge = await chain.edge(`127.0.0.1:${port}`, { sends: true });
   await using client = await connectTls({
-    port: edge.port(),
+    port: edge.port,
     localAddress: CLIENT,
     servername: "one.test",
     ca: identity.ca,
@@ -319,3 +377,16 @@ async function checkForeignOrigin(port: number): Promise<void> {
   assert.match(text, /^HTTP\/1\.1 200 /);
   assert.ok(text.endsWith(`\r\n\r\n${CLIENT}:${localPort}`), text);
 }
+
+Deno.test("every hop of a chain sees the real client", async (t) => {
+  await using edges = await Hops.start();
+  await using origins = await Hops.start(BLOCKED);
+  const chain: Chain = {
+    edge: (...hop) => edges.add(...hop),
+    origin: (...hop) => origins.add(...hop),
+  };
+  for (const [name, missing, fn] of claims) {
+    const why = missing.length > 0 ? ` (ignored: no ${missing.join(", ")} here)` : "";
+    await t.step({ name: name + why, ignore: missing.length > 0, fn: () => fn(chain) });
+  }
+});
