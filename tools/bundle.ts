@@ -43,6 +43,24 @@ if ("WorkerGlobalScope" in globalThis && self.name === "checkpoint") {
 }
 `;
 
+/** A program that is made into one script. */
+export type BundledProgram = "mc-proxy" | "mcproxyctl" | "mcns" | "mcnsctl";
+
+/** Those, each as its name says. */
+export const BUNDLED_PROGRAMS: readonly BundledProgram[] = [
+  "mc-proxy",
+  "mcproxyctl",
+  "mcns",
+  "mcnsctl",
+];
+
+/** Bundles a program, with its workers if it has any. */
+export async function makeBundle(program: BundledProgram, output: string): Promise<void> {
+  if (program === "mc-proxy") await bundleProxy(output);
+  else if (program === "mcns") await bundleMcns(output);
+  else await bundleClient(output, program);
+}
+
 /**
  * Bundles the proxy with its workers. The script finds out which of the two it is: a worker is
  * started from the same file.
@@ -106,8 +124,5 @@ async function bundle(entry: string, output: string): Promise<void> {
 if (import.meta.main) {
   const folder = join(ROOT, "dist");
   await Deno.mkdir(folder, { recursive: true });
-  await bundleProxy(join(folder, "mc-proxy.js"));
-  await bundleClient(join(folder, "mcproxyctl.js"));
-  await bundleMcns(join(folder, "mcns.js"));
-  await bundleClient(join(folder, "mcnsctl.js"), "mcnsctl");
+  for (const program of BUNDLED_PROGRAMS) await makeBundle(program, join(folder, `${program}.js`));
 }

@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BUNDLES_VARIABLE } from "../tests/support/program.ts";
-import { bundleClient, bundleMcns, bundleProxy } from "./bundle.ts";
+import { BUNDLED_PROGRAMS, makeBundle } from "./bundle.ts";
 import { type Failure, passAlone } from "./rerun.ts";
 import { printLines, printSlowest, runTimed, type TimedTest } from "./slowest.ts";
 import { writeGroups } from "./test_groups.ts";
@@ -25,9 +25,7 @@ const shaky: Failure[] = [];
 try {
   await Promise.all([
     writeGroups(ROOT, { under: "tests", except: SOAK, to: groups }),
-    bundleProxy(join(bundles, "mc-proxy.js")),
-    bundleMcns(join(bundles, "mcns.js")),
-    bundleClient(join(bundles, "mcproxyctl.js")),
+    ...BUNDLED_PROGRAMS.map((program) => makeBundle(program, join(bundles, `${program}.js`))),
   ]);
   for (
     const [args, env] of [[["--parallel", groups], { [BUNDLES_VARIABLE]: bundles }], [

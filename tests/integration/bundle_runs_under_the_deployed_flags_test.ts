@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { clientFlags, mcnsctlFlags, serverFlags } from "../../deploy/runtime.ts";
-import { bundleClient, bundleProxy } from "../../tools/bundle.ts";
 import { startTlsBackend } from "../support/backends.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { connectTls } from "../support/clients.ts";
 import { runCommand } from "../support/commands.ts";
 import { ADMIN_TOKEN, startMcnsAdmin } from "../support/mcns_admin.ts";
+import { placeBundle } from "../support/program.ts";
 import { startProxy } from "../support/proxy.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 Deno.test("the one-script forms of proxy and client work together, with nothing beside them", async () => {
   using folder = temporaryFolder();
   const script = join(folder.path, "mc-proxy.js");
-  await bundleProxy(script);
+  await placeBundle("mc-proxy", script);
   const identity = await createServerIdentity("one.test");
   await using backend = await startTlsBackend("one", identity);
   await using proxy = await startProxy({
@@ -38,7 +38,7 @@ Deno.test("the one-script forms of proxy and client work together, with nothing 
     assert.equal(await client.readText(4), "one\n");
   }
   const client = join(folder.path, "mcproxyctl.js");
-  await bundleClient(client);
+  await placeBundle("mcproxyctl", client);
   const socket = join(proxy.folder, "mc-proxy.sock");
   const flags = ["--no-config", "--no-npm", ...clientFlags(socket)];
   const ctl = async (...args: string[]) => {
@@ -55,7 +55,7 @@ Deno.test("the one-script forms of proxy and client work together, with nothing 
 Deno.test("the one-script form of mcnsctl manages zones through the socket and over the network", async () => {
   await using mcns = await startMcnsAdmin();
   const client = join(mcns.folder, "mcnsctl.js");
-  await bundleClient(client, "mcnsctl");
+  await placeBundle("mcnsctl", client);
   await Deno.writeTextFile(join(mcns.folder, "token"), ADMIN_TOKEN);
   const flags = ["--no-config", "--no-npm", ...mcnsctlFlags(mcns.socketPath)];
   const ctl = async (...args: string[]) => {

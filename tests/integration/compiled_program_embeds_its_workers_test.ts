@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { INSTALLED, SYSTEM_FILES } from "../../deploy/runtime.ts";
-import { bundleClient, bundleProxy } from "../../tools/bundle.ts";
 import { runCommand } from "../support/commands.ts";
 import { ROOT } from "../support/module_graph.ts";
+import { placeBundle } from "../support/program.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 /** Permissions as a compiled program carries them: null is none, an empty list is all. */
@@ -22,8 +22,8 @@ async function compile(folder: string): Promise<{ proxy: Compiled; client: Compi
   };
   const [first, proxy = "", client = ""] = tasks.compile.command.split(" && deno ");
   assert.equal(first, "deno task bundle");
-  await bundleProxy(join(folder, "mc-proxy.js"));
-  await bundleClient(join(folder, "mcproxyctl.js"));
+  await placeBundle("mc-proxy", join(folder, "mc-proxy.js"));
+  await placeBundle("mcproxyctl", join(folder, "mcproxyctl.js"));
   return { proxy: await compileOne(proxy, folder), client: await compileOne(client, folder) };
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { mcnsFlags } from "../../deploy/runtime.ts";
-import { bundleMcns } from "../../tools/bundle.ts";
 import { McnsProcess } from "../support/mcns_process.ts";
+import { placeBundle } from "../support/program.ts";
 import { UdpClient } from "../support/served_zones.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { unusedPort } from "../support/ports.ts";
@@ -13,7 +13,7 @@ const zones = { "z.example": `${APEX}a A 192.0.2.1\n` };
 Deno.test("the one-script form of mcns serves zones, shows how it is, reloads and drains", async () => {
   using folder = temporaryFolder();
   const script = join(folder.path, "mcns.js");
-  await bundleMcns(script);
+  await placeBundle("mcns", script);
   const metrics = await unusedPort();
   await using mcns = await McnsProcess.start({
     zones,

@@ -7,6 +7,7 @@
  */
 import { join } from "node:path";
 import { clientFlags, mcnsFlags, serverFlags } from "../../deploy/runtime.ts";
+import { type BundledProgram, makeBundle } from "../../tools/bundle.ts";
 import { ROOT } from "./module_graph.ts";
 
 /** The folder of the bundles; set by `tools/test.ts`. */
@@ -21,6 +22,12 @@ const ALONE = ["--no-config", "--no-npm"];
 export interface Program {
   readonly flags: readonly string[];
   readonly script: string;
+}
+
+/** Puts the one-script form of a program there: that of this run of tests, or one made now. */
+export async function placeBundle(program: BundledProgram, path: string): Promise<void> {
+  if (bundles !== undefined) await Deno.copyFile(join(bundles, `${program}.js`), path);
+  else await makeBundle(program, path);
 }
 
 /** The proxy under the flags of an installation with this folder of data. */
