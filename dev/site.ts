@@ -48,6 +48,9 @@ export class Site implements AsyncDisposable {
       response.end(this.#answer(request));
     });
     this.#listener = createServer((socket) => this.#accept(socket));
+    // A server that does not listen itself closes each connection with the first answer (Deno 2.9.6),
+    // though it has said that it keeps it: what the client sends then is answered with a RST.
+    Object.defineProperty(this.#http, "listening", { get: () => this.#listener.listening });
   }
 
   /** Starts a site on `127.0.0.1`; rejects when the port is taken. */

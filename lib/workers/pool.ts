@@ -45,6 +45,8 @@ export interface PoolOptions extends PlaneSinks {
   readonly loopCpuMs?: number;
   /** How long a change is waited for before it is reported as pending. Default: 2,000 ms. */
   readonly applyTimeoutMs?: number;
+  /** Milliseconds from any point, by which what workers say is counted. Default: `performance.now`. */
+  readonly now?: () => number;
 }
 
 /**

@@ -33,6 +33,8 @@ export interface WorkerHandleOptions extends PlaneSinks {
   readonly onRequestBlock: (route: string, block: SharedArrayBuffer) => void;
   /** Called once when the worker has died on its own, or was ended for what it said. */
   readonly onDeath: (reason: string) => void;
+  /** Milliseconds from any point, by which messages are counted. Default: `performance.now`. */
+  readonly now?: () => number;
 }
 
 /**
@@ -78,12 +80,15 @@ export class WorkerHandle {
   /** The last changes are applied, or failed: the next come after them, whatever slices they take. */
   #applied: Promise<void> = Promise.resolve();
   #nextId = 1;
+  readonly #now: () => number;
   #messagesLeft = MAX_MESSAGES_AT_ONCE;
-  #countedAt = performance.now();
+  #countedAt: number;
   #dead = false;
 
   constructor(options: WorkerHandleOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#countedAt = this.#now();
     this.#worker = new Worker(options.entry ?? ENTRY_URL, {
       type: "module",
       name: `data-plane-${options.index}`,
@@ -251,7 +256,7 @@ export class WorkerHandle {
   }
 
   #countMessage(): void {
-    const now = performance.now();
+    const now = this.#now();
     const earned = (now - this.#countedAt) * MESSAGES_PER_SECOND / 1000;
     this.#countedAt = now;
     this.#messagesLeft = Math.min(this.#messagesLeft + earned, MAX_MESSAGES_AT_ONCE) - 1;

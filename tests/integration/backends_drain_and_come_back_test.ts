@@ -287,7 +287,6 @@ Deno.test("tcp and tls checks say LOCAL in their PROXY header, and tell a server
   await using admin = await startAdmin();
   const { client, addr: listenerAddr } = admin;
   const interval = { seconds: 0n, nanos: 100_000_000 };
-  const timeout = { seconds: 0n, nanos: 300_000_000 };
   await client.addRoute({
     listenerAddr,
     hostname,
@@ -311,7 +310,7 @@ Deno.test("tcp and tls checks say LOCAL in their PROXY header, and tell a server
     listenerAddr,
     hostname: "tls.test",
     backends: [{ addr: secure.address }, { addr: recording.address }],
-    health: { kind: "tls", interval, timeout, fall: 1, rise: 1 },
+    health: { kind: "tls", interval, fall: 1, rise: 1 },
   });
   await eventually(async () => {
     const { backends } = await client.listBackends({ hostname: "tls.test" });

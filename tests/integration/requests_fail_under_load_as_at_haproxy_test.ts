@@ -30,12 +30,18 @@ const SECONDS = Number(Deno.env.get("BACKENDS_UNDER_LOAD_SECONDS") ?? 2);
 const KEPT = 2;
 const STREAMS = 2;
 const AT_ONCE = KEPT + STREAMS;
-/** For a connection, and for an answer. */
-const CONNECT_MS = 500;
-const ANSWER_MS = 1000;
+/**
+ * For a connection, which is taken or refused at once by all of these backends: however busy the
+ * machine, no other one is late.
+ */
+const CONNECT_MS = 5000;
+/**
+ * For an answer, and for a check: short where that is how one that hangs is seen, and longer than the
+ * load goes on, so that nobody asks one that hangs twice.
+ */
+const ANSWER_MS = { killed: 20_000, hanging: 2000, flapping: 20_000 } as const;
+const CHECK_TIMEOUT_MS = { killed: 5000, hanging: 1000, flapping: 5000 } as const;
 const CHECK_MS = 200;
-/** For a check: short where that is how one that hangs is seen. */
-const CHECK_TIMEOUT_MS = { killed: 5000, hanging: 500, flapping: 5000 } as const;
 
 /** Who asks: a path of each, so that backends can tell them apart. */
 type Asker = "ours" | "theirs";
@@ -151,7 +157,7 @@ testWithCommands(
         backends: [one.port, other.port, third[rule]].map((port) => ({
           addr: `127.0.0.1:${port}`,
         })),
-        idleTimeout: durationFromMs(ANSWER_MS),
+        idleTimeout: durationFromMs(ANSWER_MS[rule]),
         health: {
           ...{ kind: "http", path: "/check", status: "200" },
           ...{
@@ -171,7 +177,7 @@ testWithCommands(
   retry-on conn-failure empty-response
   http-request disable-l7-retry if METH_POST
   timeout connect ${CONNECT_MS}ms
-  timeout server ${ANSWER_MS}ms
+  timeout server ${ANSWER_MS[rule]}ms
   timeout check ${CHECK_TIMEOUT_MS[rule]}ms
   option httpchk GET /check
   http-check expect status 200

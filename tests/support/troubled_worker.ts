@@ -3,7 +3,7 @@
  * A data-plane worker that falls ill when it is told to close a connection of one of these names:
  * `hang 500` keeps its thread busy for 500 ms, `block 500` takes the processor away from it as a
  * starved machine does, `throw` fails where nobody catches it, `die` where not even the last resort hears of it, `refuse` makes it refuse the change
- * that comes next, `say {…}` sends a message of its own, `flood` more of them than any worker sends.
+ * that comes next, `say {…}` sends a message of its own, `flood 5` so many of them at once.
  *
  * @module
  */
@@ -30,7 +30,7 @@ self.onmessage = (message: MessageEvent<ToWorker>) => {
     if (trouble === "refuse") refuseNext = true;
     if (trouble === "say") self.postMessage(JSON.parse(message.data.connection.slice(4)));
     if (trouble === "flood") {
-      for (let i = 0; i < 400_000; i++) self.postMessage({ type: "leave", session: "x" });
+      for (let i = 0; i < Number(ms); i++) self.postMessage({ type: "leave", session: "x" });
     }
   }
   if ("type" in message.data && message.data.type === "apply" && refuseNext) {

@@ -4,6 +4,7 @@ import { encodeProxyV2 } from "../../../lib/proxyproto/mod.ts";
 import { parseIp } from "../../../lib/addr/mod.ts";
 import { createServerIdentity } from "../../support/certificates.ts";
 import { connectRaw, connectTls } from "../../support/clients.ts";
+import { eventually } from "../../support/deadline.ts";
 import { unusedPort } from "../../support/ports.ts";
 
 const REQUEST = "GET /path HTTP/1.1\r\nHost: one.localhost\r\nConnection: close\r\n\r\n";
@@ -25,6 +26,21 @@ Deno.test("a demo site over TLS names itself and its TCP peer", async () => {
   assert.match(text, /\nbackend: one\n/);
   assert.match(text, /\nrequest: GET \/path HTTP\/1\.1\n/);
   assert.match(text, /\nclient: 127\.0\.0\.1:\d+ \(TCP peer/);
+});
+
+Deno.test("a demo site keeps a connection that it says it keeps", async () => {
+  const identity = await createServerIdentity("one.localhost");
+  const port = await unusedPort();
+  await using _site = await Site.start({ name: "one", port, identity });
+  await using client = await connectTls({ port, servername: "one.localhost", ca: identity.ca });
+  const text = () => new TextDecoder().decode(client.received);
+  for (const path of ["/first", "/second"]) {
+    await client.write(`GET ${path} HTTP/1.1\r\nHost: one.localhost\r\n\r\n`);
+    await eventually(() => text().includes(`\nrequest: GET ${path} HTTP/1.1\n`), path);
+  }
+  assert.equal(text().match(/^Connection: keep-alive\r$/gm)?.length, 2);
+  client.end();
+  assert.equal((await client.readToEnd()).ending, "end");
 });
 
 Deno.test("a demo site with PROXY protocol names the client in the header", async () => {
