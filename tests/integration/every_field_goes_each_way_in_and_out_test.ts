@@ -332,6 +332,9 @@ async function expectEverywhere(
     route: recordToJson(ROUTE.shape, route),
     policies: (route.policies ?? []).map((it) => recordToJson(POLICY.shape, it)),
   };
+  expectEachField(LISTENER.shape, listener, wanted.listener);
+  expectEachField(ROUTE.shape, route, wanted.route);
+  expectEachField(RULE.shape, rule, recordToJson(RULE.shape, rule));
   const { expires_at: _, ...ruleWithoutEnd } = recordToJson(RULE.shape, rule);
   const wantedRule = expiry ? recordToJson(RULE.shape, rule) : ruleWithoutEnd;
   for (const [way, found] of await waysOut(admin, listener.addr)) {
@@ -359,6 +362,21 @@ async function expectEverywhere(
     );
     assert.deepEqual(kept && recordToJson(RULE.shape, kept), wantedRule, way);
     assert.deepEqual(found.rateLimit ?? state.rateLimit, state.rateLimit, way);
+  }
+}
+
+/** What everything here is compared as has each field under its name, in what is in it as well. */
+function expectEachField(shape: RecordShape, record: object, json: object): void {
+  for (const [property, { key, apart, kind }] of shape.fields) {
+    const value = (record as Record<string, unknown>)[property];
+    if (apart === true || value === undefined) continue;
+    assert.ok(key in json, `${key} is not said`);
+    const said = [(json as Record<string, Json>)[key]].flat();
+    const { shape: below } = kind;
+    if (below === undefined) continue;
+    for (const [i, it] of [value].flat().entries()) {
+      expectEachField(below, it as object, said[i] as object);
+    }
   }
 }
 
