@@ -8,6 +8,7 @@ import {
   readOne,
   startCa,
   startWithCa,
+  untilIssued,
   withFolder,
 } from "../support/acme_proxy.ts";
 import { testWithCommands } from "../support/commands.ts";
@@ -35,7 +36,7 @@ testWithCommands(
         ],
         more: { firewall: { blocked_cidrs: ["127.0.0.0/8"] } },
       });
-      await eventually(() => issuedNames(proxy).length === 2, "both are issued", 30_000);
+      await untilIssued(proxy, 2, "both are issued");
       assert.deepEqual(issuedNames(proxy).sort(), ["a.example", "b.example"]);
       const proved = proxy.events("connection").filter(({ outcome }) => outcome === "acme_proved");
       assert.ok(proved.length >= 2, "each look of the authority is logged");
@@ -62,7 +63,7 @@ testWithCommands(
         acme: { challenge: "http-01" },
         more: { firewall: { blocked_cidrs: ["127.0.0.0/8"] }, server: { workers: 2 } },
       });
-      await eventually(() => issuedNames(proxy).length === 2, "both are issued", 30_000);
+      await untilIssued(proxy, 2, "both are issued");
       assert.deepEqual(issuedNames(proxy).sort(), ["a.example", "b.example"]);
       const plain = `127.0.0.1:${ca.httpPort}`;
       const proved = proxy.events("connection").filter(({ outcome }) => outcome === "acme_proved");
@@ -111,7 +112,7 @@ testWithCommands(
       const database = join(folder, "mc-proxy.db");
       {
         await using proxy = await startWithCa(ca, { folder, routes });
-        await eventually(() => issuedNames(proxy).length === 1, "it is issued", 30_000);
+        await untilIssued(proxy, 1, "it is issued");
         assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
         await proxy.stop("SIGKILL");
       }
@@ -128,7 +129,7 @@ testWithCommands(
       db.exec("UPDATE acme_certificates SET renew_at = 1");
       db.close();
       await using proxy = await startWithCa(ca, { folder, routes });
-      await eventually(() => issuedNames(proxy).length === 1, "it is renewed", 30_000);
+      await untilIssued(proxy, 1, "it is renewed");
       assert.notEqual(readCertificate(database), before);
       assert.equal(await certificateOf(ca.port, "a.example", root), "DNS:a.example");
     });
@@ -153,7 +154,7 @@ testWithCommands(
       }
       assert.match(String(order()), /^https:/);
       await using proxy = await startWithCa(ca, { folder, routes });
-      await eventually(() => issuedNames(proxy).length === 1, "it is issued", 40_000);
+      await untilIssued(proxy, 1, "it is issued");
       // The authority may look while nobody listens: that ends the order, and another takes its place.
       const ended = ca.pebble.output().match(/authz \S+ set INVALID/g)?.length ?? 0;
       assert.equal(ca.pebble.output().match(/Added order/g)?.length, 1 + ended);
@@ -213,7 +214,7 @@ testWithCommands(
         { hostname: "own.example", backend: `127.0.0.1:${backend.addr.port}` },
       ];
       await using proxy = await startWithCa(ca, { folder, routes });
-      await eventually(() => issuedNames(proxy).length === 1, "one is issued", 30_000);
+      await untilIssued(proxy, 1, "one is issued");
       const hello = buildClientHello({ serverName: "own.example", alpn: ["acme-tls/1"] });
       using client = await Deno.connect({ hostname: "127.0.0.1", port: ca.port });
       await client.write(hello);
@@ -235,7 +236,7 @@ testWithCommands(PEBBLE_COMMANDS, "twenty names are issued together", async () =
       ...{ folder, routes: names.map((hostname) => ({ hostname, ...L7 })) },
       acme: { profile: "shortlived" },
     });
-    await eventually(() => issuedNames(proxy).length === 20, "all are issued", 120_000);
+    await untilIssued(proxy, 20, "all are issued");
     assert.deepEqual(issuedNames(proxy).sort(), names.sort());
     const root = await ca.pebble.root();
     assert.equal(await certificateOf(ca.port, "host-7.example", root), "DNS:host-7.example");
@@ -255,7 +256,7 @@ testWithCommands(
       await eventually(() => (order() ?? "") !== "", "an order has begun", 20_000);
       await using successor = await startWithCa(ca, { folder, routes, takeOver: true });
       assert.equal(await old.stop(), 0);
-      await eventually(() => issuedNames(successor).length === 1, "it is issued", 40_000);
+      await untilIssued(successor, 1, "it is issued");
       assert.deepEqual(issuedNames(old), []);
       // While both share the port, the authority may meet the one that does not show the proof yet: then
       // it ends that order, and another one takes its place. There are never two at one time.
@@ -279,7 +280,7 @@ testWithCommands(
       const socketPath = join(folder, "admin.sock");
       const routes = [{ hostname: "a.example", ...L7 }];
       await using proxy = await startWithCa(ca, { folder, routes });
-      await eventually(() => issuedNames(proxy).length === 1, "it is issued", 30_000);
+      await untilIssued(proxy, 1, "it is issued");
       const list = async () => {
         const { stdout, stderr } = await runCtl({ socketPath }, ["certificates", "list", "--json"]);
         assert.equal(stderr, "");
@@ -294,10 +295,10 @@ testWithCommands(
 
       assert.equal((await runCtl({ socketPath }, ["certificates", "renew", "b.example"])).code, 1);
       await runCtl({ socketPath }, ["certificates", "renew", "a.example"]);
-      await eventually(() => issuedNames(proxy).length === 2, "it is renewed", 30_000);
+      await untilIssued(proxy, 2, "it is renewed");
       const revoked = await runCtl({ socketPath }, ["certificates", "revoke", "a.example"]);
       assert.equal(revoked.code, 0, revoked.stderr);
-      await eventually(() => issuedNames(proxy).length === 3, "another one is issued", 30_000);
+      await untilIssued(proxy, 3, "another one is issued");
       const audit = await runCtl({ socketPath }, ["audit"]);
       for (const action of ["IssueCertificate", "RenewCertificate", "RevokeCertificate"]) {
         assert.match(audit.stdout, new RegExp(action));

@@ -11,6 +11,7 @@ import {
   type ProvedAt,
   readOne,
   startWithCa,
+  untilIssued,
   withFolder,
 } from "../support/acme_proxy.ts";
 import { createServerIdentity } from "../support/certificates.ts";
@@ -55,7 +56,7 @@ Deno.test("a CA that hangs, never ends, lies or is down for some names holds up 
     const routes = names.map((hostname) => ({ hostname, ...L7 }));
     await using proxy = await startWithCa(at, { folder, routes });
     await eventually(() => failures(proxy).length === 3, "three have failed", 20_000);
-    await eventually(() => issuedNames(proxy).length === 1, "one is issued", 20_000);
+    await untilIssued(proxy, 1, "one is issued");
     assert.deepEqual(issuedNames(proxy), ["good.example"]);
     const why = new Map(failures(proxy).map(({ hostname, error }) => [hostname, String(error)]));
     assert.match(why.get("endless.example") ?? "", /more than|over|larger/);
@@ -134,12 +135,12 @@ Deno.test("a window of renewal that the authority moves is followed, and one tha
     const [start, end] = windowAt(Date.now() + 20 * day);
     {
       await using proxy = await startWithCa(at, options);
-      await eventually(() => issuedNames(proxy).length === 1, "it is issued", 20_000);
+      await untilIssued(proxy, 1, "it is issued");
       await eventually(() => renewAt() >= start && renewAt() <= end, "it is inside", 20_000);
     }
     windowAt(Date.now() - 10 * day);
     await using proxy = await startWithCa(at, options);
-    await eventually(() => issuedNames(proxy).length === 1, "it is renewed", 20_000);
+    await untilIssued(proxy, 1, "it is renewed");
     assert.deepEqual(ca.ordered, ["a.example", "a.example"]);
   });
 });
@@ -157,7 +158,7 @@ Deno.test("another authority is moved to while the old certificate stays, and a 
     const copy = join(folder, "copy.db");
     {
       await using proxy = await startWithCa(at, options);
-      await eventually(() => issuedNames(proxy).length === 1, "it is issued", 20_000);
+      await untilIssued(proxy, 1, "it is issued");
       const socketPath = join(folder, "admin.sock");
       const written = await runCtl({ socketPath }, ["snapshot", copy]);
       assert.equal(written.code, 0, written.stderr);
@@ -167,7 +168,7 @@ Deno.test("another authority is moved to while the old certificate stays, and a 
       await using proxy = await startWithCa(moved, options);
       assert.equal(await certificateOf(at.port, "a.example", first.root), "DNS:a.example");
       gate.resolve(undefined);
-      await eventually(() => issuedNames(proxy).length === 1, "the other one issues", 20_000);
+      await untilIssued(proxy, 1, "the other one issues");
       assert.equal(await certificateOf(at.port, "a.example", second.root), "DNS:a.example");
     }
     // The snapshot knows the first authority, its account and its certificate.

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { eventually } from "./deadline.ts";
 import { type Pebble, type PebbleOptions, startPebble } from "./pebble.ts";
 import { unusedPorts } from "./ports.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
@@ -68,6 +69,24 @@ export const L7 = { backend: "127.0.0.1:9", mode: "l7", tls_cert: "acme" } as co
 /** Names of the certificates that a proxy says it got, in order. */
 export function issuedNames(proxy: Proxy): unknown[] {
   return proxy.events("certificate issued").map((it) => it.hostname);
+}
+
+/**
+ * Longer than two failures keep an order waiting, one and two minutes: on a machine that is busy for
+ * seconds the authority may meet nobody. Only a test in which that happens ever waits so long.
+ */
+const ISSUED_MS = 240_000;
+
+/** Waits until a proxy has got so many certificates; says what it has said of those that do not come. */
+export async function untilIssued(proxy: Proxy, count: number, what: string): Promise<void> {
+  try {
+    await eventually(() => issuedNames(proxy).length === count, what, ISSUED_MS);
+  } catch (error) {
+    const refused = proxy.events("certificate could not be obtained").map((it) =>
+      JSON.stringify(it)
+    );
+    throw new Error([`${error}; issued: ${issuedNames(proxy)}`, ...refused].join("\n"));
+  }
 }
 
 /** A folder that is there while `body` runs. */
