@@ -7,7 +7,7 @@ import { temporaryFolder } from "../support/temporary_folder.ts";
 import { ROUNDS } from "./durable_state.ts";
 
 const WRITER = fileURLToPath(new URL("killed_writer.ts", import.meta.url));
-const CHANGES = 6;
+const CHANGES = 9;
 
 /** System calls after which a file, or the name of one, is another. */
 const WRITES = "pwrite64,fsync,fdatasync,rename,renameat,renameat2,ftruncate,unlink,link";
