@@ -27,7 +27,7 @@ export { type ChangeSet, type Compiled } from "./change_set.ts";
 export { Drift, driftWarning } from "./drift.ts";
 export { ControlError } from "./control_error.ts";
 export { type Difference } from "./difference.ts";
-export { type ExplainRequest, type Explanation } from "./explain.ts";
+export { type ExplainRequest, type Explanation } from "./explanation.ts";
 export type { Issuance, IssuanceCounts } from "./issuance.ts";
 export type { IssuedStatus } from "./issued_status.ts";
 export { MemoryGuard } from "./memory_guard.ts";
