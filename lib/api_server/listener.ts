@@ -4,7 +4,7 @@ import type { Sockets, TcpListener, TcpStream } from "../tcp/mod.ts";
 import { Handshakes, StreamAcceptor } from "../tls/mod.ts";
 
 /** Connections at one time, and of them those of one source (an address, or an IPv6 /64). */
-const MAX_CONNECTIONS = 512;
+const MAX_OPEN = 512;
 const MAX_OF_SOURCE = 64;
 /** How often a listener looks whether accept(2) has failed for good. */
 const REARM_MS = 1000;
@@ -114,7 +114,7 @@ export class SecureListener {
   #accept(stream: TcpStream): void {
     const address = stream.peerName()?.address;
     const ip = address === undefined ? undefined : parseIp(address);
-    const { maxConnections = MAX_CONNECTIONS, maxOfSource = MAX_OF_SOURCE } = this.#options;
+    const { maxConnections = MAX_OPEN, maxOfSource = MAX_OF_SOURCE } = this.#options;
     if (address === undefined || ip === undefined || !ip.ok) return stream.reset();
     const source = sourceKey(ip.value);
     const own = this.#bySource.get(source) ?? 0;

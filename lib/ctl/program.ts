@@ -1,6 +1,5 @@
 import { Command, Option } from "commander";
-import { addCompletions, outputTo } from "../terminal/mod.ts";
-import { bigint, duration } from "./commands/arguments.ts";
+import { addCompletions, bigint, duration, outputTo } from "../terminal/mod.ts";
 import { addBackends } from "./commands/backends.ts";
 import { addCertificates } from "./commands/certificates.ts";
 import { addConnections } from "./commands/connections.ts";

@@ -1,5 +1,6 @@
 import { formatIp, parseIp } from "../addr/mod.ts";
 import { CLASS_IN, type Message, nameEquals, parseMessage, type Question } from "../dns/mod.ts";
+import { closingWith, openDatagrams } from "./closing.ts";
 import { readFramed, writeFramed } from "./framed.ts";
 
 /** More than we ask for, from servers that do not look. */
@@ -63,30 +64,19 @@ export async function askServer(asked: Asked): Promise<Answer> {
 async function askUdp(asked: Asked): Promise<Answer | undefined> {
   const { server, query, signal, isCaseKept = false, onStrange } = asked;
   signal.throwIfAborted();
-  const hostname = server.hostname.includes(":") ? "::" : "0.0.0.0";
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
-  let open = true;
-  const close = () => {
-    if (open) socket.close();
-    open = false;
-  };
-  signal.addEventListener("abort", close, { once: true });
-  try {
-    await socket.send(query, { transport: "udp", ...server });
-    const buffer = new Uint8Array(UDP_BUFFER_BYTES);
-    for (let strange = 0; strange < MAX_STRANGE_DATAGRAMS; strange++) {
-      const [bytes, from] = await socket.receive(buffer);
-      const answer = isFrom(from, server) ? readAnswer(bytes, asked) : undefined;
-      if (answer !== undefined && !(isCaseKept && isOtherCase(answer, asked))) return answer;
-      onStrange?.();
-      // The id is right: either a server that does not keep the case, or one good guess too many.
-      if (answer !== undefined) return undefined;
-    }
-    return undefined;
-  } finally {
-    signal.removeEventListener("abort", close);
-    close();
+  const socket = openDatagrams(server.hostname);
+  using _closing = closingWith(signal, socket);
+  await socket.send(query, { transport: "udp", ...server });
+  const buffer = new Uint8Array(UDP_BUFFER_BYTES);
+  for (let strange = 0; strange < MAX_STRANGE_DATAGRAMS; strange++) {
+    const [bytes, from] = await socket.receive(buffer);
+    const answer = isFrom(from, server) ? readAnswer(bytes, asked) : undefined;
+    if (answer !== undefined && !(isCaseKept && isOtherCase(answer, asked))) return answer;
+    onStrange?.();
+    // The id is right: either a server that does not keep the case, or one good guess too many.
+    if (answer !== undefined) return undefined;
   }
+  return undefined;
 }
 
 /**
@@ -97,24 +87,14 @@ async function askUdp(asked: Asked): Promise<Answer | undefined> {
 export async function askTcp(asked: Asked): Promise<Answer> {
   const { server, query, signal } = asked;
   const connection = await Deno.connect({ ...server, signal });
-  let open = true;
-  const close = () => {
-    if (open) connection.close();
-    open = false;
-  };
-  signal.addEventListener("abort", close, { once: true });
-  try {
-    signal.throwIfAborted();
-    await writeFramed(connection, query);
-    const bytes = await readFramed(connection);
-    if (typeof bytes === "string") throw new ExchangeError("invalid", "the answer is cut off");
-    const answer = readAnswer(bytes, asked);
-    if (answer === undefined) throw new ExchangeError("invalid", "the answer is to something else");
-    return answer;
-  } finally {
-    signal.removeEventListener("abort", close);
-    close();
-  }
+  using _closing = closingWith(signal, connection);
+  signal.throwIfAborted();
+  await writeFramed(connection, query);
+  const bytes = await readFramed(connection);
+  if (typeof bytes === "string") throw new ExchangeError("invalid", "the answer is cut off");
+  const answer = readAnswer(bytes, asked);
+  if (answer === undefined) throw new ExchangeError("invalid", "the answer is to something else");
+  return answer;
 }
 
 /** The message, if it is one and answers what was asked (RFC 5452 §9.1). */

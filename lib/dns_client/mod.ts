@@ -6,5 +6,6 @@
  */
 export { type Exchange, exchange } from "./exchange.ts";
 export { type Answer, type Asked, askServer, askTcp, ExchangeError, type Server } from "./ask.ts";
+export { closingWith, openDatagrams } from "./closing.ts";
 export { readFramed, writeFramed } from "./framed.ts";
 export { mixCase } from "./mixed_case.ts";

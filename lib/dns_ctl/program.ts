@@ -1,9 +1,9 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import {
   addCompletions,
-  asArgument,
+  bigint,
+  duration,
   type LiveValues,
-  parseDuration,
   parseInteger,
   type TaskIn,
 } from "../terminal/mod.ts";
@@ -224,13 +224,4 @@ function addTokens(program: Command, { run }: ProgramHost): void {
     .description("remove a token")
     .argument("<name>", "what it is called")
     .action((name: string) => run(async (session) => (await load()).removeToken(session, name)));
-}
-
-function duration(text: string): number {
-  return asArgument(() => parseDuration(text));
-}
-
-function bigint(text: string): bigint {
-  if (/^[0-9]{1,18}$/.test(text)) return BigInt(text);
-  throw new InvalidArgumentError("not a whole number");
 }

@@ -4,7 +4,7 @@ import { parseListenEndpoint } from "../addr/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 
 /** Prometheus, a load balancer and an operator, each with a second connection. */
-const MAX_CONNECTIONS = 16;
+const MAX_READERS = 16;
 /** For the head of a request and for the whole of it; there are no bodies. */
 const REQUEST_TIMEOUT_MS = 5000;
 /** Scrapes come every 15 s to a minute; keeping the connection saves a handshake each. */
@@ -76,7 +76,7 @@ export class MetricsEndpoint implements AsyncDisposable {
         response.destroy();
       });
     });
-    server.maxConnections = MAX_CONNECTIONS;
+    server.maxConnections = MAX_READERS;
     server.on("connection", (socket) => socket.on("error", () => {}));
     server.on("clientError", (_error, socket) => socket.destroy());
     const path = addr.includes("/") ? addr : undefined;

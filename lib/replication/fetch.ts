@@ -8,7 +8,14 @@ import {
   serialIn,
   TYPE,
 } from "../dns/mod.ts";
-import { askServer, askTcp, readFramed, type Server, writeFramed } from "../dns_client/mod.ts";
+import {
+  askServer,
+  askTcp,
+  closingWith,
+  readFramed,
+  type Server,
+  writeFramed,
+} from "../dns_client/mod.ts";
 import { encodeTransferQuery, TransferReader, type TransferResult } from "../transfer/mod.ts";
 import { signMessage, type TsigKey, TsigVerifier, verifyMessage } from "../tsig/mod.ts";
 
@@ -199,19 +206,9 @@ async function connected<T>(
 ): Promise<T> {
   return await onTheNetwork(async () => {
     const connection = await Deno.connect({ hostname, port, signal });
-    let open = true;
-    const close = () => {
-      if (open) connection.close();
-      open = false;
-    };
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      signal.throwIfAborted();
-      return await body(connection);
-    } finally {
-      signal.removeEventListener("abort", close);
-      close();
-    }
+    using _closing = closingWith(signal, connection);
+    signal.throwIfAborted();
+    return await body(connection);
   });
 }
 

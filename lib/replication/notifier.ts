@@ -1,5 +1,5 @@
 import { type Name, nameKey, parseMessage } from "../dns/mod.ts";
-import type { Server } from "../dns_client/mod.ts";
+import { closingWith, openDatagrams, type Server } from "../dns_client/mod.ts";
 import { encodeNotify, isNotifyAnswer } from "../transfer/mod.ts";
 import { signMessage, type TsigKey } from "../tsig/mod.ts";
 
@@ -95,28 +95,15 @@ export class Notifier implements Disposable {
     const time = this.#options.time?.() ?? Math.floor(Date.now() / 1000);
     const octets = key === undefined ? plain : (await signMessage(plain, { key, time })).octets;
     signal.throwIfAborted();
-    const socket = Deno.listenDatagram({
-      ...{ transport: "udp", port: 0 },
-      hostname: hostname.includes(":") ? "::" : "0.0.0.0",
-    });
-    let open = true;
-    const close = () => {
-      if (open) socket.close();
-      open = false;
-    };
-    signal.addEventListener("abort", close, { once: true });
-    try {
-      await socket.send(octets, { transport: "udp", hostname, port });
-      const buffer = new Uint8Array(ANSWER_OCTETS);
-      for (;;) {
-        const [bytes, from] = await socket.receive(buffer);
-        const isTarget = from.transport === "udp" && from.port === port;
-        const message = parseMessage(bytes);
-        if (isTarget && message.ok && isNotifyAnswer(message.value, { id, zone })) return;
-      }
-    } finally {
-      signal.removeEventListener("abort", close);
-      close();
+    const socket = openDatagrams(hostname);
+    using _closing = closingWith(signal, socket);
+    await socket.send(octets, { transport: "udp", hostname, port });
+    const buffer = new Uint8Array(ANSWER_OCTETS);
+    for (;;) {
+      const [bytes, from] = await socket.receive(buffer);
+      const isTarget = from.transport === "udp" && from.port === port;
+      const message = parseMessage(bytes);
+      if (isTarget && message.ok && isNotifyAnswer(message.value, { id, zone })) return;
     }
   }
 }

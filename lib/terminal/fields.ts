@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import {
   type AnyField,
   formatDuration,
@@ -7,9 +7,9 @@ import {
   type RecordShape,
   textOfRecord,
 } from "../schema/mod.ts";
-
+import { asArgument, duration, parseInteger } from "./arguments.ts";
 import type { Column } from "./table.ts";
-import { parseDuration, parseSize, yesNo } from "./units.ts";
+import { parseSize, yesNo } from "./units.ts";
 
 /** What commander makes of flags. */
 export type FlagValues = Readonly<Record<string, unknown>>;
@@ -98,7 +98,7 @@ function optionOf(field: AnyField): Option {
     case "integer":
       return option.argParser(parseInteger);
     case "duration":
-      return option.argParser((text) => asArgument(() => parseDuration(text)));
+      return option.argParser(duration);
     case "size":
       return option.argParser((text) => asArgument(() => parseSize(text)));
     case "list":
@@ -131,19 +131,4 @@ function flagName({ key, flag }: AnyField): string {
 /** An empty text takes back what there was. */
 function parseRecord(shape: RecordShape, text: string): object | null {
   return text === "" ? null : asArgument(() => recordOfText(shape, text));
-}
-
-/** @throws {InvalidArgumentError} */
-export function parseInteger(text: string): number {
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
-}
-
-/** Commander names the flag in front of the message. */
-export function asArgument<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
 }

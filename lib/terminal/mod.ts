@@ -14,15 +14,8 @@ export {
 export { Answers, type Output } from "./answers.ts";
 export { renderCommands } from "./command_reference.ts";
 export { EXIT, UsageError } from "./exit.ts";
-export {
-  addFieldFlags,
-  asArgument,
-  columnsOf,
-  fieldsOf,
-  type FlagOptions,
-  type FlagValues,
-  parseInteger,
-} from "./fields.ts";
+export { addFieldFlags, columnsOf, fieldsOf, type FlagOptions, type FlagValues } from "./fields.ts";
+export { bigint, duration, parseInteger } from "./arguments.ts";
 export { runProgram } from "./run_program.ts";
 export { type Failure, runTasks, type TaskIn, type TaskProgram } from "./run_tasks.ts";
 export { outputTo, type Streams } from "./streams.ts";

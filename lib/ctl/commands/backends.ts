@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { BACKEND, BACKEND_STATES } from "../../state/mod.ts";
-import { addFieldFlags, type FlagValues } from "../../terminal/mod.ts";
-import { duration, HOSTNAME } from "./arguments.ts";
+import { addFieldFlags, duration, type FlagValues } from "../../terminal/mod.ts";
+import { HOSTNAME } from "./arguments.ts";
 import type { ProgramHost } from "./host.ts";
 
 const BACKEND_COMMANDS = {

@@ -1,8 +1,13 @@
 import { type Command, Option } from "commander";
 import { RULE } from "../../state/mod.ts";
-import { addFieldFlags, type FlagValues, parseInteger } from "../../terminal/mod.ts";
+import {
+  addFieldFlags,
+  bigint,
+  duration,
+  type FlagValues,
+  parseInteger,
+} from "../../terminal/mod.ts";
 import type { RuleFlags } from "../firewall.ts";
-import { bigint, duration } from "./arguments.ts";
 import type { ProgramHost } from "./host.ts";
 
 const RULE_COMMANDS = {

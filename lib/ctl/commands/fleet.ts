@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { duration } from "./arguments.ts";
+import { duration } from "../../terminal/mod.ts";
 import type { ProgramHost } from "./host.ts";
 
 const NAME = "its name in `fleet list`";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { LISTENER } from "../../state/mod.ts";
-import { addFieldFlags, type FlagValues } from "../../terminal/mod.ts";
-import { ADDR, duration } from "./arguments.ts";
+import { addFieldFlags, duration, type FlagValues } from "../../terminal/mod.ts";
+import { ADDR } from "./arguments.ts";
 import type { ProgramHost } from "./host.ts";
 
 /** `listeners`: where connections are accepted. */

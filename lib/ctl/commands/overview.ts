@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
-import { parseInteger } from "../../terminal/mod.ts";
-import { duration } from "./arguments.ts";
+import { duration, parseInteger } from "../../terminal/mod.ts";
 import type { ProgramHost } from "./host.ts";
 
 /** `status`, `top` and `clients`: the proxy at a glance. */

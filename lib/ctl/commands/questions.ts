@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { parseInteger } from "../../terminal/mod.ts";
-import { ADDR, DEFAULT_LIMIT, duration } from "./arguments.ts";
+import { duration, parseInteger } from "../../terminal/mod.ts";
+import { ADDR, DEFAULT_LIMIT } from "./arguments.ts";
 import type { ProgramHost } from "./host.ts";
 
 /** `explain`, `history`, `audit` and `health`: what would be, what was, and what is wrong. */

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { addRequiredOption } from "../../terminal/mod.ts";
-import { duration } from "./arguments.ts";
+import { addRequiredOption, duration } from "../../terminal/mod.ts";
 import type { ProgramHost } from "./host.ts";
 
 /** Commands about the state as a whole: its file, its export, its database. */
