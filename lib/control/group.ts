@@ -88,6 +88,11 @@ export class Group implements GroupLog {
     return this.#problem === undefined ? undefined : describeError(this.#problem);
   }
 
+  /** There is a revision that may not have been followed. */
+  announce(): void {
+    this.#turns.announce();
+  }
+
   /** Notes whether the group could be followed. */
   note(problem: unknown): void {
     this.#problem = problem;

@@ -50,6 +50,7 @@ export class GroupFollower implements AsyncDisposable {
       server: link.options.server,
       channel: () => link.channel(),
       onRevision: (revision) => {
+        group.announce();
         if (revision === undefined || revision > group.position.revision) this.look();
       },
       onAttention: options.onAttention,

