@@ -85,6 +85,16 @@ export const statePostgres = table<StatePostgresConfig>({
     required: true,
     doc: "Which group this proxy belongs to.",
   },
+  shareHealth: {
+    key: "share_health",
+    kind: boolean(),
+    default: true,
+    doc:
+      "Each backend is checked by two proxies of the group, and the others take over what these find. " +
+      "That it fails is confirmed by a check of their own, so that a proxy that is cut off takes it down " +
+      "nowhere else. Without PostgreSQL, and with `false`, this proxy checks all backends itself. For " +
+      "proxies that reach a backend in different ways: `false`.",
+  },
 });
 
 /** `[state.local]` */

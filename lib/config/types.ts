@@ -106,6 +106,8 @@ export interface StatePostgresConfig {
   readonly cert?: string;
   readonly key?: string;
   readonly group: string;
+  /** Whether checks of backends are split over the proxies of the group. */
+  readonly shareHealth: boolean;
 }
 
 /** One proxy of a group. */

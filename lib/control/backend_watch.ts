@@ -1,4 +1,10 @@
-import { checkBackend, Checker, type CheckTarget } from "../health/mod.ts";
+import {
+  checkBackend,
+  Checker,
+  type CheckTarget,
+  type SharedChecks,
+  type ToldChecks,
+} from "../health/mod.ts";
 import { tlsMaterialId } from "../l7/mod.ts";
 import type { Snapshot } from "../plane/mod.ts";
 import { connectWith, type Lookup, systemLookup } from "../relay/mod.ts";
@@ -6,7 +12,7 @@ import { Resolver, type ResolverSettings } from "../resolver/mod.ts";
 import type { Route } from "../routes/mod.ts";
 import { createSockets } from "../tcp/mod.ts";
 import type { BackendBoard } from "./backend_board.ts";
-import { keyOf, watchedBackends } from "./watched_backends.ts";
+import { keyOf, watchedBackends, type WatchedRoute } from "./watched_backends.ts";
 
 /** How soon the log says that a backend has changed, and new routes are checked. */
 const LOOK_MS = 1000;
@@ -29,6 +35,8 @@ export class BackendWatch implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #resolver: Resolver | undefined;
   #settings: ResolverSettings | undefined;
+  /** What the group calls a listener; nothing: there is none to share checks with. */
+  #nameOf: ((addr: string) => string) | undefined;
 
   constructor(options: BackendWatchOptions) {
     this.#options = options;
@@ -42,8 +50,39 @@ export class BackendWatch implements Disposable {
   /** Follows what routes there are, and what became of their backends. */
   look(): void {
     const { board } = this.#options;
-    this.#checker.follow(board.routes.flatMap(({ route }) => this.#targets(route)));
+    this.#checker.follow(board.routes.flatMap((watched) => this.#targets(watched)));
     board.look();
+  }
+
+  /**
+   * Shares checks with the other proxies of a group, who call listeners as `nameOf` says, and calls
+   * `onFound` when something is to be told soon.
+   */
+  share(
+    shared: SharedChecks,
+    { nameOf, onFound }: {
+      readonly nameOf: (addr: string) => string;
+      readonly onFound: () => void;
+    },
+  ): void {
+    this.#nameOf = nameOf;
+    this.look();
+    this.#checker.share(shared, onFound);
+  }
+
+  /** Takes up what other proxies have found. */
+  review(): void {
+    this.#checker.review();
+  }
+
+  /** What checks of this proxy have found, for the others. */
+  get told(): ToldChecks {
+    return this.#checker.told();
+  }
+
+  /** How many backends there are to be checked, and how many of them are checked here. */
+  get counts(): { readonly all: number; readonly here: number } {
+    return { all: this.#checker.size, here: this.#checker.checked };
   }
 
   [Symbol.dispose](): void {
@@ -52,8 +91,8 @@ export class BackendWatch implements Disposable {
     this.#resolver?.[Symbol.dispose]();
   }
 
-  #targets(route: Route) {
-    const { health } = route;
+  #targets({ listener, route }: WatchedRoute) {
+    const { health, pathName = "" } = route;
     if (health === undefined) return [];
     const caPem = this.#caOf(route);
     return watchedBackends(route).flatMap(({ addr, state }) => {
@@ -61,7 +100,10 @@ export class BackendWatch implements Disposable {
       const cell = this.#options.board.cell(route, addr);
       // One that drains is looked after: it may come back.
       if (cell === undefined || state === "down") return [];
-      return [{ key, cell, addr, health, route: reached(route), caPem }];
+      const name = this.#nameOf &&
+        JSON.stringify([this.#nameOf(listener.addr), route.hostname, pathName, addr]);
+      const shared = name === undefined ? {} : { name };
+      return [{ ...{ key, cell, addr, health, route: reached(route), caPem }, ...shared }];
     });
   }
 

@@ -187,7 +187,9 @@ export class Control {
 
   /** Begins to follow the group, if there is one, once this process may write. */
   follow(health: () => string): void {
-    this.#membership?.follow(() => memberHealth(health(), this.upkeep.refusals), this);
+    const { board } = this;
+    const parts = { board, watch: this.#watch };
+    this.#membership?.follow(() => memberHealth(health(), this.upkeep.refusals), parts);
   }
 
   /** Its part in the group in figures; absent: it is alone. */

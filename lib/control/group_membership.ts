@@ -1,5 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { BackendBoard } from "./backend_board.ts";
+import type { BackendWatch } from "./backend_watch.ts";
 import type { Database } from "../db/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { FleetOptions } from "./control_options.ts";
@@ -86,11 +87,16 @@ export class GroupMembership implements AsyncDisposable {
   }
 
   /** Begins to follow the log, once this process may write. */
-  follow(health: () => string, { board }: { readonly board: BackendBoard }): void {
+  follow(
+    health: () => string,
+    { board, watch }: { readonly board: BackendBoard; readonly watch: BackendWatch },
+  ): void {
     const { fleet: { link, version }, config, log } = this.#options;
     const { state } = this.#attached;
     this.#presence = new GroupPresence({
-      ...{ group: this.#group, link, state, board, version, health, log },
+      ...{ group: this.#group, link, state, board, watch, version, health, log },
+      listenerNames: this.listenerNames,
+      sharesHealth: config.state.postgres?.shareHealth ?? false,
       maxLagMs: config.state.local?.maxLagMs ?? 0,
     });
   }

@@ -4,7 +4,9 @@ import type { BackendBoard } from "./backend_board.ts";
 import type { Sayer } from "./explain_sayer.ts";
 import { openConnections, readFleetStatus } from "./fleet_status.ts";
 import type { Group } from "./group.ts";
+import type { BackendWatch } from "./backend_watch.ts";
 import { GroupBulletin } from "./group_bulletin.ts";
+import { GroupChecks } from "./group_checks.ts";
 import { GroupDrain } from "./group_drain.ts";
 import { GroupFollower } from "./group_follower.ts";
 import type { ServedState } from "./served_state.ts";
@@ -15,6 +17,11 @@ export interface GroupPresenceOptions {
   readonly link: FleetLink;
   readonly state: ServedState;
   readonly board: BackendBoard;
+  readonly watch: BackendWatch;
+  /** Whether checks of backends are split over the proxies of the group. */
+  readonly sharesHealth: boolean;
+  /** Addresses of listeners by what the group calls them. */
+  readonly listenerNames: ReadonlyMap<string, string>;
   readonly version: string;
   /** Why the proxy is not well; empty: it is. */
   readonly health: () => string;
@@ -40,6 +47,8 @@ export interface FleetFigures {
   /** Since it was where its group is. */
   readonly lagSeconds: number;
   readonly isDrained: boolean;
+  /** Backends that are to be checked, and those that this proxy checks itself. */
+  readonly checks: { readonly all: number; readonly here: number };
 }
 
 /** A proxy's part in its group while it runs: it follows the log, and talks with the others. */
@@ -49,11 +58,17 @@ export class GroupPresence implements AsyncDisposable {
   readonly #follower: GroupFollower;
   readonly #bulletin: GroupBulletin;
   readonly #drain: GroupDrain;
+  /** Absent: each proxy checks all backends itself. */
+  readonly #checks: GroupChecks | undefined;
 
   constructor(options: GroupPresenceOptions) {
     this.#options = options;
-    const { link, state, board } = options;
+    const { link, state, board, sharesHealth } = options;
     this.#drain = new GroupDrain(options);
+    const onFound = () => this.#bulletin.callAttention();
+    this.#checks = sharesHealth
+      ? new GroupChecks({ ...options, proxy: link.options.proxy, onFound })
+      : undefined;
     this.#follower = new GroupFollower({
       ...options,
       report: () => this.#report(),
@@ -88,6 +103,7 @@ export class GroupPresence implements AsyncDisposable {
       members: this.#bulletin.others.length + 1,
       lagSeconds: this.#follower.lagMs / 1000,
       isDrained: this.#options.state.snapshot.isDrained === true,
+      checks: this.#options.watch.counts,
     };
   }
 
@@ -112,11 +128,13 @@ export class GroupPresence implements AsyncDisposable {
   }
 
   #tell(): Bulletin {
-    return {};
+    const checks = this.#checks?.told;
+    return { ...checks && { checks } };
   }
 
   #hear(exchanged: Exchanged | undefined): void {
     if (exchanged !== undefined) void this.#drain.take(exchanged.drain);
+    this.#checks?.hear(exchanged?.others ?? []);
   }
 }
 

@@ -6,3 +6,4 @@
  */
 export { checkBackend, type CheckOptions, type CheckTarget } from "./check.ts";
 export { type Checked, Checker, type CheckerOptions } from "./checker.ts";
+export { CHECKERS, SharedChecks, type ToldChecks } from "./shared_checks.ts";
