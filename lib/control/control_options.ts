@@ -53,6 +53,8 @@ export interface FleetOptions {
   readonly joined?: Joined | undefined;
   /** Of the program. */
   readonly version: string;
+  /** How often proxies tell each other how they are. Default: 1,000. */
+  readonly beatMs?: number;
 }
 
 /** The configuration file, which seeds the database or is the truth. */

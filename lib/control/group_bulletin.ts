@@ -3,10 +3,11 @@ import type { FleetStatus } from "./fleet_status.ts";
 
 /** How often proxies tell each other how they are. */
 const BEAT_MS = 1_000;
-/** Who was not heard for so long does not count: it has missed one beat, and is late with the next. */
-const LIVE_MS = 2 * BEAT_MS;
-/** Without an answer for so long nobody is known to be there. */
-const ALONE_MS = 2_500;
+/** Who was not heard for so many beats does not count: it has missed two, and is late with the next. */
+const LIVE_BEATS = 3;
+/** Without an answer for so many beats, or after so many errors in a row, nobody is known to be there. */
+const ALONE_BEATS = 3;
+const ALONE_ERRORS = 2;
 /** Others are not called more often than that, whatever happens here. */
 const CALL_PAUSE_MS = 200;
 
@@ -30,6 +31,7 @@ export interface GroupBulletinOptions {
 export class GroupBulletin implements AsyncDisposable {
   readonly #options: GroupBulletinOptions;
   readonly #beat: ReturnType<typeof setInterval>;
+  readonly #beatMs: number;
   #known: ReadonlyMap<string, Neighbour> = new Map();
   #heardAt = performance.now();
   #calledAt = -Infinity;
@@ -37,12 +39,14 @@ export class GroupBulletin implements AsyncDisposable {
   #isUrgent = false;
   #isClosed = false;
   #isAlone = true;
+  #errors = 0;
   #exchanging: Promise<void> | undefined;
   #calling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: GroupBulletinOptions) {
     this.#options = options;
     const { beatMs = BEAT_MS } = options;
+    this.#beatMs = beatMs;
     this.#beat = setInterval(() => {
       this.exchange();
       this.#noteSilence();
@@ -57,7 +61,7 @@ export class GroupBulletin implements AsyncDisposable {
 
   /** The other proxies that are there, by name. */
   get others(): readonly Neighbour[] {
-    return this.#isAlone ? [] : liveOf(this.#known.values());
+    return this.#isAlone ? [] : this.#liveOf(this.#known.values());
   }
 
   /** Exchanges what there is to tell now, or once more if that is being done. */
@@ -103,24 +107,28 @@ export class GroupBulletin implements AsyncDisposable {
           continue;
         }
         this.#heardAt = performance.now();
+        this.#errors = 0;
         this.#isAlone = false;
         this.#known = new Map(exchanged.others.map((other) => [other.proxy, other]));
-        if (!this.#isClosed) onHeard({ ...exchanged, others: liveOf(exchanged.others) });
+        if (!this.#isClosed) onHeard({ ...exchanged, others: this.#liveOf(exchanged.others) });
         if (isUrgent) await link.callAttention();
       } catch {
         // What hinders it is what following the log meets too, and is said there.
+        this.#errors++;
+        this.#noteSilence();
       }
     }
   }
 
   #noteSilence(): void {
-    if (this.#isAlone || performance.now() - this.#heardAt < ALONE_MS) return;
+    if (this.#isAlone) return;
+    const isSilent = performance.now() - this.#heardAt >= this.#beatMs * ALONE_BEATS;
+    if (!isSilent && this.#errors < ALONE_ERRORS) return;
     this.#isAlone = true;
     this.#options.onHeard(undefined);
   }
-}
 
-function liveOf(others: Iterable<Neighbour>): Neighbour[] {
-  return [...others].filter(({ silentMs }) => silentMs <= LIVE_MS)
-    .sort((a, b) => a.proxy < b.proxy ? -1 : 1);
+  #liveOf(others: Iterable<Neighbour>): Neighbour[] {
+    return [...others].filter(({ silentMs }) => silentMs <= this.#beatMs * LIVE_BEATS);
+  }
 }

@@ -91,11 +91,12 @@ export class GroupMembership implements AsyncDisposable {
     health: () => string,
     { board, watch }: { readonly board: BackendBoard; readonly watch: BackendWatch },
   ): void {
-    const { fleet: { link, version }, config, log } = this.#options;
+    const { fleet: { link, version, beatMs }, config, log } = this.#options;
     const { state } = this.#attached;
     this.#presence = new GroupPresence({
       ...{ group: this.#group, link, state, board, watch, version, health, log },
       listenerNames: this.listenerNames,
+      ...beatMs !== undefined && { beatMs },
       sharesHealth: config.state.postgres?.shareHealth ?? false,
       maxLagMs: config.state.local?.maxLagMs ?? 0,
     });

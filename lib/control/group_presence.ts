@@ -28,6 +28,8 @@ export interface GroupPresenceOptions {
   readonly log: LogSink;
   /** See {@link GroupFollower}. */
   readonly maxLagMs: number;
+  /** See {@link GroupBulletin}. */
+  readonly beatMs?: number;
 }
 
 /** That the group has this proxy drained. */
@@ -69,8 +71,9 @@ export class GroupPresence implements AsyncDisposable {
     this.#checks = sharesHealth
       ? new GroupChecks({ ...options, proxy: link.options.proxy, onFound })
       : undefined;
+    const { beatMs, ...following } = options;
     this.#follower = new GroupFollower({
-      ...options,
+      ...following,
       report: () => this.#report(),
       onAttention: () => this.#bulletin.exchange(),
     });
@@ -80,6 +83,7 @@ export class GroupPresence implements AsyncDisposable {
       bulletin: () => this.#tell(),
       status: () => readFleetStatus({ state, board }),
       onHeard: (exchanged) => this.#hear(exchanged),
+      ...beatMs !== undefined && { beatMs },
     });
   }
 

@@ -38,8 +38,11 @@ export class Findings {
     const before = this.#own === "unknown" ? held : this.#own;
     if (before === found) return this.#take(found);
     this.#against++;
-    const isAgreed = found === "failing" ? verdict.failing > 0 : isPassing(verdict);
-    const needed = before === "unknown" || isAgreed ? 1 : found === "failing" ? fall : rise;
+    const isFirst = this.#own === "unknown";
+    // Others have found it failing; or it was their word alone, and here it is well.
+    const isEnough = before === "unknown" ||
+      (found === "failing" ? isFirst && verdict.failing > 0 : isFirst || isPassing(verdict));
+    const needed = isEnough ? 1 : found === "failing" ? fall : rise;
     if (this.#against >= needed) this.#take(found);
   }
 

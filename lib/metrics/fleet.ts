@@ -18,6 +18,17 @@ export function addFleetMetrics(families: Families, { fleet }: MetricsSource): v
     const found = fleet();
     return single(found === undefined ? undefined : Number(found.isDrained));
   });
+  families.gauge({
+    name: "mc_proxy_fleet_backends_checked",
+    help:
+      "Backends with checks that this proxy makes, and those that it leaves to others of its group.",
+    labels: ["by"],
+  }, () => {
+    const { all, here } = fleet()?.checks ?? { all: 0, here: 0 };
+    return fleet() === undefined
+      ? []
+      : [[{ by: "this" }, here] as const, [{ by: "others" }, all - here] as const];
+  });
 }
 
 function single(value: number | undefined): (readonly [Record<string, never>, number])[] {

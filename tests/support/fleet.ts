@@ -67,6 +67,8 @@ export interface MemberOptions {
   readonly maxLag?: string;
   /** Where it has files of the group, by their names. */
   readonly files?: Readonly<Record<string, string>>;
+  /** How often members tell each other how they are. Default: as ever. */
+  readonly beatMs?: number;
   /** Compiles a change; tests make it fail. */
   readonly compile?: ControlOptions["compile"];
   /** How long an answer of PostgreSQL is waited for. Default: as ever. */
@@ -107,6 +109,11 @@ export class FleetMember implements AsyncDisposable {
     return this.control.listeners[0]?.addr ?? "";
   }
 
+  /** How many other proxies it knows to be there. */
+  get others(): number {
+    return (this.control.fleetFigures?.members ?? 1) - 1;
+  }
+
   /** What it holds, in order, with the same names for the same things at all members. */
   content(): string {
     const { listeners = [], rules = [], rateLimit } = this.#database.state();
@@ -143,8 +150,18 @@ export class FleetMember implements AsyncDisposable {
 /** Starts a member as the program does. */
 export async function startMember(
   postgres: TestPostgres,
-  { role, folder, port, group = "edge", through, deadlineMs, compile, maxLag = "0s", files = {} }:
-    MemberOptions,
+  {
+    role,
+    folder,
+    port,
+    group = "edge",
+    through,
+    deadlineMs,
+    compile,
+    beatMs,
+    maxLag = "0s",
+    files = {},
+  }: MemberOptions,
 ): Promise<FleetMember> {
   const passwordFile = `${folder}/password`;
   await Deno.writeTextFile(passwordFile, `${ROLE_PASSWORD}\n`);
@@ -186,7 +203,8 @@ export async function startMember(
   assert.ok(fleet !== undefined);
   stack.use(fleet);
   const control = await Control.start({
-    ...{ config, database, log, fleet },
+    ...{ config, database, log },
+    fleet: { ...fleet, ...beatMs !== undefined && { beatMs } },
     onEvent: () => {},
     ...compile && { compile },
     startPlane: (snapshot, sinks) => InlinePlane.start(snapshot, { ...sinks, idPrefix: role }),

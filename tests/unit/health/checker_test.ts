@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { BackendCell } from "../../../lib/balance/mod.ts";
-import { type Checked, Checker, type CheckTarget } from "../../../lib/health/mod.ts";
+import {
+  type Checked,
+  Checker,
+  type CheckTarget,
+  type SharedChecks,
+} from "../../../lib/health/mod.ts";
 import { HEALTH } from "../../../lib/state/mod.ts";
 import { Report } from "../../../lib/schema/mod.ts";
 import { FakeTimers } from "../../support/fake_timers.ts";
@@ -185,4 +190,134 @@ Deno.test("disposing of a checker gives up what is under way, and begins nothing
   await world.pass(60_000);
   assert.equal(world.checks.length, 1);
   assert.equal(one.cell.check, "unknown");
+});
+
+/** What other proxies of a group say of one backend; `isOurs`: this one is to check it. */
+class Others {
+  isOurs = false;
+  passing = 0;
+  failing = 0;
+  verdict() {
+    return { passing: this.passing, failing: this.failing };
+  }
+}
+
+/** A checker in a group, of one backend. */
+function shared(world: World, others: Others) {
+  const one: Checked = { ...target("a:1"), name: "edge a.test a:1" };
+  let told = 0;
+  const view = { isOurs: () => others.isOurs, verdict: () => others.verdict() };
+  world.checker.share(view as unknown as SharedChecks, () => told++);
+  world.checker.follow([one]);
+  return {
+    cell: one.cell,
+    reason: () => world.checker.reason(one.key),
+    told: () => told,
+    hear(news: Partial<Others>) {
+      Object.assign(others, news);
+      world.checker.review();
+    },
+    async silence() {
+      const before = world.checks.length;
+      for (let i = 0; i < 40; i++) await world.pass(500);
+      assert.equal(world.checks.length, before, "others look after it");
+    },
+  };
+}
+
+Deno.test("Checker believes others that a backend is well, and checks nothing then", async () => {
+  using world = new World();
+  const one = shared(world, Object.assign(new Others(), { passing: 2 }));
+  assert.equal(one.cell.check, "passing");
+  await one.silence();
+  assert.deepEqual(world.checker.told(), { passing: "", failing: "" });
+  assert.equal(world.checker.checked, 0);
+  // They are gone: nobody knows, so this one looks, and nothing changes until it has.
+  one.hear({ passing: 0 });
+  assert.equal(one.cell.check, "passing");
+  await world.next("");
+  assert.equal(world.checker.checked, 1);
+  assert.equal(world.checker.told().passing.length, 8);
+});
+
+Deno.test("Checker takes a backend down because most say so, and takes that back by a look of its own", async () => {
+  using world = new World();
+  const one = shared(world, Object.assign(new Others(), { passing: 2 }));
+  one.hear({ passing: 0, failing: 2 });
+  assert.equal(one.cell.check, "failing");
+  assert.match(one.reason(), /other proxies/);
+  await world.next("");
+  assert.equal(one.cell.check, "passing", "here it is well");
+  // As long as they disagree, this one goes on looking for itself.
+  for (const [result, held] of [["a", "passing"], ["b", "passing"]]) {
+    await world.next(result);
+    assert.equal(one.cell.check, held);
+  }
+  await world.next("c");
+  assert.equal(one.cell.check, "failing");
+  await one.silence();
+  assert.equal(one.reason(), "c");
+  assert.equal(one.told(), 0, "nobody is told what others know");
+  // Others find it well again: one look of its own is enough.
+  one.hear({ passing: 2, failing: 0 });
+  assert.equal(one.cell.check, "failing");
+  await world.next("");
+  assert.equal(one.cell.check, "passing");
+  await one.silence();
+});
+
+Deno.test("Checker takes no backend down because one of two says so, but looks at once", async () => {
+  using world = new World();
+  const one = shared(world, Object.assign(new Others(), { passing: 2 }));
+  one.hear({ passing: 1, failing: 1 });
+  assert.equal(one.cell.check, "passing");
+  await world.pass(100);
+  assert.equal(world.checks.length, 1, "within a tenth of a second");
+  assert.equal(one.cell.check, "passing");
+  // And again, now after the interval.
+  await world.next("refused");
+  assert.equal(one.cell.check, "passing", "three in a row, after it was found well");
+});
+
+Deno.test("Checker holds a backend for failing that it finds so at the first look, as one of two others", async () => {
+  using world = new World();
+  const one = shared(world, Object.assign(new Others(), { passing: 2 }));
+  one.hear({ passing: 1, failing: 1 });
+  await world.next("refused");
+  assert.equal(one.cell.check, "failing");
+});
+
+Deno.test("Checker that checks a backend for its group goes by what it finds, and has it told", async () => {
+  using world = new World();
+  const one = shared(world, Object.assign(new Others(), { isOurs: true, passing: 1 }));
+  assert.equal(one.cell.check, "passing", "until it has looked itself");
+  for (const result of ["", "a", "b", "c"]) await world.next(result);
+  assert.equal(one.cell.check, "failing", "whatever another finds");
+  assert.equal(one.told(), 1);
+  assert.deepEqual(world.checker.told().failing.length, 8);
+  await world.next("");
+  await world.next("");
+  assert.equal(one.cell.check, "passing");
+  assert.equal(one.told(), 2);
+  // It is another's turn.
+  one.hear({ isOurs: false, passing: 2 });
+  await one.silence();
+  assert.deepEqual(world.checker.told(), { passing: "", failing: "" });
+});
+
+Deno.test("Checker whose rest is over while a check is under way goes on with one check at a time", async () => {
+  using world = new World();
+  const one = shared(world, Object.assign(new Others(), { isOurs: true }));
+  let end = () => {};
+  world.result = () => new Promise((resolve) => end = resolve);
+  await world.pass(1_000);
+  assert.equal(world.checks.length, 1);
+  one.hear({ isOurs: false, passing: 2 });
+  one.hear({ isOurs: true, passing: 1 });
+  end();
+  await world.timers.settle();
+  world.result = "";
+  for (let i = 0; i < 40; i++) await world.pass(500);
+  assert.ok(world.checks.length <= 6, `${world.checks.length} checks in 20 s, each 5`);
+  assert.ok(world.checks.length >= 3);
 });
