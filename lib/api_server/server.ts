@@ -27,9 +27,11 @@ export interface ApiServerOptions extends Omit<SecureListenerOptions, "alpn" | "
   readonly handle: (request: ApiRequest) => Promise<ApiResponse>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Requests that are answered at one time, over all connections; more get a 503. Default: 256. */
+  readonly maxExchanges?: number;
 }
 
-/** Requests that are answered at one time, over all connections; more are answered 503. */
+/** Each holds its content and what it asks of the state. */
 const MAX_EXCHANGES = 256;
 
 /** A connection, whatever it speaks. */
@@ -180,7 +182,7 @@ export class ApiServer {
   #begin(stream: H1ServerStream | H2Stream, request: ApiExchangeOptions): void {
     const exchange = new ApiExchange(stream, request);
     stream.context = exchange;
-    if (this.#exchanges.size >= MAX_EXCHANGES) {
+    if (this.#exchanges.size >= (this.#options.maxExchanges ?? MAX_EXCHANGES)) {
       const busy = { status: 503, fields: ["retry-after", "1"] };
       exchange.answer(busy, this.#options.now()).catch(() => exchange.fail());
       return;

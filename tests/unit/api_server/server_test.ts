@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { connect, type TLSSocket } from "node:tls";
-import { type ApiRequest, type ApiResponse, ApiServer } from "../../../lib/api_server/mod.ts";
+import {
+  type ApiRequest,
+  type ApiResponse,
+  ApiServer,
+  type ApiServerOptions,
+} from "../../../lib/api_server/mod.ts";
 import { FrameFlag, FrameType } from "../../../lib/h2/mod.ts";
 import { createSockets } from "../../../lib/tcp/mod.ts";
 import { createServerIdentity } from "../../support/certificates.ts";
@@ -15,7 +20,7 @@ const DECODER = new TextDecoder();
 
 async function start(
   handle: (request: ApiRequest) => Promise<ApiResponse>,
-  limits: { maxConnections?: number; maxOfSource?: number; handshakeTimeoutMs?: number } = {},
+  limits: Partial<ApiServerOptions> = {},
 ) {
   const messages: string[] = [];
   const server = await ApiServer.listen({
@@ -210,33 +215,74 @@ Deno.test("an answer in pieces arrives whole, over both protocols", async () => 
   }
 });
 
-Deno.test("a source has so many connections, and gets its place back", async () => {
-  await using api = await start(echo, { maxOfSource: 2 });
-  const open = () => {
-    const socket = connect({
-      ...{ port: api.port, host: "127.0.0.1", ca: IDENTITY.ca, servername: "localhost" },
-    });
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    socket.once("secureConnect", () => resolve(true));
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-    const close = () => {
-      socket.destroy();
-      return closed;
-    };
-    return { promise, close };
+/** A connection from an address of this machine; whether its handshake succeeds. */
+function openFrom(localAddress: string, port: number) {
+  const socket = connect({
+    ...{ port, host: "127.0.0.1", ca: IDENTITY.ca, servername: "localhost", localAddress },
+  });
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once("secureConnect", () => resolve(true));
+  socket.once("error", () => resolve(false));
+  socket.once("close", () => resolve(false));
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const close = () => {
+    socket.destroy();
+    return closed;
   };
-  const [one, two] = [open(), open()];
-  assert.deepEqual([await one.promise, await two.promise], [true, true]);
-  const refused = open();
-  assert.equal(await refused.promise, false);
-  await refused.close();
-  await one.close();
-  while (api.server.listener.size > 1) await new Promise((resolve) => setTimeout(resolve, 5));
-  const next = open();
-  assert.equal(await next.promise, true);
-  await Promise.all([next.close(), two.close()]);
+  return { promise, close };
+}
+
+for (
+  const [who, limits, sources] of [
+    ["a source has", { maxOfSource: 2 }, ["127.0.0.1", "127.0.0.1", "127.0.0.1"]],
+    ["all sources have", { maxConnections: 2 }, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]],
+  ] as const
+) {
+  Deno.test(`${who} so many connections, and each that ends gives its place back`, async () => {
+    await using api = await start(echo, limits);
+    const [first, second, third] = sources;
+    const [one, two] = [openFrom(first, api.port), openFrom(second, api.port)];
+    assert.deepEqual([await one.promise, await two.promise], [true, true]);
+    const refused = openFrom(third, api.port);
+    assert.equal(await refused.promise, false);
+    await refused.close();
+    await one.close();
+    await eventually(() => api.server.listener.size === 1, "one place is free");
+    const next = openFrom(third, api.port);
+    assert.equal(await next.promise, true);
+    await Promise.all([next.close(), two.close()]);
+  });
+}
+
+Deno.test("a source that is full takes no place of another", async () => {
+  await using api = await start(echo, { maxOfSource: 1 });
+  const one = openFrom("127.0.0.1", api.port);
+  assert.equal(await one.promise, true);
+  const other = openFrom("127.0.0.2", api.port);
+  assert.equal(await other.promise, true);
+  await Promise.all([one.close(), other.close()]);
+});
+
+Deno.test("so many requests are answered at one time, and those over it are told to come back", async () => {
+  const waiting: (() => void)[] = [];
+  const handle = async () => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return { status: 200 };
+  };
+  await using api = await start(handle, { maxExchanges: 2 });
+  const ask = () => curl(api.port, `https://localhost:${api.port}/`);
+  const [one, two] = [ask(), ask()];
+  await eventually(() => waiting.length === 2, "both are asked");
+  const refused = await ask();
+  assert.match(refused, /^HTTP\/\S+ 503[^]*\r\nretry-after: 1\r\n/i);
+  assert.equal(waiting.length, 2);
+  for (const answer of waiting.splice(0)) answer();
+  assert.match(await one, /^HTTP\/\S+ 200/);
+  assert.match(await two, /^HTTP\/\S+ 200/);
+  const next = ask();
+  await eventually(() => waiting.length === 1, "there is room again");
+  waiting[0]?.();
+  assert.match(await next, /^HTTP\/\S+ 200/);
 });
 
 Deno.test("who does not finish a handshake in time is cut off", async () => {
