@@ -19,13 +19,15 @@ class FakeConnection {
 
 type Plan = Record<string, "ok" | "refuse" | "hang" | "late">;
 
-/** Answers per address as planned, and keeps what was asked for and opened. */
+/** Answers per address as planned, and keeps what was asked for, opened, and given up. */
 function network(plan: Plan) {
   const tried: string[] = [];
   const opened: FakeConnection[] = [];
   const late: (() => void)[] = [];
+  const abandoned: string[] = [];
   const connect: Connect<FakeConnection> = ({ hostname, signal }) => {
     tried.push(hostname);
+    signal.addEventListener("abort", () => abandoned.push(hostname), { once: true });
     const open = () => {
       const connection = new FakeConnection(hostname);
       opened.push(connection);
@@ -44,7 +46,7 @@ function network(plan: Plan) {
         return Promise.reject(new Error("connection refused"));
     }
   };
-  return { tried, opened, late, connect };
+  return { tried, opened, late, abandoned, connect };
 }
 
 /** A deadline that is not reached. */
@@ -136,6 +138,19 @@ Deno.test("dial() starts the next address while one hangs, and closes a late win
   await new Promise((resolve) => setTimeout(resolve, 0));
   assert.equal(opened.find(({ hostname }) => hostname === "::1")?.closed, true);
   assert.equal(connection.closed, false);
+});
+
+Deno.test("dial() gives up the attempts that lost, at once", async () => {
+  using timers = new FakeTimers();
+  const { late, abandoned, connect } = network({ "10.0.0.1": "hang", "10.0.0.2": "late" });
+  const lookup = () => Promise.resolve(["10.0.0.1", "10.0.0.2"]);
+  const dialling = dial(target, { deadline, lookup, connect });
+  await timers.settle();
+  timers.advance(250);
+  assert.equal(abandoned.length, 0);
+  late[0]?.();
+  assert.equal((await dialling).hostname, "10.0.0.2");
+  assert.ok(abandoned.includes("10.0.0.1"));
 });
 
 Deno.test("dial() reports unreachable with the last cause when every address refused", async () => {

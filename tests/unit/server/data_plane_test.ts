@@ -5,6 +5,7 @@ import {
   COUNTERS_BYTES,
   createCounters,
   type LogRecord,
+  Pressure,
   RequestCounts,
 } from "../../../lib/observe/mod.ts";
 import type { ListenerSnapshot, Snapshot } from "../../../lib/plane/mod.ts";
@@ -63,6 +64,41 @@ Deno.test("DataPlane binds what a snapshot names, keeps what it had, and closes 
   assert.deepEqual([...bound], [1002]);
   await plane.drain();
   assert.deepEqual([...bound], []);
+});
+
+Deno.test("DataPlane takes the settings of a snapshot", async () => {
+  const { sockets, accept } = fakeSockets();
+  const events: ConnectionEvent[] = [];
+  const plane = new DataPlane({
+    worker: 0,
+    idPrefix: "t",
+    sockets,
+    counters: createCounters(new SharedArrayBuffer(COUNTERS_BYTES)),
+    requests: new RequestCounts(() => {}),
+    onEvent: (event) => events.push(event),
+    log: () => {},
+    clock: { now: () => 0, wallNow: () => 0, every: () => () => {} },
+  }, snapshotOf([listenerOf(1001)]));
+  const snapshot = snapshotOf([listenerOf(1001)]);
+  await plane.apply([{ kind: "snapshot", snapshot }]);
+  const served = new FakeStream();
+  accept(served);
+  assert.equal(served.ending, undefined);
+  // More than a guard would say: everybody is refused, whatever the chance.
+  const pressure = new SharedArrayBuffer(Pressure.BYTES);
+  new Int32Array(pressure)[0] = 2 ** 30;
+  const settings = { ...snapshot.settings, pressure };
+  await plane.apply([{ kind: "snapshot", snapshot: { ...snapshot, settings } }]);
+  const refused = new FakeStream();
+  accept(refused);
+  assert.equal(refused.ending, "reset");
+  assert.deepEqual(events.map(({ outcome }) => outcome), ["overloaded"]);
+  await plane.apply([{ kind: "snapshot", snapshot }]);
+  const again = new FakeStream();
+  accept(again);
+  assert.equal(again.ending, undefined);
+  for (const stream of [served, again]) stream.sendEnd();
+  await plane.drain();
 });
 
 Deno.test("DataPlane that is drained binds nothing, goes on with what it has, and binds again", async () => {

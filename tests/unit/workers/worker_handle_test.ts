@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import type { SessionRequest } from "../../../lib/connector/mod.ts";
+import type { Decision, SessionRequest } from "../../../lib/connector/mod.ts";
 import { compileFirewall } from "../../../lib/firewall/mod.ts";
 import { DESCRIPTORS_BYTES } from "../../../lib/observe/mod.ts";
 import { newCounters, WorkerHandle } from "../../../lib/workers/worker_handle.ts";
 
 const ENTRY = new URL("../../support/counting_worker.ts", import.meta.url);
 
-async function started() {
+async function started(
+  decide: () => Promise<Decision> = () => Promise.resolve({ allowed: false, cause: "not_listed" }),
+) {
   const logged: unknown[] = [];
   const admitted: SessionRequest[] = [];
   const deaths: string[] = [];
@@ -23,7 +25,7 @@ async function started() {
     admission: {
       admit(request) {
         admitted.push(request);
-        return Promise.resolve({ allowed: false, cause: "not_listed" } as const);
+        return decide();
       },
       leave: () => {},
     },
@@ -54,4 +56,40 @@ Deno.test("a worker that is ended is asked nothing more and admits nobody", asyn
   await handle.end("it is replaced");
   assert.equal(admitted.length, 1, "nobody would tell it the answer");
   assert.deepEqual(deaths, []);
+});
+
+/** What is said to workers that are started meanwhile. */
+class Overheard implements Disposable {
+  static readonly #Worker = globalThis.Worker;
+  readonly types: unknown[] = [];
+
+  constructor() {
+    const { types } = this;
+    globalThis.Worker = class extends Overheard.#Worker {
+      override postMessage(message: { readonly type?: string }): void {
+        types.push(message.type);
+        super.postMessage(message);
+      }
+    };
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.Worker = Overheard.#Worker;
+  }
+}
+
+Deno.test("a worker is told who is admitted, and not once it is ended: nobody would end that session", async () => {
+  for (const isEnded of [false, true]) {
+    using overheard = new Overheard();
+    const { promise, resolve } = Promise.withResolvers<Decision>();
+    const { handle, admitted } = await started(() => promise);
+    await handle.request({ type: "ping" }, 15_000);
+    assert.equal(admitted.length, 1);
+    if (isEnded) handle.terminate("it is replaced");
+    resolve({ allowed: true, address: "192.0.2.1" });
+    await promise;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.equal(overheard.types.filter((type) => type === "decision").length, isEnded ? 0 : 1);
+    handle.terminate("the test is over");
+  }
 });
