@@ -18,7 +18,7 @@ const LISTED = 20;
  * a deadline to pass, for a look at a disk. One file on each core leaves both cores idle half of the
  * time; with three, memory and the deadlines of tests get tight.
  */
-const FILES_ON_EACH_CORE = 2;
+const FILES_ON_EACH_CORE = 2.5;
 
 /** One test and how long it took. */
 export interface TimedTest {
@@ -57,7 +57,7 @@ function unescapeXml(text: string): string {
 
 /** How many files run at once, unless DENO_JOBS says otherwise. */
 function jobs(): number {
-  return navigator.hardwareConcurrency * FILES_ON_EACH_CORE;
+  return Math.round(navigator.hardwareConcurrency * FILES_ON_EACH_CORE);
 }
 
 /** How a run of tests ended. */
