@@ -17,6 +17,8 @@ const PASSED_ON: Readonly<Record<string, readonly string[]>> = {
   "lib/cli/mcns_reloader.ts": ["warning"],
   "lib/cli/mcns_server.ts": ["warning"],
   "lib/cli/server.ts": ["warning"],
+  // What a proxy of a group cannot do with older tables: "the fleet's tables in PostgreSQL are of version …".
+  "lib/control/group_follower.ts": ["lack"],
 };
 
 Deno.test("RUNBOOK.md explains every message of the log", async () => {
