@@ -127,7 +127,7 @@ overBoth(
   "a backend that never reads stops the client instead of filling memory",
   async ({ planeTo }) => {
     await using backend = await startSilentBackend();
-    await using plane = await planeTo(backend.address, 1000);
+    await using plane = await planeTo(backend.address);
     await using client = await connectRaw({ port: plane.port });
     await client.write(hello);
     const piece = new Uint8Array(MB);

@@ -76,15 +76,19 @@ Deno.test("header and hello may be cut at every octet", async () => {
     ]
   ) {
     const stream = concat([header, small]);
-    const cuts = Array.from({ length: stream.length - 1 }, (_, i) => i + 1);
-    await Promise.all(cuts.map(async (cut) => {
-      await using client = await connectRaw({ port: plane.port });
-      client.socket.setNoDelay(true);
-      await client.write(stream.subarray(0, cut));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      client.end(stream.subarray(cut));
-      assert.deepEqual(new Uint8Array((await client.readToEnd()).bytes), small, `cut at ${cut}`);
-    }));
+    const cuts = Array.from({ length: stream.length - 1 }, (_, i) => i + 1).values();
+    // A few at a time: those that wait for hundreds of others are cut off as late on a busy machine.
+    const lane = async () => {
+      for (const cut of cuts) {
+        await using client = await connectRaw({ port: plane.port });
+        client.socket.setNoDelay(true);
+        await client.write(stream.subarray(0, cut));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        client.end(stream.subarray(cut));
+        assert.deepEqual(new Uint8Array((await client.readToEnd()).bytes), small, `cut at ${cut}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, lane));
   }
 });
 

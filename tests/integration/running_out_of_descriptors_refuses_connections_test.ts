@@ -72,13 +72,20 @@ for (const sends of ["nothing", "a hello"] as const) {
         clients.push(client);
       }
       // Everybody is either served or told; nobody hangs.
+      let served = 0;
       await eventually(() => {
         const held = clients.filter((client) => !reset.has(client));
-        const refused = proxy.events("connection").filter((it) => it.outcome === "no_descriptors");
-        return reset.size > 150 && refused.length === reset.size &&
+        const [refused, late] = ["no_descriptors", "hello_timeout"].map((outcome) =>
+          proxy.events("connection").filter((it) => it.outcome === outcome).length
+        );
+        // On a busy machine it takes seconds until all are here: who says nothing is not kept so long.
+        if (sends === "nothing") served = CLIENTS - Number(refused);
+        else served = CLIENTS - reset.size;
+        return Number(refused) > 150 &&
+          Number(refused) + (sends === "nothing" ? Number(late) : 0) === reset.size &&
           (sends === "nothing" || held.every(({ received }) => received.length === hello.length));
       }, "every client is served or refused");
-      assert(reset.size < CLIENTS - 20, "some are served");
+      assert(served > 20, "some are served");
       // What is kept for it lets the operator in.
       for (let i = 0; i < 5; i++) {
         using another = createClient({ socketPath: join(proxy.folder, "admin.sock") });
