@@ -3,19 +3,13 @@
  *
  * @module
  */
-import assert from "node:assert/strict";
-import { type IpAddress, parseIp } from "../../lib/addr/mod.ts";
-import { type RateLimiter } from "../../lib/firewall/mod.ts";
+import type { IpAddress } from "../../lib/addr/mod.ts";
+import type { RateLimiter } from "../../lib/firewall/mod.ts";
+import { ip } from "./firewall_rules.ts";
 
 export const KEY = Uint32Array.of(0x01234567, 0x89abcdef, 0xfedcba98, 0x76543210);
 
 export const IP = ip("192.0.2.1");
-
-export function ip(text: string): IpAddress {
-  const parsed = parseIp(text);
-  assert(parsed.ok, text);
-  return parsed.value;
-}
 
 export function admitted(
   limiter: RateLimiter,

@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import * as x509 from "@peculiar/x509";
 import {
   checkTrust,
-  identifyPeer,
   loadRevocationLists,
   parseAuthorities,
-  type RevocationLists,
-  type TlsPeer,
   TrustMemory,
 } from "../../../lib/connector/mod.ts";
 import {
@@ -19,39 +16,17 @@ import {
   type IssuedCertificate,
   issueRevocationList,
 } from "../../support/certificates.ts";
-import { runCommand, testWithCommands } from "../../support/commands.ts";
-
-const ISSUER = "acme.test";
-const ALICE = `spiffe://${ISSUER}/orgs/acme/users/alice`;
-const NOW = Date.now();
-const HOUR_MS = 3_600_000;
-const root = await createAuthority({ commonName: "root" });
-
-const derOf = ({ cert }: { cert: x509.X509Certificate }) => new Uint8Array(cert.rawData);
-const parsed = (issued: { cert: x509.X509Certificate }) => certificateOf(derOf(issued));
-
-function below(authority: Authority): Promise<IssuedCertificate> {
-  return issueCertificate(authority, { uris: [ALICE], usages: ["client"] });
-}
-
-/** What becomes of a chain: `holds`, or the reason and its detail. */
-function trust(
-  chain: readonly { cert: x509.X509Certificate }[],
-  { authorities = [root], lists, nowMs = NOW, memory }: {
-    authorities?: readonly Authority[];
-    lists?: RevocationLists;
-    nowMs?: number;
-    memory?: TrustMemory;
-  } = {},
-): string {
-  const result = checkTrust(chain.map(parsed), {
-    authorities: parseAuthorities(authorities.map(({ certPem }) => certPem)),
-    revocationLists: lists,
-    memory,
-    nowMs,
-  });
-  return result.ok ? "holds" : [result.reason, result.detail].filter(Boolean).join(": ");
-}
+import {
+  ALICE,
+  below,
+  derOf,
+  HOUR_MS,
+  ISSUER,
+  NOW,
+  parsed,
+  root,
+  trust,
+} from "../../support/trusting.ts";
 
 /** An intermediate below the root, as `options` spoil it, with a leaf. */
 async function spoilt(options: Partial<AuthorityOptions>): Promise<string> {
@@ -265,184 +240,4 @@ Deno.test("checkTrust() refuses what a list of today names, anywhere in the chai
   assert.equal(trust(chain, await listing(middle, [])), "holds");
   assert.equal(trust(chain, await listing(middle, [leaf])), "revoked");
   assert.equal(trust(chain, await listing(root, [middle])), "revoked");
-});
-
-/** Counts the signatures that it is asked about. */
-class Counting extends TrustMemory {
-  asked = 0;
-  override isSignedBy(...args: Parameters<TrustMemory["isSignedBy"]>): boolean {
-    this.asked++;
-    return super.isSignedBy(...args);
-  }
-}
-
-Deno.test("checkTrust() goes once around authorities that have signed each other", async () => {
-  const a = await createAuthority({ commonName: "a" });
-  const b = await createAuthority({ commonName: "b", issuer: a });
-  const back = await createAuthority({ commonName: "a", keys: a.keys, issuer: b });
-  const memory = new Counting();
-  assert.equal(trust([await below(a), back, b], { memory }), "untrusted");
-  assert.equal(memory.asked, 2);
-});
-
-Deno.test("checkTrust() verifies a bounded number of signatures, whatever the chain", async () => {
-  // Fifteen authorities of one name: without a bound they multiply.
-  const crowd: Authority[] = [];
-  for (let i = 0; i < 15; i++) crowd.push(await createAuthority({ commonName: "root" }));
-  const [first] = crowd;
-  assert.ok(first);
-  const memory = new Counting();
-  const other = await createAuthority({ commonName: "other" });
-  assert.equal(
-    trust([await below(first), ...crowd], { authorities: [other], memory }),
-    "untrusted",
-  );
-  assert.ok(memory.asked <= 12, `${memory.asked} signatures`);
-});
-
-const ALGORITHMS:
-  readonly (readonly [string, EcKeyGenParams | RsaHashedKeyGenParams | Algorithm])[] = [
-    ["P-384", { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" } as EcKeyGenParams],
-    ["Ed25519", { name: "Ed25519" }],
-    ["RSA", rsa("RSASSA-PKCS1-v1_5", "SHA-256")],
-    ["RSA with SHA-512", rsa("RSASSA-PKCS1-v1_5", "SHA-512")],
-    ["RSASSA-PSS", { ...rsa("RSA-PSS", "SHA-256"), saltLength: 32 } as RsaHashedKeyGenParams],
-  ];
-
-function rsa(name: string, hash: string): RsaHashedKeyGenParams {
-  return { name, hash, modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) };
-}
-
-for (const [name, algorithm] of ALGORITHMS) {
-  Deno.test(`checkTrust() verifies signatures of ${name}`, async () => {
-    const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-    const { privateKey, publicKey } = keys as CryptoKeyPair;
-    const validity = { notBefore: new Date(NOW - HOUR_MS), notAfter: new Date(NOW + HOUR_MS) };
-    const subject = new x509.Name([{ CN: [{ utf8String: name }] }]);
-    const common = { signingAlgorithm: algorithm, signingKey: privateKey, ...validity };
-    const authority = await x509.X509CertificateGenerator.create({
-      ...common,
-      serialNumber: "01",
-      subject,
-      issuer: subject,
-      publicKey,
-      extensions: [new x509.BasicConstraintsExtension(true)],
-    } as x509.X509CertificateCreateParams);
-    const leaf = await x509.X509CertificateGenerator.create({
-      ...common,
-      serialNumber: "02",
-      issuer: subject,
-      publicKey: root.keys.publicKey,
-    } as x509.X509CertificateCreateParams);
-    const der = new Uint8Array(leaf.rawData);
-    const authorities = parseAuthorities([authority.toString("pem")]);
-    assert.deepEqual(checkTrust([certificateOf(der)], { authorities, nowMs: NOW }).ok, true);
-    der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
-    assert.deepEqual(checkTrust([certificateOf(der)], { authorities, nowMs: NOW }).ok, false);
-  });
-}
-
-/** What openssl makes, whose DER of RSASSA-PSS differs from that of others. */
-const OPENSSL_KEYS: readonly (readonly [string, readonly string[], boolean])[] = [
-  ["P-521", ["ec", "-pkeyopt", "ec_paramgen_curve:secp521r1", "-sha512"], true],
-  [
-    "RSASSA-PSS",
-    ["rsa:2048", "-sha384", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:48"],
-    true,
-  ],
-  ["RSA with SHA-1", ["rsa:2048", "-sha1"], false],
-];
-
-for (const [name, key, want] of OPENSSL_KEYS) {
-  testWithCommands(["openssl"], `checkTrust() and ${name} of openssl`, async () => {
-    const { stdout } = await runCommand("openssl", [
-      ...["req", "-x509", "-nodes", "-keyout", "/dev/null", "-days", "1", "-subj", "/CN=self"],
-      ...["-newkey", ...key],
-    ]);
-    const authorities = parseAuthorities([stdout]);
-    const der = new x509.X509Certificate(stdout).rawData;
-    const result = checkTrust([certificateOf(new Uint8Array(der))], {
-      authorities,
-      nowMs: Date.now() + 1000,
-    });
-    assert.equal(result.ok, want);
-  });
-}
-
-/** What node:tls says of a peer. */
-function peerOf(
-  chain: readonly { cert: x509.X509Certificate }[],
-  { resumed, authorized = true }: { resumed: boolean; authorized?: boolean },
-  asked: boolean[] = [],
-): TlsPeer {
-  let certificate: unknown;
-  for (const link of chain.toReversed()) {
-    certificate = {
-      raw: derOf(link),
-      ...certificate !== undefined && { issuerCertificate: certificate },
-    };
-  }
-  return {
-    authorized,
-    authorizationError: null,
-    getPeerCertificate: (detailed) => {
-      asked.push(detailed);
-      return detailed ? certificate : { raw: (certificate as { raw?: Uint8Array })?.raw };
-    },
-    isSessionReused: () => resumed,
-  };
-}
-
-Deno.test("identifyPeer() believes a resumed session only with a leaf that TLS has verified", async () => {
-  const memory = new TrustMemory();
-  const leaf = await below(root);
-  const identify = (resumed: boolean, authorized = true) => {
-    const result = identifyPeer(peerOf([leaf], { resumed, authorized }), {
-      issuer: ISSUER,
-      nowMs: NOW,
-      trust: { authorities: parseAuthorities([root.certPem]), memory },
-    });
-    return result.ok ? result.identity.userId : `${result.reason}: ${result.detail}`;
-  };
-  const unknown = "untrusted: no handshake has verified what it resumes";
-  assert.equal(identify(true), unknown);
-  assert.equal(identify(false, false), "untrusted: undefined", "TLS refused it");
-  assert.equal(identify(true), unknown);
-  assert.equal(identify(false), "alice");
-  assert.equal(identify(true), "alice");
-});
-
-Deno.test("identifyPeer() ends an identity with the first certificate of its path", async () => {
-  const ends = new Date(Math.floor(NOW / 1000) * 1000 + HOUR_MS);
-  const brief = await createAuthority({ commonName: "brief", notAfter: ends });
-  const result = identifyPeer(peerOf([await below(brief)], { resumed: false }), {
-    issuer: ISSUER,
-    nowMs: NOW,
-    trust: { authorities: parseAuthorities([brief.certPem]), memory: new TrustMemory() },
-  });
-  assert.ok(result.ok);
-  assert.equal(result.identity.notAfter, ends.getTime());
-});
-
-Deno.test("identifyPeer() reads the chain only of a client that TLS has verified", async () => {
-  const leaf = await below(root);
-  const trust = { authorities: parseAuthorities([root.certPem]), memory: new TrustMemory() };
-  const asked: boolean[] = [];
-  for (const state of [{ resumed: false, authorized: false }, { resumed: true }]) {
-    identifyPeer(peerOf([leaf], state, asked), { issuer: ISSUER, nowMs: NOW, trust });
-  }
-  assert.deepEqual(asked, [false, false]);
-  const known = peerOf([leaf], { resumed: false }, asked);
-  assert.ok(identifyPeer(known, { issuer: ISSUER, nowMs: NOW, trust }).ok);
-  assert.deepEqual(asked, [false, false, false, true]);
-});
-
-Deno.test("TrustMemory forgets the leaf that was not seen for the longest time", () => {
-  const memory = new TrustMemory();
-  const leafOf = (i: number) => new Uint8Array(new Uint32Array([i]).buffer);
-  for (let i = 0; i < 65_536; i++) memory.addLeaf(leafOf(i));
-  assert.ok(memory.knowsLeaf(leafOf(0)), "and is kept by being asked for");
-  memory.addLeaf(leafOf(65_536));
-  assert.equal(memory.knowsLeaf(leafOf(1)), false);
-  assert.deepEqual([0, 2, 65_536].map((i) => memory.knowsLeaf(leafOf(i))), [true, true, true]);
 });

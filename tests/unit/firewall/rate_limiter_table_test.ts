@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { type IpAddress } from "../../../lib/addr/mod.ts";
 import { createRateLimiter } from "../../../lib/firewall/mod.ts";
-import { admitted, IP, ip, KEY } from "../../support/rate_limiters.ts";
+import { ip } from "../../support/firewall_rules.ts";
+import { admitted, IP, KEY } from "../../support/rate_limiters.ts";
 
 Deno.test("a full table forgets the oldest window and admits every stranger", () => {
   const limiter = createRateLimiter({ limit: 1, windowMs: 1_000_000, key: KEY, maxSources: 8 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { type IpAddress } from "../../../lib/addr/mod.ts";
 import { createRateLimiter, MAX_RATE_LIMIT } from "../../../lib/firewall/mod.ts";
 import { createRandom } from "../../support/fuzz.ts";
-import { admitted, IP, ip, KEY } from "../../support/rate_limiters.ts";
+import { ip } from "../../support/firewall_rules.ts";
+import { admitted, IP, KEY } from "../../support/rate_limiters.ts";
 
 Deno.test("admit() admits the limit in a window and again in the next", () => {
   const limiter = createRateLimiter({ limit: 3, windowMs: 1000, key: KEY });
