@@ -42,6 +42,8 @@ export interface ObtainOptions extends NewOrder {
   readonly resume?: string | undefined;
   /** Told the URL of the order as soon as there is one: a restart goes on with it. */
   readonly onOrder?: (url: string) => void | Promise<void>;
+  /** Called before each step that the CA counts; throws if it is not to be taken. */
+  readonly mayGoOn?: () => void;
   /** Ends everything; a deadline is the caller's. */
   readonly signal: AbortSignal;
   /** Waits; default: a timer. */
@@ -63,6 +65,7 @@ export async function obtainCertificate(options: ObtainOptions): Promise<string>
     order = await settled(order, ["pending"], options);
   }
   if (order.status === "ready") {
+    options.mayGoOn?.();
     order = await client.finalize(order, await createCsr(key, names), { signal });
   }
   order = await settled(order, ["processing", "ready"], options);
@@ -82,6 +85,7 @@ async function beginOrder(options: ObtainOptions): Promise<Order> {
       if (!(error instanceof AcmeError) || error.code !== "refused") throw error;
     }
   }
+  options.mayGoOn?.();
   try {
     return await client.newOrder(options, { signal });
   } catch (error) {
@@ -103,7 +107,7 @@ async function proveAll(order: Order, options: ObtainOptions): Promise<void> {
 }
 
 async function prove(authorization: Authorization, options: ObtainOptions): Promise<void> {
-  const { client, prover, names, signal } = options;
+  const { client, prover, names, signal, mayGoOn } = options;
   const { name, challenges } = authorization;
   const asked = authorization.isWildcard ? `*.${name}` : name;
   if (!names.includes(asked)) {
@@ -119,6 +123,7 @@ async function prove(authorization: Authorization, options: ObtainOptions): Prom
   const proof = { name, token, keyAuthorization: await keyAuthorization(token, client.key) };
   try {
     await prover.show(proof, signal);
+    mayGoOn?.();
     // A restart meets challenges that were answered already.
     if (challenge.status === "pending") await client.answerChallenge(challenge.url, { signal });
     await untilProved(authorization, challenge, options);

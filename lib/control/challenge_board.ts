@@ -1,4 +1,5 @@
 import type { Proof } from "../acme/mod.ts";
+import type { KeptProof } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ChallengeSnapshot } from "../plane/mod.ts";
 import { challengeOf, type NameProver } from "./kept_proofs.ts";
@@ -10,6 +11,13 @@ const OPERATION = { actor: "mc-proxy", action: "ProveName" };
 export const NO_LISTENER_FOR_HTTP01 =
   'http-01 needs a listener with kind = "redirect", at port 80 of the names, and there is none';
 
+/** What another proxy of the group has to prove. */
+export interface OtherProof extends KeptProof {
+  /** Of the proof. */
+  readonly id: string;
+  readonly name: string;
+}
+
 /**
  * Shows proofs by tls-alpn-01 or http-01: the data plane answers validators with them. There are never
  * more than there are orders at one time.
@@ -20,6 +28,8 @@ export class ChallengeBoard implements NameProver {
   readonly #log: LogSink;
   readonly #now: () => number;
   readonly #pending = new Map<string, ChallengeSnapshot>();
+  /** Of other proxies, by id. */
+  #others: ReadonlyMap<string, ChallengeSnapshot> = new Map();
 
   constructor(
     type: ChallengeSnapshot["type"],
@@ -61,9 +71,29 @@ export class ChallengeBoard implements NameProver {
     }
   }
 
+  /** Shows what other proxies have to prove, and nothing of theirs that is not among it. */
+  async showOthers(proofs: readonly OtherProof[]): Promise<void> {
+    const before = this.#others;
+    const isSame = before.size === proofs.length && proofs.every(({ id }) => before.has(id));
+    if (isSame) return;
+    const others = new Map<string, ChallengeSnapshot>();
+    for (const { id, name, ...proof } of proofs) {
+      const challenge = before.get(id) ?? await challengeOf(name, proof, this.#now());
+      if (challenge !== undefined) others.set(id, challenge);
+    }
+    this.#others = others;
+    try {
+      await this.#apply();
+    } catch (error) {
+      this.#others = before;
+      throw error;
+    }
+  }
+
   async #apply(): Promise<void> {
+    const others = [...this.#others.values()].filter(({ name }) => !this.#pending.has(name));
     await this.#state.exclusive(() =>
-      this.#state.unstored.replaceChallenges([...this.#pending.values()], OPERATION)
+      this.#state.unstored.replaceChallenges([...others, ...this.#pending.values()], OPERATION)
     );
   }
 }

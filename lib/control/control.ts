@@ -10,7 +10,7 @@ import {
   listCertificates,
 } from "./certificate_list.ts";
 import type { ControlOptions } from "./control_options.ts";
-import { autoBansOf, issuanceOf, openState } from "./control_parts.ts";
+import { autoBansOf, groupIssuanceOf, issuanceOf, openState } from "./control_parts.ts";
 import { DatabaseCare } from "./database_care.ts";
 import { storeFirstState } from "./first_state.ts";
 import type { FleetView } from "./fleet_view.ts";
@@ -26,6 +26,7 @@ import { type Drained, drainedBy, type FleetFigures } from "./group_presence.ts"
 import { memberHealth } from "./member_health.ts";
 import { NameServer } from "./name_server.ts";
 import type { NamedFiles } from "./named_files.ts";
+import type { GroupIssuance } from "./group_issuance.ts";
 import type { Issuance } from "./open_issuance.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { Replay } from "./replay.ts";
@@ -72,6 +73,7 @@ export class Control {
   readonly #tap: Tap;
   readonly #materials: RouteMaterials;
   readonly #membership: GroupMembership | undefined;
+  readonly #orders: GroupIssuance | undefined;
   readonly #firstWrite: FirstWrite;
   readonly #expiry: RuleExpiry;
   readonly #watch: BackendWatch;
@@ -111,7 +113,8 @@ export class Control {
       dns: this.nameServer.changes,
     });
     const activate = () => this.upkeep.lookAtCertificates();
-    this.issuance = issuanceOf(options, { startUp, state, activate });
+    this.#orders = groupIssuanceOf(options, state);
+    this.issuance = issuanceOf(options, { startUp, state, activate, group: this.#orders });
     this.upkeep = new Upkeep({ connector, startUp, state, now, log });
     this.geoip = new GeoIpInUse({
       ...{ path: config.firewall.geoipDb, loaded: geoip, state, readFile, log },
@@ -187,9 +190,13 @@ export class Control {
 
   /** Begins to follow the group, if there is one, once this process may write. */
   follow(health: () => string): void {
-    const { board } = this;
-    const parts = { board, watch: this.#watch };
-    this.#membership?.follow(() => memberHealth(health(), this.upkeep.refusals), parts);
+    this.#membership?.follow({
+      health: () => memberHealth(health(), this.upkeep.refusals),
+      board: this.board,
+      watch: this.#watch,
+      onOrders: () => this.#orders?.announced(),
+    });
+    this.#orders?.start(() => this.issuance?.turnsHaveChanged());
   }
 
   /** Its part in the group in figures; absent: it is alone. */
@@ -292,7 +299,10 @@ export class Control {
     this.#resolver?.[Symbol.dispose]();
     this.routing.close();
     this.backends.close();
+    // Orders are given up while it can be said whose turn it is next.
+    await this.issuance?.[Symbol.asyncDispose]();
     await this.#membership?.[Symbol.asyncDispose]();
+    await this.#orders?.[Symbol.asyncDispose]();
     await this.nameServer[Symbol.asyncDispose]();
     await this.state.close();
     await this.totals.close();

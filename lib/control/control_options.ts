@@ -41,8 +41,18 @@ export interface ControlOptions {
   readonly file?: StateFileOptions;
   /** The group that this proxy belongs to; absent: it is alone. */
   readonly fleet?: FleetOptions;
+  /** How long is waited when certificates are ordered; tests wait less. */
+  readonly orders?: OrderTimes;
   /** How much the state may hold; tests make it less. */
   readonly limits?: StateLimits;
+}
+
+/** How long is waited when certificates are ordered. */
+export interface OrderTimes {
+  /** How long a turn of a group's proxy lasts that nobody keeps. */
+  readonly leaseMs?: number;
+  /** Waits for what the authority is working on. */
+  readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** How a proxy belongs to a group. */

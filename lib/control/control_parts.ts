@@ -1,10 +1,13 @@
 import { AutoBans, isProtected } from "./auto_bans.ts";
+import type { Config } from "../config/mod.ts";
 import { connectorName } from "./connector_files.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import type { GeoIpInUse } from "./geoip_in_use.ts";
 import type { GroupMembership } from "./group_membership.ts";
+import { GroupIssuance } from "./group_issuance.ts";
 import { type Issuance, openIssuance } from "./open_issuance.ts";
 import type { StartedPlane, StartOptions } from "./plane_start.ts";
+import { wantedNames } from "./wanted_names.ts";
 import { ACME } from "../state/mod.ts";
 import { ServedState } from "./served_state.ts";
 
@@ -30,20 +33,38 @@ export function openState(
 
 /** Certificates from an authority, if the configuration names one. */
 export function issuanceOf(
-  { config, readFile, now, log, userAgent = "mc-proxy" }: StartOptions,
-  { startUp: { issued }, state, activate }: {
+  { config, readFile, now, log, orders, userAgent = "mc-proxy" }: StartOptions,
+  { startUp: { issued }, state, activate, group }: {
     readonly startUp: StartedPlane["startUp"];
     readonly state: ServedState;
     readonly activate: () => Promise<void>;
+    readonly group: GroupIssuance | undefined;
   },
 ): Issuance | undefined {
-  const { acme, connector, mcns, resolver } = config;
+  const { acme, mcns, resolver } = config;
   if (acme === undefined || issued === undefined) return undefined;
   return openIssuance(acme, issued, {
-    ...{ state, readFile, now, log, userAgent, mcns, activate },
+    ...{ state, readFile, now, log, userAgent, mcns, activate, group },
     resolvers: resolver.servers,
-    names: connector?.serverCert === ACME ? [connectorName(connector)] : [],
+    delay: orders?.delay,
+    wanted: () => wantedOf(config, state),
   });
+}
+
+/** What the proxies of a group have in common when certificates are ordered; absent: there is no group. */
+export function groupIssuanceOf(
+  { config, fleet, log, now, orders }: StartOptions,
+  state: ServedState,
+): GroupIssuance | undefined {
+  if (fleet === undefined) return undefined;
+  return new GroupIssuance({
+    ...{ link: fleet.link, state, acme: config.acme, log, now, leaseMs: orders?.leaseMs },
+    wanted: () => wantedOf(config, state),
+  });
+}
+
+function wantedOf({ connector }: Config, { snapshot }: ServedState): ReadonlySet<string> {
+  return wantedNames(snapshot, connector?.serverCert === ACME ? [connectorName(connector)] : []);
 }
 
 /** Bans of whoever behaves as the configuration says nobody should. */

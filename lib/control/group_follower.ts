@@ -18,6 +18,8 @@ export interface GroupFollowerOptions {
   readonly log: LogSink;
   /** After so long without having caught up the proxy is not well; 0: it is all the same. */
   readonly maxLagMs: number;
+  /** Called when whose turn it is to order may have changed, or what proves a name. */
+  readonly onOrders: () => void;
   /** Default: 1,000. */
   readonly beatMs?: number;
 }
@@ -54,6 +56,7 @@ export class GroupFollower implements AsyncDisposable {
         if (revision === undefined || revision > group.position.revision) this.look();
       },
       onAttention: options.onAttention,
+      onOrders: options.onOrders,
       onProblem: (error) => {
         this.#silence = error === undefined ? undefined : describeError(error);
         this.#isPrepared = false;

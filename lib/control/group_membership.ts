@@ -1,13 +1,11 @@
 import type { Config } from "../config/mod.ts";
-import type { BackendBoard } from "./backend_board.ts";
-import type { BackendWatch } from "./backend_watch.ts";
 import type { Database } from "../db/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { FleetOptions } from "./control_options.ts";
 import { FleetView } from "./fleet_view.ts";
 import { Group, type GroupTarget } from "./group.ts";
 import type { Sayer } from "./explain_sayer.ts";
-import { type FleetFigures, GroupPresence } from "./group_presence.ts";
+import { type FleetFigures, GroupPresence, type GroupPresenceOptions } from "./group_presence.ts";
 import type { GroupLog } from "./group_log.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -87,14 +85,11 @@ export class GroupMembership implements AsyncDisposable {
   }
 
   /** Begins to follow the log, once this process may write. */
-  follow(
-    health: () => string,
-    { board, watch }: { readonly board: BackendBoard; readonly watch: BackendWatch },
-  ): void {
+  follow(heard: Pick<GroupPresenceOptions, "health" | "board" | "watch" | "onOrders">): void {
     const { fleet: { link, version, beatMs }, config, log } = this.#options;
     const { state } = this.#attached;
     this.#presence = new GroupPresence({
-      ...{ group: this.#group, link, state, board, watch, version, health, log },
+      ...{ ...heard, group: this.#group, link, state, version, log },
       listenerNames: this.listenerNames,
       ...beatMs !== undefined && { beatMs },
       sharesHealth: config.state.postgres?.shareHealth ?? false,

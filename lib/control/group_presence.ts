@@ -25,6 +25,8 @@ export interface GroupPresenceOptions {
   readonly version: string;
   /** Why the proxy is not well; empty: it is. */
   readonly health: () => string;
+  /** See {@link GroupFollower}. */
+  readonly onOrders: () => void;
   readonly log: LogSink;
   /** See {@link GroupFollower}. */
   readonly maxLagMs: number;

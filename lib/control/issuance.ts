@@ -1,16 +1,19 @@
 import { AcmeError, fromPem } from "../acme/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { AcmeConfig } from "../config/mod.ts";
+import type { AcmeOrder } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
-import { ACME, isRedirect } from "../state/mod.ts";
+import { isRedirect } from "../state/mod.ts";
 import { AcmeSession } from "./acme_session.ts";
+import type { OrderTimes } from "./control_options.ts";
 import { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 import { allowedAt } from "./issuance_limits.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import { type IssuedStatus, issuedStatus } from "./issued_status.ts";
 import type { NameProver } from "./kept_proofs.ts";
 import { noteFailure, obtainForName, type OrderContext } from "./name_order.ts";
+import type { OrderTurn, OrderTurns } from "./order_turns.ts";
 import { RenewalWatch } from "./renewal_watch.ts";
 import type { ServedState } from "./served_state.ts";
 
@@ -27,14 +30,18 @@ export interface IssuanceOptions {
   readonly store: IssuanceStore;
   readonly state: ServedState;
   readonly prover: NameProver;
-  /** Names that want a certificate beside those of routes: the connector's. */
-  readonly names: readonly string[];
+  /** Names that want a certificate. */
+  readonly wanted: () => ReadonlySet<string>;
   /** Makes every worker use what was issued. */
   readonly activate: () => Promise<void>;
   readonly readFile: ReadFile;
   readonly userAgent: string;
   /** `host:port` of whom to ask for names; empty: the system's. */
   readonly resolvers: readonly string[];
+  /** Waits for what the authority is working on; default: a timer. */
+  readonly delay?: OrderTimes["delay"] | undefined;
+  /** Who orders. */
+  readonly turns: OrderTurns;
   readonly log: LogSink;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -59,6 +66,9 @@ export class Issuance implements AsyncDisposable {
   readonly #renewals: RenewalWatch;
   readonly #running = new Map<string, { controller: AbortController; done: Promise<void> }>();
   readonly #forced = new Set<string>();
+  /** Until when it is others' turn, by name. */
+  readonly #waiting = new Map<string, number>();
+  #waking: ReturnType<typeof setTimeout> | undefined;
   readonly #session: AcmeSession;
   #timer: ReturnType<typeof setInterval> | undefined;
   #forgetting: ReturnType<typeof setTimeout> | undefined;
@@ -83,10 +93,11 @@ export class Issuance implements AsyncDisposable {
   /** What does not come as it should, one sentence each. */
   get warnings(): readonly string[] {
     const failing = this.status().filter(({ failures }) => failures > 0);
-    const { prover, state: { snapshot } } = this.#options;
+    const { prover, state: { snapshot }, turns } = this.#options;
     const isUnheard = prover.type === "http-01" && !snapshot.listeners.some(isRedirect);
     return [
       ...isUnheard ? [NO_LISTENER_FOR_HTTP01] : [],
+      ...turns.problem === undefined ? [] : [`no certificate can be ordered: ${turns.problem}`],
       ...failing.map(({ name, failures, lastError }) =>
         `the certificate of ${name} could not be obtained, ${failures} times: ${lastError}`
       ),
@@ -108,6 +119,13 @@ export class Issuance implements AsyncDisposable {
     }
   }
 
+  /** Others may have had their turn. */
+  turnsHaveChanged(): void {
+    if (this.#waiting.size === 0) return;
+    this.#waiting.clear();
+    void this.look();
+  }
+
   /** Reads anew what another process may have got meanwhile. */
   reread(): void {
     this.#options.store.reload();
@@ -116,7 +134,7 @@ export class Issuance implements AsyncDisposable {
   /** The names that routes want a certificate for, and how it stands. */
   status(): IssuedStatus[] {
     const { store, config } = this.#options;
-    return [...this.#wanted()].sort().map((name) => ({
+    return [...this.#options.wanted()].sort().map((name) => ({
       ...issuedStatus(name, store, config),
       running: this.#running.has(name),
     }));
@@ -139,7 +157,9 @@ export class Issuance implements AsyncDisposable {
    */
   async renew(name: string): Promise<void> {
     const { store, now } = this.#options;
-    if (!this.#wanted().has(name)) throw missing(`a route with tls_cert = "acme" for ${name}`);
+    if (!this.#options.wanted().has(name)) {
+      throw missing(`a route with tls_cert = "acme" for ${name}`);
+    }
     if (this.#running.has(name)) return;
     const at = allowedAt(store.attempts(now()), { name, now: now() });
     if (at > now()) {
@@ -209,42 +229,35 @@ export class Issuance implements AsyncDisposable {
     this.#closed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#forgetting);
+    clearTimeout(this.#waking);
     for (const { controller } of this.#running.values()) controller.abort();
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done));
     this.#options.prover.close?.();
     await this.#session[Symbol.asyncDispose]();
   }
 
-  /** Of routes and the connector, and of nothing else: whoever could make us order names could shut the account out. */
-  #wanted(): ReadonlySet<string> {
-    const names = new Set<string>(this.#options.names);
-    for (const { routes } of this.#options.state.snapshot.listeners) {
-      for (const { tlsCert, hostname } of routes) if (tlsCert === ACME) names.add(hostname);
-    }
-    return names;
-  }
-
   async #look(): Promise<void> {
     const { store, now } = this.#options;
-    const wanted = this.#wanted();
+    const wanted = this.#options.wanted();
     for (const [name, { controller }] of this.#running) {
       if (!wanted.has(name)) controller.abort();
     }
     for (const name of wanted) {
       if (this.#closed || this.#isRolling || this.#running.size >= MAX_ORDERS) return;
       if (this.#running.has(name)) continue;
-      if (!this.#isDue(name)) {
+      if ((this.#waiting.get(name) ?? 0) > performance.now()) continue;
+      const isForced = this.#forced.has(name);
+      if (!isForced && !this.#isDue(name)) {
         await this.#renewals.look(name);
         continue;
       }
       if (allowedAt(store.attempts(now()), { name, now: now() }) > now()) continue;
       this.#forced.delete(name);
-      this.#begin(name);
+      this.#begin(name, isForced);
     }
   }
 
   #isDue(name: string): boolean {
-    if (this.#forced.has(name)) return true;
     const { store, config, now } = this.#options;
     const certificate = store.certificate(name);
     if ((store.order(name)?.nextAt ?? 0) > now()) return false;
@@ -252,27 +265,56 @@ export class Issuance implements AsyncDisposable {
       certificate.renewAt <= now();
   }
 
-  #begin(name: string): void {
+  #begin(name: string, isForced: boolean): void {
     const controller = new AbortController();
-    const done = this.#order(name, controller.signal).finally(() => {
+    const done = this.#inTurn(name, { isForced, cancelled: controller.signal }).finally(() => {
       this.#running.delete(name);
       if (!this.#closed) void this.look(); // Others may have waited for their turn.
     });
     this.#running.set(name, { controller, done });
   }
 
-  /** One order from its beginning to its end; never fails. */
-  async #order(name: string, cancelled: AbortSignal): Promise<void> {
+  /** Orders if it is this proxy's turn; never fails. */
+  async #inTurn(
+    name: string,
+    { isForced, cancelled }: { readonly isForced: boolean; readonly cancelled: AbortSignal },
+  ): Promise<void> {
+    const answer = await this.#options.turns.take(name, cancelled);
+    if (answer.status === "wait") return this.#wait(name, answer.waitMs);
+    const { turn } = answer;
+    // While others had theirs, the certificate may have come.
+    const order = isForced || this.#isDue(name)
+      ? await this.#order(name, { turn, cancelled })
+      : undefined;
+    const waitMs = order === undefined ? 0 : Math.max(0, order.nextAt - this.#options.now());
+    await turn.end({ waitMs, order });
+  }
+
+  /** Looks again when others have had their turn. */
+  #wait(name: string, ms: number): void {
+    this.#waiting.set(name, performance.now() + ms);
+    if (this.#closed || ms > LOOK_MS) return;
+    clearTimeout(this.#waking);
+    this.#waking = setTimeout(() => void this.look(), ms);
+  }
+
+  /** One order from its beginning to its end; gives what is left of one that failed. Never fails. */
+  async #order(
+    name: string,
+    { turn, cancelled }: { readonly turn: OrderTurn; readonly cancelled: AbortSignal },
+  ): Promise<AcmeOrder | undefined> {
     this.#attempts++;
     const kept = this.#options.store.order(name)?.proof;
-    const signal = AbortSignal.any([cancelled, AbortSignal.timeout(ORDER_TIMEOUT_MS)]);
+    const timeout = AbortSignal.timeout(ORDER_TIMEOUT_MS);
+    const signal = AbortSignal.any([cancelled, turn.signal, timeout]);
     try {
-      await obtainForName(name, signal, this.#context);
+      await obtainForName(name, { signal, turn }, this.#context);
       this.#renewals.forget(name);
     } catch (error) {
-      if (cancelled.aborted) return; // A stop, or a route that is gone: nobody failed.
+      // A stop, a route that is gone, another's turn: nobody failed.
+      if (cancelled.aborted || turn.signal.aborted) return;
       this.#failures++;
-      await noteFailure(name, error, this.#context);
+      return await noteFailure(name, error, this.#context);
     } finally {
       // What a process before has left, and this one did not need to show again.
       if (!this.#closed) await this.#options.prover.forget(name, kept);

@@ -12,9 +12,11 @@ import {
 import type { AcmeConfig } from "../config/mod.ts";
 import { type AcmeOrder, DatabaseError, type IssuedCertificate } from "../db/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
+import type { OrderTimes } from "./control_options.ts";
 import type { AcmeSession } from "./acme_session.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import { keepingProver, type NameProver } from "./kept_proofs.ts";
+import type { OrderTurn } from "./order_turns.ts";
 
 /** After a failure of our own, such as a database that is busy. */
 const OWN_FAILURE_MS = 60_000;
@@ -25,6 +27,8 @@ export interface OrderContext {
   readonly store: IssuanceStore;
   readonly session: AcmeSession;
   readonly prover: NameProver;
+  /** Waits for what the authority is working on; default: a timer. */
+  readonly delay?: OrderTimes["delay"] | undefined;
   /** Makes every worker use what was issued. */
   readonly activate: () => Promise<void>;
   readonly log: LogSink;
@@ -35,25 +39,28 @@ export interface OrderContext {
 }
 
 /**
- * One order from its beginning, or from where a process before has left it, to the certificate in use.
+ * One order from its beginning, or from where a process or a proxy before has left it, to the certificate
+ * in use.
  *
  * @throws {AcmeError}
  * @throws {DatabaseError} if it cannot be noted, as in a process that does not write any more.
  */
 export async function obtainForName(
   name: string,
-  signal: AbortSignal,
+  { signal, turn }: { readonly signal: AbortSignal; readonly turn: OrderTurn },
   context: OrderContext,
 ): Promise<void> {
-  const { config: { directory, profile }, store, session, now, random } = context;
-  const before = store.order(name);
+  const { config: { directory, profile }, store, session, now, random, delay } = context;
+  const before = turn.left ?? store.order(name);
   const resumed = before?.directory === directory && before.url !== "" ? before : undefined;
   const key = resumed === undefined ? await generateKey() : await importKeyPem(resumed.keyPem);
   const keyPem = await exportKeyPem(key);
-  await store.begin({
+  const begun: AcmeOrder = {
     ...{ name, directory, keyPem, url: resumed?.url ?? "", nextAt: 0, proof: resumed?.proof },
     ...{ failures: before?.failures ?? 0, lastError: before?.lastError ?? "" },
-  }, now());
+  };
+  await store.begin(begun, now());
+  await turn.note(begun);
   const client = await session.open();
   const prover = keepingProver(context.prover, name, store);
   const old = store.certificate(name);
@@ -61,7 +68,9 @@ export async function obtainForName(
     obtainCertificate({
       ...{ client, key, prover, signal, profile, names: [name], resume },
       replaces: old?.directory === directory ? renewalId(old.certPem) : undefined,
-      onOrder: (url) => noteOrder(store, name, url),
+      onOrder: (url) => noteOrder(url, { store, name, turn }),
+      mayGoOn: () => turn.check(),
+      ...delay && { delay },
     });
   const certPem = await attempt(resumed?.url).catch((error) => {
     // While two processes share a port, the authority may have met the one that did not show the
@@ -75,10 +84,19 @@ export async function obtainForName(
   await activate(issued, life, context);
 }
 
-async function noteOrder(store: IssuanceStore, name: string, url: string): Promise<void> {
+async function noteOrder(
+  url: string,
+  { store, name, turn }: {
+    readonly store: IssuanceStore;
+    readonly name: string;
+    readonly turn: OrderTurn;
+  },
+): Promise<void> {
   const order = store.order(name);
   if (order === undefined || order.url === url) return;
-  await store.setOrder({ ...order, url, proof: undefined });
+  const noted = { ...order, url, proof: undefined };
+  await store.setOrder(noted);
+  await turn.note(noted);
 }
 
 /** Kept first, then in use by every worker, as if a file had changed. */
@@ -96,12 +114,12 @@ async function activate(
   log({ level: "info", message: "certificate issued", fields });
 }
 
-/** Notes why an order has failed, and when the next one may be tried. Never fails. */
+/** Notes why an order has failed, and when the next one may be tried, and gives that. Never fails. */
 export async function noteFailure(
   name: string,
   error: unknown,
   { store, session, config: { directory }, now, random, log }: OrderContext,
-): Promise<void> {
+): Promise<AcmeOrder> {
   const lastError = describeError(error);
   const before = store.order(name);
   const isOurs = error instanceof DatabaseError;
@@ -121,6 +139,7 @@ export async function noteFailure(
   const fields = { hostname: name, error: lastError, failures, next };
   log({ level: "warn", message: "certificate could not be obtained", fields });
   await store.setOrder(order).catch(() => {}); // In memory it counts all the same.
+  return order;
 }
 
 /** Whether an authority has ended an order, and would take another one. */

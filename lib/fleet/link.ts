@@ -7,6 +7,7 @@ import { entriesFromJson, type Entry, type Head } from "./log.ts";
 import { ListenerNames, type NamedListener } from "./names.ts";
 import { type Member, memberOf, type Report } from "./member.ts";
 import { type FleetObject, readObject } from "./objects.ts";
+import { GroupOrders } from "./orders.ts";
 import { type PreparedTables, prepareTables } from "./prepare.ts";
 import {
   BULLETINS_SINCE,
@@ -53,6 +54,8 @@ const CONNECTIONS = 2;
 /** A group in PostgreSQL, as one proxy of it meets it. Every question has a deadline. */
 export class FleetLink implements AsyncDisposable {
   readonly options: FleetLinkOptions;
+  /** Whose turn it is to order certificates. */
+  readonly orders: GroupOrders;
   readonly #names: ListenerNames;
   readonly #connection: FleetConnection;
   readonly #writer: FleetWriter;
@@ -67,6 +70,7 @@ export class FleetLink implements AsyncDisposable {
     });
     const version = () => this.#version();
     this.#writer = new FleetWriter({ ...options, names: this.#names, version });
+    this.orders = new GroupOrders(this.#connection, options);
   }
 
   /**

@@ -37,6 +37,15 @@ export { type Appended, type NewEntry, type Turn } from "./writer.ts";
 export { FLEET_FORMATS, type FleetFormats, formatOf } from "./format.ts";
 export { type Bulletin, type Drain, type Exchanged, type Neighbour } from "./bulletin.ts";
 export { FleetLinkError } from "./link_error.ts";
+export {
+  type FoundProof,
+  type GroupOrders,
+  type HeldTurn,
+  type OrderName,
+  type ProofReach,
+  type Taken,
+  type TurnLimits,
+} from "./orders.ts";
 export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";
 export { FLEET_SCHEMA, FLEET_VERSION } from "./schema.ts";

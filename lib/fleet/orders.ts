@@ -80,11 +80,11 @@ const PROOFS = `SELECT c.id::text AS id, c.directory, c.name, c.fence::float8 AS
   WHERE c.group_name = $1::text AND c.fence = o.fence AND o.expires_at > clock_timestamp()
   ORDER BY c.name COLLATE "C" LIMIT 1000`;
 const REACH = `SELECT
-  (SELECT to_json(c.shown)::text FROM mc_proxy_fleet.challenges c
-    WHERE c.group_name = $1::text AND c.id = $2::uuid) AS shown,
   (SELECT coalesce(json_agg(m.proxy), '[]')::text FROM mc_proxy_fleet.members m
     WHERE m.group_name = $1::text
-      AND m.seen_at > clock_timestamp() - interval '${SILENT_SECONDS} s') AS alive`;
+      AND m.seen_at > clock_timestamp() - interval '${SILENT_SECONDS} s') AS alive,
+  (SELECT to_json(c.shown)::text FROM mc_proxy_fleet.challenges c
+    WHERE c.group_name = $1::text AND c.id = $2::uuid) AS shown`;
 
 /** Whose turn it is to order certificates, in PostgreSQL, as one proxy of the group meets it. */
 export class GroupOrders {

@@ -1,5 +1,6 @@
 import { BULLETIN_SCHEMA } from "./schema_bulletin.ts";
 import { LOG_SCHEMA } from "./schema_log.ts";
+import { ORDERS_SCHEMA } from "./schema_orders.ts";
 
 /**
  * Of the tables and functions below. Whoever changes them adds one: a proxy brings an older version up to
@@ -48,11 +49,13 @@ LANGUAGE plpgsql AS $$
 DECLARE
   one text;
   tables text[] := ARRAY[
-    'migrations', 'groups', 'objects', 'log', 'members', 'audit', 'bulletins', 'drains'
+    'migrations', 'groups', 'objects', 'log', 'members', 'audit', 'bulletins', 'drains',
+    'orders', 'challenges'
   ];
   functions text[] := ARRAY[
     'own_groups', 'take_turn', 'append', 'report', 'forget',
-    'exchange', 'call_attention', 'set_drain'
+    'exchange', 'call_attention', 'set_drain',
+    'take_order', 'keep_order', 'note_order', 'end_order', 'show_proof', 'hide_proof', 'say_shown'
   ];
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA mc_proxy_fleet TO %I', in_role);
@@ -133,6 +136,11 @@ INSERT INTO mc_proxy_fleet.migrations (version) SELECT generate_series(1, ${FLEE
  * What `deploy/postgres/fleet.sql` makes, for a proxy whose role may: the same statements, which a test
  * compares. It makes everything where nothing is, and of any older version this one.
  */
-export const FLEET_SCHEMA = [BEGINNING, LOG_SCHEMA, BULLETIN_SCHEMA, ADMINISTRATION, RIGHTS].join(
-  "",
-);
+export const FLEET_SCHEMA = [
+  BEGINNING,
+  LOG_SCHEMA,
+  BULLETIN_SCHEMA,
+  ORDERS_SCHEMA,
+  ADMINISTRATION,
+  RIGHTS,
+].join("");

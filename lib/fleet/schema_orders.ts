@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS mc_proxy_fleet.challenges (
   FOREIGN KEY (group_name, directory, name) REFERENCES mc_proxy_fleet.orders ON DELETE CASCADE
 );
 
--- Tells the group to look at turns and proofs.
+-- Tells the group to look at turns and proofs. Called first: whoever brings the tables up to date locks
+-- "groups" before those above.
 CREATE OR REPLACE FUNCTION mc_proxy_fleet.announce_orders(in_group text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT pg_notify(g.channel, 'orders') FROM mc_proxy_fleet.groups g WHERE g.group_name = in_group
@@ -56,6 +57,7 @@ DECLARE
   taken bigint;
 BEGIN
   PERFORM mc_proxy_fleet.require_member(in_group);
+  PERFORM FROM mc_proxy_fleet.groups g WHERE g.group_name = in_group;
   INSERT INTO mc_proxy_fleet.orders AS o (group_name, directory, name, fence, proxy, expires_at)
     VALUES (in_group, in_directory, in_name, 0, '', '-infinity') ON CONFLICT DO NOTHING;
   SELECT * INTO STRICT here FROM mc_proxy_fleet.orders o
@@ -126,6 +128,7 @@ CREATE OR REPLACE FUNCTION mc_proxy_fleet.end_turn(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM mc_proxy_fleet.require_member(in_group);
+  PERFORM mc_proxy_fleet.announce_orders(in_group);
   UPDATE mc_proxy_fleet.orders o SET expires_at = clock_timestamp(), note = in_note,
       next_at = CASE WHEN in_wait_ms > 0
         THEN clock_timestamp() + in_wait_ms * interval '1 ms' ELSE '-infinity' END
@@ -134,7 +137,6 @@ BEGIN
   IF NOT FOUND THEN RETURN false; END IF;
   DELETE FROM mc_proxy_fleet.challenges c WHERE c.group_name = in_group
     AND c.directory = in_directory AND c.name = in_name;
-  PERFORM mc_proxy_fleet.announce_orders(in_group);
   RETURN true;
 END
 $$;
@@ -148,6 +150,7 @@ DECLARE
   made uuid;
 BEGIN
   PERFORM mc_proxy_fleet.require_member(in_group);
+  PERFORM mc_proxy_fleet.announce_orders(in_group);
   PERFORM FROM mc_proxy_fleet.orders o
     WHERE o.group_name = in_group AND o.directory = in_directory AND o.name = in_name
       AND o.fence = in_fence AND o.expires_at > clock_timestamp() FOR UPDATE;
@@ -156,7 +159,6 @@ BEGIN
     AND c.directory = in_directory AND c.name = in_name;
   INSERT INTO mc_proxy_fleet.challenges AS c (group_name, directory, name, fence, proof)
     VALUES (in_group, in_directory, in_name, in_fence, in_proof) RETURNING c.id INTO made;
-  PERFORM mc_proxy_fleet.announce_orders(in_group);
   RETURN made;
 END
 $$;
@@ -166,8 +168,8 @@ CREATE OR REPLACE FUNCTION mc_proxy_fleet.hide_proof(in_group text, in_id uuid) 
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM mc_proxy_fleet.require_member(in_group);
+  PERFORM mc_proxy_fleet.announce_orders(in_group);
   DELETE FROM mc_proxy_fleet.challenges c WHERE c.group_name = in_group AND c.id = in_id;
-  IF FOUND THEN PERFORM mc_proxy_fleet.announce_orders(in_group); END IF;
 END
 $$;
 

@@ -69,6 +69,14 @@ export interface MemberOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** How often members tell each other how they are. Default: as ever. */
   readonly beatMs?: number;
+  /** Where it has further listeners of the group, by their names. */
+  readonly listeners?: Readonly<Record<string, string>>;
+  /** Further tables of its configuration. */
+  readonly more?: string;
+  /** Routes of its listener, if it is the first. */
+  readonly routes?: string;
+  /** How long is waited when certificates are ordered. */
+  readonly orders?: ControlOptions["orders"];
   /** Compiles a change; tests make it fail. */
   readonly compile?: ControlOptions["compile"];
   /** How long an answer of PostgreSQL is waited for. Default: as ever. */
@@ -147,6 +155,10 @@ export class FleetMember implements AsyncDisposable {
   }
 }
 
+const FIRST_ROUTE = `[[listeners.routes]]
+  hostname = "first.example"
+  backend = "127.0.0.1:1"`;
+
 /** Starts a member as the program does. */
 export async function startMember(
   postgres: TestPostgres,
@@ -159,10 +171,13 @@ export async function startMember(
     deadlineMs,
     compile,
     beatMs,
-    maxLag = "0s",
-    files = {},
+    orders,
+    ...options
   }: MemberOptions,
 ): Promise<FleetMember> {
+  const { maxLag = "0s", files = {}, more = "", routes = FIRST_ROUTE } = options;
+  const listeners = Object.entries({ edge: `127.0.0.1:${port}`, ...options.listeners })
+    .map(([name, addr]) => `${name} = "${addr}"`);
   const passwordFile = `${folder}/password`;
   await Deno.writeTextFile(passwordFile, `${ROLE_PASSWORD}\n`);
   const { host, port: postgresPort } = through ?? postgres.address;
@@ -180,14 +195,13 @@ export async function startMember(
     [state.local]
     name = "${role}"
     max_lag = "${maxLag}"
-    listeners = { edge = "127.0.0.1:${port}" }
+    listeners = { ${listeners.join(", ")} }
     [state.local.files]
     ${Object.entries(files).map(([name, path]) => `${name} = "${path}"`).join("\n")}
     [[listeners]]
     addr = "127.0.0.1:${port}"
-      [[listeners.routes]]
-      hostname = "first.example"
-      backend = "127.0.0.1:1"
+    ${routes}
+    ${more}
   `);
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { config } = loaded;
@@ -205,12 +219,14 @@ export async function startMember(
   const control = await Control.start({
     ...{ config, database, log },
     fleet: { ...fleet, ...beatMs !== undefined && { beatMs } },
+    ...orders && { orders },
     onEvent: () => {},
     ...compile && { compile },
     startPlane: (snapshot, sinks) => InlinePlane.start(snapshot, { ...sinks, idPrefix: role }),
   });
   stack.defer(() => control.drain(0));
   await control.keep(() => Promise.resolve(undefined));
+  control.issuance?.start();
   control.follow(() => "");
   stack.move();
   return new FleetMember({ name: role, control, logs, link: fleet.link, config, database });

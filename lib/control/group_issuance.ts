@@ -1,0 +1,113 @@
+import type { AcmeConfig } from "../config/mod.ts";
+import type { FleetLink } from "../fleet/mod.ts";
+import { describeError, type LogSink } from "../observe/mod.ts";
+import { ChallengeBoard } from "./challenge_board.ts";
+import { GroupProofs, GroupProver } from "./group_proofs.ts";
+import { GroupTurns } from "./group_turns.ts";
+import type { NameProver } from "./kept_proofs.ts";
+import type { OrderTurns } from "./order_turns.ts";
+import type { ServedState } from "./served_state.ts";
+
+/** How often the group's proofs are looked at, heard of or not. */
+const BEAT_MS = 1_000;
+
+/** What a {@link GroupIssuance} works with. */
+export interface GroupIssuanceOptions {
+  readonly link: FleetLink;
+  readonly state: ServedState;
+  /** Absent: this proxy orders nothing, and shows what others have to prove. */
+  readonly acme: AcmeConfig | undefined;
+  /** Names that want a certificate here. */
+  readonly wanted: () => ReadonlySet<string>;
+  readonly log: LogSink;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** How long a turn lasts that nobody keeps; tests wait less. */
+  readonly leaseMs?: number | undefined;
+}
+
+/**
+ * What a group of proxies has in common when certificates are ordered: whose turn it is, and what proves
+ * a name. It is followed for as long as the proxy runs.
+ */
+export class GroupIssuance implements AsyncDisposable {
+  readonly #options: GroupIssuanceOptions;
+  readonly #board: ChallengeBoard;
+  readonly #proofs: GroupProofs;
+  readonly #turns: GroupTurns | undefined;
+  #beat: ReturnType<typeof setInterval> | undefined;
+  #looking: Promise<void> | undefined;
+  #isAsked = false;
+  #isClosed = false;
+  #problem: string | undefined;
+  #onTurns: () => void = () => {};
+
+  constructor(options: GroupIssuanceOptions) {
+    this.#options = options;
+    const { link: { orders }, acme, wanted, log, leaseMs } = options;
+    const type = acme?.challenge === "http-01" ? "http-01" : "tls-alpn-01";
+    this.#board = new ChallengeBoard(type, options);
+    const wants = (name: string) => wanted().has(name);
+    this.#proofs = new GroupProofs({ orders, board: this.#board, wants, log });
+    this.#turns = acme &&
+      new GroupTurns({ orders, directory: acme.directory, log, leaseMs });
+  }
+
+  /** Who orders, for a proxy that does. */
+  get turns(): OrderTurns | undefined {
+    return this.#turns;
+  }
+
+  /** Shows proofs here and at the others; absent: this proxy orders nothing. */
+  get prover(): NameProver | undefined {
+    const turns = this.#turns;
+    return turns && new GroupProver({ board: this.#board, proofs: this.#proofs, turns });
+  }
+
+  /** Begins to follow; `onTurns` is called when others may have had their turn. */
+  start(onTurns: () => void): void {
+    this.#onTurns = onTurns;
+    this.#beat = setInterval(() => this.look(), BEAT_MS);
+    this.look();
+  }
+
+  /** PostgreSQL says that something has changed. */
+  announced(): void {
+    this.look();
+    this.#onTurns();
+  }
+
+  /** Looks once, or once more if that is being done. */
+  look(): void {
+    this.#isAsked = true;
+    this.#looking ??= this.#look().finally(() => this.#looking = undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#beat);
+    await this.#looking;
+    this.#proofs.close();
+  }
+
+  async #look(): Promise<void> {
+    const { state, log } = this.#options;
+    while (this.#isAsked && !this.#isClosed) {
+      this.#isAsked = false;
+      // It is the other process's business, until it gives the database back.
+      if ((state.database.role?.look() ?? "ours") !== "ours") return;
+      try {
+        await this.#proofs.look();
+        this.#problem = undefined;
+      } catch (error) {
+        if (this.#isClosed) return;
+        // What hinders it is mostly what following the log meets too, and is said there.
+        const problem = describeError(error);
+        if (problem === this.#problem) continue;
+        this.#problem = problem;
+        const message = "proofs of the group cannot be looked at";
+        log({ level: "debug", message, fields: { error: problem } });
+      }
+    }
+  }
+}
