@@ -178,7 +178,8 @@ export class GroupOrders {
    * @throws {FleetLinkError}
    */
   async proofs(): Promise<FoundProof[]> {
-    return (await this.#connection.ask(PROOFS, [this.#group])) as unknown as FoundProof[];
+    const rows = await this.#connection.ask(PROOFS, [this.#group]);
+    return rows.map((row) => ({ ...row }) as unknown as FoundProof);
   }
 
   /** @throws {FleetLinkError} */

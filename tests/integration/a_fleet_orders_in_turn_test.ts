@@ -40,7 +40,7 @@ testWithCommands(COMMANDS, "a fleet orders in turn, and one proxy proves for all
   }
   const others: FleetMember[] = [];
   for (const [i, role] of plain.entries()) {
-    const [port = 0, other = 0] = ports.slice(2 + 2 * i);
+    const [port = 0, other = 0] = ports.slice(3 + 2 * i);
     const redirectAt = i === 0 ? httpPort : other;
     others.push(
       await start({
