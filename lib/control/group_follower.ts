@@ -64,6 +64,8 @@ export class GroupFollower implements AsyncDisposable {
     });
     this.#watching = options.state.watch(() => this.report());
     this.#beat = setInterval(() => this.look(), beatMs);
+    // From now on others wait for this one.
+    this.report();
   }
 
   /** Why the proxy is not well: it has not caught up with the group for longer than it may. */

@@ -3,7 +3,7 @@ import type { FleetLink } from "../fleet/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { ChallengeBoard } from "./challenge_board.ts";
 import { GroupProofs, GroupProver } from "./group_proofs.ts";
-import { GroupTurns } from "./group_turns.ts";
+import { GroupOrderTurns } from "./group_order_turns.ts";
 import type { NameProver } from "./kept_proofs.ts";
 import type { OrderTurns } from "./order_turns.ts";
 import type { ServedState } from "./served_state.ts";
@@ -34,7 +34,7 @@ export class GroupIssuance implements AsyncDisposable {
   readonly #options: GroupIssuanceOptions;
   readonly #board: ChallengeBoard;
   readonly #proofs: GroupProofs;
-  readonly #turns: GroupTurns | undefined;
+  readonly #turns: GroupOrderTurns | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | undefined;
   #isAsked = false;
@@ -50,7 +50,7 @@ export class GroupIssuance implements AsyncDisposable {
     const wants = (name: string) => wanted().has(name);
     this.#proofs = new GroupProofs({ orders, board: this.#board, wants, log });
     this.#turns = acme &&
-      new GroupTurns({ orders, directory: acme.directory, log, leaseMs });
+      new GroupOrderTurns({ orders, directory: acme.directory, log, leaseMs });
   }
 
   /** Who orders, for a proxy that does. */

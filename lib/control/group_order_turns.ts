@@ -16,8 +16,8 @@ const KEEPS_IN_A_LEASE = 4;
 /** When PostgreSQL is asked again that did not answer. */
 const RETRY_MS = 5_000;
 
-/** What {@link GroupTurns} works with. */
-export interface GroupTurnsOptions {
+/** What {@link GroupOrderTurns} works with. */
+export interface GroupOrderTurnsOptions {
   readonly orders: GroupOrders;
   /** Of the authority. */
   readonly directory: string;
@@ -27,12 +27,12 @@ export interface GroupTurnsOptions {
 }
 
 /** Turns of a group, whose proxies order one after the other, a name at a time. */
-export class GroupTurns implements OrderTurns {
-  readonly #options: GroupTurnsOptions;
-  readonly #held = new Map<string, GroupTurn>();
+export class GroupOrderTurns implements OrderTurns {
+  readonly #options: GroupOrderTurnsOptions;
+  readonly #held = new Map<string, GroupOrderTurn>();
   #problem: string | undefined;
 
-  constructor(options: GroupTurnsOptions) {
+  constructor(options: GroupOrderTurnsOptions) {
     this.#options = options;
   }
 
@@ -41,7 +41,7 @@ export class GroupTurns implements OrderTurns {
   }
 
   /** The turn of a name, while it is this proxy's. */
-  held(name: string): GroupTurn | undefined {
+  held(name: string): GroupOrderTurn | undefined {
     return this.#held.get(name);
   }
 
@@ -53,7 +53,7 @@ export class GroupTurns implements OrderTurns {
       const taken = await orders.take({ directory, name }, limits);
       this.#problem = undefined;
       if (taken.status === "wait") return { status: "wait", waitMs: taken.waitMs };
-      const turn = new GroupTurn({
+      const turn = new GroupOrderTurn({
         ...{ orders, held: taken.turn, leaseMs, asked, log },
         onEnd: () => this.#held.delete(name),
       });
@@ -67,7 +67,7 @@ export class GroupTurns implements OrderTurns {
   }
 }
 
-interface GroupTurnOptions {
+interface GroupOrderTurnOptions {
   readonly orders: GroupOrders;
   readonly held: HeldTurn;
   readonly leaseMs: number;
@@ -78,16 +78,16 @@ interface GroupTurnOptions {
 }
 
 /** A turn that is kept until it ends, or until nobody says that it lasts. */
-export class GroupTurn implements OrderTurn {
+export class GroupOrderTurn implements OrderTurn {
   readonly held: HeldTurn;
-  readonly #options: GroupTurnOptions;
+  readonly #options: GroupOrderTurnOptions;
   readonly #lost = new AbortController();
   readonly #keeping: ReturnType<typeof setInterval>;
   #losing: ReturnType<typeof setTimeout> | undefined;
   #kept: Clocks;
   #isEnded = false;
 
-  constructor(options: GroupTurnOptions) {
+  constructor(options: GroupOrderTurnOptions) {
     this.#options = options;
     this.held = options.held;
     this.#kept = options.asked;

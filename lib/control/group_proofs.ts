@@ -3,7 +3,7 @@ import { AcmeError, type ChallengeType, type Proof } from "../acme/mod.ts";
 import type { FoundProof, GroupOrders, HeldTurn } from "../fleet/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ChallengeBoard, OtherProof } from "./challenge_board.ts";
-import type { GroupTurns } from "./group_turns.ts";
+import type { GroupOrderTurns } from "./group_order_turns.ts";
 import type { NameProver } from "./kept_proofs.ts";
 
 /** How long proxies are waited for that are there and do not show a proof. */
@@ -115,14 +115,14 @@ export class GroupProver implements NameProver {
   readonly type: ChallengeType;
   readonly #board: ChallengeBoard;
   readonly #proofs: GroupProofs;
-  readonly #turns: Pick<GroupTurns, "held">;
+  readonly #turns: Pick<GroupOrderTurns, "held">;
   readonly #published = new Map<string, string>();
 
   constructor(
     { board, proofs, turns }: {
       readonly board: ChallengeBoard;
       readonly proofs: GroupProofs;
-      readonly turns: Pick<GroupTurns, "held">;
+      readonly turns: Pick<GroupOrderTurns, "held">;
     },
   ) {
     this.type = board.type;

@@ -62,13 +62,13 @@ export interface ProofReach {
 const SILENT_SECONDS = 5;
 
 const TAKE = `SELECT fence::float8 AS fence, wait_ms::float8 AS "waitMs", holder, note
-  FROM mc_proxy_fleet.take_turn($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::integer,
+  FROM mc_proxy_fleet.take_order($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::integer,
     $7::integer)`;
-const KEEP = `SELECT mc_proxy_fleet.keep_turn($1::text, $2::text, $3::text, $4::bigint,
+const KEEP = `SELECT mc_proxy_fleet.keep_order($1::text, $2::text, $3::text, $4::bigint,
   $5::bigint) AS ok`;
-const NOTE = `SELECT mc_proxy_fleet.note_turn($1::text, $2::text, $3::text, $4::bigint,
+const NOTE = `SELECT mc_proxy_fleet.note_order($1::text, $2::text, $3::text, $4::bigint,
   $5::text) AS ok`;
-const END = `SELECT mc_proxy_fleet.end_turn($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
+const END = `SELECT mc_proxy_fleet.end_order($1::text, $2::text, $3::text, $4::bigint, $5::bigint,
   $6::text) AS ok`;
 const SHOW = `SELECT mc_proxy_fleet.show_proof($1::text, $2::text, $3::text, $4::bigint,
   $5::text)::text AS id`;

@@ -44,7 +44,7 @@ $$;
 -- Takes the turn, or says who has it and for how long it is none of this proxy's. A proxy that was
 -- started anew need not wait for itself. With in_max_an_hour a name has no more turns than that, and with
 -- in_max_three_hours an authority, of all proxies together.
-CREATE OR REPLACE FUNCTION mc_proxy_fleet.take_turn(
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.take_order(
   in_group text, in_directory text, in_name text, in_proxy text, in_lease_ms bigint,
   in_max_an_hour integer, in_max_three_hours integer
 ) RETURNS TABLE (fence bigint, wait_ms bigint, holder text, note text)
@@ -93,7 +93,7 @@ END
 $$;
 
 -- Whether it is still this holder's turn, which then lasts on.
-CREATE OR REPLACE FUNCTION mc_proxy_fleet.keep_turn(
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.keep_order(
   in_group text, in_directory text, in_name text, in_fence bigint, in_lease_ms bigint
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -108,7 +108,7 @@ END
 $$;
 
 -- Notes how far the order has come, as long as the turn lasts.
-CREATE OR REPLACE FUNCTION mc_proxy_fleet.note_turn(
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.note_order(
   in_group text, in_directory text, in_name text, in_fence bigint, in_note text
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -122,7 +122,7 @@ END
 $$;
 
 -- Ends a turn; the next one is in_wait_ms from now at the earliest.
-CREATE OR REPLACE FUNCTION mc_proxy_fleet.end_turn(
+CREATE OR REPLACE FUNCTION mc_proxy_fleet.end_order(
   in_group text, in_directory text, in_name text, in_fence bigint, in_wait_ms bigint, in_note text
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -29,9 +29,14 @@ testWithCommands(COMMANDS, "a fleet orders in turn, and one proxy proves for all
   const [edge, plain] = [["p1", "p2", "p3"], ["q1", "q2"]] as const;
   await createFleet(postgres, { edge, plain });
   const start = async (options: Omit<Parameters<typeof startOrderer>[1], "root">) => {
-    return stack.use(
+    const member = stack.use(
       await startOrderer({ postgres, pebble }, { root: folder.path, ...options }),
     );
+    // Nobody waits for one that has not said a word yet.
+    const isThere = async () =>
+      (await member.link.members()).some(({ proxy }) => proxy === options.role);
+    await eventually(isThere, "it has reported");
+    return member;
   };
   // The authority looks at the first of each, which is there before the others order.
   const members: FleetMember[] = [];

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { GroupTurns } from "../../lib/control/group_turns.ts";
+import { GroupOrderTurns } from "../../lib/control/group_order_turns.ts";
 import type { FleetLink, HeldTurn, TurnLimits } from "../../lib/fleet/mod.ts";
 import { eventually } from "../support/deadline.ts";
 import { createFleet, openLink, ROLE_PASSWORD } from "../support/fleet.ts";
@@ -193,7 +193,7 @@ async function keepRowsFrom({ address: { host, port, database } }: TestPostgres)
 
 /** A holder stops before PostgreSQL gives its turn to another, whatever it hears. */
 async function noticeSilence(server: TestPostgres, { orders }: FleetLink): Promise<void> {
-  const turns = new GroupTurns({ orders, directory: DIRECTORY, log: () => {}, leaseMs: 1000 });
+  const turns = new GroupOrderTurns({ orders, directory: DIRECTORY, log: () => {}, leaseMs: 1000 });
   const cancelled = new AbortController().signal;
   const answer = await turns.take("silent.example", cancelled);
   assert.ok(answer.status === "ours");
