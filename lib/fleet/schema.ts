@@ -6,7 +6,7 @@ import { ORDERS_SCHEMA } from "./schema_orders.ts";
  * Of the tables and functions below. Whoever changes them adds one: a proxy brings an older version up to
  * date where its role may, and says so where it may not.
  */
-export const FLEET_VERSION = 4;
+export const FLEET_VERSION = 5;
 
 /** First of all, and nobody meets what is half done: who appends waits. */
 const BEGINNING = String.raw`
