@@ -105,7 +105,7 @@ export class GroupIssuance implements AsyncDisposable {
         const problem = describeError(error);
         if (problem === this.#problem) continue;
         this.#problem = problem;
-        const message = "proofs of the group cannot be looked at";
+        const message = "what the group shares cannot be looked at";
         log({ level: "debug", message, fields: { error: problem } });
       }
     }
