@@ -15,13 +15,10 @@ import {
   recordToToml,
 } from "../../lib/schema/mod.ts";
 import {
-  BACKEND,
-  HEALTH,
   LISTENER,
   type Listener,
   POLICY,
   ROUTE,
-  ROUTE_PATH,
   type RouteSettings,
   RULE,
   type RuleSettings,
@@ -30,86 +27,19 @@ import {
 import { type AdminFixture, startAdmin } from "../support/admin.ts";
 import { createServerIdentity } from "../support/certificates.ts";
 import { unusedPort } from "../support/ports.ts";
-import { sampleOf } from "../support/state_samples.ts";
+import { sampleState } from "../support/sample_state.ts";
 import { countryDatabase } from "../support/vectors.ts";
 import { type Carried, WAYS_IN, waysOut, withoutAbsent } from "../support/state_ways.ts";
 
-/** Every field with a value of its own; the listener is a second one beside that of the fixture. */
-async function sampleState(folder: string): Promise<Required<State>> {
+/** A state whose files are there: each field has a value of its own. */
+async function writtenState(folder: string): Promise<Required<State>> {
   await Deno.writeFile(join(folder, "geo.mmdb"), countryDatabase());
   const { certPem, keyPem } = await createServerIdentity("a.example");
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   await Deno.writeTextFile(cert, certPem);
   await Deno.writeTextFile(key, keyPem);
-  const policy = sampleOf(POLICY, { type: "block_user_agent", value: "bot" });
-  const route = sampleOf(ROUTE, {
-    hostname: "a.example",
-    backend: "10.0.0.1:443",
-    mode: "l7",
-    tls_cert: cert,
-    tls_key: key,
-    backend_ca: cert,
-    backend_server_name: "backend.example",
-    description: "the shop; ask ops@example.net",
-    allowed_ips: ["192.0.2.1", "2001:db8::1"],
-    allowed_cidrs: ["198.51.100.0/24"],
-    allowed_countries: ["NL", "SE"],
-    backends: [
-      sampleOf(BACKEND, { addr: "10.0.0.1:443" }),
-      { addr: "[2001:db8::1]:443", weight: 2, backup: true, maxConnections: 5, state: "up" },
-    ],
-    health: sampleOf(HEALTH, { path: "/healthz?deep=1", status: "204" }),
-    rate_limit: { connections: 7, requests: 100, perMs: 10_000 },
-    response_headers: { set: ["x-frame-options: DENY", "link: </a>, </b>"], remove: ["server"] },
-    request_headers: { set: ["x-tenant: a"], remove: ["cookie"] },
-    hsts: "180d",
-    error_pages: [{ status: 503, body: "<p>soon, really", contentType: "text/plain" }],
-    paths: [
-      sampleOf(ROUTE_PATH, {
-        prefix: "/api",
-        backend: "10.0.0.2:80",
-        backends: [
-          sampleOf(BACKEND, { addr: "10.0.0.2:80" }),
-          { addr: "10.0.0.3:80", weight: 3, backup: true, state: "up" },
-        ],
-        health: sampleOf(HEALTH, { path: "/up", status: "200" }),
-      }, { without: ["exact", "respond"] }),
-      { exact: "/gone", respond: { status: 410, body: "gone", contentType: "text/html" } },
-    ],
-    basic_auth: {
-      realm: "staff",
-      forward: true,
-      users: [{ name: "alice", hash: `$scrypt$ln=15,r=8,p=1$${"A".repeat(22)}$${"B".repeat(43)}` }],
-    },
-    forward_auth: {
-      url: "http://10.0.0.9:9091/verify",
-      headers: ["remote-user", "remote-groups"],
-      timeoutMs: 3000,
-    },
-    respond: { status: 200, body: "up\n", contentType: "text/html", retryAfterMs: 5000 },
-    policies: [policy],
-  });
-  const listener = sampleOf(LISTENER, {
-    addr: `127.0.0.1:${await unusedPort()}`,
-    trusted_proxies: ["10.0.0.0/8", "::1"],
-    routes: [route],
-  }, { without: ["kind"] });
-  const redirect = sampleOf(LISTENER, {
-    addr: `127.0.0.1:${await unusedPort()}`,
-    trusted_proxies: ["10.0.0.0/8"],
-  }, { without: ["routes"] });
-  const rule = sampleOf(RULE, {
-    type: "cidr",
-    value: "192.0.2.0/24",
-    reason: "scans",
-    expires_at: Date.UTC(2031, 0, 2, 3, 4, 5),
-  });
-  return {
-    listeners: [listener, redirect],
-    rules: [rule],
-    rateLimit: { limit: 30_000, windowMs: 90_000 },
-    records: [],
-  };
+  const ports = [await unusedPort(), await unusedPort()] as const;
+  return sampleState({ cert, key, ports });
 }
 
 /** A route may name countries where somebody knows them. */
@@ -120,7 +50,7 @@ function geoip(folder: string): string {
 for (const [name, carried, way] of WAYS_IN) {
   Deno.test(`every field goes in by ${name} and comes out each way, also after a restart`, async () => {
     const folder = await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
-    const state = await sampleState(folder);
+    const state = await writtenState(folder);
     {
       await using admin = await startAdmin({ folder, config: geoip(folder) });
       await way(admin, state);
@@ -137,7 +67,7 @@ for (const [name, carried, way] of WAYS_IN) {
 
 Deno.test("every field goes in by the configuration file and comes out each way", async () => {
   const folder = await Deno.makeTempDir({ prefix: "mc-proxy-test-" });
-  const state = await sampleState(folder);
+  const state = await writtenState(folder);
   const listeners = state.listeners.map((it) => recordToToml(LISTENER.shape, it));
   const nothing = { rules: false, expiry: false };
   {
