@@ -12,6 +12,7 @@ export { BackendCell, CELL_BYTES, type CheckResult } from "./cell.ts";
 export { type BalancePolicy, POLICIES, usable } from "./choose.ts";
 export { type BackendState, type Condition, CONDITIONS, stateOf } from "./condition.ts";
 export { hashText, rendezvous } from "./hash.ts";
+export { SHORT_KEY_LENGTH, shortKey } from "./short_key.ts";
 export { BALANCE_LIMITS, type BalanceLimits } from "./limits.ts";
 export { type BalancedBackend, Member } from "./member.ts";
 export type { NoPlace, PlaceRequest } from "./place_request.ts";

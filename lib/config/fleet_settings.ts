@@ -95,6 +95,18 @@ export const statePostgres = table<StatePostgresConfig>({
       "nowhere else. Without PostgreSQL, and with `false`, this proxy checks all backends itself. For " +
       "proxies that reach a backend in different ways: `false`.",
   },
+  shareLimits: {
+    key: "share_limits",
+    kind: boolean(),
+    default: true,
+    doc:
+      "Rate limits (`firewall.rate_limit`, and those of routes) hold over all proxies of the group " +
+      "together: each second they tell each other whom they have let in. Over any time a client gets the " +
+      "limit for each window that it takes; what all of them let in beyond that before they have heard " +
+      "of each other, at most the limit at each, is waited off. A proxy that is cut off from PostgreSQL " +
+      "keeps to its share, the limit divided by the proxies that it knew of. `false`: each proxy has the " +
+      "limits for itself.",
+  },
 });
 
 /** `[state.local]` */

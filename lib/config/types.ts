@@ -108,6 +108,8 @@ export interface StatePostgresConfig {
   readonly group: string;
   /** Whether checks of backends are split over the proxies of the group. */
   readonly shareHealth: boolean;
+  /** Whether rate limits hold over all proxies of the group. */
+  readonly shareLimits: boolean;
 }
 
 /** One proxy of a group. */

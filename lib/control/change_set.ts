@@ -1,6 +1,11 @@
 import type { Endpoint } from "../addr/mod.ts";
 import type { Database, ListenerRow } from "../db/mod.ts";
-import { createRateLimiter, type FirewallRule, patchFirewallInSteps } from "../firewall/mod.ts";
+import {
+  createRateLimiter,
+  type FirewallRule,
+  patchFirewallInSteps,
+  RATE_NOTES,
+} from "../firewall/mod.ts";
 import { GAUGE_BYTES } from "../observe/mod.ts";
 import type { Change, FirewallSnapshot, ListenerSnapshot, Snapshot } from "../plane/mod.ts";
 import { missing } from "../queue/mod.ts";
@@ -213,6 +218,6 @@ export function compileRateLimit(
 ): Pick<FirewallSnapshot, "rateLimit"> {
   if (limit === 0) return {};
   const key = crypto.getRandomValues(new Uint32Array(4));
-  const { buffer } = createRateLimiter({ limit, windowMs, key });
+  const { buffer } = createRateLimiter({ limit, windowMs, key, notes: RATE_NOTES });
   return { rateLimit: { limit, windowMs, buffer } };
 }

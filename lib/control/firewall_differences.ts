@@ -21,8 +21,11 @@ export function addRule(rule: DatedRule): Difference {
   };
 }
 
-/** Changes why and until when a rule holds, and what it exempts from. */
-export function updateRule(before: StoredRule, after: RuleSettings): Difference {
+/**
+ * Changes why and until when a rule holds, and what it exempts from; and when it was made, where the
+ * group says so.
+ */
+export function updateRule(before: StoredRule, after: DatedRule): Difference {
   return {
     action: "update",
     kind: "firewall_rule",
@@ -30,7 +33,7 @@ export function updateRule(before: StoredRule, after: RuleSettings): Difference 
     before: shown(RULE, before),
     after: shown(RULE, after),
     rule: { before, after },
-    edits: [put({ kind: "rule", rule: dated(after, before) })],
+    edits: [put({ kind: "rule", rule: { ...dated(before), ...after } })],
     write: (changes) => {
       changes.database.rules.update(before.id, after);
       // The rest is nothing that the data plane has to know.
@@ -75,6 +78,6 @@ export function setRateLimit(before: RateLimit, after: RateLimit): Difference {
 }
 
 /** A rule as it is said anew stays as old as it is. */
-function dated(rule: RuleSettings, { createdAt }: StoredRule): DatedRule {
-  return { ...rule, ...createdAt !== undefined && { createdAt } };
+function dated({ createdAt }: StoredRule): Pick<DatedRule, "createdAt"> {
+  return createdAt === undefined ? {} : { createdAt };
 }

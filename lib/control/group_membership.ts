@@ -86,13 +86,15 @@ export class GroupMembership implements AsyncDisposable {
 
   /** Begins to follow the log, once this process may write. */
   follow(heard: Pick<GroupPresenceOptions, "health" | "board" | "watch" | "onOrders">): void {
-    const { fleet: { link, version, beatMs }, config, log } = this.#options;
+    const { fleet: { link, version, beatMs }, config, log, now } = this.#options;
+    const { shareHealth = false, shareLimits = false } = config.state.postgres ?? {};
     const { state } = this.#attached;
     this.#presence = new GroupPresence({
-      ...{ ...heard, group: this.#group, link, state, version, log },
+      ...{ ...heard, group: this.#group, link, state, version, log, now },
       listenerNames: this.listenerNames,
       ...beatMs !== undefined && { beatMs },
-      sharesHealth: config.state.postgres?.shareHealth ?? false,
+      sharesHealth: shareHealth,
+      sharesLimits: shareLimits,
       maxLagMs: config.state.local?.maxLagMs ?? 0,
     });
   }

@@ -7,6 +7,7 @@ import type { Group } from "./group.ts";
 import type { BackendWatch } from "./backend_watch.ts";
 import { GroupBulletin } from "./group_bulletin.ts";
 import { GroupChecks } from "./group_checks.ts";
+import { GroupLimits } from "./group_limits.ts";
 import { GroupDrain } from "./group_drain.ts";
 import { GroupFollower } from "./group_follower.ts";
 import type { ServedState } from "./served_state.ts";
@@ -20,6 +21,10 @@ export interface GroupPresenceOptions {
   readonly watch: BackendWatch;
   /** Whether checks of backends are split over the proxies of the group. */
   readonly sharesHealth: boolean;
+  /** Whether rate limits hold over all proxies of the group. */
+  readonly sharesLimits: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** Addresses of listeners by what the group calls them. */
   readonly listenerNames: ReadonlyMap<string, string>;
   readonly version: string;
@@ -64,10 +69,13 @@ export class GroupPresence implements AsyncDisposable {
   readonly #drain: GroupDrain;
   /** Absent: each proxy checks all backends itself. */
   readonly #checks: GroupChecks | undefined;
+  /** Absent: each proxy has the limits for itself. */
+  readonly #limits: GroupLimits | undefined;
 
   constructor(options: GroupPresenceOptions) {
     this.#options = options;
-    const { link, state, board, sharesHealth } = options;
+    const { link, state, board, sharesHealth, sharesLimits } = options;
+    this.#limits = sharesLimits ? new GroupLimits(options) : undefined;
     this.#drain = new GroupDrain(options);
     const onFound = () => this.#bulletin.callAttention();
     this.#checks = sharesHealth
@@ -121,6 +129,7 @@ export class GroupPresence implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#limits?.[Symbol.dispose]();
     await this.#bulletin[Symbol.asyncDispose]();
     await this.#follower[Symbol.asyncDispose]();
   }
@@ -135,12 +144,14 @@ export class GroupPresence implements AsyncDisposable {
 
   #tell(): Bulletin {
     const checks = this.#checks?.told;
-    return { ...checks && { checks } };
+    const counts = this.#limits?.tell();
+    return { ...checks && { checks }, ...counts && { counts } };
   }
 
   #hear(exchanged: Exchanged | undefined): void {
     if (exchanged !== undefined) void this.#drain.take(exchanged.drain);
     this.#checks?.hear(exchanged?.others ?? []);
+    this.#limits?.hear(exchanged?.others);
   }
 }
 

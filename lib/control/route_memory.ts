@@ -1,4 +1,4 @@
-import { createRateLimiter } from "../firewall/mod.ts";
+import { createRateLimiter, RATE_NOTES } from "../firewall/mod.ts";
 import { GUESS_WINDOW_MS } from "../l7/mod.ts";
 import { PERMITS_BYTES } from "../observe/mod.ts";
 import type { Route, RouteMemory } from "../state/mod.ts";
@@ -41,5 +41,6 @@ function rateOf(
 
 function newRate(windowMs: number): SharedArrayBuffer {
   const key = crypto.getRandomValues(new Uint32Array(4));
-  return createRateLimiter({ limit: 1, windowMs, key, maxSources: SOURCES }).buffer;
+  return createRateLimiter({ limit: 1, windowMs, key, maxSources: SOURCES, notes: RATE_NOTES })
+    .buffer;
 }

@@ -23,7 +23,8 @@ export const RULE_QUERIES = {
   top: `SELECT ${STORED} FROM firewall_rules WHERE hits > 0 ORDER BY hits DESC, id LIMIT ?`,
   add: `INSERT INTO firewall_rules (${RULE_COLUMNS.names}, created_at)
     VALUES (${RULE_COLUMNS.placeholders}, ?)`,
-  update: `UPDATE firewall_rules SET ${RULE_COLUMNS.assignments} WHERE id = ?`,
+  update: `UPDATE firewall_rules SET ${RULE_COLUMNS.assignments},
+    created_at = coalesce(?, created_at) WHERE id = ?`,
   remove: "DELETE FROM firewall_rules WHERE id = ?",
   countReasons: `SELECT count(*) AS count FROM firewall_rules
     WHERE expires_at > 0 AND substr(reason, 1, length(?1)) = ?1`,
@@ -150,17 +151,22 @@ export class Rules {
   }
 
   /**
-   * Changes what may change in a rule that stays the same one.
+   * Changes what may change in a rule that stays the same one, and when it was made, if that is given.
    *
    * @throws {NotFoundError}
    */
-  update(id: number, changed: Omit<RuleSettings, "action" | "type" | "value">): void {
+  update(
+    id: number,
+    { createdAt, ...changed }: Omit<RuleSettings, "action" | "type" | "value"> & {
+      readonly createdAt?: number | undefined;
+    },
+  ): void {
     const what = `cannot update firewall rule ${id}`;
     const stored = this.get(id);
     if (stored === undefined) throw new NotFoundError(`${what}: it does not exist`);
     const { action, type, value } = stored;
     const values = RULE_COLUMNS.values({ ...changed, type, value, ...action && { action } });
-    this.#statements.change(RULE_QUERIES.update, [...values, id], what);
+    this.#statements.change(RULE_QUERIES.update, [...values, createdAt ?? null, id], what);
   }
 
   /** @throws {NotFoundError} */

@@ -51,6 +51,7 @@ export {
   type SourcePermit,
 } from "./connection_limiter.ts";
 export { type OffenceLimit, Offences } from "./offences.ts";
+export { RATE_NOTES, RateLedger, type RateLedgerOptions, type ToldCount } from "./rate_ledger.ts";
 export {
   createRateLimiter,
   MAX_RATE_LIMIT,

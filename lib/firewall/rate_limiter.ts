@@ -1,34 +1,11 @@
 import type { IpAddress } from "../addr/mod.ts";
-import { halfSipHash, type TwoKeys } from "./_half_siphash.ts";
-import {
-  checkPrefix,
-  DEFAULT_IPV6_PREFIX,
-  SITE_PREFIX,
-  type SourceWords,
-  sourceWords,
-} from "./_source.ts";
+import { allocateSlots, RateSlots, WAYS } from "./_rate_slots.ts";
+import { checkPrefix, DEFAULT_IPV6_PREFIX, SITE_PREFIX, sourceWords } from "./_source.ts";
 
 /** Connections per window that a slot's counter can hold. */
 export const MAX_RATE_LIMIT = 0xffff;
 /** Sources remembered at once by default: 2 MiB. */
 const DEFAULT_MAX_SOURCES = 2 ** 18;
-/** Slots of a set, the only places one source can be in: 64 octets, one cache line. */
-const WAYS = 8;
-/** Words before the slots: magic, window (ms), key (4 words); 64 octets keep the sets aligned. */
-const HEADER_WORDS = 16;
-const HEADER_BYTES = HEADER_WORDS * 4;
-/** "RLM1". */
-const MAGIC = 0x524c4d31;
-/** A clock of 28 bits, so that a slot (tag 20, start 28, count 16) is one 64-bit word. */
-const CLOCK = 2 ** 28;
-/** Ticks of a window at most: the clock comes round only after 4,096 windows. */
-const MAX_WINDOW_TICKS = 2 ** 16;
-/**
- * Tries to change a slot. Each failure means that another worker succeeded, so that only a flood
- * from this one source gets there, and it is refused.
- */
-const MAX_ATTEMPTS = 1000;
-
 /** Limits connections per source address over all workers. */
 export interface RateLimiter {
   /**
@@ -74,6 +51,8 @@ export type RateLimiterOptions =
     readonly key: Uint32Array;
     /** A power of two ≥ 8; every source takes 8 octets. Default: 262,144. */
     readonly maxSources?: number;
+    /** Sources that can be noted for a {@link RateLedger} until it reads them. Default: 0. */
+    readonly notes?: number;
     readonly buffer?: undefined;
   } | { readonly buffer: SharedArrayBuffer });
 
@@ -121,39 +100,33 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   if (!Number.isInteger(windowMs) || windowMs < 1 || windowMs > 0xffffffff) {
     throw new RangeError(`cannot limit per ${windowMs} ms: not an integer in 1–${0xffffffff}`);
   }
-  const buffer = options.buffer ?? allocate(options.key, windowMs, options.maxSources);
+  const buffer = options.buffer ?? allocate(options);
   const siteLimit = Math.min(limit * siteFactor, MAX_RATE_LIMIT);
   const settings = { limit, windowMs, ipv6Prefix: checkPrefix(ipv6Prefix), siteLimit };
   return new SharedRateLimiter(buffer, settings);
 }
 
 function allocate(
-  key: Uint32Array,
-  windowMs: number,
-  maxSources = DEFAULT_MAX_SOURCES,
+  { key, windowMs, maxSources = DEFAULT_MAX_SOURCES, notes = 0 }: {
+    readonly key: Uint32Array;
+    readonly windowMs: number;
+    readonly maxSources?: number;
+    readonly notes?: number;
+  },
 ): SharedArrayBuffer {
   if (key.length !== 4) throw new RangeError(`a key has 4 words, not ${key.length}`);
   if (maxSources < WAYS || maxSources > 2 ** 26 || !Number.isInteger(Math.log2(maxSources))) {
     throw new RangeError(`cannot hold ${maxSources} sources: not a power of two in 8–2^26`);
   }
-  const buffer = new SharedArrayBuffer(HEADER_BYTES + maxSources * 8);
-  new Uint32Array(buffer, 0, HEADER_WORDS).set([MAGIC, windowMs, ...key]);
-  return buffer;
+  return allocateSlots({ key, windowMs, maxSources, notes });
 }
 
-/** Lock-free: a worker that dies at any point leaves nothing that others wait for. */
 class SharedRateLimiter implements RateLimiter {
   readonly #limit: number;
   readonly #ipv6Prefix: number;
   /** Of a /48; 0: none. */
   readonly #siteLimit: number;
-  readonly #tickMs: number;
-  readonly #windowTicks: number;
-  readonly #keys: TwoKeys;
-  readonly #slots: BigUint64Array;
-  /** The same slots: the low word (start's low 16 bits, count), then the high one (tag, start). */
-  readonly #halves: Uint32Array;
-  readonly #setMask: number;
+  readonly #slots: RateSlots;
 
   constructor(
     readonly buffer: SharedArrayBuffer,
@@ -164,129 +137,33 @@ class SharedRateLimiter implements RateLimiter {
       readonly siteLimit: number;
     },
   ) {
-    const header = [...new Uint32Array(buffer, 0, HEADER_WORDS)];
-    const [magic, window, ...keys] = header as [number, number, ...TwoKeys];
-    if (magic !== MAGIC || window !== windowMs) {
-      throw new RangeError(`the buffer is not that of a rate limiter with a ${windowMs} ms window`);
-    }
+    this.#slots = new RateSlots(buffer, windowMs);
     this.#limit = limit;
     this.#ipv6Prefix = ipv6Prefix;
     this.#siteLimit = ipv6Prefix > SITE_PREFIX ? siteLimit : 0;
-    this.#tickMs = Math.ceil(windowMs / MAX_WINDOW_TICKS);
-    this.#windowTicks = Math.ceil(windowMs / this.#tickMs);
-    this.#keys = keys;
-    this.#slots = new BigUint64Array(buffer, HEADER_BYTES);
-    this.#halves = new Uint32Array(buffer, HEADER_BYTES);
-    this.#setMask = this.#slots.length / WAYS - 1;
   }
 
   admit(ip: IpAddress, nowMs: number): boolean {
     if (this.#limit === 0) return true;
-    if (!this.#admitOne(sourceWords(ip, this.#ipv6Prefix), this.#limit, nowMs)) return false;
+    const slots = this.#slots;
+    const own = sourceWords(ip, this.#ipv6Prefix);
+    if (!slots.admit(own, slots.limitOf(this.#limit), nowMs)) return false;
     // In this order: one customer that is over his own limit must not use up that of his site.
     if (ip.family === 4 || this.#siteLimit === 0) return true;
-    return this.#admitOne(sourceWords(ip, SITE_PREFIX), this.#siteLimit, nowMs);
+    return slots.admit(sourceWords(ip, SITE_PREFIX), slots.limitOf(this.#siteLimit), nowMs);
   }
 
   look(ip: IpAddress, nowMs: number): RateLook {
-    const own = this.#lookAt(sourceWords(ip, this.#ipv6Prefix), this.#limit, nowMs);
+    const own = this.#lookAt(ip, this.#ipv6Prefix, this.#limit, nowMs);
     if (ip.family === 4 || this.#siteLimit === 0 || own.count >= own.limit) return own;
-    const site = this.#lookAt(sourceWords(ip, SITE_PREFIX), this.#siteLimit, nowMs);
+    const site = this.#lookAt(ip, SITE_PREFIX, this.#siteLimit, nowMs);
     return site.count >= site.limit ? site : own;
   }
 
-  #lookAt(source: SourceWords, limit: number, nowMs: number): RateLook {
-    const { tag, first } = this.#place(source);
-    const slot = this.#find(first, tag);
-    const word = slot < 0 ? 0n : Atomics.load(this.#slots, slot);
-    const high = Number(word >> 32n);
-    const low = Number(word & 0xffffffffn);
-    const age = word === 0n || high >>> 12 !== tag ? CLOCK : this.#age(high, low, nowMs);
-    if (age >= this.#windowTicks) return { count: 0, limit, endsInMs: 0 };
-    const endsInMs = (this.#windowTicks - age) * this.#tickMs;
-    return { count: low & 0xffff, limit, endsInMs };
-  }
-
-  /** Where a source can be, and how it is known there. */
-  #place({ w0, w1, kind }: SourceWords): { readonly tag: number; readonly first: number } {
-    const [k0, k1, k2, k3] = this.#keys;
-    const tag = halfSipHash(k0, k1, w0, w1, kind) >>> 12;
-    const first = (halfSipHash(k2, k3, w0, w1, kind) & this.#setMask) * WAYS;
-    return { tag, first };
-  }
-
-  #admitOne(source: SourceWords, limit: number, nowMs: number): boolean {
-    const { tag, first } = this.#place(source);
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const slot = this.#find(first, tag);
-      const admitted = slot < 0
-        ? this.#claim(first, tag, nowMs)
-        : this.#count(slot, { tag, limit, nowMs });
-      if (admitted !== undefined) return admitted;
-    }
-    return false;
-  }
-
-  /** The source's slot, or −1. If two workers ever claimed two, the first counts for both. */
-  #find(first: number, tag: number): number {
-    for (let slot = first; slot < first + WAYS; slot++) {
-      const high = Atomics.load(this.#halves, slot * 2 + 1);
-      if (high >>> 12 === tag && this.#slots[slot] !== 0n) return slot;
-    }
-    return -1;
-  }
-
-  /** Counts one more in a slot, or opens its next window; `undefined` if it changed meanwhile. */
-  #count(
-    slot: number,
-    { tag, limit, nowMs }: { readonly tag: number; readonly limit: number; readonly nowMs: number },
-  ): boolean | undefined {
-    const word = Atomics.load(this.#slots, slot);
-    const high = Number(word >> 32n);
-    const low = Number(word & 0xffffffffn);
-    if (high >>> 12 !== tag || word === 0n) return undefined;
-    const age = this.#age(high, low, nowMs);
-    if (age < this.#windowTicks && (low & 0xffff) >= limit) return false;
-    const next = age < this.#windowTicks ? word + 1n : this.#opened(tag, nowMs);
-    return Atomics.compareExchange(this.#slots, slot, word, next) === word ? true : undefined;
-  }
-
-  /** Takes a free slot or that of the oldest window; `undefined` if it changed meanwhile. */
-  #claim(first: number, tag: number, nowMs: number): boolean | undefined {
-    let oldest = first;
-    let oldestAge = -1;
-    let word = 0n;
-    for (let slot = first; slot < first + WAYS; slot++) {
-      const candidate = Atomics.load(this.#slots, slot);
-      const high = Number(candidate >> 32n);
-      const age = candidate === 0n
-        ? CLOCK + 1
-        : this.#age(high, Number(candidate & 0xffffffffn), nowMs);
-      if (candidate !== 0n && high >>> 12 === tag) return undefined;
-      if (age <= oldestAge) continue;
-      oldest = slot;
-      oldestAge = age;
-      word = candidate;
-    }
-    const next = this.#opened(tag, nowMs);
-    return Atomics.compareExchange(this.#slots, oldest, word, next) === word ? true : undefined;
-  }
-
-  /** Ticks since a window opened, never more than have passed; {@link CLOCK} for the distant past. */
-  #age(high: number, low: number, nowMs: number): number {
-    const start = (high & 0xfff) << 16 | low >>> 16;
-    const age = (Math.floor(nowMs / this.#tickMs) - start) % CLOCK;
-    const passed = age < 0 ? age + CLOCK : age;
-    if (passed < CLOCK / 2) return passed;
-    // In the future: by less than a window it opened just now, by the clock of another worker.
-    return CLOCK - passed <= this.#windowTicks ? 0 : CLOCK;
-  }
-
-  /** A slot whose window opens now with one connection; rounded up, so that it never ends early. */
-  #opened(tag: number, nowMs: number): bigint {
-    const start = Math.ceil(nowMs / this.#tickMs) % CLOCK;
-    const high = (tag << 12 | start >>> 16) >>> 0;
-    const low = ((start & 0xffff) << 16 | 1) >>> 0;
-    return BigInt(high) << 32n | BigInt(low);
+  #lookAt(ip: IpAddress, prefix: number, whole: number, nowMs: number): RateLook {
+    const limit = this.#slots.limitOf(whole);
+    const open = this.#slots.look(sourceWords(ip, prefix), nowMs);
+    if (open === undefined) return { count: 0, limit, endsInMs: 0 };
+    return { count: open.count, limit, endsInMs: open.endsInMs };
   }
 }

@@ -1,8 +1,8 @@
-import type { BackendCell } from "../balance/mod.ts";
+import { type BackendCell, shortKey } from "../balance/mod.ts";
 import { describeError } from "../observe/mod.ts";
 import type { CheckTarget } from "./check.ts";
 import { Findings, type Known } from "./findings.ts";
-import { checkKey, packKeys, type SharedChecks, type ToldChecks } from "./shared_checks.ts";
+import { packKeys, type SharedChecks, type ToldChecks } from "./shared_checks.ts";
 
 /** Checks under way at one time: more would be a flood of our own making after a start. */
 const MAX_AT_ONCE = 32;
@@ -224,5 +224,5 @@ export class Checker implements Disposable {
 
 /** Proxies that check otherwise, for example because they are of another version, share nothing. */
 function sharedKeyOf({ name }: Checked, settings: string): string {
-  return name === undefined ? "" : checkKey([name, settings]);
+  return name === undefined ? "" : shortKey([name, settings]);
 }

@@ -1,13 +1,9 @@
-import { hashText, rendezvous } from "../balance/mod.ts";
+import { hashText, rendezvous, SHORT_KEY_LENGTH } from "../balance/mod.ts";
 
 /** So many proxies of a group check each backend: one that is sick, or cut off, is one voice of two. */
 export const CHECKERS = 2;
 /** Results that one proxy tells: 16 KiB. Beyond them everybody checks for himself. */
 export const MAX_TOLD = 2_048;
-/** Characters of a key. */
-const KEY_LENGTH = 8;
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /** What one proxy has found by checks of its own: keys of backends, one after the other. */
 export interface ToldChecks {
@@ -22,26 +18,6 @@ export interface Verdict {
 }
 
 const NOBODY: Verdict = { passing: 0, failing: 0 };
-
-/**
- * Names a backend and how it is checked, in 48 bits, the same at all proxies of a group: of a hundred
- * thousand of them two have the same with a chance of 1 in 50,000.
- */
-export function checkKey(parts: readonly unknown[]): string {
-  const text = JSON.stringify(parts);
-  const high = hashText(text);
-  // Behind another beginning: behind the same one, what collides once collides twice.
-  const low = hashText(`:${text}`);
-  let key = "";
-  for (const [word, shift] of BITS) {
-    const bits = (word === 0 ? high : low) >>> shift & 63;
-    key += ALPHABET[bits];
-  }
-  return key;
-}
-
-/** Four characters of each of the two hashes. */
-const BITS = [0, 1].flatMap((word) => [0, 6, 12, 18].map((shift) => [word, shift] as const));
 
 /**
  * Which backends this proxy checks for its group, and what the others have found of the rest. Each
@@ -104,8 +80,10 @@ export function packKeys(keys: readonly string[]): string {
 }
 
 function* keysOf(packed: string): Generator<string> {
-  const end = Math.min(packed.length, MAX_TOLD * KEY_LENGTH);
-  for (let i = 0; i + KEY_LENGTH <= end; i += KEY_LENGTH) yield packed.slice(i, i + KEY_LENGTH);
+  const end = Math.min(packed.length, MAX_TOLD * SHORT_KEY_LENGTH);
+  for (let i = 0; i + SHORT_KEY_LENGTH <= end; i += SHORT_KEY_LENGTH) {
+    yield packed.slice(i, i + SHORT_KEY_LENGTH);
+  }
 }
 
 function isSameChecks(a: ToldChecks, b: ToldChecks | undefined): boolean {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { checkKey, MAX_TOLD, packKeys, SharedChecks } from "../../../lib/health/shared_checks.ts";
+import { shortKey } from "../../../lib/balance/mod.ts";
+import { MAX_TOLD, packKeys, SharedChecks } from "../../../lib/health/shared_checks.ts";
 
 const PROXIES = ["p1", "p2", "p3", "p4", "p5"];
-const KEYS = Array.from({ length: 2_000 }, (_, i) => checkKey(["a.example", `192.0.2.1:${i}`]));
+const KEYS = Array.from({ length: 2_000 }, (_, i) => shortKey(["a.example", `192.0.2.1:${i}`]));
 const NOTHING = { passing: "", failing: "" };
 
 /** One view for each proxy that knows of all the others. */
@@ -20,11 +21,11 @@ function checkersOf(views: ReadonlyMap<string, SharedChecks>, key: string): stri
   return [...views].filter(([, view]) => view.isOurs(key)).map(([proxy]) => proxy);
 }
 
-Deno.test("checkKey() is 48 bits of the backend and of how it is checked, the same everywhere", () => {
+Deno.test("shortKey() is 48 bits of the backend and of how it is checked, the same everywhere", () => {
   assert.equal(new Set(KEYS).size, KEYS.length);
   assert.ok(KEYS.every((key) => /^[A-Za-z0-9_-]{8}$/.test(key)));
   // Proxies of all versions have to agree.
-  assert.equal(checkKey(["a.example", 1]), "QokXwHHm");
+  assert.equal(shortKey(["a.example", 1]), "QokXwHHm");
 });
 
 Deno.test("SharedChecks has two proxies of all check each backend, evenly, and one that is alone all", () => {
@@ -69,7 +70,7 @@ Deno.test("SharedChecks.hear() says whether anything is new, and verdict() what 
 });
 
 Deno.test("SharedChecks tells and takes so many results of a proxy and no more, and no half of a key", () => {
-  const many = Array.from({ length: MAX_TOLD + 1 }, (_, i) => checkKey([i]));
+  const many = Array.from({ length: MAX_TOLD + 1 }, (_, i) => shortKey([i]));
   assert.equal(packKeys(many).length, MAX_TOLD * 8);
   const shared = new SharedChecks("p1");
   shared.hear(new Map([["p2", { passing: many.join(""), failing: "AAAA" }]]));
