@@ -1,6 +1,6 @@
 import type { AuditEntry } from "../db/mod.ts";
 import type { Edit } from "../fleet/mod.ts";
-import { type Json, type RecordKind, recordToJson } from "../schema/mod.ts";
+import { type Json, type RecordKind, type RecordShape, recordToJson, same } from "../schema/mod.ts";
 import type { RuleSettings } from "../state/mod.ts";
 import type { ChangeSet } from "./change_set.ts";
 
@@ -53,4 +53,16 @@ function toText(value: Json | undefined): string {
 /** What the audit log and differences show: the names of the protocol, and no secret. */
 export function shown<T extends object>({ shape }: RecordKind<T>, value: object): Json {
   return recordToJson(shape, value, { hideSecrets: true });
+}
+
+/** Whether two records say the same, but for what is kept apart from them. */
+export function sameFields(
+  { shape }: { readonly shape: RecordShape },
+  a: object,
+  b: object,
+): boolean {
+  const [left, right] = [a, b] as readonly Readonly<Record<string, unknown>>[];
+  return [...shape.fields].every(([property, { apart }]) =>
+    apart === true || same(left?.[property], right?.[property])
+  );
 }

@@ -5,4 +5,10 @@
 export { addListener, removeListener, updateListener } from "./listener_differences.ts";
 export { addRoute, removeRoute, updateRoute } from "./route_differences.ts";
 export { addPolicy, removePolicy } from "./policy_differences.ts";
-export { addRule, removeRule, setRateLimit, updateRule } from "./firewall_differences.ts";
+export {
+  addRule,
+  isOtherRule,
+  removeRule,
+  setRateLimit,
+  updateRule,
+} from "./firewall_differences.ts";

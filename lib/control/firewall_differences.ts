@@ -1,8 +1,8 @@
 import type { StoredRule } from "../db/mod.ts";
 import { cut, type DatedRule, put, ruleKey } from "../fleet/mod.ts";
 import { identityOf } from "../schema/mod.ts";
-import { isTimedBlock, RATE_LIMIT, type RateLimit, RULE, type RuleSettings } from "../state/mod.ts";
-import { type Difference, shown } from "./difference.ts";
+import { isTimedBlock, RATE_LIMIT, type RateLimit, RULE } from "../state/mod.ts";
+import { type Difference, sameFields, shown } from "./difference.ts";
 
 /** A rule where there was none of its kind and value. */
 export function addRule(rule: DatedRule): Difference {
@@ -42,6 +42,12 @@ export function updateRule(before: StoredRule, after: DatedRule): Difference {
       changes.addRule({ ...after, id: before.id });
     },
   };
+}
+
+/** Whether a stored rule is otherwise than it is said to be; a state may not say when it was made. */
+export function isOtherRule(stored: StoredRule, { createdAt, ...rule }: DatedRule): boolean {
+  return !sameFields(RULE, stored, rule) ||
+    (createdAt !== undefined && createdAt !== stored.createdAt);
 }
 
 /** A rule that goes. */

@@ -40,6 +40,7 @@ export class GroupLimits implements Disposable {
   readonly #heard = new Map<string, Counts>();
   #proxies = 1;
   #isAlone = true;
+  #told = 0;
   readonly #watching: Disposable;
 
   constructor(options: GroupLimitsOptions) {
@@ -54,6 +55,11 @@ export class GroupLimits implements Disposable {
     this.#watching[Symbol.dispose]();
   }
 
+  /** Clients that the others hear of, and by how many the limits are divided here. */
+  get figures(): { readonly told: number; readonly shares: number } {
+    return { told: this.#told, shares: this.#isAlone ? this.#proxies : 1 };
+  }
+
   /** What this proxy has admitted, for the others; to be asked each second, whether or not they hear. */
   tell(): Counts {
     this.#follow();
@@ -62,6 +68,7 @@ export class GroupLimits implements Disposable {
     for (const { key, ledger } of this.#limits.values()) {
       for (const [source, count] of ledger.tell(nowMs)) told.push([key, source, count]);
     }
+    this.#told = Math.min(told.length, MAX_TOLD);
     return told.slice(0, MAX_TOLD);
   }
 

@@ -58,6 +58,8 @@ export interface FleetFigures {
   readonly isDrained: boolean;
   /** Backends that are to be checked, and those that this proxy checks itself. */
   readonly checks: { readonly all: number; readonly here: number };
+  /** Clients whose connections it tells the others, and by how many it divides its rate limits. */
+  readonly limits: { readonly told: number; readonly shares: number };
 }
 
 /** A proxy's part in its group while it runs: it follows the log, and talks with the others. */
@@ -118,6 +120,7 @@ export class GroupPresence implements AsyncDisposable {
       lagSeconds: this.#follower.lagMs / 1000,
       isDrained: this.#options.state.snapshot.isDrained === true,
       checks: this.#options.watch.counts,
+      limits: this.#limits?.figures ?? { told: 0, shares: 1 },
     };
   }
 

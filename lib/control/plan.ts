@@ -2,7 +2,7 @@ import type { Database, StoredRule } from "../db/mod.ts";
 import type { FirewallSnapshot, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
-import { identityOf, type RecordShape, same } from "../schema/mod.ts";
+import { identityOf, type RecordShape } from "../schema/mod.ts";
 import { Slices } from "../slices/mod.ts";
 import {
   isAutomaticBan,
@@ -22,7 +22,7 @@ import {
 import { findBindableEndpoint, type TryToBind } from "./binding.ts";
 import { Complaints } from "./complaints.ts";
 import * as differences from "./differences.ts";
-import type { Difference } from "./difference.ts";
+import { type Difference, sameFields } from "./difference.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
 import type { RouteFilesCheck } from "./route_files_check.ts";
 
@@ -268,7 +268,9 @@ async function planRules(
     left.delete(identity);
     if (stored === undefined) {
       added.push(differences.addRule({ ...!isDated && { createdAt: now }, ...rule }));
-    } else if (!sameFields(RULE, stored, rule)) added.push(differences.updateRule(stored, rule));
+    } else if (differences.isOtherRule(stored, rule)) {
+      added.push(differences.updateRule(stored, rule));
+    }
   }
   const removed: Difference[] = [];
   const stays = keeps ?? (isWhole ? isTimedBlock : isAutomaticBan);
@@ -287,12 +289,4 @@ function without<T extends object>(
 ): T[] {
   const known = new Set(others.map((it) => identityOf(shape, it)));
   return records.filter((it) => !known.has(identityOf(shape, it)));
-}
-
-/** Whether two records say the same, but for what is kept apart from them. */
-function sameFields({ shape }: { readonly shape: RecordShape }, a: object, b: object): boolean {
-  const [left, right] = [a, b] as readonly Readonly<Record<string, unknown>>[];
-  return [...shape.fields].every(([property, { apart }]) =>
-    apart === true || same(left?.[property], right?.[property])
-  );
 }

@@ -19,6 +19,14 @@ export function addFleetMetrics(families: Families, { fleet }: MetricsSource): v
     return single(found === undefined ? undefined : Number(found.isDrained));
   });
   families.gauge({
+    name: "mc_proxy_fleet_clients_told",
+    help: "Clients whose connections this proxy tells the others, for the sake of rate limits.",
+  }, () => single(fleet()?.limits.told));
+  families.gauge({
+    name: "mc_proxy_fleet_limit_shares",
+    help: "By how many this proxy divides its rate limits, because it hears nobody; else 1.",
+  }, () => single(fleet()?.limits.shares));
+  families.gauge({
     name: "mc_proxy_fleet_backends_checked",
     help:
       "Backends with checks that this proxy makes, and those that it leaves to others of its group.",

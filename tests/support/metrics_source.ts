@@ -80,7 +80,13 @@ export function busySource(listenerAddr = ":443"): MetricsSource {
     drift: () => 9,
     heavyClients: () => 2,
     lostLines: () => 7,
-    fleet: () => ({ members: 3, lagSeconds: 0.5, isDrained: true, checks: { all: 5, here: 2 } }),
+    fleet: () => ({
+      members: 3,
+      lagSeconds: 0.5,
+      isDrained: true,
+      checks: { all: 5, here: 2 },
+      limits: { told: 1, shares: 3 },
+    }),
     memory: () => ({ rss: 1000, heapUsed: 100 }),
   };
 }
