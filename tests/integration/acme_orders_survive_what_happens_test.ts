@@ -40,6 +40,27 @@ const endless = () =>
     }),
   );
 
+Deno.test("sixteen orders are under way at one time, and one that ends makes room for the next", async () => {
+  const asked: string[] = [];
+  const fails = Promise.withResolvers<Response>();
+  await using ca = await startIssuingCa((step, name) => {
+    if (step !== "newOrder") return undefined;
+    asked.push(name);
+    return asked.length === 1 ? fails.promise : never();
+  });
+  await withFolder(async (folder) => {
+    const names = Array.from({ length: 18 }, (_, i) => `host-${i}.example`);
+    const routes = names.map((hostname) => ({ hostname, ...L7 }));
+    await using proxy = await startWithCa(await provedAt(ca), { folder, routes });
+    await eventually(() => asked.length >= 16, "sixteen are ordered");
+    fails.resolve(new Response("x", { status: 503 }));
+    await eventually(() => failures(proxy).length === 1, "one has failed");
+    await eventually(() => asked.length >= 17, "the next is ordered");
+    assert.equal(asked.length, 17);
+    assert.equal(new Set(asked).size, 17);
+  });
+});
+
 Deno.test("a CA that hangs, never ends, lies or is down for some names holds up no other", async () => {
   const { certPem: foreign } = await createServerIdentity("lies.example");
   const instead: Instead = (step, name) => {

@@ -67,6 +67,15 @@ const STRICTER_H2: readonly (readonly [why: string, sent: RegExp])[] = [
   ],
 ];
 
+/** What we pass on alone, since each of the others takes the half that the other refuses, and why. */
+const LAXER: readonly (readonly [why: string, sent: RegExp])[] = [
+  [
+    "RFC 9110 §9.1, RFC 9112 §3.2.2: any token is a method (nginx wants capitals), and a URL may go on " +
+    "with its query behind the host (HAProxy wants a path)",
+    /^(?=[A-Z]*[a-z])[A-Za-z]+ https?:\/\/a\.test(?::\d+)?\?\S* HTTP\/1\.[01]\r\n/,
+  ],
+];
+
 /**
  * Without what each may say otherwise: a field that `Connection` names is this hop's (RFC 9110 §7.6.1),
  * and neither of the others drops it; the host of an absolute target wins (RFC 9112 §3.2.2), and nginx
@@ -85,7 +94,8 @@ const text = (value: unknown) => JSON.stringify(value);
 /** What is wrong with what we did, seen beside what both others did. */
 function problemsOf(input: Input, sent: string, { ours, nginx, haproxy }: Outcome): string[] {
   const theirs = [nginx, haproxy].map((all) => all.map((one) => text(comparable(one, sent))));
-  const problems = ours
+  const isOurs = input.protocol === "http/1.1" && LAXER.some(([, pattern]) => pattern.test(sent));
+  const problems = (isOurs ? [] : ours)
     .filter((one) => !theirs.some((all) => all.includes(text(comparable(one, sent)))))
     .map((one) => `passed on by nobody else: ${text(one)}`);
   const missing = nginx.filter((one) =>
