@@ -272,6 +272,21 @@ Deno.test.each([
   assert.equal(repaired.version, SCHEMA_VERSION);
 });
 
+Deno.test("an empty database gets every migration, or none of them", () => {
+  using folder = temporaryFolder();
+  const file = `${folder.path}/a.db`;
+  const broken = { version: 5, statements: ["CREATE TABLE half (id INTEGER)", "NONSENSE"] };
+  {
+    using db = new DatabaseSync(file);
+    assert.throws(() => migrate(db, [...MIGRATIONS.slice(0, 4), broken]), /version 5/);
+    assert.equal(db.isTransaction, false);
+    assert.equal(db.prepare("PRAGMA foreign_keys").get()?.foreign_keys, 1);
+  }
+  assert.deepEqual(query(file, "SELECT name FROM sqlite_schema"), []);
+  using repaired = openDatabase(file);
+  assert.equal(repaired.version, SCHEMA_VERSION);
+});
+
 Deno.test("tables that are built anew keep every row, its id, what refers to it, and their triggers", () => {
   using folder = temporaryFolder();
   const file = `${folder.path}/a.db`;
