@@ -12,6 +12,7 @@ import {
   stateOf,
   type Step,
   stepsOf,
+  UnknownObjectError,
   wayFrom,
 } from "../fleet/mod.ts";
 import { describeError } from "../observe/mod.ts";
@@ -86,6 +87,11 @@ export class Group implements GroupLog {
   /** Why the group cannot be followed; nothing: it can. */
   get problem(): string | undefined {
     return this.#problem === undefined ? undefined : describeError(this.#problem);
+  }
+
+  /** Whether this program, or its configuration, does not understand what the group says. */
+  get isStuck(): boolean {
+    return this.#problem instanceof UnknownObjectError;
   }
 
   /** There is a revision that may not have been followed. */

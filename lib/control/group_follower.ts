@@ -68,9 +68,11 @@ export class GroupFollower implements AsyncDisposable {
     this.report();
   }
 
-  /** Why the proxy is not well: it has not caught up with the group for longer than it may. */
+  /** Why the proxy is not well: it cannot catch up with the group, or has not for longer than it may. */
   get problem(): string | undefined {
     const { maxLagMs, group } = this.#options;
+    // No time mends this.
+    if (group.isStuck) return `the group cannot be followed: ${group.problem}`;
     const { lagMs } = this;
     if (maxLagMs === 0 || lagMs <= maxLagMs) return undefined;
     const why = group.problem === undefined ? "" : `: ${group.problem}`;

@@ -96,7 +96,9 @@ export function editsFromJson(json: unknown, names: ListenerNames): Edit[] {
     if (isKey && verb === "put") return { do: verb, object: readObject(names.inward(key), value) };
     if (isKey && (verb === "cut" || verb === "strip")) return { do: verb, key: names.inward(key) };
     throw new UnknownObjectError(
-      `the edit ${JSON.stringify(verb)} is unknown: a newer program made it`,
+      `the edit ${
+        JSON.stringify(verb)
+      } is unknown: a newer version made it, and this proxy needs an upgrade`,
     );
   });
 }

@@ -105,7 +105,9 @@ export function readObject(key: ObjectKey, value: unknown): FleetObject {
   const object = readAny(key, value);
   if (object === undefined || keyOf(object).join("\0") !== key.join("\0")) {
     throw new UnknownObjectError(
-      `${JSON.stringify(key)} is nothing that this program knows: a newer one has written it`,
+      `${
+        JSON.stringify(key)
+      } is nothing that this version knows: a newer one has written it, and this proxy needs an upgrade`,
     );
   }
   return object;
@@ -195,6 +197,6 @@ function checked<T extends object>(kind: RecordKind<T>, value: unknown, key: Obj
   throw new UnknownObjectError(
     `the value of ${
       JSON.stringify(key)
-    } is none that this program takes: a newer one has written it`,
+    } is none that this version takes: a newer one has written it, and this proxy needs an upgrade`,
   );
 }

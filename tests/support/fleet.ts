@@ -227,7 +227,7 @@ export async function startMember(
   stack.defer(() => control.drain(0));
   await control.keep(() => Promise.resolve(undefined));
   control.issuance?.start();
-  control.follow(() => "");
+  control.follow(() => control.problem);
   stack.move();
   return new FleetMember({ name: role, control, logs, link: fleet.link, config, database });
 }
