@@ -79,6 +79,8 @@ export async function openPostgresSocket(
 export function failingSocket(error: unknown): Socket {
   const socket = new Socket();
   socket.on("error", () => {});
+  // The driver says hello first; that it cannot is not why.
+  socket.write = () => true;
   setTimeout(() => socket.destroy(error instanceof Error ? error : new Error(String(error))));
   return socket;
 }

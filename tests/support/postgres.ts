@@ -49,6 +49,8 @@ export interface PostgresOptions {
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
   /** Of `postgresql.conf`, each `name=value`; they win over those of all tests. */
   readonly settings?: readonly string[];
+  /** Whose certificates of clients it takes. */
+  readonly clientCa?: string;
   /** Of `pg_hba.conf`, before those that ask everybody for a password. */
   readonly access?: readonly string[];
   /** A server whose data it begins with, as a standby of it. */
@@ -76,6 +78,8 @@ export interface TestPostgres extends AsyncDisposable {
   /** Freezes every process: connections stay open and nobody answers. */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** Speaks TLS with another certificate from now on. */
+  identify(tls: { readonly certPem: string; readonly keyPem: string }): Promise<void>;
   /** Runs a program of PostgreSQL's, in the server's folder; what it says. */
   program(name: string, args: readonly string[]): Promise<string>;
 }
@@ -129,7 +133,7 @@ class Server implements TestPostgres {
     };
   }
 
-  async create({ tls, access = [], primary }: PostgresOptions): Promise<void> {
+  async create({ tls, access = [], primary, clientCa }: PostgresOptions): Promise<void> {
     if (PROGRAMS === undefined) throw new Error("there is no PostgreSQL here");
     this.#programs = PROGRAMS.embedded
       ? await copyPostgresPrograms(PROGRAMS.folder, this.#folder)
@@ -137,9 +141,13 @@ class Server implements TestPostgres {
     await this.#write("password", this.address.password);
     await (primary === undefined ? this.#initialise() : this.#copy(primary.address));
     if (tls) {
-      await this.#write("data/server.crt", tls.certPem);
-      await this.#write("data/server.key", tls.keyPem);
+      await this.#writeIdentity(tls);
       await Deno.writeTextFile(`${this.#data}/postgresql.conf`, "ssl = on\n", { append: true });
+    }
+    if (clientCa !== undefined) {
+      await this.#write("data/root.crt", clientCa);
+      const line = "ssl_ca_file = 'root.crt'\n";
+      await Deno.writeTextFile(`${this.#data}/postgresql.conf`, line, { append: true });
     }
     if (access.length === 0) return;
     const path = `${this.#data}/pg_hba.conf`;
@@ -222,6 +230,16 @@ class Server implements TestPostgres {
     // The postmaster first: otherwise it would start others meanwhile.
     this.#stopped = [postmaster, ...children.trim().split(" ").map(Number)];
     for (const pid of this.#stopped) signal(pid, "SIGSTOP");
+  }
+
+  async identify(tls: { readonly certPem: string; readonly keyPem: string }): Promise<void> {
+    await this.#writeIdentity(tls);
+    await this.program("pg_ctl", ["reload", `--pgdata=${this.#data}`]);
+  }
+
+  async #writeIdentity({ certPem, keyPem }: { certPem: string; keyPem: string }): Promise<void> {
+    await this.#write("data/server.crt", certPem);
+    await this.#write("data/server.key", keyPem);
   }
 
   resume(): Promise<void> {
