@@ -1,5 +1,5 @@
 import { openPostgres, type PostgresClient, type PostgresServer } from "../postgres/mod.ts";
-import { FleetLinkError, linkErrorOf } from "./link_error.ts";
+import { FleetLinkError, isReadOnly, linkErrorOf } from "./link_error.ts";
 
 /** Every answer comes within this time, or is not waited for. */
 const DEADLINE_MS = 3_000;
@@ -55,7 +55,7 @@ export class FleetConnection implements AsyncDisposable {
     const client = this.#client ??= this.#open();
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      if (this.#client === client) this.#abandon();
+      if (this.#client === client) this.abandon();
       const message = `PostgreSQL has not answered within ${deadlineMs} ms`;
       late.reject(new FleetLinkError(message, { isUncertain: true }));
     }, deadlineMs);
@@ -65,6 +65,7 @@ export class FleetConnection implements AsyncDisposable {
         : client.sql.unsafe(statement, values.map(String), { prepare: true });
       return await Promise.race([query, late.promise]) as unknown as Row[];
     } catch (cause) {
+      if (isReadOnly(cause) && this.#client === client) this.abandon();
       throw linkErrorOf(cause);
     } finally {
       clearTimeout(timer);
@@ -73,12 +74,12 @@ export class FleetConnection implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    this.#abandon();
+    this.abandon();
     await this.#ending;
   }
 
   /** Nothing on these connections can be trusted to answer: the next question gets new ones. */
-  #abandon(): void {
+  abandon(): void {
     const client = this.#client;
     this.#client = undefined;
     if (client !== undefined) this.#ending = Promise.all([this.#ending, client.destroy()]);

@@ -2,7 +2,7 @@ import type { PostgresServer } from "../postgres/mod.ts";
 import { type Exchanged, type Neighbour, readExchanged } from "./bulletin.ts";
 import { FleetConnection, LONG_DEADLINE_MS, type Row } from "./connection.ts";
 import { FLEET_FORMATS, type FleetFormats } from "./format.ts";
-import { FleetLinkError, noGroup } from "./link_error.ts";
+import { FleetLinkError, noGroup, standby } from "./link_error.ts";
 import { entriesFromJson, type Entry, type Head } from "./log.ts";
 import { ListenerNames, type NamedListener } from "./names.ts";
 import { type Member, memberOf, type Report } from "./member.ts";
@@ -262,6 +262,11 @@ export class FleetLink implements AsyncDisposable {
 
   #headOf(row: Row | undefined): { head: Head; channel: string } {
     if (row === undefined) throw noGroup(this.#admitted);
+    if (row.standby === true) {
+      // Where the name leads is looked up for each connection.
+      this.#connection.abandon();
+      throw standby(this.options.server);
+    }
     const [epoch, revision, oldest] = [row.epoch, row.revision, row.oldest].map(Number);
     const at = typeof row.at === "string" ? row.at : undefined;
     return {

@@ -37,6 +37,19 @@ export function noGroup({ group, user }: Admitted): FleetLinkError {
   );
 }
 
+/** What a standby says may be older than what this proxy has, and is no news. */
+export function standby({ host, port }: { host: string; port: number }): FleetLinkError {
+  return new FleetLinkError(
+    `PostgreSQL at ${host}:${port} is a standby: promote it, or have the name lead to the primary`,
+    { isUncertain: true },
+  );
+}
+
+/** Whether the server may only be read: it is a standby, or has become one. */
+export function isReadOnly(cause: unknown): boolean {
+  return (cause as { code?: string }).code === "25006";
+}
+
 /** Who is to have a part in which group. */
 interface Admitted {
   readonly group: string;

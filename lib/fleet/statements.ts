@@ -20,7 +20,7 @@ export const APPLY = `SELECT pg_advisory_xact_lock(6010223);
 /** How far a group ($1) is, and the entry that it has at a revision ($2). */
 export const HEAD =
   `SELECT g.id::text AS "group", g.epoch::float8 AS epoch, g.revision::float8 AS revision,
-  g.channel,
+  g.channel, pg_is_in_recovery() AS standby,
   (SELECT l.id::text FROM mc_proxy_fleet.log l
     WHERE l.group_name = g.group_name AND l.revision = $2::bigint) AS at,
   coalesce((SELECT min(l.revision) FROM mc_proxy_fleet.log l

@@ -10,7 +10,7 @@ const SLOW_MS = 20;
 /** A relay on `127.0.0.1` and a free port. */
 export class TcpRelay implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #target: { readonly hostname: string; readonly port: number };
+  #target: { readonly hostname: string; readonly port: number };
   readonly #open = new Set<Deno.Conn>();
   readonly #serving: Promise<void>;
   #mode: "fast" | "slow" | "silent" | "refusing" = "fast";
@@ -28,6 +28,12 @@ export class TcpRelay implements AsyncDisposable {
   set mode(mode: "fast" | "slow" | "silent" | "refusing") {
     this.#mode = mode;
     if (mode === "refusing") this.cut();
+  }
+
+  /** Leads new connections elsewhere, and ends those that there are. */
+  leadTo({ host, port }: { readonly host: string; readonly port: number }): void {
+    this.#target = { hostname: host, port };
+    this.cut();
   }
 
   /** Ends every connection. */
