@@ -72,9 +72,9 @@ postgresTest("a fleet says where a change is in effect, and who has not got it",
   await client.forgetFleetMember({ name: "p3" });
   await assert.rejects(client.forgetFleetMember({ name: "p3" }), { code: "not_found" });
   assert.equal((await client.waitForFleet({ wait: "all", deadline })).reached, true);
-  const listed = await runCtl({ socketPath }, ["fleet"]);
-  assert.match(listed.stdout, /group edge, revision 3\n/);
-  assert.match(listed.stdout, /p2 +\S+ +3 +0 +(serving|silent)/);
+  const list = async () => (await runCtl({ socketPath }, ["fleet"])).stdout;
+  assert.match(await list(), /group edge, revision 3\n/);
+  await eventually(async () => /p2 +\S+ +3 +0 +serving/.test(await list()), "p2 is well");
 
   // Nobody can be asked.
   await server.kill();

@@ -1,6 +1,7 @@
 /**
- * Random changes at random proxies, whose ways to PostgreSQL are slow, cut, or silent: what was
- * acknowledged is there, what was refused is not, and in the end all have the same. FLEET_SEED makes the same choices again,
+ * Random changes at random proxies, whose ways to PostgreSQL are slow, cut, or silent, which end and
+ * start again, as PostgreSQL does, whose log is cut short: what was acknowledged is there, what was
+ * refused is not, and in the end all have the same. FLEET_SEED makes the same choices again,
  * FLEET_ROUNDS more of them.
  */
 import assert from "node:assert/strict";
@@ -27,14 +28,21 @@ postgresTest("a fleet loses nothing on bad ways to PostgreSQL", async () => {
   await using stack = new AsyncDisposableStack();
   const relays = ROLES.map(() => stack.use(new TcpRelay(server.address)));
   const ports = await unusedPorts(ROLES.length);
+  const folders = ROLES.map(() => stack.use(temporaryFolder()).path);
   const members: FleetMember[] = [];
-  for (const [i, role] of ROLES.entries()) {
-    const { path: folder } = stack.use(temporaryFolder());
-    const through = { host: "127.0.0.1", port: relays[i]?.port ?? 0 };
-    const options = { role, folder, port: ports[i] ?? 0, through, deadlineMs: DEADLINE_MS };
-    members.push(stack.use(await startMember(server, options)));
-  }
+  const start = async (i: number) => {
+    members[i] = await startMember(server, {
+      ...{ role: ROLES[i] ?? "", folder: folders[i] ?? "", port: ports[i] ?? 0 },
+      through: { host: "127.0.0.1", port: relays[i]?.port ?? 0 },
+      deadlineMs: DEADLINE_MS,
+    });
+  };
+  stack.defer(async () => {
+    for (const member of members) await member[Symbol.asyncDispose]();
+  });
+  for (const i of ROLES.keys()) await start(i);
   const model = new Model();
+  let isDown = false;
   for (let round = 0; round < ROUNDS; round++) {
     const relay = relays[random(relays.length)];
     if (relay !== undefined && random(4) === 0) {
@@ -42,9 +50,25 @@ postgresTest("a fleet loses nothing on bad ways to PostgreSQL", async () => {
       relay.mode = modes[random(modes.length)] ?? "fast";
       if (random(2) === 0) relay.cut();
     }
+    const fault = random(24);
+    if (isDown && random(3) === 0) {
+      await server.start();
+      isDown = false;
+    } else if (!isDown && fault === 0) {
+      await server.crash();
+      isDown = true;
+    } else if (!isDown && fault === 1) {
+      await server.run(`DELETE FROM mc_proxy_fleet.log
+        WHERE revision < (SELECT max(revision) FROM mc_proxy_fleet.log) - 1`);
+    } else if (fault === 2) {
+      const i = random(members.length);
+      await members[i]?.[Symbol.asyncDispose]();
+      await start(i);
+    }
     const member = members[random(members.length)];
     if (member !== undefined) await model.change(member, { random, round });
   }
+  if (isDown) await server.start();
   for (const relay of relays) relay.mode = "fast";
   for (const relay of relays) relay.cut();
   await eventually(async () => {
@@ -55,9 +79,9 @@ postgresTest("a fleet loses nothing on bad ways to PostgreSQL", async () => {
     const [row] = await server.run("SELECT revision::int AS revision FROM mc_proxy_fleet.groups");
     return members.every((member) => member.revision === row?.revision);
   }, `all at the group's revision (FLEET_SEED=${seed})`);
-  const [gaps] = await server.run(`SELECT count(*)::int AS count, max(revision)::int AS last
-    FROM mc_proxy_fleet.log`);
-  assert.equal(gaps?.count, gaps?.last, "no revision is missing");
+  const [gaps] = await server.run(`SELECT count(*)::int AS count, min(revision)::int AS first,
+    max(revision)::int AS last FROM mc_proxy_fleet.log`);
+  assert.equal(gaps?.count, gaps?.last - gaps?.first + 1, "no revision is missing");
   for (const member of members) {
     assert.equal(member.content(), members[0]?.content(), `FLEET_SEED=${seed}`);
     model.check(member, seed);
@@ -78,7 +102,7 @@ class Model {
   ): Promise<void> {
     const { control: { routing, firewall }, addr } = member;
     if (random(4) === 0) {
-      const value = `192.0.2.${round}`;
+      const value = `10.0.${round >> 8}.${round & 255}`;
       const rule = { type: "ip", value, reason: "test" } as const;
       await firewall.addRule({ rule, ttlMs: 3_600_000, close: false }, BY);
       this.#bans.add(value); // Whatever the way: it holds.

@@ -73,7 +73,9 @@ export interface TestPostgres extends AsyncDisposable {
   run(statements: string): Promise<postgres.Row[]>;
   /** Ends every process at once, as a crash would. */
   kill(): Promise<void>;
-  /** Starts again after {@link TestPostgres.kill}, with the same data and port. */
+  /** Kills every process, as a crash of the machine would, but for its disk. */
+  crash(): Promise<void>;
+  /** Starts again after {@link TestPostgres.kill} or {@link TestPostgres.crash}, with the same data and port. */
   start(): Promise<void>;
   /** Freezes every process: connections stay open and nobody answers. */
   pause(): Promise<void>;
@@ -223,13 +225,26 @@ class Server implements TestPostgres {
     await keeper.status;
   }
 
+  async crash(): Promise<void> {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
+    this.#keeper = undefined;
+    for (const pid of await this.#processes()) signal(pid, "SIGKILL");
+    await keeper.stdin.close();
+    await keeper.status;
+  }
+
   async pause(): Promise<void> {
+    this.#stopped = await this.#processes();
+    for (const pid of this.#stopped) signal(pid, "SIGSTOP");
+  }
+
+  /** The postmaster first: otherwise it would start others meanwhile. */
+  async #processes(): Promise<number[]> {
     const pidFile = await Deno.readTextFile(`${this.#data}/postmaster.pid`);
     const postmaster = Number(pidFile.split("\n", 1)[0]);
     const children = await Deno.readTextFile(`/proc/${postmaster}/task/${postmaster}/children`);
-    // The postmaster first: otherwise it would start others meanwhile.
-    this.#stopped = [postmaster, ...children.trim().split(" ").map(Number)];
-    for (const pid of this.#stopped) signal(pid, "SIGSTOP");
+    return [postmaster, ...children.trim().split(" ").map(Number)];
   }
 
   async identify(tls: { readonly certPem: string; readonly keyPem: string }): Promise<void> {
