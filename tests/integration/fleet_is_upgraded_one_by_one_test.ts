@@ -36,7 +36,7 @@ postgresTest("proxies of a fleet are upgraded one by one", async () => {
   using two = temporaryFolder();
   const [first = 0, second = 0] = await unusedPorts(2);
   const startSecond = ({ startMember }: typeof older) =>
-    startMember(server, { role: "p2", folder: two.path, port: second });
+    startMember(server, { role: "p2", folder: two.path, port: second, saysHealth: true });
   await using p1 = await newer.startMember(server, { role: "p1", folder: one.path, port: first });
   const p2 = await startSecond(older);
 
@@ -71,9 +71,10 @@ postgresTest("proxies of a fleet are upgraded one by one", async () => {
     message: /needs an upgrade/,
   });
   assert.deepEqual(await valueOf(server), { backend: "127.0.0.1:2", motto: "one" });
-  await seen(p1, 2);
-  const [, { health = "" } = {}] = (await p1.control.fleet?.list())?.members ?? [];
-  assert.match(health, /needs an upgrade/);
+  await eventually(async () => {
+    const [, second] = (await p1.control.fleet?.list())?.members ?? [];
+    return /needs an upgrade/.test(second?.health ?? "");
+  }, "others hear of it");
   await assert.rejects(setMotto(p1, "two"), { code: "failed_precondition" });
   await p1.control.routing.addRoute("edge", older.plainRoute("b.example"), BY);
   await stuck[Symbol.asyncDispose]();

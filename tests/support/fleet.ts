@@ -77,6 +77,8 @@ export interface MemberOptions {
   readonly routes?: string;
   /** How long is waited when certificates are ordered. */
   readonly orders?: ControlOptions["orders"];
+  /** Tells the others how it is, rather than that it is well. */
+  readonly saysHealth?: boolean;
   /** Compiles a change; tests make it fail. */
   readonly compile?: ControlOptions["compile"];
   /** How long an answer of PostgreSQL is waited for. Default: as ever. */
@@ -170,6 +172,7 @@ export async function startMember(
     through,
     deadlineMs,
     compile,
+    saysHealth = false,
     beatMs,
     orders,
     ...options
@@ -227,7 +230,7 @@ export async function startMember(
   stack.defer(() => control.drain(0));
   await control.keep(() => Promise.resolve(undefined));
   control.issuance?.start();
-  control.follow(() => control.problem);
+  control.follow(() => saysHealth ? control.problem : "");
   stack.move();
   return new FleetMember({ name: role, control, logs, link: fleet.link, config, database });
 }
