@@ -13,6 +13,7 @@ export class TcpRelay implements AsyncDisposable {
   #target: { readonly hostname: string; readonly port: number };
   readonly #open = new Set<Deno.Conn>();
   readonly #serving: Promise<void>;
+  #trap: Trap | undefined;
   #mode: "fast" | "slow" | "silent" | "refusing" = "fast";
 
   constructor(target: { readonly host: string; readonly port: number }) {
@@ -28,6 +29,16 @@ export class TcpRelay implements AsyncDisposable {
   set mode(mode: "fast" | "slow" | "silent" | "refusing") {
     this.#mode = mode;
     if (mode === "refusing") this.cut();
+  }
+
+  /**
+   * Falls silent when a client says this: what it says then is dropped, too (`request`), or comes
+   * through and is never answered (`answer`). Resolves when it has said it.
+   */
+  async silenceAt(text: string, what: "request" | "answer"): Promise<void> {
+    const said = Promise.withResolvers<void>();
+    this.#trap = { text: new TextEncoder().encode(text), what, said: said.resolve };
+    await said.promise;
   }
 
   /** Leads new connections elsewhere, and ends those that there are. */
@@ -66,16 +77,32 @@ export class TcpRelay implements AsyncDisposable {
     if (server === undefined) return close(client);
     this.#open.add(server);
     if (!this.#open.has(client)) close(server); // It was cut meanwhile.
-    await Promise.all([this.#pump(client, server), this.#pump(server, client)]);
+    const heard = (chunk: Uint8Array) => this.#spring(chunk);
+    await Promise.all([this.#pump(client, server, heard), this.#pump(server, client)]);
     this.#open.delete(client);
     this.#open.delete(server);
   }
 
-  async #pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  /** Whether this chunk still comes through. */
+  #spring(chunk: Uint8Array): boolean {
+    const trap = this.#trap;
+    if (trap === undefined || !includes(chunk, trap.text)) return false;
+    this.#trap = undefined;
+    this.#mode = "silent";
+    trap.said();
+    return trap.what === "answer";
+  }
+
+  async #pump(
+    from: Deno.Conn,
+    to: Deno.Conn,
+    heard: (chunk: Uint8Array) => boolean = () => false,
+  ): Promise<void> {
     const buffer = new Uint8Array(65_536);
     try {
       for (let read; (read = await from.read(buffer)) !== null;) {
-        if (this.#mode === "silent") continue;
+        const isThrough = heard(buffer.subarray(0, read));
+        if (this.#mode === "silent" && !isThrough) continue;
         if (this.#mode === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
         const chunk = buffer.slice(0, read);
         for (let at = 0; at < chunk.length;) at += await to.write(chunk.subarray(at));
@@ -87,6 +114,20 @@ export class TcpRelay implements AsyncDisposable {
       close(to);
     }
   }
+}
+
+/** When to fall silent. */
+interface Trap {
+  readonly text: Uint8Array;
+  readonly what: "request" | "answer";
+  readonly said: () => void;
+}
+
+function includes(octets: Uint8Array, text: Uint8Array): boolean {
+  for (let at = octets.indexOf(text[0] ?? 0); at >= 0; at = octets.indexOf(text[0] ?? 0, at + 1)) {
+    if (text.every((octet, i) => octets[at + i] === octet)) return true;
+  }
+  return false;
 }
 
 function close(connection: Deno.Conn): void {

@@ -11,7 +11,7 @@ const KINDS = {
   route: ROUTE.shape,
   policy: POLICY.shape,
   rule: RULE.shape,
-  rate_limit: RATE_LIMIT.shape,
+  "rate_limit": RATE_LIMIT.shape,
 };
 
 Deno.test("whatever is new in the state says with which format it came", async () => {
