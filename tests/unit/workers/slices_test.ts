@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Change } from "../../../lib/plane/mod.ts";
+import type { Change, Snapshot } from "../../../lib/plane/mod.ts";
 import { sliceChanges } from "../../../lib/workers/slices.ts";
 import { listenerOf, routeOf } from "../../support/plane.ts";
 
@@ -50,4 +50,25 @@ Deno.test("sliceChanges() sends the routes of a large listener ahead of it", () 
   assert.deepEqual(staged.flatMap((change) => change.routes), listener.routes);
   const last = flat.at(-1);
   assert(last?.kind === "add_listener" && last.listener.routes.length === 0);
+});
+
+Deno.test("sliceChanges() sends the routes of a large state ahead of it", () => {
+  const listeners = [3, 4].map((id) => listenerOf(1, { id, routes: routes(700, id * 1000) }));
+  const snapshot = { listeners } as unknown as Snapshot;
+  const flat = [...sliceChanges([{ kind: "snapshot", snapshot }])].flat();
+  const staged = flat.filter((change) => change.kind === "stage_routes");
+  assert.deepEqual(staged.map(({ listenerId, first }) => [listenerId, first]), [
+    [3, true],
+    [4, true],
+  ]);
+  assert.deepEqual(
+    staged.map((change) => change.routes),
+    listeners.map((listener) => listener.routes),
+  );
+  const last = flat.at(-1);
+  assert(last?.kind === "snapshot");
+  assert.deepEqual(last.snapshot.listeners.map(({ id, routes }) => [id, routes.length]), [
+    [3, 0],
+    [4, 0],
+  ]);
 });
