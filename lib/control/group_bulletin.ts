@@ -8,7 +8,7 @@ const LIVE_BEATS = 3;
 /** Without an answer for so many beats, or after so many errors in a row, nobody is known to be there. */
 const ALONE_BEATS = 3;
 const ALONE_ERRORS = 2;
-/** Others are not called more often than that, whatever happens here. */
+/** Others are not called more often than that, nor are their calls answered, whatever happens. */
 const CALL_PAUSE_MS = 200;
 
 /** What a {@link GroupBulletin} works with. */
@@ -42,6 +42,8 @@ export class GroupBulletin implements AsyncDisposable {
   #errors = 0;
   #exchanging: Promise<void> | undefined;
   #calling: ReturnType<typeof setTimeout> | undefined;
+  #answering: ReturnType<typeof setTimeout> | undefined;
+  #askedAt = -Infinity;
 
   constructor(options: GroupBulletinOptions) {
     this.#options = options;
@@ -70,6 +72,16 @@ export class GroupBulletin implements AsyncDisposable {
     this.#exchanging ??= this.#exchange().finally(() => this.#exchanging = undefined);
   }
 
+  /** Another proxy has something to tell: exchanges soon. */
+  hearCall(): void {
+    if (this.#answering !== undefined || this.#isClosed) return;
+    const pause = this.#askedAt + CALL_PAUSE_MS - performance.now();
+    this.#answering = setTimeout(() => {
+      this.#answering = undefined;
+      this.exchange();
+    }, Math.max(0, pause));
+  }
+
   /** The same, and has the others do so. */
   callAttention(): void {
     const pause = this.#calledAt + CALL_PAUSE_MS - performance.now();
@@ -86,6 +98,7 @@ export class GroupBulletin implements AsyncDisposable {
     this.#isClosed = true;
     clearInterval(this.#beat);
     clearTimeout(this.#calling);
+    clearTimeout(this.#answering);
     await this.#exchanging;
   }
 
@@ -95,6 +108,7 @@ export class GroupBulletin implements AsyncDisposable {
       this.#isDue = false;
       const isUrgent = this.#isUrgent;
       this.#isUrgent = false;
+      this.#askedAt = performance.now();
       const said = report();
       try {
         const exchanged = await link.exchange(said, {

@@ -6,6 +6,9 @@ import type { ServedState } from "./served_state.ts";
 
 /** Counts that one proxy tells, of those who came last: some 4 KiB. */
 const MAX_TOLD = 100;
+/** In a large group it tells fewer, for each of all proxies reads those of all: so many, but some. */
+const MAX_READ = 1_000;
+const MIN_TOLD = 10;
 /** Counts of one proxy that are remembered, also those that it tells no more. */
 const MAX_KNOWN = 1_000;
 
@@ -68,8 +71,10 @@ export class GroupLimits implements Disposable {
     for (const { key, ledger } of this.#limits.values()) {
       for (const [source, count] of ledger.tell(nowMs)) told.push([key, source, count]);
     }
-    this.#told = Math.min(told.length, MAX_TOLD);
-    return told.slice(0, MAX_TOLD);
+    const share = Math.floor(MAX_READ / this.#proxies);
+    const most = told.slice(0, Math.min(MAX_TOLD, Math.max(MIN_TOLD, share)));
+    this.#told = most.length;
+    return most;
   }
 
   /** What the others have admitted that are there; nothing: they are not heard. */

@@ -87,7 +87,7 @@ export class GroupPresence implements AsyncDisposable {
     this.#follower = new GroupFollower({
       ...following,
       report: () => this.#report(),
-      onAttention: () => this.#bulletin.exchange(),
+      onAttention: () => this.#bulletin.hearCall(),
     });
     this.#bulletin = new GroupBulletin({
       link,
