@@ -28,11 +28,7 @@ export interface Running {
 export async function serve(running: Running): Promise<number> {
   const { config, reloader, control, monitoring, manager, signals, stuck, log } = running;
   signals.onReload(() => reloader.onSignal());
-  for (const listener of control.listeners) {
-    const { addr, port, routes, proxyProtocol } = listener;
-    const fields = { addr, port, routes: routes.length, proxyProtocol };
-    log({ level: "info", message: "listening", fields });
-  }
+  logListeners(control, log);
   const allocator = allocatorName(readVariable("LD_PRELOAD"));
   log({ level: "info", message: "ready", fields: { version: VERSION, allocator } });
   manager.ready(() => watchdogReportOf(control, monitoring.health()));
@@ -55,6 +51,18 @@ export async function serve(running: Running): Promise<number> {
   ]);
   log({ level: "info", message: `stopped, ${ended}` });
   return ended === "drained" && !hangs ? 0 : EXIT_CUT_SHORT;
+}
+
+/** Where connections are taken, or that the group wanted none before the start. */
+function logListeners({ listeners, drained }: Control, log: LogSink): void {
+  if (drained !== undefined) {
+    const message = "drained: the group wants no new connections here";
+    return log({ level: "warn", message, fields: { by: drained.by } });
+  }
+  for (const { addr, port, routes, proxyProtocol } of listeners) {
+    const fields = { addr, port, routes: routes.length, proxyProtocol };
+    log({ level: "info", message: "listening", fields });
+  }
 }
 
 /**
