@@ -28,4 +28,5 @@ export {
   type InUse,
   type PairFiles,
   type ReadIssued,
+  type ReadShared,
 } from "./store.ts";

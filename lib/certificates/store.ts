@@ -20,6 +20,11 @@ export type ReadIssued = (
   name: string,
 ) => { readonly certPem: string; readonly keyPem: string } | undefined;
 
+/** What others share of a pair of files; undefined: nothing. */
+export type ReadShared = (
+  files: PairFiles,
+) => { readonly certPem: string; readonly keyPem: string } | undefined;
+
 /** Authorities that may be taken away by emptying their file. */
 export interface HeldAuthorities extends Held<Authorities> {
   /** What is odd, and so all the same; one sentence each. */
@@ -50,6 +55,8 @@ export interface CertificateStoreOptions {
   readonly readStamp?: ReadStamp;
   /** Absent: nothing is issued. */
   readonly readIssued?: ReadIssued | undefined;
+  /** What others share of files that cannot be read here. Absent: nobody shares any. */
+  readonly readShared?: ReadShared | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -68,11 +75,13 @@ export class CertificateStore {
   readonly #lists = new Map<string, Holder<Uint8Array>>();
   readonly #others = new Map<string, Holder<Uint8Array>>();
   readonly #readIssued: ReadIssued;
+  readonly #readShared: ReadShared;
   readonly #issued = new Map<string, IssuedPair>();
 
   constructor(options: CertificateStoreOptions) {
     this.#files = new FileReader(options);
     this.#readIssued = options.readIssued ?? (() => undefined);
+    this.#readShared = options.readShared ?? (() => undefined);
     this.#now = options.now;
   }
 
@@ -89,8 +98,21 @@ export class CertificateStore {
       ];
       return holder.take(inputs, judgePair);
     } catch (error) {
-      return holder.refuse(describeError(error));
+      return this.#shared(files, holder) ?? holder.refuse(describeError(error));
     }
+  }
+
+  /** The same object as long as others share the same. */
+  #shared(files: PairFiles, holder: Holder<Pair>): Held<Pair> | undefined {
+    const found = this.#readShared(files);
+    if (found === undefined) return undefined;
+    const { certPem, keyPem } = found;
+    const { value } = holder.held;
+    const check = checkTlsPair(certPem, keyPem);
+    if (!check.ok) return undefined;
+    const isSame = value?.certPem === certPem && value.keyPem === keyPem;
+    holder.refuse("it is another proxy's"); // A file that comes is judged.
+    return holder.replace(isSame ? value : { certPem, keyPem, leaf: check.leaf });
   }
 
   /** What an authority has issued for a name. */

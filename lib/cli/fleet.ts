@@ -1,7 +1,7 @@
-import type { Config, StatePostgresConfig } from "../config/mod.ts";
+import { type Config, parseShareKeys, type StatePostgresConfig } from "../config/mod.ts";
 import { type FleetOptions, joinGroup } from "../control/mod.ts";
 import type { Database } from "../db/mod.ts";
-import { FleetLink } from "../fleet/mod.ts";
+import { FleetLink, Sealer } from "../fleet/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import { CommandError } from "./command_error.ts";
 import { VERSION } from "./version.ts";
@@ -34,8 +34,9 @@ export async function openFleet(
   });
   try {
     const joined = await joinGroup({ link, database, config, log, now: Date.now });
+    const sealer = await sealerOf(postgres);
     return {
-      ...{ link, joined, version: VERSION },
+      ...{ link, joined, version: VERSION, sealer },
       [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -44,6 +45,16 @@ export async function openFleet(
       `start from: ${describeError(error)}`;
     throw new CommandError(message, { cause: error });
   }
+}
+
+/** What the group's certificates are sealed with, if it shares them. */
+async function sealerOf(
+  { group, shareCertificates, shareKeyFile }: StatePostgresConfig,
+): Promise<Sealer | undefined> {
+  if (!shareCertificates || shareKeyFile === undefined) return undefined;
+  const keys = parseShareKeys(readText(shareKeyFile));
+  if (!keys.ok) throw new CommandError(`${shareKeyFile} ${keys.reason}`);
+  return await Sealer.open(group, keys.value);
 }
 
 function serverOf(settings: StatePostgresConfig): FleetLink["options"]["server"] {

@@ -95,8 +95,8 @@ function* needs({ config, notifySocket, workerModule }: PermissionCheck): Genera
   if (config.database.path !== "") yield* folderNeeds(config.database.path, "the database");
   if (config.history !== undefined) yield* folderNeeds(config.history.path, "the history");
   if (config.connector !== undefined) yield* connectorNeeds(config.connector);
-  const { passwordFile, ca, cert, key } = config.state.postgres ?? {};
-  for (const path of [passwordFile, ca, cert, key]) {
+  const { passwordFile, ca, cert, key, shareKeyFile } = config.state.postgres ?? {};
+  for (const path of [passwordFile, ca, cert, key, shareKeyFile]) {
     if (path !== undefined) yield fileNeed("read", path, "the group's PostgreSQL");
   }
   for (const { path } of namedFilesOf(config)) yield fileNeed("read", path, "files of the group");

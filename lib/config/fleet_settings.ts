@@ -107,6 +107,24 @@ export const statePostgres = table<StatePostgresConfig>({
       "keeps to its share, the limit divided by the proxies that it knew of. `false`: each proxy has the " +
       "limits for itself.",
   },
+  shareCertificates: {
+    key: "share_certificates",
+    kind: boolean(),
+    default: false,
+    doc:
+      "Share certificates with the other proxies of the group, and the account at the authority: " +
+      "one orders for all, and a proxy without the files of a `tls_cert` and `tls_key` uses those of " +
+      "one that has them. They go through PostgreSQL sealed. Needs `share_key_file`, and the same " +
+      "at every proxy. Off: each has its own, and orders them one after the other.",
+  },
+  shareKeyFile: {
+    key: "share_key_file",
+    kind: filePath(),
+    optional: true,
+    doc: "The key that they are sealed with, which PostgreSQL never sees: 32 octets in base64 " +
+      "(`openssl rand -base64 32`), readable for its owner alone (mode 0600). While keys are " +
+      "exchanged it holds two, a line each: with the first one is sealed, both open.",
+  },
 });
 
 /** `[state.local]` */

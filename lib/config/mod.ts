@@ -14,6 +14,7 @@ export { readWantedState, type WantedState } from "./whole_file.ts";
 export { formatProblem, type Problem } from "../schema/mod.ts";
 export { acmeProblem } from "./acme_checks.ts";
 export { namedFilesOf } from "./fleet_checks.ts";
+export { parseShareKeys } from "./share_keys.ts";
 export { renderConfigReference } from "./reference.ts";
 export {
   type AcmeConfig,

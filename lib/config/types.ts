@@ -110,6 +110,10 @@ export interface StatePostgresConfig {
   readonly shareHealth: boolean;
   /** Whether rate limits hold over all proxies of the group. */
   readonly shareLimits: boolean;
+  /** Whether proxies of the group have each other's certificates. */
+  readonly shareCertificates: boolean;
+  /** What they are sealed with on their way; there is one if they are shared. */
+  readonly shareKeyFile?: string;
 }
 
 /** One proxy of a group. */

@@ -34,6 +34,8 @@ export class AcmeSession implements AsyncDisposable {
   readonly #options: AcmeSessionOptions;
   readonly #closing = new AbortController();
   #opened: Promise<Opened> | undefined;
+  /** Of an account that is used no more, but for what was begun with it. */
+  readonly #retired: Promise<Opened>[] = [];
 
   constructor(options: AcmeSessionOptions) {
     this.#options = options;
@@ -54,6 +56,12 @@ export class AcmeSession implements AsyncDisposable {
       this.#opened = undefined;
       throw error;
     }
+  }
+
+  /** The account is another one: the next {@link open} opens that. What is under way goes on. */
+  retire(): void {
+    if (this.#opened !== undefined) this.#retired.push(this.#opened);
+    this.#opened = undefined;
   }
 
   /** The authority does not know the account any more: the next {@link open} asks for another one. */
@@ -99,6 +107,9 @@ export class AcmeSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#close();
+    for (const opened of await Promise.allSettled(this.#retired)) {
+      if (opened.status === "fulfilled") opened.value.http[Symbol.dispose]();
+    }
   }
 
   async #close(): Promise<void> {

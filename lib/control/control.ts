@@ -113,7 +113,7 @@ export class Control {
       dns: this.nameServer.changes,
     });
     const activate = () => this.upkeep.lookAtCertificates();
-    this.#orders = groupIssuanceOf(options, state);
+    this.#orders = groupIssuanceOf(options, { startUp, state, activate });
     this.issuance = issuanceOf(options, { startUp, state, activate, group: this.#orders });
     this.upkeep = new Upkeep({ connector, startUp, state, now, log });
     this.geoip = new GeoIpInUse({
@@ -216,7 +216,7 @@ export class Control {
 
   /** What is odd about following the group; one sentence each. */
   get groupWarnings(): readonly string[] {
-    return this.#membership?.warnings ?? [];
+    return [...this.#membership?.warnings ?? [], ...this.#orders?.warnings ?? []];
   }
 
   /** The data plane, for questions. */

@@ -3,7 +3,7 @@ import type { Config } from "../config/mod.ts";
 import type { ReadFile } from "../certificates/mod.ts";
 import type { Admission } from "../connector/mod.ts";
 import type { Database } from "../db/mod.ts";
-import type { FleetLink } from "../fleet/mod.ts";
+import type { FleetLink, Sealer } from "../fleet/mod.ts";
 import type { ConnectionEvent, LogSink, RequestEvent } from "../observe/mod.ts";
 import type { ListenerSnapshot, Plane, Snapshot } from "../plane/mod.ts";
 import type { Steps } from "../slices/mod.ts";
@@ -65,6 +65,8 @@ export interface FleetOptions {
   readonly version: string;
   /** How often proxies tell each other how they are. Default: 1,000. */
   readonly beatMs?: number;
+  /** What certificates are sealed with that the group shares; absent: it shares none. */
+  readonly sealer?: Sealer | undefined;
 }
 
 /** The configuration file, which seeds the database or is the truth. */

@@ -54,10 +54,18 @@ export function issuanceOf(
 /** What the proxies of a group have in common when certificates are ordered; absent: there is no group. */
 export function groupIssuanceOf(
   { config, fleet, log, now, orders }: StartOptions,
-  state: ServedState,
+  { startUp: { issued, materials }, state, activate }: {
+    readonly startUp: StartedPlane["startUp"];
+    readonly state: ServedState;
+    readonly activate: () => Promise<void>;
+  },
 ): GroupIssuance | undefined {
   if (fleet === undefined) return undefined;
+  const { sealer } = fleet;
+  const held = () => materials.files(state.snapshot.listeners);
+  issued?.writeWith(state);
   return new GroupIssuance({
+    ...sealer && issued && { sharing: { sealer, store: issued, held, activate } },
     ...{ link: fleet.link, state, acme: config.acme, log, now, leaseMs: orders?.leaseMs },
     wanted: () => wantedOf(config, state),
   });

@@ -1,6 +1,15 @@
 import { AcmeError } from "../acme/mod.ts";
 import type { AcmeOrder } from "../db/mod.ts";
-import { FleetLinkError, type GroupOrders, type HeldTurn } from "../fleet/mod.ts";
+import {
+  FleetLinkError,
+  type GroupOrders,
+  type HeldTurn,
+  type SealedAs,
+  type Sealer,
+  type Taken,
+  type TurnLimits,
+} from "../fleet/mod.ts";
+import { MAX_OF_NAME, MAX_ORDERS } from "./issuance_limits.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { OrderTurn, OrderTurns, TurnAnswer } from "./order_turns.ts";
 
@@ -13,6 +22,15 @@ const LEASE_MS = 15_000;
 const OWN_SHARE = 0.8;
 /** Lost answers until then cost nothing. */
 const KEEPS_IN_A_LEASE = 4;
+/** Each proxy counts for itself: each has its account. */
+const NO_LIMITS: Omit<TurnLimits, "leaseMs"> = { maxAnHour: 0, maxThreeHours: 0 };
+/** Of one account, over all proxies. */
+const SHARED_LIMITS: Omit<TurnLimits, "leaseMs"> = {
+  maxAnHour: MAX_OF_NAME,
+  maxThreeHours: MAX_ORDERS,
+};
+/** What the turn is for in which the account is made. */
+const ACCOUNT = "";
 /** When PostgreSQL is asked again that did not answer. */
 const RETRY_MS = 5_000;
 
@@ -24,6 +42,21 @@ export interface GroupOrderTurnsOptions {
   readonly log: LogSink;
   /** Default: 15,000. */
   readonly leaseMs?: number | undefined;
+  /** What the group shares; absent: each proxy has its own account and its own certificates. */
+  readonly sharing?: TurnSharing | undefined;
+}
+
+/** What a turn has to do with what the group shares. */
+export interface TurnSharing {
+  readonly sealer: Sealer;
+  /** Whether the account at the authority is there. */
+  readonly hasAccount: () => boolean;
+  /**
+   * Takes what others have shared, and shares what is here.
+   *
+   * @throws {FleetLinkError}
+   */
+  readonly look: () => Promise<void>;
 }
 
 /** Turns of a group, whose proxies order one after the other, a name at a time. */
@@ -45,26 +78,80 @@ export class GroupOrderTurns implements OrderTurns {
     return this.#held.get(name);
   }
 
-  async take(name: string, _cancelled: AbortSignal): Promise<TurnAnswer> {
-    const { orders, directory, log, leaseMs = LEASE_MS } = this.#options;
-    const asked = clocks();
+  async take(name: string, openAccount: () => Promise<unknown>): Promise<TurnAnswer> {
+    const { sharing } = this.#options;
+    let turn: GroupOrderTurn | undefined;
     try {
-      const limits = { leaseMs, maxAnHour: 0, maxThreeHours: 0 };
-      const taken = await orders.take({ directory, name }, limits);
+      const answer = await this.#takeOne(name);
+      if ("waitMs" in answer) return { status: "wait", waitMs: answer.waitMs };
+      turn = answer;
+      // What others have got before is there before anything is ordered.
+      await sharing?.look();
+      const waitMs = await this.#withAccount(openAccount);
       this.#problem = undefined;
-      if (taken.status === "wait") return { status: "wait", waitMs: taken.waitMs };
-      const turn = new GroupOrderTurn({
-        ...{ orders, held: taken.turn, leaseMs, asked, log },
-        onEnd: () => this.#held.delete(name),
-      });
-      this.#held.set(name, turn);
-      return { status: "ours", turn };
+      if (waitMs === 0) return { status: "ours", turn };
+      await turn.end({ waitMs: 0, order: turn.left });
+      return { status: "wait", waitMs };
     } catch (error) {
+      await turn?.end({ waitMs: 0, order: turn.left });
       if (!(error instanceof FleetLinkError)) throw error;
       this.#problem = describeError(error);
       return { status: "wait", waitMs: RETRY_MS };
     }
   }
+
+  /** @throws {FleetLinkError} */
+  async #takeOne(name: string): Promise<GroupOrderTurn | { readonly waitMs: number }> {
+    const { orders, directory, log, leaseMs = LEASE_MS, sharing } = this.#options;
+    const asked = clocks();
+    const limits = sharing === undefined ? NO_LIMITS : SHARED_LIMITS;
+    const taken = await orders.take({ directory, name }, { leaseMs, ...limits });
+    if (taken.status === "wait") return { waitMs: taken.waitMs };
+    const turn = new GroupOrderTurn({
+      ...{ orders, held: taken.turn, leaseMs, asked, log, sharing },
+      left: await openNote(taken, sharing?.sealer),
+      onEnd: () => this.#held.delete(name),
+    });
+    this.#held.set(name, turn);
+    return turn;
+  }
+
+  /**
+   * Has the account made by one proxy, for all; gives for how long that is another's business.
+   *
+   * @throws {FleetLinkError}
+   */
+  async #withAccount(openAccount: () => Promise<unknown>): Promise<number> {
+    const { sharing } = this.#options;
+    if (sharing === undefined || sharing.hasAccount()) return 0;
+    const turn = await this.#takeOne(ACCOUNT);
+    if ("waitMs" in turn) return turn.waitMs;
+    try {
+      await sharing.look();
+      if (sharing.hasAccount()) return 0;
+      // What goes wrong there goes wrong in the order, too, and is said as that.
+      await openAccount().catch(() => {});
+      await sharing.look();
+      return 0;
+    } finally {
+      await turn.end({ waitMs: 0 });
+    }
+  }
+}
+
+/** Opens what another proxy has left; nothing where that is nothing that can be used. */
+async function openNote(
+  { note, turn: { directory, name } }: Extract<Taken, { status: "ours" }>,
+  sealer: Sealer | undefined,
+): Promise<AcmeOrder | undefined> {
+  const [, fence, sealed = ""] = /^(\d{1,15}):(.*)$/.exec(note) ?? [];
+  if (sealer === undefined || fence === undefined) return undefined;
+  const opened = await sealer.unseal(sealedAs({ directory, name, fence: Number(fence) }), sealed);
+  return opened.ok ? JSON.parse(opened.text) : undefined;
+}
+
+function sealedAs({ directory, name, fence }: HeldTurn): SealedAs {
+  return { name: `order ${directory} ${name}`, version: fence };
 }
 
 interface GroupOrderTurnOptions {
@@ -74,6 +161,9 @@ interface GroupOrderTurnOptions {
   /** When it was asked for. */
   readonly asked: Clocks;
   readonly log: LogSink;
+  /** Absent: nobody else can go on with an order of this proxy's account. */
+  readonly sharing: TurnSharing | undefined;
+  readonly left: AcmeOrder | undefined;
   readonly onEnd: () => void;
 }
 
@@ -100,7 +190,7 @@ export class GroupOrderTurn implements OrderTurn {
   }
 
   get left(): AcmeOrder | undefined {
-    return undefined;
+    return this.#options.left;
   }
 
   check(): void {
@@ -108,17 +198,45 @@ export class GroupOrderTurn implements OrderTurn {
     if (this.signal.aborted) throw new AcmeError("cancelled", "it is another proxy's turn");
   }
 
-  note(_order: AcmeOrder): Promise<void> {
+  async note(order: AcmeOrder): Promise<void> {
     this.check();
-    return Promise.resolve();
+    const { orders, sharing } = this.#options;
+    if (sharing === undefined) return;
+    try {
+      if (!await orders.note(this.held, await this.#noteOf(order))) this.lose("PostgreSQL says so");
+    } catch (error) {
+      if (!(error instanceof FleetLinkError)) throw error;
+      // Nobody could go on with an order that nobody knows of.
+      this.lose(describeError(error));
+    }
+    this.check();
   }
 
-  async end({ waitMs }: { readonly waitMs: number }): Promise<void> {
-    this.#stop();
-    // Of a turn that was lost nothing is said: it is another's.
-    if (this.signal.aborted) return;
-    // If that is lost on its way, the lease ends all the same.
-    await this.#options.orders.end(this.held, { waitMs, note: "" }).catch(() => {});
+  async end(
+    { waitMs, order }: { readonly waitMs: number; readonly order?: AcmeOrder | undefined },
+  ): Promise<void> {
+    const { orders, sharing } = this.#options;
+    try {
+      // Before the turn is another's: he would order what is here already.
+      await sharing?.look();
+      this.#stop();
+      // Of a turn that was lost nothing is said: it is another's.
+      if (this.signal.aborted) return;
+      const note = order === undefined ? "" : await this.#noteOf(order);
+      await orders.end(this.held, { waitMs, note });
+    } catch (error) {
+      if (!(error instanceof FleetLinkError)) throw error;
+      // It ends with its lease, and whoever is next goes on with what was noted.
+    } finally {
+      this.#stop();
+    }
+  }
+
+  async #noteOf({ proof: _, ...order }: AcmeOrder): Promise<string> {
+    const { sealer } = this.#options.sharing ?? {};
+    if (sealer === undefined) return "";
+    const { held } = this;
+    return `${held.fence}:${await sealer.seal(sealedAs(held), JSON.stringify(order))}`;
   }
 
   get #ownMs(): number {

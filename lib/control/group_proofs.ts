@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AcmeError, type ChallengeType, type Proof } from "../acme/mod.ts";
-import type { FoundProof, GroupOrders, HeldTurn } from "../fleet/mod.ts";
+import type { FoundProof, GroupOrders, HeldTurn, SealedAs, Sealer } from "../fleet/mod.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { ChallengeBoard, OtherProof } from "./challenge_board.ts";
 import type { GroupOrderTurns } from "./group_order_turns.ts";
@@ -17,6 +17,8 @@ export interface GroupProofsOptions {
   readonly board: ChallengeBoard;
   /** Whether some route here wants a certificate of a name. */
   readonly wants: (name: string) => boolean;
+  /** Absent: proofs are written as they are. */
+  readonly sealer?: Sealer | undefined;
   readonly log: LogSink;
 }
 
@@ -24,6 +26,8 @@ export interface GroupProofsOptions {
 export class GroupProofs {
   readonly #options: GroupProofsOptions;
   #shown = new Set<string>();
+  /** Said once. */
+  #refused = "";
   #expiry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: GroupProofsOptions) {
@@ -37,7 +41,8 @@ export class GroupProofs {
    */
   async look(): Promise<void> {
     const { orders, board } = this.#options;
-    const found = (await orders.proofs()).flatMap((it) => this.#read(it));
+    const read = await Promise.all((await orders.proofs()).map((it) => this.#read(it)));
+    const found = read.filter((it) => it !== undefined);
     await board.showOthers(found.map(({ proof }) => proof));
     this.#expireIn(Math.min(...found.map(({ leftMs }) => leftMs)));
     const fresh = found.filter(({ proof: { id } }) => !this.#shown.has(id));
@@ -57,8 +62,9 @@ export class GroupProofs {
     { type, token, keyAuthorization }: Proof & { readonly type: ChallengeType },
     signal: AbortSignal,
   ): Promise<string> {
-    const { orders, log } = this.#options;
-    const id = await orders.show(turn, JSON.stringify({ type, token, keyAuthorization }));
+    const { orders, sealer, log } = this.#options;
+    const text = JSON.stringify({ type, token, keyAuthorization });
+    const id = await orders.show(turn, sealer ? await sealer.seal(sealedAs(turn), text) : text);
     if (id === undefined) throw notOurs();
     const until = performance.now() + REACH_MS;
     for (;;) {
@@ -85,15 +91,20 @@ export class GroupProofs {
   }
 
   /** Of others alone; and of names alone that are to be proved here, whatever PostgreSQL says. */
-  #read(found: FoundProof): { readonly proof: OtherProof; readonly leftMs: number }[] {
-    const { orders, wants, log } = this.#options;
+  async #read(found: FoundProof): Promise<ReadProof | undefined> {
+    const { orders, wants, sealer, log } = this.#options;
     const { id, name, proxy, leftMs } = found;
-    if (proxy === orders.proxy || !wants(name)) return [];
-    const proof = parseProof(found.proof);
-    if (proof !== undefined) return [{ proof: { id, name, ...proof }, leftMs }];
-    const fields = { hostname: name, proxy };
+    if (proxy === orders.proxy || !wants(name)) return undefined;
+    const opened = await sealer?.unseal(sealedAs(found), found.proof);
+    const text = opened === undefined ? found.proof : opened.ok ? opened.text : "";
+    const proof = parseProof(text);
+    if (proof !== undefined) return { proof: { id, name, ...proof }, leftMs };
+    if (this.#refused === id) return undefined;
+    this.#refused = id;
+    const reason = opened?.ok === false ? opened.reason : "it is of no form that is known";
+    const fields = { hostname: name, proxy, reason };
     log({ level: "warn", message: "a proof of the group is none that this program shows", fields });
-    return [];
+    return undefined;
   }
 
   /** What nobody says any more that it is to be shown is not. */
@@ -108,6 +119,15 @@ export class GroupProofs {
       });
     }, ms);
   }
+}
+
+interface ReadProof {
+  readonly proof: OtherProof;
+  readonly leftMs: number;
+}
+
+function sealedAs({ directory, name, fence }: HeldTurn): SealedAs {
+  return { name: `proof ${directory} ${name}`, version: fence };
 }
 
 /** Shows proofs here, and has the others of the group show them. */

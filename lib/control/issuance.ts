@@ -119,6 +119,11 @@ export class Issuance implements AsyncDisposable {
     }
   }
 
+  /** The group has another account. */
+  accountHasChanged(): void {
+    this.#session.retire();
+  }
+
   /** Others may have had their turn. */
   turnsHaveChanged(): void {
     if (this.#waiting.size === 0) return;
@@ -279,15 +284,16 @@ export class Issuance implements AsyncDisposable {
     name: string,
     { isForced, cancelled }: { readonly isForced: boolean; readonly cancelled: AbortSignal },
   ): Promise<void> {
-    const answer = await this.#options.turns.take(name, cancelled);
+    const answer = await this.#options.turns.take(name, () => this.#session.open());
     if (answer.status === "wait") return this.#wait(name, answer.waitMs);
     const { turn } = answer;
     // While others had theirs, the certificate may have come.
     const order = isForced || this.#isDue(name)
       ? await this.#order(name, { turn, cancelled })
       : undefined;
-    const waitMs = order === undefined ? 0 : Math.max(0, order.nextAt - this.#options.now());
-    await turn.end({ waitMs, order });
+    const { store, now } = this.#options;
+    const waitMs = order === undefined ? 0 : Math.max(0, order.nextAt - now());
+    await turn.end({ waitMs, order: order ?? store.order(name) });
   }
 
   /** Looks again when others have had their turn. */

@@ -1,10 +1,10 @@
 const HOUR_MS = 3_600_000;
 
 /** Let's Encrypt: 300 orders of an account in three hours. */
-const MAX_ORDERS = 200;
+export const MAX_ORDERS = 200;
 const ORDERS_WITHIN_MS = 3 * HOUR_MS;
 /** Let's Encrypt: five failed proofs of a name in an hour; each attempt may be one. */
-const MAX_OF_NAME = 4;
+export const MAX_OF_NAME = 4;
 const OF_NAME_WITHIN_MS = HOUR_MS;
 
 /** What counts: older attempts are forgotten. */

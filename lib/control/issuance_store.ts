@@ -3,6 +3,7 @@ import {
   type AcmeOrder,
   type Database,
   type IssuedCertificate,
+  type SharedSecret,
   whenFree,
 } from "../db/mod.ts";
 import type { ServedState } from "./served_state.ts";
@@ -18,6 +19,7 @@ export class IssuanceStore {
   readonly #database: Database;
   readonly #certificates = new Map<string, IssuedCertificate>();
   readonly #orders = new Map<string, AcmeOrder>();
+  readonly #shared = new Map<string, SharedSecret>();
   #state: ServedState | undefined;
 
   constructor(database: Database) {
@@ -31,6 +33,8 @@ export class IssuanceStore {
     this.#orders.clear();
     for (const each of this.#database.issued.list()) this.#certificates.set(each.name, each);
     for (const each of this.#database.issued.orders()) this.#orders.set(each.name, each);
+    this.#shared.clear();
+    for (const each of this.#database.shared.list()) this.#shared.set(each.name, each);
   }
 
   /** In whose turns it is written. */
@@ -124,6 +128,77 @@ export class IssuanceStore {
     });
     this.#certificates.delete(name);
     this.#orders.delete(name);
+  }
+
+  /** What is known of a thing that the group shares. */
+  known(name: string): SharedSecret | undefined {
+    return this.#shared.get(name);
+  }
+
+  /** Of all things that are known to be shared. */
+  sharedNames(): Iterable<string> {
+    return [...this.#shared.keys()];
+  }
+
+  /** Notes what is known of a thing that the group shares. */
+  async note(
+    name: string,
+    { version, digest, content = "" }: {
+      readonly version: number;
+      readonly digest: string;
+      readonly content?: string;
+    },
+  ): Promise<void> {
+    const secret = { name, version, digest, content };
+    await this.#write(() => this.#database.shared.set(secret));
+    this.#shared.set(name, secret);
+  }
+
+  /** Keeps a certificate that another proxy of the group has got, and forgets its order. */
+  async takeShared(
+    certificate: IssuedCertificate,
+    secret: SharedSecret,
+    time: number,
+  ): Promise<void> {
+    const { name } = certificate;
+    await this.#write(() => {
+      this.#database.issued.set(certificate);
+      this.#database.issued.removeOrder(name);
+      this.#database.shared.set(secret);
+      this.#audit({ action: "TakeCertificate", name, time, after: "" });
+    });
+    this.#certificates.set(name, certificate);
+    this.#orders.delete(name);
+    this.#shared.set(secret.name, secret);
+  }
+
+  /** Another proxy has had a certificate revoked: it is used no more. */
+  async forgetShared(hostname: string | undefined, secret: SharedSecret): Promise<void> {
+    await this.#write(() => {
+      if (hostname !== undefined) {
+        this.#database.issued.remove(hostname);
+        this.#database.issued.removeOrder(hostname);
+      }
+      this.#database.shared.set(secret);
+    });
+    if (hostname !== undefined) {
+      this.#certificates.delete(hostname);
+      this.#orders.delete(hostname);
+    }
+    this.#shared.set(secret.name, secret);
+  }
+
+  /** The account is the group's. */
+  async takeAccount(
+    directory: string,
+    account: AcmeAccount,
+    secret: SharedSecret,
+  ): Promise<void> {
+    await this.#write(() => {
+      this.#database.issued.setAccount(directory, account);
+      this.#database.shared.set(secret);
+    });
+    this.#shared.set(secret.name, secret);
   }
 
   #audit(

@@ -26,7 +26,10 @@ export function openIssuance(
 ): Issuance {
   store.writeWith(options.state);
   const turns = options.group?.turns ?? ALONE;
-  return new Issuance({ ...options, config, store, turns, prover: proverOf(config, options) });
+  const prover = proverOf(config, options);
+  const issuance = new Issuance({ ...options, config, store, turns, prover });
+  options.group?.onAccount(() => issuance.accountHasChanged());
+  return issuance;
 }
 
 function proverOf({ challenge, dns }: AcmeConfig, options: ProverOptions): NameProver {

@@ -31,8 +31,12 @@ export type TurnAnswer =
 export interface OrderTurns {
   /** Why nobody's turn can be known; absent: it can. */
   readonly problem: string | undefined;
-  /** Never fails: who cannot ask has to wait. */
-  take(name: string, cancelled: AbortSignal): Promise<TurnAnswer>;
+  /**
+   * Never fails: who cannot ask has to wait.
+   *
+   * @param openAccount makes the account at the authority, if there is none.
+   */
+  take(name: string, openAccount: () => Promise<unknown>): Promise<TurnAnswer>;
 }
 
 /** It is always the turn of a proxy that is alone. */

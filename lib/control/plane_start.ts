@@ -40,7 +40,8 @@ export async function startPlane(options: StartOptions): Promise<StartedPlane> {
     joined: options.fleet?.joined,
     now: now(),
   });
-  const issued = config.acme && new IssuanceStore(database);
+  const isKept = config.acme !== undefined || options.fleet?.sealer !== undefined;
+  const issued = isKept ? new IssuanceStore(database) : undefined;
   const startUp = await compileStartUp({ ...options, rows, readFile, now, issued });
   database.safekeeping?.acknowledge();
   if (options.takeOver !== true) {

@@ -1,4 +1,4 @@
-import type { CertificateStore, Held, InUse, Pair } from "../certificates/mod.ts";
+import type { CertificateStore, Held, InUse, Pair, PairFiles } from "../certificates/mod.ts";
 import { type TlsMaterial, tlsMaterialId } from "../l7/mod.ts";
 import type { LogSink } from "../observe/mod.ts";
 import type { Change } from "../plane/mod.ts";
@@ -61,6 +61,22 @@ export class RouteMaterials {
   /** What is held of a route's pair; absent: it was never looked at. */
   pairOf(route: Route): Held<Pair> | undefined {
     return terminatesTls(route) ? this.#entries.get(tlsMaterialId(route))?.pair : undefined;
+  }
+
+  /** The pairs of files that these listeners' routes use, with what they hold. */
+  *files(
+    listeners: readonly { readonly routes: readonly Route[] }[],
+  ): Generator<PairFiles & Pick<Pair, "certPem" | "keyPem">> {
+    const seen = new Set<string>();
+    for (const route of listeners.flatMap(({ routes }) => routes)) {
+      const { tlsCert: certificate, tlsKey: key } = route;
+      const name = `${certificate}\0${key}`;
+      if (!terminatesTls(route) || certificate === ACME || seen.has(name)) continue;
+      seen.add(name);
+      const { value, problem } = this.#entries.get(tlsMaterialId(route))?.pair ?? {};
+      if (value === undefined || problem !== undefined) continue;
+      yield { certificate, key, certPem: value.certPem, keyPem: value.keyPem };
+    }
   }
 
   /** The files that these routes name; whatever else was looked at for a route is forgotten. */

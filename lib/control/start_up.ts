@@ -19,6 +19,7 @@ import { openResolverFiles, type ResolverFiles } from "./resolver_files.ts";
 import { ErrorPageFiles } from "./error_page_files.ts";
 import { RouteMaterials } from "./route_materials.ts";
 import type { StoredRows } from "./stored_rows.ts";
+import { pairNameOf, sharedPairOf } from "./shared_kinds.ts";
 import { challengesOf } from "./kept_proofs.ts";
 import { compileListeners } from "./stored_listeners.ts";
 
@@ -73,6 +74,7 @@ export async function compileStartUp(
   const { readFile: read, readStamp: stamp } = files;
   const certificates = new CertificateStore({
     ...{ readFile: read, readStamp: stamp, readIssued, now },
+    readShared: issued && ((pair) => sharedPairOf(issued, pairNameOf(pair))),
   });
   const connector = config.connector &&
     await readConnectorFiles(config.connector, { store: certificates, nowMs: now() });

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { FirewallRule } from "../firewall/mod.ts";
 import { DnsChangeRows } from "./dns_changes.ts";
 import { IssuedCertificates } from "./issued_certificates.ts";
+import { SharedSecrets } from "./shared_secrets.ts";
 import { PublishedRows } from "./published_records.ts";
 import { Policies } from "./policies.ts";
 import { complete } from "../schema/mod.ts";
@@ -90,6 +91,7 @@ export class Database extends StateDatabase {
   readonly dnsChanges: DnsChangeRows;
   /** Records at the name server that are made of routes. */
   readonly published: PublishedRows;
+  readonly shared: SharedSecrets;
 
   readonly #schema: ProgramSchema;
 
@@ -103,6 +105,7 @@ export class Database extends StateDatabase {
     this.issued = new IssuedCertificates(this.statements);
     this.dnsChanges = new DnsChangeRows(this.statements);
     this.published = new PublishedRows(this.statements);
+    this.shared = new SharedSecrets(this.statements);
   }
 
   /** Of the state: the group's where this is a replica, else that of the audit log. */

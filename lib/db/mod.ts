@@ -39,6 +39,7 @@ export {
   type IssuedCertificates,
   type KeptProof,
 } from "./issued_certificates.ts";
+export { type SharedSecret, type SharedSecrets } from "./shared_secrets.ts";
 export { type DecidedDnsChange, type DnsChangeRows } from "./dns_changes.ts";
 export { type PublishedRows, type PublishedSet } from "./published_records.ts";
 export { type Policies, type PolicyRow } from "./policies.ts";

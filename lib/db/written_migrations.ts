@@ -179,6 +179,18 @@ export const WRITTEN: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    // What this proxy has seen of what its group shares.
+    version: 15,
+    statements: [
+      `CREATE TABLE shared_secrets (
+        name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        content TEXT NOT NULL
+      )`,
+    ],
+  },
 ];
 
 /** Builds a table with AUTOINCREMENT anew; ids that were taken before stay taken. */

@@ -8,6 +8,7 @@ import { ListenerNames, type NamedListener } from "./names.ts";
 import { type Member, memberOf, type Report } from "./member.ts";
 import { type FleetObject, readObject } from "./objects.ts";
 import { GroupOrders } from "./orders.ts";
+import { GroupSecrets } from "./secrets.ts";
 import { type PreparedTables, prepareTables } from "./prepare.ts";
 import {
   BULLETINS_SINCE,
@@ -56,6 +57,8 @@ export class FleetLink implements AsyncDisposable {
   readonly options: FleetLinkOptions;
   /** Whose turn it is to order certificates. */
   readonly orders: GroupOrders;
+  /** What the group shares. */
+  readonly secrets: GroupSecrets;
   readonly #names: ListenerNames;
   readonly #connection: FleetConnection;
   readonly #writer: FleetWriter;
@@ -71,6 +74,7 @@ export class FleetLink implements AsyncDisposable {
     const version = () => this.#version();
     this.#writer = new FleetWriter({ ...options, names: this.#names, version });
     this.orders = new GroupOrders(this.#connection, options);
+    this.secrets = new GroupSecrets(this.#connection, options);
   }
 
   /**

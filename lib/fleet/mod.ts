@@ -46,6 +46,8 @@ export {
   type Taken,
   type TurnLimits,
 } from "./orders.ts";
+export { type FoundSecret, type GroupSecrets, type SecretPage } from "./secrets.ts";
+export { type SealedAs, Sealer, type Unsealed } from "./sealing.ts";
 export { type NamedListener } from "./names.ts";
 export { listenToGroup } from "./listen.ts";
 export { FLEET_SCHEMA, FLEET_VERSION } from "./schema.ts";

@@ -1,12 +1,13 @@
 import { BULLETIN_SCHEMA } from "./schema_bulletin.ts";
 import { LOG_SCHEMA } from "./schema_log.ts";
 import { ORDERS_SCHEMA } from "./schema_orders.ts";
+import { SECRETS_SCHEMA } from "./schema_secrets.ts";
 
 /**
  * Of the tables and functions below. Whoever changes them adds one: a proxy brings an older version up to
  * date where its role may, and says so where it may not.
  */
-export const FLEET_VERSION = 5;
+export const FLEET_VERSION = 6;
 
 /** First of all, and nobody meets what is half done: who appends waits. */
 const BEGINNING = String.raw`
@@ -50,12 +51,13 @@ DECLARE
   one text;
   tables text[] := ARRAY[
     'migrations', 'groups', 'objects', 'log', 'members', 'audit', 'bulletins', 'drains',
-    'orders', 'challenges'
+    'orders', 'challenges', 'secrets', 'secret_places'
   ];
   functions text[] := ARRAY[
     'own_groups', 'take_turn', 'append', 'report', 'forget',
     'exchange', 'call_attention', 'set_drain',
-    'take_order', 'keep_order', 'note_order', 'end_order', 'show_proof', 'hide_proof', 'say_shown'
+    'take_order', 'keep_order', 'note_order', 'end_order', 'show_proof', 'hide_proof', 'say_shown',
+    'put_secret'
   ];
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA mc_proxy_fleet TO %I', in_role);
@@ -141,6 +143,7 @@ export const FLEET_SCHEMA = [
   LOG_SCHEMA,
   BULLETIN_SCHEMA,
   ORDERS_SCHEMA,
+  SECRETS_SCHEMA,
   ADMINISTRATION,
   RIGHTS,
 ].join("");

@@ -5,6 +5,9 @@ import { type KeyPath, quote, type Report } from "../schema/mod.ts";
 /** Reads a whole file or throws, like `readFileSync`. */
 export type ReadFile = (path: string) => Uint8Array;
 
+/** What a file's mode is; undefined: nobody knows. */
+export type ReadMode = (path: string) => number | undefined;
+
 /** What a failed read means to an operator, by the code of Node's error. */
 const READ_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: "does not exist",
@@ -21,20 +24,25 @@ export type LocateFile = (file: string) => Result<string>;
 export class ConfigFiles {
   readonly #readFile: ReadFile | undefined;
   readonly #locate: LocateFile;
+  readonly #readMode: ReadMode;
   readonly #read = new Map<string, Uint8Array | string>();
 
   /** `readFile` absent: nothing is read, and nothing is said of any file. */
   constructor(
     readFile: ReadFile | undefined,
-    locate: LocateFile = (value) => ({ ok: true, value }),
+    { locate = (value) => ({ ok: true, value }), readMode = () => undefined }: {
+      readonly locate?: LocateFile;
+      readonly readMode?: ReadMode;
+    } = {},
   ) {
     this.#readFile = readFile;
     this.#locate = locate;
+    this.#readMode = readMode;
   }
 
   /** The same files, some of which have names. */
   located(locate: LocateFile): ConfigFiles {
-    return new ConfigFiles(this.#readFile, locate);
+    return new ConfigFiles(this.#readFile, { locate, readMode: this.#readMode });
   }
 
   /** The contents, or nothing after a report at `at`. */
@@ -65,6 +73,11 @@ export class ConfigFiles {
     return `${quote(file)} ${found}${
       isClear ? "" : `; it was looked for at ${quote(resolve(path))}`
     }`;
+  }
+
+  /** Who may do what with it; undefined: nobody knows. */
+  modeOf(file: string): number | undefined {
+    return this.#readFile === undefined ? undefined : this.#readMode(file);
   }
 
   /** {@link read}, as UTF-8. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import {
   parseDocument,
   type Problem,
@@ -6,7 +6,7 @@ import {
   Report,
   tablesByKey,
 } from "../schema/mod.ts";
-import { ConfigFiles, type ReadFile } from "./files.ts";
+import { ConfigFiles, type ReadFile, type ReadMode } from "./files.ts";
 
 /** A configuration with what is odd about it, or everything that is wrong with it. */
 export type LoadedSettings<Config> =
@@ -20,6 +20,8 @@ export type OverrideValue = string | bigint | boolean | string[];
 export interface LoadOptions {
   /** Reads the files that it names. Default: from the file system. */
   readonly readFile?: ReadFile;
+  /** Who may do what with a file. Default: as the file system says, of files that are read from there. */
+  readonly readMode?: ReadMode;
   /** When certificates must be valid. Default: now. */
   readonly now?: Date;
   /** Whether the files that it names are read and checked. Default: `true`. */
@@ -47,8 +49,10 @@ export function loadSettings<Config>(
     readonly settings: RecordKind<Config>;
     readonly check: CheckSettings<Config>;
   },
-  { readFile = readFileSync, now = new Date(), readsFiles = true, overrides = {} }: LoadOptions,
+  options: LoadOptions,
 ): LoadedSettings<Config> {
+  const { readFile = readFileSync, now = new Date(), readsFiles = true, overrides = {} } = options;
+  const { readMode = options.readFile === undefined ? modeOf : undefined } = options;
   const parsed = parseDocument(text);
   if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
   const { document, positions } = parsed;
@@ -63,7 +67,12 @@ export function loadSettings<Config>(
   const report = new Report(positions);
   const tables = tablesByKey(settings.shape);
   const config = settings.read(document, { path: [], report, tablesByKey: tables });
-  check(config, { report, files: new ConfigFiles(readsFiles ? readFile : undefined), now });
+  const files = new ConfigFiles(readsFiles ? readFile : undefined, readMode && { readMode });
+  check(config, { report, files, now });
   const { problems, warnings } = report;
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config, warnings };
+}
+
+function modeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mode;
 }

@@ -18,8 +18,8 @@ export interface OrdererOptions extends Omit<MemberOptions, "folder" | "routes" 
   readonly challenge?: "http-01" | "tls-alpn-01";
   /** Where it redirects plain HTTP. */
   readonly httpPort?: number;
-  /** Of `[state.postgres]`. */
-  readonly sharing?: string;
+  /** What it shares certificates with; absent: nothing. */
+  readonly shareKeys?: readonly string[];
 }
 
 /** An order takes as long as it takes, and not a second more each time that somebody looks. */
@@ -37,6 +37,7 @@ export async function startOrderer(
 ): Promise<FleetMember> {
   const { root, hostnames = ["a.example"], challenge = "tls-alpn-01", httpPort, ...member } =
     options;
+  const { shareKeys } = options;
   const folder = `${root}/${options.role}`;
   await Deno.mkdir(folder, { recursive: true });
   const routes = hostnames.map((hostname) =>
@@ -46,11 +47,18 @@ export async function startOrderer(
     mode = "l7"
     tls_cert = "acme"`
   );
+  const keyFile = `${folder}/share.key`;
+  if (shareKeys !== undefined) {
+    await Deno.writeTextFile(keyFile, `${shareKeys.join("\n")}\n`, { mode: 0o600 });
+  }
   const plain = httpPort === undefined
     ? ""
     : `[[listeners]]\naddr = "127.0.0.1:${httpPort}"\nkind = "redirect"`;
   return await startMember(postgres, {
     ...member,
+    ...shareKeys && {
+      sharing: `share_certificates = true\nshare_key_file = "${keyFile}"`,
+    },
     ...{ folder, routes: routes.join("\n") },
     ...httpPort !== undefined && { listeners: { plain: `127.0.0.1:${httpPort}` } },
     orders: { delay: soon, ...options.orders },
@@ -62,6 +70,11 @@ export async function startOrderer(
     challenge = "${challenge}"
     ca_cert = "${pebble.caFile}"`,
   });
+}
+
+/** A key of a group, as its file holds it. */
+export function shareKey(): string {
+  return crypto.getRandomValues(new Uint8Array(32)).toBase64();
 }
 
 /** How often a member says that it got a certificate, or what else it says. */

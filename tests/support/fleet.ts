@@ -71,6 +71,8 @@ export interface MemberOptions {
   readonly beatMs?: number;
   /** Where it has further listeners of the group, by their names. */
   readonly listeners?: Readonly<Record<string, string>>;
+  /** Further settings of `[state.postgres]`. */
+  readonly sharing?: string;
   /** Further tables of its configuration. */
   readonly more?: string;
   /** Routes of its listener, if it is the first. */
@@ -195,6 +197,7 @@ export async function startMember(
     database = "${postgres.address.database}"
     tls = false
     group = "${group}"
+    ${options.sharing ?? ""}
     [state.local]
     name = "${role}"
     max_lag = "${maxLag}"
