@@ -181,7 +181,7 @@ export const WRITTEN: readonly Migration[] = [
   },
   {
     // What this proxy has seen of what its group shares.
-    version: 15,
+    version: 24,
     statements: [
       `CREATE TABLE shared_secrets (
         name TEXT PRIMARY KEY,

@@ -6,12 +6,19 @@ import { AdminServer } from "../../lib/admin/mod.ts";
 import { Reloader } from "../../lib/cli/reloader.ts";
 import { ServiceManager } from "../../lib/service/mod.ts";
 import type { NamedFile } from "../../lib/state/mod.ts";
+import { shareKey } from "../support/acme_fleet.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { eventually } from "../support/deadline.ts";
-import { createFleet, type FleetMember, inStep, startMember } from "../support/fleet.ts";
+import {
+  createFleet,
+  type FleetMember,
+  inStep,
+  plainRoute,
+  startMember,
+} from "../support/fleet.ts";
 import { runCtl } from "../support/mcproxyctl.ts";
 import { unusedPorts } from "../support/ports.ts";
-import { postgresTest, startPostgres } from "../support/postgres.ts";
+import { postgresTest, startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { certificateOf } from "../support/server_certificate.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
@@ -21,7 +28,7 @@ postgresTest(
   "proxies of a fleet have the files that it names where each of them says",
   async () => {
     await using server = await startPostgres();
-    await createFleet(server, { edge: ROLES });
+    await createFleet(server, { edge: ROLES, shared: ["s1", "s2"] });
     using folder = temporaryFolder();
     await using stack = new AsyncDisposableStack();
     const authority = await createAuthority({ commonName: "of a test" });
@@ -120,8 +127,52 @@ postgresTest(
     const names = await certificateOf(ports[4] ?? 0, "a.example", authority.certPem);
     assert.match(names, /at-p5\.example/);
     await eventually(async () => /^p5 .*serving/m.test(await listed()), "it is well");
+    await shareFiles(server, folder.path);
   },
 );
+
+/** A proxy without files serves with those of one that has them, where the group shares them. */
+async function shareFiles(server: TestPostgres, folder: string): Promise<void> {
+  const [port = 0, other = 0] = await unusedPorts(2);
+  const authority = await createAuthority({ commonName: "of all" });
+  const keyFile = `${folder}/share.key`;
+  await Deno.writeTextFile(keyFile, shareKey(), { mode: 0o600 });
+  const issue = async (path: string, more: string) => {
+    const dnsNames = ["s.example", more];
+    const { certPem, keyPem } = await issueCertificate(authority, { dnsNames, usages: ["server"] });
+    await Deno.writeTextFile(`${path}/a.pem`, certPem);
+    await Deno.writeTextFile(`${path}/a.key`, keyPem);
+  };
+  const start = async (role: string, at: number, files: Record<string, string>) => {
+    await Deno.mkdir(`${folder}/${role}`);
+    const sharing = `share_certificates = true\nshare_key_file = "${keyFile}"`;
+    const member = { role, group: "shared", folder: `${folder}/${role}`, port: at, sharing, files };
+    return await startMember(server, member);
+  };
+  await issue(folder, "from-s1.example");
+  const files = { cert: `${folder}/a.pem`, key: `${folder}/a.key` };
+  await using first = await start("s1", port, files);
+  await using second = await start("s2", other, {});
+  const route = {
+    ...plainRoute("s.example"),
+    ...{ mode: "l7", tlsCert: "file:cert", tlsKey: "file:key" } as const,
+  };
+  await first.control.routing.addRoute(first.addr, route, { actor: "test", action: "AddRoute" });
+  await first.control.upkeep.lookAtCertificates();
+  const served = () => certificateOf(other, "s.example", authority.certPem).catch(() => "");
+  await eventually(async () => /from-s1/.test(await served()), "it is served without a file");
+  assert.deepEqual(second.control.upkeep.refusals, []);
+  // A file of its own is better than the group's, and the group's stays what it was at the others.
+  await issue(`${folder}/s2`, "from-s2.example");
+  second.control.files.place([
+    { name: "cert", path: `${folder}/s2/a.pem` },
+    { name: "key", path: `${folder}/s2/a.key` },
+  ]);
+  await second.control.upkeep.lookAtCertificates();
+  await eventually(async () => /from-s2/.test(await served()), "it uses its own");
+  const own = () => certificateOf(port, "s.example", authority.certPem);
+  assert.match(await own(), /from-s1/);
+}
 
 /** Reads the configuration again, of which the places of files have changed. */
 async function reload({ control, config }: FleetMember, files: readonly NamedFile[]) {

@@ -23,6 +23,7 @@ postgresTest("turns to order are one proxy's at a time, and of its group alone",
   await loseTurns(first, second);
   await showProofs(first, second);
   await countTurns(first, second);
+  await putSecrets(first, second);
   await keepStrangersOut(server, first);
   await noticeSilence(server, first);
 });
@@ -126,6 +127,34 @@ async function showProofs(first: FleetLink, second: FleetLink): Promise<void> {
   await eventually(async () => (await second.orders.proofs()).length === 0, "it is over");
 }
 
+/** Whoever has seen what lies there may put another one in its place. */
+async function putSecrets({ secrets: one }: FleetLink, { secrets: two }: FleetLink): Promise<void> {
+  const secret = { name: "thing a", version: 1, sealed: "x" };
+  assert.deepEqual(await one.read(0), { place: 0, read: 0, secrets: [] });
+  const both = await Promise.all([one.put(secret, undefined), two.put(secret, undefined)]);
+  assert.deepEqual(both.toSorted(), [false, true]);
+  const { secrets: [found], place } = await two.read(0);
+  assert.ok(found !== undefined && place >= 1);
+  assert.deepEqual([found.name, found.version, found.sealed], ["thing a", 1, "x"]);
+  assert.equal(await two.put({ ...secret, version: 2 }, crypto.randomUUID()), false);
+  assert.equal(await two.put({ ...secret, version: 2, sealed: "y" }, found.id), true);
+  assert.equal(await one.put({ ...secret, version: 2 }, found.id), false);
+  const page = await one.read(place);
+  assert.deepEqual(page.secrets.map(({ version, sealed }) => [version, sealed]), [[2, "y"]]);
+  assert.deepEqual((await one.read(page.place)).secrets, []);
+  // More than one page.
+  await Promise.all(
+    Array.from({ length: 120 }, (_, i) => one.put({ ...secret, name: `many ${i}` }, undefined)),
+  );
+  const names = new Set<string>();
+  for (let after = 0, end = 1; after < end;) {
+    const { read, place, secrets } = await two.read(after);
+    for (const { name } of secrets) names.add(name);
+    [after, end] = [read, place];
+  }
+  assert.equal(names.size, 121);
+}
+
 async function countTurns(first: FleetLink, second: FleetLink): Promise<void> {
   const limits = { ...LONG, maxAnHour: 2 };
   for (const link of [first, second]) {
@@ -150,6 +179,9 @@ async function keepStrangersOut(server: TestPostgres, first: FleetLink): Promise
   const theirs = await takeOne(allowed, "ours.example");
   assert.equal((await first.orders.take(of("ours.example"), LONG)).status, "ours");
   await allowed.orders.show(theirs, "theirs");
+  assert.deepEqual((await allowed.secrets.read(0)).secrets, []);
+  const another = { name: "thing a", version: 1, sealed: "theirs" };
+  assert.equal(await allowed.secrets.put(another, undefined), true);
   await using posing = openLink(server, { group: "edge", role: "stranger" });
   const refused = /PostgreSQL refuses: the role stranger does not belong to the group 'edge'/;
   const { orders } = posing;
@@ -162,6 +194,7 @@ async function keepStrangersOut(server: TestPostgres, first: FleetLink): Promise
       () => orders.show(turn, ""),
       () => orders.hide(id),
       () => orders.sayShown([id]),
+      () => posing.secrets.put({ name: "thing a", version: 3, sealed: "z" }, undefined),
     ]
   ) await assert.rejects(ask(), refused);
   await keepRowsFrom(server);
@@ -174,12 +207,12 @@ async function keepRowsFrom({ address: { host, port, database } }: TestPostgres)
     onnotice: () => {},
   });
   try {
-    for (const table of ["orders", "challenges"]) {
+    for (const table of ["orders", "challenges", "secrets", "secret_places"]) {
       const rows = await sql.unsafe(`SELECT DISTINCT group_name FROM mc_proxy_fleet.${table}`);
       assert.deepEqual(rows.map(({ group_name }) => group_name), ["other"], table);
       for (const verb of ["DELETE FROM", "UPDATE"]) {
         const statement = `${verb} mc_proxy_fleet.${table}${
-          verb === "UPDATE" ? " SET fence = 9" : ""
+          verb === "UPDATE" ? " SET group_name = 'x'" : ""
         }`;
         await assert.rejects(sql.unsafe(statement), { code: "42501" }, statement);
       }
@@ -194,8 +227,7 @@ async function keepRowsFrom({ address: { host, port, database } }: TestPostgres)
 /** A holder stops before PostgreSQL gives its turn to another, whatever it hears. */
 async function noticeSilence(server: TestPostgres, { orders }: FleetLink): Promise<void> {
   const turns = new GroupOrderTurns({ orders, directory: DIRECTORY, log: () => {}, leaseMs: 1000 });
-  const cancelled = new AbortController().signal;
-  const answer = await turns.take("silent.example", cancelled);
+  const answer = await turns.take("silent.example", () => Promise.resolve());
   assert.ok(answer.status === "ours");
   const { turn } = answer;
   await server.pause();

@@ -81,6 +81,8 @@ export interface MemberOptions {
   readonly orders?: ControlOptions["orders"];
   /** Tells the others how it is, rather than that it is well. */
   readonly saysHealth?: boolean;
+  /** Told of its connection to the group before it is used. */
+  readonly onLink?: (link: FleetLink) => void;
   /** Compiles a change; tests make it fail. */
   readonly compile?: ControlOptions["compile"];
   /** How long an answer of PostgreSQL is waited for. Default: as ever. */
@@ -221,6 +223,7 @@ export async function startMember(
     ...deadlineMs !== undefined && { deadlineMs },
   });
   assert.ok(fleet !== undefined);
+  options.onLink?.(fleet.link);
   stack.use(fleet);
   const control = await Control.start({
     ...{ config, database, log },

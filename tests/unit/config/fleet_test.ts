@@ -79,6 +79,36 @@ Deno.test("names of files are names, and mean nothing outside of a group", () =>
   assert.match(alone[0] ?? "", /tls_cert "file:cert": state\.local\.files does not say/);
 });
 
+Deno.test("share_certificates needs a key that is its owner's alone", () => {
+  const key = new Uint8Array(32).map((_, i) => i).toBase64();
+  const read = (sharing: string, { text = key, mode = 0o100600 } = {}) => {
+    const result = loadConfig(
+      `database.path = "/a.db"
+      [state]\nsource = "postgres"
+      [state.postgres]\nuser = "p1"\ngroup = "edge"\ntls = false\n${sharing}
+      [state.local]\nname = "p1"`,
+      { readFile: () => new TextEncoder().encode(text), readMode: () => mode },
+    );
+    return (result.ok ? result.warnings : result.problems).map((it) => `${it.key} ${it.message}`);
+  };
+  const both = 'share_certificates = true\nshare_key_file = "/k"';
+  assert.deepEqual(read(both), []);
+  assert.deepEqual(read(both, { text: `${key}\n${key.replace("A", "B")}\n` }), []);
+  assert.deepEqual(read(both, { mode: 0o100400 }), []);
+  assert.match(read("share_certificates = true")[0] ?? "", /share_key_file is missing/);
+  assert.match(read('share_key_file = "/k"')[0] ?? "", /ignored without share_certificates/);
+  for (const mode of [0o100640, 0o100604, 0o100660, 0o100610, 0o100601]) {
+    const octal = (mode & 0o777).toString(8);
+    assert.match(
+      read(both, { mode })[0] ?? "",
+      new RegExp(`alone \\(mode 0${octal}\\): chmod 600`),
+    );
+  }
+  const [bad = ""] = read(both, { text: "not a key at all" });
+  assert.match(bad, /line 1 is not 32 octets in base64/);
+  assert.doesNotMatch(bad, /not a key/);
+});
+
 Deno.test("other places of files need no restart, another name of the proxy does", () => {
   const [before, moved] = [load(PLACES), load(`${PLACES.slice(0, -2)}, more = "/here/a.key" }`)];
   assert.ok(before.ok && moved.ok);

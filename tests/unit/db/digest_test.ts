@@ -17,6 +17,7 @@ const OTHER_TABLES = [
   "schema_migrations",
   "acme_accounts",
   "acme_certificates",
+  "shared_secrets",
   "acme_orders",
   "acme_attempts",
 ] as const;
