@@ -147,10 +147,12 @@ async function putSecrets({ secrets: one }: FleetLink, { secrets: two }: FleetLi
     Array.from({ length: 120 }, (_, i) => one.put({ ...secret, name: `many ${i}` }, undefined)),
   );
   const names = new Set<string>();
-  for (let after = 0, end = 1; after < end;) {
+  let after = 0;
+  for (let isMore = true; isMore;) {
     const { read, place, secrets } = await two.read(after);
     for (const { name } of secrets) names.add(name);
-    [after, end] = [read, place];
+    isMore = read < place;
+    after = read;
   }
   assert.equal(names.size, 121);
 }
