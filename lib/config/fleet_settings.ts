@@ -121,8 +121,8 @@ export const statePostgres = table<StatePostgresConfig>({
     key: "share_key_file",
     kind: filePath(),
     optional: true,
-    doc: "The key that they are sealed with, which PostgreSQL never sees: 32 octets in base64 " +
-      "(`openssl rand -base64 32`), readable for its owner alone (mode 0600). While keys are " +
+    doc: "The key that they are sealed with, which PostgreSQL never sees: 32 octets in base64, " +
+      "in a file that is readable for its owner alone (mode 0600). While keys are " +
       "exchanged it holds two, a line each: with the first one is sealed, both open.",
   },
 });
