@@ -1,5 +1,5 @@
 import type { CertificateExpiry } from "../certificates/mod.ts";
-import type { IssuanceCounts } from "./issuance.ts";
+import type { IssuanceCounts } from "./issuance_options.ts";
 import { describeError, type LogSink } from "../observe/mod.ts";
 import type { PlaneStatus } from "../plane/mod.ts";
 

@@ -1,21 +1,16 @@
 import { AcmeError, fromPem } from "../acme/mod.ts";
-import type { ReadFile } from "../certificates/mod.ts";
-import type { AcmeConfig } from "../config/mod.ts";
 import type { AcmeOrder } from "../db/mod.ts";
-import { describeError, type LogSink } from "../observe/mod.ts";
+import { describeError } from "../observe/mod.ts";
 import { missing, RefusedError } from "../queue/mod.ts";
 import { isRedirect } from "../state/mod.ts";
 import { AcmeSession } from "./acme_session.ts";
-import type { OrderTimes } from "./control_options.ts";
 import { NO_LISTENER_FOR_HTTP01 } from "./challenge_board.ts";
 import { allowedAt } from "./issuance_limits.ts";
-import type { IssuanceStore } from "./issuance_store.ts";
+import type { IssuanceCounts, IssuanceOptions } from "./issuance_options.ts";
 import { type IssuedStatus, issuedStatus } from "./issued_status.ts";
-import type { NameProver } from "./kept_proofs.ts";
 import { noteFailure, obtainForName, type OrderContext } from "./name_order.ts";
-import type { OrderTurn, OrderTurns } from "./order_turns.ts";
+import type { OrderTurn } from "./order_turns.ts";
 import { RenewalWatch } from "./renewal_watch.ts";
-import type { ServedState } from "./served_state.ts";
 
 /** How often names are looked at. */
 const LOOK_MS = 5000;
@@ -23,37 +18,6 @@ const LOOK_MS = 5000;
 const MAX_ORDERS = 16;
 /** From order to certificate: validators sleep, and a CA may work on it for minutes. */
 const ORDER_TIMEOUT_MS = 10 * 60_000;
-
-/** What an {@link Issuance} works with. */
-export interface IssuanceOptions {
-  readonly config: AcmeConfig;
-  readonly store: IssuanceStore;
-  readonly state: ServedState;
-  readonly prover: NameProver;
-  /** Names that want a certificate. */
-  readonly wanted: () => ReadonlySet<string>;
-  /** Makes every worker use what was issued. */
-  readonly activate: () => Promise<void>;
-  readonly readFile: ReadFile;
-  readonly userAgent: string;
-  /** `host:port` of whom to ask for names; empty: the system's. */
-  readonly resolvers: readonly string[];
-  /** Waits for what the authority is working on; default: a timer. */
-  readonly delay?: OrderTimes["delay"] | undefined;
-  /** Who orders. */
-  readonly turns: OrderTurns;
-  readonly log: LogSink;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Of [0, 1). */
-  readonly random?: () => number;
-}
-
-/** What was tried since the start. */
-export interface IssuanceCounts {
-  readonly attempts: number;
-  readonly failures: number;
-}
 
 /**
  * Orders and renews the certificates of the routes that want theirs from the authority: names come from
@@ -247,6 +211,8 @@ export class Issuance implements AsyncDisposable {
     for (const [name, { controller }] of this.#running) {
       if (!wanted.has(name)) controller.abort();
     }
+    // Of two processes of a proxy one orders.
+    if ((this.#options.state.database.role?.look() ?? "ours") !== "ours") return;
     for (const name of wanted) {
       if (this.#closed || this.#isRolling || this.#running.size >= MAX_ORDERS) return;
       if (this.#running.has(name)) continue;
@@ -292,7 +258,8 @@ export class Issuance implements AsyncDisposable {
       ? await this.#order(name, { turn, cancelled })
       : undefined;
     const { store, now } = this.#options;
-    const waitMs = order === undefined ? 0 : Math.max(0, order.nextAt - now());
+    // What has failed here alone keeps nobody else waiting.
+    const waitMs = (order?.failures ?? 0) === 0 ? 0 : Math.max(0, (order?.nextAt ?? 0) - now());
     await turn.end({ waitMs, order: order ?? store.order(name) });
   }
 

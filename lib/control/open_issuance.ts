@@ -1,7 +1,8 @@
 import type { AcmeConfig, McnsConfig } from "../config/mod.ts";
 import { ChallengeBoard } from "./challenge_board.ts";
 import { DnsProver } from "./dns_prover.ts";
-import { Issuance, type IssuanceOptions } from "./issuance.ts";
+import { Issuance } from "./issuance.ts";
+import type { IssuanceOptions } from "./issuance_options.ts";
 import type { IssuanceStore } from "./issuance_store.ts";
 import type { GroupIssuance } from "./group_issuance.ts";
 import type { NameProver } from "./kept_proofs.ts";
