@@ -8,6 +8,7 @@ import { testWithCommands } from "../support/commands.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { eventually, withinDeadline } from "../support/deadline.ts";
 import { buildClientHello } from "../support/hello.ts";
+import { RawHttp2Client } from "../support/raw_http2.ts";
 import {
   connectHttp1,
   connectRawTls,
@@ -17,6 +18,7 @@ import {
   startL7,
 } from "../support/l7.ts";
 
+const GET = [":method", "GET", ":scheme", "https", ":authority", HOST, ":path", "/"];
 const OK = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
 
 async function connect(
@@ -179,6 +181,24 @@ async function openssl(
   return kind();
 }
 
+for (const alpn of ["http/1.1", "h2"]) {
+  Deno.test(`a connection of ${alpn} that an operator cuts ends in the middle of an answer`, async () => {
+    await using backend = await startHttpBackend("http1", (_, response) => {
+      response.write("half of it");
+    });
+    await using proxy = await startL7({ backend: backend.address });
+    await using peer = await connectRawTls({ port: proxy.port, alpn });
+    if (alpn === "h2") {
+      const client = await RawHttp2Client.over(peer);
+      await client.write(client.headers(1, GET, true));
+    } else await peer.write(OK);
+    await eventually(() => backend.connections > 0, "the request arrives");
+    assert.equal(await proxy.plane.closeConnections({ client: "127.0.0.1" }), 1);
+    await withinDeadline(peer.ending, "the client is cut off");
+    assert.equal((await proxy.event()).outcome, "closed_by_operator");
+  });
+}
+
 Deno.test("a drain lets requests finish, tells h2 and h1 clients, and then ends", async () => {
   const answer = Promise.withResolvers<void>();
   await using backend = await startHttpBackend("http1", async (_, response) => {
@@ -188,16 +208,18 @@ Deno.test("a drain lets requests finish, tells h2 and h1 clients, and then ends"
   await using proxy = await startL7({ backend: backend.address });
   await using http1 = await connectHttp1(proxy);
   await using idle = await connectRawTls(proxy);
+  await using http2 = await RawHttp2Client.connect(proxy.port);
   const pending = http1.ask();
-  await withinDeadline(until(() => backend.connections > 0), "the request arrives");
+  await http2.write(http2.headers(1, GET, true));
+  await eventually(() => backend.connections > 1, "both requests arrive");
   const drained = proxy.plane.drain(10_000);
   await withinDeadline(idle.ending, "the idle connection is closed");
+  await eventually(() => http2.isGoingAway, "a GOAWAY, before the answer");
+  assert.deepEqual(http2.frames(1), []);
   answer.resolve();
   const { status, headers } = await pending;
   assert.deepEqual([status, headers["connection"]], [200, "close"]);
+  assert.equal(await http2.answer(1), "200");
+  await withinDeadline(http2.peer.ending, "the connection ends with its last answer");
   await withinDeadline(drained, "the plane is drained");
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
