@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { connect as connectSocket, createServer } from "node:net";
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import { connect as connectSecure, type ConnectionOptions } from "node:tls";
 import { startTlsBackend } from "../support/backends.ts";
 import { connectRaw, connectTls } from "../support/clients.ts";
@@ -183,18 +183,29 @@ async function openssl(
 
 for (const alpn of ["http/1.1", "h2"]) {
   Deno.test(`a connection of ${alpn} that an operator cuts ends in the middle of an answer`, async () => {
-    await using backend = await startHttpBackend("http1", (_, response) => {
-      response.write("half of it");
+    // Not node:http, whose server is not told of the end.
+    const open = new Set<Socket>();
+    let isAsked = false;
+    const server = createServer((socket) => {
+      open.add(socket.on("error", () => {}).on("close", () => open.delete(socket)));
+      socket.once("data", (octets) => {
+        isAsked ||= octets.toString().startsWith("GET ");
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+      });
     });
-    await using proxy = await startL7({ backend: backend.address });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    using _server = { [Symbol.dispose]: () => void server.close() };
+    const backend = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using proxy = await startL7({ backend });
     await using peer = await connectRawTls({ port: proxy.port, alpn });
     if (alpn === "h2") {
       const client = await RawHttp2Client.over(peer);
       await client.write(client.headers(1, GET, true));
     } else await peer.write(OK);
-    await eventually(() => backend.connections > 0, "the request arrives");
+    await eventually(() => isAsked, "the request arrives");
     assert.equal(await proxy.plane.closeConnections({ client: "127.0.0.1" }), 1);
     await withinDeadline(peer.ending, "the client is cut off");
+    await eventually(() => open.size === 0, "the backend hears of it");
     assert.equal((await proxy.event()).outcome, "closed_by_operator");
   });
 }
