@@ -25,6 +25,7 @@ import { postgresTest, startPostgres } from "../support/postgres.ts";
 import { TcpRelay } from "../support/tcp_relay.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
+const BEAT_MS = 200;
 const BY = { actor: "uid 0", action: "Test" };
 const HELLO = buildClientHello({ serverName: "echo.example" });
 
@@ -38,10 +39,15 @@ postgresTest(
     using one = temporaryFolder();
     using two = temporaryFolder();
     const [first, second] = await unusedPorts(2) as [number, number];
-    await using p1 = await startMember(server, { role: "p1", folder: one.path, port: first });
+    await using p1 = await startMember(server, {
+      role: "p1",
+      folder: one.path,
+      port: first,
+      beatMs: BEAT_MS,
+    });
     const through = { host: "127.0.0.1", port: way.port };
     const start = () =>
-      startMember(server, { role: "p2", folder: two.path, port: second, through });
+      startMember(server, { role: "p2", folder: two.path, port: second, through, beatMs: BEAT_MS });
     let p2 = await start();
     await using stack = new AsyncDisposableStack();
     stack.defer(() => p2[Symbol.asyncDispose]());
