@@ -20,6 +20,7 @@ import type {
   Settings,
   Snapshot,
 } from "../../lib/plane/mod.ts";
+import type { Clock } from "../../lib/relay/mod.ts";
 import type { Route } from "../../lib/routes/mod.ts";
 import type { SocketsKind } from "../../lib/tcp/mod.ts";
 import type { HandshakesOptions } from "../../lib/tls/mod.ts";
@@ -44,6 +45,8 @@ export interface PlaneOptions {
   readonly peekTimeoutMs?: number;
   readonly handshakes?: HandshakesOptions;
   readonly sockets?: SocketsKind;
+  /** Default: that of the machine. */
+  readonly clock?: Clock;
 }
 
 /** A running plane. Disposing of it fails the test when a connection is left open. */
@@ -75,7 +78,7 @@ export class TestPlane implements AsyncDisposable {
   }
 
   async start(
-    { peekTimeoutMs, handshakes, admission, sockets }: PlaneOptions,
+    { peekTimeoutMs, handshakes, admission, sockets, clock }: PlaneOptions,
   ): Promise<this> {
     this.#plane = await InlinePlane.start(this.snapshot, {
       idPrefix: "t",
@@ -83,6 +86,7 @@ export class TestPlane implements AsyncDisposable {
       onRequest: (event) => this.requests.push(event),
       log: (record) => this.logs.push(record),
       ...sockets && { sockets },
+      ...clock && { clock },
       ...peekTimeoutMs !== undefined && { peekTimeoutMs },
       ...handshakes && { handshakes },
       ...admission && { admission },
