@@ -14,8 +14,11 @@ import {
 
 /** A nonce is good for one request; more than a few unused ones are stale anyway. */
 const MAX_NONCES = 8;
-/** Answers of `badNonce` in a row, each with a fresh nonce (RFC 8555 §6.5); Pebble refuses half. */
-const MAX_NONCE_TRIES = 12;
+/**
+ * Answers of `badNonce` in a row, each with a fresh nonce (RFC 8555 §6.5). Pebble refuses half: twelve in
+ * a row came once in some hundred certificates.
+ */
+const MAX_NONCE_TRIES = 24;
 /** Chains of public CAs have two or three certificates. */
 const MAX_CHAIN_CERTIFICATES = 10;
 

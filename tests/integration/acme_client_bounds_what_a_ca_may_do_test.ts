@@ -145,7 +145,7 @@ Deno.test("AcmeClient does not try a nonce for ever", async () => {
     Response.json({ type: "urn:ietf:params:acme:error:badNonce" }, { status: 400 })
   );
   await assert.rejects(it.client.newOrder({ names: ["a.example"] }), { type: "badNonce" });
-  assert.equal(it.ca.asked.filter((path) => path === "/newOrder").length, 12);
+  assert.equal(it.ca.asked.filter((path) => path === "/newOrder").length, 24);
 });
 
 Deno.test("AcmeClient asks for a nonce when the one it got is none", async () => {
