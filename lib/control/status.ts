@@ -1,6 +1,6 @@
-import type { StoredRule } from "../db/mod.ts";
+import { DatabaseError, type StoredRule } from "../db/mod.ts";
 import { countRules } from "../firewall/mod.ts";
-import { ConnectionGauge, type CounterName } from "../observe/mod.ts";
+import { ConnectionGauge, type CounterName, describeError } from "../observe/mod.ts";
 import type { WorkerStatus } from "../plane/mod.ts";
 import type { RateLimit } from "../state/mod.ts";
 import type { BackendBoard } from "./backend_board.ts";
@@ -77,12 +77,13 @@ export interface StatusContext {
 /** How many rules {@link FirewallStatus.topRules} names. */
 const TOP_RULES = 10;
 
-/** Looks at the proxy. */
+/** Looks at the proxy, however its database is: that is when an operator asks. */
 export async function readStatus(context: StatusContext): Promise<Status> {
   const { state, totals, board, geoip, rateLimit, startedAt, source, now, dnsChanges } = context;
   const routes = await totals.routes();
   const listeners = listenerStatuses(state, routes);
   const { workers, counters } = state.plane.status();
+  const stored = readStored(state);
   return {
     startedAt,
     uptimeMs: Math.max(0, now - startedAt),
@@ -91,17 +92,44 @@ export async function readStatus(context: StatusContext): Promise<Status> {
     counters,
     workers,
     routes,
-    firewall: { ...firewallStatus(state, totals), rateLimit },
+    firewall: { ...firewallStatus(state, totals, stored), rateLimit },
     geoip: geoip &&
       { type: geoip.geoip.databaseType, builtAt: geoip.geoip.buildEpoch * 1000 },
-    databaseVersion: state.database.version,
+    databaseVersion: stored.version,
     revision: state.revision,
     active: listeners.reduce((sum, { active }) => sum + active, 0),
     backends: worstFirst(board.status()),
     responses: responsesOf(state),
-    problem: problemOf(state),
+    problem: problemOf(state) || stored.problem,
     dnsChanges,
   };
+}
+
+/** What a status says that is in the database alone. */
+interface Stored {
+  readonly version: number;
+  readonly isRateLimitStored: boolean;
+  readonly hits: number;
+  readonly topRules: readonly StoredRule[];
+  /** Why nothing of it could be read; empty if it could. */
+  readonly problem: string;
+}
+
+function readStored({ database }: ServedState): Stored {
+  try {
+    const { rules, settings, version } = database;
+    return {
+      version,
+      isRateLimitStored: settings.rateLimit !== undefined && settings.source !== "file",
+      hits: rules.hits,
+      topRules: rules.top(TOP_RULES),
+      problem: "",
+    };
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    const problem = describeError(error);
+    return { version: 0, isRateLimitStored: false, hits: 0, topRules: [], problem };
+  }
 }
 
 function responsesOf({ plane }: ServedState): Map<string, number> {
@@ -152,8 +180,9 @@ export function problemOf(state: ServedState): string {
 }
 
 function firewallStatus(
-  { snapshot, database: { rules, settings } }: ServedState,
+  { snapshot }: ServedState,
   totals: RunningTotals,
+  { isRateLimitStored, hits, topRules }: Stored,
 ): Omit<FirewallStatus, "rateLimit"> {
   const { rules: blocking } = snapshot.firewall;
   return {
@@ -162,8 +191,8 @@ function firewallStatus(
     allowing: blocking.allowed === undefined
       ? 0
       : countRules(blocking.allowed).values().reduce((sum, count) => sum + count, 0),
-    isRateLimitStored: settings.rateLimit !== undefined && settings.source !== "file",
-    hits: rules.hits + totals.unstoredHits,
-    topRules: rules.top(TOP_RULES).map((rule) => totals.withHits(rule)),
+    isRateLimitStored,
+    hits: hits + totals.unstoredHits,
+    topRules: topRules.map((rule) => totals.withHits(rule)),
   };
 }
