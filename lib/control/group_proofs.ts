@@ -6,17 +6,18 @@ import type { ChallengeBoard, OtherProof } from "./challenge_board.ts";
 import type { GroupOrderTurns } from "./group_order_turns.ts";
 import type { NameProver } from "./kept_proofs.ts";
 
-/** How long proxies are waited for that are there and do not show a proof. */
 const REACH_MS = 5_000;
 /** Between two looks at who shows it. */
 const REACH_POLL_MS = 50;
 
 /** What {@link GroupProofs} works with. */
 export interface GroupProofsOptions {
-  readonly orders: GroupOrders;
-  readonly board: ChallengeBoard;
+  readonly orders: Pick<GroupOrders, "proxy" | "show" | "hide" | "reach" | "proofs" | "sayShown">;
+  readonly board: Pick<ChallengeBoard, "showOthers">;
   /** Whether some route here wants a certificate of a name. */
   readonly wants: (name: string) => boolean;
+  /** How long proxies are waited for that are there and do not show a proof. Default: 5,000. */
+  readonly reachMs?: number;
   /** Absent: proofs are written as they are. */
   readonly sealer?: Sealer | undefined;
   readonly log: LogSink;
@@ -62,11 +63,11 @@ export class GroupProofs {
     { type, token, keyAuthorization }: Proof & { readonly type: ChallengeType },
     signal: AbortSignal,
   ): Promise<string> {
-    const { orders, sealer, log } = this.#options;
+    const { orders, sealer, log, reachMs = REACH_MS } = this.#options;
     const text = JSON.stringify({ type, token, keyAuthorization });
     const id = await orders.show(turn, sealer ? await sealer.seal(sealedAs(turn), text) : text);
     if (id === undefined) throw notOurs();
-    const until = performance.now() + REACH_MS;
+    const until = performance.now() + reachMs;
     for (;;) {
       const { isThere, shown, alive } = await orders.reach(id);
       if (!isThere || signal.aborted) throw notOurs();
