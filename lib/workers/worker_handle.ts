@@ -14,6 +14,7 @@ import { MessageError } from "./checks.ts";
 import { ENTRY_URL } from "./entry_url.ts";
 import { InFlight } from "./in_flight.ts";
 import { checkMessage } from "./incoming.ts";
+import { MessageAllowance } from "./message_allowance.ts";
 import type { PlaneSinks } from "./inline.ts";
 import { sliceChanges } from "./slices.ts";
 import { VITAL_SIGNS_BYTES, VitalSigns } from "./vital_signs.ts";
@@ -37,13 +38,8 @@ export interface WorkerHandleOptions extends PlaneSinks {
   readonly now?: () => number;
 }
 
-/**
- * The sessions that one worker may have or ask for, and the messages that it may send in a second
- * and at once, after we were late: many times what it can serve. More is not a worker of ours.
- */
+/** The sessions that one worker may have or ask for. More is not a worker of ours. */
 const MAX_SESSIONS = 1_000_000;
-const MESSAGES_PER_SECOND = 20_000;
-const MAX_MESSAGES_AT_ONCE = 100_000;
 
 /** A request that is not answered yet. */
 interface Pending {
@@ -80,15 +76,12 @@ export class WorkerHandle {
   /** The last changes are applied, or failed: the next come after them, whatever slices they take. */
   #applied: Promise<void> = Promise.resolve();
   #nextId = 1;
-  readonly #now: () => number;
-  #messagesLeft = MAX_MESSAGES_AT_ONCE;
-  #countedAt: number;
+  readonly #allowance: MessageAllowance;
   #dead = false;
 
   constructor(options: WorkerHandleOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
-    this.#countedAt = this.#now();
+    this.#allowance = new MessageAllowance(options.now);
     this.#worker = new Worker(options.entry ?? ENTRY_URL, {
       type: "module",
       name: `data-plane-${options.index}`,
@@ -243,7 +236,7 @@ export class WorkerHandle {
   /** A worker meets hostile octets: what comes from it is looked at as they are. */
   #receive(data: unknown): void {
     try {
-      this.#countMessage();
+      this.#allowance.take();
       this.#take(checkMessage(data, (id) => this.#pending.get(id)?.type));
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
@@ -253,14 +246,6 @@ export class WorkerHandle {
       this.terminate(reason);
       this.#options.onDeath(reason);
     }
-  }
-
-  #countMessage(): void {
-    const now = this.#now();
-    const earned = (now - this.#countedAt) * MESSAGES_PER_SECOND / 1000;
-    this.#countedAt = now;
-    this.#messagesLeft = Math.min(this.#messagesLeft + earned, MAX_MESSAGES_AT_ONCE) - 1;
-    if (this.#messagesLeft < 0) throw new MessageError("too many of them");
   }
 
   #take(message: FromWorker): void {
