@@ -236,23 +236,15 @@ export class Control {
 
   /** What is known of the certificates of routes, see {@link certifiedRoutes}. */
   certificates(routes: readonly CertifiedRoute[]): CertificateStatus[] {
-    return listCertificates(routes, {
-      materials: this.#materials,
-      issuance: this.issuance,
-    });
+    return listCertificates(routes, { materials: this.#materials, issuance: this.issuance });
   }
 
   /** A look at the whole proxy. */
   status(): Promise<Status> {
+    const { state, totals, board, source, geoip: { loaded: geoip } } = this;
     return readStatus({
-      state: this.state,
-      totals: this.totals,
-      board: this.board,
-      geoip: this.geoip.loaded,
-      rateLimit: this.firewall.rateLimit,
-      startedAt: this.#startedAt,
-      source: this.source,
-      now: this.#options.now(),
+      ...{ state, totals, board, source, geoip, rateLimit: this.firewall.rateLimit },
+      ...{ startedAt: this.#startedAt, now: this.#options.now() },
       dnsChanges: this.nameServer.waiting,
     });
   }
@@ -266,8 +258,7 @@ export class Control {
     const { state, board, files, routing: { pendingDrains: drains } } = this;
     const [geoip, nowMs] = [this.geoip.loaded?.geoip, this.#options.now()];
     const found = explain(request, { state, geoip, drains, board, files, nowMs });
-    const says = this.#membership?.sayer;
-    return says === undefined ? found : saidBy(says, found);
+    return saidBy(this.#membership?.sayer, found);
   }
 
   /**

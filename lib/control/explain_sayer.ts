@@ -10,8 +10,12 @@ export interface Sayer {
   readonly lagMs: number;
 }
 
-/** Says who answers, and whether others may know better. */
-export function saidBy<T extends { readonly steps: readonly string[] }>(says: Sayer, found: T): T {
+/** Says who answers, and whether others may know better; nothing of a proxy that is alone. */
+export function saidBy<T extends { readonly steps: readonly string[] }>(
+  says: Sayer | undefined,
+  found: T,
+): T {
+  if (says === undefined) return found;
   const { proxy, revision, lagMs } = says;
   const lag = lagMs < LAGS_MS ? "" : `, which was the group's ${Math.round(lagMs / 1000)} s ago`;
   const words = `proxy: ${proxy} says so, at revision ${revision}${lag}`;
