@@ -144,6 +144,7 @@ export class GroupIssuance implements AsyncDisposable {
       try {
         await this.#proofs.look();
         await this.#share();
+        if (this.#problem !== undefined) this.#onTurns(); // Whoever could not ask for his turn can.
         this.#problem = undefined;
       } catch (error) {
         if (this.#isClosed) return;
