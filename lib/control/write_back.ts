@@ -30,7 +30,10 @@ export async function writeBack(database: Database): Promise<WrittenBack> {
     const { size, aside = "" } = await safekeeping.writeBack();
     return { path, size, aside, revision: database.revision };
   } catch (cause) {
-    if (!(cause instanceof DatabaseError) || cause.code !== "damaged") throw cause;
+    // SQLite remembers some pages of the file, which may be all of them, and reads the others from it.
+    const isGone = cause instanceof DatabaseError &&
+      (cause.code === "damaged" || cause.code === "corrupt");
+    if (!isGone) throw cause;
     const message =
       "the file was overwritten, so nothing is left to write back: restore a snapshot";
     throw new RefusedError("failed_precondition", message, { cause });
