@@ -307,6 +307,7 @@ claim("nginx as the edge: its v1 header names the client", async (chain) => {
     port,
     config: `stream { server {
   listen 127.0.0.1:${port}; proxy_pass ${origin.addr}; proxy_protocol on;
+  proxy_half_close on;
 } }\n`,
   });
   await checkOrigin(port, origin);
