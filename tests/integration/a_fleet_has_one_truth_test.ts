@@ -19,6 +19,8 @@ import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const ROLES = ["p1", "p2", "p3", "p4", "p5"];
 const CHANGES = Number(Deno.env.get("FLEET_CHANGES") ?? 50);
+/** Entries that one has missed; 500 are read at once. */
+const AWAY = 520;
 const BY: Operation = { actor: "uid 0 (alice)", action: "Test" };
 
 postgresTest("a fleet has one truth, and serves it without PostgreSQL", async () => {
@@ -28,6 +30,7 @@ postgresTest("a fleet has one truth, and serves it without PostgreSQL", async ()
   await manyWriters(server, fleet.members);
   await otherRevisions(fleet.members);
   await onItsOwn(fleet.members);
+  await longAway(server, fleet);
   await withoutPostgres(server, fleet);
 });
 
@@ -133,6 +136,25 @@ async function onItsOwn(members: readonly FleetMember[]): Promise<void> {
   const isGone = () => members.every((member) => !member.content().includes("192.0.2.66"));
   await eventually(isGone, "the rule has ended");
   assert.ok(members.every((member) => member.revision === revision));
+}
+
+/** More than is read at once has happened to the group while one of it was away. */
+async function longAway(server: TestPostgres, fleet: Fleet): Promise<void> {
+  const index = ROLES.length - 1;
+  const revision = fleet.members[0]?.revision ?? 0;
+  await fleet.members[index]?.[Symbol.asyncDispose]();
+  await server.run(`SELECT mc_proxy_fleet.admit('edge', 'postgres');
+    SELECT mc_proxy_fleet.append('edge', 1, ${revision} + i, gen_random_uuid(), 0, 'px', 'psql',
+      'Test', CASE WHEN i < ${AWAY} - 1 THEN jsonb_build_array(jsonb_build_array('put',
+        jsonb_build_array('rule', 'block', 'ip', '10.9.' || i / 256 || '.' || i % 256),
+        jsonb_build_object('type', 'ip', 'value', '10.9.' || i / 256 || '.' || i % 256)))
+      ELSE '[["cut", ["rule", "block", "ip", "10.9.0.0"]]]' END, '[]')
+    FROM generate_series(0, ${AWAY} - 1) i`);
+  const again = await fleet.start(index);
+  await inStep(fleet.members, revision + AWAY);
+  allTheSame(fleet.members);
+  assert.match(again.content(), /10\.9\.2\.5/);
+  assert.doesNotMatch(again.content(), /10\.9\.0\.0/);
 }
 
 /** PostgreSQL dies: what is served is served on, a proxy starts, bans are taken and sent later. */

@@ -72,10 +72,10 @@ async function unannounced(server: TestPostgres, members: readonly FleetMember[]
 
 /** What proxies have is not there any more. */
 async function olderPoint(server: TestPostgres, members: readonly FleetMember[]): Promise<void> {
-  await save(server);
+  await backUp(server);
   await add(members[0], "c.example");
   await inStep(members, 4);
-  await restore(server);
+  await bringBack(server);
   await refused(members, /restored to an older point: this proxy has revision 4/);
   await assert.rejects(add(members[0], "d.example"), {
     code: "unavailable",
@@ -152,6 +152,23 @@ async function accept(server: TestPostgres, members: readonly FleetMember[]): Pr
     "all follow the group again",
   );
   assert.equal(members[0]?.content(), members[1]?.content());
+}
+
+/** What an operator would do. */
+async function backUp(server: TestPostgres): Promise<void> {
+  await server.program("pg_dump", [
+    ...["--format=custom", "--file=backup", "--schema=mc_proxy_fleet", urlOf(server)],
+  ]);
+}
+
+async function bringBack(server: TestPostgres): Promise<void> {
+  await server.program("pg_restore", [
+    ...["--clean", "--if-exists", "--single-transaction", `--dbname=${urlOf(server)}`, "backup"],
+  ]);
+}
+
+function urlOf({ address: { host, port, user, database } }: TestPostgres): string {
+  return `postgres://${user}@${host}:${port}/${database}`;
 }
 
 async function save(server: TestPostgres): Promise<void> {
