@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly port: number;
   readonly to: Backends;
   readonly workers: number;
+  /** Further sections of mc-proxy's configuration. */
+  readonly more?: string;
 }
 
 /** A proxy under measurement. */
@@ -39,7 +41,7 @@ export interface Target extends AsyncDisposable {
 
 /** Starts the proxy of this checkout, under its real permissions. */
 export async function startMcProxy(
-  { folder, port, to, workers }: StartOptions,
+  { folder, port, to, workers, more = "" }: StartOptions,
 ): Promise<Target> {
   const config = join(folder, "mc-proxy.toml");
   await Deno.writeTextFile(
@@ -61,6 +63,7 @@ addr = "127.0.0.1:${port}"
 blocked_ips = ["${BLOCKED_SOURCE}"]
 [server]
 workers = ${workers}
+${more}
 `,
   );
   const flags = serverFlags({ source: ROOT, data: folder });
