@@ -157,7 +157,7 @@ export class Group implements GroupLog {
       tls: { check: () => Promise.resolve() },
       rateLimit: rateLimit(),
       now: now(),
-      isDated: true,
+      ...{ isDated: true, isOrdered: true },
       keeps: (rule) => owed.has(nameOfRule(rule)),
       tryToBind: (_host, port) => Promise.resolve(port),
     });

@@ -2,14 +2,13 @@ import type { Database, StoredRule } from "../db/mod.ts";
 import type { FirewallSnapshot, ListenerSnapshot } from "../plane/mod.ts";
 import { invalid } from "../queue/mod.ts";
 import type { RouteTable } from "../routes/mod.ts";
-import { identityOf, type RecordShape } from "../schema/mod.ts";
+import { identityOf } from "../schema/mod.ts";
 import { Slices } from "../slices/mod.ts";
 import {
   isAutomaticBan,
   isTimedBlock,
   LISTENER,
   type Listener,
-  POLICY,
   type Policy,
   type RateLimit,
   ROUTE,
@@ -24,6 +23,8 @@ import { Complaints } from "./complaints.ts";
 import * as differences from "./differences.ts";
 import { type Difference, sameFields } from "./difference.ts";
 import { refuseUnknownCountries } from "./geoip.ts";
+import { outOfPlace } from "./out_of_place.ts";
+import { planPolicies } from "./plan_policies.ts";
 import type { RouteFilesCheck } from "./route_files_check.ts";
 
 /** Rules that are read at once: a few milliseconds. */
@@ -45,6 +46,8 @@ export interface PlanOptions {
   readonly isWhole?: boolean;
   /** Whether rules say when they were made; else that is now. */
   readonly isDated?: boolean;
+  /** Whether things have to be in the wanted order, too. */
+  readonly isOrdered?: boolean;
   /** Which rules stay that are not wanted. Default: those that come and go. */
   readonly keeps?: (rule: StoredRule) => boolean;
   /** Whether addresses of new listeners can be bound; default: with the system. */
@@ -190,14 +193,19 @@ async function planListener(
   if (!sameFields(LISTENER, before, settings)) {
     planned.push(differences.updateListener(before, settings));
   }
-  const hostnames = new Set(routes.map(({ hostname }) => hostname));
+  const names = routes.map(({ hostname }) => hostname);
+  const [hostnames, there] = [new Set(names), before.routes.map(({ hostname }) => hostname)];
+  const moved = context.isOrdered ? outOfPlace(there, names) : new Set();
   for (const route of before.routes) {
     if (slices.isOver) await slices.pause();
-    if (!hostnames.has(route.hostname)) planned.push(differences.removeRoute(before, route));
+    const { hostname } = route;
+    const isGone = !hostnames.has(hostname) || moved.has(hostname);
+    if (isGone) planned.push(differences.removeRoute(before, route));
   }
   for (const [i, wanted] of routes.entries()) {
     if (slices.isOver) await slices.pause();
-    const route = state.table(before.id)?.get(wanted.hostname);
+    const { hostname } = wanted;
+    const route = moved.has(hostname) ? undefined : state.table(before.id)?.get(hostname);
     const isSame = route !== undefined && sameFields(ROUTE, route, wanted);
     await checkRoute(wanted, `${at}routes[${i}].route.`, { ...context, isSame });
     if (route === undefined) {
@@ -207,7 +215,7 @@ async function planListener(
     if (!isSame) {
       planned.push(differences.updateRoute(before, route, wanted));
     }
-    planned.push(...planPolicies(before.addr, wanted, keptPolicies(route, wanted)));
+    planned.push(...planPolicies(before.addr, wanted, keptPolicies(route, wanted), context));
   }
   return planned;
 }
@@ -226,19 +234,6 @@ function planNewRoute(addr: string, route: RouteSettings): Difference[] {
   const { policies = [] } = route;
   const added = policies.map((policy) => differences.addPolicy(addr, route.hostname, policy));
   return [differences.addRoute(addr, route), ...added];
-}
-
-function planPolicies(
-  addr: string,
-  { hostname, policies = [] }: RouteSettings,
-  there: readonly Policy[],
-): Difference[] {
-  const gone = without(POLICY, there, policies);
-  const added = without(POLICY, policies, there);
-  return [
-    ...gone.map(({ type, value }) => differences.removePolicy(addr, hostname, { type, value })),
-    ...added.map((policy) => differences.addPolicy(addr, hostname, policy)),
-  ];
 }
 
 async function planRules(
@@ -279,14 +274,4 @@ async function planRules(
     if (!stays(stored)) removed.push(differences.removeRule(stored));
   }
   return removed.concat(added);
-}
-
-/** Those of `records` whose identity none of `others` has. */
-function without<T extends object>(
-  { shape }: { readonly shape: RecordShape },
-  records: readonly T[],
-  others: readonly object[],
-): T[] {
-  const known = new Set(others.map((it) => identityOf(shape, it)));
-  return records.filter((it) => !known.has(identityOf(shape, it)));
 }
