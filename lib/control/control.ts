@@ -130,10 +130,7 @@ export class Control {
     membership?.attach({
       state,
       rateLimit: () => firewall.rateLimit,
-      onFollowed: (differences) => {
-        for (const { edits } of differences) firewall.adoptEdits(edits);
-        expiry.schedule();
-      },
+      onFollowed: (differences) => firewall.adoptDifferences(differences),
     });
     expiry.schedule();
   }

@@ -1,9 +1,9 @@
 import { invalid, missing, present } from "../queue/mod.ts";
-import type { Edit } from "../fleet/mod.ts";
 import type { RuleName, StoredRule } from "../db/mod.ts";
 import { identityOf } from "../schema/mod.ts";
 import { type RateLimit, RULE, type RuleSettings } from "../state/mod.ts";
 import * as differences from "./differences.ts";
+import type { Difference } from "./difference.ts";
 import type { RuleExpiry } from "./expiry.ts";
 import { type CloseOption, type LiveConnections, liveConnections } from "./live_connections.ts";
 import type { Operation } from "./operation.ts";
@@ -101,12 +101,13 @@ export class FirewallAdministration {
     }, operation.signal);
   }
 
-  /** Notes a limit that the group's log has put into effect. */
-  adoptEdits(edits: readonly Edit[]): void {
-    for (const edit of edits) {
+  /** Notes what the group's log has put into effect. */
+  adoptDifferences(followed: readonly Difference[]): void {
+    for (const edit of followed.flatMap(({ edits }) => edits)) {
       if (edit.do !== "put" || edit.object.kind !== "rate_limit") continue;
       this.#rateLimit = edit.object.rateLimit;
     }
+    this.#options.expiry.schedule();
   }
 
   /** Notes a limit that another change has put into effect. */

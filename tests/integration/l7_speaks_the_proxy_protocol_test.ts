@@ -3,6 +3,7 @@ import { parseIp } from "../../lib/addr/mod.ts";
 import { DEFAULT_FIELD_SETTINGS } from "../../lib/l7/mod.ts";
 import { encodeProxyV2, parseProxyHeader } from "../../lib/proxyproto/mod.ts";
 import { startBackend } from "../support/backends.ts";
+import { backend as balancedBackend } from "../support/balancing.ts";
 import { connectTls } from "../support/clients.ts";
 import {
   connectHttp2,
@@ -77,8 +78,14 @@ Deno.test("a client of trusted_forwarding is believed, by the address of the PRO
   assert.deepEqual(await believed(["2001:db8::/32", "198.51.100.7"]), kept);
 });
 
-for (const protocol of ["http1", "auto"] as const) {
-  Deno.test(`each client has its own backend connections behind a PROXY header (${protocol})`, async () => {
+const WAYS: readonly [protocol: "http1" | "auto", isBalanced: boolean][] = [
+  ["http1", false],
+  ["auto", false],
+  ["http1", true],
+];
+for (const [protocol, isBalanced] of WAYS) {
+  const way = `${protocol}${isBalanced ? ", one of several backends" : ""}`;
+  Deno.test(`each client has its own backend connections behind a PROXY header (${way})`, async () => {
     const sources: string[] = [];
     await using backend = await startBackend({
       onConnection: (peer) => {
@@ -100,7 +107,10 @@ for (const protocol of ["http1", "auto"] as const) {
     });
     await using proxy = await startL7({
       backend: backend.address,
-      route: { sendProxyProtocol: true, backendProtocol: protocol },
+      route: {
+        ...{ sendProxyProtocol: true, backendProtocol: protocol },
+        ...isBalanced && { backends: [balancedBackend(backend.address)] },
+      },
     });
     await using one = await connectHttp2(proxy);
     await using two = await connectHttp2(proxy);
