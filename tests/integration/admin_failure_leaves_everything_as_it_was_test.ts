@@ -8,7 +8,7 @@ import { startEchoBackend } from "../support/backends.ts";
 import { eventually } from "../support/deadline.ts";
 import { connectWithName } from "../support/named_peer.ts";
 import { unusedPort } from "../support/ports.ts";
-import { CAN_MOUNT, smallDisk } from "../support/small_disk.ts";
+import { CAN_MOUNT, giveRoomBack, smallDisk } from "../support/small_disk.ts";
 
 const TABLES = ["listeners", "routes", "firewall_rules", "l7_policies", "settings", "audit_log"];
 
@@ -203,7 +203,7 @@ Deno.test({
     };
     await checkFault(t, options, {
       break: ({ folder }) => fillUp(`${folder}/ballast`),
-      heal: ({ folder }) => Deno.removeSync(`${folder}/ballast`),
+      heal: ({ folder }) => giveRoomBack(`${folder}/ballast`),
       code: "resource_exhausted",
     });
   },

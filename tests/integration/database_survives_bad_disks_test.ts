@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DEADLINE_MS } from "../support/deadline.ts";
 import { type Database, openDatabase } from "../../lib/db/mod.ts";
-import { CAN_MOUNT, smallDisk } from "../support/small_disk.ts";
+import { CAN_MOUNT, giveRoomBack, smallDisk } from "../support/small_disk.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 /** A test on a file system of its own. */
@@ -40,7 +40,7 @@ diskTest("a full disk refuses writes, keeps every acknowledged row, and recovers
       });
     assert.throws(change, { code: "disk_full" });
     assert.deepEqual(db.routes(1), before);
-    Deno.removeSync(ballast);
+    giveRoomBack(ballast);
     db.addRoute(1, { hostname: "again.example", backend: "10.0.0.1:443" });
   }
   using db = openDatabase(file);

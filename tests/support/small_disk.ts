@@ -37,6 +37,15 @@ export const CAN_MOUNT = (() => {
   }
 })();
 
+/**
+ * Removes a file and has its room back at once: a program that is being started by another thread holds
+ * what was open in this process until it runs.
+ */
+export function giveRoomBack(path: string): void {
+  Deno.truncateSync(path);
+  Deno.removeSync(path);
+}
+
 /** Takes away what test processes that were killed have left. */
 function sweep(): void {
   const mounts = Deno.readTextFileSync("/proc/mounts").split("\n").map((line) =>
