@@ -242,8 +242,11 @@ export class WorkerPool implements Plane {
   /** The permits of a dead worker come back, and a new one takes its place. */
   #revive(slot: Slot): void {
     if (this.#draining) return;
-    releasePermits(slot.index, this.#snapshot, this.#descriptors);
+    const release = () => releasePermits(slot.index, this.#snapshot, this.#descriptors);
+    release();
     slot.respawn = setTimeout(() => {
+      // What its thread has taken since: it is ended in the middle of whatever it does, a little later.
+      release();
       this.#spawn(slot).then(
         () => {
           const fields = { worker: slot.index };

@@ -148,6 +148,24 @@ Deno.test("a worker killed under load leaks no place at a backend, and the limit
   assert.ok(most <= 2 * LIMIT, `${most} were open at one time`);
 });
 
+Deno.test("what a worker takes while it is being ended comes back before its successor takes any", async () => {
+  await using backend = await startEchoBackend();
+  const cell = { route: 1, addr: backend.address, buffer: BackendCell.create(Date.now()) };
+  const shared = new BackendCell(cell.buffer);
+  await using running = await startPool(1, backend.address, {}, { backends: [cell] });
+  const state = () => running.pool.status().workers[0]?.state;
+  running.pool.replace(0, "killed by the test");
+  let taken = 0;
+  while (state() === "dead") {
+    // As a thread does that has not noticed yet.
+    if (shared.open === 0 && shared.acquire(0, 0)) taken++;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.ok(taken > 1, "also after the first time that all was taken back");
+  await eventually(() => state() === "serving", "the worker is back");
+  assert.equal(shared.open, 0);
+});
+
 const TROUBLED = { entry: new URL("../support/troubled_worker.ts", import.meta.url) };
 
 /** What a {@link startPool} of one listener serves without its route. */
