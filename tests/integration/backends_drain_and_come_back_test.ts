@@ -1,6 +1,5 @@
 /** Backends that are added, drained, taken down, removed and checked while connections are open. */
 import assert from "node:assert/strict";
-import type { Http2ServerResponse } from "node:http2";
 import { join } from "node:path";
 import type { AdminFixture } from "../support/admin.ts";
 import { startAdmin } from "../support/admin.ts";
@@ -184,13 +183,17 @@ async function startL7(
   return admin;
 }
 
-for (const [version, connect] of [["HTTP/2", connectHttp2], ["HTTP/1.1", connectHttp1]] as const) {
+const VERSIONS = [
+  ["HTTP/2", connectHttp2, "h2c"],
+  ["HTTP/1.1", connectHttp1, "http1"],
+] as const;
+for (const [version, connect, kind] of VERSIONS) {
   Deno.test(`a request at a backend that drains is answered, over ${version}; one past the deadline is not`, async () => {
     const answers: (() => void)[] = [];
-    await using slow = await startHttpBackend("h2c", (_, response: Http2ServerResponse) => {
+    await using slow = await startHttpBackend(kind, (_, response) => {
       answers.push(() => response.end("slow"));
     });
-    await using quick = await startHttpBackend("h2c", (_, response) => response.end("quick"));
+    await using quick = await startHttpBackend(kind, (_, response) => response.end("quick"));
     await using admin = await startL7([{ addr: slow.address }, { addr: quick.address }]);
     const { client } = admin;
     await using one = await connect(admin);

@@ -18,7 +18,7 @@ import { unusedPort } from "../support/ports.ts";
 const hostname = "a.test";
 
 const naming = (name: string) =>
-  startHttpBackend("h2c", (request, response) => {
+  startHttpBackend("http1", (request, response) => {
     request.resume();
     response.end(name);
   });
@@ -57,7 +57,7 @@ Deno.test("requests of a path take turns at its backends, and none fails while o
 
 Deno.test("a limit of a path's backend leaves the route's places at the same backend alone", async () => {
   const waiting: (() => void)[] = [];
-  await using shared = await startHttpBackend("h2c", (request, response) => {
+  await using shared = await startHttpBackend("http1", (request, response) => {
     if (request.url === "/") return void response.end("home");
     waiting.push(() => response.end("api"));
   });
@@ -113,7 +113,7 @@ async function ctl(admin: AdminFixture, ...args: string[]): Promise<string> {
 Deno.test("backends of a path are listed, drained, taken down, added and removed one by one", async () => {
   const answers: (() => void)[] = [];
   await using home = await naming("home");
-  await using slow = await startHttpBackend("h2c", (_, response) => {
+  await using slow = await startHttpBackend("http1", (_, response) => {
     answers.push(() => response.end("slow"));
   });
   await using quick = await naming("quick");
@@ -260,7 +260,7 @@ Deno.test("a path's backends are checked, explained and warned of by the path's 
 
 Deno.test("what is taken down at a path is not cut at the route, nor the other way round", async () => {
   const answers = new Map<string, () => void>();
-  await using shared = await startHttpBackend("h2c", (request, response) => {
+  await using shared = await startHttpBackend("http1", (request, response) => {
     answers.set(request.url ?? "", () => response.end("shared"));
   });
   await using spare = await naming("spare");
@@ -295,7 +295,7 @@ Deno.test("what is taken down at a path is not cut at the route, nor the other w
 Deno.test("who waits for a place of a path goes to the backend that is added to it", async () => {
   const answers: (() => void)[] = [];
   await using home = await naming("home");
-  await using busy = await startHttpBackend("h2c", (_, response) => {
+  await using busy = await startHttpBackend("http1", (_, response) => {
     answers.push(() => response.end("busy"));
   });
   await using added = await naming("added");
