@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import postgres from "postgres";
 import {
   type Edit,
-  FLEET_SCHEMA,
   FleetLink,
   FleetLinkError,
   type NewEntry,
@@ -16,11 +15,6 @@ import { createFleet, linkOptions, openLink, ROLE_PASSWORD } from "../support/fl
 
 const WRITERS = ["p1", "p2", "p3", "p4", "p5"];
 const CHANGES = 200;
-
-Deno.test("the schema that a first proxy makes is the one that psql makes", async () => {
-  const file = await Deno.readTextFile("deploy/postgres/fleet.sql");
-  assert.equal(file.slice(file.indexOf("CREATE SCHEMA")), FLEET_SCHEMA.trimStart());
-});
 
 postgresTest("a fleet's log has no gaps, and shows nothing of it to another group", async () => {
   await using server = await startPostgres();
