@@ -115,10 +115,15 @@ export function entriesFromJson(rows: readonly unknown[][], names: ListenerNames
     time: Number(time),
     ...{ proxy: String(proxy), actor: String(actor), action: String(action) },
     edits: editsFromJson(edits, names),
-    audit: (audit as Json[][]).map(([subject, before, after]) => {
-      return [String(subject), String(before), String(after)];
-    }),
+    audit: auditFromJson(audit),
   }));
+}
+
+function auditFromJson(json: unknown): AuditLine[] {
+  const isLine = (line: unknown): line is AuditLine =>
+    Array.isArray(line) && line.length === 3 && line.every((it) => typeof it === "string");
+  if (Array.isArray(json) && json.every(isLine)) return json;
+  throw new UnknownObjectError("a revision does not say what it means for the audit log");
 }
 
 /** How a proxy at a position goes on. */

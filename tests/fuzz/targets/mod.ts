@@ -7,6 +7,7 @@ import type { FuzzTarget } from "../../support/fuzz_target.ts";
 import { ACME_TLS_FLIGHT, ACME_TLS_HELLO, ACME_TLS_RECORDS } from "./acme_tls.ts";
 import { DNS_MESSAGE, RESOLVER_FILES } from "./dns.ts";
 import { DNS_SESSION } from "./dns_session.ts";
+import { FLEET_BULLETIN, FLEET_LOG } from "./fleet.ts";
 import { GEOIP } from "./geoip.ts";
 import { H1_ANSWERS, H1_CHUNKS, H1_REQUESTS } from "./h1.ts";
 import { H2_ANSWERS, H2_REQUESTS } from "./h2.ts";
@@ -50,4 +51,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   WORKER_MESSAGES,
   DNS_SESSION,
   DNS_WORKER_MESSAGES,
+  FLEET_LOG,
+  FLEET_BULLETIN,
 ];
