@@ -22,7 +22,7 @@ export interface OtherVersion extends Disposable {
 export async function otherVersion(patches: readonly Patch[]): Promise<OtherVersion> {
   const folder = temporaryFolder();
   const copied = await new Deno.Command("cp", {
-    args: ["-R", "--parents", "lib", "tests/support", "deno.json", folder.path],
+    args: ["-R", "--parents", "lib", "deploy/postgres", "tests/support", "deno.json", folder.path],
   }).output();
   if (!copied.success) throw new Error(new TextDecoder().decode(copied.stderr));
   for (const { file, old, new: replaced } of patches) {
